@@ -1,0 +1,71 @@
+"""b24nb: explore the badges of a Bitrix24 portal from a notebook.
+
+Start with ``b24 = b24nb.connect()`` and ``b24.badges.list()``.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+from b24nb._version import __version__
+
+if TYPE_CHECKING:
+    from b24nb import errors, forms
+    from b24nb.badges.badge import Badge, Badges
+    from b24nb.client import Client
+    from b24nb.connect import connect
+    from b24nb.credentials import OAuthToken, Webhook
+    from b24nb.display.errors import catalogue, explain
+    from b24nb.display.snippets import as_code
+    from b24nb.sandbox import SandboxPortal
+    from b24nb.spec import BadgeType
+
+# Names resolve when first used: `import b24nb` costs little more than an empty module.
+_HOMES = {
+    "Badge": "b24nb.badges.badge",
+    "BadgeType": "b24nb.spec",
+    "Badges": "b24nb.badges.badge",
+    "Client": "b24nb.client",
+    "OAuthToken": "b24nb.credentials",
+    "SandboxPortal": "b24nb.sandbox",
+    "Webhook": "b24nb.credentials",
+    "as_code": "b24nb.display.snippets",
+    "catalogue": "b24nb.display.errors",
+    "connect": "b24nb.connect",
+    "errors": "b24nb.errors",
+    "explain": "b24nb.display.errors",
+    "forms": "b24nb.forms",
+}
+
+__all__ = [
+    "Badge",
+    "BadgeType",
+    "Badges",
+    "Client",
+    "OAuthToken",
+    "SandboxPortal",
+    "Webhook",
+    "__version__",
+    "as_code",
+    "catalogue",
+    "connect",
+    "errors",
+    "explain",
+    "forms",
+]
+
+
+def __getattr__(name: str) -> object:
+    home = _HOMES.get(name)
+    if home is None:
+        raise AttributeError(f"module 'b24nb' has no attribute {name!r}")
+    module = import_module(home)
+    # `connect` names a function and the module it lives in; the function is the public one.
+    value = module if home == f"b24nb.{name}" and name in ("errors", "forms") else getattr(module, name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

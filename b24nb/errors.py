@@ -1,0 +1,297 @@
+"""Everything that b24nb raises.
+
+::
+
+    B24Error
+    ├── InvalidInput (also a ValueError)   caught before anything was sent
+    ├── ReadOnly                           a write refused by read_only, before anything was sent
+    ├── TransportError                     no usable answer
+    │   ├── ConnectionFailed               refused, unreachable, reset, TLS
+    │   ├── Timeout                        no complete answer within the total time
+    │   ├── BadResponse                    an answer that is not what the REST API sends
+    │   ├── NotApplied                     the answer to a write was lost; looked: it did not happen
+    │   └── OutcomeUnknown                 the answer to a write was lost; looking did not settle it
+    └── ApiError                           the portal answered with an error
+        ├── NotFound                       no such badge or item
+        ├── AccessDenied                   this user, application or plan may not
+        ├── BadCredentials                 webhook or application not accepted
+        ├── TokenExpired                   the access token is over its hour
+        ├── InsufficientScope              the webhook or token lacks a scope
+        ├── BadArgument                    a parameter is missing or wrong
+        ├── DuplicateCode                  a badge with this code exists
+        ├── BadgeInUse                     open activities hold the badge
+        ├── RateLimited                    too many requests; refused before the method ran
+        ├── OperatingTimeExceeded          this method has used up its time for ten minutes
+        └── PortalUnavailable              the portal is closed, overloaded or unpaid
+
+An unknown vendor code stays an :class:`ApiError` with the code kept. Every error has a ``hint``:
+one sentence that says what to do next. No message holds a secret.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+
+from b24nb import spec
+
+
+class B24Error(Exception):
+    """Base of all errors of this package.
+
+    Attributes
+    ----------
+    hint : str
+        What to do next, in one sentence.
+    """
+
+    def __init__(self, message: str, *, hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+    def __str__(self) -> str:
+        return f"{self.message} {self.hint}".rstrip()
+
+
+class InvalidInput(B24Error, ValueError):
+    """Input that can't be right; found before anything was sent.
+
+    Attributes
+    ----------
+    field : str
+        The parameter that is wrong, ``""`` if it is none in particular.
+    """
+
+    def __init__(self, message: str, *, field: str = "", hint: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.field = field
+
+
+class ReadOnly(B24Error):
+    """A call that changes something, refused because this client is read-only. Nothing was sent."""
+
+
+class TransportError(B24Error):
+    """There is no usable answer.
+
+    Attributes
+    ----------
+    method : str
+        The REST method.
+    sent : bool
+        Whether the portal may have received the request, and so may have carried it out.
+    """
+
+    def __init__(self, message: str, *, method: str = "", hint: str = "", sent: bool = False) -> None:
+        super().__init__(message, hint=hint)
+        self.method = method
+        self.sent = sent
+
+
+class ConnectionFailed(TransportError):
+    """The portal could not be reached, or the connection broke."""
+
+
+class Timeout(TransportError):
+    """No complete answer within the total time."""
+
+
+class BadResponse(TransportError):
+    """The answer is not what the REST API sends: HTML, cut JSON, a redirect, too large.
+
+    Attributes
+    ----------
+    http_status : int or None
+        Status of the answer.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        method: str = "",
+        hint: str = "",
+        sent: bool = True,
+        http_status: int | None = None,
+    ) -> None:
+        super().__init__(message, method=method, hint=hint, sent=sent)
+        self.http_status = http_status
+
+
+class NotApplied(TransportError):
+    """The answer to a write was lost, and the portal does not show its effect: it is safe to repeat."""
+
+
+class OutcomeUnknown(TransportError):
+    """The answer to a write was lost, and looking at the portal did not settle whether it happened."""
+
+
+class ApiError(B24Error):
+    """The portal answered with an error.
+
+    Attributes
+    ----------
+    code : str
+        The vendor's code, verbatim; it can be ``"100"``, ``"0"`` or even ``""``.
+    description : str
+        The vendor's ``error_description``, verbatim; it can be empty.
+    http_status : int or None
+        Status of the answer; ``None`` for an error of one command inside a batch.
+    method : str
+        The REST method.
+    """
+
+    def __init__(
+        self,
+        code: str,
+        description: str = "",
+        *,
+        http_status: int | None = None,
+        method: str = "",
+        hint: str | None = None,
+    ) -> None:
+        self.code = code
+        self.description = description
+        self.http_status = http_status
+        self.method = method
+        if hint is None:
+            fact = find_fact(code, description, method)
+            hint = fact.remedy if fact else "b24nb.catalogue() lists the errors that are known."
+        where = ", ".join(part for part in (method, f"HTTP {http_status}" if http_status else "") if part)
+        text = f"{code or '(empty code)'}: {description}" if description else (code or "(empty code)")
+        super().__init__(f"{text} ({where})." if where else f"{text}.", hint=hint)
+
+
+class NotFound(ApiError):
+    """There is no such badge (or activity)."""
+
+
+class AccessDenied(ApiError):
+    """This user, application or plan may not do that."""
+
+
+class BadCredentials(ApiError):
+    """The webhook or application was not accepted."""
+
+
+class TokenExpired(ApiError):
+    """The access token is over its hour."""
+
+
+class InsufficientScope(ApiError):
+    """The webhook or token lacks a scope that the method needs."""
+
+
+class BadArgument(ApiError):
+    """A parameter is missing or wrong."""
+
+
+class DuplicateCode(ApiError):
+    """A badge with this code exists."""
+
+
+class BadgeInUse(ApiError):
+    """Open activities hold the badge; the portal keeps it."""
+
+
+class RateLimited(ApiError):
+    """Too many requests in a short time; refused before the method ran, so repeating is safe."""
+
+
+class OperatingTimeExceeded(ApiError):
+    """The method has used up its time for this credential; it is blocked for some minutes."""
+
+
+class PortalUnavailable(ApiError):
+    """The portal is closed, overloaded, unpaid or broken."""
+
+
+_KINDS: dict[str, type[ApiError]] = {
+    cls.__name__: cls
+    for cls in (
+        ApiError,
+        NotFound,
+        AccessDenied,
+        BadCredentials,
+        TokenExpired,
+        InsufficientScope,
+        BadArgument,
+        DuplicateCode,
+        BadgeInUse,
+        RateLimited,
+        OperatingTimeExceeded,
+        PortalUnavailable,
+    )
+}
+
+
+@lru_cache(maxsize=1)
+def _patterns() -> dict[str, list[tuple[re.Pattern[str], spec.ErrorFact]]]:
+    """Facts by code; ``{name}`` in a literal message matches anything."""
+    table: dict[str, list[tuple[re.Pattern[str], spec.ErrorFact]]] = {}
+    for fact in spec.error_facts():
+        literal = re.split(r"\{\w+\}", fact.message)
+        pattern = re.compile(".*".join(map(re.escape, literal)), re.DOTALL)
+        table.setdefault(fact.code, []).append((pattern, fact))
+    return table
+
+
+def find_fact(code: str, description: str = "", method: str = "") -> spec.ErrorFact | None:
+    """What is known about an error; where a code has several meanings, the best match.
+
+    Parameters
+    ----------
+    code : str
+        The vendor's code.
+    description, method : str
+        Of the answer, to tell several meanings of one code apart.
+
+    Returns
+    -------
+    spec.ErrorFact or None
+        ``None`` for a code that nobody has described yet.
+
+    Examples
+    --------
+    >>> find_fact("NOT_FOUND", method="crm.activity.badge.get").kind
+    'NotFound'
+    >>> find_fact("SOMETHING_NEW") is None
+    True
+    """
+    candidates = _patterns().get(code, [])
+    if not candidates:
+        return None
+
+    def score(candidate: tuple[re.Pattern[str], spec.ErrorFact]) -> int:
+        pattern, fact = candidate
+        return 2 * bool(pattern.fullmatch(description)) + (method in fact.methods)
+
+    return max(candidates, key=score)[1]
+
+
+def from_answer(code: str, description: str, *, http_status: int | None, method: str) -> ApiError:
+    """The exception for an error envelope.
+
+    Parameters
+    ----------
+    code, description : str
+        ``error`` and ``error_description`` of the envelope.
+    http_status : int or None
+        Status of the answer, ``None`` for a command in a batch.
+    method : str
+        The REST method.
+
+    Returns
+    -------
+    ApiError
+        Of the class for this kind of trouble; :class:`ApiError` itself for an unknown code.
+
+    Examples
+    --------
+    >>> type(from_answer("NOT_FOUND", "", http_status=400, method="crm.activity.badge.get")).__name__
+    'NotFound'
+    """
+    fact = find_fact(code, description, method)
+    cls = _KINDS[fact.kind] if fact else ApiError
+    return cls(code, description, http_status=http_status, method=method)

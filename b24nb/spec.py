@@ -1,0 +1,347 @@
+"""What the vendor says about badges, as data: methods, parameters, error codes, colours, limits.
+
+Client and sandbox are written separately, so that a wrong belief can't pass on both sides.
+They share these facts and nothing else. There is no behaviour here beyond reading the table
+of errors, which lives in ``error_codes.toml`` because it is prose as much as data.
+
+The vendor's pages: https://apidocs.bitrix24.com/api-reference/crm/timeline/activities/configurable/badges/
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import lru_cache
+from importlib import resources
+from types import MappingProxyType
+
+DOCS = "https://apidocs.bitrix24.com"
+BADGE_DOCS = f"{DOCS}/api-reference/crm/timeline/activities/configurable/badges"
+
+# -- badges ---------------------------------------------------------------------------------------
+
+
+class BadgeType(StrEnum):
+    """The five types of a badge; the type decides its colour and nothing else."""
+
+    SUCCESS = "success"
+    FAILURE = "failure"
+    WARNING = "warning"
+    PRIMARY = "primary"
+    SECONDARY = "secondary"
+
+
+@dataclass(frozen=True, slots=True)
+class BadgeColour:
+    """How a portal paints a type: the documentation's name of the colour, and two CSS colours."""
+
+    name: str
+    text: str
+    background: str
+
+
+#: As the portal's kanban paints them. The text colours miss a contrast of 4.5:1; displays darken them.
+BADGE_COLOURS: Mapping[BadgeType, BadgeColour] = MappingProxyType(
+    {
+        BadgeType.SUCCESS: BadgeColour("green", "#76950b", "#e9f6d6"),
+        BadgeType.FAILURE: BadgeColour("red", "#dd4e5f", "#f3d5d3"),
+        BadgeType.WARNING: BadgeColour("yellow", "#755c18", "#ebe997"),
+        BadgeType.PRIMARY: BadgeColour("blue", "#1097c2", "#dcf5fd"),
+        BadgeType.SECONDARY: BadgeColour("gray", "#79818b", "#e0e2e4"),
+    }
+)
+
+CODE_WIDTH = 255
+#: Characters of a title or value as stored: JSON with ``\uXXXX`` escapes, so Cyrillic takes six each.
+TEXT_WIDTH = 4000
+#: Characters of a code that an attachment row keeps. A longer code is accepted by ``add``, but the
+#: portal can't match its attachments any more: the badge counts as unused even while it is shown.
+ATTACHED_CODE_WIDTH = 30
+#: Days after which an attachment row is removed by the portal's agent (a setting: 30, 60 or 90).
+ATTACHMENT_DAYS = 30
+#: ``TYPE`` of the attachment rows that count as use of a badge.
+ATTACHMENT_TYPE = "rest_app_status"
+
+
+@dataclass(frozen=True, slots=True)
+class Language:
+    """One key of a language map: the portal's code, an English name, and the BCP 47 tag for HTML."""
+
+    code: str
+    name: str
+    tag: str
+
+
+#: Codes of the culture table of a cloud portal. Portals may have others; no REST method returns them.
+LANGUAGES: Mapping[str, Language] = MappingProxyType(
+    {
+        code: Language(code, name, tag)
+        for code, name, tag in (
+            ("en", "English", "en"),
+            ("de", "German", "de"),
+            ("la", "Spanish", "es"),
+            ("br", "Portuguese (Brazil)", "pt-BR"),
+            ("fr", "French", "fr"),
+            ("it", "Italian", "it"),
+            ("pl", "Polish", "pl"),
+            ("ua", "Ukrainian", "uk"),
+            ("ru", "Russian", "ru"),
+            ("kz", "Kazakh", "kk"),
+            ("tr", "Turkish", "tr"),
+            ("ar", "Arabic", "ar"),
+            ("sc", "Chinese (simplified)", "zh-Hans"),
+            ("tc", "Chinese (traditional)", "zh-Hant"),
+            ("ja", "Japanese", "ja"),
+            ("vn", "Vietnamese", "vi"),
+            ("id", "Indonesian", "id"),
+            ("ms", "Malay", "ms"),
+            ("th", "Thai", "th"),
+        )
+    }
+)
+FALLBACK_LANGUAGE = "en"
+
+# -- methods --------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """One documented parameter of a method."""
+
+    name: str
+    type: str
+    required: bool
+    description: str
+
+
+@dataclass(frozen=True, slots=True)
+class Method:
+    """One REST method: what it takes, who may call it, what it answers, how it fails.
+
+    ``documented_errors`` is the list on the vendor's page, ``errors`` what a portal really answers,
+    in the order of its checks. Every one of them is in :func:`error_facts`.
+    """
+
+    name: str
+    summary: str
+    parameters: tuple[Parameter, ...]
+    changes: bool
+    access: str
+    access_documented: str
+    result: str
+    documented_errors: tuple[str, ...]
+    errors: tuple[str, ...]
+    page: str
+
+
+_CODE = Parameter("code", "string", True, "Code of the badge, for example `missedCall`")
+_ADMIN = "the administrator of the portal"
+_ADMIN_DOCUMENTED = "users with administrative access to the crm section"
+_STAFF = "any intranet user (not extranet)"
+
+METHODS: Mapping[str, Method] = MappingProxyType(
+    {
+        method.name: method
+        for method in (
+            Method(
+                name="crm.activity.badge.add",
+                summary="Registers a badge for configurable activities",
+                parameters=(
+                    _CODE,
+                    Parameter(
+                        "title", "string | map", True, "Title of the badge: a text, or a map language -> text"
+                    ),
+                    Parameter(
+                        "value", "string | map", True, "Text of the pill: a text, or a map language -> text"
+                    ),
+                    Parameter(
+                        "type",
+                        "string",
+                        True,
+                        "Colour: `success`, `failure`, `warning`, `primary` or `secondary`",
+                    ),
+                ),
+                changes=True,
+                access=_ADMIN,
+                access_documented=_ADMIN_DOCUMENTED,
+                result='{"badge": {"code", "title", "value", "type"}}',
+                documented_errors=("ACCESS_DENIED", "REQUIRED_ARG_MISSING"),
+                errors=(
+                    "allowed_only_intranet_user",
+                    "100",
+                    "ACCESS_DENIED",
+                    "REQUIRED_ARG_MISSING",
+                    "0",
+                    "WRONG_TYPE_VALUE",
+                    "BX_EMPTY_REQUIRED",
+                    "BX_INVALID_VALUE",
+                    "400",
+                ),
+                page=f"{BADGE_DOCS}/crm-activity-badge-add.html",
+            ),
+            Method(
+                name="crm.activity.badge.get",
+                summary="Returns one badge",
+                parameters=(_CODE,),
+                changes=False,
+                access=_STAFF,
+                access_documented="any user",
+                result='{"badge": {"code", "title", "value", "type"}}',
+                documented_errors=("NOT_FOUND",),
+                errors=("allowed_only_intranet_user", "100", "NOT_FOUND"),
+                page=f"{BADGE_DOCS}/crm-activity-badge-get.html",
+            ),
+            Method(
+                name="crm.activity.badge.list",
+                summary="Returns every badge of the portal at once",
+                parameters=(),
+                changes=False,
+                access=_STAFF,
+                access_documented="any user",
+                result='{"badges": [{"code", "title", "value", "type"}, ...]}, with "total" beside it',
+                documented_errors=(),
+                errors=("allowed_only_intranet_user",),
+                page=f"{BADGE_DOCS}/crm-activity-badge-list.html",
+            ),
+            Method(
+                name="crm.activity.badge.delete",
+                summary="Deletes a badge",
+                parameters=(_CODE,),
+                changes=True,
+                access=_ADMIN,
+                access_documented=_ADMIN_DOCUMENTED,
+                result="true",
+                documented_errors=("ACCESS_DENIED", "NOT_FOUND"),
+                errors=(
+                    "allowed_only_intranet_user",
+                    "100",
+                    "ACCESS_DENIED",
+                    "NOT_FOUND",
+                    "ENTITY_WITH_BADGE_EXISTS",
+                ),
+                page=f"{BADGE_DOCS}/crm-activity-badge-delete.html",
+            ),
+        )
+    }
+)
+
+# -- limits ---------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Tariff:
+    """Request rate of a plan: a bucket of ``burst`` requests that drains ``per_second``."""
+
+    name: str
+    burst: int
+    per_second: float
+
+
+TARIFFS: Mapping[str, Tariff] = MappingProxyType(
+    {
+        "standard": Tariff("standard", burst=50, per_second=2),
+        "enterprise": Tariff("enterprise", burst=250, per_second=5),
+    }
+)
+
+BATCH_SIZE = 50
+#: A cloud portal cuts one request off after this time; until then it may still be running the call.
+REQUEST_SECONDS = 60
+#: Seconds of work per method and credential in the window before ``OPERATION_TIME_LIMIT``. The figure
+#: of the documentation; a plan may have another.
+OPERATING_LIMIT_SECONDS = 480
+OPERATING_WINDOW_SECONDS = 600
+OPERATING_BASKET_SECONDS = 60
+#: Calls this short add nothing to the operating time.
+OPERATING_FREE_SECONDS = 0.1
+
+ACCESS_TOKEN_SECONDS = 3600
+REFRESH_TOKEN_SECONDS = 180 * 24 * 3600
+AUTHORIZATION_CODE_SECONDS = 30
+OAUTH_SERVER = "https://oauth.bitrix.info"
+
+# -- errors ---------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorFact:
+    """One error that a portal can answer, as documented and as observed.
+
+    Attributes
+    ----------
+    code
+        The value of ``error`` on the wire, always a text (``"100"``, ``"0"``, even ``""``).
+    kind
+        Name of the class in :mod:`b24nb.errors` that it is raised as.
+    message
+        The literal ``error_description``; ``{name}`` stands for what varies.
+    http_documented, http_observed
+        Status in the documentation and as seen or read in the server's code; ``None``: not stated.
+        An ``http_observed`` of 200 with a batch code means: inside ``result_error``.
+    meaning, cause, remedy
+        One sentence each. ``remedy`` is the hint of the exception.
+    repeat
+        Is it safe to send the same call again: ``"yes"``, ``"after waiting"``, ``"after a change"``,
+        ``"look first"`` or ``"no"``.
+    methods
+        The methods that answer it; empty: any.
+    section
+        ``"method"`` (the badge methods), ``"system"``, ``"batch"``, ``"oauth"``, ``"neighbour"``.
+    source
+        ``"docs"``, ``"server"``, ``"docs, server"``, ``"observed"``, ``"assumed"``.
+    system_page
+        Whether the vendor lists it among the system errors under every method.
+    """
+
+    code: str
+    kind: str
+    message: str
+    http_documented: int | None
+    http_observed: int | None
+    meaning: str
+    cause: str
+    remedy: str
+    repeat: str
+    methods: tuple[str, ...]
+    section: str
+    source: str
+    system_page: bool
+
+
+@lru_cache(maxsize=1)
+def error_facts() -> tuple[ErrorFact, ...]:
+    """Every documented and observed error, read once from ``error_codes.toml``.
+
+    Returns
+    -------
+    tuple of ErrorFact
+        Several facts can share a code: ``ACCESS_DENIED`` has one per message.
+
+    Examples
+    --------
+    >>> [fact.http_observed for fact in error_facts() if fact.code == "QUERY_LIMIT_EXCEEDED"]
+    [503]
+    """
+    table = tomllib.loads(
+        resources.files(__package__).joinpath("error_codes.toml").read_text(encoding="utf-8")
+    )
+    return tuple(
+        ErrorFact(
+            code=row["code"],
+            kind=row["kind"],
+            message=row["message"],
+            http_documented=row.get("http_documented"),
+            http_observed=row.get("http_observed"),
+            meaning=row["meaning"],
+            cause=row["cause"],
+            remedy=row["remedy"],
+            repeat=row["repeat"],
+            methods=tuple(row.get("methods", ())),
+            section=row["section"],
+            source=row["source"],
+            system_page=row.get("system_page", False),
+        )
+        for row in table["error"]
+    )
