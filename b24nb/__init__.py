@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from b24nb import errors, forms
     from b24nb.badges.badge import Badge, Badges
     from b24nb.client import Client
-    from b24nb.connect import connect
+    from b24nb._connect import connect
     from b24nb.credentials import OAuthToken, Webhook
     from b24nb.display.errors import catalogue, explain
     from b24nb.display.snippets import as_code
@@ -32,7 +32,7 @@ _HOMES = {
     "Webhook": "b24nb.credentials",
     "as_code": "b24nb.display.snippets",
     "catalogue": "b24nb.display.errors",
-    "connect": "b24nb.connect",
+    "connect": "b24nb._connect",
     "errors": "b24nb.errors",
     "explain": "b24nb.display.errors",
     "forms": "b24nb.forms",
@@ -61,8 +61,7 @@ def __getattr__(name: str) -> object:
     if home is None:
         raise AttributeError(f"module 'b24nb' has no attribute {name!r}")
     module = import_module(home)
-    # `connect` names a function and the module it lives in; the function is the public one.
-    value = module if home == f"b24nb.{name}" and name in ("errors", "forms") else getattr(module, name)
+    value = module if home == f"b24nb.{name}" else getattr(module, name)
     globals()[name] = value
     return value
 
