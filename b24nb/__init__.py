@@ -12,9 +12,9 @@ from b24nb._version import __version__
 
 if TYPE_CHECKING:
     from b24nb import errors, forms
+    from b24nb._connect import connect
     from b24nb.badges.badge import Badge, Badges
     from b24nb.client import Client
-    from b24nb._connect import connect
     from b24nb.credentials import OAuthToken, Webhook
     from b24nb.display.errors import catalogue, explain
     from b24nb.display.snippets import as_code

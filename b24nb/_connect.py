@@ -1,0 +1,164 @@
+"""Where the rooms are put together: credentials in, a client out.
+
+The module is not called ``connect``: it would shadow the function of that name.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import warnings
+from contextlib import ExitStack
+from os import PathLike
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from b24nb.badges.journal import Journal, UnfinishedChanges, default_journal_path
+from b24nb.badges.methods import BadgeMethods
+from b24nb.client import Client, Portal
+from b24nb.credentials import Credentials, OAuthToken, Webhook
+from b24nb.errors import InvalidInput
+from b24nb.rest.clock import SYSTEM_CLOCK, Clock
+from b24nb.rest.connection import Connection
+
+if TYPE_CHECKING:
+    from b24nb.sandbox import SandboxPortal
+
+
+def connect(
+    credentials: str | Credentials | SandboxPortal | None = None,
+    *,
+    tariff: str = "standard",
+    timeout: tuple[float, float] = (5, 60),
+    verify: bool | str = True,
+    read_only: bool = False,
+    journal: str | PathLike[str] | None = None,
+    settle_after: float = 60,
+    clock: Clock = SYSTEM_CLOCK,
+) -> Client:
+    """Connect to a portal: a real one by its webhook, else a sandbox that starts here and now.
+
+    Parameters
+    ----------
+    credentials : str, Webhook, OAuthToken, SandboxPortal, optional
+        A webhook's address or one of the values. ``None``: ``B24_WEBHOOK`` from the environment or from
+        the ``.env`` of the working directory; if there is none, a sandbox portal started for this client.
+    tariff : {"standard", "enterprise"}
+        The plan, for the request rate: 50 requests at once and 2/s, or 250 and 5/s.
+    timeout : (float, float)
+        Seconds to connect, and in total until the answer is complete.
+    verify : bool or str
+        As in requests: check certificates, or a path of certificate authorities.
+    read_only : bool
+        Refuse every write before it is sent. ``B24_READ_ONLY=1`` in the environment or ``.env`` does the
+        same.
+    journal : path, optional
+        Where to keep what was changed. ``None``: one file per portal in the user's data folder; for a
+        sandbox, beside its database and gone with it.
+    settle_after : float
+        Seconds after sending until a write whose answer was lost counts as not applied.
+    clock : Clock, optional
+        For tests: time and sleeping.
+
+    Returns
+    -------
+    Client
+
+    Raises
+    ------
+    InvalidInput
+        The credentials can't be right; nothing was sent.
+    BadCredentials, ConnectionFailed, ...
+        The portal did not take them, or can't be reached.
+
+    Warns
+    -----
+    UnfinishedChanges
+        If the journal holds changes of this user on this portal whose outcome is not known.
+
+    Notes
+    -----
+    Vendor page: https://apidocs.bitrix24.com/local-integrations/local-webhooks.html
+
+    Examples
+    --------
+    >>> import b24nb
+    >>> b24 = b24nb.connect(b24nb.SandboxPortal())
+    >>> b24.portal.kind
+    'SANDBOX'
+    >>> b24.close()
+    """
+    settings = _settings()
+    found = _credentials(credentials, settings)
+    cleanup = ExitStack()
+    path = None if journal is None else os.fspath(journal)
+    if not isinstance(found, Webhook | OAuthToken):
+        if not found.running:
+            found.start()
+            cleanup.callback(found.stop)
+        path = path or found.journal_path
+        verify = found.ca_file or verify
+        found = Webhook.parse(found.webhook)
+    try:
+        connection = Connection(
+            found,
+            tariff=tariff,
+            timeout=timeout,
+            verify=verify,
+            read_only=read_only or _is_on(settings.get("B24_READ_ONLY")),
+            clock=clock,
+        )
+        cleanup.callback(connection.close)
+        portal = Portal.ask(connection)
+        if path is None and portal.kind == "SANDBOX":
+            # Reached by its address: the next sandbox may get the same port and must not inherit this.
+            directory = cleanup.enter_context(tempfile.TemporaryDirectory(prefix="b24nb-journal-"))
+            path = str(Path(directory) / "journal.db")
+        record = Journal(
+            path or default_journal_path(portal.host), host=portal.host, user=portal.user_id or ""
+        )
+        cleanup.callback(record.close)
+    except BaseException:
+        cleanup.close()
+        raise
+    if record.notice:
+        warnings.warn(record.notice, UnfinishedChanges, stacklevel=2)
+    return Client(
+        connection,
+        portal=portal,
+        badges=BadgeMethods(connection, record, settle_after=settle_after),
+        journal=record,
+        on_close=cleanup.close,
+    )
+
+
+def _credentials(given: Any, settings: dict[str, str]) -> Credentials | SandboxPortal:
+    if given is None:
+        given = settings.get("B24_WEBHOOK") or None
+    if isinstance(given, Webhook | OAuthToken):
+        return given
+    if isinstance(given, str):
+        return Webhook.parse(given)
+    from b24nb.sandbox import SandboxPortal
+
+    if given is None:
+        return SandboxPortal(limits=True)
+    if isinstance(given, SandboxPortal):
+        return given
+    raise InvalidInput(
+        f"Can't connect with a {type(given).__name__}.",
+        field="credentials",
+        hint="Give a webhook's address, a Webhook, an OAuthToken, a SandboxPortal or nothing.",
+    )
+
+
+def _settings() -> dict[str, str]:
+    """``B24_*`` from the environment, else from ``.env`` here; read only, never exported."""
+    from dotenv import dotenv_values
+
+    both = {**dotenv_values(".env"), **os.environ}
+    return {name: value for name, value in both.items() if name.startswith("B24_") and value}
+
+
+def _is_on(value: str | None) -> bool:
+    return (value or "").strip().lower() in ("1", "true", "yes", "on")

@@ -1,0 +1,255 @@
+"""The face of a portal: badge methods, call log and journal over one connection."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Literal, Self
+
+from b24nb.errors import ApiError
+from b24nb.rest.connection import Connection, Response
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from b24nb.badges.journal import Journal
+    from b24nb.badges.methods import BadgeMethods
+    from b24nb.rest.batch import BatchResponse
+    from b24nb.rest.calls import CallLog
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Portal:
+    """Which portal this is and what the caller may do there, as asked once when connecting.
+
+    Attributes
+    ----------
+    kind : {"SANDBOX", "LIVE"}
+        LIVE unless the answers came from this machine and said that they are a sandbox's.
+    host : str
+        Host of the portal.
+    user : str or None
+        Name of the user the calls run as; ``None`` where the portal did not say.
+    user_id : str or None
+        Id of that user.
+    admin : bool or None
+        Whether the user is an administrator; adding and deleting badges needs one. On a cloud portal
+        this is the right to the application settings, which is close to that but not the same test.
+    scopes : tuple of str or None
+        What the webhook or token is good for; the badge methods need ``crm``.
+    asked_at : datetime
+        When this was asked, UTC.
+    read_only : bool
+        Whether this client refuses to change anything.
+    """
+
+    kind: Literal["SANDBOX", "LIVE"]
+    host: str
+    user: str | None
+    user_id: str | None
+    admin: bool | None
+    scopes: tuple[str, ...] | None
+    asked_at: datetime
+    read_only: bool
+
+    @classmethod
+    def ask(cls, connection: Connection) -> Portal:
+        """Ask a portal who we are, by one batch of two commands.
+
+        Parameters
+        ----------
+        connection : Connection
+            An open connection.
+
+        Returns
+        -------
+        Portal
+
+        Raises
+        ------
+        TransportError, ApiError
+            If the portal can't be reached or takes none of the credentials.
+        """
+        answers = connection.batch({"profile": ("profile", None), "scope": ("scope", None)})
+        profile = _result(answers["profile"], dict)
+        scopes = _result(answers["scope"], list)
+        name = " ".join(str(profile[key]) for key in ("NAME", "LAST_NAME") if profile and profile.get(key))
+        return cls(
+            kind="SANDBOX" if connection.is_sandbox else "LIVE",
+            host=connection.credentials.host,
+            user=name or None,
+            user_id=str(profile["ID"]) if profile and "ID" in profile else None,
+            admin=bool(profile["ADMIN"]) if profile and "ADMIN" in profile else None,
+            scopes=None if scopes is None else tuple(map(str, scopes)),
+            asked_at=datetime.fromtimestamp(connection.clock.time(), UTC),
+            read_only=connection.read_only,
+        )
+
+    @property
+    def where(self) -> str:
+        """``LIVE`` with the host, or ``SANDBOX (this notebook)``: its address says nothing to a reader."""
+        return "SANDBOX (this notebook)" if self.kind == "SANDBOX" else f"LIVE {self.host}"
+
+    def __str__(self) -> str:
+        rights = {True: "administrator", False: "not an administrator", None: "rights unknown"}[self.admin]
+        scopes = "unknown" if self.scopes is None else (", ".join(self.scopes) or "none")
+        mode = ", read-only" if self.read_only else ""
+        return f"{self.where}, {self.user or 'user unknown'} ({rights}), scopes: {scopes}{mode}"
+
+    def __repr__(self) -> str:
+        return f"<Portal {self}>"
+
+    def _repr_html_(self) -> str:
+        from b24nb.display import html
+
+        return html.page(html.portal_banner(self))
+
+
+class Client:
+    """One portal, one user: the badge methods, the call log and the journal.
+
+    Made by :func:`b24nb.connect`. A context manager; :meth:`close` also stops a sandbox that was
+    started for this client.
+
+    Attributes
+    ----------
+    portal : Portal
+        Which portal this is, who we are there, what we may do.
+    badges : BadgeMethods
+        ``list``, ``get``, ``add``, ``delete``, ``holders``, ``delete_many``, ``plan``, ``backup``.
+    calls : CallLog
+        Every call made, with its timings.
+    journal : Journal
+        What was changed on this portal by this user, and the way back.
+
+    Examples
+    --------
+    >>> import b24nb
+    >>> with b24nb.connect(b24nb.SandboxPortal()) as b24:
+    ...     b24.badges.get("missedCall").type
+    'failure'
+    """
+
+    def __init__(
+        self,
+        connection: Connection,
+        *,
+        portal: Portal,
+        badges: BadgeMethods,
+        journal: Journal,
+        on_close: Callable[[], None],
+    ) -> None:
+        self._connection = connection
+        self.portal = portal
+        self.badges = badges
+        self.journal = journal
+        self._on_close = on_close
+
+    @property
+    def calls(self) -> CallLog:
+        """Every HTTP attempt and every batch command, with its timings."""
+        return self._connection.calls
+
+    def call(self, method: str, params: Mapping[str, Any] | None = None) -> Response:
+        """Call any REST method; the bare wire.
+
+        Changes made this way are not in the journal: there is no undo for them. A write whose answer
+        is lost raises its :class:`~b24nb.errors.TransportError` with ``sent`` set; only the badge
+        methods know how to look whether it happened.
+
+        Parameters
+        ----------
+        method : str
+            For example ``"crm.activity.list"``.
+        params : mapping, optional
+            Sent as JSON.
+
+        Returns
+        -------
+        Response
+            ``result``, ``total``, ``next``, ``time`` and ``call`` (its row in the log).
+
+        Raises
+        ------
+        ApiError
+            The portal answered with an error.
+        TransportError
+            There is no usable answer.
+        ReadOnly
+            The client is read-only and the method is not known to change nothing.
+
+        Examples
+        --------
+        >>> import b24nb
+        >>> with b24nb.connect(b24nb.SandboxPortal()) as b24:
+        ...     b24.call("crm.activity.badge.get", {"code": "missedCall"}).result["badge"]["type"]
+        'failure'
+        """
+        return self._connection.call(method, params)
+
+    def batch(
+        self, commands: Mapping[str, tuple[str, Mapping[str, Any] | None]], *, halt: bool = False
+    ) -> BatchResponse:
+        """Send any number of commands, 50 to a request.
+
+        Parameters
+        ----------
+        commands : mapping
+            ``key -> (method, params)``.
+        halt : bool
+            Stop at the first error; later commands are not sent.
+
+        Returns
+        -------
+        BatchResponse
+            ``key -> Response or ApiError``, in the order of ``commands``; errors are values here,
+            not raised.
+
+        Raises
+        ------
+        ApiError, TransportError, ReadOnly
+            As :meth:`call`, if a whole request fails.
+
+        Examples
+        --------
+        >>> import b24nb
+        >>> with b24nb.connect(b24nb.SandboxPortal()) as b24:
+        ...     answers = b24.batch({"one": ("server.time", None), "two": ("no.such.method", None)})
+        ...     [type(answer).__name__ for answer in answers.values()]
+        ['Response', 'ApiError']
+        """
+        return self._connection.batch(commands, halt=halt)
+
+    def close(self) -> None:
+        """Close the connections, and stop the sandbox if it was started for this client."""
+        self._on_close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        notice = self.journal.notice
+        return f"<Client {self.portal}>" + (f"\n{notice}" if notice else "")
+
+    def _repr_html_(self) -> str:
+        from b24nb.display import html
+
+        notice = self.journal.notice
+        return html.page(
+            html.portal_banner(self.portal), *([html.message("check", notice)] if notice else [])
+        )
+
+
+def _result(answer: Response | ApiError, kind: type) -> Any:
+    """The result of a command, ``None`` where it was refused or is of another kind.
+
+    PHP writes an empty map as a list, so a profile of ``[]`` (inactive user) tells nothing either.
+    """
+    return answer.result if isinstance(answer, Response) and isinstance(answer.result, kind) else None
