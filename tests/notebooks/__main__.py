@@ -1,0 +1,22 @@
+"""``make notebooks``: run the walkthroughs (all, or those named) and keep their outputs."""
+
+from __future__ import annotations
+
+import sys
+
+import nbformat
+
+from tests.notebooks.runner import WALKTHROUGHS, run, tidy
+
+
+def main(names: list[str]) -> None:
+    for path in WALKTHROUGHS:
+        if names and not any(path.name.startswith(name) for name in names):
+            continue
+        notebook = tidy(run(path))
+        nbformat.write(notebook, path)
+        print(f"{path.name}: {path.stat().st_size // 1024} kB")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

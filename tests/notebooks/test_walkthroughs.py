@@ -1,0 +1,62 @@
+"""The walkthroughs run, show what is committed, and keep secrets and other portals out of it."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import nbformat
+import pytest
+
+import b24nb
+from tests.notebooks.runner import WALKTHROUGHS, differences, outputs_of, run, tidy, trap
+
+#: These two show the reader's own portal; the others change things and open a sandbox of their own.
+OPEN_TO_REAL_PORTALS = {"01-list", "02-inspect"}
+SENTINEL = "s3nt1nelSecret00"
+
+each = pytest.mark.parametrize("path", WALKTHROUGHS, ids=lambda path: path.stem)
+
+
+def test_the_core_walkthroughs_are_there() -> None:
+    assert {"01-list", "02-inspect", "03-delete"} <= {path.stem for path in WALKTHROUGHS}
+
+
+@each
+def test_it_runs_and_shows_what_is_committed(path: Path) -> None:
+    committed = nbformat.read(path, as_version=4)
+    own_portal = path.stem not in OPEN_TO_REAL_PORTALS
+    with trap() as (webhook, heard):
+        fresh = run(path, {"B24_WEBHOOK": webhook} if own_portal else None)
+    assert heard == [], "a notebook that changes things contacted the portal in B24_WEBHOOK"
+
+    for index, output in outputs_of(fresh):
+        assert output["output_type"] != "error", f"cell {index}: {output.get('ename')}"
+        assert output.get("name") != "stderr", f"cell {index}: {output.get('text')}"
+    everything = json.dumps(fresh)
+    assert "Traceback" not in everything
+    assert "trapsecret" not in everything
+    assert differences(committed, tidy(fresh)) == []
+
+
+@each
+def test_committed_notebooks_hold_nothing_of_the_machine(path: Path) -> None:
+    notebook = nbformat.read(path, as_version=4)
+    assert "widgets" not in notebook.metadata
+    assert all(cell.get("execution_count") for cell in notebook.cells if cell.cell_type == "code")
+    outputs = "".join(json.dumps(output) for _, output in outputs_of(notebook))
+    assert not re.search(r"127\.0\.0\.1:\d+|localhost:\d+", outputs), "a port"
+    assert not re.search(r"/(home|root|work|Users|tmp)/", outputs), "a path of a machine"
+    assert not re.search(r"rest/\d+/[A-Za-z0-9]{12,}", outputs), "a webhook's code"
+    assert path.stat().st_size < 400_000
+
+
+@pytest.mark.parametrize("name", sorted(OPEN_TO_REAL_PORTALS))
+def test_a_notebook_run_with_a_webhook_holds_no_secret(name: str) -> None:
+    path = next(path for path in WALKTHROUGHS if path.stem == name)
+    with b24nb.SandboxPortal(secret=SENTINEL) as portal:
+        assert SENTINEL in portal.webhook
+        fresh = run(path, {"B24_WEBHOOK": portal.webhook})
+        assert portal.requests, "the notebook did not use the webhook"
+    assert SENTINEL not in json.dumps(fresh)
