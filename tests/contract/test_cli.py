@@ -1,0 +1,114 @@
+"""The command `b24nb`, as a user types it."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import urllib.request
+from pathlib import Path
+
+import nbformat
+import pytest
+import requests
+
+import b24nb
+from b24nb import cli
+
+
+def run(*arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "b24nb", *arguments],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        env=os.environ | settings,
+    )
+
+
+def test_version_and_help() -> None:
+    assert run("--version").stdout.strip() == f"b24nb {b24nb.__version__}"
+    assert all(command in run("--help").stdout for command in ("lab", "sandbox", "doctor"))
+    assert run().returncode == 2
+    assert "unrecognized arguments: --fast" in run("doctor", "--fast").stderr
+
+
+def test_doctor_says_who_i_am_and_how_fast_it_is(portal: b24nb.SandboxPortal) -> None:
+    answer = run("doctor", B24_WEBHOOK=portal.webhook)
+    assert answer.returncode == 0, answer.stderr
+    for part in ("SANDBOX", "administrator", "crm", "badges   ", "ms per call"):
+        assert part in answer.stdout
+    assert portal.webhook.rsplit("/", 2)[1] not in answer.stdout + answer.stderr
+
+
+def test_doctor_explains_what_is_wrong(portal: b24nb.SandboxPortal) -> None:
+    answer = run("doctor", B24_WEBHOOK=f"{portal.url.rstrip('/')}/rest/1/abcdef0123456789/")
+    assert answer.returncode == 1
+    assert answer.stderr.startswith("b24nb: INVALID_CREDENTIALS")
+    assert "Traceback" not in answer.stderr
+    assert run("doctor", B24_WEBHOOK="nonsense").returncode == 1
+
+
+def test_sandbox_runs_until_it_is_interrupted_and_keeps_its_data(tmp_path: Path) -> None:
+    for change in (True, False):
+        process = subprocess.Popen(
+            [sys.executable, "-m", "b24nb", "sandbox", "--db", str(tmp_path / "portal.db")],
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        try:
+            assert "SANDBOX" in process.stdout.readline()
+            webhook = process.stdout.readline().strip().removeprefix("B24_WEBHOOK=")
+            if change:
+                answer = requests.post(
+                    f"{webhook}crm.activity.badge.delete", json={"code": "missedCall"}, timeout=10
+                )
+                assert answer.json()["result"] is True
+            answer = requests.post(
+                f"{webhook}crm.activity.badge.get", json={"code": "missedCall"}, timeout=10
+            )
+            assert answer.json()["error"] == "NOT_FOUND"
+        finally:
+            process.send_signal(signal.SIGINT)
+            assert process.wait(10) == 0
+
+
+def test_lab_copies_what_is_missing_and_never_overwrites(tmp_path: Path) -> None:
+    directory = tmp_path / "mine"
+    copied = cli.copy_walkthroughs(directory)
+    assert copied == len(list(directory.glob("*.ipynb"))) >= 3
+    for path in directory.glob("*.ipynb"):
+        nbformat.read(path, as_version=4)
+    (directory / "01-list.ipynb").write_text("mine")
+    (directory / "02-inspect.ipynb").unlink()
+    assert cli.copy_walkthroughs(directory) == 1
+    assert (directory / "01-list.ipynb").read_text() == "mine"
+
+
+def test_lab_starts_jupyterlab_on_the_copies_and_passes_arguments_on(tmp_path: Path) -> None:
+    state = {f"JUPYTER_{kind}_DIR": str(tmp_path / kind.lower()) for kind in ("CONFIG", "DATA", "RUNTIME")}
+    process = subprocess.Popen(
+        [
+            *(sys.executable, "-m", "b24nb", "lab", str(tmp_path / "lab")),
+            *("--no-browser", "--allow-root", "--ServerApp.port=0", "--IdentityProvider.token=t"),
+        ],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        env=os.environ | state,
+    )
+    try:
+        for line in process.stdout:
+            if "http://127.0.0.1:" in line:
+                address = line[line.index("http://127.0.0.1:") :].split("/lab")[0]
+                break
+        else:
+            pytest.fail("JupyterLab did not start")
+        request = urllib.request.Request(f"{address}/api/contents", headers={"Authorization": "token t"})
+        with urllib.request.urlopen(request, timeout=10) as answer:
+            assert b"03-delete.ipynb" in answer.read()
+    finally:
+        process.terminate()
+        process.stdout.close()
+        process.wait(20)

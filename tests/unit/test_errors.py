@@ -1,0 +1,118 @@
+"""The vendor's facts hang together, and every one of them becomes the right exception."""
+
+from __future__ import annotations
+
+import inspect
+import re
+
+import pytest
+
+from b24nb import errors, spec
+
+FACTS = spec.error_facts()
+
+#: The system errors that the vendor prints under every method.
+SYSTEM_PAGE = {
+    "INTERNAL_SERVER_ERROR": 500,
+    "ERROR_UNEXPECTED_ANSWER": 500,
+    "QUERY_LIMIT_EXCEEDED": 503,
+    "ERROR_BATCH_METHOD_NOT_ALLOWED": 405,
+    "ERROR_BATCH_LENGTH_EXCEEDED": 400,
+    "NO_AUTH_FOUND": 401,
+    "INVALID_REQUEST": 400,
+    "OVERLOAD_LIMIT": 503,
+    "ACCESS_DENIED": 403,
+    "INVALID_CREDENTIALS": 403,
+    "ERROR_MANIFEST_IS_NOT_AVAILABLE": 404,
+    "insufficient_scope": 403,
+    "expired_token": 401,
+    "user_access_error": 403,
+    "PORTAL_DELETED": 500,
+}
+
+#: What a portal answers where the documentation says something else, or nothing.
+OBSERVED = {
+    ("INVALID_CREDENTIALS", "Invalid request credentials"): 401,
+    ("INVALID_REQUEST", "Https required."): 401,
+    ("OVERLOAD_LIMIT", "REST API is blocked due to overload."): 401,
+    ("PORTAL_DELETED", "Portal was deleted"): 403,
+    ("ERROR_BATCH_LENGTH_EXCEEDED", "Max batch length exceeded"): 200,
+    ("ENTITY_WITH_BADGE_EXISTS", "There are entities with this badge. Delete them first."): 400,
+    ("OPERATION_TIME_LIMIT", "Method is blocked due to operation time limit."): 429,
+}
+
+
+@pytest.mark.parametrize("fact", FACTS, ids=lambda fact: f"{fact.code or 'empty'}-{fact.message[:24]}")
+def test_each_fact_is_complete(fact: spec.ErrorFact) -> None:
+    cls = getattr(errors, fact.kind)
+    assert issubclass(cls, errors.ApiError)
+    for sentence in (fact.meaning, fact.cause, fact.remedy):
+        assert sentence[0].isupper() or sentence[0] in "`0123456789b", sentence
+        assert sentence.endswith("."), sentence
+    assert fact.repeat in {"yes", "after waiting", "after a change", "look first", "no"}
+    assert fact.section in {"method", "system", "batch", "oauth", "neighbour"}
+    assert fact.http_documented or fact.http_observed or fact.source == "docs"
+
+
+@pytest.mark.parametrize("fact", FACTS, ids=lambda fact: f"{fact.code or 'empty'}-{fact.message[:24]}")
+def test_each_fact_becomes_its_exception(fact: spec.ErrorFact) -> None:
+    description = re.sub(r"\{\w+\}", "something", fact.message)
+    method = fact.methods[0] if fact.methods else "server.time"
+    error = errors.from_answer(fact.code, description, http_status=fact.http_observed, method=method)
+    assert type(error).__name__ == fact.kind
+    assert (error.code, error.description, error.method) == (fact.code, description, method)
+    assert error.hint == fact.remedy
+    assert error.hint in str(error)
+
+
+def test_the_vendors_page_of_system_errors_is_all_there() -> None:
+    documented = {fact.code: fact.http_documented for fact in FACTS if fact.system_page}
+    assert documented == SYSTEM_PAGE
+
+
+@pytest.mark.parametrize(("code", "message"), OBSERVED)
+def test_where_a_server_differs_it_is_said(code: str, message: str) -> None:
+    fact = errors.find_fact(code, message)
+    assert fact is not None
+    assert fact.http_observed == OBSERVED[code, message]
+
+
+@pytest.mark.parametrize("method", spec.METHODS.values(), ids=lambda method: method.name)
+def test_each_methods_errors_are_described(method: spec.Method) -> None:
+    known = {fact.code for fact in FACTS}
+    assert set(method.documented_errors) | set(method.errors) <= known
+
+
+def test_an_unknown_code_is_kept() -> None:
+    error = errors.from_answer("BRAND_NEW", "", http_status=418, method="x.y")
+    assert type(error) is errors.ApiError
+    assert (error.code, error.http_status) == ("BRAND_NEW", 418)
+    assert "BRAND_NEW" in str(error)
+    assert error.hint
+
+
+@pytest.mark.parametrize("code", ["", "0"])
+def test_codes_that_are_false_are_codes(code: str) -> None:
+    error = errors.from_answer(
+        code, "Language `xx` was not found", http_status=400, method="crm.activity.badge.add"
+    )
+    assert error.code == code
+    assert isinstance(error, errors.ApiError)
+
+
+def test_the_tree_is_drawn_as_it_is() -> None:
+    drawn = dict(re.findall(r"^\W*(\w+)(?: \(also a ValueError\))?  +(\w.+)$", errors.__doc__, re.M))
+    public = {
+        name
+        for name, value in vars(errors).items()
+        if inspect.isclass(value)
+        and issubclass(value, errors.B24Error)
+        and value.__module__ == errors.__name__
+    }
+    assert public - {"B24Error", "TransportError", "ApiError"} <= set(drawn)
+    assert set(drawn) <= public
+
+
+def test_messages_speak_to_the_reader() -> None:
+    error = errors.ApiError("", "", http_status=400, method="crm.activity.get", hint="Do this.")
+    assert str(error) == "(empty code) (crm.activity.get, HTTP 400). Do this."
