@@ -1,0 +1,158 @@
+"""What can be known about a badge before it is sent: the portal's own checks, made here, by field.
+
+The vendor's pages list two errors of ``add``; its server code makes the checks below, in this order.
+"""
+
+from __future__ import annotations
+
+import json
+import warnings
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from b24nb import spec
+from b24nb.badges.badge import Badge
+from b24nb.errors import InvalidInput
+
+
+class LongCode(UserWarning):
+    """A code that the portal takes, but can't match any more with the activities that show the badge."""
+
+
+class NotRestorable(UserWarning):
+    """A badge about to be deleted that ``add`` would refuse: there is no way back."""
+
+
+def problems(badge: Badge) -> Iterator[InvalidInput]:
+    """Why a portal would refuse to add a badge.
+
+    Parameters
+    ----------
+    badge : Badge
+        Its fields may hold anything.
+
+    Yields
+    ------
+    InvalidInput
+        With ``field``; nothing, if all that can be known beforehand is right. Which languages a portal
+        knows can't be asked, so an unknown one is left to the portal.
+
+    Examples
+    --------
+    >>> [problem.field for problem in problems(Badge("vip", "", {"en": ""}, "pink"))]
+    ['title', 'value', 'type']
+    """
+    for field in ("title", "value"):
+        yield from _text_problems(field, getattr(badge, field))
+    if badge.type not in list(spec.BadgeType):
+        yield InvalidInput(
+            f"The type {badge.type!r} does not exist.",
+            field="type",
+            hint=f"Choose one of {', '.join(spec.BadgeType)}.",
+        )
+    yield from code_problems(badge.code)
+    if isinstance(badge.code, str) and len(badge.code) > spec.CODE_WIDTH:
+        yield InvalidInput(
+            f"The code has {len(badge.code)} characters; a portal keeps {spec.CODE_WIDTH}.", field="code"
+        )
+
+
+def code_problems(code: Any) -> Iterator[InvalidInput]:
+    """Why a code can't name a badge at all."""
+    if not isinstance(code, str):
+        yield InvalidInput(
+            f"The code {code!r} is not a text.", field="code", hint="Write it in quotes: codes are texts."
+        )
+    elif not code:
+        yield InvalidInput("The code is empty.", field="code")
+    elif not _is_unicode(code):
+        yield InvalidInput("The code holds half a character, which can't be sent.", field="code")
+
+
+def check_code(code: Any) -> None:
+    """Raise :class:`InvalidInput` if this can't be the code of a badge."""
+    for problem in code_problems(code):
+        raise problem
+
+
+def check(badge: Badge) -> None:
+    """Raise :class:`InvalidInput` for the first problem; warn of a code that is too long to be matched.
+
+    Parameters
+    ----------
+    badge : Badge
+        About to be added.
+
+    Warns
+    -----
+    LongCode
+        For a code over 30 characters.
+    """
+    for problem in problems(badge):
+        raise problem
+    if doubt := long_code(badge.code):
+        warnings.warn(doubt, LongCode, stacklevel=3)
+
+
+def long_code(code: str) -> str:
+    """Why this code is too long for its own good, ``""`` if it is not."""
+    if len(code) <= spec.ATTACHED_CODE_WIDTH:
+        return ""
+    return (
+        f"The code has {len(code)} characters. The portal takes it, but keeps only "
+        f"{spec.ATTACHED_CODE_WIDTH} with an activity that shows the badge: the badge then counts as unused "
+        "and can be deleted, and updates of that activity can fail."
+    )
+
+
+def not_restorable(badge: Badge | None) -> str:
+    """Why ``add`` would refuse to bring this badge back, ``""`` if it would not."""
+    for problem in problems(badge) if badge else ():
+        return f"not restorable: {problem.message}"
+    return ""
+
+
+def warn_if_not_restorable(badges: Iterable[Badge]) -> None:
+    """Warn before these are deleted, if there is no way back for one of them."""
+    lost = [badge.code for badge in badges if not_restorable(badge)]
+    if lost:
+        text = f"add would refuse {', '.join(map(repr, lost))} as it stands: the journal can't bring it back."
+        warnings.warn(text, NotRestorable, stacklevel=3)
+
+
+def _text_problems(field: str, text: Any) -> Iterator[InvalidInput]:
+    if isinstance(text, Mapping):
+        for language, item in text.items():
+            if not isinstance(language, str) or not language:
+                yield InvalidInput(f"The {field} has a language that is not a text.", field=field)
+            elif not isinstance(item, str) or not item:
+                yield InvalidInput(
+                    f"The {field} in {language!r} is {'empty' if item == '' else 'not a text'}.", field=field
+                )
+            elif not (_is_unicode(language) and _is_unicode(item)):
+                yield InvalidInput(f"The {field} holds half a character, which can't be sent.", field=field)
+    elif not isinstance(text, str) or not text:
+        yield InvalidInput(
+            f"The {field} is {'empty' if text == '' else 'not a text'}.",
+            field=field,
+            hint="Give a text, or a map language -> text.",
+        )
+    elif not _is_unicode(text):
+        yield InvalidInput(f"The {field} holds half a character, which can't be sent.", field=field)
+    if isinstance(text, str | Mapping):
+        stored = len(json.dumps(text if isinstance(text, str) else dict(text), default=str, skipkeys=True))
+        if stored > spec.TEXT_WIDTH:
+            yield InvalidInput(
+                f"The {field} takes {stored} characters as the portal stores it; it keeps {spec.TEXT_WIDTH}.",
+                field=field,
+                hint="Every letter that is not ASCII counts six times.",
+            )
+
+
+def _is_unicode(text: str) -> bool:
+    """Whether this is whole characters; JSON can hold lone halves of a pair, UTF-8 can't."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True

@@ -1,0 +1,172 @@
+"""Badges in CSV and JSON files, DataFrames and lists: lossless, read as text, refused when wrong."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from b24nb.badges import files
+from b24nb.badges.badge import Badge, Badges
+from b24nb.errors import InvalidInput
+
+words = st.text(st.characters(exclude_categories=["Cs"]), min_size=1)
+languages = st.text(st.characters(exclude_categories=["Cs"]), min_size=1).filter(
+    lambda key: key == key.strip().rstrip(".")
+)
+texts = words | st.dictionaries(languages, words, min_size=1)
+writable = st.lists(
+    st.builds(Badge, words, texts, texts, words), unique_by=lambda badge: badge.code.casefold()
+).map(Badges)
+
+VIP = Badge("vip", {"en": "Client", "de": "Kunde"}, "VIP", "primary")
+
+
+def write(badges: Badges, path: Path) -> Path:
+    return files.write(badges, path, portal="example.bitrix24.com", at="2026-01-01T00:00:00+00:00")
+
+
+@pytest.mark.parametrize("suffix", ["csv", "json"])
+@given(badges=writable)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+def test_files_give_back_what_they_got(badges: Badges, suffix: str, tmp_path: Path) -> None:
+    assert files.read(write(badges, tmp_path / f"badges.{suffix}")) == badges
+
+
+@given(badges=writable)
+def test_frames_and_lists_give_back_what_they_got(badges: Badges) -> None:
+    assert files.read(badges) == badges
+    assert files.read(badges.df) == badges
+    assert files.read(badge.to_wire() for badge in badges) == badges
+
+
+def test_json_keeps_what_csv_can_not(tmp_path: Path) -> None:
+    odd = Badges([Badge("a", {}, {"en": ""}, "primary"), Badge("b", 123, "v", "old type")])
+    assert files.read(write(odd, tmp_path / "odd.json")) == odd
+    for badge in odd:
+        with pytest.raises(InvalidInput, match=f"'{badge.code}' holds what CSV can't"):
+            write(Badges([badge]), tmp_path / "odd.csv")
+    assert not (tmp_path / "odd.csv").exists()
+
+
+def test_a_backup_names_its_portal_and_time_and_no_more(tmp_path: Path) -> None:
+    content = json.loads(write(Badges([VIP]), tmp_path / "b.json").read_text(encoding="utf-8"))
+    assert content["portal"] == "example.bitrix24.com"
+    assert set(content) == {"format", "version", "created_at", "portal", "badges"}
+
+
+def test_csv_has_a_column_per_language(tmp_path: Path) -> None:
+    text = write(Badges([VIP, Badge("x", "t", "v", "primary")]), tmp_path / "b.csv").read_bytes()
+    assert text.startswith(b"\xef\xbb\xbfcode,title.en,title.de,title,value,type\r\n")
+
+
+def test_codes_stay_texts(tmp_path: Path) -> None:
+    path = tmp_path / "b.csv"
+    path.write_text("code,title,value,type\n007,null,NA,primary\nNA,1.0,nan,primary\n", encoding="utf-8")
+    assert files.read(path) == Badges(
+        [Badge("007", "null", "NA", "primary"), Badge("NA", "1.0", "nan", "primary")]
+    )
+
+
+@pytest.mark.parametrize("separator", [",", ";", "\t"])
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig"])
+def test_csv_as_spreadsheets_write_it(separator: str, encoding: str, tmp_path: Path) -> None:
+    path = tmp_path / "B.CSV"
+    rows = [["Code", " title.en", "VALUE", "type", "comment"], ["ю", '"a, b; c"', "v", "primary", "x"]]
+    path.write_text("\r\n".join(separator.join(row) for row in rows) + "\r\n\r\n", encoding=encoding)
+    assert files.read(path) == Badges([Badge("ю", {"en": "a, b; c"}, "v", "primary")])
+
+
+def test_a_frame_as_pandas_reads_it_is_read_too(tmp_path: Path) -> None:
+    path = write(Badges([VIP, Badge("x", "t", {"en": "v"}, "primary")]), tmp_path / "b.csv")
+    assert files.read(pd.read_csv(path)) == files.read(path)
+
+
+@pytest.mark.parametrize(
+    "wrap", [lambda rows: rows, lambda rows: {"badges": rows}, lambda rows: {"badges": rows, "x": 1}]
+)
+def test_json_may_be_a_list_or_a_saved_answer(wrap: Any, tmp_path: Path) -> None:
+    path = tmp_path / "b.json"
+    path.write_text(json.dumps(wrap([VIP.to_wire()])))
+    assert files.read(str(path)) == Badges([VIP])
+
+
+ROW: dict[str, Any] = {"code": "a", "title": "t", "value": "v", "type": "primary"}
+
+
+@pytest.mark.parametrize(
+    ("rows", "field", "message"),
+    [
+        ([ROW | {"code": ""}], "code", "Row 1: The code is empty"),
+        ([ROW | {"code": 7}], "code", "Row 1: The code 7 is not a text"),
+        ([ROW, ROW | {"code": None}], "code", "Row 2: The code None is not a text"),
+        ([{key: ROW[key] for key in ("title", "value", "type")}], "code", "Row 1: The code is missing"),
+        ([{key: ROW[key] for key in ("code", "value", "type")}], "title", "Row 1: The title is missing"),
+        ([ROW, ROW], "code", "'a' is repeated"),
+        ([ROW, ROW | {"code": "A"}], "code", "'a' and 'A' differ only in letter case"),
+        ([ROW | {"title.en": "t"}], "title", "given as one text and by language"),
+        ([ROW | {"Title": "t"}], "title", "two columns 'Title'"),
+        ([5], "wanted", "Row 1 is a int"),
+    ],
+)
+def test_what_is_wrong_is_named_by_row_and_field(rows: Any, field: str, message: str) -> None:
+    with pytest.raises(InvalidInput) as caught:
+        files.read(rows)
+    assert caught.value.field == field
+    assert message in str(caught.value)
+
+
+def test_many_complaints_are_counted() -> None:
+    with pytest.raises(InvalidInput, match=r"Row 5.*and 3 more"):
+        files.read([{}] * 8)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("b.txt", b"", "neither in .csv nor in .json"),
+        ("b.csv", "code\nю".encode("cp1251"), "not UTF-8"),
+        ("b.csv", b"code,title,value,type\na,b\n", "line 2: 2 cells under 4 headings"),
+        ("b.csv", b'code,title,value,type\n"a,b\n', "unexpected end"),
+        ("b.json", b"{", "not JSON"),
+        ("b.json", b"5", "holds no list"),
+        ("b.json", b"[5]", "Row 1 is a int"),
+        ("b.json", b'{"format": "b24nb badges", "version": 2}', "newer version"),
+    ],
+)
+def test_files_that_can_not_be_read_say_why(name: str, content: bytes, message: str, tmp_path: Path) -> None:
+    path = tmp_path / name
+    path.write_bytes(content)
+    with pytest.raises(InvalidInput, match=message):
+        files.read(path)
+
+
+def test_an_empty_file_is_no_badges(tmp_path: Path) -> None:
+    (tmp_path / "b.csv").write_text("")
+    assert files.read(tmp_path / "b.csv") == Badges()
+
+
+@pytest.mark.parametrize("source", [5, None])
+def test_other_things_are_refused(source: Any) -> None:
+    with pytest.raises(InvalidInput, match="Can't read badges"):
+        files.read(source)
+
+
+def test_a_backup_is_whole_or_not_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = write(Badges([VIP]), tmp_path / "b.json")
+    before = path.read_bytes()
+
+    def full(handle: int) -> None:
+        raise OSError("disk full")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OSError, match="disk full"):
+        write(Badges(), path)
+    assert path.read_bytes() == before
+    assert os.listdir(tmp_path) == ["b.json"]

@@ -1,0 +1,133 @@
+"""Badge and Badges as values: lossless, immutable, and shown honestly."""
+
+from __future__ import annotations
+
+import copy
+import pickle
+
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from b24nb import errors
+from b24nb.badges.badge import Badge, Badges, ByCode
+from b24nb.spec import BadgeType
+
+VIP = Badge("vip", {"en": "Client", "de": "Kunde"}, "VIP", "primary")
+MISSED = Badge("missedCall", "Missed call", {"de": "Verpasst"}, "failure")
+
+texts = st.text() | st.dictionaries(st.text(), st.text())
+badges = st.builds(Badge, st.text(), texts, texts, st.sampled_from([*BadgeType]) | st.text())
+
+
+@given(badges)
+def test_the_wire_gives_back_what_it_got(badge: Badge) -> None:
+    assert Badge.from_wire(badge.to_wire()) == badge
+
+
+@given(badges)
+def test_a_badge_can_be_copied_pickled_hashed_and_read_from_its_repr(badge: Badge) -> None:
+    assert copy.deepcopy(badge) == badge == pickle.loads(pickle.dumps(badge))
+    assert eval(repr(badge), {"Badge": Badge}) == badge
+    assert badge in {badge}
+
+
+def test_a_badge_can_not_change() -> None:
+    source = {"en": "Client"}
+    badge = Badge("vip", source, "VIP", "primary")
+    source["en"] = "changed"
+    assert badge.title == {"en": "Client"}
+    with pytest.raises(TypeError):
+        badge.title["en"] = "changed"
+    with pytest.raises(AttributeError):
+        badge.code = "changed"
+
+
+def test_languages_keep_their_order_and_order_does_not_make_a_difference() -> None:
+    other = Badge("vip", {"de": "Kunde", "en": "Client"}, "VIP", "primary")
+    assert list(other.title) == ["de", "en"]
+    assert other == VIP
+
+
+def test_the_type_is_a_plain_text_also_if_given_as_a_member() -> None:
+    assert Badge("a", "t", "v", BadgeType.PRIMARY).type.__class__ is str
+
+
+def test_php_writes_an_empty_map_as_a_list() -> None:
+    row = {"code": "a", "title": [], "value": ["x"], "type": "primary", "unknown": 1}
+    badge = Badge.from_wire(row)
+    assert (badge.title, badge.value) == ({}, {"0": "x"})
+
+
+@pytest.mark.parametrize("odd", [123, True, 1.5])
+def test_texts_that_are_none_are_kept_as_they_are(odd: object) -> None:
+    row = {"code": "a", "title": odd, "value": "v", "type": "primary"}
+    assert Badge.from_wire(row).to_wire() == row
+
+
+@pytest.mark.parametrize(
+    "row", [None, [], "x", {"code": "a"}, {"code": 7, "title": "t", "value": "v", "type": ""}]
+)
+def test_what_is_not_a_badge_is_a_bad_response(row: object) -> None:
+    with pytest.raises(errors.BadResponse):
+        Badge.from_wire(row)
+
+
+def test_badges_are_an_immutable_sequence() -> None:
+    both = Badges([VIP, MISSED])
+    assert len(both) == 2
+    assert list(both) == [VIP, MISSED]
+    assert both[0] == VIP
+    assert both[-1:] == Badges([MISSED])
+    assert MISSED in both
+    assert both == Badges([VIP, MISSED]) != [VIP, MISSED]
+    assert hash(both) == hash(Badges([VIP, MISSED]))
+    with pytest.raises(TypeError):
+        both[0] = MISSED
+
+
+@pytest.mark.parametrize("content", [(), (VIP,), (VIP, MISSED)])
+def test_the_frame_is_lossless_and_has_the_same_columns_when_empty(content: tuple[Badge, ...]) -> None:
+    df = Badges(content).df
+    assert list(df.columns) == ["code", "title", "value", "type"]
+    assert set(df.dtypes) == {pd.api.types.pandas_dtype(object)}
+    assert [Badge(*row) for row in df.itertuples(index=False)] == list(content)
+
+
+def test_the_frame_is_a_copy() -> None:
+    both = Badges([VIP])
+    df = both.df
+    df.loc[0, "title"]["en"] = "changed"
+    df.loc[0, "code"] = "changed"
+    assert both[0] == VIP
+
+
+def test_in_language_shows_what_a_viewer_sees() -> None:
+    assert [badge.title for badge in Badges([VIP, MISSED]).in_language("de")] == ["Kunde", "Missed call"]
+    assert [badge.value for badge in Badges([VIP, MISSED]).in_language("fr")] == ["VIP", "Verpasst"]
+
+
+def test_text_and_html_show_the_same_badges() -> None:
+    many = Badges(Badge(f"code{n}", "<b>&", "'\"", "primary") for n in range(150))
+    text, html = repr(many), many._repr_html_()
+    for n in range(150):
+        assert (f"code{n} " in text) == (f"code{n}<" in html), n
+    assert "<b>" not in html
+    assert "50 more" in text
+    assert "50 more" in html
+    assert repr(Badges()) == "Badges: 0"
+
+
+def test_a_badge_shows_itself_escaped() -> None:
+    html = Badge("x", "<img src=x onerror=alert(1)>", {"en": "<b>"}, "primary")._repr_html_()
+    assert "<img" not in html
+    assert "<b>" not in html
+
+
+def test_codes_are_found_in_any_letter_case_but_exactly_first() -> None:
+    upper = Badge("VIP", "t", "v", "primary")
+    assert ByCode([VIP]).find("ViP") == VIP
+    assert ByCode([VIP, upper]).find("vip") == VIP
+    assert ByCode([VIP, upper]).find("VIP") == upper
+    assert ByCode([VIP]).find("vi") is None
