@@ -1,0 +1,12 @@
+"""The embedded portal: a stand-in for Bitrix24 that answers over real HTTP on this machine.
+
+store < methods < access < wire < server; it shares the vendor's facts (:mod:`b24nb.spec`) with the
+client, and no code.
+"""
+
+from __future__ import annotations
+
+from b24nb.sandbox.faults import Faults
+from b24nb.sandbox.portal import SandboxPortal, serve
+
+__all__ = ["Faults", "SandboxPortal", "serve"]

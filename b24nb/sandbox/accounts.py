@@ -1,0 +1,172 @@
+"""Who may call: users, their webhooks, one application and its tokens, in the portal's database."""
+
+from __future__ import annotations
+
+import random
+import sqlite3
+import string
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from b24nb import spec
+from b24nb.sandbox.calls import Caller, User
+from b24nb.sandbox.store import Store
+
+_ALPHABET = string.ascii_lowercase + string.digits
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """An access token, with what the checks of a call need."""
+
+    caller: Caller
+    expires: float
+
+
+class Accounts:
+    """The users of a portal and their credentials.
+
+    Parameters
+    ----------
+    store : Store
+        The portal's database; a fresh one is given its users and credentials.
+    seed : int, optional
+        Makes the secrets repeatable. Without it they are random.
+    """
+
+    def __init__(self, store: Store, *, seed: int | None) -> None:
+        self.store = store
+        self._random = random.SystemRandom() if seed is None else random.Random(seed)  # noqa: S311
+        self._webhooks: dict[str, Caller] = {}
+        self.users: dict[str, User] = {}
+
+    def secret(self, length: int) -> str:
+        """A new code or token."""
+        return "".join(self._random.choices(_ALPHABET, k=length))
+
+    def load(self) -> None:
+        """Read users and webhooks once; every call needs them, and only this process changes them."""
+        self.users = {row["login"]: _user(row) for row in self.store.rows("SELECT * FROM user")}
+        by_id = {user.id: user for user in self.users.values()}
+        self._webhooks = {
+            row["code"]: Caller(
+                user=by_id[row["user_id"]],
+                kind="webhook",
+                credential=str(row["id"]),
+                scopes=tuple(row["scopes"].split()),
+            )
+            for row in self.store.rows("SELECT * FROM webhook WHERE active")
+        }
+
+    # -- webhooks ---------------------------------------------------------------------------------
+
+    def add_webhook(self, name: str, user_id: int, scopes: Iterable[str], *, active: bool = True) -> str:
+        """Create a webhook with a code of 16 characters, as portals do; the code."""
+        code = self.secret(16)
+        self.store.insert(
+            "webhook",
+            {
+                "name": name,
+                "code": code,
+                "user_id": user_id,
+                "scopes": " ".join(scopes),
+                "active": active,
+            },
+        )
+        self.load()
+        return code
+
+    def webhook_paths(self) -> dict[str, str]:
+        """Webhooks by name: ``{user}/{code}``."""
+        return {
+            row["name"]: f"{row['user_id']}/{row['code']}"
+            for row in self.store.rows("SELECT * FROM webhook ORDER BY id")
+        }
+
+    def webhook(self, user: str, code: str) -> Caller | None:
+        """Whom a webhook's two parts let in. The user part may be the id or the login."""
+        caller = self._webhooks.get(code)
+        if caller is None or user not in (str(caller.user.id), caller.user.login):
+            return None
+        return caller
+
+    # -- the application --------------------------------------------------------------------------
+
+    def add_application(self, scopes: Iterable[str]) -> None:
+        """Register the portal's one application."""
+        self.store.insert(
+            "application",
+            {
+                "client_id": f"local.{self.secret(14)}.{self.secret(8)}",
+                "client_secret": self.secret(50),
+                "member_id": self.secret(32),
+                "scopes": " ".join(scopes),
+            },
+        )
+
+    @property
+    def application(self) -> sqlite3.Row:
+        row = self.store.row("SELECT * FROM application")
+        assert row is not None, "a seeded portal has an application"  # noqa: S101
+        return row
+
+    def issue(self, user_id: int, scopes: str) -> dict[str, Any]:
+        """A new pair of tokens for a user; the row as stored."""
+        now = self.store.switches.clock()
+        row = {
+            "access_token": self.secret(70),
+            "refresh_token": self.secret(70),
+            "client_id": self.application["client_id"],
+            "user_id": user_id,
+            "scopes": scopes,
+            "expires": now + spec.ACCESS_TOKEN_SECONDS,
+            "refresh_expires": now + spec.REFRESH_TOKEN_SECONDS,
+        }
+        self.store.insert("token", row)
+        return row
+
+    def token(self, access_token: str) -> Token | None:
+        """What is known about an access token, expired or not."""
+        row = self.store.row("SELECT * FROM token WHERE access_token = ?", (access_token,))
+        if row is None:
+            return None
+        user = next(user for user in self.users.values() if user.id == row["user_id"])
+        scopes = tuple(row["scopes"].split())
+        caller = Caller(user=user, kind="oauth", credential=row["client_id"], scopes=scopes)
+        return Token(caller, row["expires"])
+
+    def redeem_refresh_token(self, refresh_token: str) -> sqlite3.Row | None:
+        """Use up a refresh token; ``None`` if it is unknown, used or over its 180 days."""
+        with self.store.transaction():
+            row = self.store.row("SELECT * FROM token WHERE refresh_token = ?", (refresh_token,))
+            self.store.run("UPDATE token SET refresh_token = NULL WHERE refresh_token = ?", (refresh_token,))
+        return row if row and row["refresh_expires"] > self.store.switches.clock() else None
+
+    def grant(self, user_id: int, scopes: str) -> str:
+        """An authorization code, good for 30 seconds and one use."""
+        code = self.secret(70)
+        expires = self.store.switches.clock() + spec.AUTHORIZATION_CODE_SECONDS
+        client_id = self.application["client_id"]
+        values = {"code": code, "client_id": client_id, "user_id": user_id, "scopes": scopes}
+        self.store.insert("authorization_code", {**values, "expires": expires})
+        return code
+
+    def redeem_code(self, code: str) -> sqlite3.Row | None:
+        """Use up an authorization code; ``None`` if it is unknown, used or over its 30 seconds."""
+        with self.store.transaction():
+            row = self.store.row("SELECT * FROM authorization_code WHERE code = ?", (code,))
+            self.store.run("DELETE FROM authorization_code WHERE code = ?", (code,))
+        return row if row and row["expires"] > self.store.switches.clock() else None
+
+
+def _user(row: sqlite3.Row) -> User:
+    return User(
+        id=row["id"],
+        login=row["login"],
+        name=row["name"],
+        last_name=row["last_name"],
+        admin=bool(row["admin"]),
+        kind=row["kind"],
+        active=bool(row["active"]),
+    )

@@ -1,0 +1,98 @@
+"""The portal's own page: its kanban, its badges and the last requests, for people.
+
+One look shows what a badge is: the pill on the card of a deal. Everything is escaped by the template.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+from b24nb import spec
+from b24nb.sandbox import php
+from b24nb.sandbox.deals import DEAL, STAGES
+from b24nb.sandbox.envelope import iso
+from b24nb.sandbox.exchange import Record
+from b24nb.sandbox.store import Store
+
+if TYPE_CHECKING:
+    import jinja2
+
+#: The page refreshes itself by a header of its own and runs no script at all.
+HEADERS: Mapping[str, str] = {
+    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'self'",
+    "Cache-Control": "no-store",
+    "X-Content-Type-Options": "nosniff",
+}
+SHOWN_REQUESTS = 20
+
+
+def render(store: Store, records: Sequence[Record]) -> str:
+    """The page as HTML.
+
+    Parameters
+    ----------
+    store : Store
+        The portal's database.
+    records : sequence of Record
+        Its last requests; the newest come first on the page.
+
+    Returns
+    -------
+    str
+    """
+    badges = store.badges.all()
+    by_code = {badge["code"]: badge for badge in badges}
+    newest = {
+        row["entity_id"]: by_code.get(row["value"])
+        for row in store.rows(
+            "SELECT entity_id, value FROM attachment WHERE entity_type_id = ? ORDER BY id", (DEAL,)
+        )
+    }
+    deals = [
+        {**dict(row), "badge": newest.get(row["id"])} for row in store.rows("SELECT * FROM deal ORDER BY id")
+    ]
+    columns = {
+        stage: shown
+        for stage in STAGES.values()
+        if (shown := [deal for deal in deals if deal["stage_id"] == stage.id]) or not stage.final
+    }
+    return _template().render(
+        badges=badges,
+        columns=columns,
+        requests=list(records)[: -SHOWN_REQUESTS - 1 : -1],
+        language=store.switches.language,
+    )
+
+
+def localised(text: Any, language: str) -> str:
+    """What a viewer sees of a title or value.
+
+    His language, then English. Where both are missing the documentation says "the first element", but
+    the portal takes the number of elements, and so does this page.
+    """
+    if not isinstance(text, list | dict):
+        return php.to_text(text)
+    texts = dict(php.items(text))
+    if not texts:
+        return ""
+    shown = texts.get(language) or texts.get(spec.FALLBACK_LANGUAGE) or len(texts)
+    return str(shown)
+
+
+def colour(badge_type: str) -> spec.BadgeColour:
+    """Colours of a type; one that is not known looks like ``secondary``."""
+    known = badge_type in set(spec.BadgeType)
+    return spec.BADGE_COLOURS[spec.BadgeType(badge_type if known else "secondary")]
+
+
+@lru_cache(maxsize=1)
+def _template() -> jinja2.Template:
+    import jinja2  # only who opens the page pays for it
+
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("b24nb.sandbox"), autoescape=True, trim_blocks=True, lstrip_blocks=True
+    )
+    environment.filters |= {"localised": localised, "colour": colour, "iso": iso}
+    return environment.get_template("portal.html")

@@ -1,0 +1,274 @@
+"""How PHP sees a request and prints an answer: arrays, query strings, casts, JSON, XML.
+
+A portal is written in PHP, and that shows on the wire: ``a[b][]=c`` is a nested array, a map whose
+keys happen to be 0, 1, 2 is a list, an empty map is ``[]``, ``"0"`` is false, and quotes travel as
+``\\u0022``. Nothing here knows what a badge is.
+
+PHP's one array type becomes a ``list`` where its keys are 0..n-1 in order, else a ``dict`` whose keys
+are texts and integers. General decoders of query strings differ from PHP in corners that matter here:
+a plain value and an array under one name, unclosed brackets, dots in names, where ``a[]`` continues.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any
+from urllib.parse import unquote_plus
+from xml.sax.saxutils import escape
+
+Array = list[Any] | dict[str | int, Any]
+
+#: PHP's ``max_input_nesting_level``: a variable nested deeper is dropped.
+MAX_NESTING = 64
+_INT64 = range(-(2**63), 2**63)
+_INTEGER_KEY = re.compile(r"0|-?[1-9][0-9]{0,18}")
+
+
+class TooManyParameters(ValueError):
+    """More parameters than the server reads."""
+
+
+class _Growing(dict[str | int, Any]):
+    """An array while it is filled; it knows where ``a[]`` goes."""
+
+    next_index = 0
+
+    def put(self, key: str | int | None, value: Any) -> None:
+        if key is None:
+            key = self.next_index
+        if isinstance(key, int) and key >= self.next_index:
+            self.next_index = key + 1
+        self[key] = value
+
+
+def parse_query(text: str, *, limit: int | None = None) -> dict[str | int, Any]:
+    """The parameters of a query string or form, by the rules of PHP's ``parse_str``.
+
+    Parameters
+    ----------
+    text : str
+        ``a=1&b[]=2``, still percent-encoded.
+    limit : int, optional
+        How many parameters to read.
+
+    Returns
+    -------
+    dict
+
+    Raises
+    ------
+    TooManyParameters
+
+    Examples
+    --------
+    >>> parse_query("code=vip&title[en]=Client&title[de]=Kunde&list[]=x&list[]=y")
+    {'code': 'vip', 'title': {'en': 'Client', 'de': 'Kunde'}, 'list': ['x', 'y']}
+    """
+    parts = [part for part in text.split("&") if part]
+    pairs = (part.partition("=") for part in parts)
+    return from_pairs(((unquote_plus(name), unquote_plus(value)) for name, _, value in pairs), limit=limit)
+
+
+def from_pairs(pairs: Iterable[tuple[str, str]], *, limit: int | None = None) -> dict[str | int, Any]:
+    """Decoded names with brackets and their values, as nested arrays; see :func:`parse_query`."""
+    root = _Growing()
+    for number, (name, value) in enumerate(pairs, 1):
+        if limit is not None and number > limit:
+            raise TooManyParameters(f"More than {limit} parameters.")
+        keys = _split_name(name)
+        if not keys or len(keys) > MAX_NESTING + 1:
+            continue
+        target = root
+        for key in keys[:-1]:
+            inner = None if key is None else target.get(key)
+            if not isinstance(inner, _Growing):
+                target.put(key, inner := _Growing())
+            target = inner
+        target.put(keys[-1], value)
+    return {key: _settled(value) for key, value in root.items()}
+
+
+def _split_name(name: str) -> list[str | int | None]:
+    """``a[b][]`` is ``["a", "b", None]``; ``[]`` when PHP would ignore the variable."""
+    name = name.partition("\0")[0].lstrip(" ")
+    base, bracket, rest = name.partition("[")
+    if not base:
+        return []
+    if bracket and "]" not in rest:
+        base, rest = re.sub(r"[.\[ ]", "_", name), ""
+    keys: list[str | int | None] = [array_key(re.sub(r"[. ]", "_", base))]
+    rest = bracket + rest if rest else ""
+    while rest.startswith("[") and "]" in rest:
+        key, _, rest = rest[1:].partition("]")
+        keys.append(None if key in ("", " ") else array_key(key))
+    return keys
+
+
+def _settled(value: Any) -> Any:
+    if isinstance(value, _Growing):
+        return array({key: _settled(inner) for key, inner in value.items()})
+    return value
+
+
+def array_key(key: str) -> str | int:
+    """Decimal integers are integer keys in PHP, all else stays text (``"01"``, ``"1.0"``).
+
+    >>> array_key("7"), array_key("07")
+    (7, '07')
+    """
+    if _INTEGER_KEY.fullmatch(key) and (number := int(key)) in _INT64:
+        return number
+    return key
+
+
+def array(mapping: Mapping[Any, Any]) -> Array:
+    """A list where the keys are 0..n-1 in order, else the map. An empty map is the empty list.
+
+    >>> array({0: "a", 1: "b"}), array({"en": "a"}), array({})
+    (['a', 'b'], {'en': 'a'}, [])
+    """
+    if all(index == key and isinstance(key, int) for index, key in enumerate(mapping)):
+        return list(mapping.values())
+    return dict(mapping)
+
+
+def items(value: Array) -> Iterable[tuple[str | int, Any]]:
+    """Keys and values of an array, whichever shape it has."""
+    return enumerate(value) if isinstance(value, list) else value.items()
+
+
+def truthy(value: Any) -> bool:
+    """PHP's ``(bool)``: ``"0"`` and the empty array are false, ``"false"`` is true."""
+    return bool(value) and value != "0"
+
+
+def to_text(value: Any) -> str:
+    """PHP's ``(string)``: true is ``1``, false and null are empty, an array is ``Array``."""
+    if isinstance(value, bool) or value is None:
+        return "1" if value else ""
+    if isinstance(value, list | dict):
+        return "Array"
+    if isinstance(value, float):
+        if not math.isfinite(value):
+            return str(value).upper()
+        mantissa, exponent, power = str(int_if_whole(value)).partition("e")
+        return f"{mantissa}{'' if '.' in mantissa else '.0'}E{power}" if exponent else mantissa
+    return str(value)
+
+
+def to_int(value: Any) -> int:
+    """PHP's ``(int)``: the digits a text begins with, else 0."""
+    if isinstance(value, list | dict):
+        return int(bool(value))
+    found = re.match(r"\s*[+-]?[0-9]{1,18}", to_text(value))
+    return int(found[0]) if found else 0
+
+
+def int_if_whole(value: float) -> float | int:
+    """PHP prints ``2.0`` as ``2``."""
+    return int(value) if abs(value) < 1e15 and value == int(value) else value
+
+
+def _pairs_hook(pairs: list[tuple[str, Any]]) -> Array:
+    return array({array_key(key): value for key, value in pairs})
+
+
+def _no_constant(name: str) -> Any:
+    raise ValueError(f"{name} is not JSON")
+
+
+def _parse_int(digits: str) -> int | float:
+    return int(digits) if len(digits) < 19 or int(digits) in _INT64 else float(digits)
+
+
+_DECODER = json.JSONDecoder(object_pairs_hook=_pairs_hook, parse_constant=_no_constant, parse_int=_parse_int)
+#: ``json_decode`` gives up below this depth.
+MAX_JSON_DEPTH = 512
+
+
+def decode_json(text: str) -> Any:
+    """A JSON text as PHP's ``json_decode(..., true)`` gives it.
+
+    Raises
+    ------
+    ValueError
+        For all that PHP can't read: malformed, nested deeper than 512, half a surrogate pair.
+
+    Examples
+    --------
+    >>> decode_json('{"0": "a", "1": {}}')
+    ['a', []]
+    """
+    if text.count("[") + text.count("{") > MAX_JSON_DEPTH and _depth(text) > MAX_JSON_DEPTH:
+        raise ValueError("nested too deep")
+    value = _DECODER.decode(text)
+    if "\\u" in text:
+        json.dumps(value, ensure_ascii=False).encode()  # UnicodeEncodeError is a ValueError
+    return value
+
+
+def _depth(text: str) -> int:
+    depth = deepest = 0
+    for mark in re.findall(r'"(?:[^"\\]|\\.)*"|[\[\]{}]', text, re.DOTALL):
+        if mark in "[{":
+            depth += 1
+            deepest = max(deepest, depth)
+        elif mark in "]}":
+            depth -= 1
+    return deepest
+
+
+_ESCAPES = {
+    "<": "\\u003C",
+    ">": "\\u003E",
+    "&": "\\u0026",
+    "'": "\\u0027",
+    '\\"': "\\u0022",
+    "/": "\\/",
+    "\u2028": "\\u2028",
+    "\u2029": "\\u2029",
+}
+# A backslash is consumed together with what it escapes, so the quote after `\\` is left alone.
+_TO_ESCAPE = re.compile(r"\\.|[<>&'/\u2028\u2029]")
+_ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
+
+
+def encode_json(value: Any) -> str:
+    """An answer as the portal prints it: ``<>&'"`` as ``\\u00XX``, ``/`` escaped, the rest UTF-8.
+
+    >>> encode_json({"text": "Argument 'title'/\\"value\\" é"})
+    '{"text":"Argument \\\\u0027title\\\\u0027\\\\/\\\\u0022value\\\\u0022 é"}'
+    """
+    return _TO_ESCAPE.sub(lambda found: _ESCAPES.get(found[0], found[0]), _ENCODER.encode(value))
+
+
+def encode_ascii_json(value: Any) -> str:
+    """As the portal stores texts: all but ASCII as ``\\uXXXX``, which is what counts towards a width."""
+    return json.dumps(value, separators=(",", ":")).replace("/", "\\/")
+
+
+_XML_NAME = re.compile(r"[A-Za-z_][\w.-]*")
+_NOT_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
+
+
+def encode_xml(value: Any) -> str:
+    """The same answer as XML: ``<response>``, list members ``<item>``, true ``1``, false and null empty.
+
+    >>> encode_xml({"result": [True, None, "a<b"]})
+    '<response><result><item>1</item><item></item><item>a&lt;b</item></result></response>'
+    """
+    return f"<response>{_xml(value)}</response>"
+
+
+def _xml(value: Any) -> str:
+    if not isinstance(value, list | dict):
+        return escape(_NOT_XML.sub("\ufffd", to_text(value)))
+    parts = []
+    for key, inner in items(value):
+        # A key that is no XML name would let its text out of the element.
+        name = key if isinstance(key, str) and _XML_NAME.fullmatch(key) else "item"
+        parts.append(f"<{name}>{_xml(inner)}</{name}>")
+    return "".join(parts)

@@ -1,0 +1,309 @@
+"""A sandbox portal as an object: started, stopped, looked into, made to fail."""
+
+from __future__ import annotations
+
+import atexit
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from b24nb.sandbox import seed as seeding
+from b24nb.sandbox.exchange import Record
+from b24nb.sandbox.faults import Faults
+from b24nb.sandbox.switches import Switches
+from b24nb.sandbox.thread import ServerThread
+
+
+class SandboxPortal:
+    """A Bitrix24 portal on this machine.
+
+    It does not reproduce these: DOC
+    """
+
+    def __init__(
+        self,
+        *,
+        latency_ms: float = 0,
+        limits: bool = False,
+        https_required: bool = False,
+        tariff: str = "standard",
+        operating: bool | float = True,
+        clock: Callable[[], float] = time.time,
+        seed: int | None = None,
+        badges: Iterable[Mapping[str, Any]] | None = None,
+        db: str | Path | None = None,
+        port: int = 0,
+        tls: bool = False,
+        **oddities: Any,
+    ) -> None:
+        self.switches = Switches(
+            latency_ms=latency_ms,
+            limits=limits,
+            https_required=https_required,
+            tariff=tariff,
+            operating=operating,
+            clock=clock,
+            **oddities,
+        )
+        self.faults = Faults()
+        self._seed = seed
+        self._badges = None if badges is None else list(badges)
+        self._db = None if db is None else Path(db)
+        self._port = port
+        self._tls = tls
+        self._thread: ServerThread | None = None
+
+    # -- life -------------------------------------------------------------------------------------
+
+    def start(self) -> Self:
+        """Start answering, in a thread of its own; returns when it does.
+
+        Returns
+        -------
+        SandboxPortal
+            Itself.
+
+        Raises
+        ------
+        RuntimeError
+            It is running already.
+        OSError
+            The port is taken, or another sandbox has the database file open.
+        """
+        if self._thread:
+            raise RuntimeError("This sandbox portal is running already.")
+        self._thread = ServerThread(
+            self.switches,
+            self.faults,
+            db=self._db,
+            port=self._port,
+            tls=self._tls,
+            seed=self._seed,
+            badges=self._badges,
+        )
+        atexit.register(self.stop)
+        return self
+
+    def stop(self) -> None:
+        """Stop answering and remove temporary files. Does nothing if it is not running."""
+        thread, self._thread = self._thread, None
+        if thread:
+            atexit.unregister(self.stop)
+            thread.stop()
+
+    def __enter__(self) -> Self:
+        return self.start()
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.stop()
+
+    @property
+    def running(self) -> bool:
+        """Whether it answers."""
+        return self._thread is not None
+
+    @property
+    def _started(self) -> ServerThread:
+        if self._thread is None:
+            raise RuntimeError("This sandbox portal is not running; start() it first.")
+        return self._thread
+
+    # -- the way in -------------------------------------------------------------------------------
+
+    @property
+    def url(self) -> str:
+        """Where it answers: ``http://127.0.0.1:{port}``."""
+        return self._started.url
+
+    @property
+    def webhook(self) -> str:
+        """The administrator's webhook: ``{url}/rest/{user}/{code}/``."""
+        return self.webhooks["admin"]
+
+    @property
+    def webhooks(self) -> Mapping[str, str]:
+        """Webhooks by name: ``admin``, ``employee``, ``noscope`` (lacks ``crm``), ``extranet``,
+        ``dismissed`` (its owner left), ``disabled``, and those of :meth:`add_webhook`."""
+        paths = self._started.run(lambda: self._started.accounts.webhook_paths())
+        return {name: f"{self.url}/rest/{path}/" for name, path in paths.items()}
+
+    def add_webhook(self, name: str, *, user: str = "anna", scopes: Iterable[str] = ("crm",)) -> str:
+        """Create one more webhook.
+
+        Parameters
+        ----------
+        name : str
+            Its key in :attr:`webhooks`.
+        user : str
+            Login of the owner: ``anna`` (administrator), ``ben`` (employee), ``carla`` (extranet),
+            ``dmitri`` (dismissed).
+        scopes : iterable of str
+            What it may be used for.
+
+        Returns
+        -------
+        str
+            Its address.
+        """
+        accounts = self._started.accounts
+        wanted = tuple(scopes)
+        self._started.run(lambda: accounts.add_webhook(name, accounts.users[user].id, wanted))
+        return self.webhooks[name]
+
+    @property
+    def oauth(self) -> Mapping[str, str]:
+        """The application's tokens for the administrator, issued at the start: ``portal``,
+        ``access_token``, ``refresh_token``, ``client_id``, ``client_secret``, ``auth_server``; just
+        what :class:`b24nb.OAuthToken` takes."""
+        return self._tokens(self._started.tokens)
+
+    def issue_token(self, *, user: str = "anna", scopes: Iterable[str] | None = None) -> Mapping[str, str]:
+        """A new pair of tokens, in the shape of :attr:`oauth`.
+
+        Parameters
+        ----------
+        user : str
+            Login of the user that the application acts for.
+        scopes : iterable of str, optional
+            By default those of the application.
+
+        Returns
+        -------
+        mapping
+        """
+        accounts = self._started.accounts
+        given = None if scopes is None else " ".join(scopes)
+
+        def issue() -> dict[str, Any]:
+            granted = accounts.application["scopes"] if given is None else given
+            return accounts.issue(accounts.users[user].id, granted)
+
+        return self._tokens(self._started.run(issue))
+
+    def authorize(self, *, user: str = "anna", state: str = "") -> Mapping[str, str]:
+        """What a browser brings back to the application once a user has agreed: ``code`` and the rest.
+
+        Parameters
+        ----------
+        user : str
+            Login of the user who agrees.
+        state : str
+            As the application sent it.
+
+        Returns
+        -------
+        mapping
+            ``code`` (30 seconds, one use), ``state``, ``domain``, ``member_id``, ``scope``,
+            ``server_domain``.
+        """
+        accounts = self._started.accounts
+
+        def grant() -> tuple[str, Mapping[str, Any]]:
+            application = dict(accounts.application)
+            return accounts.grant(accounts.users[user].id, application["scopes"]), application
+
+        code, application = self._started.run(grant)
+        host = self.url.partition("://")[2]
+        return {
+            "code": code,
+            "state": state,
+            "domain": host,
+            "member_id": application["member_id"],
+            "scope": ",".join(application["scopes"].split()),
+            "server_domain": host,
+        }
+
+    def _tokens(self, row: Mapping[str, Any]) -> Mapping[str, str]:
+        return {
+            "portal": self.url,
+            "access_token": row["access_token"],
+            "refresh_token": row["refresh_token"],
+            "client_id": row["client_id"],
+            "client_secret": self._started.run(lambda: self._started.accounts.application["client_secret"]),
+            "auth_server": self.url,
+        }
+
+    @property
+    def ca_file(self) -> str | None:
+        """With ``tls=True``: the file of the certificate authority that clients have to trust."""
+        return self._thread.ca_file if self._thread else None
+
+    @property
+    def journal_path(self) -> str:
+        """Where a client keeps its journal of this portal: beside the database, and gone with it."""
+        return f"{self._started.database}.client-journal.db"
+
+    # -- looking inside ---------------------------------------------------------------------------
+
+    @property
+    def requests(self) -> list[Record]:
+        """The last 1,000 requests, the newest at the end."""
+        return list(self._started.records)
+
+    @property
+    def badges(self) -> list[dict[str, Any]]:
+        """Every badge, straight from the database: ``code``, ``title``, ``value``, ``type``."""
+        return self._started.run(self._started.store.badges.all)
+
+    def attach(self, code: str, *, deal: int = 1) -> int:
+        """Put an open configurable activity with a badge on a deal, as an application would.
+
+        Parameters
+        ----------
+        code : str
+            Of the badge.
+        deal : int
+            Which; the portal starts with deals 1 to 6.
+
+        Returns
+        -------
+        int
+            Id of the activity. The badge can't be deleted until it is closed, changed or deleted.
+        """
+        started = self._started
+        return started.run(
+            lambda: seeding.hold(started.store, started.accounts.application["client_id"], deal, code)
+        )
+
+    def __repr__(self) -> str:
+        return f"SandboxPortal({self.url})" if self._thread else "SandboxPortal(not running)"
+
+
+def serve(
+    db: str | Path | None = None,
+    port: int = 0,
+    tls: bool = False,
+    *,
+    on_ready: Callable[[SandboxPortal], None],
+    **switches: Any,
+) -> None:
+    """Run a portal until SIGINT or SIGTERM. Call it from the main thread.
+
+    Parameters
+    ----------
+    db, port, tls
+        As of :class:`SandboxPortal`.
+    on_ready : callable
+        Called with the portal once it answers.
+    **switches
+        As of :class:`SandboxPortal`.
+    """
+    over = threading.Event()
+    signals = (signal.SIGINT, signal.SIGTERM)
+    before = {number: signal.signal(number, lambda *_: over.set()) for number in signals}
+    try:
+        with SandboxPortal(db=db, port=port, tls=tls, **switches) as portal:
+            on_ready(portal)
+            over.wait()
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

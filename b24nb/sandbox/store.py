@@ -1,0 +1,244 @@
+"""The portal's database: badges, what holds them, activities and deals, in SQLite.
+
+It behaves as the vendor's MySQL does where that shows on the wire: codes are compared without regard
+to case and come back in their stored spelling, over-long texts are cut silently or refused in strict
+mode, texts are stored as ASCII JSON and come back raw where they are no JSON (any more).
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from b24nb import spec
+from b24nb.sandbox import php
+from b24nb.sandbox.switches import Switches
+
+SCHEMA = """
+CREATE TABLE IF NOT EXISTS badge (
+    id INTEGER PRIMARY KEY AUTOINCREMENT, code TEXT NOT NULL, collated TEXT NOT NULL UNIQUE,
+    title TEXT NOT NULL, value TEXT NOT NULL, type TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS deal (
+    id INTEGER PRIMARY KEY AUTOINCREMENT, title TEXT NOT NULL, stage_id TEXT NOT NULL,
+    opportunity REAL NOT NULL, currency_id TEXT NOT NULL, assigned_by_id INTEGER NOT NULL);
+CREATE TABLE IF NOT EXISTS activity (
+    id INTEGER PRIMARY KEY AUTOINCREMENT, owner_type_id INTEGER NOT NULL, owner_id INTEGER NOT NULL,
+    provider_id TEXT NOT NULL, provider_type_id TEXT NOT NULL, subject TEXT NOT NULL,
+    completed TEXT NOT NULL, responsible_id INTEGER NOT NULL, created REAL NOT NULL,
+    last_updated REAL NOT NULL, deadline TEXT, origin_id TEXT, originator_id TEXT,
+    is_incoming_channel TEXT NOT NULL, ping_offsets TEXT NOT NULL, provider_params TEXT NOT NULL,
+    layout TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS attachment (
+    id INTEGER PRIMARY KEY AUTOINCREMENT, created REAL NOT NULL, type TEXT NOT NULL, value TEXT NOT NULL,
+    entity_type_id INTEGER NOT NULL, entity_id INTEGER NOT NULL,
+    activity_id INTEGER NOT NULL REFERENCES activity (id) ON DELETE CASCADE);
+CREATE INDEX IF NOT EXISTS attachment_of_badge ON attachment (value);
+CREATE INDEX IF NOT EXISTS attachment_of_item ON attachment (entity_type_id, entity_id);
+CREATE INDEX IF NOT EXISTS attachment_of_activity ON attachment (activity_id);
+CREATE TABLE IF NOT EXISTS user (
+    id INTEGER PRIMARY KEY, login TEXT NOT NULL UNIQUE, name TEXT NOT NULL, last_name TEXT NOT NULL,
+    admin INTEGER NOT NULL, kind TEXT NOT NULL, active INTEGER NOT NULL);
+CREATE TABLE IF NOT EXISTS webhook (
+    id INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT NOT NULL UNIQUE, code TEXT NOT NULL UNIQUE,
+    user_id INTEGER NOT NULL REFERENCES user (id), scopes TEXT NOT NULL, active INTEGER NOT NULL);
+CREATE TABLE IF NOT EXISTS application (
+    client_id TEXT PRIMARY KEY, client_secret TEXT NOT NULL, member_id TEXT NOT NULL, scopes TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS token (
+    access_token TEXT PRIMARY KEY, refresh_token TEXT UNIQUE, client_id TEXT NOT NULL,
+    user_id INTEGER NOT NULL, scopes TEXT NOT NULL, expires REAL NOT NULL, refresh_expires REAL NOT NULL);
+CREATE TABLE IF NOT EXISTS authorization_code (
+    code TEXT PRIMARY KEY, client_id TEXT NOT NULL, user_id INTEGER NOT NULL, scopes TEXT NOT NULL,
+    expires REAL NOT NULL);
+"""
+
+
+class SqlError(Exception):
+    """What the database says where it refuses; it reaches the wire as it is."""
+
+
+class InUse(Exception):
+    """Another process has this database open."""
+
+
+class Store:
+    """One connection, used by the thread of the server alone.
+
+    Parameters
+    ----------
+    path : str
+        The database file; made if it is not there.
+    keep : bool
+        Whether the file outlives the portal.
+    switches : Switches
+        The portal's settings.
+    """
+
+    def __init__(self, path: str, *, keep: bool, switches: Switches) -> None:
+        self.switches = switches
+        self.badges = Badges(self)
+        self._db = sqlite3.connect(path, isolation_level=None, timeout=0.2, cached_statements=256)
+        self._db.row_factory = sqlite3.Row
+        # A commit is in the write-ahead log, and so in the kernel's hands, before it is answered: that
+        # outlives kill -9 of this process. Only a power cut could take it, which NORMAL accepts.
+        # EXCLUSIVE keeps a second sandbox off the same file.
+        self._db.executescript(
+            f"PRAGMA locking_mode=EXCLUSIVE; PRAGMA journal_mode=WAL; PRAGMA foreign_keys=ON;"
+            f"PRAGMA synchronous={'NORMAL' if keep else 'OFF'};"
+        )
+        try:
+            with self.transaction():
+                for statement in SCHEMA.split(";\n"):
+                    self._db.execute(statement)
+        except sqlite3.OperationalError as error:
+            self.close()
+            raise InUse(f"{path}: {error}") from None
+
+    def close(self) -> None:
+        self._db.close()
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """All of the block or nothing of it. Inside another one it is part of that."""
+        if self._db.in_transaction:
+            yield
+            return
+        self._db.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+        except BaseException:
+            self._db.execute("ROLLBACK")
+            raise
+        self._db.execute("COMMIT")
+
+    def rows(self, sql: str, parameters: Sequence[Any] = ()) -> list[sqlite3.Row]:
+        return self._db.execute(sql, parameters).fetchall()
+
+    def row(self, sql: str, parameters: Sequence[Any] = ()) -> sqlite3.Row | None:
+        row: sqlite3.Row | None = self._db.execute(sql, parameters).fetchone()
+        return row
+
+    def count(self, sql: str, parameters: Sequence[Any] = ()) -> int:
+        return int(self._db.execute(sql, parameters).fetchone()[0])
+
+    def run(self, sql: str, parameters: Sequence[Any] = ()) -> int:
+        """Execute a change; how many rows it touched."""
+        return self._db.execute(sql, parameters).rowcount
+
+    def insert(self, table: str, values: Mapping[str, Any]) -> int:
+        """Add a row to a table; its id. Table and column names come from this package."""
+        columns = ", ".join(values)
+        marks = ", ".join("?" * len(values))
+        sql = f"INSERT INTO {table} ({columns}) VALUES ({marks})"  # noqa: S608
+        return int(self._db.execute(sql, tuple(values.values())).lastrowid or 0)
+
+    def update(self, table: str, row_id: int, values: Mapping[str, Any]) -> None:
+        """Change columns of one row."""
+        columns = ", ".join(f"{column} = ?" for column in values)
+        self.run(f"UPDATE {table} SET {columns} WHERE id = ?", (*values.values(), row_id))  # noqa: S608
+
+
+class Badges:
+    """The table of badges and the rows that attach them to items."""
+
+    def __init__(self, store: Store) -> None:
+        self.store = store
+
+    def all(self) -> list[dict[str, Any]]:
+        """Every badge, in the order of creation."""
+        return [_badge(row) for row in self.store.rows("SELECT * FROM badge ORDER BY id")]
+
+    def find(self, code: str) -> dict[str, Any] | None:
+        """A badge by its code as the database compares codes."""
+        row = self.store.row("SELECT * FROM badge WHERE collated = ?", (self._collated(code),))
+        return _badge(row) if row else None
+
+    def add(self, code: str, title: Any, value: Any, type_: str) -> None:
+        """Insert a badge, cut to the widths of the columns."""
+        stored = {
+            "code": self._fit("CODE", code, spec.CODE_WIDTH),
+            "title": self._fit("TITLE", php.encode_ascii_json(title), spec.TEXT_WIDTH),
+            "value": self._fit("VALUE", php.encode_ascii_json(value), spec.TEXT_WIDTH),
+            "type": type_,
+        }
+        try:
+            self.store.insert("badge", {**stored, "collated": self._collated(stored["code"])})
+        except sqlite3.IntegrityError:
+            raise SqlError(
+                f"Mysql query error: (1062) Duplicate entry '{stored['code']}' for key 'CODE'"
+            ) from None
+
+    def delete(self, code: str) -> None:
+        self.store.run("DELETE FROM badge WHERE collated = ?", (self._collated(code),))
+
+    def in_use(self, code: str) -> bool:
+        """Whether an item shows the badge: the stored code is compared with the attachment rows."""
+        self.age()
+        sql = "SELECT EXISTS (SELECT 1 FROM attachment WHERE type = ? AND value = ?)"
+        return bool(self.store.count(sql, (spec.ATTACHMENT_TYPE, code)))
+
+    def age(self) -> None:
+        """Drop old attachment rows, as the portal's daily agent does."""
+        switches = self.store.switches
+        oldest = switches.clock() - switches.attachment_days * 24 * 3600
+        self.store.run("DELETE FROM attachment WHERE created < ?", (oldest,))
+
+    def attach(self, activity_id: int, code: str, owner_type_id: int, owner_id: int) -> None:
+        """Insert one attachment row; the column keeps 30 characters of the code."""
+        self.store.insert(
+            "attachment",
+            {
+                "created": self.store.switches.clock(),
+                "type": spec.ATTACHMENT_TYPE,
+                "value": self._fit("VALUE", code, spec.ATTACHED_CODE_WIDTH),
+                "entity_type_id": owner_type_id,
+                "entity_id": owner_id,
+                "activity_id": activity_id,
+            },
+        )
+
+    def attached(self, activity_id: int) -> list[str]:
+        """What the attachment rows of an activity hold, which may be a cut code."""
+        self.age()
+        sql = "SELECT value FROM attachment WHERE activity_id = ?"
+        return [row["value"] for row in self.store.rows(sql, (activity_id,))]
+
+    def detach(self, activity_id: int) -> None:
+        self.store.run("DELETE FROM attachment WHERE activity_id = ?", (activity_id,))
+
+    def _collated(self, code: str) -> str:
+        return code if self.store.switches.case_sensitive else code.casefold()
+
+    def _fit(self, column: str, text: str, width: int) -> str:
+        if len(text) > width and self.store.switches.strict_sql:
+            raise SqlError(f"Mysql query error: (1406) Data too long for column '{column}' at row 1")
+        return text[:width]
+
+
+def _badge(row: sqlite3.Row) -> dict[str, Any]:
+    return {
+        "code": row["code"],
+        "title": _decoded(row["title"]),
+        "value": _decoded(row["value"]),
+        "type": row["type"],
+    }
+
+
+def _decoded(stored: str) -> Any:
+    if len(stored) > 1 and stored[0] == stored[-1] == '"' and "\\" not in stored:
+        return stored[1:-1]  # by far the commonest: a plain text
+    try:
+        return php.decode_json(stored)
+    except ValueError:
+        return stored
+
+
+def dump(value: Any) -> str:
+    """How structured columns are stored."""
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+
+
+def load(text: str) -> Any:
+    return php.decode_json(text)

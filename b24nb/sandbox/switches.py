@@ -1,0 +1,41 @@
+"""What can be set on a sandbox portal; its class documents each."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from b24nb import spec
+
+
+@dataclass(slots=True, kw_only=True)
+class Switches:
+    """The settings of one portal. They may be changed while it runs."""
+
+    latency_ms: float = 0
+    cost: Mapping[str, float] = field(default_factory=dict)
+    limits: bool = False
+    tariff: str = "standard"
+    operating: bool | float = True
+    https_required: bool = False
+    rest_available: bool = True
+    cloud_headers: bool = True
+    integer_time: bool = True
+    case_sensitive: bool = False
+    strict_sql: bool = False
+    language: str = "en"
+    languages: tuple[str, ...] = tuple(spec.LANGUAGES)
+    attachment_days: int = spec.ATTACHMENT_DAYS
+    clock: Callable[[], float] = time.time
+
+    def __post_init__(self) -> None:
+        if self.tariff not in spec.TARIFFS:
+            raise ValueError(f"tariff is one of {', '.join(spec.TARIFFS)}")
+        if self.language not in ("en", "ru"):
+            raise ValueError("the sandbox words its errors in en or ru")
+
+    @property
+    def operating_limit(self) -> float:
+        """Seconds of work before a method is blocked."""
+        return spec.OPERATING_LIMIT_SECONDS if isinstance(self.operating, bool) else self.operating
