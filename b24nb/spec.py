@@ -9,12 +9,10 @@ The vendor's pages: https://apidocs.bitrix24.com/api-reference/crm/timeline/acti
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache
-from importlib import resources
 from types import MappingProxyType
 
 DOCS = "https://apidocs.bitrix24.com"
@@ -324,6 +322,9 @@ def error_facts() -> tuple[ErrorFact, ...]:
     >>> [fact.http_observed for fact in error_facts() if fact.code == "QUERY_LIMIT_EXCEEDED"]
     [503]
     """
+    import tomllib  # both take longer to import than most programs need this table
+    from importlib import resources
+
     table = tomllib.loads(
         resources.files(__package__).joinpath("error_codes.toml").read_text(encoding="utf-8")
     )

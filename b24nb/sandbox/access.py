@@ -8,7 +8,7 @@ documentation has 400 and 403.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from b24nb.sandbox.accounts import Accounts
 from b24nb.sandbox.calls import Caller, Params, Refusal
@@ -18,8 +18,7 @@ from b24nb.sandbox.switches import Switches
 RESERVED = ("auth", "access_token", "auth_connector", "aplogin", "ap", "sessid")
 
 
-@dataclass(frozen=True, slots=True)
-class Credentials:
+class Credentials(NamedTuple):
     """What a request brings along."""
 
     params: Params
@@ -87,16 +86,16 @@ def _by_webhook(
 
 
 def _by_token(token: str, scopes: Sequence[str], accounts: Accounts, switches: Switches) -> Caller:
-    known = accounts.token(token)
-    if known is None:
+    caller = accounts.token(token)
+    if caller is None:
         raise Refusal("invalid_token", "Unable to get application by token", 401)
     if not switches.rest_available:
         raise Refusal("ACCESS_DENIED", "REST is available only on commercial plans.", 401)
-    if known.expires <= switches.clock():
+    if caller.expires <= switches.clock():
         raise Refusal("expired_token", "The access token provided has expired", 401)
-    _check_scope(known.caller, scopes, "access")
-    _check_login(known.caller)
-    return known.caller
+    _check_scope(caller, scopes, "access")
+    _check_login(caller)
+    return caller
 
 
 def allows(caller: Caller, scopes: Sequence[str]) -> bool:

@@ -6,7 +6,6 @@ import random
 import sqlite3
 import string
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Any
 
 from b24nb import spec
@@ -14,14 +13,6 @@ from b24nb.sandbox.calls import Caller, User
 from b24nb.sandbox.store import Store
 
 _ALPHABET = string.ascii_lowercase + string.digits
-
-
-@dataclass(frozen=True, slots=True)
-class Token:
-    """An access token, with what the checks of a call need."""
-
-    caller: Caller
-    expires: float
 
 
 class Accounts:
@@ -61,21 +52,11 @@ class Accounts:
 
     # -- webhooks ---------------------------------------------------------------------------------
 
-    def add_webhook(self, name: str, user_id: int, scopes: Iterable[str], *, active: bool = True) -> str:
-        """Create a webhook with a code of 16 characters, as portals do; the code."""
-        code = self.secret(16)
-        self.store.insert(
-            "webhook",
-            {
-                "name": name,
-                "code": code,
-                "user_id": user_id,
-                "scopes": " ".join(scopes),
-                "active": active,
-            },
-        )
+    def add_webhook(self, name: str, user_id: int, scopes: Iterable[str], *, active: bool = True) -> None:
+        """Create a webhook with a code of 16 characters, as portals do."""
+        row = {"name": name, "code": self.secret(16), "user_id": user_id, "active": active}
+        self.store.insert("webhook", row | {"scopes": " ".join(scopes)})
         self.load()
-        return code
 
     def webhook_paths(self) -> dict[str, str]:
         """Webhooks by name: ``{user}/{code}``."""
@@ -126,15 +107,19 @@ class Accounts:
         self.store.insert("token", row)
         return row
 
-    def token(self, access_token: str) -> Token | None:
-        """What is known about an access token, expired or not."""
+    def token(self, access_token: str) -> Caller | None:
+        """Whom an access token stands for, expired or not."""
         row = self.store.row("SELECT * FROM token WHERE access_token = ?", (access_token,))
         if row is None:
             return None
         user = next(user for user in self.users.values() if user.id == row["user_id"])
-        scopes = tuple(row["scopes"].split())
-        caller = Caller(user=user, kind="oauth", credential=row["client_id"], scopes=scopes)
-        return Token(caller, row["expires"])
+        return Caller(
+            user=user,
+            kind="oauth",
+            credential=row["client_id"],
+            scopes=tuple(row["scopes"].split()),
+            expires=row["expires"],
+        )
 
     def redeem_refresh_token(self, refresh_token: str) -> sqlite3.Row | None:
         """Use up a refresh token; ``None`` if it is unknown, used or over its 180 days."""

@@ -15,7 +15,7 @@ from b24nb.sandbox.calls import Call, Refusal, classic
 from b24nb.sandbox.deals import DEAL
 from b24nb.sandbox.envelope import iso
 from b24nb.sandbox.listing import Listing
-from b24nb.sandbox.store import Store, dump, load
+from b24nb.sandbox.store import Store, load
 
 CONFIGURABLE = "CONFIGURABLE_REST_APP"
 _COLUMNS = {
@@ -130,13 +130,8 @@ def _use_configurable(action: str) -> Refusal:
 
 
 def _fields(call: Call) -> dict[str, Any]:
-    given = call.get("fields")
-    given = given if isinstance(given, dict) else {}
-    fields = {
-        _COLUMNS[name]: php.to_text(value)
-        for name, value in given.items()
+    return {
+        _COLUMNS[str(name)]: php.to_text(value)
+        for name, value in php.items(call.get("fields"))
         if name in _COLUMNS and name != "ID"
     }
-    if isinstance(params := given.get("PROVIDER_PARAMS"), list | dict):
-        fields["provider_params"] = dump(params)
-    return fields

@@ -9,10 +9,9 @@ from __future__ import annotations
 import base64
 import hmac
 import inspect
-import logging
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import replace
+from typing import Any, NamedTuple
 
 from b24nb.sandbox import access, activities, badges, batch, configurable, deals, general, php
 from b24nb.sandbox.accounts import Accounts
@@ -37,11 +36,9 @@ from b24nb.sandbox.wire import Request
 _METHOD_MODULES = (activities, badges, batch, configurable, deals, general)
 #: Names are cut to this where they are remembered.
 REMEMBERED_NAME = 100
-_LOG = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(NamedTuple):
     """What became of a request: status and envelope, who sent it, how often a batch called what."""
 
     status: int
@@ -77,7 +74,7 @@ class Api:
         self._operating: dict[tuple[str, str, str], OperatingTime] = {}
 
     async def answer(self, request: Request) -> Outcome:
-        """Carry out a request. Raises nothing: what goes wrong is an envelope too."""
+        """Carry out a request; a refusal is an outcome too."""
         start = self.switches.clock()
         caller = None
         commands: dict[str, int] = {}
@@ -102,14 +99,10 @@ class Api:
             return Outcome(answer.status, body, caller, commands)
         except Refusal as refusal:
             return Outcome(refusal.status, refusal.envelope, caller, commands)
-        except Exception:  # noqa: BLE001 - a bug of the sandbox is an answer too, not a silent socket
-            _LOG.exception("the sandbox failed at %s", request.method)
-            error = Refusal("INTERNAL_SERVER_ERROR", "Internal server error", 500)
-            return Outcome(error.status, error.envelope, caller, commands)
 
     async def _command(self, outer: Call, name: str, params: Params) -> tuple[Answer, dict[str, Any]]:
         """A command of a batch: same caller, same checks but for the credentials."""
-        start = self.switches.clock()
+        arrived = self.switches.clock()
         counted = name[:REMEMBERED_NAME].lower()
         outer.commands[counted] = outer.commands.get(counted, 0) + 1
         if not name or name.startswith("/"):
@@ -118,21 +111,16 @@ class Api:
         method = find(name)
         if not access.allows(outer.caller, method.scopes):
             raise Refusal("insufficient_scope", "", 401)
-        call = Call(
-            store=self.store,
-            switches=self.switches,
-            caller=outer.caller,
+        start = params.pop("start", None)
+        call = replace(
+            outer,
             params={key: value for key, value in params.items() if key not in access.RESERVED},
-            verb=outer.verb,
+            start=None if start is None else php.to_int(start),
             depth=outer.depth + 1,
-            execute=self._command,
-            commands=outer.commands,
         )
-        if "start" in call.params:
-            call.start = php.to_int(call.params.pop("start"))
         if fault and fault.refusal and fault.effect == "none":
             raise fault.refusal
-        done = await self._run(method, call, start)
+        done = await self._run(method, call, arrived)
         if fault and fault.refusal:
             raise fault.refusal
         return done

@@ -7,9 +7,10 @@ by name and type before they run, want GET or POST, and are unknown to ``methods
 
 from __future__ import annotations
 
+import math
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from b24nb.sandbox import php
 
@@ -39,12 +40,7 @@ def method_not_found() -> Refusal:
     return Refusal("ERROR_METHOD_NOT_FOUND", "Method not found!", 404)
 
 
-def application_context_required() -> Refusal:
-    return Refusal("ACCESS_DENIED", "Access denied! Application context required", 403)
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(NamedTuple):
     """A result with what the envelope lifts out of it."""
 
     result: Any
@@ -53,8 +49,7 @@ class Answer:
     status: int = 200
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class User:
+class User(NamedTuple):
     """Somebody who can call. ``kind`` is ``intranet`` or ``extranet``."""
 
     id: int
@@ -66,14 +61,14 @@ class User:
     active: bool
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Caller:
+class Caller(NamedTuple):
     """Who calls, through what. ``credential`` is the webhook's id or the application's client id."""
 
     user: User
     kind: str
     credential: str
     scopes: tuple[str, ...]
+    expires: float = math.inf
 
     @property
     def is_application(self) -> bool:
@@ -99,12 +94,8 @@ class Call:
     def in_batch(self) -> bool:
         return self.depth > 0
 
-    def offset(self) -> int:
-        """Where a page starts; ``start=-1`` means the first page, uncounted."""
-        return max(self.start or 0, 0)
-
     def counted(self, total: int) -> int | None:
-        """The total, unless the caller asked not to count."""
+        """The total, unless the caller asked by ``start=-1`` not to count."""
         return None if self.start == -1 else total
 
     def get(self, name: str) -> Any:
@@ -117,8 +108,7 @@ Execute = Callable[[Call, str, Params], Awaitable[tuple[Answer, dict[str, Any]]]
 Handler = Callable[[Call], Any]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Method:
+class Method(NamedTuple):
     """A REST method. Any one of ``scopes`` is enough; none means that every credential will do."""
 
     name: str
@@ -146,14 +136,13 @@ def classic(name: str, *scopes: str, signed: bool = False) -> Callable[[Handler]
     return register
 
 
-@dataclass(frozen=True, slots=True)
-class Argument:
+class Argument(NamedTuple):
     """An argument of a controller method. ``type`` is PHP's; ``None`` takes anything."""
 
     name: str
     type: str | None = None
     required: bool = True
-    nullable: bool = field(default=False)
+    nullable: bool = False
 
     def check(self, params: Params) -> None:
         """Refuse as the portal's argument binding does: the first problem is the answer."""
@@ -221,4 +210,5 @@ def find(name: str) -> Method:
     def no_such_action(call: Call) -> Any:
         raise Refusal("22002", f"Could not find description of {action} in {CONTROLLERS[prefix]}")
 
-    return Method(name=name, run=no_such_action, scopes=("crm",), controller=True)
+    # Named after the controller: what is kept per method must not grow with every misspelling.
+    return Method(name=prefix, run=no_such_action, scopes=("crm",), controller=True)

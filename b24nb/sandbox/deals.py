@@ -6,10 +6,10 @@ its badges go. Vendor page: https://apidocs.bitrix24.com/api-reference/crm/deals
 
 from __future__ import annotations
 
+import re
 import sqlite3
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from b24nb.sandbox import php
 from b24nb.sandbox.calls import Call, Refusal, classic
@@ -19,8 +19,7 @@ from b24nb.sandbox.store import Store
 DEAL = 2
 
 
-@dataclass(frozen=True, slots=True)
-class Stage:
+class Stage(NamedTuple):
     """A column of the kanban."""
 
     id: str
@@ -123,13 +122,14 @@ def _existing(call: Call) -> sqlite3.Row:
 
 
 def _fields(call: Call) -> dict[str, Any]:
-    given = call.get("fields")
-    given = given if isinstance(given, dict) else {}
-    fields = {
-        _COLUMNS[name]: php.to_text(value)
-        for name, value in given.items()
+    fields: dict[str, Any] = {
+        _COLUMNS[str(name)]: php.to_text(value)
+        for name, value in php.items(call.get("fields"))
         if name in _COLUMNS and name != "ID"
     }
+    if "opportunity" in fields:
+        amount = re.match(r"\d{1,15}(\.\d+)?", fields["opportunity"])
+        fields["opportunity"] = float(amount[0]) if amount else 0
     if fields.get("stage_id", "NEW") not in STAGES:
         raise Refusal("", "Stage is not found.")
     return fields

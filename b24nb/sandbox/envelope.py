@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
-from typing import Any
+from functools import lru_cache
+from typing import Any, NamedTuple
 
 from b24nb import spec
 from b24nb.sandbox.calls import Answer
@@ -17,11 +17,15 @@ TIME_ZONE = timezone(timedelta(hours=3))
 
 def iso(at: float) -> str:
     """A time as portals write it: ``2026-05-14T10:26:32+03:00``."""
-    return datetime.fromtimestamp(int(at), TIME_ZONE).isoformat()
+    return _iso(int(at))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Timing:
+@lru_cache(maxsize=8)  # thousands of answers may fall into one second
+def _iso(second: int) -> str:
+    return datetime.fromtimestamp(second, TIME_ZONE).isoformat()
+
+
+class Timing(NamedTuple):
     """The marks of one call. ``operating`` is ``None`` where the portal does not count."""
 
     start: float

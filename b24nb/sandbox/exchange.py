@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from http import HTTPStatus
-from typing import Any
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 from tornado.http1connection import HTTP1Connection
 from tornado.httputil import (
@@ -25,8 +25,7 @@ _KNOWN = {status.value for status in HTTPStatus}
 SANDBOX = f"b24nb/{__version__}"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Record:
+class Record(NamedTuple):
     """One request as the portal saw it. It holds no secret: the path is masked, the query left out.
 
     Attributes
@@ -58,40 +57,39 @@ class Record:
     commands: Mapping[str, int]
 
 
-@dataclass(slots=True)
 class Arrival:
     """A request on its way through the server."""
 
-    message: wire.Message
-    at: float
-    method: str = ""
-    commands: Mapping[str, int] = field(default_factory=dict)
-    began: float = field(default_factory=time.perf_counter)
+    def __init__(self, message: wire.Message, at: float) -> None:
+        self.message = message
+        self.method = ""
+        self.commands: Mapping[str, int] = {}
+        self._at = at
+        self._began = time.perf_counter()
 
     def record(self, reply: Reply, fault: str | None) -> Record:
         """What is remembered of it; ``fault`` is the kind of a broken answer."""
         silent = fault in ("reset", "hang")
         return Record(
-            at=self.at,
+            at=self._at,
             verb=self.message.verb,
             path=wire.masked(self.message.path)[:_REMEMBERED_TEXT],
             method=self.method[:_REMEMBERED_TEXT],
             http_status=None if silent else reply.status,
             error=fault or reply.error,
-            ms=(time.perf_counter() - self.began) * 1000,
+            ms=(time.perf_counter() - self._began) * 1000,
             bytes=0 if silent else len(reply.body),
             commands=self.commands,
         )
 
 
-@dataclass(slots=True)
-class Reply:
+class Reply(NamedTuple):
     """What goes back."""
 
     status: int
     content_type: str
     body: bytes
-    headers: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = MappingProxyType({})
     error: str | None = None
 
 

@@ -9,8 +9,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from b24nb import spec
 from b24nb.sandbox.calls import Refusal
@@ -31,8 +30,7 @@ TRANSPORT: Mapping[str, str] = {
 Effect = Literal["none", "before", "later"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Fault:
+class Fault(NamedTuple):
     """One trouble in store.
 
     ``effect`` says what becomes of the call: ``none`` (it is not run), ``before`` (it runs, then its
@@ -126,7 +124,7 @@ class Faults:
             for index, fault in enumerate(self._queue):
                 suits_command = fault.method is not None and fault.kind == "error"
                 if fault.method in (None, method) and (suits_command or not command):
-                    left = replace(fault, times=fault.times - 1)
+                    left = fault._replace(times=fault.times - 1)
                     self._queue[index : index + 1] = [left] if left.times > 0 else []
                     return fault
         return None

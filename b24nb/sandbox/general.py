@@ -13,7 +13,6 @@ from b24nb.sandbox.calls import (
     METHODS,
     Call,
     Refusal,
-    application_context_required,
     classic,
 )
 from b24nb.sandbox.envelope import iso
@@ -59,7 +58,7 @@ def app_info(call: Call) -> Any:
     license_ = LICENSE[call.switches.tariff]
     if not call.caller.is_application:
         if call.in_batch:  # there the webhook's id is lost on the way
-            raise application_context_required()
+            raise Refusal("ACCESS_DENIED", "Access denied! Application context required", 403)
         return {"SCOPE": list(call.caller.scopes), "LICENSE": license_}
     return {
         "ID": "1",

@@ -8,12 +8,11 @@ Vendor page: https://apidocs.bitrix24.com/limits.html
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import math
 
 from b24nb import spec
 
 
-@dataclass(slots=True)
 class LeakyBucket:
     """A counter that every request fills by one and that drains with time. Refused requests don't fill.
 
@@ -25,27 +24,20 @@ class LeakyBucket:
     True
     """
 
-    level: float = 0
-    at: float | None = None
+    def __init__(self) -> None:
+        self.level: float = 0
+        self._at = -math.inf
 
     def admit(self, tariff: spec.Tariff, now: float) -> bool:
         """Whether a request may pass now; if so it is counted."""
-        elapsed = max(now - self.at, 0) if self.at is not None else 0
-        self.level = max(self.level - elapsed * tariff.per_second, 0)
-        self.at = now
+        self.level = max(self.level - max(now - self._at, 0) * tariff.per_second, 0)
+        self._at = now
         if self.level + 1 > tariff.burst:
             return False
         self.level += 1
         return True
 
 
-@dataclass(slots=True)
-class _Basket:
-    created: float
-    seconds: float
-
-
-@dataclass(slots=True)
 class OperatingTime:
     """Seconds of work of one method and credential in the last ten minutes, in ten baskets.
 
@@ -57,27 +49,28 @@ class OperatingTime:
     (12.0, 600.0, 7.0)
     """
 
-    baskets: list[_Basket] = field(default_factory=list)
+    def __init__(self) -> None:
+        self._baskets: list[list[float]] = []  # [made at, seconds], the oldest first
 
     def add(self, seconds: float, now: float) -> None:
         """Count a call; the short ones cost nothing."""
         if seconds <= spec.OPERATING_FREE_SECONDS:
             return
         self._drop_old(now)
-        if not self.baskets or now >= self.baskets[-1].created + spec.OPERATING_BASKET_SECONDS:
-            self.baskets.append(_Basket(now, 0))
-        self.baskets[-1].seconds += seconds
+        if not self._baskets or now >= self._baskets[-1][0] + spec.OPERATING_BASKET_SECONDS:
+            self._baskets.append([now, 0])
+        self._baskets[-1][1] += seconds
 
     def seconds(self, now: float) -> float:
         """The sum of the live baskets."""
         self._drop_old(now)
-        return sum(basket.seconds for basket in self.baskets)
+        return sum(seconds for _, seconds in self._baskets)
 
     def reset_at(self, now: float) -> float:
         """When the oldest basket is emptied."""
         self._drop_old(now)
-        return (self.baskets[0].created if self.baskets else now) + spec.OPERATING_WINDOW_SECONDS
+        return (self._baskets[0][0] if self._baskets else now) + spec.OPERATING_WINDOW_SECONDS
 
     def _drop_old(self, now: float) -> None:
-        while self.baskets and now >= self.baskets[0].created + spec.OPERATING_WINDOW_SECONDS:
-            del self.baskets[0]
+        while self._baskets and now >= self._baskets[0][0] + spec.OPERATING_WINDOW_SECONDS:
+            del self._baskets[0]

@@ -8,19 +8,24 @@ from __future__ import annotations
 import re
 import sqlite3
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from b24nb.sandbox import php
 from b24nb.sandbox.calls import Answer, Call
+from b24nb.sandbox.store import dump
 
 PAGE = 50
-_FILTER_KEY = re.compile(r"(!=|>=|<=|!@|!|=|@|>|<|%)?([A-Z_]+)")
-_OPERATORS = {"": "=", "=": "=", "!": "<>", "!=": "<>", ">": ">", ">=": ">=", "<": "<", "<=": "<="}
+_CONDITIONS: Mapping[str, str] = {
+    **{operator: f"{{}} {operator} ?" for operator in ("=", ">", ">=", "<", "<=")},
+    **dict.fromkeys(("!", "!="), "{} <> ?"),
+    "@": "{} = ?",
+    "!@": "{} <> ?",
+    "%": "instr(lower({}), lower(?)) > 0",
+}
+_FILTER_KEY = re.compile(r"(!=|>=|<=|!@|[!=@<>%])?([A-Z_]+)")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Listing:
+class Listing(NamedTuple):
     """One table as a list method shows it: wire names by column, and how a row becomes a record."""
 
     table: str
@@ -30,54 +35,44 @@ class Listing:
     def answer(self, call: Call, *, where: str = "1", values: tuple[Any, ...] = ()) -> Answer:
         """The page that a call asks for; ``where`` limits it to what the caller may see."""
         conditions, parameters = self._conditions(call.get("filter"))
-        clause = " AND ".join((where, *conditions))
-        parameters = (*values, *parameters)
-        total = call.store.count(f"SELECT count(*) FROM {self.table} WHERE {clause}", parameters)  # noqa: S608
-        start = call.offset()
-        page = f"SELECT * FROM {self.table} WHERE {clause} ORDER BY {self._order(call.get('order'))}"  # noqa: S608
-        rows = call.store.rows(f"{page} LIMIT {PAGE} OFFSET ?", (*parameters, min(start, 2**62)))
-        return Answer(
-            [self._selected(self.record(row), call.get("select")) for row in rows],
-            total=call.counted(total),
-            next=start + PAGE if start + PAGE < total and call.start != -1 else None,
-        )
+        found = f"FROM {self.table} WHERE {' AND '.join((where, *conditions))}"
+        parameters = [*values, *parameters]
+        total = call.store.count(f"SELECT count(*) {found}", parameters)
+        start = max(call.start or 0, 0)
+        page = f"SELECT * {found} ORDER BY {self._order(call.get('order'))} LIMIT {PAGE} OFFSET ?"
+        rows = call.store.rows(page, [*parameters, start])
+        more = start + PAGE < total and call.start != -1
+        result = [self._selected(self.record(row), call.get("select")) for row in rows]
+        return Answer(result, total=call.counted(total), next=start + PAGE if more else None)
 
-    def _conditions(self, wanted: Any) -> tuple[list[str], tuple[Any, ...]]:
+    def _conditions(self, wanted: Any) -> tuple[list[str], list[Any]]:
         conditions: list[str] = []
         parameters: list[Any] = []
-        for key, value in php.items(wanted if isinstance(wanted, list | dict) else []):
-            found = _FILTER_KEY.fullmatch(str(key).upper())
+        for key, value in php.items(wanted):
+            found = _FILTER_KEY.fullmatch(str(key))
             if not found or found[2] not in self.columns:
                 continue  # a portal ignores what it can't filter by
-            column, operator = self.columns[found[2]], found[1] or ""
-            if isinstance(value, list | dict) or "@" in operator:
-                texts = [
-                    php.to_text(inner)
-                    for _, inner in php.items(value if isinstance(value, list | dict) else [value])
-                ]
+            column, operator = self.columns[found[2]], found[1] or "="
+            if isinstance(value, list | dict):
+                # One parameter, however many values: SQLite has a limit, PHP has none to speak of.
                 negated = "NOT " if operator.startswith("!") else ""
-                conditions.append(f"{column} {negated}IN ({', '.join('?' * len(texts))})")
-                parameters += texts
-            elif operator == "%":
-                conditions.append(f"instr(lower({column}), lower(?)) > 0")
-                parameters.append(php.to_text(value))
+                conditions.append(f"{column} {negated}IN (SELECT value FROM json_each(?))")  # noqa: S608
+                parameters.append(dump([php.to_text(inner) for _, inner in php.items(value)]))
             else:
-                conditions.append(f"{column} {_OPERATORS[operator]} ?")
+                conditions.append(_CONDITIONS[operator].format(column))
                 parameters.append(php.to_text(value))
-        return conditions, tuple(parameters)
+        return conditions, parameters
 
     def _order(self, wanted: Any) -> str:
         parts = [
-            f"{self.columns[str(key).upper()]} {'DESC' if php.to_text(way).upper() == 'DESC' else 'ASC'}"
-            for key, way in php.items(wanted if isinstance(wanted, list | dict) else [])
-            if str(key).upper() in self.columns
+            f"{self.columns[str(key)]} {'DESC' if php.to_text(way).upper() == 'DESC' else 'ASC'}"
+            for key, way in php.items(wanted)
+            if key in self.columns
         ]
         return ", ".join([*parts, "id"])
 
     def _selected(self, record: dict[str, Any], wanted: Any) -> dict[str, Any]:
-        names = (
-            {php.to_text(name) for _, name in php.items(wanted)} if isinstance(wanted, list | dict) else set()
-        )
+        names = {php.to_text(name) for _, name in php.items(wanted)}
         if not names or "*" in names:
             return record
         return {name: value for name, value in record.items() if name in names}

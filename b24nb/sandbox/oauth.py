@@ -66,11 +66,10 @@ def token(params: Mapping[Any, Any], accounts: Accounts, url: str) -> tuple[int,
 
 def app_info(access_token: str, accounts: Accounts, url: str) -> tuple[int, dict[str, Any]]:
     """Answer of the authorization server's own ``app.info``: whose token is this?"""
-    known = accounts.token(access_token)
-    if known is None:
+    caller = accounts.token(access_token)
+    if caller is None:
         return _error(401, "invalid_token", "Unable to get application by token")
-    now = accounts.store.switches.clock()
-    if known.expires <= now:
+    if caller.expires <= accounts.store.switches.clock():
         return _error(401, "expired_token", "The access token provided has expired")
     application = accounts.application
     install = {
@@ -86,10 +85,10 @@ def app_info(access_token: str, accounts: Accounts, url: str) -> tuple[int, dict
     }
     result = {
         "client_id": application["client_id"],
-        "scope": ",".join(known.caller.scopes),
-        "expires": iso(known.expires),
+        "scope": ",".join(caller.scopes),
+        "expires": iso(caller.expires),
         "install": install,
-        "user_id": known.caller.user.id,
+        "user_id": caller.user.id,
     }
     return 200, {"result": result}
 

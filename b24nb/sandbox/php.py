@@ -11,19 +11,18 @@ a plain value and an array under one name, unclosed brackets, dots in names, whe
 
 from __future__ import annotations
 
+import html
 import json
 import math
 import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 from urllib.parse import unquote_plus
-from xml.sax.saxutils import escape
 
 Array = list[Any] | dict[str | int, Any]
 
 #: PHP's ``max_input_nesting_level``: a variable nested deeper is dropped.
 MAX_NESTING = 64
-_INT64 = range(-(2**63), 2**63)
 _INTEGER_KEY = re.compile(r"0|-?[1-9][0-9]{0,18}")
 
 
@@ -98,10 +97,10 @@ def _split_name(name: str) -> list[str | int | None]:
     if not base:
         return []
     if bracket and "]" not in rest:
-        base, rest = re.sub(r"[.\[ ]", "_", name), ""
-    keys: list[str | int | None] = [array_key(re.sub(r"[. ]", "_", base))]
+        base, rest = name.replace("[", "_"), ""
+    keys: list[str | int | None] = [array_key(base.replace(".", "_").replace(" ", "_"))]
     rest = bracket + rest if rest else ""
-    while rest.startswith("[") and "]" in rest:
+    while rest.startswith("[") and "]" in rest and len(keys) <= MAX_NESTING + 1:
         key, _, rest = rest[1:].partition("]")
         keys.append(None if key in ("", " ") else array_key(key))
     return keys
@@ -119,8 +118,8 @@ def array_key(key: str) -> str | int:
     >>> array_key("7"), array_key("07")
     (7, '07')
     """
-    if _INTEGER_KEY.fullmatch(key) and (number := int(key)) in _INT64:
-        return number
+    if _INTEGER_KEY.fullmatch(key) and -(2**63) <= int(key) < 2**63:
+        return int(key)
     return key
 
 
@@ -135,9 +134,11 @@ def array(mapping: Mapping[Any, Any]) -> Array:
     return dict(mapping)
 
 
-def items(value: Array) -> Iterable[tuple[str | int, Any]]:
-    """Keys and values of an array, whichever shape it has."""
-    return enumerate(value) if isinstance(value, list) else value.items()
+def items(value: Any) -> Iterable[tuple[str | int, Any]]:
+    """Keys and values of an array, whichever shape it has; nothing for all else."""
+    if isinstance(value, list):
+        return enumerate(value)
+    return value.items() if isinstance(value, dict) else ()
 
 
 def truthy(value: Any) -> bool:
@@ -181,7 +182,8 @@ def _no_constant(name: str) -> Any:
 
 
 def _parse_int(digits: str) -> int | float:
-    return int(digits) if len(digits) < 19 or int(digits) in _INT64 else float(digits)
+    number = float(digits)
+    return int(digits) if -(2.0**63) <= number < 2.0**63 else number
 
 
 _DECODER = json.JSONDecoder(object_pairs_hook=_pairs_hook, parse_constant=_no_constant, parse_int=_parse_int)
@@ -202,23 +204,22 @@ def decode_json(text: str) -> Any:
     >>> decode_json('{"0": "a", "1": {}}')
     ['a', []]
     """
-    if text.count("[") + text.count("{") > MAX_JSON_DEPTH and _depth(text) > MAX_JSON_DEPTH:
-        raise ValueError("nested too deep")
-    value = _DECODER.decode(text)
+    try:
+        value = _DECODER.decode(text)
+        # As many brackets as that are rare, and the only way to be nested too deep.
+        if text.count("[") + text.count("{") > MAX_JSON_DEPTH and _depth(value) > MAX_JSON_DEPTH:
+            raise ValueError("nested too deep")
+    except RecursionError:
+        raise ValueError("nested too deep") from None
     if "\\u" in text:
         json.dumps(value, ensure_ascii=False).encode()  # UnicodeEncodeError is a ValueError
     return value
 
 
-def _depth(text: str) -> int:
-    depth = deepest = 0
-    for mark in re.findall(r'"(?:[^"\\]|\\.)*"|[\[\]{}]', text, re.DOTALL):
-        if mark in "[{":
-            depth += 1
-            deepest = max(deepest, depth)
-        elif mark in "]}":
-            depth -= 1
-    return deepest
+def _depth(value: Any) -> int:
+    if not isinstance(value, list | dict):
+        return 0
+    return 1 + max((_depth(inner) for _, inner in items(value)), default=0)
 
 
 _ESCAPES = {
@@ -265,7 +266,7 @@ def encode_xml(value: Any) -> str:
 
 def _xml(value: Any) -> str:
     if not isinstance(value, list | dict):
-        return escape(_NOT_XML.sub("\ufffd", to_text(value)))
+        return html.escape(_NOT_XML.sub("\ufffd", to_text(value)), quote=False)
     parts = []
     for key, inner in items(value):
         # A key that is no XML name would let its text out of the element.

@@ -19,9 +19,85 @@ from b24nb.sandbox.thread import ServerThread
 
 
 class SandboxPortal:
-    """A Bitrix24 portal on this machine.
+    """What it does not reproduce: the https check, the request limit (both are switches, off by default),
+    REST 3.0, browser sessions (``sessid``), a login screen (:meth:`authorize` hands the code out), plans
+    and payments beyond two figures, rights finer than administrator, employee, extranet, other
+    applications than one, leads, contacts and companies, custom activity types, the inside of layouts,
+    the wording of localised errors other than those of the badges, redirects from http to https, the
+    sixty-second cut of long requests, a security filter on HTML-like texts, and caches: a change of
+    rights shows at once. Its speed is that of this machine.
 
-    It does not reproduce these: DOC
+    What it is: a stand-in for a Bitrix24 portal, over real HTTP on 127.0.0.1, with its data in SQLite. It
+    starts with a small company: an administrator, an employee, an extranet user and somebody who left; a
+    dozen badges, of which eight are free to be deleted (``missedCall`` among them) and four are held by
+    open activities of deals; webhooks and an application. Its page at ``/`` shows the kanban.
+
+    How far to trust it:
+
+    ===========  ==================================================================================
+    documented   the four badge methods, ``batch`` and its limit of 50, references, the ``time``
+                 block, the request rate, operating time, the lives of tokens, ``Authorization``,
+                 plain texts and language maps, the neighbours' results
+    observed     statuses and texts of errors where the documentation differs (401 for all trouble
+                 with credentials, 503, 429, an ``error`` that is always a text), ``list`` returning
+                 everything at once with ``total``, decoding as PHP does it, JSON escaping, the empty
+                 map as ``[]``, the order of checks, when a badge counts as used, odd statuses of the
+                 authorization server; seen in answers or read in the vendor's server code
+    assumed      codes compare without case, over-long texts are cut silently (both switches), the
+                 wording of errors of configurable activities and of
+                 ``allowed_only_intranet_user``, deals, who may read which activity, the signature
+                 for ``state``, a commands' operating time in a webhook's batch going to one account
+    ===========  ==================================================================================
+
+    Parameters
+    ----------
+    latency_ms : float
+        Network time of each request, in milliseconds. It is not in the ``time`` block.
+    limits : bool
+        Whether the request rate is limited: 503 ``QUERY_LIMIT_EXCEEDED``.
+    https_required : bool
+        Whether a webhook over plain http is refused, as on a real portal.
+    tariff : {"standard", "enterprise"}
+        The plan: 50 requests at once and 2/s, or 250 and 5/s.
+    operating : bool or float
+        Whether working time is counted, with 429 ``OPERATION_TIME_LIMIT`` after 480 seconds in ten
+        minutes; a number: after as many. ``False``: as self-hosted portals, no ``operating`` keys.
+    clock : callable
+        The portal's time of day. One with a ``sleep`` method of its own is slept on, so that a test's
+        hours pass at once.
+    seed : int, optional
+        Makes the secrets repeatable. By default they are random.
+    badges : iterable of mappings, optional
+        Instead of the usual badges: ``code``, ``title``, ``value``, ``type``.
+    db : path, optional
+        Keep the data, secrets included, in this file. What was answered with success survives a kill.
+    port : int
+        0: a free one.
+    tls : bool
+        Speak https, with a certificate made on the spot (needs the extra ``tls``); see :attr:`ca_file`.
+    **oddities
+        ``cost``: seconds of work by method (a mapping); ``rest_available=False``: a plan without REST;
+        ``cloud_headers=False``; ``integer_time=False``: ``start`` and ``processing`` with fractions, as
+        in older builds; ``case_sensitive=True``: codes; ``strict_sql=True``: over-long texts are
+        refused; ``language="ru"``: of localised errors; ``languages``: the codes that a map may have;
+        ``attachment_days``: 30, 60 or 90.
+
+    Attributes
+    ----------
+    faults : Faults
+        Makes the next requests fail: ``portal.faults.next("QUERY_LIMIT_EXCEEDED")``.
+    switches : Switches
+        All of the above but the last six, to be changed while it runs.
+
+    Notes
+    -----
+    Vendor page: https://apidocs.bitrix24.com/api-reference/crm/timeline/activities/configurable/badges/
+
+    Examples
+    --------
+    >>> with SandboxPortal() as portal:
+    ...     portal.badges[0]["code"]
+    'missedCall'
     """
 
     def __init__(
@@ -70,9 +146,9 @@ class SandboxPortal:
         Raises
         ------
         RuntimeError
-            It is running already.
+            It is running already, or the database file can't be used: another sandbox has it open.
         OSError
-            The port is taken, or another sandbox has the database file open.
+            The port is taken.
         """
         if self._thread:
             raise RuntimeError("This sandbox portal is running already.")

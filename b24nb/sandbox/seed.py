@@ -33,7 +33,7 @@ _WEBHOOKS = (
     ("disabled", ADMIN, ("crm",), False),
 )
 
-#: Code, title, value, type. The first seven are held by no activity and can be deleted.
+#: Code, title, value, type. No open activity holds the first seven, nor `paid`: they can be deleted.
 BADGES: tuple[tuple[str, Any, Any, str], ...] = (
     ("missedCall", "Missed call", "Call back", "failure"),
     ("callAnswered", "Call answered", "Answered", "success"),

@@ -6,6 +6,7 @@ It speaks to Tornado's HTTP connection directly: there is one handler, and fault
 from __future__ import annotations
 
 import asyncio
+import logging
 import re
 import time
 from collections import deque
@@ -26,6 +27,7 @@ from b24nb.sandbox.faults import Fault, Faults
 from b24nb.sandbox.limits import LeakyBucket
 from b24nb.sandbox.switches import Switches
 
+_LOG = logging.getLogger(__name__)
 #: How many requests the portal remembers.
 REMEMBERED = 1000
 _HOST = re.compile(r"(localhost|127\.0\.0\.1|\[::1\])(:\d+)?", re.IGNORECASE)
@@ -88,6 +90,10 @@ class Server(HTTPServerConnectionDelegate):
             reply, fault = await self._reply(arrival)
         except wire.Unreadable as error:
             reply, fault = plain(error.status, error.text), None
+        except Exception:  # noqa: BLE001 - a bug of the sandbox is an answer too, not a silent socket
+            _LOG.exception("the sandbox failed at %s", wire.masked(message.path))
+            refusal = Refusal("INTERNAL_SERVER_ERROR", "Internal server error", 500)
+            reply, fault = json_reply(refusal.status, refusal.envelope), None
         broken = fault if fault and fault.kind != "error" else None
         self.records.append(arrival.record(reply, broken.kind if broken else None))
         if latency:

@@ -59,10 +59,6 @@ class SqlError(Exception):
     """What the database says where it refuses; it reaches the wire as it is."""
 
 
-class InUse(Exception):
-    """Another process has this database open."""
-
-
 class Store:
     """One connection, used by the thread of the server alone.
 
@@ -79,22 +75,25 @@ class Store:
     def __init__(self, path: str, *, keep: bool, switches: Switches) -> None:
         self.switches = switches
         self.badges = Badges(self)
-        self._db = sqlite3.connect(path, isolation_level=None, timeout=0.2, cached_statements=256)
-        self._db.row_factory = sqlite3.Row
         # A commit is in the write-ahead log, and so in the kernel's hands, before it is answered: that
         # outlives kill -9 of this process. Only a power cut could take it, which NORMAL accepts.
         # EXCLUSIVE keeps a second sandbox off the same file.
-        self._db.executescript(
-            f"PRAGMA locking_mode=EXCLUSIVE; PRAGMA journal_mode=WAL; PRAGMA foreign_keys=ON;"
-            f"PRAGMA synchronous={'NORMAL' if keep else 'OFF'};"
-        )
+        self._db = sqlite3.connect(path, isolation_level=None, timeout=0.2, cached_statements=256)
+        self._db.row_factory = sqlite3.Row
         try:
+            for pragma in (
+                "locking_mode=EXCLUSIVE",
+                "journal_mode=WAL",
+                "foreign_keys=ON",
+                f"synchronous={'NORMAL' if keep else 'OFF'}",
+            ):
+                self._db.execute(f"PRAGMA {pragma}")
             with self.transaction():
                 for statement in SCHEMA.split(";\n"):
                     self._db.execute(statement)
-        except sqlite3.OperationalError as error:
+        except sqlite3.DatabaseError as error:
             self.close()
-            raise InUse(f"{path}: {error}") from None
+            raise RuntimeError(f"The sandbox can't use {path}: {error}.") from None
 
     def close(self) -> None:
         self._db.close()

@@ -7,17 +7,18 @@ is busy whenever a cell runs.
 from __future__ import annotations
 
 import asyncio
+import socket
 import ssl
 import tempfile
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, TypeVar
 
 from tornado.httpserver import HTTPServer
-from tornado.netutil import bind_sockets
 
 from b24nb.sandbox import seed as seeding
 from b24nb.sandbox.accounts import Accounts
@@ -125,29 +126,33 @@ class ServerThread:
         seed: int | None,
         badges: Iterable[Mapping[str, Any]] | None,
     ) -> None:
-        try:
-            self._loop = asyncio.get_running_loop()
-            self._over = asyncio.Event()
-            sleep = _sleep_of(switches.clock)
-            sockets = bind_sockets(port, HOST, backlog=512)
-            self.store = Store(str(self.database), keep=self._keep, switches=switches)
-            self.accounts = Accounts(self.store, seed=seed)
-            seeding.fill(self.store, self.accounts, badges)
-            self.tokens = self.accounts.issue(seeding.ADMIN, self.accounts.application["scopes"])
-            server = Server(Api(self.store, self.accounts, switches, faults, sleep), switches, faults, sleep)
-            self.records = server.records
-            http = HTTPServer(server, ssl_options=self._certificate() if tls else None)
-            http.add_sockets(sockets)
-            self.url = server.url = f"{'https' if tls else 'http'}://{HOST}:{sockets[0].getsockname()[1]}"
-        except BaseException as error:  # noqa: BLE001 - start() raises it in the caller's thread
-            ready.set_exception(error)
-            return
-        ready.set_result(None)
-        await self._over.wait()
-        http.stop()
-        await server.close()
-        await http.close_all_connections()
-        self.store.close()
+        with ExitStack() as cleanup:
+            try:
+                self._loop = asyncio.get_running_loop()
+                self._over = asyncio.Event()
+                listener = cleanup.enter_context(socket.create_server((HOST, port), backlog=512))
+                listener.setblocking(False)
+                self.store = Store(str(self.database), keep=self._keep, switches=switches)
+                cleanup.callback(self.store.close)
+                self.accounts = Accounts(self.store, seed=seed)
+                seeding.fill(self.store, self.accounts, badges)
+                self.tokens = self.accounts.issue(seeding.ADMIN, self.accounts.application["scopes"])
+                sleep = _sleep_of(switches.clock)
+                api = Api(self.store, self.accounts, switches, faults, sleep)
+                server = Server(api, switches, faults, sleep)
+                self.records = server.records
+                http = HTTPServer(server, ssl_options=self._certificate() if tls else None)
+                http.add_socket(listener)
+                self.url = f"{'https' if tls else 'http'}://{HOST}:{listener.getsockname()[1]}"
+                server.url = self.url
+            except BaseException as error:  # noqa: BLE001 - start() raises it in the caller's thread
+                ready.set_exception(error)
+                return
+            ready.set_result(None)
+            await self._over.wait()
+            http.stop()
+            await server.close()
+            await http.close_all_connections()
 
 
 def _sleep_of(clock: Callable[[], float]) -> Callable[[float], Any]:

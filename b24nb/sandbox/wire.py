@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import unquote
 
 from tornado.httputil import HTTPFile, HTTPInputError, parse_multipart_form_data
@@ -32,8 +31,7 @@ class Unreadable(Exception):
         self.text = text
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Message:
+class Message(NamedTuple):
     """An HTTP request as it arrived."""
 
     verb: str
@@ -53,8 +51,7 @@ class Message:
         return self.target.partition("?")[2]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Request:
+class Request(NamedTuple):
     """A request to the REST API: which method, with what, in which format."""
 
     method: str
@@ -115,9 +112,13 @@ def route(path: str) -> tuple[str, str, str, bool]:
     return "", "", "", xml
 
 
+_SUFFIX = re.compile(r"(.*)\.(json|xml)", re.IGNORECASE | re.DOTALL)
+_SECRET = re.compile(r"^(/rest/(?:api/)?[^/]+/)[^/]+(?=/|$)")
+
+
 def split_suffix(method: str) -> tuple[str, bool]:
     """A method without ``.json`` or ``.xml``, and whether it was ``.xml``."""
-    found = re.fullmatch(r"(.*)\.(json|xml)", method, re.IGNORECASE | re.DOTALL)
+    found = _SUFFIX.fullmatch(method)
     return (found[1], found[2].lower() == "xml") if found else (method, False)
 
 
@@ -127,7 +128,7 @@ def masked(path: str) -> str:
     >>> masked("/rest/1/secret/profile.json")
     '/rest/1/***/profile.json'
     """
-    return re.sub(r"^(/rest/(?:api/)?[^/]+/)[^/]+(?=/|$)", r"\1***", path)
+    return _SECRET.sub(r"\1***", path)
 
 
 def parameters(message: Message) -> Params:
@@ -155,7 +156,7 @@ def _json_body(body: bytes) -> Params:
     """Whatever is no JSON object or list counts as absent, without a word."""
     try:
         value = php.decode_json(body.decode("utf-8"))
-    except (ValueError, RecursionError):
+    except ValueError:
         return {}
     return dict(php.items(value)) if isinstance(value, list | dict) else {}
 
