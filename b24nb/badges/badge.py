@@ -58,7 +58,7 @@ class Badge:
     def __post_init__(self) -> None:
         for name in ("title", "value"):
             text = getattr(self, name)
-            if isinstance(text, Mapping):
+            if not isinstance(text, str) and isinstance(text, Mapping):
                 object.__setattr__(self, name, MappingProxyType(dict(text)))
         if isinstance(self.type, BadgeType):
             object.__setattr__(self, "type", self.type.value)
@@ -223,4 +223,4 @@ def _text(sent: Any) -> Any:
 
 
 def _plain(text: Any) -> Any:
-    return dict(text) if isinstance(text, Mapping) else text
+    return text.copy() if type(text) is MappingProxyType else text

@@ -24,18 +24,9 @@ class NotRestorable(UserWarning):
 
 
 def problems(badge: Badge) -> Iterator[InvalidInput]:
-    """Why a portal would refuse to add a badge.
+    """Why a portal would refuse to add a badge, whose fields may hold anything.
 
-    Parameters
-    ----------
-    badge : Badge
-        Its fields may hold anything.
-
-    Yields
-    ------
-    InvalidInput
-        With ``field``; nothing, if all that can be known beforehand is right. Which languages a portal
-        knows can't be asked, so an unknown one is left to the portal.
+    Which languages a portal knows can't be asked, so an unknown one is left to the portal.
 
     Examples
     --------
@@ -76,18 +67,7 @@ def check_code(code: Any) -> None:
 
 
 def check(badge: Badge) -> None:
-    """Raise :class:`InvalidInput` for the first problem; warn of a code that is too long to be matched.
-
-    Parameters
-    ----------
-    badge : Badge
-        About to be added.
-
-    Warns
-    -----
-    LongCode
-        For a code over 30 characters.
-    """
+    """Raise :class:`InvalidInput` for the first problem; warn of a code over 30 characters."""
     for problem in problems(badge):
         raise problem
     if doubt := long_code(badge.code):
@@ -140,7 +120,9 @@ def _text_problems(field: str, text: Any) -> Iterator[InvalidInput]:
     elif not _is_unicode(text):
         yield InvalidInput(f"The {field} holds half a character, which can't be sent.", field=field)
     if isinstance(text, str | Mapping):
-        stored = len(json.dumps(text if isinstance(text, str) else dict(text), default=str, skipkeys=True))
+        # As the portal stores it: ASCII JSON with escaped slashes.
+        plain = text if isinstance(text, str) else dict(text)
+        stored = len(json.dumps(plain, separators=(",", ":"), default=str, skipkeys=True).replace("/", "\\/"))
         if stored > spec.TEXT_WIDTH:
             yield InvalidInput(
                 f"The {field} takes {stored} characters as the portal stores it; it keeps {spec.TEXT_WIDTH}.",

@@ -94,25 +94,10 @@ def refuse(complaints: Iterable[InvalidInput]) -> None:
 
 
 def write(badges: Badges, path: str | os.PathLike[str], *, portal: str, at: str) -> Path:
-    """Write badges to a ``.json`` or ``.csv`` file, whole or not at all.
+    """Write badges to a ``.json`` or ``.csv`` file, whole or not at all; an existing one is replaced.
 
-    Parameters
-    ----------
-    badges : Badges
-        What to write.
-    path : path
-        Replaced if it exists.
-    portal, at : str
-        Host and time; noted in a JSON file.
-
-    Returns
-    -------
-    pathlib.Path
-
-    Raises
-    ------
-    InvalidInput
-        Another suffix, or a badge that CSV can't hold.
+    Host and time are noted in a JSON file. Raises :class:`InvalidInput` for another suffix, and for a
+    badge that CSV can't hold.
     """
     target = Path(path)
     if _suffix(target) == ".json":

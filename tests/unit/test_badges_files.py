@@ -159,7 +159,7 @@ def test_other_things_are_refused(source: Any) -> None:
 
 
 def test_a_backup_is_whole_or_not_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    path = write(Badges([VIP]), tmp_path / "b.json")
+    path = write(Badges([VIP]), tmp_path / "work" / "b.json")
     before = path.read_bytes()
 
     def full(handle: int) -> None:
@@ -169,4 +169,4 @@ def test_a_backup_is_whole_or_not_there(tmp_path: Path, monkeypatch: pytest.Monk
     with pytest.raises(OSError, match="disk full"):
         write(Badges(), path)
     assert path.read_bytes() == before
-    assert os.listdir(tmp_path) == ["b.json"]
+    assert [file.name for file in path.parent.iterdir()] == ["b.json"]

@@ -1,0 +1,227 @@
+"""The journal on disk: durable before it returns, shared by threads and processes, blind to others."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+
+from b24nb import errors
+from b24nb.badges.badge import Badge
+from b24nb.badges.changes import Outcome, Step, Verdict
+from b24nb.badges.journal import Journal, default_journal_path
+
+HOST, USER = "example.bitrix24.com", "1"
+VIP = Badge("vip", {"en": "Client", "de": "Kunde"}, "VIP", "primary")
+DELETE = Step("vip", VIP, None)
+ADD = Step("vip", None, VIP)
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "deep" / "journal.db"
+
+
+@pytest.fixture
+def journal(path: Path) -> Journal:
+    return Journal(path, host=HOST, user=USER)
+
+
+def test_reading_makes_no_file(journal: Journal, path: Path) -> None:
+    assert journal.entries() == journal.unfinished() == journal.last(3) == []
+    assert journal.notice == ""
+    assert journal.df.empty
+    assert not path.parent.exists()
+
+
+def test_an_intent_is_on_disk_before_anything_can_be_sent(journal: Journal, path: Path) -> None:
+    journal.intend(journal.open_set("delete", 5.0), [DELETE, ADD], 6.0)
+    (first, second) = Journal(path, host=HOST, user=USER).unfinished()
+    assert (first.step, second.step) == (DELETE, ADD)
+    assert (first.kind, first.at, first.verdict, first.changed) == ("delete", 6.0, None, None)
+
+
+def test_it_is_written_through_to_the_disk(journal: Journal) -> None:
+    with journal._writing() as db:
+        assert db.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+        assert db.execute("PRAGMA synchronous").fetchone() == (2,)  # FULL
+
+
+def test_a_verdict_completes_its_intent(journal: Journal) -> None:
+    ids = journal.intend(journal.open_set("apply", 5.0), [DELETE, ADD], 6.0)
+    stored = Badge("vip", "as the portal has it", "v", "primary")
+    refused = Outcome(
+        DELETE, Verdict.REFUSED, error=errors.BadgeInUse("ENTITY_WITH_BADGE_EXISTS"), detail="why"
+    )
+    journal.conclude(
+        zip(ids, [refused, Outcome(ADD, Verdict.ADDED, changed=True, badge=stored)], strict=True)
+    )
+    first, second = journal.entries()
+    assert (first.verdict, first.changed, first.error) == ("refused", False, "ENTITY_WITH_BADGE_EXISTS")
+    assert (first.detail, first.seen) == ("why", False)
+    assert (second.verdict, second.changed, second.step.after) == ("added", True, stored)
+    assert journal.notice == ""
+
+
+def test_what_could_not_be_settled_stays_open(journal: Journal) -> None:
+    ids = journal.intend(journal.open_set("delete", 5.0), [DELETE], 6.0)
+    journal.conclude([(ids[0], Outcome(DELETE, Verdict.UNKNOWN, changed=None, open=True))])
+    assert len(journal.unfinished()) == 1
+    assert "1 change(s) since 1970-01-01 00:00 UTC are unfinished" in journal.notice
+    assert "b24.journal.settle()" in journal.notice
+
+
+def test_who_sent_a_change_knows_better_than_who_looked(journal: Journal) -> None:
+    (id_,) = journal.intend(journal.open_set("delete", 5.0), [DELETE], 6.0)
+    seen, answered = (
+        Outcome(DELETE, Verdict.FAILED, changed=False),
+        Outcome(DELETE, Verdict.DELETED, changed=True),
+    )
+    journal.conclude([(id_, seen)], first_hand=False)
+    journal.conclude([(id_, answered)])
+    journal.conclude([(id_, seen)], first_hand=False)
+    assert [entry.verdict for entry in journal.entries()] == ["deleted"]
+
+
+def test_last_counts_the_sets_that_changed_something(journal: Journal) -> None:
+    sets = []
+    for verdict, changed in [("deleted", True), ("unknown", None), ("failed", False), ("deleted", True)]:
+        sets.append(journal.open_set("delete", 5.0))
+        (id_,) = journal.intend(sets[-1], [DELETE], 6.0)
+        journal.conclude([(id_, Outcome(DELETE, Verdict(verdict), changed=changed))])
+    assert [entry.change_set for entry in journal.last(1)] == [sets[3]]
+    assert [entry.change_set for entry in journal.last(2)] == [sets[1], sets[3]]
+    assert [entry.change_set for entry in journal.last(9)] == [sets[0], sets[1], sets[3]]
+
+
+def test_rows_of_other_portals_and_users_are_not_seen(journal: Journal, path: Path) -> None:
+    journal.intend(journal.open_set("delete", 5.0), [DELETE], 6.0)
+    for host, user in ((HOST, "7"), ("other.bitrix24.com", USER)):
+        other = Journal(path, host=host, user=user)
+        assert other.entries() == other.unfinished() == other.last(1) == []
+        assert other.notice == ""
+    assert len(journal.entries()) == 1
+
+
+def test_the_frame_has_a_row_per_step(journal: Journal) -> None:
+    ids = journal.intend(
+        journal.open_set("apply", 5.0), [DELETE, Step("a", Badge("a", 5, "v", "x"), None)], 6.0
+    )
+    journal.conclude([(ids[0], Outcome(DELETE, Verdict.DELETED, changed=True, seen=True))])
+    df = journal.df
+    assert df["verdict"].isna().tolist() == [False, True]
+    assert df["seen"].tolist() == [True, False]
+    assert str(df["at"].dt.tz) == "UTC"
+    assert df["before"][0] == VIP
+    assert df["note"][1].startswith("not restorable")
+    assert list(df.columns) == list(Journal(journal.path, host="x", user="").df.columns)
+
+
+def test_threads_share_a_journal(journal: Journal) -> None:
+    def work(number: int) -> None:
+        change_set = journal.open_set("delete", number)
+        for _ in range(20):
+            ids = journal.intend(change_set, [DELETE] * 5, number)
+            journal.conclude((id_, Outcome(DELETE, Verdict.DELETED, changed=True)) for id_ in ids)
+
+    threads = [threading.Thread(target=work, args=(number,)) for number in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(journal.entries()) == 800
+    assert not journal.unfinished()
+
+
+WRITER = """
+import sys
+from b24nb.badges.badge import Badge
+from b24nb.badges.changes import Outcome, Step, Verdict
+from b24nb.badges.journal import Journal
+
+step = Step("vip", Badge("vip", "t", "v", "primary"), None)
+print("ready", flush=True)
+sys.stdin.readline()
+journal = Journal(sys.argv[1], host="example.bitrix24.com", user="1")
+for number in range(int(sys.argv[2])):
+    ids = journal.intend(journal.open_set("delete", number), [step] * 3, number)
+    print(number, flush=True)
+    journal.conclude((id_, Outcome(step, Verdict.DELETED, changed=True)) for id_ in ids)
+"""
+
+
+def writer(path: Path, count: int) -> subprocess.Popen[str]:
+    process = subprocess.Popen(
+        [sys.executable, "-c", WRITER, str(path), str(count)],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    assert process.stdout.readline() == "ready\n"
+    return process
+
+
+def go(process: subprocess.Popen[str]) -> None:
+    process.stdin.write("\n")
+    process.stdin.flush()
+
+
+def test_processes_that_start_at_once_share_a_journal(path: Path, journal: Journal) -> None:
+    processes = [writer(path, 30) for _ in range(3)]
+    for process in processes:
+        go(process)
+    for process in processes:
+        process.communicate(timeout=60)
+        assert process.returncode == 0
+    assert len(journal.entries()) == 3 * 30 * 3
+    assert not journal.unfinished()
+    assert len({entry.change_set for entry in journal.entries()}) == 90
+
+
+def test_what_was_committed_outlives_a_kill(path: Path, journal: Journal) -> None:
+    process = writer(path, 10_000)
+    go(process)
+    announced = [process.stdout.readline() for _ in range(20)]
+    process.send_signal(signal.SIGKILL)
+    process.communicate(timeout=60)
+    entries = journal.entries()
+    assert len(entries) >= 3 * len(announced)
+    assert len(entries) % 3 == 0
+    assert len(journal.unfinished()) in (0, 3)
+
+
+def test_a_journal_that_can_not_be_used_is_an_error_in_words(path: Path, tmp_path: Path) -> None:
+    (tmp_path / "noise.db").write_bytes(os.urandom(4096))
+    for bad in (tmp_path / "noise.db", tmp_path, tmp_path / "noise.db" / "below.db"):
+        with pytest.raises(errors.B24Error, match="can't be used"):
+            Journal(bad, host=HOST, user=USER).open_set("delete", 0.0)
+
+
+def test_a_journal_of_a_newer_version_is_left_alone(path: Path, journal: Journal) -> None:
+    journal.open_set("delete", 0.0)
+    journal.close()
+    with sqlite3.connect(path) as db:
+        db.execute("PRAGMA user_version = 2")
+    db.close()
+    with pytest.raises(errors.B24Error, match="newer version"):
+        journal.entries()
+
+
+def test_a_closed_journal_opens_again(journal: Journal) -> None:
+    journal.open_set("delete", 0.0)
+    journal.close()
+    journal.close()
+    journal.intend(journal.open_set("delete", 0.0), [DELETE], 0.0)
+    assert len(journal.entries()) == 1
+
+
+def test_each_live_portal_has_a_file_of_its_own() -> None:
+    one, other = default_journal_path("Example.bitrix24.com"), default_journal_path("portal.example.com:8443")
+    assert one.name == "example.bitrix24.com.db"
+    assert other.name == "portal.example.com_8443.db"
+    assert one.parent == other.parent
+    assert str(one).startswith(os.environ["XDG_DATA_HOME"])
