@@ -127,7 +127,6 @@ def connect(
         connection,
         portal=portal,
         badges=BadgeMethods(connection, record, settle_after=settle_after),
-        journal=record,
         on_close=cleanup.close,
     )
 

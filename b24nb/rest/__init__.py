@@ -1,0 +1,1 @@
+"""One conversation with a portal: a request is sent, measured, understood and recorded."""

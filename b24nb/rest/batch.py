@@ -1,0 +1,128 @@
+"""Many commands in one request: how they are written, and what the portal's answer means for each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+from urllib.parse import quote
+
+from b24nb.errors import ApiError, BadResponse, from_answer
+from b24nb.rest.calls import Call, masked
+from b24nb.rest.response import Response
+
+Command = tuple[str, str, Mapping[str, Any] | None]
+
+#: PHP turns a map with the keys 0, 1, 2 into a list; with a letter in front it stays a map.
+_PREFIX = "k"
+
+
+class BatchResponse(Mapping[str, "Response | ApiError"]):
+    """Answers by key, in the caller's order; an error of one command is a value.
+
+    Attributes
+    ----------
+    not_sent : tuple of str
+        Keys of the commands that were left out after an error, with ``halt``.
+    """
+
+    def __init__(self, answers: Mapping[str, Response | ApiError], not_sent: Sequence[str] = ()) -> None:
+        self._answers = dict(answers)
+        self.not_sent = tuple(not_sent)
+
+    def __getitem__(self, key: str) -> Response | ApiError:
+        return self._answers[key]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._answers)
+
+    def __len__(self) -> int:
+        return len(self._answers)
+
+    @property
+    def errors(self) -> dict[str, ApiError]:
+        """The commands that failed."""
+        return {key: answer for key, answer in self.items() if isinstance(answer, ApiError)}
+
+    def __repr__(self) -> str:
+        left = f", {len(self.not_sent)} not sent" if self.not_sent else ""
+        return f"<BatchResponse: {len(self)} answers, {len(self.errors)} errors{left}>"
+
+    def _repr_html_(self) -> str:
+        import pandas as pd
+
+        from b24nb.display import html
+
+        rows = [
+            (key, "error", f"{answer.code}: {answer.description}")
+            if isinstance(answer, ApiError)
+            else (key, "ok", repr(answer.result)[:200])
+            for key, answer in self.items()
+        ]
+        rows += [(key, "not sent", "") for key in self.not_sent]
+        frame = pd.DataFrame(rows, columns=["key", "outcome", "answer"])
+        return html.page(html.frame(frame, caption=repr(self).strip("<>")))
+
+
+def write(commands: Sequence[Command], *, halt: bool) -> dict[str, Any]:
+    """The parameters of a ``batch`` call."""
+    texts = {
+        f"{_PREFIX}{place}": _command(method, params) for place, (_, method, params) in enumerate(commands)
+    }
+    return {"halt": 1 if halt else 0, "cmd": texts}
+
+
+def _command(method: str, params: Mapping[str, Any] | None) -> str:
+    query = "&".join(f"{name}={quote(text, safe='')}" for name, text in _flat(params or {}))
+    return f"{method}?{query}" if query else method
+
+
+def _flat(value: Any, prefix: str = "") -> Iterator[tuple[str, str]]:
+    """PHP's notation: ``a[b]=c`` for maps, ``a[0]=c`` for lists. An empty one can't be written."""
+    if isinstance(value, Mapping | list | tuple):
+        pairs = value.items() if isinstance(value, Mapping) else enumerate(value)
+        for key, item in pairs:
+            name = quote(str(key), safe="")
+            yield from _flat(item, f"{prefix}[{name}]" if prefix else name)
+    elif isinstance(value, bool):
+        yield prefix, "1" if value else "0"
+    else:
+        yield prefix, "" if value is None else str(value)
+
+
+def read(
+    commands: Sequence[Command], envelope: Mapping[str, Any], sent: Call
+) -> tuple[BatchResponse, list[Call]]:
+    """Answers in the caller's order, and a row for the log per command that ran.
+
+    Raises
+    ------
+    BadResponse
+        For a result that is not a batch's.
+    """
+    parts = envelope["result"]
+    names = ("result", "result_error", "result_total", "result_next", "result_time")
+    if not isinstance(parts, dict) or not isinstance(parts.get("result"), dict | list):
+        raise BadResponse("batch: the answer has no results.", method="batch", http_status=sent.http_status)
+    # PHP writes an empty map as a list.
+    maps = {name: parts[name] if isinstance(parts.get(name), dict) else {} for name in names}
+    answers: dict[str, Response | ApiError] = {}
+    rows = []
+    for place, (key, method, params) in enumerate(commands):
+        wire = f"{_PREFIX}{place}"
+        failed, time = maps["result_error"].get(wire), maps["result_time"].get(wire)
+        row = Call(sent.at, "command", method, key, masked(params or {}))
+        row.note_times(time, {})
+        if isinstance(failed, dict):
+            row.error, row.outcome = str(failed.get("error", "")), "error"
+            text = str(failed.get("error_description") or "")
+            answers[key] = from_answer(row.error, text, http_status=None, method=method)
+        elif wire in maps["result"]:
+            single = {"result": maps["result"][wire], "time": time}
+            for name in ("total", "next"):
+                if wire in maps[f"result_{name}"]:
+                    single[name] = maps[f"result_{name}"][wire]
+            answers[key] = Response.of(single, row)
+        else:
+            continue
+        rows.append(row)
+    return BatchResponse(answers, [key for key, *_ in commands if key not in answers]), rows

@@ -1,0 +1,188 @@
+"""The two limits of a portal as the client sees them: request rate and operating time."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
+
+from b24nb import spec
+from b24nb.errors import InvalidInput
+from b24nb.rest.clock import Clock
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+#: Kept free, so that a clock that runs a little apart from the portal's does not matter.
+_RESERVE = 1.0
+
+
+class LeakyBucket:
+    """The request rate: every request adds one, the bucket drains steadily, above its rim is a refusal.
+
+    It sees the requests of this client only; others on the same address fill the portal's bucket too.
+
+    Parameters
+    ----------
+    tariff : str
+        Name of a plan in :data:`b24nb.spec.TARIFFS`.
+    clock : Clock
+        For the draining and waiting.
+    """
+
+    def __init__(self, tariff: str, clock: Clock) -> None:
+        if tariff not in spec.TARIFFS:
+            raise InvalidInput(
+                f"There is no tariff {tariff!r}.", field="tariff", hint=f"One of: {', '.join(spec.TARIFFS)}."
+            )
+        self.tariff = spec.TARIFFS[tariff]
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._level = 0.0
+        self._at = clock.monotonic()
+
+    def _drain(self) -> None:
+        now = self._clock.monotonic()
+        self._level = max(0.0, self._level - (now - self._at) * self.tariff.per_second)
+        self._at = now
+
+    @property
+    def level(self) -> float:
+        """How full it is, in requests."""
+        with self._lock:
+            self._drain()
+            return self._level
+
+    def seconds_until(self, requests: int = 1) -> float:
+        """How long until so many requests at once are safe; ``inf`` for more than the bucket holds."""
+        if requests > self.tariff.burst - _RESERVE:
+            return float("inf")
+        with self._lock:
+            self._drain()
+            return self._wait(requests)
+
+    def _wait(self, requests: int) -> float:
+        over = self._level + requests - (self.tariff.burst - _RESERVE)
+        return max(0.0, over / self.tariff.per_second)
+
+    def add(self) -> None:
+        """A request that does not wait for its turn."""
+        with self._lock:
+            self._drain()
+            self._level += 1
+
+    def acquire(self) -> None:
+        """Wait for room and take it. Threads get their places in the order of their coming."""
+        with self._lock:
+            self._drain()
+            wait = self._wait(1)
+            self._level += 1
+        # The place is taken before the wait, so that nobody else takes it meanwhile.
+        if wait:
+            self._clock.sleep(wait)
+
+    def overflowed(self) -> None:
+        """The portal refused: it is full, whatever we thought."""
+        with self._lock:
+            self._drain()
+            self._level = max(self._level, float(self.tariff.burst))
+
+
+@dataclass(slots=True)
+class Operating:
+    """Operating time of one method, as last reported.
+
+    Attributes
+    ----------
+    seconds, reset_at
+        The accumulated figure and when its oldest part is forgotten.
+    per_call : float or None
+        What a call added lately, where two reports in a row allow to tell.
+    """
+
+    seconds: float
+    reset_at: float
+    per_call: float | None = None
+
+
+class Limits:
+    """How near the limits are. Shown as text, HTML and ``.df``; showing it asks nobody."""
+
+    def __init__(self, bucket: LeakyBucket, clock: Clock) -> None:
+        self.bucket = bucket
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._operating: dict[str, Operating] = {}
+
+    def reported(self, method: str, seconds: float | None, reset_at: float | None) -> None:
+        """Take note of ``operating`` and ``operating_reset_at`` of an answer."""
+        if seconds is None or reset_at is None:
+            return
+        with self._lock:
+            before = self._operating.get(method)
+            per_call = before.per_call if before else None
+            grown = seconds - before.seconds if before else seconds
+            if grown > 0:
+                per_call = grown
+            self._operating[method] = Operating(seconds, reset_at, per_call)
+
+    def _standings(self) -> list[Standing]:
+        now = self._clock.time()
+        with self._lock:
+            return [_standing(method, state, now) for method, state in sorted(self._operating.items())]
+
+    @property
+    def df(self) -> pd.DataFrame:
+        """A row per method that reported operating time.
+
+        Columns: ``method``; ``operating_s`` as reported, accumulated; ``limit_s`` of the documentation;
+        ``calls_left``: how many more calls like the last that cost something fit, NA where none did;
+        ``reset_at`` (UTC).
+        """
+        import pandas as pd
+
+        frame = pd.DataFrame(self._standings(), columns=Standing._fields)
+        frame["reset_at"] = pd.to_datetime(frame["reset_at"].astype("Float64"), unit="s", utc=True)
+        return frame.astype({"method": "string", "operating_s": "Float64", "calls_left": "Int64"})
+
+    def __repr__(self) -> str:
+        bucket = self.bucket
+        lines = [
+            f"Requests: {bucket.level:.0f} of {bucket.tariff.burst} in the bucket as this client sees it, "
+            f"draining {bucket.tariff.per_second:g}/s. Others on the same address fill it too."
+        ]
+        for one in self._standings():
+            left = "" if one.calls_left is None else f", about {one.calls_left} more calls"
+            lines.append(f"{one.method}: {one.operating_s:g} of {one.limit_s:g} s operating time{left}")
+        return "\n".join(lines)
+
+    def _repr_html_(self) -> str:
+        from b24nb.display import html
+
+        rate = "Request rate (this client only; others on the same address fill the bucket too)"
+        gauges = [html.gauge(rate, self.bucket.level, self.bucket.tariff.burst, "requests")]
+        gauges += [
+            html.gauge(one.method, one.operating_s, one.limit_s, "s operating time")
+            for one in self._standings()
+        ]
+        return html.page(*gauges)
+
+
+class Standing(NamedTuple):
+    """Operating time of one method, against its limit."""
+
+    method: str
+    operating_s: float
+    limit_s: float
+    calls_left: int | None
+    reset_at: float
+
+
+def _standing(method: str, state: Operating, now: float) -> Standing:
+    limit = float(spec.OPERATING_LIMIT_SECONDS)
+    seconds = state.seconds if now < state.reset_at else 0.0
+    left = None
+    if state.per_call:
+        # The call that crosses the line still succeeds.
+        left = int(max(0.0, limit - seconds) // state.per_call) + (seconds <= limit)
+    return Standing(method, seconds, limit, left, state.reset_at)

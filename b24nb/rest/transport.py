@@ -1,0 +1,315 @@
+"""One POST: under a deadline, measured, with every failure in a typed error that holds no secret.
+
+The total time holds for the headers too, which requests does not offer: its read timeout is per
+received piece, and a server that drips a byte a second would keep a caller for hours. So each receive
+gets what is left of the total.
+"""
+
+from __future__ import annotations
+
+import http.client
+import io
+import json
+import logging
+import socket
+import threading
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+
+import requests
+import urllib3
+from requests.adapters import HTTPAdapter
+from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
+from urllib3.exceptions import NewConnectionError
+
+from b24nb._version import __version__
+from b24nb.credentials import Endpoint, is_loopback, redact
+from b24nb.errors import BadResponse, ConnectionFailed, InvalidInput, Timeout, TransportError
+
+MAX_BODY = 64 * 1024 * 1024
+_CHUNK = 64 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What came back: status, headers, the whole body, and how long it took."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+    client_ms: float
+    bytes_out: int
+
+
+class Transport:
+    """Sends one request at a time per thread over kept-alive connections.
+
+    Parameters
+    ----------
+    timeout : (float, float)
+        Seconds to connect, and in total.
+    verify : bool or str
+        As in requests.
+    """
+
+    def __init__(self, *, timeout: tuple[float, float], verify: bool | str) -> None:
+        self._connect_timeout, self._total = timeout
+        self._session = requests.Session()
+        self._session.verify = verify
+        # requests looks into ~/.netrc for hosts without auth; this is an auth, one that does nothing.
+        self._session.auth = _no_auth
+        self._session.headers["User-Agent"] = f"b24nb/{__version__}"
+        adapter = _Adapter(pool_maxsize=32)
+        self._session.mount("https://", adapter)
+        self._session.mount("http://", adapter)
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._session.close()
+
+    def post(self, endpoint: Endpoint, body: bytes, *, method: str) -> Answer:
+        """Send a JSON body.
+
+        Parameters
+        ----------
+        endpoint : Endpoint
+            Where, and with which headers.
+        body : bytes
+            JSON.
+        method : str
+            For messages.
+
+        Returns
+        -------
+        Answer
+            Of any status but a redirect.
+
+        Raises
+        ------
+        ConnectionFailed, Timeout, BadResponse
+            ``sent`` says whether the portal may have received the request.
+        """
+        _local.deadline = time.monotonic() + self._total
+        try:
+            return self._post(endpoint, body, method)
+        except TransportError as error:
+            failure = error.with_traceback(None)
+        except _FAILURES as error:
+            failure = _typed(error, method, self._total)
+        # Raised here: neither the cause nor a frame that holds the address in clear hangs on to it.
+        raise failure
+
+    def _post(self, endpoint: Endpoint, body: bytes, method: str) -> Answer:
+        url = endpoint.url
+        headers = {"Content-Type": "application/json", **endpoint.headers}
+        # A proxy can't reach this machine; elsewhere proxies and REQUESTS_CA_BUNDLE work as usual.
+        self._session.trust_env = not is_loopback(urlsplit(url).hostname or "")
+        started = time.perf_counter()
+        with self._session.post(
+            url,
+            data=body,
+            headers=headers,
+            timeout=(self._connect_timeout, self._total),
+            allow_redirects=False,
+            stream=True,
+        ) as response:
+            if response.is_redirect:
+                raise _moved(response, method)
+            content = _read(response, method)
+            elapsed = (time.perf_counter() - started) * 1000
+            return Answer(response.status_code, response.headers, content, elapsed, len(body))
+
+
+def _no_auth(request: requests.PreparedRequest) -> requests.PreparedRequest:
+    return request
+
+
+def _read(response: requests.Response, method: str) -> bytes:
+    """The decoded body, up to the cap."""
+    chunks = []
+    size = 0
+    for chunk in response.iter_content(_CHUNK):
+        size += len(chunk)
+        if size > MAX_BODY:
+            raise BadResponse(
+                f"{method}: the answer is larger than {MAX_BODY // 2**20} MB; reading was stopped.",
+                method=method,
+                http_status=response.status_code,
+                hint="Ask for less, or look at what answers at this address.",
+            )
+        chunks.append(chunk)
+    return b"".join(chunks)
+
+
+def _moved(response: requests.Response, method: str) -> BadResponse:
+    target = urlsplit(response.headers.get("Location", ""))
+    where = f"{target.scheme}://{target.netloc}" if target.netloc else "another address"
+    return BadResponse(
+        f"{method}: the portal answered with a redirect (HTTP {response.status_code}) to {where}. "
+        "It was not followed: that would send the secret to another host.",
+        method=method,
+        sent=False,
+        http_status=response.status_code,
+        hint="If the portal was renamed, connect with its new address.",
+    )
+
+
+class _Adapter(HTTPAdapter):
+    """Connections whose every receive respects the deadline of the call."""
+
+    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
+        super().init_poolmanager(*args, **kwargs)
+        self.poolmanager.pool_classes_by_scheme = _POOLS
+
+    def proxy_manager_for(self, *args: Any, **kwargs: Any) -> Any:
+        manager = super().proxy_manager_for(*args, **kwargs)
+        manager.pool_classes_by_scheme = _POOLS
+        return manager
+
+
+_local = threading.local()
+
+
+class _DeadlineReader(io.RawIOBase):
+    """Receives with what is left of the total time."""
+
+    def __init__(self, sock: socket.socket, stream: io.BufferedReader) -> None:
+        self._sock = sock
+        self._stream = stream  # keeps the socket open as http.client expects
+        self._deadline: float = _local.deadline
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int | None:
+        left = self._deadline - time.monotonic()
+        if left <= 0:
+            raise TimeoutError("timed out")
+        self._sock.settimeout(left)
+        return self._stream.raw.readinto(buffer)
+
+    def close(self) -> None:
+        self._stream.close()
+        super().close()
+
+
+class _Response(http.client.HTTPResponse):
+    def __init__(self, sock: socket.socket, *args: Any, **kwargs: Any) -> None:
+        super().__init__(sock, *args, **kwargs)
+        self.fp = io.BufferedReader(_DeadlineReader(sock, self.fp))
+
+
+class _HTTP(HTTPConnection):
+    response_class = _Response
+
+
+class _HTTPS(HTTPSConnection):
+    response_class = _Response
+
+
+class _HTTPPool(HTTPConnectionPool):
+    ConnectionCls = _HTTP
+
+
+class _HTTPSPool(HTTPSConnectionPool):
+    ConnectionCls = _HTTPS
+
+
+_POOLS = {"http": _HTTPPool, "https": _HTTPSPool}
+
+
+_FAILURES = (requests.RequestException, urllib3.exceptions.HTTPError, OSError, http.client.HTTPException)
+
+
+def _typed(error: BaseException, method: str, total: float) -> TransportError:
+    """The error for a failed request; never quotes the original, which quotes the address."""
+    cause = _innermost(error)
+    if isinstance(error, requests.exceptions.ContentDecodingError | urllib3.exceptions.DecodeError):
+        return BadResponse(f"{method}: the compressed answer can't be unpacked.", method=method)
+    if isinstance(cause, http.client.HTTPException) and not isinstance(
+        cause, http.client.RemoteDisconnected | http.client.IncompleteRead
+    ):
+        return BadResponse(f"{method}: what came back is not HTTP.", method=method)
+    unsent = isinstance(
+        error,
+        requests.exceptions.ConnectTimeout
+        | requests.exceptions.SSLError
+        | requests.exceptions.ProxyError
+        | requests.exceptions.InvalidURL,
+    ) or isinstance(getattr(error.args[0] if error.args else None, "reason", None), NewConnectionError)
+    if isinstance(error, requests.exceptions.SSLError):
+        return ConnectionFailed(
+            f"{method}: the portal's certificate was not accepted, or TLS failed.",
+            method=method,
+            hint="Check the host name and the clock; verify= takes a file of certificate authorities.",
+        )
+    if isinstance(cause, TimeoutError | requests.exceptions.Timeout | urllib3.exceptions.TimeoutError):
+        what = "no connection" if unsent else f"no complete answer within {total:g} s"
+        return Timeout(
+            f"{method}: {what}.",
+            method=method,
+            sent=not unsent,
+            hint="Is the portal slow or out of reach? connect(timeout=(connect, total)) sets the limits.",
+        )
+    if unsent:
+        what = "host not found" if isinstance(cause, socket.gaierror) else "could not connect"
+        return ConnectionFailed(
+            f"{method}: {what}.", method=method, hint="Check the address, the network and the proxy settings."
+        )
+    return ConnectionFailed(
+        f"{method}: the connection broke before the answer was complete.",
+        method=method,
+        sent=True,
+        hint="The portal may have carried the call out: look before you repeat a write.",
+    )
+
+
+def _innermost(error: BaseException) -> BaseException:
+    """requests wraps urllib3, which wraps the socket's error; the last one says what happened."""
+    seen = set()
+    while id(error) not in seen:
+        seen.add(id(error))
+        inner = getattr(error, "reason", None) or next(
+            (arg for arg in reversed(error.args) if isinstance(arg, BaseException)), None
+        )
+        if not isinstance(inner, BaseException):
+            break
+        error = inner
+    return error
+
+
+class _RedactFilter(logging.Filter):
+    """urllib3 logs addresses, and the address of a webhook is its secret."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        record.msg, record.args = redact(record.getMessage()), ()
+        return True
+
+
+for _name in ("urllib3.connectionpool", "urllib3.util.retry", "urllib3.connection", "urllib3.poolmanager"):
+    logging.getLogger(_name).addFilter(_RedactFilter())
+
+
+def encode(params: Mapping[str, Any]) -> bytes:
+    """Parameters as a JSON body.
+
+    Raises
+    ------
+    InvalidInput
+        A value that JSON does not have.
+    """
+    try:
+        return json.dumps(params, ensure_ascii=False, allow_nan=False, default=_plain).encode()
+    except (TypeError, ValueError) as error:
+        problem = str(error)
+    raise InvalidInput(f"These parameters can't be sent as JSON: {problem}.", field="params")
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return dict(value)
+    raise TypeError(f"{type(value).__name__} is not a JSON value")
