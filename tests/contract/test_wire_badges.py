@@ -1,0 +1,405 @@
+"""The four badge methods, check by check in their order."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from b24nb.spec import BADGE_DOCS
+from tests.contract.wire import (
+    ANYTHING,
+    DERIVED,
+    SERVER,
+    TEXT,
+    VIP,
+    Answer,
+    Fact,
+    Like,
+    badge,
+    call,
+    check,
+    difference,
+    fact,
+    having,
+    issue,
+    live,
+    matching,
+    oauth,
+    ok,
+    page,
+    post,
+    refused,
+)
+
+OVERVIEW = f"{BADGE_DOCS}/index.html"
+ADD_PAGE, GET_PAGE, LIST_PAGE, DELETE_PAGE = (
+    f"{BADGE_DOCS}/crm-activity-badge-{name}.html" for name in ("add", "get", "list", "delete")
+)
+SDK_TEST = "observed (the vendor's b24pysdk tests it)"
+METHODS = page("api-reference/common/system/methods")
+
+ADD, GET, LIST, DELETE = (f"crm.activity.badge.{name}" for name in ("add", "get", "list", "delete"))
+CODE = {"code": VIP["code"]}
+FOUND = ok({"badge": VIP})
+DENIED = refused(400, "ACCESS_DENIED", "Access denied")
+NO_SCOPE = Answer(401, having(error="insufficient_scope"))
+EXTRANET = Answer(403, {"error": "allowed_only_intranet_user", "error_description": TEXT})
+DUPLICATE = refused(400, "BX_INVALID_VALUE", "Code must be unique")
+IN_USE = refused(400, "ENTITY_WITH_BADGE_EXISTS", "There are entities with this badge. Delete them first.")
+CODE_TOO_LONG = refused(400, "400", "Mysql query error: (1406) Data too long for column 'CODE' at row 1")
+TOO_LONG = refused(
+    400, "400", matching(r"Mysql query error: \(1406\) Data too long for column '(TITLE|VALUE)'.+")
+)
+
+
+def new(**changes: Any) -> dict[str, Any]:
+    return badge("new", "t", "v") | changes
+
+
+def without(*names: str) -> dict[str, Any]:
+    return {key: value for key, value in new().items() if key not in names}
+
+
+def not_found(code: str) -> Answer:
+    return refused(400, "NOT_FOUND", f"Badge not found for code `{code}`")
+
+
+def missing(name: str) -> Answer:
+    return refused(400, "100", f"Could not find value for parameter {{{name}}}")
+
+
+def mismatch(shown: str, name: str, wanted: str = "string") -> Answer:
+    return refused(
+        400,
+        "100",
+        f"Invalid value {{{shown}}} to match with parameter {{{name}}}. Should be value of type {wanted}.",
+    )
+
+
+def no_language(key: str) -> Answer:
+    return refused(400, "0", f"Language `{key}` was not found")
+
+
+def wrong_text(field: str, key: str) -> Answer:
+    return refused(400, "0", f"Wrong value of field `{field}` for language {key}")
+
+
+def required(field: str) -> Answer:
+    return refused(400, "REQUIRED_ARG_MISSING", f"Argument '{field}' is required")
+
+
+WRONG_TYPE = refused(400, "WRONG_TYPE_VALUE", "Wrong value of field `type`")
+
+
+def echoed(**changes: Any) -> Answer:
+    return ok({"badge": new(**changes)})
+
+
+def total(count: int) -> Like:
+    return Like(
+        f"{count} badges", lambda result: list(result) == ["badges"] and len(result["badges"]) == count
+    )
+
+
+def listed(*badges: Any) -> Answer:
+    return ok({"badges": list(badges)}, total=len(badges))
+
+
+MANY = tuple(badge(f"n{number}") for number in range(120))
+JSON_VALUES: dict[str, tuple[Any, str]] = {
+    "number": (123, "123"),
+    "fraction": (1.5, "1.5"),
+    "true": (True, "1"),
+    "false": (False, ""),
+    "null": (None, ""),
+    "list": (["x"], "Array"),
+    "empty-list": ([], "Array"),
+    "map": ({"en": "x"}, "Array"),
+    "empty-map": ({}, "Array"),
+}
+
+# fmt: off
+ACCESS = [
+    *(fact(f"access.{name}-scope", f"{name} needs the scope crm.", OVERVIEW,
+           call(f"crm.activity.badge.{name}", new(), by="<noscope>"), NO_SCOPE)
+      for name in ("add", "get", "list", "delete")),
+    *(fact(f"access.{name}-oauth", f"An application may call {name}.", OVERVIEW,
+           oauth(f"crm.activity.badge.{name}", params), answer)
+      for name, params, answer in (("add", new(), echoed()), ("get", CODE, FOUND), ("list", {}, listed(VIP)),
+                                   ("delete", CODE, ok(True)))),
+    *(fact(f"access.{name}-extranet", f"An extranet user may not call {name} at all.", SERVER,
+           call(f"crm.activity.badge.{name}", by="<extranet>"), EXTRANET)
+      for name in ("add", "get", "list", "delete")),
+    fact("access.get-employee", "Any employee may get a badge.", GET_PAGE,
+         call(GET, CODE, by="<employee>"), FOUND),
+    fact("access.list-employee", "Any employee may list badges.", LIST_PAGE,
+         call(LIST, by="<employee>"), listed(VIP)),
+    fact("access.add-employee", "Only an administrator of the portal may add one; the answer is 400.", SERVER,
+         call(ADD, new(), by="<employee>"), DENIED),
+    fact("access.delete-employee", "Only an administrator of the portal may delete one; it is 400.", SERVER,
+         call(DELETE, CODE, by="<employee>"), DENIED),
+    fact("access.oauth-employee", "An application acts with the rights of its user.", SERVER,
+         issue("ben", user="ben"), oauth(DELETE, CODE, token="<ben>"), DENIED,
+         oauth(GET, CODE, token="<ben>"), FOUND),
+    fact("access.russian", "ACCESS_DENIED speaks the portal's language.", SERVER,
+         call(ADD, new(), by="<employee>"), refused(400, "ACCESS_DENIED", "Доступ запрещен"),
+         portal={"language": "ru"}),
+    fact("access.arguments-first", "An employee who omits an argument sees 100, not ACCESS_DENIED.", SERVER,
+         call(ADD, {}, by="<employee>"), missing("code"), call(DELETE, {}, by="<employee>"), missing("code")),
+    fact("access.values-after", "An employee with wrong values sees ACCESS_DENIED.", SERVER,
+         call(ADD, new(title="", type="pink"), by="<employee>"), DENIED),
+    fact("access.existence-after", "An employee can't tell by delete whether a badge exists.", SERVER,
+         call(DELETE, {"code": "b24nb_test_none"}, by="<employee>"), DENIED),
+    live("access.unlisted", "methods does not list the badge methods.", METHODS,
+         call("methods"),
+         ok(Like("names without badges", lambda names: not [name for name in names if ".badge." in name]))),
+]
+
+ARGUMENTS = [
+    *(live(f"argument.{name}-missing", f"add misses {name}.", SERVER,
+           call(ADD, without(name)), missing(name)) for name in ("code", "title", "value", "type")),
+    live("argument.get-missing", "get misses its code.", GET_PAGE,
+         call(GET), missing("code")),
+    live("argument.delete-missing", "delete misses its code.", SERVER,
+         call(DELETE), missing("code")),
+    live("argument.order", "The first that is missing is named: code, title, value, type.", SERVER,
+         call(ADD), missing("code"), call(ADD, without("title", "value", "type")), missing("title"),
+         call(ADD, without("value", "type")), missing("value")),
+    live("argument.order-of-troubles", "A wrong code is found before a missing title.", SERVER,
+         call(ADD, {"code": 5}), mismatch("5", "code")),
+    live("argument.missing-before-wrong", "A missing title is found before a wrong type.", SERVER,
+         call(ADD, without("title") | {"type": 5}), missing("title")),
+    *(live(f"argument.{method.rsplit('.', 1)[1]}-{name}-{kind}", f"{name} as {kind} is no text.", SERVER,
+           call(method, new(**{name: value})), mismatch(shown, name))
+      for method, name in ((ADD, "code"), (ADD, "type"), (GET, "code"), (DELETE, "code"))
+      for kind, (value, shown) in JSON_VALUES.items()),
+    live("argument.number-in-text", "A text of digits is a text.", SERVER,
+         call(GET, {"code": "123"}), not_found("123")),
+    live("argument.settings-text", "settings has to be an array.", SERVER,
+         call(ADD, new(settings="x")), mismatch("x", "settings", "array")),
+    live("argument.settings-number", "A number is none.", SERVER,
+         call(ADD, new(settings=1)), mismatch("1", "settings", "array")),
+    live("argument.settings-form", "A text of a form is none.", SERVER,
+         post(f"<admin>/{ADD}", "code=b24nb_test_new&title=t&value=v&type=primary&settings=x"),
+         mismatch("x", "settings", "array")),
+    live("argument.settings-last", "settings is bound last.", SERVER,
+         call(ADD, without("type") | {"settings": "x"}), missing("type")),
+    *(live(f"argument.settings-{name}", f"settings as {name} is accepted and never returned.", SERVER,
+           call(ADD, new(settings=value)), echoed())
+      for name, value in (("list", ["x"]), ("map", {"a": 1}), ("null", None))),
+]
+
+TEXTS = [
+    *(live(f"text.{field}-{kind}", f"{field} as {kind} counts as not given.", SERVER,
+           call(ADD, new(**{field: value})), required(field))
+      for field in ("title", "value")
+      for kind, value in (("empty-text", ""), ("number", 5), ("zero", 0), ("fraction", 1.5), ("true", True),
+                          ("false", False), ("null", None))),
+    *(row
+      for field in ("title", "value")
+      for row in (
+          live(f"text.{field}-map", f"{field} can be a map of languages, kept in its order.", ADD_PAGE,
+               call(ADD, new(**{field: {"ru": "К", "en": "C"}})), echoed(**{field: {"ru": "К", "en": "C"}})),
+          live(f"text.{field}-language", f"An unknown language of {field} is named.", SERVER,
+               call(ADD, new(**{field: {"en": "C", "xx": "C"}})), no_language("xx")),
+          live(f"text.{field}-language-case", f"Languages of {field} are matched exactly.", SERVER,
+               call(ADD, new(**{field: {"EN": "C"}})), no_language("EN")),
+          live(f"text.{field}-list", f"{field} as a list fails on language 0.", SERVER,
+               call(ADD, new(**{field: ["C"]})), no_language("0")),
+          live(f"text.{field}-entry-empty", f"A language of {field} without text is named.", SERVER,
+               call(ADD, new(**{field: {"en": "C", "de": ""}})), wrong_text(field, "de")),
+          live(f"text.{field}-entry-number", f"A number in a map of {field} is no text.", SERVER,
+               call(ADD, new(**{field: {"en": 5}})), wrong_text(field, "en")),
+          live(f"text.{field}-entry-null", f"null in a map of {field} is no text.", SERVER,
+               call(ADD, new(**{field: {"en": None}})), wrong_text(field, "en")),
+          live(f"text.{field}-entry-map", f"A map in a map of {field} is no text.", SERVER,
+               call(ADD, new(**{field: {"en": {"x": "y"}}})), wrong_text(field, "en")),
+          live(f"text.{field}-in-order", f"The entries of {field} are checked in their order.", SERVER,
+               call(ADD, new(**{field: {"en": "", "xx": "C"}})), wrong_text(field, "en"),
+               call(ADD, new(**{field: {"xx": "C", "en": ""}})), no_language("xx")),
+          live(f"text.{field}-language-first", f"In an entry of {field} the language comes first.", SERVER,
+               call(ADD, new(**{field: {"xx": ""}})), no_language("xx")),
+          live(f"text.{field}-empty-map", f"An empty map passes as {field} and comes back as [].", SERVER,
+               call(ADD, new(**{field: {}})), echoed(**{field: []})),
+          live(f"text.{field}-empty-list", f"An empty list passes as {field}.", SERVER,
+               call(ADD, new(**{field: []})), echoed(**{field: []})),
+      )),
+    live("text.both-kinds", "A text and a map may stand side by side.", ADD_PAGE,
+         call(ADD, new(title={"en": "C", "de": "K"})), echoed(title={"en": "C", "de": "K"})),
+    *(live(f"text.language-{code}", f"{code} is a language of a cloud portal.", SERVER,
+           call(ADD, new(title={code: "C"})), echoed(title={code: "C"})) for code in ("en", "de", "ru")),
+    fact("text.portal-languages", "Which languages there are is the portal's own matter.", SERVER,
+         call(ADD, new(title={"xx": "C"})), echoed(title={"xx": "C"}),
+         call(ADD, new(code="b24nb_test_2", title={"en": "C"})), no_language("en"),
+         portal={"languages": ("xx",)}),
+    *(live(f"text.kept-{name}", f"The text {text} comes back as that text.", SERVER,
+           call(ADD, new(title=text, value=text)), echoed(title=text, value=text),
+           call(GET, {"code": "b24nb_test_new"}), echoed(title=text, value=text))
+      for name, text in (("digits", "123"), ("true", "true"), ("null", "null"), ("json", '{"a":1}'),
+                         ("quoted", '"x"'), ("spaces", "  x  "), ("newline", "a\nb"),
+                         ("html", "<b>&amp;</b>"), ("backslash", "a\\u0041"), ("emoji", "🎉"), ("rtl", "مرحبا"), ("zero", "0"))),
+]
+
+ORDER_AND_TYPE = [
+    *(live(f"type.{name}", f"{name} is a type.", ADD_PAGE,
+           call(ADD, new(type=name)), echoed(type=name))
+      for name in ("success", "failure", "warning", "primary", "secondary")),
+    *(live(f"type.wrong-{name}", f"The type {value!r} is refused; this is not documented.", SERVER,
+           call(ADD, new(type=value)), WRONG_TYPE)
+      for name, value in (("unknown", "pink"), ("empty", ""), ("case", "Primary"), ("space", "primary "))),
+    live("order.title-value", "title is judged before value.", SERVER,
+         call(ADD, new(title={"xx": "t"}, value="", type="pink")), no_language("xx")),
+    live("order.value-type", "value is judged before type.", SERVER,
+         call(ADD, new(value="", type="pink")), required("value")),
+    live("order.type-code", "type is judged before an empty code.", SERVER,
+         call(ADD, new(code="", type="pink")), WRONG_TYPE),
+    live("order.type-duplicate", "type is judged before a code that exists.", SERVER,
+         call(ADD, new(code=VIP["code"], type="pink")), WRONG_TYPE),
+    live("order.nothing-added", "A refused badge is not added.", SERVER,
+         call(ADD, new(type="pink")), WRONG_TYPE, call(GET, {"code": "b24nb_test_new"}),
+         not_found("b24nb_test_new")),
+]
+
+ADDED = [
+    live("code.empty", "An empty code is refused in the portal's language.", SERVER,
+         call(ADD, new(code="")), refused(400, "BX_EMPTY_REQUIRED", TEXT)),
+    fact("code.empty-english", "In English it names the field.", SERVER,
+         call(ADD, new(code="")), refused(400, "BX_EMPTY_REQUIRED", matching(".*CODE.*"))),
+    fact("code.empty-russian", "And in Russian.", SERVER,
+         call(ADD, new(code="")), refused(400, "BX_EMPTY_REQUIRED", 'Не заполнено обязательное поле "CODE"'),
+         portal={"language": "ru"}),
+    fact("code.blank", "A code of spaces is accepted.", SERVER,
+         call(ADD, new(code="  ")), echoed(code="  ")),
+    live("code.duplicate", "A code that exists is refused.", SERVER,
+         call(ADD, new(code=VIP["code"])), DUPLICATE, call(GET, CODE), FOUND),
+    fact("code.duplicate-russian", "That text is not translated.", SERVER,
+         call(ADD, new(code=VIP["code"])), DUPLICATE, portal={"language": "ru"}),
+    fact("code.duplicate-case", "MySQL usually ignores case: it exists in other letters too.", DERIVED,
+         call(ADD, new(code="B24NB_TEST_VIP")), DUPLICATE),
+    fact("code.duplicate-case-cyrillic", "That holds for other scripts too.", DERIVED,
+         call(ADD, new(code="Ключ")), echoed(code="Ключ"), call(ADD, new(code="КЛЮЧ")), DUPLICATE),
+    fact("code.case-sensitive", "Under another collation it is another badge.", DERIVED,
+         call(ADD, new(code="B24NB_TEST_VIP")), echoed(code="B24NB_TEST_VIP"),
+         portal={"case_sensitive": True}),
+    live("code.36", "36 characters are accepted and echoed.", SDK_TEST,
+         call(ADD, new(code="b24nb_test_" + "x" * 25)), echoed(code="b24nb_test_" + "x" * 25)),
+    fact("code.255", "255 characters fit.", SERVER,
+         call(ADD, new(code="c" * 255)), echoed(code="c" * 255), call(GET, {"code": "c" * 255}),
+         echoed(code="c" * 255)),
+    fact("code.255-characters", "Characters count, not bytes.", DERIVED,
+         call(ADD, new(code="я" * 255)), echoed(code="я" * 255)),
+    fact("code.256", "A longer one is cut silently; the answer is 200 with null.", DERIVED,
+         call(ADD, new(code="c" * 256)), ok({"badge": None}),
+         call(GET, {"code": "c" * 255}), echoed(code="c" * 255)),
+    fact("code.256-strict", "A strict database refuses it.", DERIVED,
+         call(ADD, new(code="c" * 256)), CODE_TOO_LONG, call(LIST), listed(VIP), portal={"strict_sql": True}),
+    fact("text.4000", "A text is stored as JSON: 3998 characters and two quotes fit.", DERIVED,
+         call(ADD, new(title="t" * 3998)), echoed(title="t" * 3998), portal={"strict_sql": True}),
+    fact("text.4001", "3999 do not.", DERIVED,
+         call(ADD, new(title="t" * 3999)), TOO_LONG, portal={"strict_sql": True}),
+    fact("text.cyrillic", "Stored as \\uXXXX, 666 Cyrillic letters fit.", DERIVED,
+         call(ADD, new(value="я" * 666)), echoed(value="я" * 666), portal={"strict_sql": True}),
+    fact("text.cyrillic-too-long", "667 do not.", DERIVED,
+         call(ADD, new(value="я" * 667)), TOO_LONG, portal={"strict_sql": True}),
+    fact("text.cut", "A text that was cut is no JSON any more and comes back as it is stored.", DERIVED,
+         call(ADD, new(title="t" * 4100)), Answer(200), call(GET, {"code": "b24nb_test_new"}),
+         echoed(title='"' + "t" * 3999)),
+]
+
+GOTTEN = [
+    live("get.found", "A badge has four keys in this order, and no id.", GET_PAGE,
+         call(GET, CODE), FOUND),
+    live("get.not-found", "The text names the code (documented: Not found.).", SERVER,
+         call(GET, {"code": "b24nb_test_none"}), not_found("b24nb_test_none")),
+    live("get.empty", "An empty code is not found.", SERVER,
+         call(GET, {"code": ""}), not_found("")),
+    fact("get.not-translated", "The text is not translated.", SERVER,
+         call(GET, {"code": "x"}), not_found("x"), portal={"language": "ru"}),
+    fact("get.case", "Lookup ignores case on MySQL; the stored spelling comes back.", DERIVED,
+         call(GET, {"code": "B24NB_Test_VIP"}), FOUND),
+    fact("get.case-sensitive", "Under another collation it is not found.", DERIVED,
+         call(GET, {"code": "B24NB_Test_VIP"}), not_found("B24NB_Test_VIP"), portal={"case_sensitive": True}),
+]
+
+LISTED = [
+    fact("list.all", "Every row comes at once, with total (the documented sample omits it).", SERVER,
+         call(LIST), ok(total(120), total=120), badges=MANY),
+    fact("list.order", "In practice in the order of creation.", DERIVED,
+         call(ADD, new()), call(LIST), listed(VIP, new())),
+    fact("list.ignores", "filter, order and select are ignored.", SERVER,
+         call(LIST, {"filter": {"code": "x"}, "order": {"code": "DESC"}, "select": ["code"]}), listed(VIP)),
+    fact("list.start-50", "start=50 skips nothing: the same rows, the same total.", SERVER,
+         call(LIST, {"start": 50}), ok(total(120), total=120), badges=MANY),
+    fact("list.start-query", "In the query neither.", SERVER,
+         post(f"<admin>/{LIST}?start=100"), ok(total(120), total=120), badges=MANY),
+    fact("list.start-minus-1", "start=-1 drops total and changes nothing else.", SERVER,
+         call(LIST, {"start": -1}), ok(total(120)), badges=MANY),
+    fact("list.start-minus-1-text", "As a text too.", SERVER,
+         post(f"<admin>/{LIST}", "start=-1"), ok({"badges": [VIP]})),
+    fact("list.empty", "An empty list has a total of 0.", SERVER,
+         call(LIST), Answer(200).with_bytes('{"result":{"badges":[]},"total":0,"time":{'), badges=()),
+    live("list.live", "It has badges and total, no next.", SERVER,
+         call(LIST), ok(Like("badges", lambda result: list(result) == ["badges"]), total=ANYTHING)),
+]
+
+DELETED = [
+    live("delete.true", "The result is true.", DELETE_PAGE,
+         call(DELETE, CODE), ok(True), call(GET, CODE), not_found(VIP["code"])),
+    live("delete.twice", "The second time it is not found.", DELETE_PAGE,
+         call(DELETE, CODE), ok(True), call(DELETE, CODE), not_found(VIP["code"])),
+    live("delete.empty", "An empty code is not found.", SERVER,
+         call(DELETE, {"code": ""}), not_found("")),
+    fact("delete.case", "Case is ignored as by get.", DERIVED,
+         call(DELETE, {"code": "B24NB_TEST_VIP"}), ok(True), call(LIST), listed()),
+    fact("delete.in-use", "A badge that an open activity holds stays; this is not documented.", SERVER,
+         call(DELETE, {"code": "waitingPayment"}), IN_USE,
+         call(GET, {"code": "waitingPayment"}), ok(ANYTHING), badges=None),
+    fact("delete.in-use-russian", "That text is not translated.", SERVER,
+         call(DELETE, {"code": "waitingPayment"}), IN_USE, badges=None, portal={"language": "ru"}),
+    fact("delete.envelope", "A failure is an error envelope, never a result of null (as documented).", SERVER,
+         call(DELETE, {"code": "x"}), Answer(400, having(error="NOT_FOUND"))),
+    live("delete.no-update", "There is no update: a change is a delete and an add.", ADD_PAGE,
+         call(DELETE, CODE), ok(True), call(ADD, VIP | {"value": "Gold"}),
+         ok({"badge": VIP | {"value": "Gold"}})),
+]
+
+NEIGHBOURS = [
+    live("action.update", "An action that the controller lacks is 400 with 22002.", DERIVED,
+         call("crm.activity.badge.update", CODE),
+         refused(400, "22002",
+                 r"Could not find description of update in Bitrix\Crm\Controller\Activity\Badge")),
+    live("action.nonsense", "Whatever its name.", DERIVED,
+         call("crm.activity.badge.nonsense"),
+         refused(400, "22002",
+                 r"Could not find description of nonsense in Bitrix\Crm\Controller\Activity\Badge")),
+    live("action.no-controller", "A controller that does not exist is 404.", DERIVED,
+         call("crm.activity.nosuch.get"), refused(404, "ERROR_METHOD_NOT_FOUND", "Method not found!")),
+]
+# fmt: on
+
+FACTS: list[Fact] = [
+    *ACCESS,
+    *ARGUMENTS,
+    *TEXTS,
+    *ORDER_AND_TYPE,
+    *ADDED,
+    *GOTTEN,
+    *LISTED,
+    *DELETED,
+    *NEIGHBOURS,
+]
+
+
+@pytest.mark.parametrize("fact", FACTS, ids=str)
+def test_badge_methods(fact: Fact) -> None:
+    check(fact)
+
+
+def test_the_comparison_can_fail() -> None:
+    assert difference({"a": 1}, {"a": True})
+    assert difference({"a": 1}, {"a": 1.0})
+    assert difference({"a": 1, "b": 2}, {"b": 2, "a": 1})
+    assert difference([1], [1, 2])
+    assert difference({"a": [TEXT]}, {"a": [5]})
+    assert difference({"a": [TEXT, None]}, {"a": ["x", None]}) is None

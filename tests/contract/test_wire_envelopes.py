@@ -1,0 +1,295 @@
+"""What an answer looks like: envelopes, the time block, system errors, headers, escaping."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from tests.contract.wire import (
+    ANYTHING,
+    DERIVED,
+    INTEGER,
+    SERVER,
+    VIP,
+    Answer,
+    Fact,
+    Like,
+    badge,
+    call,
+    check,
+    fact,
+    fault,
+    get,
+    having,
+    issue,
+    live,
+    matching,
+    oauth,
+    ok,
+    page,
+    post,
+    refused,
+    wait,
+)
+
+CALLING = page("settings/how-to-call-rest-api/general-principles")
+ERRORS = page("error-codes")
+SDKS = "observed (the vendor's SDKs)"
+LIMITS = page("limits")
+APP_INFO = page("api-reference/common/system/app-info")
+
+GET, ADD, LIST = "crm.activity.badge.get", "crm.activity.badge.add", "crm.activity.badge.list"
+DELETE = "crm.activity.badge.delete"
+CODE = {"code": VIP["code"]}
+
+FLOAT = Like("a number with a fraction", lambda value: type(value) is float)
+DATE = matching(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d[+-]\d\d:\d\d")
+CLOUD_TIME = {
+    "start": INTEGER,
+    "finish": FLOAT,
+    "duration": FLOAT,
+    "processing": INTEGER,
+    "date_start": DATE,
+    "date_finish": DATE,
+    "operating_reset_at": INTEGER,
+    "operating": 0,
+}
+SELF_HOSTED_TIME = dict(list(CLOUD_TIME.items())[:6])
+OLDER_TIME = CLOUD_TIME | {"start": FLOAT, "processing": FLOAT}
+RESET_AFTER_600 = Like("a reset 600 s after the start", lambda t: t["operating_reset_at"] == t["start"] + 600)
+FINISH_MINUS_START = Like(
+    "a duration of finish - start", lambda t: abs(t["finish"] - t["start"] - t["duration"]) < 1e-4
+)
+CLIENT_ID = re.compile(r"local\.\w+\.\w+")
+TEN_DECIMALS = re.compile(r"\d+\.\d{10}")
+
+
+def new(title: object, value: object = "v") -> dict[str, object]:
+    return badge("new", title, value)
+
+
+def system(code: str, text: object, status: int, source: str, **options: object) -> Fact:
+    """An error that no request can provoke: the sandbox is told to answer it."""
+    return fact(
+        f"system.{code}",
+        f"{code} comes with HTTP {status}.",
+        source,
+        fault(code, **options),
+        oauth(GET, CODE),
+        refused(status, code, text),
+    )
+
+
+# fmt: off
+SUCCESS = [
+    live("success.keys", "A success has result and time.", SERVER,
+         call(GET, CODE), ok({"badge": VIP})),
+    live("success.add-is-200", "Adding answers 200, not 201.", SERVER,
+         call(ADD, new("t")), ok({"badge": new("t")})),
+    fact("success.total", "total stands between result and time.", SERVER,
+         call(LIST), ok({"badges": [VIP]}, total=1)),
+    fact("time.cloud", "start and processing are integers in builds since October 2025.", SERVER,
+         call(GET, CODE), ok(ANYTHING, time=CLOUD_TIME)),
+    fact("time.older", "They had a fraction before.", CALLING,
+         call(GET, CODE), ok(ANYTHING, time=OLDER_TIME), portal={"integer_time": False}),
+    fact("time.self-hosted", "Without the load limiter the two operating keys are absent.",
+         "observed (bitrix24/b24jssdk#459)",
+         call(GET, CODE), ok(ANYTHING, time=SELF_HOSTED_TIME), portal={"operating": False}),
+    fact("time.duration", "duration is finish minus start, so up to a second too long.", SERVER,
+         call(GET, CODE), ok(ANYTHING, time=FINISH_MINUS_START)),
+    fact("time.reset-at", "operating_reset_at is normally 600 s after the start.", LIMITS,
+         call(GET, CODE), ok(ANYTHING, time=RESET_AFTER_600)),
+    fact("time.cheap-calls", "Calls of up to 0.1 s add nothing: operating stays 0.", SERVER,
+         call(GET, CODE), call(GET, CODE), call(GET, CODE), ok(ANYTHING, time=having(operating=0))),
+    fact("time.whole-floats", "Whole numbers are written without a fraction.", CALLING,
+         call(GET, CODE), Answer(200).with_bytes('"operating":0}')),
+    fact("time.whole-seconds", "That holds for finish and duration too.", CALLING,
+         call(GET, CODE), Answer(200).with_bytes('"finish":1764000000,"duration":0,'),
+         portal={"clock": True}),
+    live("time.method-in-the-server's-zone", "Dates are ISO 8601 with an offset and no fraction.", CALLING,
+         call("server.time"), ok(DATE)),
+]
+
+ERROR = [
+    live("error.keys", "An error has its two keys and neither result nor time.", ERRORS,
+         call(GET), refused(400, "100", "Could not find value for parameter {code}")),
+    live("error.code-is-text", "A numeric code is a text on the wire (documented: a number).", SERVER,
+         call(GET), Answer(400).with_bytes('{"error":"100",')),
+    fact("error.empty-description", "The description can be empty.", ERRORS,
+         call("batch", {"cmd": {"a": f"{GET}?code=x"}}, by="<noscope>"),
+         Answer(200).with_bytes('"a":{"error":"insufficient_scope","error_description":""}')),
+    live("error.classic-without-code", "Classic CRM methods have errors with an empty code.", SERVER,
+         call("crm.activity.delete", {"id": 999_999_999}), refused(400, "", "Activity is not found.")),
+    live("error.controller-without-code", "Badge methods have errors with the code 0.", SERVER,
+         call(ADD, new({"xx": "t"})), refused(400, "0", "Language `xx` was not found")),
+    fact("error.sql", "A database error in a badge method has the code 400.", DERIVED,
+         call(ADD, new("t") | {"code": "c" * 256}), refused(400, "400", matching(r"Mysql query error: \(.+")),
+         portal={"strict_sql": True}),
+    live("error.first-only", "Of several errors the first is sent.", SERVER,
+         call(ADD, {"code": "b24nb_test_new", "title": "", "value": "", "type": "pink"}),
+         refused(400, "REQUIRED_ARG_MISSING", "Argument 'title' is required")),
+    fact("error.classic-sql", "A database error in a classic method is ERROR_CORE with 500.", SERVER,
+         fault("ERROR_CORE", description="SQL query error!", status=500), call("profile"),
+         refused(500, "ERROR_CORE", "SQL query error!")),
+    fact("error.classic-exception", "Another exception in a classic method is ERROR_CORE with 400.", SERVER,
+         fault("ERROR_CORE", description="Something went wrong", status=400), call("profile"),
+         refused(400, "ERROR_CORE", "Something went wrong")),
+]
+
+SYSTEM = [
+    live("system.no-credentials", "No credentials: NO_AUTH_FOUND.", ERRORS,
+         call("profile", by="/rest"), refused(401, "NO_AUTH_FOUND", "Wrong authorization data")),
+    fact("system.wrong-credentials", "INVALID_CREDENTIALS comes with 401 (documented: 403).", SERVER,
+         call("profile", by="/rest/<user>/wrong"),
+         refused(401, "INVALID_CREDENTIALS", "Invalid request credentials")),
+    fact("system.webhook-scope", "insufficient_scope comes with 401 (documented: 403).", SERVER,
+         call(GET, CODE, by="<noscope>"),
+         refused(401, "insufficient_scope",
+                 "The request requires higher privileges than provided by the webhook token")),
+    fact("system.token-scope", "An application's text names the access token.", SERVER,
+         issue("narrow", scopes=["user_brief"]), oauth(GET, CODE, token="<narrow>"),
+         refused(401, "insufficient_scope",
+                 "The request requires higher privileges than provided by the access token")),
+    fact("system.expired", "An expired token is 401 expired_token.", ERRORS,
+         wait(3601), oauth(GET, CODE),
+         refused(401, "expired_token", "The access token provided has expired"), portal={"clock": True}),
+    fact("system.unknown-token", "A token that nobody knows is 401 invalid_token.", SDKS,
+         oauth("profile", token="nobody"),
+         refused(401, "invalid_token", "Unable to get application by token")),
+    fact("system.webhook-plan", "A plan without REST refuses webhooks with 401 (documented: 403).", SERVER,
+         call("profile"), refused(401, "ACCESS_DENIED", "REST is available only by subscription."),
+         portal={"rest_available": False}),
+    fact("system.token-plan", "A plan without REST refuses applications in other words.", SERVER,
+         oauth("profile"), refused(401, "ACCESS_DENIED", "REST is available only on commercial plans."),
+         portal={"rest_available": False}),
+    fact("system.needs-application", "What only an application may is 403 (documented: 400).",
+         f"{APP_INFO}; {SDKS}",
+         fault("ACCESS_DENIED", description="Access denied! Application context required", status=403),
+         call("app.info"), refused(403, "ACCESS_DENIED", "Access denied! Application context required")),
+    system("ACCESS_DENIED", "Current user can't be authorized in this context", 401, SERVER,
+           description="Current user can't"),
+    system("APPLICATION_NOT_FOUND", "Application not found", 401, SERVER),
+    system("CONNECTION_ERROR", "Error connecting to authorization server", 401, SERVER),
+    fact("system.dismissed", "The webhook of a dismissed user is 401 authorization_error.", SERVER,
+         call("profile", by="<dismissed>"), refused(401, "authorization_error", "Unable to authorize user")),
+    system("user_access_error", "The user does not have access to the application.", 401, SERVER),
+    system("ERROR_OAUTH", "Application not installed", 401, SDKS),
+    system("NOT_INSTALLED", "Application not installed", 401, SDKS),
+    system("PAYMENT_REQUIRED", matching("Subscription has been ended|Payment required"), 401, ERRORS),
+    system("OVERLOAD_LIMIT", "REST API is blocked due to overload.", 401, SERVER),
+    system("WRONG_LICENSE", "This feature is not enabled for the current license: auth_connector", 403,
+           SERVER),
+    system("WRONG_AUTH_TYPE", "Current authorization type is denied for this method", 403, SERVER),
+    fact("system.extranet", "An extranet user is refused by the badge methods with 403.",
+         SDKS,
+         call(LIST, by="<extranet>"), Answer(403, {"error": "allowed_only_intranet_user",
+                                                   "error_description": ANYTHING})),
+    live("system.method", "An unknown method is 404.", page("api-reference/rest-v3/index"),
+         call("crm.activity.nosuch"), refused(404, "ERROR_METHOD_NOT_FOUND", "Method not found!")),
+    fact("system.time-limit", "A method over its time is 429, without time.", LIMITS,
+         call(GET, CODE), call(GET, CODE),
+         refused(429, "OPERATION_TIME_LIMIT", "Method is blocked due to operation time limit."),
+         portal={"clock": True, "limits": True, "cost": {GET: 1}, "operating": 0.5}),
+    system("QUERY_LIMIT_EXCEEDED", "Too many requests", 503, LIMITS),
+    system("METHOD_CONFIRM_WAITING", "Waiting for confirmation", 401, SERVER),
+    system("METHOD_CONFIRM_DENIED", "Method call denied", 403, SERVER),
+    system("PORTAL_DELETED", matching("Portal was deleted.*"), 403, SERVER),
+    system("INTERNAL_SERVER_ERROR", "Internal server error", 500, ERRORS),
+    system("ERROR_UNEXPECTED_ANSWER", "Server returned an unexpected response", 500, ERRORS),
+    system("ERROR_MANIFEST_IS_NOT_AVAILABLE", "Manifest is not available", 404, ERRORS),
+    fact("system.WRONG_ENCODING", "WRONG_ENCODING keeps the status of the call.", SERVER,
+         fault("WRONG_ENCODING", status=200), oauth(GET, CODE),
+         refused(200, "WRONG_ENCODING", "Wrong request encoding")),
+    *(fact(f"system.html-{status}", f"A {status} can come as HTML.", f"{SDKS}; observed (fast_bitrix24#216)",
+           fault("html", status=status), call(GET, CODE),
+           Answer(status).with_headers(Content_Type=re.compile("text/html.*")).with_bytes("<html"))
+      for status in (302, 403, 500, 502, 504)),
+]
+
+HEADERS = [
+    live("header.json", "JSON is typed so, success and error alike.", SERVER,
+         call(GET, CODE), Answer(200).with_headers(Content_Type="application/json; charset=utf-8"),
+         call(GET), Answer(400).with_headers(Content_Type="application/json; charset=utf-8")),
+    live("header.xml", "XML is typed so, success and error alike.", SERVER,
+         call(f"{GET}.xml", CODE), Answer(200).with_headers(Content_Type="text/xml; charset=utf-8"),
+         call(f"{GET}.xml"), Answer(400).with_headers(Content_Type="text/xml; charset=utf-8")),
+    *(fact(f"header.cors-{name}", f"The CORS headers stand on {name}.", SERVER, request,
+           Answer(status).with_headers(Access_Control_Allow_Origin="*",
+                                       Access_Control_Allow_Headers="origin, content-type, accept",
+                                       X_Content_Type_Options="nosniff"))
+      for name, request, status in (
+          ("success", call(GET, CODE), 200), ("a refusal by the method", call(GET), 400),
+          ("a refusal of the credentials", call(GET, by="/rest"), 401), ("404", get("/rest/nosuch"), 404))),
+    fact("header.cloud-times", "The cloud sends three times with ten decimals.", SERVER,
+         call(GET, CODE), Answer(200).with_headers(X_Bitrix_Rest_Time=TEN_DECIMALS,
+                                                   X_Bitrix_Rest_User_Time=TEN_DECIMALS,
+                                                   X_Bitrix_Rest_System_Time=TEN_DECIMALS,
+                                                   X_Bitrix_Rest_Application=None)),
+    fact("header.application", "It names the application to an application.", SERVER,
+         oauth(GET, CODE), Answer(200).with_headers(X_Bitrix_Rest_Application=CLIENT_ID)),
+    fact("header.self-hosted", "A self-hosted portal sends none of them.", SERVER,
+         oauth(GET, CODE), Answer(200).with_headers(X_Bitrix_Rest_Time=None, X_Bitrix_Rest_Application=None),
+         portal={"cloud_headers": False}),
+    fact("header.no-retry-after", "No header says when to come back.", SERVER,
+         fault("QUERY_LIMIT_EXCEEDED"), call(GET, CODE), Answer(503).with_headers(Retry_After=None)),
+    fact("header.sandbox", "The sandbox signs its answers.", "this package",
+         call(GET, CODE), Answer(200).with_headers(X_Sandbox=re.compile(r"b24nb/\d.*"))),
+]
+
+ESCAPING = [
+    live("json.quotes", "An apostrophe travels as an escape.", SERVER,
+         call(ADD, new("")), Answer(400).with_bytes(r"Argument \u0027title\u0027 is required")),
+    live("json.html", "So do the characters that mean something to HTML, and the slash.", SERVER,
+         call(ADD, new("<b>&\"x\"</b> 'y'")),
+         ok({"badge": new("<b>&\"x\"</b> 'y'")})
+         .with_bytes(r'"title":"\u003Cb\u003E\u0026\u0022x\u0022\u003C\/b\u003E \u0027y\u0027"')),
+    live("json.backtick", "Backticks stay as they are.", SERVER,
+         call(ADD, new({"xx": "t"})), Answer(400).with_bytes("Language `xx` was not found")),
+    live("json.backslash", "A backslash is doubled.", SERVER,
+         call("crm.activity.badge.update"),
+         Answer(400).with_bytes(r"Bitrix\\Crm\\Controller\\Activity\\Badge")),
+    live("json.unicode", "Other characters are raw UTF-8.", SERVER,
+         call(ADD, new("Клиент", "日本語 🎉")),
+         ok({"badge": new("Клиент", "日本語 🎉")}).with_bytes("Клиент", "日本語 🎉")),
+    fact("json.invalid-utf8", "What is not UTF-8 is replaced.", SERVER,
+         post(f"<admin>/{GET}", b"code=a%FFb"),
+         Answer(400).with_bytes("Badge not found for code `a\N{REPLACEMENT CHARACTER}b`")),
+    live("json.empty-map", "An empty map is an empty list.", SERVER,
+         call(ADD, new({})), ok({"badge": new([])})),
+    live("json.empty-list", "And so is an empty list.", SERVER,
+         call(ADD, new("t", [])), ok({"badge": new("t", [])})),
+    live("json.map", "A map keeps its order.", SERVER,
+         call(ADD, new({"ru": "К", "en": "C", "de": "K"})),
+         ok({"badge": new({"ru": "К", "en": "C", "de": "K"})})),
+]
+
+XML = [
+    live("xml.map", "The root is response; keys are elements.", SERVER,
+         call(f"{GET}.xml", CODE),
+         Answer(200, xml={"result/badge/code": VIP["code"], "result/badge/title": "Client"})),
+    fact("xml.list", "Members of a list are item.", SERVER,
+         call(f"{LIST}.xml"), Answer(200, xml={"result/badges/item/code": VIP["code"], "total": "1"})),
+    live("xml.true", "true is 1.", SERVER,
+         call(f"{DELETE}.xml", CODE), Answer(200, xml={"result": "1"})),
+    fact("xml.false", "false is empty.", SERVER,
+         call("profile.xml", by="<employee>"), Answer(200, xml={"result/ID": "7", "result/ADMIN": ""})),
+    fact("xml.null", "null is empty.", SERVER,
+         call(f"{ADD}.xml", new("t") | {"code": "c" * 256}), Answer(200, xml={"result/badge": ""})),
+    live("xml.error", "An error has the same two keys.", SERVER,
+         call(f"{GET}.xml"),
+         Answer(400, xml={"error": "100", "error_description": "Could not find value for parameter {code}"})),
+    live("xml.escaping", "Texts are escaped as XML wants it.", SERVER,
+         call(ADD, new("<b>&</b>")), call(f"{GET}.xml", {"code": "b24nb_test_new"}),
+         Answer(200, xml={"result/badge/title": "<b>&</b>"})),
+    live("xml.method", "An unknown method is 404 in XML too.", SERVER,
+         call("no.such.method.xml"), Answer(404, xml={"error": "ERROR_METHOD_NOT_FOUND"})),
+]
+# fmt: on
+
+FACTS: list[Fact] = [*SUCCESS, *ERROR, *SYSTEM, *HEADERS, *ESCAPING, *XML]
+
+
+@pytest.mark.parametrize("fact", FACTS, ids=str)
+def test_envelopes(fact: Fact) -> None:
+    check(fact)
