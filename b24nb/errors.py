@@ -81,12 +81,15 @@ class TransportError(B24Error):
         The REST method.
     sent : bool
         Whether the portal may have received the request, and so may have carried it out.
+    call : Call or None
+        Its row in the call log.
     """
 
     def __init__(self, message: str, *, method: str = "", hint: str = "", sent: bool = False) -> None:
         super().__init__(message, hint=hint)
         self.method = method
         self.sent = sent
+        self.call: object | None = None
 
 
 class ConnectionFailed(TransportError):

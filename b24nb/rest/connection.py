@@ -239,6 +239,7 @@ class Connection:
             call.error = type(error).__name__
             call.outcome = "lost" if write and error.sent else "failed"
             self.calls.record(call)
+            error.call = call
             raise
         if "X-Sandbox" in answer.headers and is_loopback(self.credentials.host.partition(":")[0]):
             self.is_sandbox = True
