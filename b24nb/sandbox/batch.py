@@ -57,14 +57,14 @@ async def _run(call: Call, command: str, parts: dict[str, Any]) -> tuple[Answer,
     method, _, query = command.partition("#")[0].partition("?")
     if method in _FORBIDDEN or (method.lower() in _FORBIDDEN and call.depth >= MAX_NESTED):
         raise Refusal("ERROR_BATCH_METHOD_NOT_ALLOWED", "Method is not allowed for batch usage")
-    params = {key: _resolve(value, parts) for key, value in php.parse_query(query).items()}
+    params = {key: resolve(value, parts) for key, value in php.parse_query(query).items()}
     return await call.execute(call, method, params)
 
 
-def _resolve(value: Any, parts: dict[str, Any]) -> Any:
+def resolve(value: Any, parts: dict[str, Any]) -> Any:
     """Replace references: a value that is one keeps the type, one inside a text becomes text."""
     if isinstance(value, list | dict):
-        return php.array({key: _resolve(inner, parts) for key, inner in php.items(value)})
+        return php.array({key: resolve(inner, parts) for key, inner in php.items(value)})
     if not isinstance(value, str) or "$" not in value:
         return value
     whole = _REFERENCE.fullmatch(value)

@@ -41,13 +41,13 @@ class Timing(NamedTuple):
         finish minus start, up to a second too long.
         """
         whole = switches.integer_time
-        start = int(self.start) if whole else self.start
+        start = int(self.start) if whole else int_if_whole(self.start)
         processing = (
             int(self.finish) - int(self.processing_start) if whole else self.finish - self.processing_start
         )
         block = {
             "start": start,
-            "finish": self.finish,
+            "finish": int_if_whole(self.finish),
             "duration": int_if_whole(self.finish - start),
             "processing": int_if_whole(processing),
             "date_start": iso(self.start),

@@ -148,7 +148,8 @@ class Reader(HTTPMessageDelegate):
         context: Any = self._connection.context
         message = wire.Message(
             verb=self._start_line.method,
-            target=self._start_line.path,
+            # Tornado reads a request line as latin-1; a portal takes it for UTF-8.
+            target=self._start_line.path.encode("latin-1").decode("utf-8", "replace"),
             headers=self._headers,
             body=b"".join(self._chunks),
             body_size=self._size,

@@ -145,8 +145,10 @@ def _refusal(code: str, description: str | None, status: int | None) -> Refusal:
             f"{code!r} is neither a code of spec.error_facts() nor one of {', '.join(TRANSPORT)}."
             " Give description and status for an error that nobody has described yet."
         )
-    for fact in facts:
-        if description is None or fact.message.startswith(description):
-            observed = status or fact.http_observed or fact.http_documented or 400
-            return Refusal(code, fact.message, observed)
-    return Refusal(code, description or "", status or facts[0].http_observed or 400)
+    wanted = description or ""
+    facts.sort(key=lambda fact: (fact.message != wanted, not fact.message.startswith(wanted)))
+    message, observed = description or "", 400
+    if facts:
+        observed = facts[0].http_observed or facts[0].http_documented or observed
+        message = facts[0].message if facts[0].message.startswith(wanted) else message
+    return Refusal(code, message, status or observed)

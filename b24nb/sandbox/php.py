@@ -182,8 +182,8 @@ def _no_constant(name: str) -> Any:
 
 
 def _parse_int(digits: str) -> int | float:
-    number = float(digits)
-    return int(digits) if -(2.0**63) <= number < 2.0**63 else number
+    # Without digits by the thousand, which int() would refuse.
+    return int(digits) if len(digits) < 21 and -(2**63) <= int(digits) < 2**63 else float(digits)
 
 
 _DECODER = json.JSONDecoder(object_pairs_hook=_pairs_hook, parse_constant=_no_constant, parse_int=_parse_int)
@@ -251,7 +251,7 @@ def encode_ascii_json(value: Any) -> str:
     return json.dumps(value, separators=(",", ":")).replace("/", "\\/")
 
 
-_XML_NAME = re.compile(r"[A-Za-z_][\w.-]*")
+_XML_NAME = re.compile(r"[A-Za-z_][\w.-]*", re.ASCII)
 _NOT_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
 
 

@@ -11,8 +11,6 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 from urllib.parse import unquote
 
-from tornado.httputil import HTTPFile, HTTPInputError, parse_multipart_form_data
-
 from b24nb.sandbox import php
 from b24nb.sandbox.access import Credentials
 from b24nb.sandbox.calls import Params
@@ -149,7 +147,7 @@ def _body(message: Message) -> Params:
         return _json_body(message.body)
     if kind == "multipart/form-data":
         return _multipart_body(rest, message.body)
-    return php.parse_query(message.body.decode("utf-8", "replace"), limit=MAX_PARAMETERS)
+    return php.parse_query(_text(message.body), limit=MAX_PARAMETERS)
 
 
 def _json_body(body: bytes) -> Params:
@@ -161,18 +159,25 @@ def _json_body(body: bytes) -> Params:
     return dict(php.items(value)) if isinstance(value, list | dict) else {}
 
 
+_BOUNDARY = re.compile(r'boundary=(?:"([^"]+)"|([^;\s]+))')
+_FIELD_NAME = re.compile(rb';\s*name="([^"]*)"')
+
+
 def _multipart_body(content_type: str, body: bytes) -> Params:
-    boundary = re.search(r'boundary="?([^";\s]+)', content_type)
-    arguments: dict[str, list[bytes]] = {}
-    files: dict[str, list[HTTPFile]] = {}
-    try:
-        parse_multipart_form_data((boundary[1] if boundary else "").encode(), body, arguments, files)
-    except HTTPInputError:
+    boundary = _BOUNDARY.search(content_type)
+    if not boundary:
         return {}
-    pairs = [
-        (name, value.decode("utf-8", "replace")) for name, values in arguments.items() for value in values
-    ]
+    pairs = []
+    for part in body.split(b"--" + (boundary[1] or boundary[2]).encode())[1:]:
+        head, _, value = part.partition(b"\r\n\r\n")
+        name = _FIELD_NAME.search(head)
+        if name and b"filename=" not in head:  # files are no parameters
+            pairs.append((_text(name[1]), _text(value.removesuffix(b"\r\n"))))
     return php.from_pairs(pairs, limit=MAX_PARAMETERS)
+
+
+def _text(raw: bytes) -> str:
+    return raw.decode("utf-8", "replace")
 
 
 def bearer(headers: Mapping[str, str]) -> str:

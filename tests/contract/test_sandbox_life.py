@@ -1,0 +1,241 @@
+"""The life of a sandbox portal: started, stopped, kept in a file, one beside another."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+import stat
+import threading
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+import requests
+
+from b24nb.sandbox import SandboxPortal
+from tests.contract.rest import code_of, rest
+from tests.fakes import FakeClock
+
+BADGE = {"code": "vip", "title": "Client", "value": "VIP", "type": "primary"}
+
+
+def test_a_portal_is_a_context_manager_and_a_plain_object() -> None:
+    portal = SandboxPortal()
+    assert not portal.running
+    assert portal.start() is portal
+    assert portal.running
+    assert rest(portal.webhook, "profile").json()["result"]["ADMIN"] is True
+    portal.stop()
+    portal.stop()
+    assert not portal.running
+    with portal:
+        assert rest(portal.webhook, "profile").ok
+    assert not portal.running
+
+
+def test_a_portal_that_is_not_running_says_so() -> None:
+    portal = SandboxPortal()
+    with pytest.raises(RuntimeError, match="start"):
+        _ = portal.webhook
+    with portal, pytest.raises(RuntimeError, match="running already"):
+        portal.start()
+    assert portal.ca_file is None
+
+
+def test_stopping_ends_its_thread_and_removes_its_files() -> None:
+    before = set(threading.enumerate())
+    with SandboxPortal() as portal:
+        directory = Path(portal.journal_path).parent
+        assert directory.is_dir()
+        session = requests.Session()
+        session.post(portal.webhook + "profile")  # a connection that is kept alive
+        address = ("127.0.0.1", urlsplit(portal.url).port)
+    assert set(threading.enumerate()) == before
+    assert not directory.exists()
+    session.close()
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection(address)
+
+
+def test_it_runs_beside_an_event_loop_as_in_a_kernel() -> None:
+    async def cell() -> str:
+        with SandboxPortal() as portal:
+            return await asyncio.to_thread(lambda: rest(portal.webhook, "server.time").json()["result"])
+
+    assert asyncio.run(cell()).endswith("+03:00")
+
+
+def test_each_start_is_a_fresh_portal() -> None:
+    portal = SandboxPortal()
+    with portal:
+        first = portal.webhook
+        rest(portal.webhook, "crm.activity.badge.add", BADGE)
+        assert "vip" in [badge["code"] for badge in portal.badges]
+    with portal:
+        assert "vip" not in [badge["code"] for badge in portal.badges]
+        assert portal.webhook.split("/")[-2] != first.split("/")[-2]
+
+
+def test_two_portals_do_not_know_each_other() -> None:
+    with SandboxPortal() as one, SandboxPortal() as other:
+        rest(one.webhook, "crm.activity.badge.add", BADGE)
+        assert "vip" not in [badge["code"] for badge in other.badges]
+        foreign = other.url + urlsplit(one.webhook).path
+        assert code_of(rest(foreign, "profile")) == (401, "INVALID_CREDENTIALS")
+        one.faults.next("reset")
+        assert rest(other.webhook, "profile").ok
+        assert [record.method for record in one.requests] == ["crm.activity.badge.add"]
+
+
+def secrets_of(portal: SandboxPortal) -> list[str]:
+    webhooks = [url.split("/")[-2] for url in portal.webhooks.values()]
+    keys = ("access_token", "refresh_token", "client_id", "client_secret")
+    return [*webhooks, *(portal.oauth[key] for key in keys)]
+
+
+def test_secrets_are_random_unless_seeded() -> None:
+    def started(seed: int | None) -> list[str]:
+        with SandboxPortal(seed=seed) as portal:
+            return secrets_of(portal)
+
+    assert started(1) == started(1)
+    assert not set(started(None)) & set(started(None))
+    assert not set(started(1)) & set(started(2))
+    assert len(set(started(None))) == 10
+
+
+def test_it_listens_on_this_machine_only(portal: SandboxPortal) -> None:
+    port = urlsplit(portal.url).port
+    others = {info[4][0] for info in socket.getaddrinfo(socket.gethostname(), None, socket.AF_INET)}
+    for address in (*others, "127.0.0.2"):
+        if address != "127.0.0.1":
+            with socket.socket() as probe:
+                assert probe.connect_ex((address, port)) != 0
+
+
+def test_a_file_keeps_badges_and_secrets(tmp_path: Path) -> None:
+    path = tmp_path / "portal.db"
+    with SandboxPortal(db=path) as portal:
+        rest(portal.webhook, "crm.activity.badge.add", BADGE)
+        refresh_token = portal.oauth["refresh_token"]
+        webhook = urlsplit(portal.webhook).path
+        assert portal.journal_path == f"{path}.client-journal.db"
+    assert path.exists()
+    with SandboxPortal(db=path, badges=[]) as portal:  # the badges of a fresh one; this one has some
+        assert BADGE in portal.badges
+        assert urlsplit(portal.webhook).path == webhook
+        application = portal.oauth
+        query = {"grant_type": "refresh_token", "refresh_token": refresh_token}
+        query |= {key: application[key] for key in ("client_id", "client_secret")}
+        assert requests.get(portal.url + "/oauth/token/", query, timeout=20).ok
+
+
+def test_a_file_belongs_to_one_portal_at_a_time(tmp_path: Path) -> None:
+    path = tmp_path / "portal.db"
+    with (
+        SandboxPortal(db=path) as portal,
+        pytest.raises(RuntimeError, match=r"portal\.db: database is locked"),
+    ):
+        SandboxPortal(db=path).start()
+    assert not portal.running
+    SandboxPortal(db=path).start().stop()
+
+
+def test_a_file_that_is_no_database_is_left_alone(tmp_path: Path) -> None:
+    path = tmp_path / "notes.txt"
+    path.write_text("not a database, but long enough to look at" * 50)
+    with pytest.raises(RuntimeError, match="not a database"):
+        SandboxPortal(db=path).start()
+    assert path.read_text().startswith("not a database")
+
+
+@pytest.mark.skipif(os.name != "posix", reason="file modes are POSIX")
+def test_what_is_on_disk_is_for_this_user_only(portal: SandboxPortal) -> None:
+    directory = Path(portal.journal_path).parent
+    assert stat.S_IMODE(directory.stat().st_mode) == 0o700
+
+
+def test_a_taken_port_is_an_os_error(portal: SandboxPortal) -> None:
+    with pytest.raises(OSError, match="in use"):
+        SandboxPortal(port=urlsplit(portal.url).port).start()
+
+
+@pytest.mark.parametrize("wrong", [{"tariff": "gold"}, {"language": "xx"}, {"nonsense": True}])
+def test_settings_are_checked_at_once(wrong: dict[str, object]) -> None:
+    with pytest.raises((ValueError, TypeError)):
+        SandboxPortal(**wrong)
+
+
+def test_switches_can_be_changed_while_it_runs(portal: SandboxPortal) -> None:
+    assert rest(portal.webhook, "profile").ok
+    portal.switches.rest_available = False
+    answer = rest(portal.webhook, "profile")
+    assert code_of(answer) == (401, "ACCESS_DENIED")
+    assert answer.json()["error_description"] == "REST is available only by subscription."
+    portal.switches.rest_available = True
+    portal.switches.https_required = True
+    assert code_of(rest(portal.webhook, "profile")) == (401, "INVALID_REQUEST")
+
+
+def test_badges_of_ones_own() -> None:
+    with SandboxPortal(badges=[BADGE]) as portal:
+        assert portal.badges == [BADGE]
+        assert rest(portal.webhook, "crm.activity.list").json()["result"] == []
+
+
+def test_the_seed_is_a_small_realistic_portal(portal: SandboxPortal) -> None:
+    badges = {badge["code"]: badge for badge in portal.badges}
+    assert len(badges) == 12
+    assert {badge["type"] for badge in badges.values()} == {
+        "success", "failure", "warning", "primary", "secondary",
+    }  # fmt: skip
+    assert any(isinstance(badge["title"], dict) for badge in badges.values())
+    assert set(portal.webhooks) == {"admin", "employee", "noscope", "extranet", "dismissed", "disabled"}
+    verdicts = {}
+    for code in badges:
+        answer = rest(portal.webhook, "crm.activity.badge.delete", {"code": code}).json()
+        verdicts.setdefault(answer.get("error", "deleted"), []).append(code)
+    assert "missedCall" in verdicts.pop("deleted")
+    assert verdicts == {
+        "ENTITY_WITH_BADGE_EXISTS": ["waitingPayment", "deliveryLate", "reviewRequested", "onHold"]
+    }
+
+
+def test_work_and_latency_take_the_portals_time(clock: FakeClock) -> None:
+    costs = {"crm.activity.badge.list": 0.5}
+    with SandboxPortal(latency_ms=200, cost=costs, clock=clock) as portal:
+        start = clock()
+        time = rest(portal.webhook, "crm.activity.badge.list").json()["time"]
+        assert clock() - start == pytest.approx(0.7)
+        assert time["duration"] == pytest.approx(0.6)  # from the whole second to the end of the work
+        assert time["operating"] == pytest.approx(0.5)
+        commands = {"a": "crm.activity.badge.list", "b": "server.time"}
+        times = rest(portal.webhook, "batch", {"cmd": commands}).json()["result"]["result_time"]
+        assert times["a"]["operating"] == pytest.approx(0.5)
+        assert times["b"]["operating"] == 0
+        assert portal.requests[-1].ms < 500  # nobody waited for it
+
+
+def test_requests_are_remembered_without_secrets(portal: SandboxPortal) -> None:
+    rest(portal.webhook, "crm.activity.badge.get", {"code": "missedCall"})
+    rest(portal.webhooks["employee"], "crm.activity.badge.delete", {"code": "missedCall"})
+    rest(portal.webhook, "batch", {"cmd": ["profile", "crm.activity.badge.list", "profile?a=1"]})
+    requests.get(f"{portal.url}/rest/profile", {"auth": portal.oauth["access_token"]}, timeout=20)
+    get, delete, batch, profile = portal.requests
+    assert (get.verb, get.method, get.http_status, get.error) == ("POST", "crm.activity.badge.get", 200, None)
+    assert get.path == "/rest/1/***/crm.activity.badge.get"
+    assert get.bytes > 100
+    assert 0 < get.ms < 1000
+    assert delete.error == "ACCESS_DENIED"
+    assert batch.commands == {"profile": 2, "crm.activity.badge.list": 1}
+    assert profile.path == "/rest/profile"
+    assert not any(secret in repr(portal.requests) for secret in secrets_of(portal))
+    assert not any(secret in repr(portal) + repr(portal.switches) for secret in secrets_of(portal))
+
+
+def test_only_the_last_thousand_requests_are_remembered(portal: SandboxPortal) -> None:
+    with requests.Session() as session:
+        for _ in range(1005):
+            session.get(portal.url + "/rest/nothing", timeout=20)
+    assert len(portal.requests) == 1000

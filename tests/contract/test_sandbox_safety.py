@@ -1,0 +1,192 @@
+"""What keeps a sandbox portal harmless: who may reach it, how much it reads, what it shows."""
+
+from __future__ import annotations
+
+import http.client
+import logging
+import socket
+from urllib.parse import urlencode, urlsplit
+
+import pytest
+import requests
+
+from b24nb.sandbox import SandboxPortal
+from tests.contract.rest import rest
+
+BODY_LIMIT = 8 * 1024 * 1024
+
+
+def answer_to(portal: SandboxPortal, head: str) -> bytes:
+    """What comes back for a request written by hand."""
+    url = urlsplit(portal.url)
+    with socket.create_connection((url.hostname, url.port), timeout=10) as connection:
+        connection.sendall(head.replace("\n", "\r\n").encode("latin-1") + b"\r\n\r\n")
+        return connection.recv(65536)
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "LOCALHOST:80", "[::1]:8080"])
+def test_names_of_this_machine_are_answered(portal: SandboxPortal, host: str) -> None:
+    assert answer_to(portal, f"GET /rest/nothing HTTP/1.1\nHost: {host}").startswith(b"HTTP/1.1 404")
+
+
+@pytest.mark.parametrize(
+    "host", ["portal.example", "127.0.0.1.portal.example", "localhost.", "127.0.0.2", "evil@localhost", ""]
+)
+@pytest.mark.parametrize("path", ["/", "/rest/profile", "/oauth/token/", "/nothing"])
+def test_another_host_name_is_refused_against_rebinding(portal: SandboxPortal, host: str, path: str) -> None:
+    answer = answer_to(portal, f"GET {path} HTTP/1.1\nHost: {host}")
+    assert answer.startswith(b"HTTP/1.1 403")
+    assert b"localhost only" in answer
+
+
+def test_a_request_without_a_host_is_refused(portal: SandboxPortal) -> None:
+    assert answer_to(portal, "GET /rest/profile HTTP/1.0").startswith(b"HTTP/1.1 403")
+
+
+def test_a_body_over_the_limit_is_refused_in_clear_words(portal: SandboxPortal) -> None:
+    limit = rest(portal.webhook, "profile", data=b"x" * BODY_LIMIT)
+    assert limit.status_code == 200
+    over = requests.post(portal.webhook + "profile", data=b"x" * (BODY_LIMIT + 1), timeout=20)
+    assert (over.status_code, over.text) == (413, "The body is larger than 8388608 bytes.")
+
+
+def test_a_chunked_body_over_the_limit_is_refused_too(portal: SandboxPortal) -> None:
+    chunks = (b"x" * 1_000_000 for _ in range(20))
+    answer = requests.post(portal.webhook + "profile", data=chunks, timeout=20)
+    assert answer.status_code == 413
+    assert rest(portal.webhook, "profile").ok
+
+
+@pytest.mark.parametrize("where", ["query", "form", "multipart", "token"])
+def test_too_many_parameters_are_refused_in_clear_words(portal: SandboxPortal, where: str) -> None:
+    def send(count: int) -> requests.Response:
+        many = [(f"p{number}", "") for number in range(count)]
+        if where == "query":  # as many as fit into a request line
+            return requests.get(portal.webhook + "profile?" + "a&" * count, timeout=20)
+        if where == "multipart":
+            parts = {name: (None, value) for name, value in many}
+            return requests.post(portal.webhook + "profile", files=parts, timeout=20)
+        url = portal.webhook + "profile" if where == "form" else portal.url + "/oauth/token/"
+        return requests.post(url, data=urlencode(many), headers={"Content-Type": "x/y"}, timeout=20)
+
+    assert "More than" not in send(10_000).text
+    refused = send(10_001)
+    assert (refused.status_code, refused.text) == (400, "More than 10000 parameters.")
+
+
+def test_every_answer_says_that_it_is_a_sandbox(portal: SandboxPortal) -> None:
+    paths = ["/", "/nothing", "/rest/profile", "/rest/api/profile", "/oauth/token/"]
+    answers = [requests.get(portal.url + path, timeout=20) for path in paths]
+    portal.faults.next("html")
+    answers.append(rest(portal.webhook, "profile"))
+    assert all(answer.headers["X-Sandbox"].startswith("b24nb/") for answer in answers)
+
+
+@pytest.mark.parametrize(
+    "request_line",
+    [
+        "GET",
+        "GET /",
+        "\0\1\2",
+        "GET /rest/\xff\xfe HTTP/1.1\nHost: localhost",
+        "A" * 70_000,
+        "GET / HTTP/9.9",
+    ],
+)
+def test_noise_is_survived(
+    portal: SandboxPortal, request_line: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.WARNING, logger="tornado.application"):
+        answer_to(portal, request_line)
+        assert rest(portal.webhook, "profile").ok
+    assert not [record for record in caplog.records if record.exc_info]
+
+
+def test_raw_utf8_in_a_path_is_read_as_utf8(portal: SandboxPortal) -> None:
+    path = urlsplit(portal.webhook).path + "crm.activity.badge.get?code=Ж"
+    head = f"GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode()
+    with socket.create_connection((urlsplit(portal.url).hostname, urlsplit(portal.url).port)) as connection:
+        connection.sendall(head)
+        assert "code `Ж`".encode() in connection.recv(65536)
+
+
+# -- the page -------------------------------------------------------------------------------------
+
+NASTY = '"><script>alert(1)</script>{{ 7*7 }}'
+
+
+def test_the_page_shows_the_kanban_the_badges_and_the_last_requests(portal: SandboxPortal) -> None:
+    rest(portal.webhooks["employee"], "crm.activity.badge.delete", {"code": "missedCall"})
+    rest(portal.webhook, "batch", {"cmd": ["profile", "profile"]})
+    page = requests.get(portal.url, timeout=20)
+    assert page.headers["Content-Type"] == "text/html; charset=utf-8"
+    text = page.text
+    assert "Office chairs for Nordwind" in text
+    assert '<span class="pill primary">Requested</span>' in text
+    assert "<code>missedCall</code>" in text
+    assert "ACCESS_DENIED" in text
+    assert "(2 × profile)" in text
+    assert text.index("(2 × profile)") < text.index("ACCESS_DENIED")  # the newest first
+    assert 'http-equiv="refresh"' in text
+
+
+def test_only_the_newest_badge_of_a_deal_is_on_its_card(portal: SandboxPortal) -> None:
+    def pills() -> list[str]:
+        cards = requests.get(portal.url, timeout=20).text.partition("<h2>Badges")[0]
+        return [part.partition("<")[0] for part in cards.split('class="pill ')[1:]]
+
+    before = pills()
+    portal.attach("birthday", deal=4)
+    after = pills()
+    assert len(after) == len(before)
+    assert 'warning">This week' in after
+    assert 'failure">Late' in before
+    assert 'failure">Late' not in after
+
+
+def test_everything_on_the_page_is_escaped_and_no_script_may_run() -> None:
+    badges = [{"code": NASTY, "title": {"en": NASTY}, "value": NASTY, "type": "primary"}]
+    with SandboxPortal(badges=badges) as portal:
+        rest(portal.webhook, "crm.deal.update", {"id": 1, "fields": {"TITLE": NASTY, "CURRENCY_ID": NASTY}})
+        portal.attach(NASTY)
+        requests.get(f"{portal.url}/rest/{NASTY}", timeout=20)
+        portal.faults.next("reset")
+        with pytest.raises(requests.ConnectionError):
+            rest(portal.webhook, "<i>")
+        page = requests.get(portal.url, timeout=20)
+    assert "<script" not in page.text
+    assert "<i>" not in page.text
+    assert "49" not in page.text.partition("</style>")[2].replace("2025-11-24", "")
+    assert page.text.count("&lt;script&gt;") >= 6
+    policy = page.headers["Content-Security-Policy"]
+    assert policy.startswith("default-src 'none'")
+
+
+def test_no_secret_is_on_the_page(portal: SandboxPortal) -> None:
+    rest(portal.webhook, "profile")
+    requests.get(portal.url + "/rest/profile", {"auth": portal.oauth["access_token"]}, timeout=20)
+    text = requests.get(portal.url, timeout=20).text
+    secrets = [url.split("/")[-2] for url in portal.webhooks.values()]
+    assert not [secret for secret in (*secrets, *portal.oauth.values()) if secret in text]
+
+
+def test_a_language_map_without_the_viewers_language_shows_what_a_portal_shows() -> None:
+    """The documentation says "the first element"; the portal shows how many there are."""
+    texts = {"fr": "Un", "it": "Uno"}
+    badges = [{"code": "vip", "title": texts, "value": {"en": "One"} | texts, "type": "success"}]
+    with SandboxPortal(badges=badges) as portal:
+        text = requests.get(portal.url, timeout=20).text
+    assert "<td>2</td>" in text
+    assert '<span class="pill success">One</span>' in text
+
+
+def test_keep_alive_serves_many_requests_on_one_connection(portal: SandboxPortal) -> None:
+    url = urlsplit(portal.webhook)
+    connection = http.client.HTTPConnection(url.netloc, timeout=10)
+    for verb in ("GET", "POST", "HEAD", "OPTIONS", "PUT") * 3:
+        connection.request(verb, url.path + "profile")
+        answer = connection.getresponse()
+        body = answer.read()
+        assert answer.status == 200
+        assert bool(body) is (verb not in ("HEAD", "OPTIONS"))
+    connection.close()

@@ -1,0 +1,178 @@
+"""How PHP reads parameters and prints answers.
+
+The tables state the rules of PHP's documentation for ``parse_str``, ``json_decode`` and ``json_encode``
+(https://www.php.net/manual/), with the flags that a portal's answers show.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+from xml.etree import ElementTree
+
+import pytest
+import qs_codec
+from hypothesis import given
+from hypothesis import strategies as st
+
+from b24nb.sandbox import php
+
+
+@pytest.mark.parametrize(
+    ("query", "expected"),
+    [
+        ("a=1&b=2", {"a": "1", "b": "2"}),
+        ("a=1&a=2", {"a": "2"}),
+        ("a[b]=c&a[d]=e", {"a": {"b": "c", "d": "e"}}),
+        ("a[]=x&a[]=y", {"a": ["x", "y"]}),
+        ("a[0][k]=v&a[1][k]=w", {"a": [{"k": "v"}, {"k": "w"}]}),
+        ("a[1]=x&a[0]=y", {"a": {1: "x", 0: "y"}}),
+        ("a[5]=x&a[]=y", {"a": {5: "x", 6: "y"}}),
+        ("a[-3]=x&a[]=y", {"a": {-3: "x", 0: "y"}}),
+        ("a[01]=x", {"a": {"01": "x"}}),
+        ("a[]=1&a[b]=2", {"a": {0: "1", "b": "2"}}),
+        ("a=1&a[b]=2", {"a": {"b": "2"}}),
+        ("a[b]=1&a=2", {"a": "2"}),
+        ("a[b]=1&a[b][c]=2", {"a": {"b": {"c": "2"}}}),
+        ("a.b=1&c+d=2&e%20f=3", {"a_b": "1", "c_d": "2", "e_f": "3"}),
+        ("a[b.c]=1&a[d+e]=2", {"a": {"b.c": "1", "d e": "2"}}),
+        ("a[b=1", {"a_b": "1"}),
+        ("a[b]c=1", {"a": {"b": "1"}}),
+        ("a[[b]]=1", {"a": {"[b": "1"}}),
+        ("[a]=1&=2", {}),
+        ("a&b=", {"a": "", "b": ""}),
+        ("a=b=c", {"a": "b=c"}),
+        ("a=1+2%2B3", {"a": "1 2+3"}),
+        ("%61%5B%62%5D=1", {"a": {"b": "1"}}),
+        ("a%00b=1", {"a": "1"}),
+        ("0=x&1=y", {0: "x", 1: "y"}),
+        ("a=%D0%96&b=%FF", {"a": "Ж", "b": "\ufffd"}),
+        ("cmd[one]=m%3Fa%5Bb%5D%3D1", {"cmd": {"one": "m?a[b]=1"}}),
+        ("", {}),
+    ],
+)
+def test_query_strings_read_as_php_reads_them(query: str, expected: dict[Any, Any]) -> None:
+    assert php.parse_query(query) == expected
+
+
+texts = st.text(st.characters(codec="utf-8", exclude_characters="\0"), min_size=1)
+names = st.from_regex(r"[a-zA-Z_][a-zA-Z_]{0,8}", fullmatch=True)
+trees = st.recursive(
+    texts,
+    lambda inner: st.lists(inner, min_size=1, max_size=4) | st.dictionaries(names, inner, min_size=1),
+    max_leaves=12,
+)
+
+
+@given(st.dictionaries(names, trees))
+def test_what_another_library_encodes_is_read_back(parameters: dict[str, Any]) -> None:
+    assert php.parse_query(qs_codec.encode(parameters)) == parameters
+
+
+@given(st.text())
+def test_no_query_string_is_too_strange(query: str) -> None:
+    php.encode_json(php.parse_query(query)).encode()
+
+
+def test_variables_nested_deeper_than_64_are_dropped() -> None:
+    assert php.parse_query(f"a{'[b]' * 64}=1&c=2").keys() == {"a", "c"}
+    assert php.parse_query(f"a{'[b]' * 65}=1&c=2").keys() == {"c"}
+
+
+def test_a_limit_on_the_number_of_parameters() -> None:
+    assert len(php.parse_query("a=1&b=2", limit=2)) == 2
+    with pytest.raises(php.TooManyParameters, match="More than 2"):
+        php.parse_query("a=1&b=2&c=3", limit=2)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ('{"a": {}, "b": []}', {"a": [], "b": []}),
+        ('{"0": "x", "1": "y"}', ["x", "y"]),
+        ('{"1": "x", "0": "y"}', {1: "x", 0: "y"}),
+        ('{"a": 1, "a": 2}', {"a": 2}),
+        ('{"a": 1.5, "b": true, "c": null}', {"a": 1.5, "b": True, "c": None}),
+        ("9223372036854775807", 9223372036854775807),
+        ("9223372036854775808", 9.223372036854775808e18),
+        ('"\\ud83d\\ude00"', "\U0001f600"),
+    ],
+)
+def test_json_is_decoded_to_php_arrays(text: str, expected: Any) -> None:
+    value = php.decode_json(text)
+    assert value == expected
+    assert type(value) is type(expected)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "{", "{'a': 1}", "NaN", '{"a": Infinity}', '"\\ud83d"', "[" * 600 + "]" * 600, "[" * 10**6],
+)
+def test_json_that_php_cannot_read_is_refused(text: str) -> None:
+    with pytest.raises(ValueError):
+        php.decode_json(text)
+
+
+def test_json_may_be_nested_512_deep() -> None:
+    php.decode_json("[" * 512 + "]" * 512)
+    with pytest.raises(ValueError):
+        php.decode_json("[" * 513 + "]" * 513)
+    brackets = json.dumps("[" * 600)
+    assert php.decode_json(brackets) == "[" * 600
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        ("<b>&'\"", '"\\u003Cb\\u003E\\u0026\\u0027\\u0022"'),
+        ("a/b", '"a\\/b"'),
+        ("back\\slash\\", '"back\\\\slash\\\\"'),
+        ('\\"', '"\\\\\\u0022"'),
+        ("Ж é 😀", '"Ж é 😀"'),
+        ("line\n\u2028", '"line\\n\\u2028"'),
+        ("`code`", '"`code`"'),
+        ({"a": [], "b": [True, None, 1.5]}, '{"a":[],"b":[true,null,1.5]}'),
+        ({1: "x", "k": "y"}, '{"1":"x","k":"y"}'),
+    ],
+)
+def test_answers_are_escaped_as_portals_do(value: Any, expected: str) -> None:
+    assert php.encode_json(value) == expected
+
+
+@given(st.recursive(st.none() | st.booleans() | st.integers() | st.text(), st.lists))
+def test_escaped_json_is_still_the_same_json(value: Any) -> None:
+    value = json.loads(json.dumps(value))
+    text = php.encode_json(value)
+    assert json.loads(text) == value
+    assert not set("<>&'") & set(text)
+
+
+@given(st.dictionaries(st.text(st.characters(codec="utf-8")), st.text(st.characters(codec="utf-8"))))
+def test_xml_is_well_formed_whatever_the_keys(value: dict[str, str]) -> None:
+    root = ElementTree.fromstring(php.encode_xml({"result": value}))
+    assert root.tag == "response"
+    assert len(root[0]) == len(value)
+
+
+@pytest.mark.parametrize(
+    ("value", "truth", "text", "number"),
+    [
+        (None, False, "", 0),
+        (False, False, "", 0),
+        (True, True, "1", 1),
+        ("0", False, "0", 0),
+        ("", False, "", 0),
+        ("false", True, "false", 0),
+        ("12abc", True, "12abc", 12),
+        (" -5", True, " -5", -5),
+        (0, False, "0", 0),
+        (1.0, True, "1", 1),
+        (1.5, True, "1.5", 1),
+        (1e25, True, "1.0E+25", 1),
+        (float("inf"), True, "INF", 0),
+        ([], False, "Array", 0),
+        ({"a": 1}, True, "Array", 1),
+    ],
+)
+def test_casts(value: Any, truth: bool, text: str, number: int) -> None:
+    assert (php.truthy(value), php.to_text(value), php.to_int(value)) == (truth, text, number)
