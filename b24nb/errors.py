@@ -158,12 +158,14 @@ class ApiError(B24Error):
         self.description = description
         self.http_status = http_status
         self.method = method
+        fact = find_fact(code, description, method)
         if hint is None:
-            fact = find_fact(code, description, method)
             hint = fact.remedy if fact else "b24nb.catalogue() lists the errors that are known."
         where = ", ".join(part for part in (method, f"HTTP {http_status}" if http_status else "") if part)
         text = f"{code or '(empty code)'}: {description}" if description else (code or "(empty code)")
         super().__init__(f"{text} ({where})." if where else f"{text}.", hint=hint)
+        if fact:  # shown below the traceback, by Python and in notebooks
+            self.add_note(f"{fact.meaning} {fact.cause} Safe to repeat: {fact.repeat}.")
 
 
 class NotFound(ApiError):

@@ -1,0 +1,163 @@
+"""Errors that explain themselves: what it means, why it happens, what to do, may it be repeated."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING
+
+from markupsafe import Markup
+
+from b24nb import errors, spec
+from b24nb.display import html
+from b24nb.errors import ApiError, B24Error, InvalidInput, TransportError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_COLUMNS = list(spec.ErrorFact.__dataclass_fields__)
+
+#: What is true of our own errors; the vendor's are in the catalogue.
+_OWN: dict[str, tuple[str, str]] = {
+    "InvalidInput": ("The input can't be right. Nothing was sent.", "after a change"),
+    "ReadOnly": ("This client refuses to change anything. Nothing was sent.", "after a change"),
+    "ConnectionFailed": ("The portal could not be reached, or the connection broke.", "look first"),
+    "Timeout": ("There was no complete answer in time.", "look first"),
+    "BadResponse": ("What came back is no answer of the REST API.", "look first"),
+    "NotApplied": ("The answer was lost; the portal shows that it did not happen.", "yes"),
+    "OutcomeUnknown": ("The answer was lost, and looking did not settle what happened.", "look first"),
+}
+
+
+def catalogue() -> pd.DataFrame:
+    """Every documented and observed error of the badge methods and what surrounds them.
+
+    Returns
+    -------
+    DataFrame
+        A row per error and meaning. Columns: ``code, kind`` (the class that is raised), ``message``
+        (literal; ``{name}`` varies), ``http_documented, http_observed`` (Int64, NA: not stated), ``meaning``,
+        ``cause``, ``remedy``, ``repeat`` (``yes``, ``after waiting``, ``after a change``, ``look first`` or
+        ``no``), ``methods`` (empty: any), ``section``, ``source``, ``system_page`` (whether the vendor has it
+        among the 15 system errors).
+
+    Notes
+    -----
+    Vendor pages: the system errors under each method, for example
+    https://apidocs.bitrix24.com/api-reference/crm/timeline/activities/configurable/badges/crm-activity-badge-delete.html
+
+    Examples
+    --------
+    >>> rows = catalogue()
+    >>> rows[rows["code"] == "ENTITY_WITH_BADGE_EXISTS"]["kind"].item()
+    'BadgeInUse'
+    """
+    import pandas as pd
+
+    rows = [asdict(fact) | {"methods": ", ".join(fact.methods)} for fact in spec.error_facts()]
+    frame = pd.DataFrame(rows, columns=_COLUMNS)
+    return frame.astype({"http_documented": "Int64", "http_observed": "Int64"})
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Explanation:
+    """An error in words; its display is meant for people.
+
+    Attributes
+    ----------
+    title : str
+        The code or class, with what the portal said.
+    facts : tuple of spec.ErrorFact
+        What is known; several where a code has several meanings and nothing tells them apart.
+    lines : tuple of (str, str)
+        Label and text, in the order of reading.
+    """
+
+    title: str
+    facts: tuple[spec.ErrorFact, ...]
+    lines: tuple[tuple[str, str], ...]
+
+    def __repr__(self) -> str:
+        width = max((len(label) for label, _ in self.lines), default=0)
+        return "\n".join([self.title, *(f"  {label:<{width}}  {text}" for label, text in self.lines)])
+
+    def _repr_html_(self) -> str:
+        rows = Markup("").join(
+            Markup("<dt>{}</dt><dd>{}</dd>").format(label, text) for label, text in self.lines
+        )
+        return html.page(
+            Markup(
+                '<div class="b24nb-card b24nb-wide"><div><strong>{}</strong></div><dl>{}</dl></div>'
+            ).format(self.title, rows)
+        )
+
+
+def explain(error: B24Error | str) -> Explanation:
+    """What an error means and what to do next.
+
+    Parameters
+    ----------
+    error : B24Error or str
+        An exception of this package, or a vendor's code found in a log.
+
+    Returns
+    -------
+    Explanation
+        With a text and an HTML display; never with a secret.
+
+    Raises
+    ------
+    InvalidInput
+        For a code that nobody has described yet.
+
+    Examples
+    --------
+    >>> explain("QUERY_LIMIT_EXCEEDED").facts[0].repeat
+    'after waiting'
+    """
+    if isinstance(error, ApiError):
+        fact = errors.find_fact(error.code, error.description, error.method)
+        said = f": {error.description}" if error.description else ""
+        title = f"{type(error).__name__} - {error.code or '(empty code)'}{said}"
+        status = f"HTTP {error.http_status}" if error.http_status else "inside a batch"
+        lines = [("answered", ", ".join(filter(None, (error.method, status))))]
+        lines += _lines(fact) if fact else [("what to do", error.hint)]
+        return Explanation(title, (fact,) if fact else (), tuple(lines))
+    if isinstance(error, B24Error):
+        return _explain_own(error)
+    facts = tuple(fact for fact in spec.error_facts() if fact.code == error)
+    if not facts:
+        raise InvalidInput(f"No error {error!r} is known.", hint="b24nb.catalogue() lists those that are.")
+    several = len(facts) > 1
+    lines = []
+    for fact in facts:
+        lines += [("message", fact.message)] if several or fact.message else []
+        lines += _lines(fact)
+    return Explanation(f"{facts[0].kind} - {error or '(empty code)'}", facts, tuple(lines))
+
+
+def _explain_own(error: B24Error) -> Explanation:
+    meaning, repeat = next(
+        (_OWN[cls.__name__] for cls in type(error).__mro__ if cls.__name__ in _OWN), ("", "look first")
+    )
+    lines = [("meaning", meaning)] if meaning else []
+    if isinstance(error, InvalidInput) and error.field:
+        lines.append(("field", error.field))
+    if isinstance(error, TransportError):
+        repeat = repeat if error.sent else "yes"
+        lines.append(("was it sent", "perhaps: the portal may have carried it out" if error.sent else "no"))
+    lines += [("what to do", error.hint)] if error.hint else []
+    lines.append(("safe to repeat", repeat))
+    return Explanation(f"{type(error).__name__} - {error.message}", (), tuple(lines))
+
+
+def _lines(fact: spec.ErrorFact) -> list[tuple[str, str]]:
+    documented = fact.http_documented or "not stated"
+    observed = "inside the batch's answer" if fact.section == "batch" else fact.http_observed or "not known"
+    return [
+        ("meaning", fact.meaning),
+        ("cause", fact.cause),
+        ("what to do", fact.remedy),
+        ("safe to repeat", fact.repeat),
+        ("HTTP status", f"documentation: {documented}, server: {observed}"),
+        ("source", fact.source),
+    ]
