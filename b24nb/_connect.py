@@ -90,16 +90,14 @@ def connect(
     """
     settings = _settings()
     found = _credentials(credentials, settings)
-    cleanup = ExitStack()
     path = None if journal is None else os.fspath(journal)
-    if not isinstance(found, Webhook | OAuthToken):
-        if not found.running:
-            found.start()
-            cleanup.callback(found.stop)
-        path = path or found.journal_path
-        verify = found.ca_file or verify
-        found = Webhook.parse(found.webhook)
-    try:
+    with ExitStack() as cleanup:
+        if not isinstance(found, Webhook | OAuthToken):
+            if not found.running:
+                found.start()
+                cleanup.callback(found.stop)
+            path, verify = path or found.journal_path, found.ca_file or verify
+            found = Webhook.parse(found.webhook)
         connection = Connection(
             found,
             tariff=tariff,
@@ -110,25 +108,22 @@ def connect(
         )
         cleanup.callback(connection.close)
         portal = Portal.ask(connection)
-        if path is None and portal.kind == "SANDBOX":
-            # Reached by its address: the next sandbox may get the same port and must not inherit this.
-            directory = cleanup.enter_context(tempfile.TemporaryDirectory(prefix="b24nb-journal-"))
-            path = str(Path(directory) / "journal.db")
-        record = Journal(
-            path or default_journal_path(portal.host), host=portal.host, user=portal.user_id or ""
-        )
+        record = Journal(path or _journal_path(portal, cleanup), host=portal.host, user=portal.user_id or "")
         cleanup.callback(record.close)
-    except BaseException:
-        cleanup.close()
-        raise
-    if record.notice:
-        warnings.warn(record.notice, UnfinishedChanges, stacklevel=2)
-    return Client(
-        connection,
-        portal=portal,
-        badges=BadgeMethods(connection, record, settle_after=settle_after),
-        on_close=cleanup.close,
-    )
+        badges = BadgeMethods(connection, record, settle_after=settle_after)
+        if record.notice:
+            warnings.warn(record.notice, UnfinishedChanges, stacklevel=2)
+        # From here on the client closes all this; before, an error did.
+        return Client(connection, portal=portal, badges=badges, on_close=cleanup.pop_all().close)
+
+
+def _journal_path(portal: Portal, cleanup: ExitStack) -> str | PathLike[str]:
+    """A file per portal in the user's data folder; for a sandbox reached by its address, one that goes
+    with the client: the next sandbox may get the same port and must not inherit it."""
+    if portal.kind == "LIVE":
+        return default_journal_path(portal.host)
+    directory = cleanup.enter_context(tempfile.TemporaryDirectory(prefix="b24nb-journal-"))
+    return Path(directory) / "journal.db"
 
 
 def _credentials(given: Any, settings: dict[str, str]) -> Credentials | SandboxPortal:

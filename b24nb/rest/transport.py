@@ -24,7 +24,7 @@ import urllib3
 from requests.adapters import HTTPAdapter
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
-from urllib3.exceptions import NewConnectionError
+from urllib3.exceptions import ConnectTimeoutError, NameResolutionError, NewConnectionError, ReadTimeoutError
 
 from b24nb._version import __version__
 from b24nb.credentials import Endpoint, is_loopback, redact
@@ -228,37 +228,30 @@ _FAILURES = (requests.RequestException, urllib3.exceptions.HTTPError, OSError, h
 def _typed(error: BaseException, method: str, total: float) -> TransportError:
     """The error for a failed request; never quotes the original, which quotes the address."""
     cause = _innermost(error)
-    if isinstance(error, requests.exceptions.ContentDecodingError | urllib3.exceptions.DecodeError):
+    if isinstance(cause, urllib3.exceptions.DecodeError):
         return BadResponse(f"{method}: the compressed answer can't be unpacked.", method=method)
     if isinstance(cause, http.client.HTTPException) and not isinstance(
         cause, http.client.RemoteDisconnected | http.client.IncompleteRead
     ):
         return BadResponse(f"{method}: what came back is not HTTP.", method=method)
-    unsent = isinstance(
-        error,
-        requests.exceptions.ConnectTimeout
-        | requests.exceptions.SSLError
-        | requests.exceptions.ProxyError
-        | requests.exceptions.InvalidURL,
-    ) or isinstance(getattr(error.args[0] if error.args else None, "reason", None), NewConnectionError)
     if isinstance(error, requests.exceptions.SSLError):
         return ConnectionFailed(
             f"{method}: the portal's certificate was not accepted, or TLS failed.",
             method=method,
             hint="Check the host name and the clock; verify= takes a file of certificate authorities.",
         )
-    if isinstance(cause, TimeoutError | requests.exceptions.Timeout | urllib3.exceptions.TimeoutError):
-        what = "no connection" if unsent else f"no complete answer within {total:g} s"
-        return Timeout(
-            f"{method}: {what}.",
-            method=method,
-            sent=not unsent,
-            hint="Is the portal slow or out of reach? connect(timeout=(connect, total)) sets the limits.",
-        )
-    if unsent:
-        what = "host not found" if isinstance(cause, socket.gaierror) else "could not connect"
+    if isinstance(cause, NewConnectionError) or isinstance(error, requests.exceptions.ProxyError):
+        what = "host not found" if isinstance(cause, NameResolutionError) else "could not connect"
         return ConnectionFailed(
             f"{method}: {what}.", method=method, hint="Check the address, the network and the proxy settings."
+        )
+    if isinstance(cause, TimeoutError | ConnectTimeoutError | ReadTimeoutError):
+        sent = not isinstance(cause, ConnectTimeoutError)
+        return Timeout(
+            f"{method}: {f'no complete answer within {total:g} s' if sent else 'no connection in time'}.",
+            method=method,
+            sent=sent,
+            hint="Is the portal slow or out of reach? connect(timeout=(connect, total)) sets the limits.",
         )
     return ConnectionFailed(
         f"{method}: the connection broke before the answer was complete.",

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import subprocess
 import sys
-import urllib.request
 from pathlib import Path
 
 import nbformat
-import pytest
 import requests
 
 import b24nb
 from b24nb import cli
+
+MISSED = {"code": "missedCall"}
 
 
 def run(*arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:
@@ -51,25 +52,16 @@ def test_doctor_explains_what_is_wrong(portal: b24nb.SandboxPortal) -> None:
 
 
 def test_sandbox_runs_until_it_is_interrupted_and_keeps_its_data(tmp_path: Path) -> None:
-    for change in (True, False):
-        process = subprocess.Popen(
-            [sys.executable, "-m", "b24nb", "sandbox", "--db", str(tmp_path / "portal.db")],
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-        try:
+    command = [sys.executable, "-m", "b24nb", "sandbox", "--db", str(tmp_path / "portal.db")]
+    for first_time in (True, False):
+        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
             assert "SANDBOX" in process.stdout.readline()
             webhook = process.stdout.readline().strip().removeprefix("B24_WEBHOOK=")
-            if change:
-                answer = requests.post(
-                    f"{webhook}crm.activity.badge.delete", json={"code": "missedCall"}, timeout=10
-                )
+            if first_time:
+                answer = requests.post(f"{webhook}crm.activity.badge.delete", json=MISSED, timeout=10)
                 assert answer.json()["result"] is True
-            answer = requests.post(
-                f"{webhook}crm.activity.badge.get", json={"code": "missedCall"}, timeout=10
-            )
+            answer = requests.post(f"{webhook}crm.activity.badge.get", json=MISSED, timeout=10)
             assert answer.json()["error"] == "NOT_FOUND"
-        finally:
             process.send_signal(signal.SIGINT)
             assert process.wait(10) == 0
 
@@ -88,27 +80,17 @@ def test_lab_copies_what_is_missing_and_never_overwrites(tmp_path: Path) -> None
 
 def test_lab_starts_jupyterlab_on_the_copies_and_passes_arguments_on(tmp_path: Path) -> None:
     state = {f"JUPYTER_{kind}_DIR": str(tmp_path / kind.lower()) for kind in ("CONFIG", "DATA", "RUNTIME")}
-    process = subprocess.Popen(
-        [
-            *(sys.executable, "-m", "b24nb", "lab", str(tmp_path / "lab")),
-            *("--no-browser", "--allow-root", "--ServerApp.port=0", "--IdentityProvider.token=t"),
-        ],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        env=os.environ | state,
-    )
-    try:
-        for line in process.stdout:
-            if "http://127.0.0.1:" in line:
-                address = line[line.index("http://127.0.0.1:") :].split("/lab")[0]
-                break
-        else:
-            pytest.fail("JupyterLab did not start")
-        request = urllib.request.Request(f"{address}/api/contents", headers={"Authorization": "token t"})
-        with urllib.request.urlopen(request, timeout=10) as answer:
-            assert b"03-delete.ipynb" in answer.read()
-    finally:
-        process.terminate()
-        process.stdout.close()
-        process.wait(20)
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    command = [sys.executable, "-m", "b24nb", "lab", str(tmp_path / "lab"), "--no-browser", "--allow-root"]
+    command += [f"--ServerApp.port={port}", "--ServerApp.port_retries=0", "--IdentityProvider.token=t"]
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=os.environ | state
+    ) as process:
+        try:
+            assert any(f"http://127.0.0.1:{port}/lab" in line for line in process.stdout)
+            address = f"http://127.0.0.1:{port}/api/contents"
+            answer = requests.get(address, headers={"Authorization": "token t"}, timeout=10)
+            assert "03-delete.ipynb" in {entry["name"] for entry in answer.json()["content"]}
+        finally:
+            process.terminate()
