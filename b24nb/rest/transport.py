@@ -228,7 +228,7 @@ _FAILURES = (requests.RequestException, urllib3.exceptions.HTTPError, OSError, h
 def _typed(error: BaseException, method: str, total: float) -> TransportError:
     """The error for a failed request; never quotes the original, which quotes the address."""
     cause = _innermost(error)
-    if isinstance(cause, urllib3.exceptions.DecodeError):
+    if isinstance(error, requests.exceptions.ContentDecodingError):
         return BadResponse(f"{method}: the compressed answer can't be unpacked.", method=method)
     if isinstance(cause, http.client.HTTPException) and not isinstance(
         cause, http.client.RemoteDisconnected | http.client.IncompleteRead

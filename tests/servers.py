@@ -1,0 +1,112 @@
+"""A server that answers with whatever bytes a test wants, over a real socket."""
+
+from __future__ import annotations
+
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+
+Reply = bytes | Callable[[socket.socket], None]
+
+
+class RawServer:
+    """Answers one connection after the other with the next of the replies, the last one for ever."""
+
+    def __init__(self, replies: list[Reply]) -> None:
+        self._replies = replies
+        self._server = socket.create_server(("127.0.0.1", 0))
+        self.requests: list[bytes] = []
+        self._threads: list[threading.Thread] = []
+        self._done = False
+        self._start(self._accept)
+
+    @property
+    def webhook(self) -> str:
+        return f"http://127.0.0.1:{self._server.getsockname()[1]}/rest/1/abcdef0123456789/"
+
+    def _start(self, target: Callable[[], None]) -> None:
+        thread = threading.Thread(target=target, daemon=True)
+        self._threads.append(thread)
+        thread.start()
+
+    def _accept(self) -> None:
+        while not self._done:
+            try:
+                connection, _ = self._server.accept()
+            except OSError:
+                return
+            reply = self._replies.pop(0) if len(self._replies) > 1 else self._replies[0]
+            self._start(lambda connection=connection, reply=reply: self._answer(connection, reply))
+
+    def _answer(self, connection: socket.socket, reply: Reply) -> None:
+        with connection, suppress(OSError):
+            self.requests.append(read_request(connection))
+            if callable(reply):
+                reply(connection)
+            else:
+                connection.sendall(reply)
+
+    def close(self) -> None:
+        self._done = True
+        with suppress(OSError):
+            self._server.shutdown(socket.SHUT_RDWR)
+        self._server.close()
+
+
+def read_request(connection: socket.socket) -> bytes:
+    """One HTTP request with its body."""
+    data = b""
+    while b"\r\n\r\n" not in data:
+        piece = connection.recv(65536)
+        if not piece:
+            return data
+        data += piece
+    head, _, body = data.partition(b"\r\n\r\n")
+    length = next(
+        (int(line.split(b":")[1]) for line in head.lower().split(b"\r\n") if b"content-length" in line), 0
+    )
+    while len(body) < length:
+        body += connection.recv(65536)
+    return head + b"\r\n\r\n" + body
+
+
+@contextmanager
+def serving(*replies: Reply) -> Iterator[RawServer]:
+    server = RawServer(list(replies))
+    try:
+        yield server
+    finally:
+        server.close()
+
+
+def http(body: bytes, status: str = "200 OK", *headers: str, length: int | None = None) -> bytes:
+    """A whole answer; ``length`` other than that of the body makes it a cut one."""
+    lines = [
+        f"HTTP/1.1 {status}",
+        f"Content-Length: {len(body) if length is None else length}",
+        "Connection: close",
+    ]
+    return "\r\n".join([*lines, *headers, "", ""]).encode() + body
+
+
+def drip(data: bytes, pause: float) -> Callable[[socket.socket], None]:
+    """A byte at a time."""
+
+    def reply(connection: socket.socket) -> None:
+        for byte in data:
+            connection.sendall(bytes([byte]))
+            time.sleep(pause)
+
+    return reply
+
+
+def hang(connection: socket.socket) -> None:
+    """No answer until the other side gives up."""
+    connection.recv(1)
+
+
+def reset(connection: socket.socket) -> None:
+    """RST instead of an answer."""
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\x01\x00\x00\x00\x00\x00\x00\x00")
