@@ -233,12 +233,13 @@ TEXTS = [
          call(ADD, new(title={"xx": "C"})), echoed(title={"xx": "C"}),
          call(ADD, new(code="b24nb_test_2", title={"en": "C"})), no_language("en"),
          portal={"languages": ("xx",)}),
-    *(live(f"text.kept-{name}", f"The text {text} comes back as that text.", SERVER,
+    *(live(f"text.kept-{name}", f"The text {text!r} comes back as that text.", SERVER,
            call(ADD, new(title=text, value=text)), echoed(title=text, value=text),
            call(GET, {"code": "b24nb_test_new"}), echoed(title=text, value=text))
       for name, text in (("digits", "123"), ("true", "true"), ("null", "null"), ("json", '{"a":1}'),
                          ("quoted", '"x"'), ("spaces", "  x  "), ("newline", "a\nb"),
-                         ("html", "<b>&amp;</b>"), ("backslash", "a\\u0041"), ("emoji", "🎉"), ("rtl", "مرحبا"), ("zero", "0"))),
+                         ("html", "<b>&amp;</b>"), ("backslash", "a\\u0041"),
+                         ("emoji", "🎉"), ("rtl", "مرحبا"), ("zero", "0"))),
 ]
 
 ORDER_AND_TYPE = [

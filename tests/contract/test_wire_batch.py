@@ -1,0 +1,300 @@
+"""`batch`: its maps, its rules, and references from one command to another."""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+
+from tests.contract.wire import (
+    ANYTHING,
+    DERIVED,
+    JSON_TYPE,
+    SERVER,
+    TIME,
+    VIP,
+    Answer,
+    Fact,
+    Like,
+    Stage,
+    answered,
+    badge,
+    batch,
+    call,
+    check,
+    error,
+    fact,
+    get,
+    having,
+    live,
+    matching,
+    ok,
+    page,
+    post,
+    wait,
+)
+
+BATCH = page("settings/how-to-call-rest-api/batch")
+SDKS = "observed (answers recorded by the vendor's SDKs)"
+
+GET, ADD, LIST = "crm.activity.badge.get", "crm.activity.badge.add", "crm.activity.badge.list"
+DELETE = "crm.activity.badge.delete"
+NOW = "server.time"
+GET_VIP = f"{GET}?code={VIP['code']}"
+GET_NONE = f"{GET}?code=b24nb_test_none"
+DATE = matching(r"\d{4}-.+")
+FOUND = {"badge": VIP}
+NOT_FOUND = error("NOT_FOUND", "Badge not found for code `b24nb_test_none`")
+UNKNOWN = error("ERROR_METHOD_NOT_FOUND", "Method not found!")
+NOT_ALLOWED = error("ERROR_BATCH_METHOD_NOT_ALLOWED", "Method is not allowed for batch usage")
+TOO_MANY = error("ERROR_BATCH_LENGTH_EXCEEDED", "Max batch length exceeded")
+DENIED = error("ACCESS_DENIED", "Access denied")
+INTRANET = error("allowed_only_intranet_user", ANYTHING)
+NO_SCOPE = error("insufficient_scope", "")
+EMPTY = {"result": [], "result_error": [], "result_total": [], "result_next": [], "result_time": []}
+NOTHING = ok(EMPTY)
+HALTED = answered([], errors=[NOT_FOUND])
+WENT_ON = answered({"1": DATE}, errors=[NOT_FOUND])
+
+
+def no_badge(code: str) -> dict[str, Any]:
+    return error("NOT_FOUND", f"Badge not found for code `{code}`")
+
+
+def no_text(shown: Any, name: str = "code") -> dict[str, Any]:
+    text = f"Invalid value {{{shown}}} to match with parameter {{{name}}}. Should be value of type string."
+    return error("100", text)
+
+
+def add(name: str, title: str, value: str = "v") -> str:
+    return f"{ADD}?code=b24nb_test_{name}&title={title}&value={value}&type=primary"
+
+
+def sixty_activities(stage: Stage) -> None:
+    for _ in range(60):
+        stage.portal.attach(VIP["code"])
+
+
+def refers(code: str, expected: Any, **other: Any) -> tuple[Any, ...]:
+    """Get VIP as ``a``, then get the badge whose code is this text as ``b``; ``b`` is found or refused."""
+    commands = {"a": GET_VIP, "b": f"{GET}?code={code}"}
+    if expected == FOUND:
+        return batch(commands), answered({"a": FOUND, "b": FOUND})
+    return batch(commands), answered({"a": FOUND}, errors={"b": expected})
+
+
+# fmt: off
+REQUEST = [
+    fact("request.no-scope", "batch itself needs no scope.", SERVER,
+         batch({"a": NOW}, by="<noscope>"), answered({"a": DATE})),
+    live("request.cmd-case", "The names cmd and halt are taken in any case.", SERVER,
+         call("batch", {"CMD": [GET_NONE, NOW], "Halt": 1}), HALTED),
+    live("request.map", "cmd is a map of commands.", BATCH,
+         batch({"x": GET_VIP, "y": NOW}), answered({"x": FOUND, "y": DATE})),
+    live("request.list", "Or a list: then the answers are lists.", BATCH,
+         batch([GET_VIP, NOW]), answered([FOUND, DATE])),
+    live("request.json-encoding", "In JSON the query of a command is encoded once.", BATCH,
+         batch({"a": add("new", quote("a & b = c%"))}),
+         answered({"a": {"badge": badge("new", "a & b = c%", "v")}})),
+    live("request.form-encoding", "In a form it is encoded once more.", BATCH,
+         post("<admin>/batch", "cmd[a]=" + quote(add("new", quote("a & b = c%")), safe="")),
+         answered({"a": {"badge": badge("new", "a & b = c%", "v")}})),
+    live("request.query", "cmd may stand in the query.", SERVER,
+         get("<admin>/batch?cmd[a]=" + quote(GET_VIP, safe="")), answered({"a": FOUND})),
+    live("request.slash", "A command has no leading slash.", DERIVED,
+         batch({"a": "/" + NOW}), answered([], errors={"a": UNKNOWN})),
+    live("request.suffix", "A command has no suffix.", DERIVED,
+         batch({"a": NOW + ".json"}), answered([], errors={"a": UNKNOWN})),
+    live("request.method-case", "Its method is taken in any case.", DERIVED,
+         batch({"a": "CRM.activity.BADGE.get?code=" + VIP["code"]}), answered({"a": FOUND})),
+    live("request.hash", "What follows a raw # is lost.", DERIVED,
+         batch({"a": GET_VIP + "#x&code=b24nb_test_none"}), answered({"a": FOUND})),
+    *(live(f"request.halt-{name}", f"halt={shown} stops at the first error.", SERVER,
+           batch([GET_NONE, NOW], value), HALTED)
+      for name, shown, value in (("one", "1", 1), ("true", "true", True), ("text-one", '"1"', "1"),
+                                 ("text-false", '"false"', "false"), ("n", '"N"', "N"),
+                                 ("list", "[0]", [0]))),
+    *(live(f"request.halt-not-{name}", f"halt={shown} does not stop.", SERVER,
+           batch([GET_NONE, NOW], value), WENT_ON)
+      for name, shown, value in (("zero", "0", 0), ("text-zero", '"0"', "0"), ("empty", '""', ""),
+                                 ("false", "false", False), ("absent", "nothing", None), ("list", "[]", []))),
+    live("request.halt-form", "In a form halt=false is a text, and true.", SERVER,
+         post("<admin>/batch", "halt=false&cmd[]=" + quote(GET_NONE) + "&cmd[]=" + NOW), HALTED),
+    fact("request.credentials", "A command can't bring credentials of its own.", SERVER,
+         batch({"a": "profile?auth=<token>&aplogin=7&ap=x", "b": f"{LIST}?access_token=nobody"},
+               by="<employee>"),
+         answered({"a": having(ID="7"), "b": {"badges": [VIP]}}, totals={"b": 1})),
+]
+
+RESPONSE = [
+    live("response.shape", "All five maps are there; an empty one is [].", BATCH,
+         batch({"a": GET_VIP}),
+         ok({"result": {"a": FOUND}, "result_error": [], "result_total": [], "result_next": [],
+             "result_time": {"a": TIME}})),
+    live("response.list-becomes-map", "A list with a gap is a map; its errors stay a list.", SDKS,
+         batch([GET_NONE, NOW]), WENT_ON),
+    live("response.list-errors-map", "Errors that do not start at 0 are a map.", SDKS,
+         batch([NOW, GET_NONE]), answered([DATE], errors={"1": NOT_FOUND})),
+    live("response.number-keys", "Keys 0 and 1 of a map make lists.", SERVER,
+         batch({"0": NOW, "1": GET_VIP}), answered([DATE, FOUND])),
+    live("response.number-keys-swapped", "In another order they stay a map.", SERVER,
+         batch({"1": NOW, "0": GET_VIP}), answered({"1": DATE, "0": FOUND})),
+    live("response.errors", "A command that fails is in result_error, in no other map.", SERVER,
+         batch({"a": GET_NONE, "b": NOW}), answered({"b": DATE}, errors={"a": NOT_FOUND})),
+    fact("response.total", "badge.list fills result_total, never result_next.", SERVER,
+         batch({"a": LIST, "b": NOW}), answered({"a": {"badges": [VIP]}, "b": DATE}, totals={"a": 1})),
+    fact("response.next", "A method that pages fills result_next.", SERVER,
+         sixty_activities, batch({"a": "crm.activity.list"}),
+         answered({"a": Like("50 rows", lambda rows: len(rows) == 50)}, totals={"a": 60}, nexts={"a": 50})),
+    live("response.true", "A result of true is true.", SERVER,
+         batch({"a": f"{DELETE}?code={VIP['code']}"}), answered({"a": True})),
+    fact("response.null", "A result with null is kept.", DERIVED,
+         batch({"a": add("c" * 256, "t")}), answered({"a": {"badge": None}})),
+    fact("response.start-minus-1", "start=-1 leaves no total.", SERVER,
+         batch({"a": f"{LIST}?start=-1"}), answered({"a": {"badges": [VIP]}})),
+    live("response.order", "Commands run in their order.", BATCH,
+         batch({"z": add("new", "t"), "a": f"{GET}?code=b24nb_test_new",
+                "m": f"{DELETE}?code=b24nb_test_new"}),
+         answered({"z": {"badge": badge("new", "t", "v")}, "a": {"badge": badge("new", "t", "v")},
+                   "m": True})),
+]
+
+RULES = [
+    live("rule.51", "Command 51 is not executed (documented: 400 for the whole).", SERVER,
+         batch([NOW] * 50 + [add("new", "t")]), answered([DATE] * 50, errors={"50": TOO_MANY}),
+         call(GET, {"code": "b24nb_test_new"}), Answer(400, having(error="NOT_FOUND"))),
+    live("rule.52", "Nor are those after it.", SERVER,
+         batch({f"c{n}": NOW for n in range(53)}),
+         answered({f"c{n}": DATE for n in range(50)}, errors={f"c{n}": TOO_MANY for n in (50, 51, 52)})),
+    live("rule.50", "50 commands are fine.", BATCH,
+         batch([NOW] * 50), answered([DATE] * 50)),
+    *(live(f"rule.inside-{method}", f"{method} is not allowed inside (documented: 405).", SERVER,
+           batch({"a": f"{method}?x=1", "b": NOW}), answered({"b": DATE}, errors={"a": NOT_ALLOWED}))
+      for method in ("batch", "download", "upload")),
+    live("rule.inside-Batch", "That is compared in lower case only: Batch slips through.", DERIVED,
+         batch({"a": "Batch?cmd[x]=" + NOW}),
+         answered({"a": EMPTY | {"result": {"x": DATE}, "result_time": {"x": TIME}}})),
+    live("rule.halt", "After halt, later commands are in no map.", BATCH,
+         batch({"a": NOW, "b": GET_NONE, "c": NOW}, 1), answered({"a": DATE}, errors={"b": NOT_FOUND})),
+    live("rule.halt-without-error", "Without an error halt stops nothing.", BATCH,
+         batch({"a": NOW, "b": GET_VIP}, 1), answered({"a": DATE, "b": FOUND})),
+    live("rule.no-cmd", "No cmd: five empty lists.", SERVER,
+         call("batch"), NOTHING),
+    live("rule.empty-cmd", "An empty cmd too.", SERVER,
+         batch({}), NOTHING),
+    live("rule.cmd-text", "cmd as a text too.", DERIVED,
+         batch(NOW), NOTHING),
+    live("rule.cmd-number", "cmd as a number too.", DERIVED,
+         batch(5), NOTHING),
+    live("rule.not-a-text", "A command that is no text is skipped.", SERVER,
+         batch({"a": 5, "b": None, "c": ["x"], "d": NOW, "e": True}), answered({"d": DATE})),
+    live("rule.not-a-text-counts", "But it counts.", SERVER,
+         batch([None] * 50 + [NOW]), answered([], errors={"50": TOO_MANY})),
+    live("rule.empty-command", "An empty command names no method.", DERIVED,
+         batch({"a": ""}), answered([], errors={"a": UNKNOWN})),
+    live("rule.only-query", "Nor does one that is only a query.", DERIVED,
+         batch({"a": "?code=x"}), answered([], errors={"a": UNKNOWN})),
+    live("rule.unknown-method", "An unknown method.", DERIVED,
+         batch({"a": "no.such.method?x=1"}), answered([], errors={"a": UNKNOWN})),
+    fact("rule.scope", "A missing scope has no description here.", BATCH,
+         batch({"a": GET_VIP, "b": NOW}, by="<noscope>"), answered({"b": DATE}, errors={"a": NO_SCOPE})),
+    fact("rule.wrong-credentials", "Wrong credentials refuse the whole batch.", SERVER,
+         batch({"a": NOW}, by="/rest/<user>/wrong"), Answer(401, having(error="INVALID_CREDENTIALS"))),
+    fact("rule.expired", "So does an expired token.", SERVER,
+         wait(3601), call("batch", {"cmd": [NOW], "auth": "<token>"}, by="/rest"),
+         Answer(401, having(error="expired_token")), portal={"clock": True}),
+    fact("rule.time-limit", "A method over its time fails alone.", SERVER,
+         batch({"a": GET_VIP, "b": GET_VIP, "c": NOW}),
+         answered({"a": FOUND, "c": DATE}, errors={"b": error(
+             "OPERATION_TIME_LIMIT", "Method is blocked due to operation time limit.")}),
+         portal={"clock": True, "limits": True, "cost": {GET: 1}, "operating": 0.5}),
+    live("rule.same-key", "Of commands with the same key the last is taken.", DERIVED,
+         post("<admin>/batch", f'{{"cmd": {{"a": "{GET_NONE}", "a": "{NOW}"}}}}', JSON_TYPE),
+         answered({"a": DATE})),
+    live("rule.app-info", "app.info of a webhook works alone and fails inside.", DERIVED,
+         call("app.info"), Answer(200), batch({"a": "app.info"}),
+         answered([], errors={"a": error("ACCESS_DENIED", "Access denied! Application context required")})),
+    fact("rule.intranet", "A refused extranet user makes the status of the whole batch 403.", DERIVED,
+         batch({"a": NOW, "b": LIST}, by="<extranet>"),
+         Answer(403, answered({"a": DATE}, errors={"b": INTRANET}).body)),
+    fact("rule.employee", "A command may be refused where others are not.", SERVER,
+         batch({"a": f"{DELETE}?code={VIP['code']}", "b": GET_VIP}, by="<employee>"),
+         answered({"b": FOUND}, errors={"a": DENIED})),
+    live("rule.argument", "A command meets the method's own errors.", SERVER,
+         batch({"a": GET}),
+         answered([], errors={"a": error("100", "Could not find value for parameter {code}")})),
+]
+
+REFERENCES = [
+    live("reference.result", "$result[a][badge][code] is what a answered, with its wrapper.", BATCH,
+         *refers("$result[a][badge][code]", FOUND)),
+    fact("reference.list", "A step can be a position.", DERIVED,
+         batch({"a": LIST, "b": f"{GET}?code=$result[a][badges][0][code]"}),
+         answered({"a": {"badges": [VIP]}, "b": FOUND}, totals={"a": 1})),
+    live("reference.list-key", "With a list of commands the key is the position.", BATCH,
+         batch([GET_VIP, f"{GET}?code=$result[0][badge][code]"]), answered([FOUND, FOUND])),
+    fact("reference.total", "$total[a] is a number, and stays one: it is no text.", SERVER,
+         batch({"a": LIST, "b": f"{GET}?code=$total[a]"}),
+         answered({"a": {"badges": [VIP]}}, totals={"a": 1}, errors={"b": no_text(1)})),
+    fact("reference.next", "$next[a] is where a's next page starts.", BATCH,
+         sixty_activities, batch({"a": "crm.activity.list", "b": "crm.activity.list?start=$next[a]"}),
+         answered({"a": Like("50 rows", lambda rows: len(rows) == 50),
+                   "b": Like("10 rows", lambda rows: len(rows) == 10)}, totals={"a": 60, "b": 60},
+                  nexts={"a": 50})),
+    fact("reference.time", "$time[a][...] is a part of a's time block.", SERVER,
+         *refers("$time[a][start]", no_text(1764000000)), portal={"clock": True}),
+    live("reference.error", "$error[a][...] is a part of a's error.", SERVER,
+         batch({"a": GET_NONE, "b": f"{GET}?code=$error[a][error]"}),
+         answered([], errors={"a": NOT_FOUND, "b": no_badge("NOT_FOUND")})),
+    live("reference.map", "A map stays a map.", SERVER,
+         batch({"a": add("new", "x").replace("title=x", "title[en]=E&title[de]=D"),
+                "b": add("two", "$result[a][badge][title]")}),
+         answered({"a": {"badge": badge("new", {"en": "E", "de": "D"}, "v")},
+                   "b": {"badge": badge("two", {"en": "E", "de": "D"}, "v")}})),
+    live("reference.true", "true stays true: it is no text.", DERIVED,
+         batch({"a": f"{DELETE}?code={VIP['code']}", "b": f"{GET}?code=$result[a]"}),
+         answered({"a": True}, errors={"b": no_text(1)})),
+    live("reference.nested-value", "References stand in nested values too.", SERVER,
+         batch({"a": GET_VIP, "b": add("new", "x").replace("title=x", "title[en]=$result[a][badge][title]")}),
+         answered({"a": FOUND, "b": {"badge": badge("new", {"en": "Client"}, "v")}})),
+    live("reference.embedded", "Inside a longer text a text is put in.", SERVER,
+         batch({"a": GET_VIP, "b": add("new", "Copy of $result[a][badge][title]")}),
+         answered({"a": FOUND, "b": {"badge": badge("new", "Copy of Client", "v")}})),
+    fact("reference.embedded-number", "And a number.", SERVER,
+         batch({"a": LIST, "b": add("new", "There are $total[a] badges")}),
+         answered({"a": {"badges": [VIP]}, "b": {"badge": badge("new", "There are 1 badges", "v")}},
+                  totals={"a": 1})),
+    live("reference.embedded-map", "A map is not: the text stays as it is.", SERVER,
+         batch({"a": GET_VIP, "b": add("new", "x $result[a][badge] y")}),
+         answered({"a": FOUND, "b": {"badge": badge("new", "x $result[a][badge] y", "v")}})),
+    live("reference.swallows", "What is glued behind the last bracket goes, up to the next space.", SERVER,
+         batch({"a": GET_VIP, "b": add("new", "To $result[a][badge][title]!, x")}),
+         answered({"a": FOUND, "b": {"badge": badge("new", "To Client x", "v")}})),
+    live("reference.two", "Two references in one text.", SERVER,
+         batch({"a": GET_VIP, "b": add("new", "$result[a][badge][title] $result[a][badge][value]")}),
+         answered({"a": FOUND, "b": {"badge": badge("new", "Client VIP", "v")}})),
+    live("reference.unknown-step", "An unknown step stops at what was found before it.", SERVER,
+         *refers("$result[a][badge][nosuch]", no_text("Array"))),
+    live("reference.unknown-key", "An unknown command stops at the whole map.", SERVER,
+         *refers("$result[nosuch][badge]", no_text("Array"))),
+    live("reference.too-deep", "A step into a text stops at the text.", SERVER,
+         *refers("$result[a][badge][code][x]", FOUND)),
+    live("reference.no-part", "Without a part it is no reference.", SERVER,
+         *refers("$result", no_badge("$result"))),
+    live("reference.other-name", "Other names are no references.", SERVER,
+         *refers("$nothing[a][badge]", no_badge("$nothing[a][badge]"))),
+    live("reference.later", "A later command can't be referred to yet.", BATCH,
+         batch({"a": f"{GET}?code=$result[b][badge][code]", "b": GET_VIP}),
+         answered({"b": FOUND}, errors={"a": no_text("Array")})),
+    live("reference.encoded", "A reference may be encoded like any value.", SERVER,
+         *refers(quote("$result[a][badge][code]", safe=""), FOUND)),
+]
+# fmt: on
+
+FACTS: list[Fact] = [*REQUEST, *RESPONSE, *RULES, *REFERENCES]
+
+
+@pytest.mark.parametrize("fact", FACTS, ids=str)
+def test_batch(fact: Fact) -> None:
+    check(fact)

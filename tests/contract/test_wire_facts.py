@@ -1,0 +1,43 @@
+"""The tables themselves: ids, sources, and that their description counts right."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from pathlib import Path
+
+from tests.contract.facts import ALL, count_table
+from tests.contract.wire import Answer, Send
+
+
+def test_every_fact_has_an_id_of_its_own() -> None:
+    assert [name for name, count in Counter(fact.id for fact in ALL).items() if count > 1] == []
+
+
+def test_every_fact_says_what_and_whence_in_one_line() -> None:
+    for fact in ALL:
+        assert re.fullmatch(r"[^\n]{8,110}", fact.says), fact.id
+        assert fact.says.endswith((".", ")")), fact.id
+        assert fact.source, fact.id
+
+
+def test_every_fact_sends_something_and_can_fail() -> None:
+    for fact in ALL:
+        judges = [step for step in fact.steps if not isinstance(step, Send)]
+        assert judges, f"{fact.id} expects nothing"
+        assert all(not isinstance(judge, Answer) or judge.status for judge in judges)
+
+
+def test_live_facts_use_nothing_that_only_a_sandbox_has() -> None:
+    for fact in (fact for fact in ALL if fact.live):
+        assert fact.portal == {}, fact.id
+        assert fact.badges is not None, fact.id
+        assert all(isinstance(step, Send | Answer) for step in fact.steps), fact.id
+        for request in (step for step in fact.steps if isinstance(step, Send)):
+            places = re.findall(r"<([a-z_]+)>", f"{request.path} {request.body} {request.headers}")
+            assert set(places) <= {"admin"}, fact.id
+            assert request.path.startswith(("<admin>/", "/rest/")), fact.id
+
+
+def test_the_readme_counts_right() -> None:
+    assert count_table() in (Path(__file__).parent / "README.md").read_text(encoding="utf-8")
