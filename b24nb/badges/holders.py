@@ -1,0 +1,93 @@
+"""Who holds a badge, as far as that can be known: the portal refuses to delete it and does not say why."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+from b24nb import spec
+from b24nb.badges.changes import Outcome, Verdict
+from b24nb.errors import B24Error
+from b24nb.rest.connection import Connection, Response
+
+COLUMNS = (
+    *("code", "activity_id", "owner_type", "owner_id", "subject", "last_updated"),
+    *("certainty", "reason", "release"),
+)
+_LIST = "crm.activity.list"
+_PARAMS = {
+    "filter": {"PROVIDER_ID": "CONFIGURABLE_REST_APP", "COMPLETED": "N"},
+    "select": ["ID", "OWNER_TYPE_ID", "OWNER_ID", "SUBJECT", "LAST_UPDATED", "PROVIDER_PARAMS"],
+    "order": {"ID": "ASC"},
+}
+_PAGE = 50
+_OWNERS = {"1": "lead", "2": "deal", "3": "contact", "4": "company"}
+#: Holders of one badge that a report names.
+_SHOWN = 5
+
+
+def find_holders(connection: Connection, codes: Collection[str]) -> list[dict[str, str]]:
+    """The open configurable activities that name one of these codes: rows with :data:`COLUMNS`."""
+    oldest = connection.clock.time() - spec.ATTACHMENT_DAYS * 24 * 3600
+    found = []
+    for row in _open_activities(connection):
+        params = row.get("PROVIDER_PARAMS")
+        code = params.get("badgeCode") if isinstance(params, dict) else None
+        if isinstance(code, str) and code in codes:
+            found.append(_holder(row, code, oldest))
+    return found
+
+
+def name_holders(connection: Connection, outcomes: Sequence[Outcome]) -> list[Outcome]:
+    """The outcomes, with the holders named where a delete was refused."""
+    refused = {_stored(outcome) for outcome in outcomes if outcome.verdict is Verdict.REFUSED}
+    if not refused:
+        return list(outcomes)
+    names: dict[str, list[str]] = {}
+    nobody = "held by an activity that this user may not read"
+    try:
+        for row in find_holders(connection, refused):
+            where = f"activity {row['activity_id']} of {row['owner_type']} {row['owner_id']}"
+            names.setdefault(row["code"], []).append(where)
+    except B24Error as error:
+        nobody = f"who holds it could not be read: {error.message}"
+
+    def named(outcome: Outcome) -> Outcome:
+        mine = names.get(_stored(outcome), [])
+        more = f" and {len(mine) - _SHOWN} more" if len(mine) > _SHOWN else ""
+        return replace(outcome, detail=f"held by {', '.join(mine[:_SHOWN])}{more}" if mine else nobody)
+
+    return [named(outcome) if outcome.verdict is Verdict.REFUSED else outcome for outcome in outcomes]
+
+
+def _stored(outcome: Outcome) -> str:
+    return outcome.step.before.code if outcome.step.before else ""
+
+
+def _open_activities(connection: Connection) -> Iterator[dict[str, Any]]:
+    first = connection.call(_LIST, _PARAMS)
+    starts = range(_PAGE, first.total or 0, _PAGE)
+    others = connection.batch({f"from{start}": (_LIST, {**_PARAMS, "start": start}) for start in starts})
+    for page in (first, *others.values()):
+        if not isinstance(page, Response):
+            raise page
+        yield from page.result
+
+
+def _holder(row: dict[str, Any], code: str, oldest: float) -> dict[str, str]:
+    updated = str(row.get("LAST_UPDATED", ""))
+    if len(code) > spec.ATTACHED_CODE_WIDTH:
+        certainty = "no", f"a code over {spec.ATTACHED_CODE_WIDTH} characters is never matched"
+    elif updated and datetime.fromisoformat(updated).timestamp() < oldest:
+        certainty = "possible", "attachments this old are dropped, unless the activity was reopened"
+    else:
+        certainty = "likely", "it counts until it is closed or its item reaches a final stage"
+    owner = str(row.get("OWNER_TYPE_ID", ""))
+    release = f"close it in the portal, or b24.call('crm.activity.delete', {{'id': {row.get('ID')}}})"
+    cells = (
+        *(code, row.get("ID", ""), _OWNERS.get(owner, f"item of type {owner}"), row.get("OWNER_ID", "")),
+        *(row.get("SUBJECT") or "", updated, *certainty, release),
+    )
+    return dict(zip(COLUMNS, map(str, cells), strict=True))

@@ -1,0 +1,343 @@
+"""``b24.badges``: the four methods of the portal, and what many badges need beyond them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from b24nb.badges import bulk, files, wire
+from b24nb.badges.badge import Badge, Badges, Text
+from b24nb.badges.changes import Step, deletions, diff
+from b24nb.badges.checks import check, check_code, problems, warn_if_not_restorable
+from b24nb.badges.history import History
+from b24nb.badges.holders import COLUMNS, find_holders, name_holders
+from b24nb.badges.journal import Journal
+from b24nb.badges.plan import Plan, Report, check_confirmed
+from b24nb.badges.sending import Sender
+from b24nb.errors import InvalidInput
+from b24nb.rest.connection import Connection
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+class BadgeMethods:
+    """The badges of one portal.
+
+    Parameters
+    ----------
+    connection : Connection
+        To the portal.
+    journal : Journal
+        Where changes are written down before they are sent.
+    settle_after : float
+        Seconds after sending until a write whose answer was lost counts as not applied.
+    """
+
+    def __init__(self, connection: Connection, journal: Journal, settle_after: float = 60) -> None:
+        self._connection = connection
+        self._sender = Sender(connection, journal, settle_after)
+        self.journal = History(self._sender)
+
+    def list(self) -> Badges:
+        """All badges, by one request: the method does not page.
+
+        Returns
+        -------
+        Badges
+            In the portal's order, in practice that of their creation.
+
+        Raises
+        ------
+        BadResponse
+            If the portal's count and what it sent differ.
+        TransportError, ApiError
+            If there is no answer, or an error.
+
+        Notes
+        -----
+        Vendor page: https://apidocs.bitrix24.com/api-reference/crm/timeline/activities/configurable/badges/crm-activity-badge-list.html
+
+        Examples
+        --------
+        >>> import b24nb
+        >>> with b24nb.connect(b24nb.SandboxPortal()) as b24:
+        ...     "missedCall" in [badge.code for badge in b24.badges.list()]
+        True
+        """
+        return wire.list_badges(self._connection)
+
+    def get(self, code: str) -> Badge:
+        """One badge.
+
+        Parameters
+        ----------
+        code : str
+            On most portals in any letter case; the badge has the stored spelling.
+
+        Returns
+        -------
+        Badge
+
+        Raises
+        ------
+        NotFound
+            No badge has this code.
+
+        Notes
+        -----
+        Vendor page: https://apidocs.bitrix24.com/api-reference/crm/timeline/activities/configurable/badges/crm-activity-badge-get.html
+        """
+        check_code(code)
+        return wire.get_badge(self._connection, code)
+
+    def add(self, code: str, title: Text, value: Text, type: str) -> Badge:
+        """Register a badge.
+
+        Parameters
+        ----------
+        code : str
+            Up to 255 characters; over 30 the portal can't match it with activities any more.
+        title, value : str or mapping of str to str
+            Title, and text of the pill: one text, or a map language -> text.
+        type : str
+            ``success``, ``failure``, ``warning``, ``primary`` or ``secondary``.
+
+        Returns
+        -------
+        Badge
+            As the portal has it.
+
+        Raises
+        ------
+        InvalidInput
+            Names the field that can't be right; nothing was sent.
+        DuplicateCode
+            There is one, on most portals in any letter case.
+        AccessDenied
+            The user is no administrator of the portal.
+        NotApplied, OutcomeUnknown
+            The answer was lost, and looking showed no badge, or did not settle it.
+
+        Warns
+        -----
+        LongCode
+            For a code over 30 characters.
+
+        Notes
+        -----
+        Vendor page: https://apidocs.bitrix24.com/api-reference/crm/timeline/activities/configurable/badges/crm-activity-badge-add.html
+
+        Examples
+        --------
+        >>> import b24nb
+        >>> with b24nb.connect(b24nb.SandboxPortal()) as b24:
+        ...     b24.badges.add("gold", {"en": "Client", "de": "Kunde"}, "Gold", "warning")
+        Badge(code='gold', title={'en': 'Client', 'de': 'Kunde'}, value='Gold', type='warning')
+        """
+        badge = Badge(code, title, value, type)
+        check(badge)
+        self._sender.refuse_if_read_only()
+        return self._sender.send_one("add", Step(code, None, badge)).badge or badge
+
+    def delete(self, code: str) -> Badge:
+        """Delete a badge. It is read first and written to the journal: ``b24.journal`` brings it back.
+
+        Parameters
+        ----------
+        code : str
+            On most portals in any letter case.
+
+        Returns
+        -------
+        Badge
+            The one that was deleted.
+
+        Raises
+        ------
+        NotFound
+            No badge has this code.
+        BadgeInUse
+            Open activities hold it; :meth:`holders` names them.
+        AccessDenied
+            The user is no administrator of the portal.
+        NotApplied, OutcomeUnknown
+            The answer was lost, and looking showed the badge, or did not settle it.
+
+        Warns
+        -----
+        NotRestorable
+            Before it is sent, for a badge that ``add`` would refuse.
+
+        Notes
+        -----
+        Vendor page: https://apidocs.bitrix24.com/api-reference/crm/timeline/activities/configurable/badges/crm-activity-badge-delete.html
+        """
+        check_code(code)
+        self._sender.refuse_if_read_only()
+        badge = wire.get_badge(self._connection, code)
+        warn_if_not_restorable([badge])
+        self._sender.send_one("delete", Step(badge.code, badge, None))
+        return badge
+
+    def holders(self, code: str) -> pd.DataFrame:
+        """The open activities that may hold a badge, and how to release it.
+
+        There is no method that tells. This reads every open configurable activity that the user may read
+        and keeps those that name the badge, which is an estimate on both sides: a badge is released
+        when its item reaches a final stage or the attachment is 30 days old, which does not show in the
+        activity; and activities that the user may not read are not here.
+
+        Parameters
+        ----------
+        code : str
+            As the portal spells it.
+
+        Returns
+        -------
+        pandas.DataFrame
+            Columns ``code, activity_id, owner_type, owner_id, subject, last_updated, certainty`` (``likely``,
+            ``possible``, ``no``)``, reason, release`` (how to).
+
+        Notes
+        -----
+        Vendor page: https://apidocs.bitrix24.com/api-reference/crm/timeline/activities/activity-base/crm-activity-list.html
+        """
+        import pandas as pd
+
+        check_code(code)
+        return pd.DataFrame(find_holders(self._connection, {code}), columns=list(COLUMNS), dtype=object)
+
+    def delete_many(
+        self,
+        codes: Iterable[str],
+        *,
+        keep_going: bool = False,
+        parallel: int = 1,
+        progress: bool = True,
+        confirm: int | None = None,
+        cancel: bulk.Cancel | None = None,
+    ) -> Report:
+        """Delete badges, 50 to a request. They are listed first and written to the journal.
+
+        Parameters
+        ----------
+        codes : iterable of str
+            Each once.
+        keep_going : bool
+            Go on after a failure. If not, what comes after it is not sent.
+        parallel : int
+            How many requests run side by side; they share the request rate of the plan.
+        progress : bool
+            Show a bar.
+        confirm : int, optional
+            If given: how many badges must be there to be deleted, else nothing is sent.
+        cancel : threading.Event or callable, optional
+            Set, or returning true, it ends the run between two requests, as Ctrl-C does.
+
+        Returns
+        -------
+        Report
+            A row per code, in the order of ``codes``; errors of single badges are in there, not raised.
+
+        Raises
+        ------
+        InvalidInput
+            Codes that are no texts, repeated, or differ only in letter case; nothing was sent.
+        ReadOnly, TransportError, ApiError
+            If nothing could be sent at all.
+        """
+        codes = _checked(codes)
+        run = bulk.Run(
+            sender=self._sender,
+            kind="delete_many",
+            keep_going=keep_going,
+            parallel=parallel,
+            progress=progress,
+            cancel=cancel,
+        )
+        self._sender.refuse_if_read_only()
+        current = self.list()
+        steps = [*deletions(current, codes)]
+        doomed = [step.before for step in steps if step.before]
+        check_confirmed(len(doomed), len(current), confirm, needed=False)
+        warn_if_not_restorable(doomed)
+        return Report(name_holders(self._connection, run(steps, current)))
+
+    def plan(self, wanted: files.Source | pd.DataFrame, *, prune: bool = False) -> Plan:
+        """Compare wanted badges with the portal, and show what would be changed.
+
+        Parameters
+        ----------
+        wanted : path, DataFrame or iterable of Badge or mapping
+            A ``.csv`` or ``.json`` file, or badges; columns ``code, title, value, type``, and
+            ``title.en``, ``value.de`` and the like for languages.
+        prune : bool
+            Delete the badges that are not wanted. If not, they are left alone.
+
+        Returns
+        -------
+        Plan
+            Nothing is sent before its ``apply``.
+
+        Raises
+        ------
+        InvalidInput
+            Names what is wrong, by row and field.
+
+        Examples
+        --------
+        >>> import b24nb
+        >>> with b24nb.connect(b24nb.SandboxPortal()) as b24:
+        ...     b24.badges.plan([b24nb.Badge("gold", "Client", "Gold", "warning")])
+        Plan: 1 add
+          + Badge(code='gold', title='Client', value='Gold', type='warning')
+        Added and replaced badges take the last places of the list.
+        Nothing has been sent. .apply() sends it.
+        """
+        badges = files.read(wanted)
+        steps = [*diff(self.list(), badges, removable=None if prune else ())]
+        files.refuse(
+            InvalidInput(f"{step.code!r}: {problem.message}", field=problem.field)
+            for step in steps
+            if step.after and step.after != step.before
+            for problem in problems(step.after)
+        )
+        return Plan(steps, kind="apply", sender=self._sender)
+
+    def backup(self, path: str | os.PathLike[str]) -> Path:
+        """Write all badges to a ``.json`` or ``.csv`` file, from which :meth:`plan` brings them back.
+
+        Parameters
+        ----------
+        path : path
+            Replaced if it exists.
+
+        Returns
+        -------
+        pathlib.Path
+
+        Raises
+        ------
+        InvalidInput
+            Another suffix, or a badge that CSV can't hold: JSON can.
+        """
+        at = datetime.fromtimestamp(self._connection.clock.time(), UTC).isoformat(timespec="seconds")
+        return files.write(self.list(), path, portal=self._connection.credentials.host, at=at)
+
+    def __repr__(self) -> str:
+        return "<BadgeMethods: list, get, add, delete, holders, delete_many, plan, backup>"
+
+
+def _checked(codes: Iterable[str]) -> tuple[str, ...]:
+    """Codes as they may be sent; a text alone would be taken for its letters."""
+    if isinstance(codes, str):
+        raise InvalidInput("codes is a list of codes, not one text.", field="codes", hint="Write [code].")
+    codes = tuple(codes)
+    for code in codes:
+        check_code(code)
+    files.refuse(files.clashes(codes))
+    return codes

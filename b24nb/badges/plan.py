@@ -1,0 +1,227 @@
+"""A plan is looked at before it is sent; a report says what became of it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, overload
+
+from b24nb.badges.badge import SHOWN, Badge
+from b24nb.badges.bulk import Cancel, Run
+from b24nb.badges.changes import TROUBLE, Action, Outcome, Step, Verdict
+from b24nb.badges.holders import name_holders
+from b24nb.badges.sending import Sender
+from b24nb.badges.wire import list_badges
+from b24nb.errors import InvalidInput
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_SIGNS = {Action.ADD: "+", Action.DELETE: "-", Action.REPLACE: "~", Action.KEEP: "="}
+
+
+class Plan:
+    """What would be changed, badge by badge. Showing it sends nothing; :meth:`apply` sends it.
+
+    Attributes
+    ----------
+    steps : tuple of Step
+        Each with ``action``, ``code``, ``before``, ``after`` and ``note``.
+    """
+
+    def __init__(self, steps: Iterable[Step], *, kind: str, sender: Sender) -> None:
+        self.steps = tuple(steps)
+        self._kind = kind
+        self._sender = sender
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """How many steps of each action; 0 included."""
+        counted = Counter(step.action for step in self.steps)
+        return {action.value: counted[action] for action in Action}
+
+    @property
+    def df(self) -> pd.DataFrame:
+        """A row per badge.
+
+        Columns: ``action`` (``add``, ``replace``, ``delete``, ``keep``), ``code``; ``title, value, type``
+        as they will be and ``title_before, value_before, type_before`` as they are, ``None`` where there
+        is no badge; ``note``: what to know before it is sent.
+        """
+        import pandas as pd
+
+        rows = [
+            (step.action.value, step.code, *_texts(step.after), *_texts(step.before), step.note)
+            for step in self.steps
+        ]
+        texts = ["title", "value", "type"]
+        columns = ["action", "code", *texts, *(f"{name}_before" for name in texts), "note"]
+        return pd.DataFrame(rows, columns=columns, dtype=object)
+
+    def apply(
+        self,
+        keep_going: bool = False,
+        parallel: int = 1,
+        progress: bool = True,
+        confirm: int | None = None,
+        cancel: Cancel | None = None,
+    ) -> Report:
+        """Send the plan, 50 commands to a request, and say what became of each step.
+
+        The portal is listed first: a badge that is not any more what the plan was made for is left alone.
+
+        Parameters
+        ----------
+        keep_going : bool
+            Go on after a failure. If not, what comes after it is not sent.
+        parallel : int
+            How many requests run side by side; they share the request rate of the plan.
+        progress : bool
+            Show a bar.
+        confirm : int, optional
+            The number of deletes; needed where they are more than half of the portal's badges.
+        cancel : threading.Event or callable, optional
+            Set, or returning true, it ends the run between two requests, as Ctrl-C does.
+
+        Returns
+        -------
+        Report
+            In the order of the plan.
+
+        Raises
+        ------
+        InvalidInput
+            If ``confirm`` is needed or is another number.
+        ReadOnly, TransportError, ApiError
+            If nothing could be sent at all.
+        """
+        run = Run(
+            sender=self._sender,
+            kind=self._kind,
+            keep_going=keep_going,
+            parallel=parallel,
+            progress=progress,
+            cancel=cancel,
+        )
+        self._sender.refuse_if_read_only()
+        current = list_badges(self._sender.connection)
+        deletes = self.counts["delete"]
+        check_confirmed(deletes, len(current), confirm, needed=2 * deletes > len(current))
+        return Report(name_holders(self._sender.connection, run(self.steps, current)))
+
+    def __len__(self) -> int:
+        return len(self.steps)
+
+    def __repr__(self) -> str:
+        lines = [f"Plan: {_counted(self.counts)}"]
+        changes = self._changes()
+        for step in changes[:SHOWN]:
+            before = f"  was {step.before!r}" if step.action is Action.REPLACE else ""
+            note = f"  ({step.note})" if step.note else ""
+            lines.append(
+                f"  {_SIGNS[step.action]} {step.after or step.before or repr(step.code)}{before}{note}"
+            )
+        if len(changes) > SHOWN:
+            lines.append(f"  ({len(changes) - SHOWN} more not shown; .df has all)")
+        return "\n".join([*lines, *self._remarks()])
+
+    def _repr_html_(self) -> str:
+        from b24nb.display import html
+
+        frame = Plan(self._changes(), kind=self._kind, sender=self._sender).df
+        frame.insert(0, "", [_SIGNS[Action(action)] for action in frame["action"]])
+        table = html.frame(frame, caption=f"Plan: {_counted(self.counts)}", limit=SHOWN)
+        return html.page(table, *(html.message("note", remark) for remark in self._remarks()))
+
+    def _changes(self) -> list[Step]:
+        return [step for step in self.steps if step.action is not Action.KEEP]
+
+    def _remarks(self) -> list[str]:
+        remarks = []
+        if self.counts["add"] or self.counts["replace"]:
+            remarks.append("Added and replaced badges take the last places of the list.")
+        return [*remarks, "Nothing has been sent. .apply() sends it."]
+
+
+def check_confirmed(deletes: int, total: int, confirm: int | None, *, needed: bool) -> None:
+    """Raise :class:`InvalidInput` if the number of deletes is not confirmed, or another one is."""
+    if confirm != deletes and (needed or confirm is not None):
+        raise InvalidInput(
+            f"This deletes {deletes} of {total} badges.",
+            field="confirm",
+            hint=f"If that is meant, give confirm={deletes}.",
+        )
+
+
+class Report(Sequence[Outcome]):
+    """What became of each step, in the caller's order."""
+
+    def __init__(self, outcomes: Iterable[Outcome]) -> None:
+        self._outcomes = tuple(outcomes)
+
+    @property
+    def ok(self) -> bool:
+        """Whether the portal is now as wanted."""
+        return not any(outcome.trouble for outcome in self)
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """How many steps of each verdict that occurs."""
+        counted = Counter(outcome.verdict for outcome in self)
+        return {verdict.value: counted[verdict] for verdict in Verdict if counted[verdict]}
+
+    @property
+    def df(self) -> pd.DataFrame:
+        """A row per code, in the caller's order.
+
+        Columns: ``code, action, verdict, error`` (the vendor's code, or the class of our error, ``""``
+        without one)``, detail``.
+        """
+        import pandas as pd
+
+        rows = [
+            (
+                outcome.step.code,
+                outcome.step.action.value,
+                outcome.verdict.value,
+                outcome.error_name,
+                outcome.detail or (str(outcome.error) if outcome.error else ""),
+            )
+            for outcome in self
+        ]
+        return pd.DataFrame(rows, columns=["code", "action", "verdict", "error", "detail"], dtype=object)
+
+    @overload
+    def __getitem__(self, index: int) -> Outcome: ...
+    @overload
+    def __getitem__(self, index: slice) -> Report: ...
+    def __getitem__(self, index: int | slice) -> Outcome | Report:
+        found = self._outcomes[index]
+        return found if isinstance(found, Outcome) else Report(found)
+
+    def __len__(self) -> int:
+        return len(self._outcomes)
+
+    def __repr__(self) -> str:
+        lines = [f"Report: {_counted(self.counts)}"]
+        rows = [row for row in self.df.itertuples(index=False) if row.verdict in TROUBLE or row.detail]
+        lines += (
+            f"  {row.code!r}  {row.action}: {row.verdict}  {row.error}  {row.detail}".rstrip()
+            for row in rows[:SHOWN]
+        )
+        if len(rows) > SHOWN:
+            lines.append(f"  ({len(rows) - SHOWN} more not shown; .df has all)")
+        return "\n".join(lines)
+
+    def _repr_html_(self) -> str:
+        from b24nb.display import html
+
+        return html.page(html.frame(self.df, caption=f"Report: {_counted(self.counts)}", limit=SHOWN))
+
+
+def _counted(counts: Mapping[str, int]) -> str:
+    return ", ".join(f"{count} {name}" for name, count in counts.items() if count) or "nothing to do"
+
+
+def _texts(badge: Badge | None) -> tuple[Any, ...]:
+    return tuple(badge.to_wire().values())[1:] if badge else (None, None, None)

@@ -1,0 +1,377 @@
+"""Many badges at once: verdicts in the caller's order, refusals with their reasons, runs that end."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+import b24nb
+from b24nb import errors
+from b24nb.badges.badge import Badge
+from b24nb.badges.plan import Report
+from tests.fakes import FakeClock
+
+
+def rows(count: int) -> list[dict[str, Any]]:
+    return [
+        {"code": f"c{n:04}", "title": f"Title {n}", "value": "v", "type": "primary"} for n in range(count)
+    ]
+
+
+def codes(count: int) -> list[str]:
+    return [row["code"] for row in rows(count)]
+
+
+@pytest.fixture
+def many() -> Iterator[b24nb.SandboxPortal]:
+    with b24nb.SandboxPortal(badges=rows(300)) as portal:
+        yield portal
+
+
+@pytest.fixture
+def b24(many: b24nb.SandboxPortal) -> Iterator[b24nb.Client]:
+    with b24nb.connect(many) as client:
+        yield client
+
+
+def verdicts(report: Report) -> list[str]:
+    return [str(verdict) for verdict in report.df["verdict"]]
+
+
+def batches(portal: b24nb.SandboxPortal) -> int:
+    return [request.method for request in portal.requests[1:]].count("batch")
+
+
+def test_one_missing_and_one_held_among_120(many: b24nb.SandboxPortal, b24: b24nb.Client) -> None:
+    activity = many.attach("c0070")
+    wanted = codes(120)[::-1]
+    wanted[13] = "nobody"
+    report = b24.badges.delete_many(wanted, keep_going=True, progress=False)
+    df = report.df
+    assert df["code"].tolist() == wanted
+    assert df["verdict"].value_counts().to_dict() == {"deleted": 118, "refused": 1, "already gone": 1}
+    held, missing = df[df["code"] == "c0070"].iloc[0], df[df["code"] == "nobody"].iloc[0]
+    assert (held["verdict"], held["error"]) == ("refused", "ENTITY_WITH_BADGE_EXISTS")
+    assert held["detail"] == f"held by activity {activity} of deal 1"
+    assert (missing["verdict"], missing["detail"]) == ("already gone", "no badge has this code")
+    assert not report.ok
+    left = {badge["code"] for badge in many.badges}
+    assert left == set(codes(300)) - set(wanted) | {"c0070"}
+
+
+def test_a_failure_leaves_the_rest_unsent_unless_told_otherwise(
+    many: b24nb.SandboxPortal, b24: b24nb.Client
+) -> None:
+    many.attach("c0010")
+    report = b24.badges.delete_many(codes(120), progress=False)
+    assert verdicts(report) == ["deleted"] * 10 + ["refused"] + ["not sent"] * 109
+    assert report.df["detail"][119] == "stopped at a failure"
+    assert batches(many) == 1
+    assert len(many.badges) == 290
+
+
+def test_a_code_that_is_gone_is_no_failure(many: b24nb.SandboxPortal, b24: b24nb.Client) -> None:
+    """Somebody deletes some between the list and the request: the portal halts there, the run goes on."""
+    with b24nb.connect(many) as somebody:
+
+        def meddle() -> bool:
+            if len(many.badges) == 300:
+                somebody.badges.delete_many(["c0003", "c0007", "c0060"], progress=False)
+            return False
+
+        report = b24.badges.delete_many(codes(120), progress=False, cancel=meddle)
+    gone = [n for n, verdict in enumerate(verdicts(report)) if verdict == "already gone"]
+    assert gone == [3, 7, 60]
+    assert report.counts == {"deleted": 117, "already gone": 3}
+    assert b24.journal.notice == ""
+    assert b24.journal.plan_undo(last=2).counts["add"] == 120
+
+
+@pytest.mark.parametrize("parallel", [1, 4])
+@pytest.mark.parametrize("count", [0, 1, 49, 50, 51, 300])
+def test_every_code_has_its_verdict(
+    count: int, parallel: int, many: b24nb.SandboxPortal, b24: b24nb.Client
+) -> None:
+    report = b24.badges.delete_many(iter(codes(count)), parallel=parallel, progress=False)
+    assert report.df["code"].tolist() == codes(count)
+    assert verdicts(report) == ["deleted"] * count
+    assert batches(many) == -(-count // 50)
+    assert len(many.badges) == 300 - count
+    undo = b24.journal.plan_undo().apply(parallel=parallel, progress=False) if count else report
+    assert undo.ok
+    assert sorted(badge["code"] for badge in many.badges) == codes(300)
+
+
+def test_restored_badges_keep_the_order_among_themselves(
+    many: b24nb.SandboxPortal, b24: b24nb.Client
+) -> None:
+    b24.badges.delete_many(codes(100), progress=False)
+    b24.journal.plan_undo().apply(progress=False)
+    assert [badge["code"] for badge in many.badges] == codes(300)[100:] + codes(100)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "field"),
+    [("vip", "codes"), (["a", "a"], "code"), (["a", "A"], "code"), (["a", 5], "code"), ([""], "code")],
+)
+def test_wrong_codes_are_refused_before_anything_is_sent(
+    wrong: Any, field: str, many: b24nb.SandboxPortal, b24: b24nb.Client
+) -> None:
+    with pytest.raises(errors.InvalidInput) as caught:
+        b24.badges.delete_many(wrong)
+    assert caught.value.field == field
+    assert len(many.requests) == 1
+
+
+@pytest.mark.parametrize("parallel", [0, -1, 1.5, "2"])
+def test_parallel_is_a_number_of_threads(parallel: Any, b24: b24nb.Client) -> None:
+    with pytest.raises(errors.InvalidInput, match="parallel"):
+        b24.badges.delete_many(codes(1), parallel=parallel)
+
+
+def test_confirm_is_a_number_that_has_to_fit(many: b24nb.SandboxPortal, b24: b24nb.Client) -> None:
+    with pytest.raises(errors.InvalidInput, match="deletes 2 of 300"):
+        b24.badges.delete_many(["c0000", "c0001", "none"], confirm=3)
+    assert batches(many) == 0
+    assert b24.badges.delete_many(["c0000", "c0001", "none"], confirm=2, progress=False).ok
+
+
+def test_a_plan_sends_nothing_but_a_list(many: b24nb.SandboxPortal, b24: b24nb.Client) -> None:
+    wanted = [Badge("c0001", "other", "v", "primary"), Badge("new", "t", "v", "success")]
+    plan = b24.badges.plan(wanted, prune=True)
+    repr(plan), plan._repr_html_(), plan.df, len(plan)
+    assert [request.method for request in many.requests[1:]] == ["crm.activity.badge.list"]
+    assert plan.counts == {"add": 1, "replace": 1, "delete": 299, "keep": 0}
+    assert plan.df["action"].tolist()[:3] == ["replace", "add", "delete"]
+    assert list(plan.df.columns) == [
+        *("action", "code", "title", "value", "type"),
+        *("title_before", "value_before", "type_before", "note"),
+    ]
+    assert plan.df["title"][0] == "other"
+    assert plan.df["title_before"][0] == "Title 1"
+    assert plan.df["title"][2] is None
+    assert repr(plan).startswith("Plan: 1 add, 1 replace, 299 delete\n  ~ Badge(code='c0001', title='other'")
+    assert repr(plan).endswith("Nothing has been sent. .apply() sends it.")
+    assert "Nothing has been sent" in plan._repr_html_()
+
+
+def test_a_plan_is_applied_in_its_order(many: b24nb.SandboxPortal, b24: b24nb.Client) -> None:
+    wanted = [
+        Badge("c0001", "other", "v", "primary"),
+        Badge("new", "t", "v", "success"),
+        Badge.from_wire(rows(1)[0]),
+    ]
+    report = b24.badges.plan(wanted).apply(progress=False)
+    assert verdicts(report) == ["replaced", "added", "kept"]
+    assert report.counts == {"added": 1, "replaced": 1, "kept": 1}
+    assert report.ok
+    assert b24.badges.plan(wanted).counts == {"add": 0, "replace": 0, "delete": 0, "keep": 3}
+    b24.journal.plan_undo().apply(progress=False)
+    assert sorted(many.badges, key=lambda badge: badge["code"]) == rows(300)
+
+
+def test_only_prune_deletes(b24: b24nb.Client) -> None:
+    assert b24.badges.plan([]).counts["delete"] == 0
+    assert b24.badges.plan([], prune=True).counts["delete"] == 300
+
+
+def test_more_than_half_needs_its_number(many: b24nb.SandboxPortal, b24: b24nb.Client) -> None:
+    half = b24.badges.plan(rows(150), prune=True)
+    more = b24.badges.plan(rows(149), prune=True)
+    for confirm in (None, 150, 300):
+        with pytest.raises(errors.InvalidInput, match=r"deletes 151 of 300.*confirm=151") as caught:
+            more.apply(confirm=confirm)
+        assert caught.value.field == "confirm"
+    with pytest.raises(errors.InvalidInput, match="confirm=150"):
+        half.apply(confirm=151)
+    assert batches(many) == 0
+    assert more.apply(confirm=151, progress=False).ok
+    assert len(many.badges) == 149
+
+
+@pytest.mark.parametrize("suffix", ["csv", "json"])
+def test_backup_and_plan_bring_everything_back(suffix: str, tmp_path: Path) -> None:
+    with b24nb.SandboxPortal() as portal, b24nb.connect(portal) as b24:
+        b24.badges.add("ю\"'", {"en": 'a,b;\r\n"c"', "ja": "レビュー"}, "\t😀", "secondary")
+        before = portal.badges
+        path = b24.badges.backup(tmp_path / f"badges.{suffix}")
+        free = [badge["code"] for badge in before if b24.badges.holders(badge["code"]).empty]
+        b24.badges.delete_many(free, progress=False)
+        b24.badges.add("later", "t", "v", "primary")
+        report = b24.badges.plan(path, prune=True).apply(progress=False)
+        assert report.ok
+        assert sorted(portal.badges, key=str) == sorted(before, key=str)
+        assert b24.badges.plan(path, prune=True).counts["keep"] == len(before)
+
+
+def test_a_plan_from_a_frame(b24: b24nb.Client) -> None:
+    df = b24.badges.list().df.head(3)
+    df["title"] = df["title"].str.upper()
+    assert b24.badges.plan(df).counts["replace"] == 3
+    assert b24.badges.plan(pd.DataFrame(columns=["code", "title", "value", "type"])).counts["keep"] == 0
+
+
+def test_a_wanted_badge_that_a_portal_would_refuse_is_refused_by_the_plan(b24: b24nb.Client) -> None:
+    wanted = [Badge("c0001", "", "v", "primary"), Badge("x", "t", "v", "pink")]
+    with pytest.raises(errors.InvalidInput, match=r"'c0001': The title is empty.*'x': The type 'pink'"):
+        b24.badges.plan(wanted)
+
+
+def test_a_replace_whose_add_fails_puts_the_old_badge_back(
+    many: b24nb.SandboxPortal, b24: b24nb.Client
+) -> None:
+    wanted = [Badge("c0001", {"xx": "no such language"}, "v", "primary"), Badge("new", "t", "v", "primary")]
+    before = sorted(many.badges, key=str)
+    report = b24.badges.plan(wanted).apply(progress=False)
+    assert verdicts(report) == ["failed", "not sent"]
+    assert report.df["error"][0] == "0"
+    assert report.df["detail"][0] == "the old badge was put back, as the last of the list"
+    assert sorted(many.badges, key=str) == before
+    assert len(b24.journal.plan_undo()) == 0  # nothing was changed
+
+
+def test_where_putting_back_fails_too_the_journal_has_it(
+    many: b24nb.SandboxPortal, b24: b24nb.Client
+) -> None:
+    before = sorted(many.badges, key=str)
+    wanted = [Badge("c0001", "new", "v", "primary")]
+    many.faults.next("ACCESS_DENIED", method="crm.activity.badge.add", times=2)
+    report = b24.badges.plan(wanted).apply(progress=False)
+    assert verdicts(report) == ["failed"]
+    assert "putting the old badge back failed: ACCESS_DENIED" in report.df["detail"][0]
+    assert len(many.badges) == 299
+    b24.journal.plan_undo().apply(progress=False)
+    assert sorted(many.badges, key=str) == before
+
+
+def test_a_replace_that_is_held_changes_nothing(many: b24nb.SandboxPortal, b24: b24nb.Client) -> None:
+    many.attach("c0001")
+    before = many.badges
+    report = b24.badges.plan([Badge("c0001", "new", "v", "primary")]).apply(keep_going=True, progress=False)
+    assert verdicts(report) == ["refused"]
+    assert "held by activity" in report.df["detail"][0]
+    assert many.badges == before
+
+
+def test_a_stale_plan_leaves_alone_what_changed_since(many: b24nb.SandboxPortal, b24: b24nb.Client) -> None:
+    plan = b24.badges.plan(
+        [Badge("c0000", "mine", "v", "primary"), Badge("new", "t", "v", "primary")], prune=True
+    )
+    with b24nb.connect(many) as somebody:
+        somebody.badges.plan(
+            [Badge("c0000", "theirs", "v", "primary"), Badge("c0001", "theirs", "v", "primary")]
+        ).apply(progress=False)
+        somebody.badges.add("new", "t", "v", "primary")
+        somebody.badges.delete("c0002")
+    report = plan.apply(confirm=299, progress=False)
+    assert verdicts(report)[:5] == ["failed", "kept", "failed", "already gone", "deleted"]
+    assert "changed since the plan was made" in report.df["detail"][0]
+    assert {badge["title"] for badge in many.badges} == {"theirs", "t"}
+
+
+def test_applying_twice_changes_nothing_more(many: b24nb.SandboxPortal, b24: b24nb.Client) -> None:
+    plan = b24.badges.plan([Badge("new", "t", "v", "primary"), *map(Badge.from_wire, rows(200))], prune=True)
+    assert plan.apply(progress=False).counts == {"added": 1, "deleted": 100, "kept": 200}
+    sent = batches(many)
+    assert plan.apply(progress=False).counts == {"kept": 201, "already gone": 100}
+    assert batches(many) == sent
+
+
+def test_texts_that_a_batch_would_distort_arrive_whole(many: b24nb.SandboxPortal, b24: b24nb.Client) -> None:
+    wanted = [
+        Badge("a", "t", "v", "primary"),
+        Badge("b", "$result[s0-add][badge][title]", "v", "primary"),
+        Badge("c", {}, {"en": "costs $total[x] more"}, "primary"),
+        Badge("c0000", {}, "v", "primary"),
+        Badge("d", "t", "v", "primary"),
+    ]
+    report = b24.badges.plan(wanted).apply(progress=False)
+    assert verdicts(report) == ["added", "added", "added", "replaced", "added"]
+    assert [Badge.from_wire(row) for row in many.badges[-5:]] == wanted
+
+
+@pytest.mark.parametrize("kind", ["event", "callable"])
+def test_cancel_ends_a_run_between_two_requests(
+    kind: str, many: b24nb.SandboxPortal, b24: b24nb.Client
+) -> None:
+    event = threading.Event()
+
+    def two_sent() -> bool:
+        if batches(many) == 2:
+            event.set()
+        return event.is_set()
+
+    if kind == "event":
+        many.switches.latency_ms = 30
+        watcher = threading.Thread(target=lambda: [time.sleep(0.001) for _ in iter(two_sent, True)])
+        watcher.start()
+    report = b24.badges.delete_many(codes(300), progress=False, cancel=event if kind == "event" else two_sent)
+    counts = report.counts
+    assert counts["deleted"] % 50 == 0
+    assert counts["deleted"] + counts["not sent"] == 300
+    assert counts["not sent"] >= 100
+    assert report.df["detail"][299] == "cancelled"
+    assert len(many.badges) == 300 - counts["deleted"]
+    assert b24.journal.notice == ""
+
+
+def test_a_run_that_is_cancelled_from_the_start_sends_nothing(
+    many: b24nb.SandboxPortal, b24: b24nb.Client
+) -> None:
+    report = b24.badges.delete_many(codes(60), progress=False, cancel=lambda: True)
+    assert report.counts == {"not sent": 60}
+    assert batches(many) == 0
+
+
+def test_a_bar_shows_the_progress(b24: b24nb.Client, capsys: pytest.CaptureFixture[str]) -> None:
+    b24.badges.delete_many(codes(60))
+    shown = capsys.readouterr()
+    assert "60/60" in shown.err
+    assert shown.out == ""
+    b24.badges.delete_many(codes(100)[60:], progress=False)
+    assert capsys.readouterr() == ("", "")
+
+
+def test_a_report_shows_what_went_wrong(many: b24nb.SandboxPortal, b24: b24nb.Client) -> None:
+    many.attach("c0001")
+    report = b24.badges.delete_many(codes(3), keep_going=True, progress=False)
+    assert repr(report).startswith("Report: 2 deleted, 1 refused\n  'c0001'  delete: refused")
+    assert "held by activity" in report._repr_html_()
+    assert [str(outcome.verdict) for outcome in report[:2]] == ["deleted", "refused"]
+    assert len(report) == 3
+
+
+def test_the_whole_run_fails_where_the_portal_takes_no_request(
+    many: b24nb.SandboxPortal, b24: b24nb.Client
+) -> None:
+    many.faults.next("OVERLOAD_LIMIT", method="batch")
+    report = b24.badges.delete_many(codes(120), progress=False)
+    assert verdicts(report) == ["failed"] * 50 + ["not sent"] * 70
+    assert set(report.df["error"][:50]) == {"OVERLOAD_LIMIT"}
+    assert len(many.badges) == 300
+
+
+def test_two_clients_delete_the_same_badges_at_once(many: b24nb.SandboxPortal, clock: FakeClock) -> None:
+    many.switches.latency_ms = 5
+    reports: list[Report] = []
+    with b24nb.connect(many, clock=clock) as one, b24nb.connect(many, clock=clock) as other:
+
+        def work(client: b24nb.Client, order: int) -> None:
+            reports.append(client.badges.delete_many(codes(300)[::order], parallel=3, progress=False))
+
+        threads = [threading.Thread(target=work, args=args) for args in ((one, 1), (other, -1))]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert many.badges == []
+        assert all(report.ok for report in reports)
+        assert sum(report.counts.get("deleted", 0) for report in reports) == 300
+        one.journal.plan_undo(last=2).apply(progress=False)
+        assert sorted(badge["code"] for badge in many.badges) == codes(300)

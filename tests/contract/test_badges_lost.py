@@ -1,0 +1,210 @@
+"""Writes whose answer is lost: looked for, never repeated blindly, each with its true verdict."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from itertools import pairwise
+from typing import Any
+
+import pytest
+
+import b24nb
+from b24nb import errors
+from b24nb.badges.badge import Badge
+from b24nb.badges.changes import Step
+from tests.fakes import FakeClock
+
+#: Each breaks the answer in another way; a hanging one is ended by the client's total time.
+BREAKAGES = ["reset", "cut", "hang", "html", "empty", "charset", "gzip", "list"]
+ADD, DELETE = "crm.activity.badge.add", "crm.activity.badge.delete"
+
+
+def rows(count: int) -> list[dict[str, Any]]:
+    return [
+        {"code": f"c{n:04}", "title": f"Title {n}", "value": "v", "type": "primary"} for n in range(count)
+    ]
+
+
+@pytest.fixture
+def portal(clock: FakeClock) -> Iterator[b24nb.SandboxPortal]:
+    with b24nb.SandboxPortal(badges=rows(130), clock=clock) as portal:
+        yield portal
+
+
+@pytest.fixture
+def b24(portal: b24nb.SandboxPortal, clock: FakeClock) -> Iterator[b24nb.Client]:
+    with b24nb.connect(portal, clock=clock, timeout=(5, 0.5)) as client:
+        yield client
+
+
+def asked(portal: b24nb.SandboxPortal) -> list[str]:
+    return [request.method.removeprefix("crm.activity.badge.") for request in portal.requests[1:]]
+
+
+def add(b24: b24nb.Client) -> Badge:
+    return b24.badges.add("new", {"en": "Title", "de": "Titel"}, "v", "primary")
+
+
+def delete(b24: b24nb.Client) -> Badge:
+    return b24.badges.delete("c0007")
+
+
+@pytest.mark.parametrize("breakage", BREAKAGES)
+@pytest.mark.parametrize("change", [add, delete])
+def test_an_effect_that_is_seen_is_success(
+    breakage: str, change: Callable[[b24nb.Client], Badge], portal: b24nb.SandboxPortal, b24: b24nb.Client
+) -> None:
+    portal.faults.next(breakage, method=ADD if change is add else DELETE, after_effect=True)
+    badge = change(b24)
+    assert badge == (b24.badges.get("new") if change is add else Badge.from_wire(rows(8)[7]))
+    (row,) = b24.journal.df.itertuples()
+    assert (row.verdict, row.seen) == ("added" if change is add else "deleted", True)
+    assert asked(portal).count("add" if change is add else "delete") == 1
+    assert b24.calls.df["outcome"].eq("seen").sum() == 1
+    b24.journal.plan_undo().apply(progress=False)
+    assert sorted(portal.badges, key=str) == sorted(rows(130), key=str)
+
+
+@pytest.mark.parametrize("breakage", BREAKAGES)
+@pytest.mark.parametrize("change", [add, delete])
+def test_no_effect_is_not_applied_and_not_repeated(
+    breakage: str,
+    change: Callable[[b24nb.Client], Badge],
+    portal: b24nb.SandboxPortal,
+    b24: b24nb.Client,
+    clock: FakeClock,
+) -> None:
+    before, start = portal.badges, clock.time()
+    portal.faults.next(breakage, method=ADD if change is add else DELETE)
+    with pytest.raises(errors.NotApplied, match="safe to repeat"):
+        change(b24)
+    assert portal.badges == before
+    assert clock.time() - start == pytest.approx(60)
+    assert asked(portal).count("add" if change is add else "delete") == 1
+    assert b24.journal.df["verdict"].tolist() == ["failed"]
+    assert len(b24.journal.plan_undo()) == 0
+    change(b24)  # now it is repeated
+
+
+def test_looks_get_rarer_until_the_last_moment(
+    portal: b24nb.SandboxPortal, b24: b24nb.Client, clock: FakeClock
+) -> None:
+    start = clock.time()
+    portal.faults.next("reset", method=DELETE)
+    with pytest.raises(errors.NotApplied):
+        delete(b24)
+    looks = [call.at - start for call in b24.calls if call.method.endswith("badge.get")][1:]
+    gaps = [later - earlier for earlier, later in pairwise(looks)]
+    assert looks[0] == pytest.approx(0, abs=0.01)
+    assert looks[-1] == pytest.approx(60, abs=0.01)
+    assert gaps[:-1] == sorted(gaps[:-1])
+    assert 5 < len(looks) < 20
+
+
+def test_an_effect_that_comes_late_is_waited_for(
+    portal: b24nb.SandboxPortal, b24: b24nb.Client, clock: FakeClock
+) -> None:
+    """The portal deletes some time after the connection died."""
+    start = clock.time()
+    portal.faults.next("reset", method=DELETE, effect_after=20)
+    delete(b24)
+    assert b24.journal.df["seen"].tolist() == [True]
+    assert 20 <= clock.time() - start < 60
+    portal.faults.next("reset", method="batch", effect_after=59)
+    codes = [row["code"] for row in rows(130) if row["code"] != "c0007"]
+    assert b24.badges.delete_many(codes, progress=False).counts == {"deleted": 129}
+    assert portal.badges == []
+
+
+def test_other_texts_than_were_sent_settle_nothing(portal: b24nb.SandboxPortal, b24: b24nb.Client) -> None:
+    with b24nb.connect(portal) as somebody:
+        somebody.badges.add("new", "theirs", "v", "primary")
+    portal.faults.next("reset", method=ADD)
+    with pytest.raises(errors.OutcomeUnknown, match="other texts"):
+        add(b24)
+    assert b24.journal.df["verdict"].tolist() == ["added", "unknown"]
+    assert b24.journal.notice == ""  # looking again would not help
+
+
+def test_where_looking_fails_the_outcome_is_unknown_until_it_is_settled(
+    portal: b24nb.SandboxPortal, b24: b24nb.Client
+) -> None:
+    sender = b24.badges._sender
+    step = Step("c0007", b24.badges.get("c0007"), None)
+    portal.faults.next("reset", method=DELETE, after_effect=True)
+    portal.faults.next("OVERLOAD_LIMIT", method="crm.activity.badge.get")
+    with pytest.raises(errors.OutcomeUnknown, match=r"looking for 'c0007' failed: OVERLOAD_LIMIT.*settle"):
+        sender.send_one("delete", step)
+    assert b24.journal.df["verdict"].isna().all()
+    assert "unfinished" in b24.journal.notice
+    assert b24.journal.settle().counts == {"deleted": 1}
+    assert b24.journal.plan_undo().counts["add"] == 1
+
+
+def test_where_looking_fails_in_bulk_the_run_stops(portal: b24nb.SandboxPortal, b24: b24nb.Client) -> None:
+    codes = [row["code"] for row in rows(130)]
+
+    def arm() -> bool:
+        portal.faults.next("reset", method="batch", after_effect=True)
+        portal.faults.next("html", method="crm.activity.badge.list", times=9)
+        return False
+
+    report = b24.badges.delete_many(codes, progress=False, cancel=arm)
+    portal.faults.clear()
+    assert report.counts == {"unknown": 50, "not sent": 80}
+    assert set(report.df["error"][:50]) == {"OutcomeUnknown"}
+    assert b24.journal.settle().counts == {"deleted": 50}
+
+
+def test_a_request_that_never_left_is_not_sent(portal: b24nb.SandboxPortal, b24: b24nb.Client) -> None:
+    badge = b24.badges.get("c0007")
+    portal.stop()
+    sender = b24.badges._sender
+    with pytest.raises(errors.ConnectionFailed):
+        sender.send_one("delete", Step("c0007", badge, None))
+    assert b24.journal.df["verdict"].tolist() == ["not sent"]
+
+
+@pytest.mark.parametrize("lost", ["delete", "add"])
+@pytest.mark.parametrize("effect", [False, True])
+def test_a_replace_is_settled_as_one_step(
+    lost: str, effect: bool, portal: b24nb.SandboxPortal, b24: b24nb.Client
+) -> None:
+    """Its texts can't go by batch, so that the answers to delete and add can be lost one by one."""
+    wanted = Badge("c0007", "$result[a][b]", "v", "primary")
+    before = portal.badges
+    portal.faults.next("reset", method=f"crm.activity.badge.{lost}", after_effect=effect)
+    report = b24.badges.plan([wanted]).apply(progress=False)
+    now = {badge["code"]: Badge.from_wire(badge) for badge in portal.badges}["c0007"]
+    assert now == (wanted if (lost, effect) == ("add", True) else Badge.from_wire(before[7]))
+    assert report.ok == (now == wanted)
+    b24.journal.plan_undo().apply(progress=False)
+    assert sorted(portal.badges, key=str) == sorted(before, key=str)
+    assert b24.journal.notice == ""
+
+
+@pytest.mark.parametrize("breakage", BREAKAGES)
+@pytest.mark.parametrize("effect", ["before", "after"])
+@pytest.mark.parametrize("chunk", [0, 1, 2])
+def test_each_code_of_a_lost_batch_gets_its_true_verdict(
+    breakage: str, effect: str, chunk: int, portal: b24nb.SandboxPortal, b24: b24nb.Client
+) -> None:
+    codes = [row["code"] for row in rows(130)]
+
+    def arm() -> bool:
+        if asked(portal).count("batch") == chunk and not len(portal.faults):
+            portal.faults.next(breakage, method="batch", after_effect=effect == "after")
+        return False
+
+    report = b24.badges.delete_many(codes, keep_going=True, progress=False, cancel=arm)
+    portal.faults.clear()
+    lost = set(codes[chunk * 50 : chunk * 50 + 50])
+    left = {badge["code"] for badge in portal.badges}
+    assert left == (lost if effect == "before" else set())
+    for row in report.df.itertuples():
+        assert row.verdict == ("failed" if row.code in left else "deleted")
+        assert row.error == ("NotApplied" if row.code in left else "")
+    assert set(b24.journal.df[b24.journal.df["seen"]]["code"]) == lost
+    assert b24.journal.notice == ""
+    assert b24.journal.plan_undo().apply(progress=False).ok
+    assert sorted(portal.badges, key=str) == sorted(rows(130), key=str)

@@ -1,0 +1,247 @@
+"""list, get, add, delete and holders against a real sandbox portal, over a socket."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+import b24nb
+from b24nb import errors
+from b24nb.badges.badge import Badge, Badges
+from b24nb.badges.changes import Step
+from b24nb.badges.checks import LongCode, NotRestorable
+
+PREFIX = "crm.activity.badge."
+TEXTS = [
+    "plain",
+    "007",
+    "null",
+    "true",
+    "[]",
+    '{"a": 1}',
+    "<img src=x onerror=alert(1)> & 'quoted' \"twice\"",
+    "line\nbreak\ttab\r\n",
+    "Кириллица 😀 \u200f\u0000",
+    " spaces ",
+    "a=b&c[d]=e#f+g%20",
+    "$result[list][badges]",
+    {"en": "Client", "de": "Kunde", "ru": "Клиент"},
+    {},
+]
+
+
+def asked(portal: b24nb.SandboxPortal) -> list[str]:
+    return [request.method.removeprefix(PREFIX) for request in portal.requests[1:]]
+
+
+def test_list_is_one_request_and_keeps_the_order(portal: b24nb.SandboxPortal, b24: b24nb.Client) -> None:
+    badges = b24.badges.list()
+    assert badges == Badges(map(Badge.from_wire, portal.badges))
+    assert asked(portal) == ["list"]
+
+
+def test_a_thousand_badges_are_one_request_too() -> None:
+    rows = [{"code": f"c{n}", "title": "t", "value": "v", "type": "primary"} for n in range(1000)]
+    with b24nb.SandboxPortal(badges=rows) as portal, b24nb.connect(portal) as b24:
+        assert [badge.to_wire() for badge in b24.badges.list()] == rows
+        assert asked(portal) == ["list"]
+
+
+def test_a_portal_without_badges_is_empty() -> None:
+    with b24nb.SandboxPortal(badges=[]) as portal, b24nb.connect(portal) as b24:
+        assert b24.badges.list() == Badges()
+
+
+def test_get_finds_any_letter_case_and_gives_the_stored_spelling(b24: b24nb.Client) -> None:
+    assert b24.badges.get("MISSEDCALL") == b24.badges.get("missedCall")
+    assert b24.badges.get("MISSEDCALL").code == "missedCall"
+
+
+@pytest.mark.parametrize("title", TEXTS, ids=repr)
+@pytest.mark.parametrize("value", ["v", {"en": "v", "de": "w"}], ids=repr)
+def test_a_badge_read_back_equals_what_was_sent(title: Any, value: Any, b24: b24nb.Client) -> None:
+    sent = Badge("code 'x' & #", title, value, "warning")
+    added = b24.badges.add(sent.code, title, value, "warning")
+    assert added == sent == b24.badges.get(sent.code) == b24.badges.list()[-1]
+    assert b24.badges.delete(sent.code) == sent
+    b24.journal.plan_undo().apply(progress=False)
+    assert b24.badges.get(sent.code) == sent
+
+
+def test_delete_reads_first_and_returns_what_was_there(
+    portal: b24nb.SandboxPortal, b24: b24nb.Client
+) -> None:
+    before = b24.badges.get("missedCall")
+    assert b24.badges.delete("MissedCall") == before
+    assert asked(portal) == ["get", "get", "delete"]
+    with pytest.raises(errors.NotFound):
+        b24.badges.get("missedCall")
+    (row,) = b24.journal.df.itertuples()
+    assert (row.kind, row.code, row.action, row.verdict, row.before) == (
+        *("delete", "missedCall", "delete", "deleted", before),
+    )
+
+
+@pytest.mark.parametrize(
+    ("call", "kind", "code"),
+    [
+        (lambda badges: badges.get("none"), errors.NotFound, "NOT_FOUND"),
+        (lambda badges: badges.delete("none"), errors.NotFound, "NOT_FOUND"),
+        (lambda badges: badges.delete("onHold"), errors.BadgeInUse, "ENTITY_WITH_BADGE_EXISTS"),
+        (lambda badges: badges.add("PAID", "t", "v", "primary"), errors.DuplicateCode, "BX_INVALID_VALUE"),
+        (lambda badges: badges.add("x", {"xx": "t"}, "v", "primary"), errors.BadArgument, "0"),
+        (lambda badges: badges.add("x", "t", {"EN": "v"}, "primary"), errors.BadArgument, "0"),
+    ],
+)
+def test_errors_of_the_portal_keep_their_code(call: Any, kind: type, code: str, b24: b24nb.Client) -> None:
+    before = b24.badges.list()
+    with pytest.raises(kind) as caught:
+        call(b24.badges)
+    assert caught.value.code == code
+    assert caught.value.http_status == 400
+    assert caught.value.hint
+    assert b24.badges.list() == before
+    assert set(b24.journal.df["verdict"]) <= {"failed", "refused"}
+    assert b24.journal.notice == ""
+
+
+def test_an_employee_may_look_but_not_change(portal: b24nb.SandboxPortal) -> None:
+    with b24nb.connect(portal.webhooks["employee"]) as b24:
+        assert b24.badges.get("missedCall")
+        for call in (
+            lambda: b24.badges.add("x", "t", "v", "primary"),
+            lambda: b24.badges.delete("missedCall"),
+        ):
+            with pytest.raises(errors.AccessDenied):
+                call()
+        report = b24.badges.delete_many(["missedCall", "birthday"], progress=False)
+        assert report.df["verdict"].tolist() == ["failed", "not sent"]
+        assert report.df["error"].tolist() == ["ACCESS_DENIED", ""]
+
+
+@pytest.mark.parametrize(
+    ("field", "change"),
+    [
+        ("code", {"code": ""}),
+        ("title", {"title": ""}),
+        ("value", {"value": {"en": ""}}),
+        ("type", {"type": "pink"}),
+    ],
+)
+def test_what_can_be_known_is_refused_before_sending(
+    field: str, change: dict[str, Any], portal: b24nb.SandboxPortal, b24: b24nb.Client
+) -> None:
+    with pytest.raises(errors.InvalidInput) as caught:
+        b24.badges.add(**{"code": "x", "title": "t", "value": "v", "type": "primary"} | change)
+    assert caught.value.field == field
+    assert asked(portal) == []
+    assert b24.journal.df.empty
+
+
+@pytest.mark.parametrize("method", ["get", "delete", "holders"])
+@pytest.mark.parametrize("code", [5, None, "", "\ud800"])
+def test_a_code_is_a_text(method: str, code: Any, portal: b24nb.SandboxPortal, b24: b24nb.Client) -> None:
+    with pytest.raises(errors.InvalidInput):
+        getattr(b24.badges, method)(code)
+    assert asked(portal) == []
+
+
+def test_a_long_code_is_taken_with_a_warning_that_points_here(b24: b24nb.Client) -> None:
+    with pytest.warns(LongCode) as caught:
+        b24.badges.add("x" * 36, "t", "v", "primary")
+    assert caught[0].filename == __file__
+    assert b24.badges.get("x" * 36)
+
+
+def test_success_without_a_badge_is_no_success(b24: b24nb.Client) -> None:
+    """A portal that cuts codes silently stores one and answers ``{"badge": null}``."""
+    with pytest.raises(errors.BadResponse, match="may have cut"):
+        b24.badges._sender.send_one("add", Step("x", None, Badge("x" * 300, "t", "v", "primary")))
+    assert b24.journal.df["verdict"].tolist() == ["unknown"]
+
+
+def test_a_badge_without_a_way_back_is_warned_about_before_it_is_deleted() -> None:
+    odd = {"code": "odd", "title": 123, "value": "v", "type": "primary"}
+    with b24nb.SandboxPortal(badges=[odd]) as portal, b24nb.connect(portal) as b24:
+        with pytest.raises(NotRestorable, match="'odd'"):  # warnings are errors here
+            b24.badges.delete("odd")
+        assert b24.badges.list()[0].to_wire() == odd
+        with pytest.warns(NotRestorable) as caught:
+            assert b24.badges.delete("odd").to_wire() == odd
+        assert caught[0].filename == __file__
+        assert b24.journal.df["note"][0].startswith("not restorable: The title is not a text")
+        plan = b24.journal.plan_undo()
+        report = plan.apply(progress=False)
+        assert (report[0].verdict, report[0].error_name) == ("failed", "InvalidInput")
+        assert asked(portal)[-1] == "list"  # not sent
+
+
+def test_a_read_only_client_sends_and_writes_nothing(portal: b24nb.SandboxPortal) -> None:
+    with b24nb.connect(portal, read_only=True) as b24:
+        plan = b24.badges.plan([], prune=True)
+        sent = len(portal.requests)
+        for call in (
+            lambda: b24.badges.add("x", "t", "v", "primary"),
+            lambda: b24.badges.delete("missedCall"),
+            lambda: b24.badges.delete_many(["missedCall"]),
+            lambda: plan.apply(confirm=12),
+        ):
+            with pytest.raises(errors.ReadOnly):
+                call()
+        assert len(portal.requests) == sent
+        assert b24.journal.df.empty
+
+
+def test_holders_name_the_open_activities_and_how_to_release(b24: b24nb.Client) -> None:
+    df = b24.badges.holders("waitingPayment")
+    assert df[["owner_type", "owner_id", "certainty"]].values.tolist() == [
+        ["deal", "3", "likely"],
+        ["deal", "4", "likely"],
+    ]
+    assert b24.badges.holders("missedCall").empty
+    assert b24.badges.holders("paid").empty  # its activity is completed
+    assert list(b24.badges.holders("paid").columns) == list(df.columns)
+    for release in df["release"]:
+        eval(release.partition(" or ")[2], {"b24": b24})
+    assert b24.badges.delete("waitingPayment").code == "waitingPayment"
+
+
+def test_holders_are_found_on_every_page(portal: b24nb.SandboxPortal, b24: b24nb.Client) -> None:
+    ids = [str(portal.attach("birthday", deal=n % 6 + 1)) for n in range(130)]
+    assert b24.badges.holders("birthday")["activity_id"].tolist() == ids
+    assert asked(portal) == ["crm.activity.list", "batch"]
+
+
+def test_certainty_tells_old_and_unmatched_holders_apart(clock: Any) -> None:
+    long = "x" * 31
+    rows = [{"code": code, "title": "t", "value": "v", "type": "primary"} for code in ("old", long)]
+    with b24nb.SandboxPortal(badges=rows, clock=clock) as portal, b24nb.connect(portal, clock=clock) as b24:
+        portal.attach("old")
+        portal.attach(long)
+        assert b24.badges.holders("old")["certainty"].tolist() == ["likely"]
+        assert b24.badges.holders(long)["certainty"].tolist() == ["no"]
+        b24.badges.delete(long)  # the portal can't see that it is held
+        with pytest.raises(errors.BadgeInUse):
+            b24.badges.delete("old")
+        clock.advance(31 * 24 * 3600)
+        assert b24.badges.holders("old")["certainty"].tolist() == ["possible"]
+        b24.badges.delete("old")
+
+
+def test_a_portal_that_tells_letter_case_apart() -> None:
+    rows = [{"code": code, "title": code, "value": "v", "type": "primary"} for code in ("vip", "VIP")]
+    with b24nb.SandboxPortal(badges=rows, case_sensitive=True) as portal, b24nb.connect(portal) as b24:
+        assert b24.badges.delete("VIP").title == "VIP"
+        assert [badge.code for badge in b24.badges.list()] == ["vip"]
+        assert b24.badges.delete_many(["vip"], progress=False).ok
+        b24.journal.plan_undo(last=2).apply(progress=False)
+        assert {badge.code for badge in b24.badges.list()} == {"vip", "VIP"}
+
+
+def test_over_oauth_too(portal: b24nb.SandboxPortal) -> None:
+    token = b24nb.OAuthToken(portal=portal.url, access_token=portal.oauth["access_token"])
+    with b24nb.connect(token) as b24:
+        badge = b24.badges.delete("missedCall")
+        b24.journal.plan_undo().apply(progress=False)
+        assert b24.badges.get("missedCall") == badge

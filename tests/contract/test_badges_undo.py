@@ -1,0 +1,248 @@
+"""The journal: what was changed, the way back, and changes that a killed process left unfinished."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import b24nb
+from b24nb import errors
+from b24nb.badges.badge import Badge
+from b24nb.badges.changes import Step
+from b24nb.badges.journal import UnfinishedChanges
+from tests.fakes import FakeClock
+
+
+def codes(portal: b24nb.SandboxPortal) -> list[str]:
+    return [badge["code"] for badge in portal.badges]
+
+
+def same(portal: b24nb.SandboxPortal, before: list[dict[str, Any]]) -> bool:
+    return sorted(portal.badges, key=str) == sorted(before, key=str)
+
+
+def test_undo_goes_back_one_change_set_at_a_time(portal: b24nb.SandboxPortal, b24: b24nb.Client) -> None:
+    before = portal.badges
+    b24.badges.delete("missedCall")
+    b24.badges.add("new", "t", "v", "primary")
+    b24.badges.plan([Badge("new", "other", "v", "primary"), Badge("second", "t", "v", "primary")]).apply(
+        progress=False
+    )
+    middle = portal.badges
+    b24.badges.delete_many(["birthday", "newsletter"], progress=False)
+    assert b24.journal.plan_undo().apply(progress=False).counts == {"added": 2}
+    assert same(portal, middle)
+    assert b24.journal.plan_undo().apply(progress=False).counts == {"deleted": 2}  # undo is undone
+    b24.journal.plan_undo().apply(progress=False)
+    assert same(portal, middle)
+    assert b24.journal.plan_undo(last=99).apply(progress=False).ok
+    assert same(portal, before)
+    assert b24.journal.df["kind"].unique().tolist() == ["delete", "add", "apply", "delete_many", "undo"]
+
+
+def test_an_undo_is_looked_at_first(portal: b24nb.SandboxPortal, b24: b24nb.Client) -> None:
+    badge = b24.badges.delete("missedCall")
+    sent = len(portal.requests)
+    plan = b24.journal.plan_undo()
+    assert repr(plan).splitlines() == [
+        "Plan: 1 add",
+        f"  + {badge!r}",
+        "Added and replaced badges take the last places of the list.",
+        "Nothing has been sent. .apply() sends it.",
+    ]
+    assert [request.method for request in portal.requests[sent:]] == ["crm.activity.badge.list"]
+
+
+def test_what_changed_nothing_does_not_count(portal: b24nb.SandboxPortal, b24: b24nb.Client) -> None:
+    before = portal.badges
+    b24.badges.delete("missedCall")
+    for code in ("onHold", "paid"):
+        with pytest.raises((errors.BadgeInUse, errors.DuplicateCode)):
+            b24.badges.delete(code) if code == "onHold" else b24.badges.add(code, "t", "v", "primary")
+    b24.badges.delete_many(["nobody"], progress=False)
+    b24.journal.plan_undo().apply(progress=False)
+    assert same(portal, before)
+
+
+def test_nothing_to_undo_is_an_empty_plan(b24: b24nb.Client) -> None:
+    assert len(b24.journal.plan_undo()) == 0
+    assert len(b24.journal.plan_undo().apply()) == 0
+    assert repr(b24.journal).startswith("Journal: 0")
+
+
+@pytest.mark.parametrize("last", [0, -1, 1.5, "1"])
+def test_last_is_a_number_of_change_sets(last: Any, b24: b24nb.Client) -> None:
+    with pytest.raises(errors.InvalidInput):
+        b24.journal.plan_undo(last)
+
+
+def test_what_somebody_else_did_meanwhile_is_shown_in_the_plan(
+    portal: b24nb.SandboxPortal, b24: b24nb.Client, tmp_path: Path
+) -> None:
+    b24.badges.delete_many(["missedCall", "birthday"], progress=False)
+    with b24nb.connect(portal, journal=tmp_path / "theirs.db") as somebody:
+        somebody.badges.add("MISSEDCALL", "theirs", "v", "primary")
+    plan = b24.journal.plan_undo()
+    assert plan.counts == {"add": 1, "replace": 1, "delete": 0, "keep": 0}
+    assert "the portal has it as 'MISSEDCALL'" in repr(plan)
+
+
+def test_each_user_and_portal_undoes_his_own(portal: b24nb.SandboxPortal, tmp_path: Path) -> None:
+    path = tmp_path / "journal.db"
+    other_admin = portal.add_webhook("other", user="ben")
+    with (
+        b24nb.connect(portal, journal=path) as anna,
+        b24nb.connect(other_admin, journal=path) as ben,
+        b24nb.SandboxPortal() as second,
+        b24nb.connect(second, journal=path) as elsewhere,
+    ):
+        anna.badges.delete("missedCall")
+        for stranger in (ben, elsewhere):
+            assert stranger.journal.df.empty
+            assert len(stranger.journal.plan_undo()) == 0
+        assert len(anna.journal.df) == 1
+
+
+def test_the_journal_of_a_sandbox_goes_with_it() -> None:
+    with b24nb.SandboxPortal() as portal, b24nb.connect(portal) as b24:
+        b24.badges.delete("missedCall")
+        path = Path(portal.journal_path)
+        assert path.exists()
+    assert not path.exists()
+
+
+def intend(b24: b24nb.Client, *steps: Step, ago: float = 0) -> None:
+    """What a process leaves behind that is killed right after its intent."""
+    sender = b24.badges._sender
+    change_set = sender.open_set("delete_many")
+    sender.journal.intend(change_set, steps, sender.connection.clock.time() - ago)
+
+
+@pytest.fixture
+def steps(b24: b24nb.Client) -> dict[str, Step]:
+    """One per way in which a killed change can be found."""
+    badges = {badge.code: badge for badge in b24.badges.list()}
+    new = Badge("missedCall", "new", "v", "primary")
+    gone, there = badges["newsletter"], badges["birthday"]
+    steps = {
+        "deleted": Step("newsletter", gone, None),
+        "not deleted": Step("birthday", there, None),
+        "added": Step("callAnswered", None, badges["callAnswered"]),
+        "not added": Step("x", None, Badge("x", "t", "v", "primary")),
+        "replaced": Step("demoBooked", Badge("demoBooked", "old", "v", "primary"), badges["demoBooked"]),
+        "not replaced": Step("missedCall", badges["missedCall"], new),
+        "half replaced": Step("consent", badges["consent"], Badge("consent", "new", "v", "primary")),
+        "changed": Step("paid", Badge("paid", "before", "v", "primary"), None),
+    }
+    b24.call("crm.activity.badge.delete", {"code": "newsletter"})
+    b24.call("crm.activity.badge.delete", {"code": "consent"})
+    return steps
+
+
+def test_settle_looks_what_became_of_unfinished_changes(b24: b24nb.Client, steps: dict[str, Step]) -> None:
+    intend(b24, *steps.values(), ago=100)
+    report = b24.journal.settle()
+    assert dict(zip(steps, (str(outcome.verdict) for outcome in report), strict=True)) == {
+        "deleted": "deleted",
+        "not deleted": "failed",
+        "added": "added",
+        "not added": "failed",
+        "replaced": "replaced",
+        "not replaced": "failed",
+        "half replaced": "failed",
+        "changed": "unknown",
+    }
+    assert b24.journal.df["verdict"].tolist() == report.df["verdict"].tolist()
+    assert b24.journal.notice == ""
+    assert len(b24.journal.settle()) == 0
+    plan = b24.journal.plan_undo()
+    assert dict(zip(plan.df["code"], plan.df["action"], strict=True)) == {
+        "newsletter": "add",
+        "callAnswered": "delete",
+        "demoBooked": "replace",
+        "consent": "add",
+        "paid": "replace",
+    }
+
+
+def test_settle_waits_as_long_as_an_effect_can_still_come(clock: FakeClock) -> None:
+    with b24nb.SandboxPortal(clock=clock) as portal, b24nb.connect(portal, clock=clock) as b24:
+        step = Step("missedCall", b24.badges.get("missedCall"), None)
+        intend(b24, step, ago=25)
+        start = clock.time()
+        assert b24.journal.settle().counts == {"failed": 1}
+        assert clock.time() - start == pytest.approx(35)
+        intend(b24, step, ago=61)
+        start = clock.time()
+        b24.journal.settle()
+        assert clock.time() == start  # all is known at once
+        intend(b24, step, ago=-1000)  # by a clock that was ahead
+        b24.journal.settle()
+        assert clock.time() - start == pytest.approx(60)
+
+
+def test_connect_notices_and_undo_settles_first(portal: b24nb.SandboxPortal, b24: b24nb.Client) -> None:
+    before = portal.badges
+    intend(b24, Step("missedCall", b24.badges.get("missedCall"), None), ago=100)
+    b24.call("crm.activity.badge.delete", {"code": "missedCall"})
+    with pytest.warns(UnfinishedChanges, match=r"1 change.*b24\.journal\.settle"):
+        again = b24nb.connect(portal)
+    with again:
+        assert "settle" in repr(again)
+        assert "settle" in repr(again.journal)
+        assert again.journal.plan_undo().apply(progress=False).counts == {"added": 1}
+        assert again.journal.notice == ""
+    assert same(portal, before)
+    b24nb.connect(portal).close()  # no warning any more
+
+
+def test_a_change_that_can_not_be_remembered_is_not_sent(portal: b24nb.SandboxPortal, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("a file is no folder")
+    with b24nb.connect(portal, journal=tmp_path / "file" / "journal.db") as b24:
+        before = portal.badges
+        for change in (
+            lambda: b24.badges.delete("missedCall"),
+            lambda: b24.badges.add("new", "t", "v", "primary"),
+            lambda: b24.badges.delete_many(["missedCall"], progress=False),
+        ):
+            with pytest.raises(errors.B24Error, match="journal"):
+                change()
+        assert portal.badges == before
+
+
+def test_the_journal_holds_no_secret(portal: b24nb.SandboxPortal, b24: b24nb.Client) -> None:
+    b24.badges.delete("missedCall")
+    portal.faults.next("reset", method="crm.activity.badge.delete", after_effect=True)
+    b24.badges.delete("birthday")
+    secret = portal.webhook.rstrip("/").rsplit("/", 1)[1].encode()
+    for file in Path(portal.journal_path).parent.glob(f"{Path(portal.journal_path).name}*"):
+        assert secret not in file.read_bytes()
+
+
+def test_threads_change_and_undo_through_one_client(portal: b24nb.SandboxPortal, clock: FakeClock) -> None:
+    b24 = b24nb.connect(portal, clock=clock)
+    before = portal.badges
+    failures: list[BaseException] = []
+
+    def work(number: int) -> None:
+        try:
+            for _ in range(5):
+                b24.badges.add(f"t{number}", "t", "v", "primary")
+                b24.badges.delete(f"t{number}")
+            b24.badges.add(f"t{number}", "t", "v", "primary")
+        except BaseException as error:
+            failures.append(error)
+
+    threads = [threading.Thread(target=work, args=(number,)) for number in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert failures == []
+    assert len(b24.journal.df) == 66
+    assert b24.journal.df["change_set"].is_unique
+    assert b24.journal.plan_undo(last=66).apply(progress=False).counts == {"deleted": 6}
+    assert same(portal, before)

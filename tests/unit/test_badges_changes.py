@@ -1,0 +1,119 @@
+"""The steps from what a portal has to what is wanted, and how they are cut into requests."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from b24nb.badges.badge import Badge, Badges
+from b24nb.badges.bulk import _chunks
+from b24nb.badges.changes import Action, Outcome, Step, Verdict, deletions, diff
+from b24nb.errors import BadgeInUse, NotApplied
+
+
+def badge(code: str, title: Any = "t") -> Badge:
+    return Badge(code, title, "v", "primary")
+
+
+def signs(current: list[Badge], wanted: list[Badge], **options: Any) -> list[tuple[str, str]]:
+    return [(step.action.value, step.code) for step in diff(Badges(current), Badges(wanted), **options)]
+
+
+def test_a_plan_keeps_the_order_of_the_caller_then_of_the_portal() -> None:
+    current = [badge("a"), badge("b"), badge("c"), badge("d")]
+    wanted = [badge("new"), badge("c", "other"), badge("a")]
+    kept = [("add", "new"), ("replace", "c"), ("keep", "a")]
+    assert signs(current, wanted) == kept
+    assert signs(current, wanted, removable=None) == [*kept, ("delete", "b"), ("delete", "d")]
+    assert signs(current, wanted, removable={"d", "x"}) == [*kept, ("delete", "d")]
+
+
+def test_another_spelling_replaces_what_most_portals_take_for_the_same() -> None:
+    (step,) = diff(Badges([badge("VIP")]), Badges([badge("vip")]), removable=None)
+    assert (step.action, step.before, step.after) == (Action.REPLACE, badge("VIP"), badge("vip"))
+    assert step.note == "the portal has it as 'VIP'"
+
+
+def test_a_portal_that_tells_spellings_apart_is_met_exactly() -> None:
+    assert signs([badge("VIP"), badge("vip")], [badge("vip")]) == [("keep", "vip")]
+
+
+codes = st.text("abAB", min_size=1, max_size=3)
+sides = st.lists(st.builds(badge, codes, st.sampled_from("xy")), unique_by=lambda item: item.code.casefold())
+
+
+@given(sides, sides, st.booleans())
+def test_the_steps_lead_to_what_is_wanted(current: list[Badge], wanted: list[Badge], prune: bool) -> None:
+    portal = {item.code: item for item in current}
+    for step in diff(Badges(current), Badges(wanted), removable=None if prune else ()):
+        for _, method, params in step.commands("x"):
+            if method == "crm.activity.badge.delete":
+                del portal[params["code"]]
+            else:
+                assert params["code"].casefold() not in {code.casefold() for code in portal}
+                portal[params["code"]] = Badge.from_wire(params)
+    names = {item.code.casefold() for item in wanted}
+    left = [] if prune else [item for item in current if item.code.casefold() not in names]
+    assert set(portal.values()) == {*wanted, *left}
+
+
+def test_deletes_use_the_spelling_of_the_portal() -> None:
+    steps = [*deletions(Badges([badge("VIP")]), ["vip", "none"])]
+    assert [step.action for step in steps] == [Action.DELETE, Action.DELETE]
+    assert steps[0].commands("x") == [("x-delete", "crm.activity.badge.delete", {"code": "VIP"})]
+    assert steps[1].commands("x") == []
+
+
+def test_a_step_says_what_to_know_before_it_is_sent() -> None:
+    assert "not restorable" in Step("a", badge("a", 5), None).note
+    assert "counts as unused" in Step("x" * 31, None, badge("x" * 31)).note
+    assert Step("a", badge("a"), badge("a", "new")).note == ""
+
+
+@pytest.mark.parametrize(
+    ("title", "fits"),
+    [
+        ("plain", True),
+        ("$result", True),
+        ("costs $result[a] more", False),
+        ("$next[x]", False),
+        ({"en": "$time[a][b]"}, False),
+        ({}, False),
+        ({"en": "x"}, True),
+    ],
+)
+def test_what_a_batch_would_distort_is_known(title: Any, fits: bool) -> None:
+    assert Step("a", None, badge("a", title)).fits_batch is fits
+    assert Step("a", badge("a", title), None).fits_batch
+
+
+@given(st.lists(st.sampled_from(["add", "replace", "alone"]), max_size=200))
+def test_chunks_hold_fifty_commands_and_lose_nothing(kinds: list[str]) -> None:
+    make = {
+        "add": lambda code: Step(code, None, badge(code)),
+        "replace": lambda code: Step(code, badge(code), badge(code, "new")),
+        "alone": lambda code: Step(code, None, badge(code, {})),
+    }
+    todo = {2 * place: make[kind](f"c{place}") for place, kind in enumerate(kinds)}
+    chunks = [*_chunks(todo)]
+    assert [item for chunk in chunks for item in chunk.items()] == [*todo.items()]
+    for chunk in chunks:
+        assert 0 < sum(len(step.commands("")) for step in chunk.values()) <= 50
+        assert len(chunk) == 1 or all(step.fits_batch for step in chunk.values())
+
+
+def test_full_chunks_are_full() -> None:
+    todo = {place: Step(f"c{place}", badge(f"c{place}"), None) for place in range(120)}
+    assert [len(chunk) for chunk in _chunks(todo)] == [50, 50, 20]
+
+
+def test_an_outcome_names_its_error_as_the_vendor_does() -> None:
+    step = Step("a", badge("a"), None)
+    refused = Outcome(step, Verdict.REFUSED, error=BadgeInUse("ENTITY_WITH_BADGE_EXISTS"))
+    assert (refused.error_name, refused.trouble) == ("ENTITY_WITH_BADGE_EXISTS", True)
+    assert Outcome(step, Verdict.FAILED, error=NotApplied("lost")).error_name == "NotApplied"
+    assert Outcome(step, Verdict.GONE).error_name == ""
+    assert not Outcome(step, Verdict.GONE).trouble
