@@ -132,6 +132,27 @@ class Limits:
             return [_standing(method, state, now) for method, state in sorted(self._operating.items())]
 
     @property
+    def rate(self) -> pd.DataFrame:
+        """The request rate: how long until a burst of so many requests is safe.
+
+        Columns: ``burst``, requests at once; ``seconds_until_safe``; ``level, capacity``, requests in the
+        bucket and how many it holds; ``drains_per_s``. As this client sees it: others on the same
+        address fill the bucket too.
+        """
+        import pandas as pd
+
+        tariff = self.bucket.tariff
+        bursts = [1, 10, 25, int(tariff.burst - _RESERVE)]
+        columns = {
+            "burst": bursts,
+            "seconds_until_safe": [self.bucket.seconds_until(burst) for burst in bursts],
+            "level": self.bucket.level,
+            "capacity": tariff.burst,
+            "drains_per_s": tariff.per_second,
+        }
+        return pd.DataFrame(columns)
+
+    @property
     def df(self) -> pd.DataFrame:
         """A row per method that reported operating time.
 

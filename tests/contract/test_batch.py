@@ -1,0 +1,99 @@
+"""`Client.batch`: any number of commands, in the caller's order, whatever PHP does to maps."""
+
+from __future__ import annotations
+
+import pytest
+
+import b24nb
+from b24nb import errors
+from b24nb.rest.connection import Response
+
+GET = "crm.activity.badge.get"
+
+
+@pytest.mark.parametrize("keys", [["0", "1", "2"], ["b", "a", "c"], ["2", "1", "0"], ["", " ", "ключ"]])
+def test_answers_come_in_the_callers_order_under_the_callers_keys(b24: b24nb.Client, keys: list[str]) -> None:
+    codes = ["missedCall", "paid", "birthday"]
+    answers = b24.batch({key: (GET, {"code": code}) for key, code in zip(keys, codes, strict=True)})
+    assert list(answers) == keys
+    assert [answer.result["badge"]["code"] for answer in answers.values()] == codes
+
+
+def test_a_failed_command_is_a_value_with_its_class(b24: b24nb.Client) -> None:
+    answers = b24.batch(
+        {"0": (GET, {"code": "nobody"}), "1": (GET, {"code": "paid"}), "2": ("no.such", None)}
+    )
+    assert isinstance(answers["0"], errors.NotFound)
+    assert (answers["0"].code, answers["0"].http_status) == ("NOT_FOUND", None)
+    assert isinstance(answers["1"], Response)
+    assert answers["2"].code == "ERROR_METHOD_NOT_FOUND"
+    assert set(answers.errors) == {"0", "2"}
+
+
+def test_more_than_fifty_go_in_chunks(portal: b24nb.SandboxPortal, b24: b24nb.Client) -> None:
+    before = len(portal.requests)
+    answers = b24.batch({f"c{i}": (GET, {"code": "paid"}) for i in range(120)})
+    assert len(answers) == 120
+    assert not answers.errors
+    assert len(portal.requests) - before == 3
+    log = b24.calls.df
+    commands = log[log["kind"] == "command"].tail(120)
+    assert list(commands["key"]) == [f"c{i}" for i in range(120)]
+    assert commands[["http_status", "client_ms", "bytes_in"]].isna().all(axis=None)
+
+
+def test_halt_stops_later_chunks_too(portal: b24nb.SandboxPortal, b24: b24nb.Client) -> None:
+    commands = {f"c{i}": (GET, {"code": "nobody" if i == 10 else "paid"}) for i in range(120)}
+    before = len(portal.requests)
+    answers = b24.batch(commands, halt=True)
+    assert len(portal.requests) - before == 1
+    assert list(answers) == [f"c{i}" for i in range(11)]
+    assert isinstance(answers["c10"], errors.NotFound)
+    assert answers.not_sent == tuple(f"c{i}" for i in range(11, 120))
+
+
+def test_total_and_time_of_a_command(b24: b24nb.Client) -> None:
+    answer = b24.batch({"list": ("crm.activity.badge.list", None)})["list"]
+    assert answer.total == len(answer.result["badges"])
+    assert answer.time["date_start"]
+    assert answer.call.kind == "command"
+
+
+NASTY = {
+    "plain": "a",
+    "signs": "a&b=c#d?e%20+ f;\"'<>\\/[x]",
+    "lines": "one\ntwo\r\n\tthree",
+    "unicode": "Кириллица 日本語 🎉",
+}
+
+
+def test_texts_survive_the_query_text_of_a_command(b24: b24nb.Client) -> None:
+    commands = {
+        name: (
+            "crm.activity.badge.add",
+            {"code": f"n-{name}", "title": {"en": text, "de": text}, "value": text, "type": "primary"},
+        )
+        for name, text in NASTY.items()
+    }
+    answers = b24.batch(commands)
+    for name, text in NASTY.items():
+        assert answers[name].result["badge"]["value"] == text
+        assert answers[name].result["badge"]["title"] == {"en": text, "de": text}
+
+
+def test_wrong_credentials_fail_the_whole_batch(portal: b24nb.SandboxPortal, b24: b24nb.Client) -> None:
+    portal.faults.next("INVALID_CREDENTIALS")
+    with pytest.raises(errors.BadCredentials):
+        b24.batch({"a": ("profile", None)})
+
+
+def test_nothing_to_send_sends_nothing(portal: b24nb.SandboxPortal, b24: b24nb.Client) -> None:
+    before = len(portal.requests)
+    assert len(b24.batch({})) == 0
+    assert len(portal.requests) == before
+
+
+def test_the_displays(b24: b24nb.Client) -> None:
+    answers = b24.batch({"a": ("profile", None), "<b>": ("no.such", None)})
+    assert repr(answers) == "<BatchResponse: 2 answers, 1 errors>"
+    assert "&lt;b&gt;" in answers._repr_html_()

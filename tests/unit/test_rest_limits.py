@@ -1,0 +1,140 @@
+"""The two limits as the client sees them, against the sandbox's own accounts."""
+
+from __future__ import annotations
+
+import random
+import threading
+
+import pytest
+
+from b24nb import spec
+from b24nb.errors import InvalidInput
+from b24nb.rest.limits import LeakyBucket, Limits
+from b24nb.sandbox.limits import LeakyBucket as PortalBucket
+from b24nb.sandbox.limits import OperatingTime
+from tests.fakes import FakeClock
+
+
+def test_a_bucket_fills_and_drains(clock: FakeClock) -> None:
+    bucket = LeakyBucket("standard", clock)
+    for _ in range(30):
+        bucket.add()
+    assert bucket.level == 30
+    clock.advance(5)
+    assert bucket.level == 20
+    assert bucket.seconds_until(20) == 0
+    assert bucket.seconds_until(30) == pytest.approx(0.5)
+    assert bucket.seconds_until(50) == float("inf")
+    clock.advance(3600)
+    assert bucket.level == 0
+
+
+def test_an_unknown_tariff_is_refused(clock: FakeClock) -> None:
+    with pytest.raises(InvalidInput, match="standard, enterprise"):
+        LeakyBucket("gold", clock)
+
+
+def test_a_refusal_corrects_the_picture(clock: FakeClock) -> None:
+    bucket = LeakyBucket("standard", clock)
+    bucket.overflowed()
+    assert bucket.level == 50
+    assert bucket.seconds_until(1) == pytest.approx(1.0)
+
+
+@pytest.mark.parametrize("tariff", ["standard", "enterprise"])
+def test_threads_share_one_bucket_and_none_is_refused(tariff: str, clock: FakeClock) -> None:
+    bucket, portal = LeakyBucket(tariff, clock), PortalBucket()
+    lock = threading.Lock()
+    refused: list[float] = []
+
+    def work() -> None:
+        for _ in range(100):
+            with lock:  # the fake clock jumps: waiting and sending must be one moment
+                bucket.acquire()
+                if not portal.admit(spec.TARIFFS[tariff], clock.monotonic()):
+                    refused.append(clock.monotonic())
+
+    threads = [threading.Thread(target=work) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert refused == []
+
+
+@pytest.mark.parametrize(
+    "seed", [0, pytest.param(1, marks=pytest.mark.slow), pytest.param(2, marks=pytest.mark.slow)]
+)
+def test_a_day_at_two_a_second_with_bursts(seed: int) -> None:
+    """The client's picture is never more optimistic than the portal's, and hardly more pessimistic."""
+    clock, dice = FakeClock(0.0), random.Random(seed)
+    ours, theirs = LeakyBucket("standard", clock), PortalBucket()
+    tariff = spec.TARIFFS["standard"]
+    requests = 0
+    while clock.monotonic() < 24 * 3600:
+        clock.advance(dice.expovariate(2.0) * 1.3)
+        for _ in range(dice.choice([1] * 200 + [20, 45, 80])):
+            before = clock.monotonic()
+            ours.acquire()
+            assert theirs.admit(tariff, clock.monotonic()), f"refused at {before}"
+            requests += 1
+            assert theirs.level <= ours.level <= theirs.level + 2
+        # Is a burst said to be safe really safe?
+        burst = dice.randint(1, 60)
+        if ours.seconds_until(burst) == 0:
+            assert theirs.level + burst <= tariff.burst
+    assert requests > 100_000
+
+
+def test_operating_time_is_reported_never_added_up(clock: FakeClock) -> None:
+    limits, work = Limits(LeakyBucket("standard", clock), clock), OperatingTime()
+    for _ in range(3):
+        work.add(100.0, clock())
+        limits.reported("crm.activity.badge.list", work.seconds(clock()), work.reset_at(clock()))
+        clock.advance(61)
+    row = limits.df.iloc[0]
+    assert (row["operating_s"], row["limit_s"], row["calls_left"]) == (300.0, 480.0, 2)
+    # Two more calls pass (the one that crosses the line still does), the next is refused.
+    for _ in range(2):
+        assert work.seconds(clock()) <= spec.OPERATING_LIMIT_SECONDS
+        work.add(100.0, clock())
+    assert work.seconds(clock()) > spec.OPERATING_LIMIT_SECONDS
+    clock.advance(600)
+    assert limits.df.iloc[0]["operating_s"] == 0.0
+
+
+def test_a_method_that_costs_nothing_has_no_forecast(clock: FakeClock) -> None:
+    limits = Limits(LeakyBucket("standard", clock), clock)
+    limits.reported("profile", 0.0, clock() + 600)
+    assert limits.df["calls_left"].isna().all()
+    limits.reported("silent", None, None)
+    assert list(limits.df["method"]) == ["profile"]
+
+
+def test_the_displays_say_that_others_share_the_bucket(clock: FakeClock) -> None:
+    limits = Limits(LeakyBucket("standard", clock), clock)
+    limits.reported("crm.activity.badge.list", 240.0, clock() + 600)
+    for shown in (repr(limits), limits._repr_html_()):
+        assert "Others on the same address" in shown or "others on the same address" in shown
+        assert "240 of 480 s operating time" in shown
+
+
+def test_the_request_rate_as_a_frame(clock: FakeClock) -> None:
+    limits = Limits(LeakyBucket("standard", clock), clock)
+    for _ in range(45):
+        limits.bucket.add()
+    frame = limits.rate
+    assert list(frame.columns) == ["burst", "seconds_until_safe", "level", "capacity", "drains_per_s"]
+    assert dict(zip(frame["burst"], frame["seconds_until_safe"], strict=True)) == {
+        1: 0.0,
+        10: 3.0,
+        25: 10.5,
+        49: 22.5,
+    }
+    assert (frame["level"].iloc[0], frame["capacity"].iloc[0], frame["drains_per_s"].iloc[0]) == (45, 50, 2)
+
+
+def test_an_empty_frame_has_its_columns(clock: FakeClock) -> None:
+    frame = Limits(LeakyBucket("standard", clock), clock).df
+    assert list(frame.columns) == ["method", "operating_s", "limit_s", "calls_left", "reset_at"]
+    assert str(frame["reset_at"].dt.tz) == "UTC"

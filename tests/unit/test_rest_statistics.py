@@ -1,0 +1,147 @@
+"""Statistics against an independent computation, and missing where they would mislead."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import b24nb
+from b24nb.errors import InvalidInput
+from b24nb.rest.calls import Call, CallLog, masked
+from b24nb.rest.limits import LeakyBucket, Limits
+from tests.fakes import FakeClock
+
+
+def log_of(*calls: Call, kept: int = 100_000) -> CallLog:
+    clock = FakeClock()
+    log = CallLog(Limits(LeakyBucket("standard", clock), clock), kept)
+    for call in calls:
+        log.record(call)
+    return log
+
+
+def http(method: str = "profile", client_ms: float = 10.0, **more: object) -> Call:
+    return Call(
+        1_764_000_000.0, "http", method, "", {}, client_ms=client_ms, bytes_out=2, bytes_in=20, **more
+    )
+
+
+COLUMNS = [
+    *(
+        "at",
+        "kind",
+        "method",
+        "key",
+        "params",
+        "attempt",
+        "http_status",
+        "error",
+        "outcome",
+        "client_ms",
+        "server_ms",
+    ),
+    *("processing_ms", "operating_s", "operating_reset_at", "bytes_out", "bytes_in"),
+]
+
+
+@pytest.mark.parametrize("log", [log_of(), log_of(http())], ids=["empty", "one row"])
+def test_the_frame_has_its_columns_and_types_also_when_empty(log: CallLog) -> None:
+    frame = log.df
+    assert list(frame.columns) == COLUMNS
+    assert str(frame["at"].dt.tz) == str(frame["operating_reset_at"].dt.tz) == "UTC"
+    assert {str(frame[name].dtype) for name in ("attempt", "http_status", "bytes_in", "bytes_out")} == {
+        "Int64"
+    }
+    assert {str(frame[name].dtype) for name in ("client_ms", "server_ms", "operating_s")} == {"Float64"}
+
+
+@pytest.mark.parametrize(
+    ("n", "present"),
+    [(4, []), (5, ["p50"]), (19, ["p50"]), (20, ["p50", "p90", "p95"]), (100, ["p50", "p90", "p95", "p99"])],
+)
+def test_a_percentile_needs_enough_values(n: int, present: list[str]) -> None:
+    row = log_of(*(http(client_ms=float(i)) for i in range(n))).summary().loc["profile"]
+    found = [name for name in ("p50", "p90", "p95", "p99") if pd.notna(row[f"client_{name}"])]
+    assert found == present
+    assert row["client_max"] == n - 1
+    assert pd.isna(row["server_max"])
+
+
+def test_percentiles_are_numpys() -> None:
+    dice = np.random.default_rng(1)
+    client = dice.lognormal(3, 1, 500)
+    server = client * dice.uniform(0.1, 0.9, 500)
+    calls = [http(client_ms=float(c), server_ms=float(s)) for c, s in zip(client, server, strict=True)]
+    row = log_of(*calls).summary().loc["profile"]
+    for name, values in (("client", client), ("server", server), ("network", client - server)):
+        for percent in (50, 90, 95, 99):
+            assert row[f"{name}_p{percent}"] == pytest.approx(np.percentile(values, percent))
+        assert row[f"{name}_max"] == pytest.approx(values.max())
+    assert row["network_share"] == pytest.approx((client - server).sum() / client.sum())
+
+
+def test_a_missing_server_time_is_no_zero() -> None:
+    calls = [http(client_ms=10.0, server_ms=4.0)] * 5 + [http(client_ms=1000.0)] * 5
+    row = log_of(*calls).summary().loc["profile"]
+    assert (row["server_p50"], row["network_p50"], row["network_share"]) == (4.0, 6.0, 0.6)
+
+
+def test_attempts_and_commands_are_never_mixed() -> None:
+    commands = [Call(0.0, "command", "profile", f"k{i}", {}) for i in range(100)]
+    log = log_of(
+        http("batch"), http("batch"), *commands, http("profile", error="X", outcome="error", attempt=2)
+    )
+    summary = log.summary()
+    assert summary.loc["profile", "n"] == 1
+    assert summary.loc["batch", "commands_per_request"] == 50
+    assert summary.loc["profile", "commands_per_request"] == 1
+    assert (summary.loc["profile", "errors"], summary.loc["profile", "retries"]) == (1, 1)
+    assert (summary.loc["batch", "bytes_out"], summary.loc["batch", "bytes_in"]) == (4, 40)
+
+
+def test_other_groupings() -> None:
+    log = log_of(http(), http(outcome="error", error="X"), http("scope"))
+    assert list(log.summary(by="outcome")["n"]) == [1, 2]
+    both = log.summary(by=["method", "outcome"])
+    assert both.index.names == ["method", "outcome"]
+    assert len(both) == 3
+    with pytest.raises(InvalidInput, match="Can't group by 'colour'"):
+        log.summary(by="colour")
+    assert list(log_of().summary().columns) == list(log.summary().columns)
+
+
+def test_the_log_is_a_ring_that_says_what_it_dropped() -> None:
+    log = log_of(*(http(client_ms=float(i)) for i in range(15)), kept=10)
+    assert (len(log), log.dropped, log[0].client_ms) == (10, 5, 5.0)
+    assert "5 older ones were dropped" in repr(log)
+    log.clear()
+    assert (len(log), log.dropped, log.last) == (0, 0, None)
+
+
+def test_secrets_are_masked_wherever_they_lie() -> None:
+    params = {"AUTH": "s", "fields": {"access_token": "s", "x": {"client_secret": "s"}}, "code": "c"}
+    assert "'s'" not in repr(masked(params))
+    assert masked(params)["code"] == "c"
+
+
+def test_the_clients_figures_agree_with_the_portals_own_log(
+    portal: b24nb.SandboxPortal, b24: b24nb.Client
+) -> None:
+    """Server time as the client reads it, against the sandbox's request log."""
+    b24.calls.clear()
+    before = len(portal.requests)
+    for _ in range(120):
+        b24.call("crm.activity.badge.get", {"code": "missedCall"})
+    theirs = np.array([request.ms for request in list(portal.requests)[before:]])
+    log = b24.calls.df
+    row = b24.calls.summary().loc["crm.activity.badge.get"]
+    assert row["n"] == len(theirs) == 120
+    for percent in (50, 90, 95, 99):
+        assert row[f"server_p{percent}"] == pytest.approx(
+            np.percentile(log["server_ms"].astype(float), percent)
+        )
+    network = (log["client_ms"] - log["server_ms"]).dropna()
+    assert (network >= 0).all()
+    # Both sides time the same work; the portal's log also counts reading and writing the request.
+    assert row["server_p50"] <= np.percentile(theirs, 50) <= row["client_p50"]
