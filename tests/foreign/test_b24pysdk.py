@@ -1,0 +1,223 @@
+"""The vendor's Python SDK against the sandbox, over TLS: a judge that nobody here wrote.
+
+It is used as its documentation shows: tokens, a client, requests that are sent when their ``result`` is
+read. Two things have no setting of their own: it trusts what :mod:`requests` trusts
+(``REQUESTS_CA_BUNDLE``), and the address of the authorization server is a constant.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+
+import b24nb
+from tests.fakes import FakeClock
+from tests.layers import require_package
+
+require_package("b24pysdk")
+require_package("trustme")
+
+from b24pysdk import BitrixApp, BitrixToken, BitrixWebhook, errors  # noqa: E402
+from b24pysdk.api.requesters import BitrixOAuthRequester  # noqa: E402
+from b24pysdk.errors import oauth  # noqa: E402
+
+NEW = {"code": "vip", "title": {"en": "Client", "de": "Kunde"}, "value": "VIP", "type": "primary"}
+
+
+@pytest.fixture
+def portal(clock: FakeClock, monkeypatch: pytest.MonkeyPatch) -> Iterator[b24nb.SandboxPortal]:
+    with b24nb.SandboxPortal(tls=True, clock=clock) as portal:
+        monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(portal.ca_file))
+        monkeypatch.setattr(BitrixOAuthRequester, "_OAUTH_TOKEN_URL", f"{portal.url}/oauth/token/")
+        yield portal
+
+
+def by_webhook(portal: b24nb.SandboxPortal, name: str = "admin") -> BitrixWebhook:
+    parts = urlsplit(portal.webhooks[name])
+    return BitrixWebhook(domain=parts.netloc, webhook_token=parts.path.removeprefix("/rest/"))
+
+
+def by_application(portal: b24nb.SandboxPortal, **changes: Any) -> BitrixToken:
+    tokens = portal.oauth
+    given = {"auth_token": tokens["access_token"], "refresh_token": tokens["refresh_token"]} | changes
+    app = BitrixApp(client_id=tokens["client_id"], client_secret=tokens["client_secret"])
+    return BitrixToken(domain=urlsplit(portal.url).netloc, bitrix_app=app, **given)
+
+
+def badges(token: Any, **options: Any) -> Any:
+    return token.get_client(**options).crm.activity.badge
+
+
+@pytest.mark.parametrize("by", [by_webhook, by_application])
+def test_the_four_methods(portal: b24nb.SandboxPortal, by: Any) -> None:
+    badge = badges(by(portal))
+    before = badge.list().response
+    assert before.result["badges"] == portal.badges
+    assert before.total == len(portal.badges)
+    assert before.next is None
+    assert badge.add(**NEW).result == {"badge": NEW}
+    assert badge.get("vip").result == {"badge": NEW}
+    assert badge.list().response.total == before.total + 1
+    assert badge.delete("vip").result is True
+    assert badge.list().response.result == before.result
+
+
+def test_the_time_block_is_read(portal: b24nb.SandboxPortal) -> None:
+    time = badges(by_webhook(portal)).get("missedCall").response.time
+    assert time.duration == 0
+    assert time.operating == 0
+
+
+def test_a_batch_of_200_deletes(portal: b24nb.SandboxPortal) -> None:
+    token = by_webhook(portal)
+    codes = [f"c{number:03}" for number in range(200)]
+    badge = badges(token)
+    adding = token.get_client().call_batches([badge.add(code, "t", "v", "success") for code in codes]).result
+    assert list(adding.result_error) == []
+    deleting = token.get_client().call_batches([badge.delete(code) for code in [*codes[:199], "none"]]).result
+    assert len(deleting.result) == 199
+    assert all(deleted is True for deleted in deleting.result.values())
+    assert list(deleting.result_error.values()) == [
+        {"error": "NOT_FOUND", "error_description": "Badge not found for code `none`"}
+    ]
+    assert [badge["code"] for badge in portal.badges if badge["code"] in codes] == codes[199:]
+
+
+def test_a_batch_with_keys_and_references(portal: b24nb.SandboxPortal) -> None:
+    client = by_webhook(portal).get_client()
+    badge = client.crm.activity.badge
+    answers = client.call_batch(
+        {"first": badge.get("missedCall"), "again": badge.get("$result[first][badge][code]")}
+    ).result
+    assert answers.result["again"] == answers.result["first"]
+
+
+def test_a_list_in_pages(portal: b24nb.SandboxPortal) -> None:
+    for _ in range(120):
+        portal.attach("missedCall")
+    rows = by_webhook(portal).get_client().crm.activity.list(filter={"COMPLETED": "N"}).as_list().result
+    held = [row for row in rows if row["PROVIDER_PARAMS"].get("badgeCode") == "missedCall"]
+    assert len(held) == 120
+    assert len({row["ID"] for row in rows}) == len(rows)
+
+
+def test_it_refreshes_an_expired_token_by_itself(portal: b24nb.SandboxPortal, clock: FakeClock) -> None:
+    token = by_application(portal)
+    old = token.oauth_token
+    clock.advance(3601)
+    assert badges(token).get("missedCall").result["badge"]["code"] == "missedCall"
+    assert token.auth_token != old.access_token
+    assert token.refresh_token != old.refresh_token
+    assert isinstance(token.expires, datetime)
+    clock.advance(3601)
+    assert badges(token).get("missedCall").result["badge"]["code"] == "missedCall"
+
+
+def test_without_a_refresh_token_it_says_expired(portal: b24nb.SandboxPortal, clock: FakeClock) -> None:
+    clock.advance(3601)
+    with pytest.raises(errors.BitrixAPIExpiredToken) as caught:
+        badges(by_application(portal, refresh_token=None)).get("missedCall").result  # noqa: B018
+    assert caught.value.error == "expired_token"
+
+
+def test_a_code_becomes_a_token(portal: b24nb.SandboxPortal) -> None:
+    token = by_application(portal)
+    renewed = token.get_oauth_token(portal.authorize()["code"])
+    assert renewed.oauth_token.expires_in == 3600
+    token.oauth_token = renewed.oauth_token
+    assert badges(token).get("missedCall").result["badge"]["code"] == "missedCall"
+
+
+@pytest.mark.parametrize(
+    ("change", "kind"),
+    [
+        ({"refresh_token": "nobody"}, oauth.BitrixOAuthInvalidGrant),
+        ({"refresh_token": ""}, oauth.BitrixOAuthInvalidRequest),
+    ],
+)
+def test_refreshes_that_fail(portal: b24nb.SandboxPortal, change: Any, kind: type[Exception]) -> None:
+    with pytest.raises(kind):
+        by_application(portal, **change).refresh_oauth_token()
+
+
+@pytest.mark.parametrize(
+    ("change", "kind"),
+    [
+        ({"client_secret": "wrong"}, oauth.BitrixOAuthInvalidClient),
+        ({"client_id": "local.nobody"}, oauth.BitrixOauthWrongClient),
+    ],
+)
+def test_applications_that_are_unknown(
+    portal: b24nb.SandboxPortal, change: dict[str, str], kind: type[Exception]
+) -> None:
+    known = {name: portal.oauth[name] for name in ("client_id", "client_secret")}
+    with pytest.raises(kind):
+        BitrixApp(**known | change).refresh_oauth_token(portal.oauth["refresh_token"])
+
+
+# What a badge method refuses. The SDK sorts by code, so that it calls NOT_FOUND a 404 and ACCESS_DENIED a
+# 403; the status of the answer is 400 all the same.
+# fmt: off
+REFUSALS = [
+    ("admin", lambda badge: badge.get("none"), errors.BitrixAPINotFound, "NOT_FOUND", 400),
+    ("admin", lambda badge: badge.delete("none"), errors.BitrixAPINotFound, "NOT_FOUND", 400),
+    ("employee", lambda badge: badge.add(**NEW), errors.BitrixAPIAccessDenied, "ACCESS_DENIED", 400),
+    ("employee", lambda badge: badge.delete("vip"), errors.BitrixAPIAccessDenied, "ACCESS_DENIED", 400),
+    ("noscope", lambda badge: badge.list(), errors.BitrixAPIInsufficientScope, "insufficient_scope", 401),
+    ("extranet", lambda badge: badge.list(), errors.BitrixAPIAllowedOnlyIntranetUser,
+     "allowed_only_intranet_user", 403),
+    ("disabled", lambda badge: badge.list(), errors.BitrixAPIInvalidCredentials, "INVALID_CREDENTIALS", 401),
+    ("dismissed", lambda badge: badge.list(), errors.BitrixAPIAuthorizationError, "authorization_error", 401),
+    ("admin", lambda badge: badge.add(**NEW | {"type": "x"}), errors.BitrixAPIBadRequest,
+     "WRONG_TYPE_VALUE", 400),
+    ("admin", lambda badge: badge.delete("waitingPayment"), errors.BitrixAPIBadRequest,
+     "ENTITY_WITH_BADGE_EXISTS", 400),
+]
+# fmt: on
+
+
+@pytest.mark.parametrize(("who", "ask", "kind", "code", "status"), REFUSALS)
+def test_refusals(
+    portal: b24nb.SandboxPortal, who: str, ask: Any, kind: type[Exception], code: str, status: int
+) -> None:
+    with pytest.raises(kind) as caught:
+        ask(badges(by_webhook(portal, who))).result  # noqa: B018
+    assert type(caught.value) is kind
+    assert caught.value.error == code
+    assert caught.value.response.status_code == status
+
+
+def test_a_full_bucket(portal: b24nb.SandboxPortal) -> None:
+    portal.faults.next("QUERY_LIMIT_EXCEEDED", times=2)
+    with pytest.raises(errors.BitrixAPIQueryLimitExceeded) as caught:
+        badges(by_webhook(portal), max_retries=1).list().result  # noqa: B018
+    assert caught.value.response.status_code == 503
+    patient = badges(by_webhook(portal), max_retries=2, initial_retry_delay=0.001)
+    assert patient.list().result["badges"] == portal.badges
+
+
+def test_used_up_time(portal: b24nb.SandboxPortal) -> None:
+    portal.faults.next("OPERATION_TIME_LIMIT")
+    with pytest.raises(errors.BitrixAPIOperationTimeLimit):
+        badges(by_webhook(portal)).list().result  # noqa: B018
+
+
+def test_a_renamed_portal(portal: b24nb.SandboxPortal, monkeypatch: pytest.MonkeyPatch) -> None:
+    token = by_webhook(portal)
+    monkeypatch.setattr(BitrixWebhook, "_AUTO_CHANGED_DOMAIN", False)
+    portal.faults.next("html", status=302)
+    with pytest.raises(errors.BitrixResponse302JSONDecodeError) as caught:
+        badges(token).list().result  # noqa: B018
+    assert caught.value.new_domain
+
+
+def test_it_knows_when_a_token_is_over(portal: b24nb.SandboxPortal, clock: FakeClock) -> None:
+    past = datetime.now().astimezone() - timedelta(hours=1)
+    token = by_application(portal, expires=past)
+    assert badges(token).get("missedCall").result["badge"]["code"] == "missedCall"
+    methods = [request.method for request in portal.requests]
+    assert methods[-2:] == ["oauth/token", "crm.activity.badge.get"]
