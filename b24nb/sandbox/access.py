@@ -12,7 +12,6 @@ from typing import NamedTuple
 
 from b24nb.sandbox.accounts import Accounts
 from b24nb.sandbox.calls import Caller, Params, Refusal
-from b24nb.sandbox.switches import Switches
 
 #: Parameters that carry credentials or steer the call; a method never sees them.
 RESERVED = ("auth", "access_token", "auth_connector", "aplogin", "ap", "sessid")
@@ -36,43 +35,19 @@ class Credentials(NamedTuple):
         return self.bearer or self.text("auth") or self.text("access_token")
 
 
-def authenticate(
-    credentials: Credentials, scopes: Sequence[str], accounts: Accounts, switches: Switches
-) -> Caller:
-    """The caller of a request, or the refusal that a portal would send.
-
-    Parameters
-    ----------
-    credentials : Credentials
-        Of the request.
-    scopes : sequence of str
-        Any one of them lets the method be called; empty if it needs none.
-    accounts : Accounts
-        The portal's users and credentials.
-    switches : Switches
-        The portal's settings.
-
-    Returns
-    -------
-    Caller
-
-    Raises
-    ------
-    Refusal
-        With the portal's code, text and status.
-    """
+def authenticate(credentials: Credentials, scopes: Sequence[str], accounts: Accounts) -> Caller:
+    """The caller of a request that needs one of the scopes, or the refusal that a portal would send."""
     if "sessid" in credentials.params:  # a browser's session; there are none here
         raise Refusal("session_failed", "Sessid check failed", 401, sessid="")
     if credentials.text("aplogin") and credentials.text("ap"):
-        return _by_webhook(credentials, scopes, accounts, switches)
+        return _by_webhook(credentials, scopes, accounts)
     if credentials.token:
-        return _by_token(credentials.token, scopes, accounts, switches)
+        return _by_token(credentials.token, scopes, accounts)
     raise Refusal("NO_AUTH_FOUND", "Wrong authorization data", 401)
 
 
-def _by_webhook(
-    credentials: Credentials, scopes: Sequence[str], accounts: Accounts, switches: Switches
-) -> Caller:
+def _by_webhook(credentials: Credentials, scopes: Sequence[str], accounts: Accounts) -> Caller:
+    switches = accounts.store.switches
     if switches.https_required and not credentials.secure:
         raise Refusal("INVALID_REQUEST", "Https required.", 401)
     caller = accounts.webhook(credentials.text("aplogin"), credentials.text("ap"))
@@ -85,7 +60,8 @@ def _by_webhook(
     return caller
 
 
-def _by_token(token: str, scopes: Sequence[str], accounts: Accounts, switches: Switches) -> Caller:
+def _by_token(token: str, scopes: Sequence[str], accounts: Accounts) -> Caller:
+    switches = accounts.store.switches
     caller = accounts.token(token)
     if caller is None:
         raise Refusal("invalid_token", "Unable to get application by token", 401)

@@ -16,15 +16,7 @@ _ALPHABET = string.ascii_lowercase + string.digits
 
 
 class Accounts:
-    """The users of a portal and their credentials.
-
-    Parameters
-    ----------
-    store : Store
-        The portal's database; a fresh one is given its users and credentials.
-    seed : int, optional
-        Makes the secrets repeatable. Without it they are random.
-    """
+    """The users of a portal and their credentials; ``seed`` makes the secrets repeatable."""
 
     def __init__(self, store: Store, *, seed: int | None) -> None:
         self.store = store
@@ -42,19 +34,16 @@ class Accounts:
         by_id = {user.id: user for user in self.users.values()}
         self._webhooks = {
             row["code"]: Caller(
-                user=by_id[row["user_id"]],
-                kind="webhook",
-                credential=str(row["id"]),
-                scopes=tuple(row["scopes"].split()),
+                by_id[row["user_id"]], "webhook", str(row["id"]), tuple(row["scopes"].split())
             )
             for row in self.store.rows("SELECT * FROM webhook WHERE active")
         }
 
     # -- webhooks ---------------------------------------------------------------------------------
 
-    def add_webhook(self, name: str, user_id: int, scopes: Iterable[str], *, active: bool = True) -> None:
-        """Create a webhook with a code of 16 characters, as portals do."""
-        row = {"name": name, "code": self.secret(16), "user_id": user_id, "active": active}
+    def add_webhook(self, name: str, user: str, scopes: Iterable[str], *, active: bool = True) -> None:
+        """Create a webhook of a user with a code of 16 characters, as portals do."""
+        row = {"name": name, "code": self.secret(16), "user_id": self.users[user].id, "active": active}
         self.store.insert("webhook", row | {"scopes": " ".join(scopes)})
         self.load()
 
@@ -76,15 +65,9 @@ class Accounts:
 
     def add_application(self, scopes: Iterable[str]) -> None:
         """Register the portal's one application."""
-        self.store.insert(
-            "application",
-            {
-                "client_id": f"local.{self.secret(14)}.{self.secret(8)}",
-                "client_secret": self.secret(50),
-                "member_id": self.secret(32),
-                "scopes": " ".join(scopes),
-            },
-        )
+        row = {"client_id": f"local.{self.secret(14)}.{self.secret(8)}", "client_secret": self.secret(50)}
+        row |= {"member_id": self.secret(32), "scopes": " ".join(scopes)}
+        self.store.insert("application", row)
 
     @property
     def application(self) -> sqlite3.Row:
@@ -92,15 +75,15 @@ class Accounts:
         assert row is not None, "a seeded portal has an application"  # noqa: S101
         return row
 
-    def issue(self, user_id: int, scopes: str) -> dict[str, Any]:
-        """A new pair of tokens for a user; the row as stored."""
+    def issue(self, login: str, scopes: str | None = None) -> dict[str, Any]:
+        """A new pair of tokens for a user, with the application's scopes by default; the row as stored."""
         now = self.store.switches.clock()
         row = {
             "access_token": self.secret(70),
             "refresh_token": self.secret(70),
             "client_id": self.application["client_id"],
-            "user_id": user_id,
-            "scopes": scopes,
+            "user_id": self.users[login].id,
+            "scopes": self.application["scopes"] if scopes is None else scopes,
             "expires": now + spec.ACCESS_TOKEN_SECONDS,
             "refresh_expires": now + spec.REFRESH_TOKEN_SECONDS,
         }
@@ -112,14 +95,8 @@ class Accounts:
         row = self.store.row("SELECT * FROM token WHERE access_token = ?", (access_token,))
         if row is None:
             return None
-        user = next(user for user in self.users.values() if user.id == row["user_id"])
-        return Caller(
-            user=user,
-            kind="oauth",
-            credential=row["client_id"],
-            scopes=tuple(row["scopes"].split()),
-            expires=row["expires"],
-        )
+        user = self.users[self.login(row["user_id"])]
+        return Caller(user, "oauth", row["client_id"], tuple(row["scopes"].split()), row["expires"])
 
     def redeem_refresh_token(self, refresh_token: str) -> sqlite3.Row | None:
         """Use up a refresh token; ``None`` if it is unknown, used or over its 180 days."""
@@ -128,14 +105,17 @@ class Accounts:
             self.store.run("UPDATE token SET refresh_token = NULL WHERE refresh_token = ?", (refresh_token,))
         return row if row and row["refresh_expires"] > self.store.switches.clock() else None
 
-    def grant(self, user_id: int, scopes: str) -> str:
-        """An authorization code, good for 30 seconds and one use."""
-        code = self.secret(70)
-        expires = self.store.switches.clock() + spec.AUTHORIZATION_CODE_SECONDS
-        client_id = self.application["client_id"]
-        values = {"code": code, "client_id": client_id, "user_id": user_id, "scopes": scopes}
-        self.store.insert("authorization_code", {**values, "expires": expires})
+    def grant(self, login: str) -> str:
+        """An authorization code of a user, good for 30 seconds and one use."""
+        code, now = self.secret(70), self.store.switches.clock()
+        row = {"code": code, "client_id": self.application["client_id"], "user_id": self.users[login].id}
+        row |= {"scopes": self.application["scopes"], "expires": now + spec.AUTHORIZATION_CODE_SECONDS}
+        self.store.insert("authorization_code", row)
         return code
+
+    def login(self, user_id: int) -> str:
+        """The login of a user."""
+        return next(user.login for user in self.users.values() if user.id == user_id)
 
     def redeem_code(self, code: str) -> sqlite3.Row | None:
         """Use up an authorization code; ``None`` if it is unknown, used or over its 30 seconds."""
@@ -146,12 +126,5 @@ class Accounts:
 
 
 def _user(row: sqlite3.Row) -> User:
-    return User(
-        id=row["id"],
-        login=row["login"],
-        name=row["name"],
-        last_name=row["last_name"],
-        admin=bool(row["admin"]),
-        kind=row["kind"],
-        active=bool(row["active"]),
-    )
+    user = User(*row)
+    return user._replace(admin=bool(user.admin), active=bool(user.active))

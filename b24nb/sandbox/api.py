@@ -25,11 +25,9 @@ from b24nb.sandbox.calls import (
     find,
     method_not_found,
 )
-from b24nb.sandbox.envelope import Timing, envelope
+from b24nb.sandbox.envelope import envelope, time_block
 from b24nb.sandbox.faults import Faults
 from b24nb.sandbox.limits import OperatingTime
-from b24nb.sandbox.store import Store
-from b24nb.sandbox.switches import Switches
 from b24nb.sandbox.wire import Request
 
 #: Importing a module of methods registers them.
@@ -48,29 +46,14 @@ class Outcome(NamedTuple):
 
 
 class Api:
-    """The REST API of one portal.
+    """The REST API of one portal; ``sleep`` lets time pass, in seconds."""
 
-    Parameters
-    ----------
-    store, accounts, switches, faults
-        The portal's.
-    sleep : callable
-        Lets time pass, in seconds.
-    """
-
-    def __init__(
-        self,
-        store: Store,
-        accounts: Accounts,
-        switches: Switches,
-        faults: Faults,
-        sleep: Callable[[float], Awaitable[None]],
-    ) -> None:
-        self.store = store
+    def __init__(self, accounts: Accounts, faults: Faults, sleep: Callable[[float], Awaitable[None]]) -> None:
         self.accounts = accounts
-        self.switches = switches
-        self._faults = faults
-        self._sleep = sleep
+        self.store = accounts.store
+        self.switches = accounts.store.switches
+        self.faults = faults
+        self.sleep = sleep
         self._operating: dict[tuple[str, str, str], OperatingTime] = {}
 
     async def answer(self, request: Request) -> Outcome:
@@ -82,10 +65,9 @@ class Api:
             if request.link_token:
                 raise Refusal("ACCESS_DENIED", "Access denied! Link check failed", 403)
             method = find(request.method)
-            caller = access.authenticate(request.credentials, method.scopes, self.accounts, self.switches)
+            caller = access.authenticate(request.credentials, method.scopes, self.accounts)
             call = Call(
                 store=self.store,
-                switches=self.switches,
                 caller=caller,
                 params=request.params,
                 verb=request.verb,
@@ -107,7 +89,7 @@ class Api:
         outer.commands[counted] = outer.commands.get(counted, 0) + 1
         if not name or name.startswith("/"):
             raise method_not_found()
-        fault = self._faults.take(name, command=True)
+        fault = self.faults.take(name, command=True)
         method = find(name)
         if not access.allows(outer.caller, method.scopes):
             raise Refusal("insufficient_scope", "", 401)
@@ -128,30 +110,22 @@ class Api:
     async def _run(self, method: Method, call: Call, start: float) -> tuple[Answer, dict[str, Any]]:
         """Run a method that the caller may call, and measure it."""
         clock = self.switches.clock
-        counts = self.switches.operating is not False
-        work = self._work(method, call) if counts else None
+        work = self._work(method, call) if self.switches.operating is not False else None
         if work and work.seconds(clock()) > self.switches.operating_limit:
-            text = "Method is blocked due to operation time limit."
-            raise Refusal("OPERATION_TIME_LIMIT", text, 429)
-        processing_start = clock()
+            raise Refusal("OPERATION_TIME_LIMIT", "Method is blocked due to operation time limit.", 429)
+        processing = clock()
         try:
             if cost := self.switches.cost.get(method.name):
-                await self._sleep(cost)
+                await self.sleep(cost)
             result = method.run(call)
             if inspect.isawaitable(result):
                 result = await result
         finally:
             finish = clock()
             if work and method.name != "batch":
-                work.add(finish - processing_start, finish)
-        timing = Timing(
-            start=start,
-            processing_start=processing_start,
-            finish=finish,
-            operating=work.seconds(finish) if work else None,
-            reset_at=work.reset_at(finish) if work else None,
-        )
-        return result if isinstance(result, Answer) else Answer(result), timing.block(self.switches)
+                work.add(finish - processing, finish)
+        time = time_block(self.switches, start, processing, finish, work)
+        return result if isinstance(result, Answer) else Answer(result), time
 
     def _work(self, method: Method, call: Call) -> OperatingTime:
         """The account of a method and credential; commands of a webhook's batch share a common one."""

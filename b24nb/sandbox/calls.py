@@ -80,7 +80,6 @@ class Call:
     """One call of one method, alone or as a command of a batch."""
 
     store: Store
-    switches: Switches
     caller: Caller
     params: Params
     verb: str = "POST"
@@ -89,6 +88,10 @@ class Call:
     depth: int = 0
     execute: Execute
     commands: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def switches(self) -> Switches:
+        return self.store.switches
 
     @property
     def in_batch(self) -> bool:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta, timezone
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import Any
 
-from b24nb import spec
 from b24nb.sandbox.calls import Answer
+from b24nb.sandbox.limits import OperatingTime
 from b24nb.sandbox.php import int_if_whole
 from b24nb.sandbox.switches import Switches
 
@@ -25,38 +25,27 @@ def _iso(second: int) -> str:
     return datetime.fromtimestamp(second, TIME_ZONE).isoformat()
 
 
-class Timing(NamedTuple):
-    """The marks of one call. ``operating`` is ``None`` where the portal does not count."""
+def time_block(
+    switches: Switches, start: float, processing: float, finish: float, work: OperatingTime | None
+) -> dict[str, Any]:
+    """The ``time`` of an answer, from the marks of a call: arrived, began to work, done.
 
-    start: float
-    processing_start: float
-    finish: float
-    operating: float | None = None
-    reset_at: float | None = None
-
-    def block(self, switches: Switches) -> dict[str, Any]:
-        """The ``time`` of an answer.
-
-        Newer builds have whole seconds in ``start`` and ``processing``, which makes ``duration``,
-        finish minus start, up to a second too long.
-        """
-        whole = switches.integer_time
-        start = int(self.start) if whole else int_if_whole(self.start)
-        processing = (
-            int(self.finish) - int(self.processing_start) if whole else self.finish - self.processing_start
-        )
-        block = {
-            "start": start,
-            "finish": int_if_whole(self.finish),
-            "duration": int_if_whole(self.finish - start),
-            "processing": int_if_whole(processing),
-            "date_start": iso(self.start),
-            "date_finish": iso(self.finish),
-        }
-        if self.operating is not None:
-            reset_at = self.reset_at or self.start + spec.OPERATING_WINDOW_SECONDS
-            block |= {"operating_reset_at": int(reset_at), "operating": int_if_whole(self.operating)}
-        return block
+    Newer builds have whole seconds in ``start`` and ``processing``, which makes ``duration``, finish
+    minus start, up to a second too long. ``work`` is absent where the portal does not count.
+    """
+    mark = int if switches.integer_time else float
+    block = {
+        "start": int_if_whole(mark(start)),
+        "finish": int_if_whole(finish),
+        "duration": int_if_whole(finish - mark(start)),
+        "processing": int_if_whole(mark(finish) - mark(processing)),
+        "date_start": iso(start),
+        "date_finish": iso(finish),
+    }
+    if work:
+        block["operating_reset_at"] = int(work.reset_at(finish))
+        block["operating"] = int_if_whole(work.seconds(finish))
+    return block
 
 
 def envelope(answer: Answer, time: dict[str, Any], signature: str | None = None) -> dict[str, Any]:

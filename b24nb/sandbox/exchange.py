@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from http import HTTPStatus
+from http.client import responses
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
@@ -21,7 +21,6 @@ from b24nb.sandbox import wire
 
 #: Paths and names are cut to this where they are remembered.
 _REMEMBERED_TEXT = 200
-_KNOWN = {status.value for status in HTTPStatus}
 SANDBOX = f"b24nb/{__version__}"
 
 
@@ -106,8 +105,7 @@ def plain(status: int, text: str) -> Reply:
 
 
 def reason(status: int) -> str:
-    """The phrase of an HTTP status; any three digits may be asked for by a fault."""
-    return HTTPStatus(status).phrase if status in _KNOWN else "Unknown"
+    return responses.get(status, "Unknown")  # a fault may ask for any three digits
 
 
 def send(connection: HTTP1Connection, reply: Reply, *, head: bool) -> None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from b24nb.sandbox import access, php, seed
+from b24nb.sandbox import access, php
 from b24nb.sandbox.calls import (
     CONTROLLERS,
     METHODS,
@@ -18,6 +18,8 @@ from b24nb.sandbox.calls import (
 from b24nb.sandbox.envelope import iso
 
 LICENSE = {"standard": "en_pro100", "enterprise": "en_ent250"}
+#: What the portal's REST API is divided into.
+_SCOPES = ("crm", "user", "user_basic", "user_brief", "task", "im", "placement")
 #: What a portal has switched on; any other feature answers "N".
 _FEATURES = ("rest_offline_extended", "rest_auth_connector", "rest_access")
 
@@ -77,7 +79,7 @@ def app_info(call: Call) -> Any:
 
 @classic("scope")
 def scope(call: Call) -> Any:
-    return list(seed.SCOPES if php.truthy(call.get("full")) else call.caller.scopes)
+    return list(_SCOPES if php.truthy(call.get("full")) else call.caller.scopes)
 
 
 @classic("methods")

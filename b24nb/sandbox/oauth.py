@@ -48,7 +48,7 @@ def token(params: Mapping[Any, Any], accounts: Accounts, url: str) -> tuple[int,
     granted = redeem(params[needed])
     if granted is None:
         return _error(400, "invalid_grant", "The grant is unknown, used or expired")
-    pair = accounts.issue(granted["user_id"], granted["scopes"])
+    pair = accounts.issue(accounts.login(granted["user_id"]), granted["scopes"])
     return 200, {
         "access_token": pair["access_token"],
         "expires": int(pair["expires"]),

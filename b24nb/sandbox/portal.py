@@ -15,7 +15,7 @@ from b24nb.sandbox import seed as seeding
 from b24nb.sandbox.exchange import Record
 from b24nb.sandbox.faults import Faults
 from b24nb.sandbox.switches import Switches
-from b24nb.sandbox.thread import ServerThread
+from b24nb.sandbox.thread import ServerThread, Setup
 
 
 class SandboxPortal:
@@ -126,11 +126,8 @@ class SandboxPortal:
             **oddities,
         )
         self.faults = Faults()
-        self._seed = seed
-        self._badges = None if badges is None else list(badges)
-        self._db = None if db is None else Path(db)
-        self._port = port
-        self._tls = tls
+        path, own = None if db is None else Path(db), None if badges is None else list(badges)
+        self._setup = Setup(self.switches, self.faults, path, port, tls, seed, own)
         self._thread: ServerThread | None = None
 
     # -- life -------------------------------------------------------------------------------------
@@ -152,15 +149,7 @@ class SandboxPortal:
         """
         if self._thread:
             raise RuntimeError("This sandbox portal is running already.")
-        self._thread = ServerThread(
-            self.switches,
-            self.faults,
-            db=self._db,
-            port=self._port,
-            tls=self._tls,
-            seed=self._seed,
-            badges=self._badges,
-        )
+        self._thread = ServerThread(self._setup)
         atexit.register(self.stop)
         return self
 
@@ -231,8 +220,7 @@ class SandboxPortal:
             Its address.
         """
         accounts = self._started.accounts
-        wanted = tuple(scopes)
-        self._started.run(lambda: accounts.add_webhook(name, accounts.users[user].id, wanted))
+        self._started.run(lambda: accounts.add_webhook(name, user, scopes))
         return self.webhooks[name]
 
     @property
@@ -257,13 +245,8 @@ class SandboxPortal:
         mapping
         """
         accounts = self._started.accounts
-        given = None if scopes is None else " ".join(scopes)
-
-        def issue() -> dict[str, Any]:
-            granted = accounts.application["scopes"] if given is None else given
-            return accounts.issue(accounts.users[user].id, granted)
-
-        return self._tokens(self._started.run(issue))
+        wanted = None if scopes is None else " ".join(scopes)
+        return self._tokens(self._started.run(lambda: accounts.issue(user, wanted)))
 
     def authorize(self, *, user: str = "anna", state: str = "") -> Mapping[str, str]:
         """What a browser brings back to the application once a user has agreed: ``code`` and the rest.
@@ -282,12 +265,7 @@ class SandboxPortal:
             ``server_domain``.
         """
         accounts = self._started.accounts
-
-        def grant() -> tuple[str, Mapping[str, Any]]:
-            application = dict(accounts.application)
-            return accounts.grant(accounts.users[user].id, application["scopes"]), application
-
-        code, application = self._started.run(grant)
+        code, application = self._started.run(lambda: (accounts.grant(user), accounts.application))
         host = self.url.partition("://")[2]
         return {
             "code": code,
@@ -330,7 +308,7 @@ class SandboxPortal:
         """Every badge, straight from the database: ``code``, ``title``, ``value``, ``type``."""
         return self._started.run(self._started.store.badges.all)
 
-    def attach(self, code: str, *, deal: int = 1) -> int:
+    def attach(self, code: str, *, deal: int = 1, client_id: str | None = None) -> int:
         """Put an open configurable activity with a badge on a deal, as an application would.
 
         Parameters
@@ -339,16 +317,16 @@ class SandboxPortal:
             Of the badge.
         deal : int
             Which; the portal starts with deals 1 to 6.
+        client_id : str, optional
+            The application that made it; by default the portal's own.
 
         Returns
         -------
         int
             Id of the activity. The badge can't be deleted until it is closed, changed or deleted.
         """
-        started = self._started
-        return started.run(
-            lambda: seeding.hold(started.store, started.accounts.application["client_id"], deal, code)
-        )
+        accounts = self._started.accounts
+        return self._started.run(lambda: seeding.hold(accounts, deal, code, client_id=client_id))
 
     def __repr__(self) -> str:
         return f"SandboxPortal({self.url})" if self._thread else "SandboxPortal(not running)"

@@ -1,6 +1,7 @@
 """The web server of the portal: routing, the limit in front, faults, the record of requests.
 
 It speaks to Tornado's HTTP connection directly: there is one handler, and faults need the stream.
+Every notebook starts a portal, so what the first answer does not need is imported where it is needed.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import logging
 import re
 import time
 from collections import deque
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Coroutine
 from typing import Any
 
 from tornado.http1connection import HTTP1Connection
@@ -18,14 +19,13 @@ from tornado.httputil import HTTPServerConnectionDelegate
 from tornado.iostream import StreamClosedError
 
 from b24nb import spec
-from b24nb.sandbox import breakage, oauth, page, wire
+from b24nb.sandbox import wire
 from b24nb.sandbox.access import Credentials
 from b24nb.sandbox.api import Api
 from b24nb.sandbox.calls import Refusal
 from b24nb.sandbox.exchange import Arrival, Reader, Record, Reply, json_reply, plain, send
-from b24nb.sandbox.faults import Fault, Faults
+from b24nb.sandbox.faults import Fault
 from b24nb.sandbox.limits import LeakyBucket
-from b24nb.sandbox.switches import Switches
 
 _LOG = logging.getLogger(__name__)
 #: How many requests the portal remembers.
@@ -40,28 +40,17 @@ _REST_HEADERS = {
 _NO_SUCH_METHOD_V3 = {
     "error": {"code": "BITRIX_REST_V3_EXCEPTION_METHODNOTFOUNDEXCEPTION", "message": "Method not found"}
 }
+_NOTHING = plain(404, "Nothing here. The portal's page is at /, its REST API at /rest/.")
 
 
 class Server(HTTPServerConnectionDelegate):
-    """One portal's HTTP side. It lives in the thread of its event loop.
+    """One portal's HTTP side. It lives in the thread of its event loop."""
 
-    Parameters
-    ----------
-    api, switches, faults
-        The portal's.
-    sleep : callable
-        Lets time pass, in seconds.
-    """
-
-    def __init__(
-        self, api: Api, switches: Switches, faults: Faults, sleep: Callable[[float], Awaitable[None]]
-    ) -> None:
+    def __init__(self, api: Api, url: str) -> None:
         self.api = api
-        self.switches = switches
-        self.faults = faults
+        self.switches = api.switches
+        self.url = url
         self.records: deque[Record] = deque(maxlen=REMEMBERED)
-        self.url = ""
-        self._sleep = sleep
         self._buckets: dict[str, LeakyBucket] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._later: list[tuple[float, wire.Request]] = []
@@ -85,7 +74,7 @@ class Server(HTTPServerConnectionDelegate):
         arrival = Arrival(message, self.switches.clock())
         latency = self.switches.latency_ms / 2000
         if latency:
-            await self._sleep(latency)
+            await self.api.sleep(latency)
         try:
             reply, fault = await self._reply(arrival)
         except wire.Unreadable as error:
@@ -97,9 +86,11 @@ class Server(HTTPServerConnectionDelegate):
         broken = fault if fault and fault.kind != "error" else None
         self.records.append(arrival.record(reply, broken.kind if broken else None))
         if latency:
-            await self._sleep(latency)
+            await self.api.sleep(latency)
         try:
             if broken:
+                from b24nb.sandbox import breakage
+
                 await breakage.send(connection, broken, reply, message.target)
             else:
                 send(connection, reply, head=message.verb == "HEAD")
@@ -117,15 +108,14 @@ class Server(HTTPServerConnectionDelegate):
             return json_reply(400, _NO_SUCH_METHOD_V3), None
         if path.startswith("/rest/"):
             return await self._rest(arrival)
-        if path.rstrip("/") == "/oauth/token":
-            return self._token(arrival)
-        if path.rstrip("/") == "/oauth/rest/app.info":
-            token = Credentials(wire.parameters(message), wire.bearer(message.headers)).token
-            return json_reply(*oauth.app_info(token, self.api.accounts, self.url)), None
+        if path.startswith("/oauth/"):
+            return self._oauth(arrival)
         if path == "/":
+            from b24nb.sandbox import page
+
             html = page.render(self.api.store, self.records)
             return Reply(200, "text/html; charset=utf-8", html.encode(), page.HEADERS), None
-        return plain(404, "Nothing here. The portal's page is at /, its REST API at /rest/."), None
+        return _NOTHING, None
 
     async def _rest(self, arrival: Arrival) -> tuple[Reply, Fault | None]:
         message = arrival.message
@@ -138,7 +128,7 @@ class Server(HTTPServerConnectionDelegate):
         arrival.method = request.method
         if self._later:
             await self._run_later()
-        fault = self.faults.take(request.method)
+        fault = self.api.faults.take(request.method)
         if fault is None or fault.effect == "before":
             reply = await self._call(arrival, request)
         else:
@@ -165,15 +155,24 @@ class Server(HTTPServerConnectionDelegate):
         content_type, body = wire.encode(outcome.payload, xml=request.xml)
         return Reply(outcome.status, content_type, body, headers, outcome.payload.get("error"))
 
-    def _token(self, arrival: Arrival) -> tuple[Reply, Fault | None]:
+    def _oauth(self, arrival: Arrival) -> tuple[Reply, Fault | None]:
+        """The authorization server, which on a real portal is another host."""
+        from b24nb.sandbox import oauth
+
+        params, accounts = wire.parameters(arrival.message), self.api.accounts
+        path = arrival.message.path.removesuffix("/")
+        if path == "/oauth/rest/app.info":
+            token = Credentials(params, wire.bearer(arrival.message.headers)).token
+            return json_reply(*oauth.app_info(token, accounts, self.url)), None
+        if path != "/oauth/token":
+            return _NOTHING, None
         arrival.method = "oauth/token"
-        fault = self.faults.take("oauth/token")
+        fault = self.api.faults.take("oauth/token")
         if fault and fault.refusal:
             return json_reply(fault.refusal.status, fault.refusal.envelope), fault
         if fault and fault.effect != "before":
             return json_reply(200, {}), fault
-        params = wire.parameters(arrival.message)
-        return json_reply(*oauth.token(params, self.api.accounts, self.url)), fault
+        return json_reply(*oauth.token(params, accounts, self.url)), fault
 
     def _admit(self, remote: str) -> bool:
         bucket = self._buckets.setdefault(remote, LeakyBucket())

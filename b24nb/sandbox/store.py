@@ -11,48 +11,12 @@ import json
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from b24nb import spec
 from b24nb.sandbox import php
 from b24nb.sandbox.switches import Switches
-
-SCHEMA = """
-CREATE TABLE IF NOT EXISTS badge (
-    id INTEGER PRIMARY KEY AUTOINCREMENT, code TEXT NOT NULL, collated TEXT NOT NULL UNIQUE,
-    title TEXT NOT NULL, value TEXT NOT NULL, type TEXT NOT NULL);
-CREATE TABLE IF NOT EXISTS deal (
-    id INTEGER PRIMARY KEY AUTOINCREMENT, title TEXT NOT NULL, stage_id TEXT NOT NULL,
-    opportunity REAL NOT NULL, currency_id TEXT NOT NULL, assigned_by_id INTEGER NOT NULL);
-CREATE TABLE IF NOT EXISTS activity (
-    id INTEGER PRIMARY KEY AUTOINCREMENT, owner_type_id INTEGER NOT NULL, owner_id INTEGER NOT NULL,
-    provider_id TEXT NOT NULL, provider_type_id TEXT NOT NULL, subject TEXT NOT NULL,
-    completed TEXT NOT NULL, responsible_id INTEGER NOT NULL, created REAL NOT NULL,
-    last_updated REAL NOT NULL, deadline TEXT, origin_id TEXT, originator_id TEXT,
-    is_incoming_channel TEXT NOT NULL, ping_offsets TEXT NOT NULL, provider_params TEXT NOT NULL,
-    layout TEXT NOT NULL);
-CREATE TABLE IF NOT EXISTS attachment (
-    id INTEGER PRIMARY KEY AUTOINCREMENT, created REAL NOT NULL, type TEXT NOT NULL, value TEXT NOT NULL,
-    entity_type_id INTEGER NOT NULL, entity_id INTEGER NOT NULL,
-    activity_id INTEGER NOT NULL REFERENCES activity (id) ON DELETE CASCADE);
-CREATE INDEX IF NOT EXISTS attachment_of_badge ON attachment (value);
-CREATE INDEX IF NOT EXISTS attachment_of_item ON attachment (entity_type_id, entity_id);
-CREATE INDEX IF NOT EXISTS attachment_of_activity ON attachment (activity_id);
-CREATE TABLE IF NOT EXISTS user (
-    id INTEGER PRIMARY KEY, login TEXT NOT NULL UNIQUE, name TEXT NOT NULL, last_name TEXT NOT NULL,
-    admin INTEGER NOT NULL, kind TEXT NOT NULL, active INTEGER NOT NULL);
-CREATE TABLE IF NOT EXISTS webhook (
-    id INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT NOT NULL UNIQUE, code TEXT NOT NULL UNIQUE,
-    user_id INTEGER NOT NULL REFERENCES user (id), scopes TEXT NOT NULL, active INTEGER NOT NULL);
-CREATE TABLE IF NOT EXISTS application (
-    client_id TEXT PRIMARY KEY, client_secret TEXT NOT NULL, member_id TEXT NOT NULL, scopes TEXT NOT NULL);
-CREATE TABLE IF NOT EXISTS token (
-    access_token TEXT PRIMARY KEY, refresh_token TEXT UNIQUE, client_id TEXT NOT NULL,
-    user_id INTEGER NOT NULL, scopes TEXT NOT NULL, expires REAL NOT NULL, refresh_expires REAL NOT NULL);
-CREATE TABLE IF NOT EXISTS authorization_code (
-    code TEXT PRIMARY KEY, client_id TEXT NOT NULL, user_id INTEGER NOT NULL, scopes TEXT NOT NULL,
-    expires REAL NOT NULL);
-"""
 
 
 class SqlError(Exception):
@@ -80,17 +44,12 @@ class Store:
         # EXCLUSIVE keeps a second sandbox off the same file.
         self._db = sqlite3.connect(path, isolation_level=None, timeout=0.2, cached_statements=256)
         self._db.row_factory = sqlite3.Row
+        durability = "NORMAL" if keep else "OFF"
+        schema = Path(__file__).with_name("schema.sql").read_text(encoding="utf-8")
         try:
-            for pragma in (
-                "locking_mode=EXCLUSIVE",
-                "journal_mode=WAL",
-                "foreign_keys=ON",
-                f"synchronous={'NORMAL' if keep else 'OFF'}",
-            ):
+            for pragma in ("locking_mode=EXCLUSIVE", "journal_mode=WAL", f"synchronous={durability}"):
                 self._db.execute(f"PRAGMA {pragma}")
-            with self.transaction():
-                for statement in SCHEMA.split(";\n"):
-                    self._db.execute(statement)
+            self._db.executescript(f"PRAGMA foreign_keys=ON; BEGIN IMMEDIATE; {schema} COMMIT;")
         except sqlite3.DatabaseError as error:
             self.close()
             raise RuntimeError(f"The sandbox can't use {path}: {error}.") from None

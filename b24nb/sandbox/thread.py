@@ -12,11 +12,11 @@ import ssl
 import tempfile
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from tornado.httpserver import HTTPServer
 
@@ -34,38 +34,24 @@ HOST = "127.0.0.1"
 _T = TypeVar("_T")
 
 
+class Setup(NamedTuple):
+    """What a portal is made of."""
+
+    switches: Switches
+    faults: Faults
+    db: Path | None
+    port: int
+    tls: bool
+    seed: int | None
+    badges: list[Mapping[str, Any]] | None
+
+
 class ServerThread:
-    """A running portal.
+    """A running portal: it answers once this has been made, until :meth:`stop`."""
 
-    Parameters
-    ----------
-    switches, faults
-        The portal's.
-    db : Path, optional
-        Where to keep the data; by default in a directory that goes when it stops.
-    port : int
-        0: a free one.
-    tls : bool
-        Whether to speak https.
-    seed : int, optional
-        For repeatable secrets.
-    badges : iterable of mappings, optional
-        Instead of the usual ones.
-    """
-
-    def __init__(
-        self,
-        switches: Switches,
-        faults: Faults,
-        *,
-        db: Path | None,
-        port: int,
-        tls: bool,
-        seed: int | None,
-        badges: Iterable[Mapping[str, Any]] | None,
-    ) -> None:
+    def __init__(self, setup: Setup) -> None:
         self._directory = tempfile.TemporaryDirectory(prefix="b24nb-sandbox-")
-        self.database = db or Path(self._directory.name) / "portal.db"
+        self.database = setup.db or Path(self._directory.name) / "portal.db"
         self.ca_file: str | None = None
         self.url = ""
         self.tokens: Mapping[str, Any] = {}
@@ -74,10 +60,9 @@ class ServerThread:
         self.accounts: Accounts
         self._loop: asyncio.AbstractEventLoop
         self._over: asyncio.Event
-        self._keep = db is not None
         ready: Future[None] = Future()
         self._thread = threading.Thread(
-            target=lambda: asyncio.run(self._live(ready, switches, faults, port, tls, seed, badges)),
+            target=lambda: asyncio.run(self._live(setup, ready)),
             name="b24nb-sandbox",
             daemon=True,  # a program that forgets to stop its portal still ends
         )
@@ -116,35 +101,12 @@ class ServerThread:
         authority.issue_cert(HOST, "localhost", "::1").configure_cert(context)
         return context
 
-    async def _live(
-        self,
-        ready: Future[None],
-        switches: Switches,
-        faults: Faults,
-        port: int,
-        tls: bool,
-        seed: int | None,
-        badges: Iterable[Mapping[str, Any]] | None,
-    ) -> None:
+    async def _live(self, setup: Setup, ready: Future[None]) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._over = asyncio.Event()
         with ExitStack() as cleanup:
             try:
-                self._loop = asyncio.get_running_loop()
-                self._over = asyncio.Event()
-                listener = cleanup.enter_context(socket.create_server((HOST, port), backlog=512))
-                listener.setblocking(False)
-                self.store = Store(str(self.database), keep=self._keep, switches=switches)
-                cleanup.callback(self.store.close)
-                self.accounts = Accounts(self.store, seed=seed)
-                seeding.fill(self.store, self.accounts, badges)
-                self.tokens = self.accounts.issue(seeding.ADMIN, self.accounts.application["scopes"])
-                sleep = _sleep_of(switches.clock)
-                api = Api(self.store, self.accounts, switches, faults, sleep)
-                server = Server(api, switches, faults, sleep)
-                self.records = server.records
-                http = HTTPServer(server, ssl_options=self._certificate() if tls else None)
-                http.add_socket(listener)
-                self.url = f"{'https' if tls else 'http'}://{HOST}:{listener.getsockname()[1]}"
-                server.url = self.url
+                server, http = self._open(setup, cleanup)
             except BaseException as error:  # noqa: BLE001 - start() raises it in the caller's thread
                 ready.set_exception(error)
                 return
@@ -153,6 +115,22 @@ class ServerThread:
             http.stop()
             await server.close()
             await http.close_all_connections()
+
+    def _open(self, setup: Setup, cleanup: ExitStack) -> tuple[Server, HTTPServer]:
+        listener = cleanup.enter_context(socket.create_server((HOST, setup.port), backlog=512))
+        listener.setblocking(False)
+        self.url = f"{'https' if setup.tls else 'http'}://{HOST}:{listener.getsockname()[1]}"
+        self.store = Store(str(self.database), keep=setup.db is not None, switches=setup.switches)
+        cleanup.callback(self.store.close)
+        self.accounts = Accounts(self.store, seed=setup.seed)
+        seeding.fill(self.store, self.accounts, setup.badges)
+        self.tokens = self.accounts.issue(seeding.ADMINISTRATOR)
+        api = Api(self.accounts, setup.faults, _sleep_of(setup.switches.clock))
+        server = Server(api, self.url)
+        self.records = server.records
+        http = HTTPServer(server, ssl_options=self._certificate() if setup.tls else None)
+        http.add_socket(listener)
+        return server, http
 
 
 def _sleep_of(clock: Callable[[], float]) -> Callable[[float], Any]:

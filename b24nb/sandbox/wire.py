@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from urllib.parse import unquote
 
 from b24nb.sandbox import php
-from b24nb.sandbox.access import Credentials
+from b24nb.sandbox.access import RESERVED, Credentials
 from b24nb.sandbox.calls import Params
 
 #: As PHP is usually set up for a portal (``max_input_vars``).
@@ -88,9 +88,7 @@ def decode(message: Message) -> Request:
     )
 
 
-_STRIPPED = frozenset(
-    ("method", "start", "state", "auth", "access_token", "auth_connector", "aplogin", "ap", "sessid")
-)
+_STRIPPED = frozenset((*RESERVED, "method", "start", "state"))
 
 
 def route(path: str) -> tuple[str, str, str, bool]:
