@@ -1,0 +1,1 @@
+"""What happens: field values become frozen states. No widgets, no HTML."""

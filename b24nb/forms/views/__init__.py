@@ -1,0 +1,1 @@
+"""What is shown: widgets that draw a state."""

@@ -1,0 +1,108 @@
+"""The form that deletes badges, in three moves: choose, look, confirm. And one back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import ipywidgets as widgets  # type: ignore[import-untyped]
+from markupsafe import Markup
+
+from b24nb.badges.badge import Badge, Badges
+from b24nb.display import html
+from b24nb.forms.presenters.deleting import DeleteBadges, DeleteState
+from b24nb.forms.presenters.state import Message
+from b24nb.forms.views import parts
+from b24nb.forms.views.form import Form, Step
+
+
+class DeleteForm(Form):
+    """Deletes badges after a look at what will go, and brings them back."""
+
+    title = "Delete badges"
+    presenter: DeleteBadges
+
+    def __init__(self, presenter: DeleteBadges, codes: Sequence[str] = (), *, alone: bool = True) -> None:
+        one, many = (codes[0], ()) if len(codes) == 1 else ("", codes)
+        self.code = parts.field(widgets.Combobox, "Badge code", one, options=presenter.desk.codes)
+        self.several = parts.field(widgets.SelectMultiple, "or several", many, options=many, rows=6)
+        self._chosen = parts.Beside(self.code, self.several)
+        self.load_button = parts.button("Load badges", icon="list")
+        self.preview_button = parts.button("Preview deletion", style="primary", icon="eye")
+        self.confirm = parts.field(widgets.Text, "Confirm", "")
+        self._confirm = parts.Beside(self.confirm)
+        self._asked = widgets.HTML()
+        self.delete_button = parts.button("Delete", style="danger", icon="trash")
+        self.undo_button = parts.button("Undo", icon="undo")
+        self._last_move = widgets.VBox([self._asked, self._confirm, self.delete_button])
+        super().__init__(
+            presenter,
+            [self._chosen, parts.row(self.load_button, self.preview_button)],
+            [self._last_move, self.undo_button],
+            alone=alone,
+        )
+        self.on_click(self.load_button, lambda: self.work([self.presenter.load]))
+        self.on_click(self.preview_button, lambda: self.work(self.steps()))
+        self.on_click(self.delete_button, self._delete)
+        self.on_click(self.undo_button, lambda: self.work([self.presenter.undo]))
+        self.on_change(self.code, lambda: self._choose(self.several, ()))
+        self.on_change(self.several, lambda: self._choose(self.code, ""))
+
+    def steps(self) -> Sequence[Step]:
+        codes = self.several.value or ((self.code.value,) if self.code.value else ())
+        return [lambda: self.presenter.preview(codes), self.presenter.find_holders]
+
+    def refresh(self) -> None:
+        """Choose from what is known, and follow a selection made in another form."""
+        desk = self.presenter.desk
+        self.code.options = desk.codes
+        with self.drawing():
+            parts.offer(self.several, desk.badges or (), desk.selection or self.several.value)
+
+    def picture(self, state: DeleteState) -> Iterable[Markup]:
+        if state.doomed:
+            yield html.badges_table(state.doomed, caption=f"This will be deleted: {len(state.doomed)}")
+            yield from map(parts.told, _warnings(state))
+            yield from parts.holders(state.holders, state.holders_message)
+        elif isinstance(state.result, Badge):
+            yield html.badges_table(Badges([state.result]), caption="Deleted")
+        elif state.result is not None:
+            yield html.frame(state.result.df, caption="What became of each", limit=50)
+
+    def draw(self, state: DeleteState) -> None:
+        self._chosen.say(state.field_errors.get("codes", ""))
+        self._confirm.say(state.field_errors.get("confirm", ""))
+        self._last_move.layout.display = None if state.doomed else "none"
+        if not state.doomed:
+            self.confirm.value = ""
+        count = len(state.doomed)
+        what = "its code" if count == 1 else "the number of badges"
+        ask = Markup("<p>To delete, type {}: <code>{}</code></p>").format(what, state.word)
+        self._asked.value = parts.fragment(ask)
+        self.delete_button.description = "Delete badge" if count == 1 else f"Delete {count} badges"
+        self.undo_button.layout.display = "" if state.removed else "none"
+        self.undo_button.description = f"Undo: bring back {_named(state.removed)}"
+
+    def _choose(self, other: Any, empty: object) -> None:
+        """One badge or several: what is chosen here empties the other field, and makes a preview stale."""
+        with self.drawing():
+            other.value = empty
+        self.render(self.presenter.forget())
+
+    def _delete(self) -> None:
+        typed = self.confirm.value
+        self.work([lambda: self.presenter.delete(typed)])
+
+
+def _warnings(state: DeleteState) -> Iterable[Message]:
+    if state.missing:
+        yield Message("note", f"Not there, so nothing to delete: {', '.join(state.missing)}.")
+    if state.lost_for_good:
+        yield Message(
+            "check",
+            f"Can't be brought back: the portal would refuse to add {', '.join(state.lost_for_good)}.",
+        )
+
+
+def _named(badges: Badges) -> str:
+    return badges[0].code if len(badges) == 1 else f"{len(badges)} badges"
