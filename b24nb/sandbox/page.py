@@ -26,6 +26,7 @@ HEADERS: Mapping[str, str] = {
     "X-Content-Type-Options": "nosniff",
 }
 SHOWN_REQUESTS = 20
+SHOWN_BADGES = 200
 
 
 def render(store: Store, records: Sequence[Record]) -> str:
@@ -42,6 +43,7 @@ def render(store: Store, records: Sequence[Record]) -> str:
     -------
     str
     """
+    store.badges.age()
     badges = store.badges.all()
     by_code = {badge["code"]: badge for badge in badges}
     newest = {
@@ -59,7 +61,8 @@ def render(store: Store, records: Sequence[Record]) -> str:
         if (shown := [deal for deal in deals if deal["stage_id"] == stage.id]) or not stage.final
     }
     return _template().render(
-        badges=badges,
+        badges=badges[:SHOWN_BADGES],
+        hidden=max(len(badges) - SHOWN_BADGES, 0),
         columns=columns,
         requests=list(records)[: -SHOWN_REQUESTS - 1 : -1],
         language=store.switches.language,

@@ -12,6 +12,7 @@ import requests
 
 from b24nb.sandbox import SandboxPortal
 from tests.contract.rest import rest
+from tests.fakes import FakeClock
 
 BODY_LIMIT = 8 * 1024 * 1024
 
@@ -142,6 +143,21 @@ def test_only_the_newest_badge_of_a_deal_is_on_its_card(portal: SandboxPortal) -
     assert 'warning">This week' in after
     assert 'failure">Late' in before
     assert 'failure">Late' not in after
+
+
+def test_the_page_stays_readable_with_thousands_of_badges() -> None:
+    row = {"title": "T", "value": "V", "type": "success"}
+    with SandboxPortal(badges=[{"code": f"c{number}", **row} for number in range(3000)]) as portal:
+        text = requests.get(portal.url, timeout=20).text
+    assert text.count("<code>") == 200
+    assert "And 2800 more." in text
+
+
+def test_a_badge_that_aged_out_leaves_the_card(clock: FakeClock) -> None:
+    with SandboxPortal(clock=clock) as portal:
+        assert "Late</span>" in requests.get(portal.url, timeout=20).text.partition("<h2>Badges")[0]
+        clock.advance(31 * 24 * 3600)
+        assert 'class="pill' not in requests.get(portal.url, timeout=20).text.partition("<h2>Badges")[0]
 
 
 def test_everything_on_the_page_is_escaped_and_no_script_may_run() -> None:
