@@ -11,12 +11,15 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, TypeVar
 
+from b24nb.badges.badge import Badge
+from b24nb.badges.checks import problems
+from b24nb.errors import InvalidInput
 from b24nb.forms.presenters.adding import AddBadge, AddFields, Texts
 from b24nb.forms.presenters.calls import WatchCalls
 from b24nb.forms.presenters.deleting import DeleteBadges
 from b24nb.forms.presenters.desk import Desk
 from b24nb.forms.presenters.inspecting import InspectBadge
-from b24nb.forms.presenters.listing import ListBadges, ListFields
+from b24nb.forms.presenters.listing import ORDERS, ListBadges, ListFields
 from b24nb.forms.views.adding import AddForm
 from b24nb.forms.views.calls import CallsForm
 from b24nb.forms.views.deleting import DeleteForm
@@ -71,6 +74,8 @@ def list_form(
     >>> form
     <ListForm on SANDBOX (this notebook), done: 12 badges by one request.>
     """
+    if sort not in ORDERS:
+        raise InvalidInput(f"Can't sort by {sort!r}.", field="sort", hint=f"One of: {', '.join(ORDERS)}.")
     form = ListForm(ListBadges(Desk(b24)), ListFields(words=filter, language=language, order=sort))
     return _started(form, run)
 
@@ -142,6 +147,9 @@ def add_form(
     >>> form.result.title["de"]
     'Kunde'
     """
+    for problem in problems(Badge(code, title, value, type)):
+        if problem.field == "type":  # there is no button for it
+            raise problem
     fields = AddFields(code=code, type=type, texts=Texts.rows(title, value))
     return _started(AddForm(AddBadge(Desk(b24)), fields), run)
 

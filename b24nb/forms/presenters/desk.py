@@ -26,6 +26,8 @@ class Desk:
     ----------
     badges : Badges or None
         As last listed, kept up to date with what the forms change; ``None`` before the first list.
+    languages : tuple of str
+        That the texts of the badges are in.
     selection : tuple of str
         Selected codes, in the order they were chosen.
     """
@@ -34,6 +36,7 @@ class Desk:
         self.b24 = b24
         self.badges: Badges | None = None
         self.selection: tuple[str, ...] = ()
+        self.languages: tuple[str, ...] = ()
         self._watchers: list[Callable[[], object]] = []
 
     def watch(self, watcher: Callable[[], object]) -> None:
@@ -53,6 +56,8 @@ class Desk:
         """Take the portal's answer as what there is; codes that are gone leave the selection."""
         there = {badge.code for badge in badges}
         self.badges = badges
+        maps = (text for badge in badges for text in (badge.title, badge.value) if not isinstance(text, str))
+        self.languages = tuple(dict.fromkeys(code for text in maps for code in text))
         self.selection = tuple(code for code in self.selection if code in there)
         self._tell()
 

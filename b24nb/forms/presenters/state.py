@@ -30,7 +30,7 @@ class Message:
     details: str | None = None
 
 
-NOTHING_SENT = Message("check", "Check the form: nothing has been sent.")
+NOTHING_SENT = Message("check", "Some fields need a look. Nothing has been sent.")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

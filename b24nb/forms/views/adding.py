@@ -25,7 +25,11 @@ class TextRow(parts.Beside):
     def __init__(self, texts: Texts) -> None:
         one = not texts.language
         self.language = parts.narrow(
-            widgets.Dropdown, "Language", texts.language or None, width="17em", options=parts.languages()
+            widgets.Dropdown,
+            "Language",
+            texts.language or None,
+            width="17em",
+            options=parts.languages(texts.language),
         )
         self.title = self._text("Title", texts.title, alone=one)
         self.value = self._text("Pill text", texts.value, alone=one)
@@ -62,19 +66,7 @@ class AddForm(Form):
         self.add_language_button = parts.button("Add a language", icon="plus")
         self.add_button = parts.button("Add badge", style="primary", icon="check")
         self._preview = widgets.HTML()
-        super().__init__(
-            presenter,
-            [
-                self._code,
-                self.type,
-                self.mode,
-                self._rows,
-                self.add_language_button,
-                self._preview,
-                self.add_button,
-            ],
-            alone=alone,
-        )
+        super().__init__(presenter, alone=alone)
         self._set_rows(fields.texts)
         self.on_click(self.add_button, lambda: self.work(self.steps()))
         self.on_click(self.add_language_button, self._add_language)
@@ -82,6 +74,10 @@ class AddForm(Form):
         for field in (self.code, self.type):
             self.on_change(field, self._typed)
         self._typed()
+
+    def arranged(self) -> Sequence[Any]:
+        fields = [self._code, self.type, self.mode, self._rows, self.add_language_button]
+        return [*fields, self._preview, self.add_button, self.told, self.shown]
 
     @property
     def rows(self) -> tuple[TextRow, ...]:

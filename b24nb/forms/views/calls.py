@@ -51,17 +51,16 @@ class CallsForm(Form):
         self._name = parts.Beside(self.name, self.export_button)
         self._chart = widgets.HTML()
         self._poll: threading.Thread | None = None
-        super().__init__(
-            presenter,
-            [parts.row(self.chart_button, self.clear_button), self._name],
-            [self._chart],
-            alone=alone,
-        )
+        super().__init__(presenter, alone=alone)
         self.on_click(self.chart_button, lambda: self.work([self._draw_chart]))
         self.on_click(self.clear_button, lambda: self.render(presenter.clear()))
         self.on_click(self.export_button, lambda: self.render(presenter.export(self.name.value)))
         self._view_count = 0  # ipywidgets counts views from now on
         self.observe(lambda _: self._guarded(self._follow), "_view_count")
+
+    def arranged(self) -> Sequence[Any]:
+        buttons = parts.row(self.chart_button, self.clear_button)
+        return [buttons, self._name, self.told, self._chart, self.shown]
 
     def steps(self) -> Sequence[Step]:
         return [self.presenter.look]

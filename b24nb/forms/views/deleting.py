@@ -35,18 +35,17 @@ class DeleteForm(Form):
         self.delete_button = parts.button("Delete", style="danger", icon="trash")
         self.undo_button = parts.button("Undo", icon="undo")
         self._last_move = widgets.VBox([self._asked, self._confirm, self.delete_button])
-        super().__init__(
-            presenter,
-            [self._chosen, parts.row(self.load_button, self.preview_button)],
-            [self._last_move, self.undo_button],
-            alone=alone,
-        )
+        super().__init__(presenter, alone=alone)
         self.on_click(self.load_button, lambda: self.work([self.presenter.load]))
         self.on_click(self.preview_button, lambda: self.work(self.steps()))
         self.on_click(self.delete_button, self._delete)
         self.on_click(self.undo_button, lambda: self.work([self.presenter.undo]))
         self.on_change(self.code, lambda: self._choose(self.several, ()))
         self.on_change(self.several, lambda: self._choose(self.code, ""))
+
+    def arranged(self) -> Sequence[Any]:
+        buttons = parts.row(self.load_button, self.preview_button)
+        return [self._chosen, buttons, self.shown, self._last_move, self.told, self.undo_button]
 
     def steps(self) -> Sequence[Step]:
         codes = self.several.value or ((self.code.value,) if self.code.value else ())
@@ -71,6 +70,7 @@ class DeleteForm(Form):
 
     def draw(self, state: DeleteState) -> None:
         self._chosen.say(state.field_errors.get("codes", ""))
+        self.several.layout.display = None if self.several.options else "none"
         self._confirm.say(state.field_errors.get("confirm", ""))
         self._last_move.layout.display = None if state.doomed else "none"
         if not state.doomed:

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 PATIENCE = 0.3
 CANCELLED = Message("note", "Cancelled between two steps. What was done before is shown.")
 
+SAVED = Message("note", "This is what the form showed when it was displayed. Run the cell to use it.")
+
 Step = Callable[[], FormState]
 
 
@@ -39,10 +41,6 @@ class Form(widgets.VBox):  # type: ignore[misc]
     ----------
     presenter : Presenter
         What happens.
-    body : sequence of Widget
-        Fields and buttons.
-    below : sequence of Widget
-        What belongs under the result.
     alone : bool
         Whether to say which portal and form this is; in the explorer that is said already.
 
@@ -60,25 +58,19 @@ class Form(widgets.VBox):  # type: ignore[misc]
 
     title = ""
 
-    def __init__(
-        self,
-        presenter: Presenter[Any],
-        body: Sequence[Any],
-        below: Sequence[Any] = (),
-        *,
-        alone: bool = True,
-    ) -> None:
+    def __init__(self, presenter: Presenter[Any], *, alone: bool = True) -> None:
         self.presenter = presenter
         self.last_error: Exception | None = None
         self._drawing = threading.RLock()
         self._in_drawing = False
         self._worker: threading.Thread | None = None
         self._top = self._head(alone=alone)
-        self._message, self._picture, self._numbers, self._bar = (widgets.HTML() for _ in range(4))
+        self._message, self.shown, self._numbers, self._bar = (widgets.HTML() for _ in range(4))
         self.cancel_button = parts.button("Cancel", icon="stop")
         self._busy = widgets.HBox([self._bar, self.cancel_button])
+        self.told = widgets.VBox([self._busy, self._message])
         head = widgets.HTML(html.page(parts.style(), *self._top))
-        super().__init__([head, *body, self._busy, self._message, self._picture, *below, self._numbers])
+        super().__init__([head, *self.arranged(), self._numbers])
         self.add_class("b24nb-form")
         if presenter.b24.portal.kind != "SANDBOX":
             self.add_class("b24nb-live-form")
@@ -102,6 +94,10 @@ class Form(widgets.VBox):  # type: ignore[misc]
         return self.presenter.timings
 
     # -- what each form brings ------------------------------------------------------------------------
+
+    def arranged(self) -> Sequence[Any]:
+        """Its widgets from top to bottom, with ``told`` (messages) and ``shown`` (the result) among them."""
+        raise NotImplementedError
 
     def steps(self) -> Sequence[Step]:
         """What the main button does with the fields as they are."""
@@ -203,7 +199,7 @@ class Form(widgets.VBox):  # type: ignore[misc]
         """
         with self.drawing():
             self._message.value = parts.fragment(*self._told(state))
-            self._picture.value = parts.fragment(*self.picture(state))
+            self.shown.value = parts.fragment(*self.picture(state))
             self._numbers.value = parts.fragment(*self.numbers(state))
             self.draw(state)
 
@@ -249,7 +245,7 @@ class Form(widgets.VBox):  # type: ignore[misc]
     def static(self) -> Iterable[Markup]:
         """What the form shows, without fields and buttons."""
         state = self.presenter.state
-        return [*self._top, *self._told(state), *self.picture(state), *self.numbers(state)]
+        return [*self._top, *self._told(state), *self.picture(state), *self.numbers(state), parts.told(SAVED)]
 
     def __repr__(self) -> str:
         state = self.presenter.state

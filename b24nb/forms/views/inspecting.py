@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 import ipywidgets as widgets  # type: ignore[import-untyped]
-from b24nb.display.snippets import FLAVOURS, as_code
 from markupsafe import Markup
 
-from b24nb import spec
 from b24nb.badges import wire
 from b24nb.badges.badge import Badge
 from b24nb.display import html
 from b24nb.display.language import pick
+from b24nb.display.snippets import FLAVOURS, as_code
 from b24nb.forms.presenters.inspecting import InspectBadge, InspectState
 from b24nb.forms.views import parts
 from b24nb.forms.views.form import Form, Step
@@ -34,15 +34,14 @@ class InspectForm(Form):
         )
         self._snippet = widgets.HTML()
         self._in_code = widgets.VBox([self.flavour, self._snippet])
-        super().__init__(
-            presenter,
-            [self._code, parts.row(self.inspect_button, self.load_button)],
-            [self._in_code],
-            alone=alone,
-        )
+        super().__init__(presenter, alone=alone)
         self.on_click(self.inspect_button, lambda: self.work(self.steps()))
         self.on_click(self.load_button, lambda: self.work([self.presenter.load]))
         self.on_change(self.flavour, lambda: self.render(self.presenter.state))
+
+    def arranged(self) -> Sequence[Any]:
+        buttons = parts.row(self.inspect_button, self.load_button)
+        return [self._code, buttons, self.told, self.shown, self._in_code]
 
     def steps(self) -> Sequence[Step]:
         code = self.code.value
@@ -78,13 +77,9 @@ def _languages(badge: Badge) -> Markup:
     maps = [text for text in (badge.title, badge.value) if not isinstance(text, str)]
     codes = list(dict.fromkeys(code for text in maps for code in text))
     rows = [
-        (_name(code), pick(badge.title, code)[0], html.pill(badge.value, badge.type, code)) for code in codes
+        (parts.language_name(code), pick(badge.title, code)[0], html.pill(badge.value, badge.type, code))
+        for code in codes
     ]
     others = "any other" if codes else "any"
     rows.append((others, pick(badge.title)[0], html.pill(badge.value, badge.type)))
     return parts.table("What the portal shows", ("viewer's language", "title", "pill"), rows)
-
-
-def _name(code: str) -> str:
-    known = spec.LANGUAGES.get(code)
-    return f"{known.name} ({code})" if known else code

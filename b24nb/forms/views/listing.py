@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 import ipywidgets as widgets  # type: ignore[import-untyped]
 from markupsafe import Markup
@@ -23,7 +24,11 @@ class ListForm(Form):
         self.list_button = parts.button("List badges", style="primary", icon="refresh")
         self.words = parts.narrow(widgets.Text, "Filter", fields.words, width="17em")
         self.language = parts.narrow(
-            widgets.Dropdown, "Language", fields.language, width="17em", options=parts.languages()
+            widgets.Dropdown,
+            "Language",
+            fields.language,
+            width="17em",
+            options=parts.languages(fields.language),
         )
         self.order = parts.narrow(widgets.Dropdown, "Sort by", fields.order, width="15em", options=ORDERS)
         self.back_button = parts.button("Previous page", icon="chevron-left")
@@ -32,24 +37,23 @@ class ListForm(Form):
         self.selected = parts.field(widgets.SelectMultiple, "Select", (), rows=6)
         self._selection = widgets.HTML()
         self._page = 0
-        super().__init__(
-            presenter,
-            [
-                self.list_button,
-                parts.row(self.words, self.language, self.order),
-            ],
-            [
-                parts.row(self.back_button, self.next_button, self._where),
-                parts.row(self.selected, self._selection),
-            ],
-            alone=alone,
-        )
+        super().__init__(presenter, alone=alone)
         self.on_click(self.list_button, lambda: self.work(self.steps()))
         self.on_click(self.back_button, lambda: self._turn(-1))
         self.on_click(self.next_button, lambda: self._turn(+1))
         for widget in (self.words, self.language, self.order):
             self.on_change(widget, self._show_first_page)
         self.on_change(self.selected, self._select)
+
+    def arranged(self) -> Sequence[Any]:
+        return [
+            self.list_button,
+            parts.row(self.words, self.language, self.order),
+            self.told,
+            self.shown,
+            parts.row(self.back_button, self.next_button, self._where),
+            parts.row(self.selected, self._selection),
+        ]
 
     @property
     def fields(self) -> ListFields:
@@ -73,6 +77,9 @@ class ListForm(Form):
 
     def draw(self, state: ListState) -> None:
         self._page = state.page
+        known = parts.languages(*self.presenter.desk.languages, state.language)
+        if known != list(self.language.options):
+            self.language.options, self.language.value = known, state.language
         self._where.value = f"Page {state.page + 1} of {state.pages}" if state.pages else ""
         self.back_button.disabled = state.page == 0
         self.next_button.disabled = state.page + 1 >= state.pages

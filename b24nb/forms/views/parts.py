@@ -60,7 +60,7 @@ def choice(label: str, options: Sequence[str], value: str) -> Any:
 
 def row(*pieces: Any) -> Any:
     """Widgets side by side, as far as there is room."""
-    return widgets.HBox(pieces, layout={"flex_flow": "row wrap"})
+    return widgets.HBox(pieces, layout={"flex_flow": "row wrap", "grid_gap": "0 12px"})
 
 
 class Beside(widgets.HBox):  # type: ignore[misc]
@@ -68,7 +68,7 @@ class Beside(widgets.HBox):  # type: ignore[misc]
 
     def __init__(self, *fields: Any) -> None:
         self._text = widgets.HTML()
-        super().__init__([*fields, self._text], layout={"flex_flow": "row wrap"})
+        super().__init__([*fields, self._text], layout={"flex_flow": "row wrap", "grid_gap": "0 12px"})
 
     def say(self, problem: str = "", *, advice: str = "") -> None:
         """Show what is wrong, else what is advised, else nothing."""
@@ -112,9 +112,15 @@ def progress(text: str, done: int, total: int) -> Markup:
     return Markup("<label>{}{} <progress{}></progress></label>").format(text, count, known)
 
 
-def languages() -> list[tuple[str, str]]:
-    """Options of a language field."""
-    return [(f"{language.name} ({code})", code) for code, language in spec.LANGUAGES.items()]
+def languages(*others: str) -> list[tuple[str, str]]:
+    """Options of a language field: those of a cloud portal, and others that were met."""
+    return [(language_name(code), code) for code in dict.fromkeys([*spec.LANGUAGES, *filter(None, others)])]
+
+
+def language_name(code: str) -> str:
+    """``German (de)``; a code that is not known stands for itself."""
+    known = spec.LANGUAGES.get(code)
+    return f"{known.name} ({code})" if known else code
 
 
 def holders(found: pd.DataFrame | None, trouble: Message | None) -> Iterable[Markup]:

@@ -1,0 +1,196 @@
+"""Every trouble on the wire in every form: a sentence, code and next step; after it the form works again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import b24nb
+from b24nb import forms
+from b24nb.forms.views.form import Form
+from tests.contract.test_forms_views import click, shown
+from tests.fakes import FakeClock
+
+PREFIX = "crm.activity.badge."
+
+
+def add(b24: b24nb.Client) -> tuple[Form, Any]:
+    form = forms.add_form(b24, "vip", {"en": "Client"}, "VIP")
+    return form, form.add_button
+
+
+def delete(b24: b24nb.Client) -> tuple[Form, Any]:
+    form = forms.delete_form(b24, "missedCall", run=True)
+    form.confirm.value = "missedCall"
+    return form, form.delete_button
+
+
+def preview(b24: b24nb.Client) -> tuple[Form, Any]:
+    form = forms.delete_form(b24, "missedCall")
+    return form, form.preview_button
+
+
+def inspect(b24: b24nb.Client) -> tuple[Form, Any]:
+    form = forms.inspect_form(b24, "missedCall")
+    return form, form.inspect_button
+
+
+def list_(b24: b24nb.Client) -> tuple[Form, Any]:
+    form = forms.list_form(b24)
+    return form, form.list_button
+
+
+def in_explorer(b24: b24nb.Client) -> tuple[Form, Any]:
+    form = forms.explorer(b24).forms["List"]
+    return form, form.list_button
+
+
+#: What is clicked, and the method that it is about.
+CLICKS: dict[Callable[[b24nb.Client], tuple[Form, Any]], str] = {
+    list_: "list",
+    in_explorer: "list",
+    inspect: "get",
+    preview: "get",
+    add: "add",
+    delete: "delete",
+}
+
+
+@pytest.fixture(params=list(CLICKS), ids=lambda make: make.__name__)
+def make(request: pytest.FixtureRequest) -> Callable[[b24nb.Client], tuple[Form, Any]]:
+    maker: Callable[[b24nb.Client], tuple[Form, Any]] = request.param
+    return maker
+
+
+@pytest.fixture
+def b24(portal: b24nb.SandboxPortal, clock: FakeClock) -> Iterator[b24nb.Client]:
+    """Its waiting takes no time."""
+    with b24nb.connect(portal, clock=clock) as client:
+        yield client
+
+
+def works(form: Form, button: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same click once more, later: now it does what it is for."""
+    monkeypatch.setattr("b24nb.forms.presenters.base.ECHO_SECONDS", 0)
+    click(form, button)
+    assert form.presenter.state.phase in ("done", "confirm"), shown(form)
+    assert form.last_error is None
+
+
+@dataclass
+class Case:
+    """A fault, and what a reader has to find."""
+
+    what: str
+    words: tuple[str, ...]
+    times: int = 1
+    options: dict[str, Any] | None = None
+
+
+CASES = [
+    Case("expired_token", ("Error:", "The portal's code: expired_token")),
+    Case("OPERATION_TIME_LIMIT", ("Error:", "The portal's code: OPERATION_TIME_LIMIT", "minutes")),
+    Case("ACCESS_DENIED", ("Error:", "The portal's code: ACCESS_DENIED")),
+    Case("insufficient_scope", ("Error:", "The portal's code: insufficient_scope", "crm")),
+    Case(
+        "NEW_TROUBLE",
+        ("Error:", "NEW_TROUBLE", "nobody has described"),
+        options={"description": "?", "status": 418},
+    ),
+    Case("html", ("Error:",), times=9),
+    Case("reset", ("Error:",), times=9),
+]
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.what)
+def test_trouble_is_a_sentence_with_code_and_next_step(
+    case: Case,
+    make: Callable[[b24nb.Client], tuple[Form, Any]],
+    portal: b24nb.SandboxPortal,
+    b24: b24nb.Client,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    form, button = make(b24)
+    portal.faults.next(case.what, method=PREFIX + CLICKS[make], times=case.times, **(case.options or {}))
+    click(form, button)
+    text = shown(form)
+    message = form.presenter.state.message
+    assert form.presenter.state.phase == "failed"
+    assert all(words in text for words in case.words), text
+    assert len(message.text.split()) >= 4
+    assert message.text.endswith(".")
+    assert message.hint
+    assert message.hint in text
+    portal.faults.clear()
+    works(form, button, monkeypatch)
+
+
+def test_an_html_page_is_named_with_its_status(portal: b24nb.SandboxPortal, b24: b24nb.Client) -> None:
+    form, button = list_(b24)
+    portal.faults.next("html", status=502, times=3)
+    click(form, button)
+    assert "HTML page" in shown(form)
+    assert "502" in shown(form)
+
+
+def test_too_many_requests_are_waited_out(
+    make: Callable[[b24nb.Client], tuple[Form, Any]], portal: b24nb.SandboxPortal, b24: b24nb.Client
+) -> None:
+    form, button = make(b24)
+    portal.faults.next("QUERY_LIMIT_EXCEEDED", method=PREFIX + CLICKS[make])
+    click(form, button)
+    assert form.presenter.state.phase in ("done", "confirm"), shown(form)
+    assert form.timings["attempts"].max() == 2
+
+
+@pytest.mark.parametrize("breakage", ["reset", "cut", "html"])
+@pytest.mark.parametrize("make", [add, delete])
+def test_a_lost_answer_to_a_change_that_happened_is_success(
+    breakage: str,
+    make: Callable[[b24nb.Client], tuple[Form, Any]],
+    portal: b24nb.SandboxPortal,
+    b24: b24nb.Client,
+) -> None:
+    form, button = make(b24)
+    portal.faults.next(breakage, method=PREFIX + CLICKS[make], after_effect=True)
+    click(form, button)
+    assert form.presenter.state.phase == "done", shown(form)
+    assert (form.timings["outcome"] == "seen").sum() == 1
+    assert sum(request.method == PREFIX + CLICKS[make] for request in portal.requests) == 1
+
+
+def test_a_portal_that_is_down_and_comes_back(
+    make: Callable[[b24nb.Client], tuple[Form, Any]],
+    tmp_path: Path,
+    clock: FakeClock,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Refused connections: nothing listens at the address."""
+    first = b24nb.SandboxPortal(db=tmp_path / "portal.db").start()
+    port = int(first.url.rpartition(":")[2])
+    with b24nb.connect(first.webhook, clock=clock) as b24:
+        form, button = make(b24)
+        first.stop()
+        click(form, button)
+        assert form.presenter.state.phase == "failed"
+        assert form.presenter.state.message.hint
+        assert "Error:" in shown(form)
+        with b24nb.SandboxPortal(db=tmp_path / "portal.db", port=port):
+            works(form, button, monkeypatch)
+
+
+def test_an_expired_token_says_how_to_go_on(
+    portal: b24nb.SandboxPortal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    token = b24nb.OAuthToken(portal=portal.url, access_token=portal.oauth["access_token"])
+    with b24nb.connect(token) as b24:
+        form, button = list_(b24)
+        portal.faults.next("expired_token")
+        click(form, button)
+        assert "expired_token" in shown(form)
+        assert portal.oauth["access_token"] not in shown(form)
+        works(form, button, monkeypatch)
