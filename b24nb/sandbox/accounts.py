@@ -20,7 +20,10 @@ class Accounts:
 
     def __init__(self, store: Store, *, seed: int | None) -> None:
         self.store = store
-        self._random = random.SystemRandom() if seed is None else random.Random(seed)  # noqa: S311
+        self._random: random.Random = random.SystemRandom()
+        if seed is not None:  # a kept database goes on where it was; tokens must not come twice
+            issued = store.count("SELECT count(*) FROM token")
+            self._random = random.Random(f"{seed} {issued}")  # noqa: S311 - repeatable on request
         self._webhooks: dict[str, Caller] = {}
         self.users: dict[str, User] = {}
 

@@ -128,7 +128,9 @@ class ServerThread:
         api = Api(self.accounts, setup.faults, _sleep_of(setup.switches.clock))
         server = Server(api, self.url)
         self.records = server.records
-        http = HTTPServer(server, ssl_options=self._certificate() if setup.tls else None)
+        certificate = self._certificate() if setup.tls else None
+        # The limit on bodies is the server's own, which says so; Tornado would just hang up.
+        http = HTTPServer(server, ssl_options=certificate, max_body_size=1 << 40)
         http.add_socket(listener)
         return server, http
 

@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 import pytest
 import requests
 
+from b24nb.credentials import OAuthToken
 from b24nb.sandbox import SandboxPortal
 from tests.contract.rest import code_of, rest
 from tests.fakes import FakeClock
@@ -115,6 +116,12 @@ def test_tokens_and_webhooks_of_ones_own(portal: SandboxPortal) -> None:
     webhook = portal.add_webhook("reports", user="ben", scopes=["crm", "user"])
     assert portal.webhooks["reports"] == webhook
     assert rest(webhook, "user.current").json()["result"]["EMAIL"].startswith("ben@")
+
+
+def test_the_clients_token_takes_what_the_portal_gives(portal: SandboxPortal) -> None:
+    token = OAuthToken(**portal.oauth)
+    assert token.can_refresh
+    assert token.auth_server == token.portal == portal.url
 
 
 def test_the_request_limit_counts_by_source_address(clock: FakeClock) -> None:

@@ -105,6 +105,14 @@ def test_secrets_are_random_unless_seeded() -> None:
     assert len(set(started(None))) == 10
 
 
+def test_a_seed_and_a_file_go_together(tmp_path: Path) -> None:
+    def tokens() -> str:
+        with SandboxPortal(db=tmp_path / "portal.db", seed=1) as portal:
+            return portal.oauth["access_token"]
+
+    assert len({tokens() for _ in range(3)}) == 3
+
+
 def test_it_listens_on_this_machine_only(portal: SandboxPortal) -> None:
     port = urlsplit(portal.url).port
     others = {info[4][0] for info in socket.getaddrinfo(socket.gethostname(), None, socket.AF_INET)}

@@ -52,7 +52,7 @@ def test_a_body_over_the_limit_is_refused_in_clear_words(portal: SandboxPortal) 
 
 
 def test_a_chunked_body_over_the_limit_is_refused_too(portal: SandboxPortal) -> None:
-    chunks = (b"x" * 1_000_000 for _ in range(20))
+    chunks = (b"x" * 1_000_000 for _ in range(110))
     answer = requests.post(portal.webhook + "profile", data=chunks, timeout=20)
     assert answer.status_code == 413
     assert rest(portal.webhook, "profile").ok
