@@ -9,6 +9,7 @@ from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
 
 from b24nb.credentials import MASK
+from b24nb.errors import InvalidInput
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -179,11 +180,27 @@ class CallLog(Sequence[Call]):
 
         return summary(self.df, by)
 
-    def plot(self) -> Chart:
-        """A timeline of the calls: what was waited, and the portal's part of it."""
+    def plot(self, kind: str = "timeline") -> Chart:
+        """A picture of the calls.
+
+        Parameters
+        ----------
+        kind : {"timeline", "distribution"}
+            A bar per attempt with the portal's part inside, or how the times of each method spread.
+
+        Raises
+        ------
+        InvalidInput
+            For another kind.
+        """
         from b24nb.display import charts
 
-        return charts.timeline(self.df)
+        kinds = {"timeline": charts.timeline, "distribution": charts.distribution}
+        if kind not in kinds:
+            raise InvalidInput(
+                f"There is no chart {kind!r}.", field="kind", hint=f"One of: {', '.join(kinds)}."
+            )
+        return kinds[kind](self.df)
 
     def __getitem__(self, index: Any) -> Any:
         return self._snapshot()[index]
