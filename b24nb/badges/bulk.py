@@ -15,6 +15,7 @@ from b24nb import spec
 from b24nb.badges.badge import Badges, ByCode
 from b24nb.badges.changes import Action, Outcome, Step, Verdict
 from b24nb.badges.checks import problems
+from b24nb.badges.holders import name_holders
 from b24nb.badges.sending import Sender
 from b24nb.badges.wire import list_badges
 from b24nb.errors import InvalidInput
@@ -44,7 +45,6 @@ class Run:
 
         ``current`` is what the portal has now: a step that was made for something else is not sent.
         """
-        self.sender.refuse_if_read_only()
         here = ByCode(current)
         known = {place: _beforehand(step, here) for place, step in enumerate(steps)}
         outcomes = {place: outcome for place, outcome in known.items() if outcome}
@@ -53,7 +53,7 @@ class Run:
             self._send(todo, outcomes)
         for place in todo.keys() - outcomes.keys():
             outcomes[place] = Outcome(steps[place], Verdict.NOT_SENT, detail=self._stopped)
-        return [outcomes[place] for place in range(len(steps))]
+        return name_holders(self.sender.connection, [outcomes[place] for place in range(len(steps))])
 
     def _send(self, todo: Chunk, outcomes: dict[int, Outcome]) -> None:
         change_set = self.sender.open_set(self.kind)
@@ -115,14 +115,13 @@ def _beforehand(step: Step, here: ByCode) -> Outcome | None:
     """The outcome of a step that need not or must not be sent."""
     now = here.find(step.before.code if step.before else step.code)
     if now == step.after:
-        return Outcome(
-            step, Verdict.KEPT if now else Verdict.GONE, detail="" if now else "no badge has this code"
-        )
+        verdict, detail = (Verdict.KEPT, "") if now else (Verdict.GONE, "no badge has this code")
+        return Outcome(step, verdict, detail=detail)
     if now != step.before:
         changed = InvalidInput("The badge changed since the plan was made.", hint="Make a new plan.")
-        return Outcome(step, Verdict.FAILED, error=changed, detail=str(changed))
+        return Outcome(step, Verdict.FAILED, error=changed)
     for problem in problems(step.after) if step.after else ():
-        return Outcome(step, Verdict.FAILED, error=problem, detail=f"a portal would refuse it: {problem}")
+        return Outcome(step, Verdict.FAILED, error=problem)
     return None
 
 

@@ -53,6 +53,7 @@ class Step:
     code: str
     before: Badge | None
     after: Badge | None
+    remark: str = ""
 
     @property
     def action(self) -> Action:
@@ -66,11 +67,9 @@ class Step:
     @property
     def note(self) -> str:
         """What a reader should know before this is sent, ``""`` if there is nothing."""
-        notes = []
-        if self.action in (Action.DELETE, Action.REPLACE):
-            notes.append(not_restorable(self.before))
-        if self.action in (Action.ADD, Action.REPLACE) and self.after:
-            notes.append(long_code(self.after.code))
+        notes = [self.remark, not_restorable(self.before if self.before != self.after else None)]
+        if self.after and self.before != self.after:
+            notes += [not_restorable(self.after), long_code(self.after.code)]
         if self.before and self.after and self.before.code != self.after.code:
             notes.append(f"the portal has it as {self.before.code!r}")
         return "; ".join(filter(None, notes))
@@ -115,6 +114,11 @@ class Outcome:
     seen: bool = False
     open: bool = False
     badge: Badge | None = None
+
+    @property
+    def done(self) -> bool:
+        """Whether the change was made."""
+        return self.verdict is DONE.get(self.step.action)
 
     @property
     def trouble(self) -> bool:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from b24nb.badges.badge import SHOWN, Badge, Badges
-from b24nb.badges.changes import diff
+from b24nb.badges.changes import Step, diff
 from b24nb.badges.lost import settle
 from b24nb.badges.plan import Plan, Report
 from b24nb.badges.sending import Sender
@@ -96,16 +98,9 @@ class History:
         if not isinstance(last, int) or last < 1:
             raise InvalidInput("last is a number of change sets, 1 or more.", field="last")
         self.settle()
-        # From the newest step to the oldest: what stood before the oldest one stays.
-        target: dict[str, Badge | None] = {}
-        for entry in reversed(self._journal.last(last)):
-            if entry.step.after:
-                target[entry.step.after.code] = None
-            if entry.step.before:
-                target[entry.step.before.code] = entry.step.before
-        wanted = Badges(badge for badge in reversed(target.values()) if badge)
+        done = [entry.step for entry in self._journal.last(last)]
         current = list_badges(self._sender.connection)
-        return Plan(diff(current, wanted, removable=target), kind="undo", sender=self._sender)
+        return Plan(_way_back(done, current), kind="undo", sender=self._sender)
 
     def __repr__(self) -> str:
         frame = self.df.tail(SHOWN)[["change_set", "kind", "at", "code", "verdict"]]
@@ -117,3 +112,26 @@ class History:
 
         parts = [html.frame(self.df.tail(SHOWN), caption="Journal", limit=SHOWN)]
         return html.page(*parts, *([html.message("check", self.notice)] if self.notice else []))
+
+
+def _way_back(done: Sequence[Step], current: Badges) -> Iterator[Step]:
+    """The steps from what is there now to what was there before the first of those done."""
+    left: dict[str, Badge | None] = {}  # as our last step left it
+    target: dict[str, Badge | None] = {}  # as our first step found it
+    for step in reversed(done):
+        if step.after:
+            left.setdefault(step.after.code, step.after)
+            target[step.after.code] = None
+        if step.before:
+            left.setdefault(step.before.code, None)
+            target[step.before.code] = step.before
+    here = {badge.code: badge for badge in current}
+    foreign = {code for code in target if here.get(code) not in (None, left[code], target[code])}
+    wanted = Badges(badge for badge in reversed(target.values()) if badge)
+    for step in diff(current, wanted, removable=target.keys() - foreign):
+        if step.before and step.before.code in foreign:
+            foreign.discard(step.before.code)
+            step = replace(step, remark="somebody else changed it since")
+        yield step
+    for code in sorted(foreign):
+        yield Step(code, here[code], here[code], "somebody else changed it since: left alone")

@@ -9,7 +9,7 @@ from typing import Any
 
 from b24nb import spec
 from b24nb.badges.changes import Outcome, Verdict
-from b24nb.errors import B24Error
+from b24nb.errors import B24Error, BadResponse
 from b24nb.rest.connection import Connection, Response
 
 COLUMNS = (
@@ -73,14 +73,23 @@ def _open_activities(connection: Connection) -> Iterator[dict[str, Any]]:
     for page in (first, *others.values()):
         if not isinstance(page, Response):
             raise page
+        if not isinstance(page.result, list):
+            raise BadResponse("The portal answered without a list of activities.", method=_LIST)
         yield from page.result
+
+
+def _timestamp(text: str) -> float:
+    try:
+        return datetime.fromisoformat(text).timestamp()
+    except ValueError:
+        return float("inf")  # not known: as if it were new
 
 
 def _holder(row: dict[str, Any], code: str, oldest: float) -> dict[str, str]:
     updated = str(row.get("LAST_UPDATED", ""))
     if len(code) > spec.ATTACHED_CODE_WIDTH:
         certainty = "no", f"a code over {spec.ATTACHED_CODE_WIDTH} characters is never matched"
-    elif updated and datetime.fromisoformat(updated).timestamp() < oldest:
+    elif _timestamp(updated) < oldest:
         certainty = "possible", "attachments this old are dropped, unless the activity was reopened"
     else:
         certainty = "likely", "it counts until it is closed or its item reaches a final stage"

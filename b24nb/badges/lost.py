@@ -67,11 +67,12 @@ def _judge(step: Step, here: dict[str, Badge], *, last_look: bool) -> Outcome | 
         return Outcome(step, Verdict.UNKNOWN, changed=None, error=unknown, seen=True)
     if not last_look:
         return None
-    if step.action is Action.REPLACE and not present:
-        return Outcome(step, Verdict.FAILED, changed=True, seen=True, detail="deleted, but not added again")
-    text = f"The answer was lost, and the portal shows no effect on {step.code!r}."
-    missing = NotApplied(text, hint="It is safe to repeat.", sent=True)
-    return Outcome(step, Verdict.FAILED, changed=False, error=missing, seen=True)
+    half = step.action is Action.REPLACE and not present
+    effect = "was deleted and not added again" if half else "shows no effect"
+    error = NotApplied(
+        f"The answer was lost: {step.code!r} {effect}.", hint="It is safe to repeat.", sent=True
+    )
+    return Outcome(step, Verdict.FAILED, changed=half, error=error, seen=True)
 
 
 def _blind(step: Step, error: B24Error) -> Outcome:

@@ -13,7 +13,7 @@ from b24nb.badges.badge import Badge, Badges, Text
 from b24nb.badges.changes import Step, deletions, diff
 from b24nb.badges.checks import check, check_code, problems, warn_if_not_restorable
 from b24nb.badges.history import History
-from b24nb.badges.holders import COLUMNS, find_holders, name_holders
+from b24nb.badges.holders import COLUMNS, find_holders
 from b24nb.badges.journal import Journal
 from b24nb.badges.plan import Plan, Report, check_confirmed
 from b24nb.badges.sending import Sender
@@ -265,7 +265,7 @@ class BadgeMethods:
         doomed = [step.before for step in steps if step.before]
         check_confirmed(len(doomed), len(current), confirm, needed=False)
         warn_if_not_restorable(doomed)
-        return Report(name_holders(self._connection, run(steps, current)))
+        return Report(run(steps, current))
 
     def plan(self, wanted: files.Source | pd.DataFrame, *, prune: bool = False) -> Plan:
         """Compare wanted badges with the portal, and show what would be changed.

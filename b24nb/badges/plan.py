@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any, overload
 from b24nb.badges.badge import SHOWN, Badge
 from b24nb.badges.bulk import Cancel, Run
 from b24nb.badges.changes import TROUBLE, Action, Outcome, Step, Verdict
-from b24nb.badges.holders import name_holders
 from b24nb.badges.sending import Sender
 from b24nb.badges.wire import list_badges
 from b24nb.errors import InvalidInput
@@ -107,7 +106,7 @@ class Plan:
         current = list_badges(self._sender.connection)
         deletes = self.counts["delete"]
         check_confirmed(deletes, len(current), confirm, needed=2 * deletes > len(current))
-        return Report(name_holders(self._sender.connection, run(self.steps, current)))
+        return Report(run(self.steps, current))
 
     def __len__(self) -> int:
         return len(self.steps)
@@ -134,7 +133,7 @@ class Plan:
         return html.page(table, *(html.message("note", remark) for remark in self._remarks()))
 
     def _changes(self) -> list[Step]:
-        return [step for step in self.steps if step.action is not Action.KEEP]
+        return [step for step in self.steps if step.action is not Action.KEEP or step.note]
 
     def _remarks(self) -> list[str]:
         remarks = []

@@ -9,7 +9,16 @@ from b24nb.badges.changes import DONE, Command, Outcome, Step, Verdict
 from b24nb.badges.journal import Journal
 from b24nb.badges.lost import settle
 from b24nb.badges.wire import badge_of
-from b24nb.errors import ApiError, BadgeInUse, BadResponse, NotFound, ReadOnly, TransportError
+from b24nb.errors import (
+    ApiError,
+    B24Error,
+    BadgeInUse,
+    BadResponse,
+    NotFound,
+    ReadOnly,
+    TransportError,
+    find_fact,
+)
 from b24nb.rest.calls import Call
 from b24nb.rest.connection import Connection, Response
 
@@ -65,21 +74,32 @@ class Sender:
         try:
             answers = self.connection.send_chunk(commands, halt=halt) if batch else self._calls(commands)
         except ApiError as error:
-            return [Outcome(step, Verdict.FAILED, error=error) for step in steps]
+            return self._checked([Outcome(step, Verdict.FAILED, error=error) for step in steps])
         except TransportError as error:
             if not error.sent:
                 return [Outcome(step, Verdict.NOT_SENT, error=error) for step in steps]
             sent_at = error.call.at if isinstance(error.call, Call) else started
             outcomes = settle(self.connection, steps, sent_at + self.settle_after)
-            if isinstance(error.call, Call) and all(
-                outcome.verdict is DONE[outcome.step.action] for outcome in outcomes
-            ):
+            if isinstance(error.call, Call) and all(outcome.done for outcome in outcomes):
                 error.call.outcome = "seen"
             return outcomes
-        return [
-            _verdict(step, answers.get(f"s{place}-delete"), answers.get(f"s{place}-add"))
-            for place, step in enumerate(steps)
-        ]
+        return self._checked(
+            [
+                _verdict(step, answers.get(f"s{place}-delete"), answers.get(f"s{place}-add"))
+                for place, step in enumerate(steps)
+            ]
+        )
+
+    def _checked(self, outcomes: list[Outcome]) -> list[Outcome]:
+        """Look where an error does not tell whether the call was carried out before it."""
+        doubtful = [place for place, outcome in enumerate(outcomes) if _leaves_doubt(outcome.error)]
+        if doubtful:
+            # The portal has answered, so that nothing will come any more: one look is enough.
+            looked = settle(self.connection, [outcomes[place].step for place in doubtful], deadline=0)
+            for place, seen in zip(doubtful, looked, strict=True):
+                if seen.done or seen.changed is not False:
+                    outcomes[place] = replace(seen, error=None if seen.done else outcomes[place].error)
+        return outcomes
 
     def _calls(self, commands: Sequence[Command]) -> Mapping[str, Answer]:
         """A call per command, until one fails."""
@@ -106,6 +126,14 @@ class Sender:
         detail = f"deleted, but not added, and putting the old badge back failed: {again.error}"
         verdict = Verdict.UNKNOWN if again.open else outcome.verdict
         return replace(outcome, verdict=verdict, open=again.open, detail=detail)
+
+
+def _leaves_doubt(error: B24Error | None) -> bool:
+    """Whether the portal may have failed after it had made the change."""
+    if not isinstance(error, ApiError):
+        return False
+    fact = find_fact(error.code, error.description, error.method)
+    return fact.repeat == "look first" if fact else (error.http_status or 0) >= 500
 
 
 def _verdict(step: Step, deleted: Answer | None, added: Answer | None) -> Outcome:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import signal
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -319,6 +322,64 @@ def test_cancel_ends_a_run_between_two_requests(
     assert report.df["detail"][299] == "cancelled"
     assert len(many.badges) == 300 - counts["deleted"]
     assert b24.journal.notice == ""
+
+
+@pytest.mark.parametrize("parallel", [1, 3])
+def test_ctrl_c_ends_a_run_between_two_requests(
+    parallel: int, many: b24nb.SandboxPortal, b24: b24nb.Client
+) -> None:
+    many.switches.latency_ms = 20
+    pressed = threading.Event()
+
+    def press_after_two() -> bool:
+        if batches(many) >= 2 and not pressed.is_set():
+            pressed.set()
+            signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
+        return False
+
+    report = b24.badges.delete_many(codes(300), parallel=parallel, progress=False, cancel=press_after_two)
+    counts = report.counts
+    assert pressed.is_set()
+    assert counts["deleted"] % 50 == 0
+    assert counts["deleted"] + counts["not sent"] == 300
+    assert report.df["detail"][299] == "stopped by Ctrl-C"
+    assert len(many.badges) == 300 - counts["deleted"]
+    assert b24.journal.notice == ""
+
+
+def test_two_processes_share_portal_and_journal(many: b24nb.SandboxPortal, tmp_path: Path) -> None:
+    journal, before = tmp_path / "journal.db", many.badges
+    script = (
+        "import sys, b24nb\n"
+        "with b24nb.connect(sys.argv[1], journal=sys.argv[2]) as b24:\n"
+        "    print('ready', flush=True)\n"
+        "    sys.stdin.readline()\n"
+        "    report = b24.badges.delete_many(sys.argv[3:], parallel=2, progress=False)\n"
+        "    sys.exit(not report.ok)\n"
+    )
+    parts = (codes(300)[0::2], codes(300)[1::2])
+    processes = [
+        subprocess.Popen(
+            [sys.executable, "-c", script, many.webhook, str(journal), *part],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        for part in parts
+    ]
+    assert [process.stdout.readline() for process in processes] == ["ready\n"] * 2
+    for process in processes:
+        process.stdin.write("\n")
+        process.stdin.flush()
+    for process in processes:
+        process.communicate(timeout=60)
+        assert process.returncode == 0
+    assert many.badges == []
+    with b24nb.connect(many, journal=journal) as b24:
+        assert b24.journal.notice == ""
+        assert b24.journal.plan_undo().counts["add"] == 150
+        assert b24.journal.plan_undo(last=2).apply(progress=False).ok
+    assert sorted(many.badges, key=str) == sorted(before, key=str)
 
 
 def test_a_run_that_is_cancelled_from_the_start_sends_nothing(

@@ -15,7 +15,7 @@ from b24nb.badges.changes import Step
 from tests.fakes import FakeClock
 
 #: Each breaks the answer in another way; a hanging one is ended by the client's total time.
-BREAKAGES = ["reset", "cut", "hang", "html", "empty", "charset", "gzip", "list"]
+BREAKAGES = ["reset", "cut", "hang", "drip", "html", "empty", "charset", "gzip", "list", "oversized"]
 ADD, DELETE = "crm.activity.badge.add", "crm.activity.badge.delete"
 
 
@@ -181,6 +181,31 @@ def test_a_replace_is_settled_as_one_step(
     b24.journal.plan_undo().apply(progress=False)
     assert sorted(portal.badges, key=str) == sorted(before, key=str)
     assert b24.journal.notice == ""
+
+
+@pytest.mark.parametrize("code", ["INTERNAL_SERVER_ERROR", "ERROR_UNEXPECTED_ANSWER", "NEW_TROUBLE"])
+@pytest.mark.parametrize("bulk", [False, True])
+@pytest.mark.parametrize("effect", [False, True])
+def test_an_error_that_leaves_doubt_is_looked_into_at_once(
+    code: str, bulk: bool, effect: bool, portal: b24nb.SandboxPortal, b24: b24nb.Client, clock: FakeClock
+) -> None:
+    start = clock.time()
+    new = {"description": "trouble", "status": 500} if code == "NEW_TROUBLE" else {}
+    portal.faults.next(code, method="batch" if bulk else DELETE, after_effect=effect, **new)
+    if bulk:
+        report = b24.badges.delete_many(["c0007", "c0008"], progress=False)
+        assert report.counts == ({"deleted": 2} if effect else {"failed": 2})
+        assert set(report.df["error"]) == ({""} if effect else {code})
+    elif effect:
+        delete(b24)
+    else:
+        with pytest.raises(errors.ApiError) as caught:
+            delete(b24)
+        assert caught.value.code == code
+    assert clock.time() - start < 1
+    assert b24.journal.notice == ""
+    b24.journal.plan_undo().apply(progress=False)
+    assert sorted(portal.badges, key=str) == sorted(rows(130), key=str)
 
 
 @pytest.mark.parametrize("breakage", BREAKAGES)

@@ -90,6 +90,27 @@ def test_what_somebody_else_did_meanwhile_is_shown_in_the_plan(
     assert "the portal has it as 'MISSEDCALL'" in repr(plan)
 
 
+def test_what_somebody_else_changed_since_is_not_deleted(
+    portal: b24nb.SandboxPortal, b24: b24nb.Client, tmp_path: Path
+) -> None:
+    b24.badges.add("one", "ours", "v", "primary")
+    b24.badges.plan([Badge("two", "ours", "v", "primary"), Badge("paid", "ours", "v", "primary")]).apply(
+        progress=False
+    )
+    with b24nb.connect(portal, journal=tmp_path / "theirs.db") as somebody:
+        theirs = [Badge(code, "theirs", "v", "primary") for code in ("one", "paid")]
+        somebody.badges.plan(theirs).apply(progress=False)
+    plan = b24.journal.plan_undo(last=2)
+    assert plan.df[["code", "action"]].values.tolist() == [
+        ["paid", "replace"],
+        ["two", "delete"],
+        ["one", "keep"],
+    ]
+    assert repr(plan).count("somebody else changed it since") == 2
+    assert plan.apply(progress=False).counts == {"deleted": 1, "replaced": 1, "kept": 1}
+    assert b24.badges.get("one").title == "theirs"
+
+
 def test_each_user_and_portal_undoes_his_own(portal: b24nb.SandboxPortal, tmp_path: Path) -> None:
     path = tmp_path / "journal.db"
     other_admin = portal.add_webhook("other", user="ben")

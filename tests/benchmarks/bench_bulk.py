@@ -1,0 +1,131 @@
+"""Deleting 500 badges: b24nb next to b24pysdk and fast_bitrix24, on one sandbox process.
+
+The portal takes 50 ms for a request and has its limits off; all three speak plain http to it, so that
+what is compared is the work of the clients. Rounds are interleaved; printed are medians in seconds.
+A second part deletes 5,000 badges under an enforced rate limit, on a clock that passes only by waiting.
+
+Run it with ``python -m tests.benchmarks.bench_bulk``.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from statistics import median
+from typing import Any
+from unittest import mock
+from urllib.parse import urlsplit
+
+from b24pysdk import BitrixWebhook, Client
+from b24pysdk.api.callers.call_method import _MethodCaller
+from fast_bitrix24 import Bitrix
+
+import b24nb
+from b24nb import spec
+from tests.fakes import FakeClock
+
+COUNT, ROUNDS, LATENCY_MS = 500, 7, 50
+DELETE, LIST = "crm.activity.badge.delete", "crm.activity.badge.list"
+PORTAL = """
+import sys
+
+from b24nb.sandbox import serve
+
+count, latency = map(int, sys.argv[1:])
+rows = [{"code": f"code{n:04}", "title": f"Title {n}", "value": "v", "type": "primary"} for n in range(count)]
+serve(badges=rows, latency_ms=latency, operating=False,
+      on_ready=lambda portal: print(portal.webhook, flush=True))
+"""
+
+
+def seconds(work: Callable[[], Any]) -> float:
+    start = time.perf_counter()
+    work()
+    return time.perf_counter() - start
+
+
+def compare(webhook: str, b24: b24nb.Client) -> dict[str, float]:
+    """Median seconds of each way; every round starts with all badges there."""
+    codes = [badge.code for badge in b24.badges.list()]
+    parts = urlsplit(webhook)
+    sdk = Client(BitrixWebhook(domain=parts.netloc, webhook_token="/".join(parts.path.split("/")[2:4])))
+    fast = Bitrix(webhook, verbose=False, respect_velocity_policy=False)
+
+    def b24pysdk() -> None:
+        # The SDK builds https addresses only. The scheme is all that is changed.
+        http = property(lambda self: f"http://{self._domain}/rest")
+        with mock.patch.object(_MethodCaller, "_base_url", http):
+            answer = sdk.call_batches([sdk.crm.activity.badge.delete(code) for code in codes]).response
+        assert not answer.result.result_error
+
+    ways: dict[str, Callable[[], Any]] = {
+        "b24nb": lambda: b24.badges.delete_many(codes, progress=False),
+        "b24nb, parallel=10": lambda: b24.badges.delete_many(codes, parallel=10, progress=False),
+        "b24pysdk call_batches": b24pysdk,
+        "fast_bitrix24 call": lambda: fast.call(DELETE, [{"code": code} for code in codes]),
+        "fast_bitrix24 list": lambda: fast.call(LIST, raw=True),
+    }
+    times: dict[str, list[float]] = {name: [] for name in ways}
+    everything = b24.badges.list()
+    for _ in range(ROUNDS):
+        for name, way in ways.items():
+            times[name].append(seconds(way))
+            left = len(b24.badges.list())
+            assert left == (COUNT if name.endswith("list") else 0), (name, left)
+            b24.badges.plan(everything).apply(parallel=10, progress=False)
+    return {name: median(values) for name, values in times.items()}
+
+
+def under_limits(count: int) -> tuple[float, float, int]:
+    """Seconds of a run under an enforced bucket, the shortest possible, and how often it was refused."""
+    rows = [{"code": f"c{n}", "title": "t", "value": "v", "type": "primary"} for n in range(count)]
+    clock = FakeClock()
+    tariff = spec.TARIFFS["standard"]
+    with (
+        b24nb.SandboxPortal(badges=rows, clock=clock, limits=True) as portal,
+        b24nb.connect(portal, clock=clock) as b24,
+    ):
+        clock.advance(3600)  # the bucket is empty
+        start = clock.time()
+        report = b24.badges.delete_many([row["code"] for row in rows], parallel=4, progress=False)
+        taken = clock.time() - start
+        assert report.counts == {"deleted": count}
+        refused = int((b24.calls.df["error"] == "QUERY_LIMIT_EXCEEDED").sum())
+    requests = 1 + -(-count // spec.BATCH_SIZE)
+    return taken, max(0.0, (requests - tariff.burst - 1) / tariff.per_second), refused
+
+
+def main() -> None:
+    command = [sys.executable, "-c", PORTAL, str(COUNT), str(LATENCY_MS)]
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as portal,
+    ):
+        webhook = portal.stdout.readline().strip()
+        try:
+            with b24nb.connect(webhook, journal=Path(folder) / "journal.db") as b24:
+                b24._connection.bucket.tariff = spec.Tariff("no limit", burst=10**9, per_second=10**9)
+                found = compare(webhook, b24)
+        finally:
+            portal.terminate()
+    print(f"{COUNT} deletes, {LATENCY_MS} ms per request, median of {ROUNDS} rounds")
+    for name, value in found.items():
+        print(f"  {name:24}{value:8.3f} s")
+    one = found["b24nb"] / found["b24pysdk call_batches"]
+    many = found["b24nb, parallel=10"] / (found["fast_bitrix24 call"] + found["fast_bitrix24 list"])
+    print(f"  sequential / b24pysdk                     {one:5.2f}  (target: at most 1.15)")
+    print(f"  parallel=10 / (fast_bitrix24 + its list)  {many:5.2f}  (target: at most 1.25)")
+    taken, shortest, refused = under_limits(5000)
+    print("5,000 deletes under an enforced bucket (50, 2/s)")
+    print(
+        f"  {taken:.2f} s, shortest possible {shortest:.2f} s: {taken / shortest:.3f}  (target: at most 1.05)"
+    )
+    print(f"  QUERY_LIMIT_EXCEEDED: {refused}  (target: 0)")
+
+
+if __name__ == "__main__":
+    main()
