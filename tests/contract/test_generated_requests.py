@@ -10,6 +10,8 @@ import http.client
 import json
 import os
 import socket
+from collections.abc import Mapping
+from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 import pytest
@@ -23,6 +25,15 @@ SEED = int(os.environ.get("GENERATED_SEED", "20260824"))
 STATUSES = {200, 302, 400, 401, 403, 404, 405, 411, 413, 414, 431, 501}
 
 
+@dataclass(frozen=True)
+class Answer:
+    """What came back."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
 class Wire:
     """A socket that is opened again whenever the other side closes it."""
 
@@ -30,8 +41,8 @@ class Wire:
         self.address = address
         self.socket: socket.socket | None = None
 
-    def ask(self, request: Generated) -> tuple[int, str, bytes] | None:
-        """Status, type and body; ``None`` where the connection was closed without an answer."""
+    def ask(self, request: Generated) -> Answer | None:
+        """The answer; ``None`` where the connection was closed without one."""
         fresh = self.socket is None or not request.sound
         if fresh:
             self.close()
@@ -43,7 +54,7 @@ class Wire:
             if not request.sound:
                 self.socket.shutdown(socket.SHUT_WR)
             response.begin()
-            answer = response.status, response.headers.get("Content-Type", ""), response.read()
+            answer = Answer(response.status, response.headers, response.read())
         except OSError:  # reset, closed, or closed before we could end our half
             self.close()
             return None if fresh else self.ask(request)
@@ -57,16 +68,18 @@ class Wire:
         self.socket = None
 
 
-def judge(request: Generated, answer: tuple[int, str, bytes] | None) -> str | None:
+def judge(request: Generated, answer: Answer | None) -> str | None:
     """What is wrong with an answer."""
     if answer is None:
         return "no answer" if request.deserves_an_answer else None
-    status, kind, body = answer
+    status, body = answer.status, answer.body
     if status not in STATUSES:
         return f"HTTP {status}: {body[:300]!r}"
     if b"Traceback" in body:
         return f"a traceback: {body[:300]!r}"
-    if kind.startswith("application/json") and body:
+    if request.sound and "X-Sandbox" not in answer.headers:
+        return f"HTTP {status} without X-Sandbox: {body[:300]!r}"
+    if answer.headers.get("Content-Type", "").startswith("application/json") and body:
         decoded = json.loads(body)
         if "error" in decoded:
             fits = isinstance(decoded["error"], str | dict) and status >= 200
@@ -108,12 +121,14 @@ def test_20_000_generated_requests(part: int) -> None:
 
 def test_the_judge_can_find_fault() -> None:
     sound = Generated(b"GET / HTTP/1.1\r\n\r\n", "GET", sound=True)
-    assert judge(sound, (500, "text/html", b""))
+    json_of_the_sandbox = {"X-Sandbox": "b24nb", "Content-Type": "application/json"}
     assert judge(sound, None)
-    assert judge(sound, (200, "text/plain", b"Traceback (most recent call last)"))
-    assert judge(sound, (400, "application/json", b'{"result":1}'))
-    assert judge(sound, (200, "application/json", b'{"error":5}'))
-    assert judge(sound, (200, "application/json", b'{"result":1,"time":{}}')) is None
+    assert judge(sound, Answer(500, json_of_the_sandbox, b""))
+    assert judge(sound, Answer(200, {"X-Sandbox": "b24nb"}, b"Traceback (most recent call last)"))
+    assert judge(sound, Answer(200, {}, b""))
+    assert judge(sound, Answer(400, json_of_the_sandbox, b'{"result":1}'))
+    assert judge(sound, Answer(200, json_of_the_sandbox, b'{"error":5}'))
+    assert judge(sound, Answer(200, json_of_the_sandbox, b'{"result":1,"time":{}}')) is None
 
 
 def test_a_seed_makes_the_same_requests() -> None:

@@ -233,8 +233,11 @@ HEADERS = [
          portal={"cloud_headers": False}),
     fact("header.no-retry-after", "No header says when to come back.", SERVER,
          fault("QUERY_LIMIT_EXCEEDED"), call(GET, CODE), Answer(503).with_headers(Retry_After=None)),
-    fact("header.sandbox", "The sandbox signs its answers.", "this package",
-         call(GET, CODE), Answer(200).with_headers(X_Sandbox=re.compile(r"b24nb/\d.*"))),
+    *(fact(f"header.sandbox-{status}", "The sandbox signs all its answers.", "this package", *steps,
+           Answer(status).with_headers(X_Sandbox=re.compile(r"b24nb/\d.*")))
+      for status, *steps in (
+          (200, call(GET, CODE)), (400, call(GET)), (401, call(GET, by="/rest")), (404, get("/rest/nosuch")),
+          (503, fault("QUERY_LIMIT_EXCEEDED"), call(GET)), (502, fault("html", status=502), call(GET)))),
 ]
 
 ESCAPING = [

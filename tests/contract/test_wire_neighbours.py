@@ -121,6 +121,10 @@ def webhook(name: str, *scopes: str) -> Callable[[Stage], None]:
     return step
 
 
+def fewer_keys(stage: Stage) -> None:
+    assert set(stage.names["brief"]) < set(stage.names["everything"])
+
+
 GOT = {
     "activity": {
         "id": INTEGER,
@@ -179,6 +183,10 @@ WHO_AND_WHAT = [
            webhook("one", scope), call("user.current", by="<one>"),
            ok(Like("upper-case keys", lambda user: user["ID"] == "1" and all(k == k.upper() for k in user))))
       for scope in ("user", "user_brief", "user_basic")),
+    fact("user.sets", "user_brief shows fewer of them than user.", USER,
+         webhook("all", "user"), call("user.current", by="<all>", keep=("everything",)),
+         webhook("one", "user_brief"), call("user.current", by="<one>", keep=("brief",)),
+         fewer_keys),
     fact("user.no-scope", "And with none of them not.", USER,
          webhook("one", "crm"), call("user.current", by="<one>"), NO_SCOPE),
     fact("app.application", "app.info of an application.", APP_INFO,
@@ -286,6 +294,8 @@ CLASSIC = [
     fact("activity.get", "crm.activity.get refuses configurable activities.", SERVER,
          hold(), call("crm.activity.get", {"id": "<activity>"}),
          refused(400, "", "Use crm.activity.configurable.get for this activity provider")),
+    fact("activity.get-unknown", "What is not there is an error without a code.", LIST_PAGE,
+         call("crm.activity.get", {"id": 999}), refused(400, "", TEXT)),
     fact("activity.update", "crm.activity.update too.", SERVER,
          hold(), call("crm.activity.update", {"id": "<activity>", "fields": {"SUBJECT": "x"}}),
          refused(400, "", "Use crm.activity.configurable.update for this activity provider")),
