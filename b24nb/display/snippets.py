@@ -130,7 +130,7 @@ def as_code(
         if (result.error()) {
           console.error(String(result.error()))
         } else {
-          console.log(result.data())
+          console.dir(result.data(), { depth: null })
         }
       })
     })
