@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 #: Rows that a picture can hold and still be read.
 _ATTEMPTS, _METHODS = 40, 20
+#: Characters of a method or an error.
+_LONG = 45
 #: Methods that the description names.
 _NAMED = 5
 #: Dots per method; more are drawn as evenly chosen ones of the sorted values.
@@ -310,5 +312,6 @@ def _count(number: int, noun: str) -> str:
 
 
 def _plain(text: str) -> str:
-    """What the font of the picture has; other characters as escapes."""
-    return text.encode("ascii", "backslashreplace").decode()
+    """What the font of the picture has, in the room that there is; other characters as escapes."""
+    text = text.encode("ascii", "backslashreplace").decode()
+    return text if len(text) <= _LONG else f"{text[: _LONG - 3]}..."

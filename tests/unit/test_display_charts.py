@@ -1,0 +1,236 @@
+"""Pictures of the call log: complete, described in words, the same every time, safe for any input."""
+
+from __future__ import annotations
+
+import io
+import re
+import subprocess
+import sys
+import threading
+from typing import Any
+
+import matplotlib
+import matplotlib.image
+import pandas as pd
+import pytest
+from matplotlib.axes import Axes
+from matplotlib.collections import PathCollection
+
+from b24nb.display import charts
+from b24nb.display.colour import contrast
+from b24nb.errors import InvalidInput
+from b24nb.rest.calls import Call, CallLog
+from b24nb.rest.clock import SYSTEM_CLOCK
+from b24nb.rest.limits import Limits
+
+NOON = 1_764_072_000.0  # 2025-11-25 12:00:00 UTC
+
+
+def log(*calls: Call) -> CallLog:
+    log = CallLog(Limits("standard", SYSTEM_CLOCK))
+    for call in calls:
+        log.record(call)
+    return log
+
+
+def call(number: int = 0, method: str = "crm.activity.badge.get", **fields: Any) -> Call:
+    fields = {"kind": "http", "key": "", "params": {}, "client_ms": 20.0, "server_ms": 5.0} | fields
+    return Call(NOON + number, method=method, **fields)
+
+
+TROUBLE = log(
+    call(0, "batch", client_ms=50.0),
+    call(0, kind="command", key="a", client_ms=None, server_ms=None),
+    call(1, client_ms=30.0, server_ms=None, error="QUERY_LIMIT_EXCEEDED", outcome="error"),
+    call(2, attempt=2),
+    call(3, "crm.activity.badge.add", client_ms=None, server_ms=None, error="Timeout", outcome="lost"),
+    call(4, "crm.activity.badge.delete", server_ms=None, error="", outcome="seen"),
+)
+
+
+def words(axes: Axes) -> list[str]:
+    legends = [text for legend in axes.figure.legends for text in legend.get_texts()]
+    texts = [*axes.texts, *axes.get_yticklabels(), axes.title, axes.xaxis.label, *legends]
+    return [text.get_text().strip() for text in texts]
+
+
+def bars(axes: Axes) -> list[tuple[float, bool]]:
+    return [(bar.get_width(), bool(bar.get_hatch())) for bar in axes.patches]
+
+
+def test_timeline_has_a_bar_per_attempt_and_the_portals_part_inside() -> None:
+    (axes,) = charts.timeline(TROUBLE.df).figure.axes
+    assert bars(axes) == [
+        (50, False),
+        (5, False),
+        (30, False),
+        (20, True),
+        (5, False),
+        (0, False),
+        (20, False),
+    ]
+    rows = {round(bar.get_y() + bar.get_height() / 2) for bar in axes.patches}
+    assert rows == {0, 1, 2, 3, 4}, "commands of a batch have no bar of their own"
+
+
+def test_timeline_says_in_words_what_colour_and_hatching_say() -> None:
+    (axes,) = charts.timeline(TROUBLE.df).figure.axes
+    said = words(axes)
+    assert "50.0 ms (portal 5.0 ms)" in said
+    assert "30.0 ms, QUERY_LIMIT_EXCEEDED" in said
+    assert "20.0 ms (portal 5.0 ms), attempt 2" in said
+    assert "no time, Timeout, answer lost" in said
+    assert "20.0 ms, (empty code), answer lost, effect seen" in said
+    assert "12:00:02  crm.activity.badge.get" in said
+    assert {"waited", "of it in the portal", "repeated", "error"} <= set(said)
+    assert [line.get_marker() for line in axes.lines] == ["X", "X", "X"]
+
+
+def test_a_legend_names_only_what_is_drawn() -> None:
+    (axes,) = charts.timeline(log(call(server_ms=None)).df).figure.axes
+    assert "waited" in words(axes)
+    assert not {"of it in the portal", "repeated", "error"} & set(words(axes))
+
+
+def test_only_the_last_attempts_are_drawn_and_it_says_so() -> None:
+    chart = charts.timeline(log(*(call(number) for number in range(90))).df)
+    (axes,) = chart.figure.axes
+    assert "Time of the last 40 of 90 HTTP attempts, times of day in UTC" in words(axes)
+    assert "the last 40 of 90 HTTP attempts, 2025-11-25 12:00:50 to 12:01:29 UTC" in chart.alt
+
+
+def test_distribution_has_every_time_and_boxes_where_they_mean_something() -> None:
+    lists = [call(number, "crm.activity.badge.list", client_ms=10.0 + number) for number in range(9)]
+    chart = charts.distribution(log(*lists, call(client_ms=12.0, error="NOT_FOUND")).df)
+    (axes,) = chart.figure.axes
+    dots = [dots for dots in axes.collections if isinstance(dots, PathCollection)]
+    times = sorted(float(x) for group in dots for x, _ in group.get_offsets())
+    assert times == [*(10.0 + number for number in range(3)), 12.0, *(13.0 + number for number in range(6))]
+    assert [(box.get_x(), box.get_width()) for box in axes.patches] == [(12.0, 4.0)]
+    assert {
+        "crm.activity.badge.list  (n = 9)",
+        "crm.activity.badge.get  (n = 1)",
+        "answered",
+        "error",
+    } <= set(words(axes))
+    assert "crm.activity.badge.list: 9 times, median 14.0 ms, 10.0 ms to 18.0 ms" in chart.alt
+    assert axes.get_xscale() == "linear"
+
+
+def test_distribution_is_logarithmic_only_where_times_differ_widely() -> None:
+    (axes,) = charts.distribution(log(call(client_ms=2.0), call(client_ms=60_000.0)).df).figure.axes
+    assert axes.get_xscale() == "log"
+    assert "milliseconds waited (logarithmic)" in words(axes)
+
+
+def test_distribution_keeps_the_slowest_methods() -> None:
+    chart = charts.distribution(log(*(call(0, f"m{n}.get", client_ms=1.0 + n) for n in range(30))).df)
+    (axes,) = chart.figure.axes
+    labels = [label.get_text() for label in axes.get_yticklabels()]
+    assert labels[0] == "m29.get  (n = 1)"
+    assert len(labels) == 20
+    assert chart.alt.startswith("Times of 30 methods.")
+    assert chart.alt.endswith("and 25 more methods.")
+
+
+@pytest.mark.parametrize("draw", [charts.timeline, charts.distribution])
+def test_no_calls_yet(draw: Any) -> None:
+    for rows in ([], [call(kind="command", client_ms=None, server_ms=None)]):
+        chart = draw(log(*rows).df)
+        assert chart.alt == "No calls yet."
+        assert [text.get_text() for text in chart.figure.axes[0].texts] == ["No calls yet"]
+
+
+def test_alternative_text_tells_what_is_seen() -> None:
+    chart = charts.timeline(TROUBLE.df)
+    assert chart.alt == (
+        "Timeline of 5 HTTP attempts, 2025-11-25 12:00:00 to 12:00:04 UTC. crm.activity.badge.get 2, "
+        "batch 1, crm.activity.badge.add 1, crm.activity.badge.delete 1. The longest: batch, 50.0 ms. "
+        "1 repeat. 3 errors (QUERY_LIMIT_EXCEEDED, Timeout, (empty code))."
+    )
+    assert repr(chart) == f"<Chart: {chart.alt}>"
+
+
+def test_a_notebook_shows_it_once_with_its_text() -> None:
+    chart = charts.timeline(TROUBLE.df)
+    (image,) = re.findall(
+        r'<img class="b24nb-chart" src="data:image/png;base64,[^"]+" alt="([^"]+)"', chart._repr_html_()
+    )
+    assert image == chart.alt
+    shown_by = {name for name in dir(chart) if name.startswith("_repr_") and name.endswith("_")}
+    assert shown_by == {"_repr_html_"}
+
+
+@pytest.mark.parametrize("draw", [charts.timeline, charts.distribution])
+@pytest.mark.parametrize(
+    "nasty", ['"><img src=x onerror=alert(1)>', "$\\frac{", "бейдж \U0001f525", "x" * 300, "a\nb", "% {0} {}"]
+)
+def test_any_text_can_be_drawn_and_none_gets_out(draw: Any, nasty: str) -> None:
+    chart = draw(log(call(0, nasty, error=nasty), call(1, nasty)).df)
+    assert chart.png.startswith(b"\x89PNG")
+    assert "<img src=x" not in chart._repr_html_()
+    assert chart._repr_html_().count("<img") == 1
+
+
+@pytest.mark.parametrize("draw", [charts.timeline, charts.distribution])
+def test_same_calls_same_bytes_whatever_style_the_notebook_has(draw: Any) -> None:
+    first = draw(TROUBLE.df).png
+    with matplotlib.rc_context(
+        {"figure.facecolor": "black", "text.color": "white", "font.size": 30, "axes.grid": True}
+    ):
+        assert draw(TROUBLE.df).png == first
+        assert matplotlib.rcParams["font.size"] == 30, "the notebook keeps its style"
+    assert b"Software" not in first
+    assert b"matplotlib" not in first.lower()
+
+
+def test_the_ground_is_opaque_and_light_with_readable_inks() -> None:
+    pixels = matplotlib.image.imread(io.BytesIO(charts.timeline(TROUBLE.df).png))
+    assert (pixels[0, 0, :3] == 1).all()
+    if pixels.shape[2] == 4:
+        assert (pixels[..., 3] == 1).all()
+    inks = (charts._INK, charts._SOFT, charts._WRONG_INK, charts._SERVER)
+    assert all(contrast(ink, charts._GROUND) >= 4.5 for ink in inks)
+    assert contrast(charts._SERVER, charts._WAIT) >= 3, "the portal's part stands out, on grey paper too"
+
+
+def test_a_hundred_thousand_calls_are_drawn_in_seconds() -> None:
+    many = log(*(call(n, f"m{n % 3}.get", client_ms=5.0 + n % 70) for n in range(100_000)))
+    (axes,) = charts.distribution(many.df).figure.axes
+    groups = [len(dots.get_offsets()) for dots in axes.collections if isinstance(dots, PathCollection)]
+    assert charts._DOTS <= max(groups) <= 2 * charts._DOTS
+
+
+def test_the_log_draws_both_kinds_and_refuses_others() -> None:
+    assert TROUBLE.plot().alt.startswith("Timeline of 5")
+    assert TROUBLE.plot("distribution").alt.startswith("Times of 3 methods")
+    with pytest.raises(InvalidInput, match="timeline, distribution"):
+        TROUBLE.plot("pie")
+
+
+def test_drawing_from_a_thread_works() -> None:
+    drawn: list[bytes] = []
+    thread = threading.Thread(target=lambda: drawn.append(charts.timeline(TROUBLE.df).png))
+    thread.start()
+    thread.join(60)
+    assert drawn == [charts.timeline(TROUBLE.df).png]
+
+
+def test_drawing_leaves_pyplot_and_the_backend_of_the_notebook_alone() -> None:
+    code = (
+        "import sys, pandas as pd\n"
+        "from b24nb.display import charts\n"
+        "assert 'matplotlib' not in sys.modules\n"
+        "from tests.unit.test_display_charts import TROUBLE, charts\n"
+        "charts.timeline(TROUBLE.df); charts.distribution(TROUBLE.df)\n"
+        "assert 'matplotlib.pyplot' not in sys.modules\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=__file__.split("/tests/")[0])
+
+
+def test_frames_are_not_changed() -> None:
+    df = TROUBLE.df
+    before = df.copy()
+    charts.timeline(df)
+    charts.distribution(df)
+    pd.testing.assert_frame_equal(df, before)
