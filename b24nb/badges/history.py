@@ -100,18 +100,23 @@ class History:
         self.settle()
         done = [entry.step for entry in self._journal.last(last)]
         current = list_badges(self._sender.connection)
-        return Plan(_way_back(done, current), kind="undo", sender=self._sender)
+        steps = _way_back(done, current)
+        return Plan(steps, kind="undo", total=len(current), sender=self._sender)
 
     def __repr__(self) -> str:
-        frame = self.df.tail(SHOWN)[["change_set", "kind", "at", "code", "verdict"]]
-        text = frame.to_string(index=False) if len(frame) else "nothing was changed yet"
-        return "\n".join(filter(None, [f"Journal: {len(self.df)}", text, self.notice]))
+        df = self._newest()
+        text = df.to_string(index=False) if len(df) else "nothing was changed yet"
+        return "\n".join(filter(None, ["Journal", text, self.notice]))
 
     def _repr_html_(self) -> str:
         from b24nb.display import html
 
-        parts = [html.frame(self.df.tail(SHOWN), caption="Journal", limit=SHOWN)]
-        return html.page(*parts, *([html.message("check", self.notice)] if self.notice else []))
+        table = html.frame(self._newest(), caption="Journal", limit=SHOWN)
+        return html.page(table, *([html.message("check", self.notice)] if self.notice else []))
+
+    def _newest(self) -> pd.DataFrame:
+        df = self.df.tail(SHOWN)[["change_set", "kind", "at", "code", "action", "verdict"]]
+        return df.assign(at=df["at"].dt.floor("s"))
 
 
 def _way_back(done: Sequence[Step], current: Badges) -> Iterator[Step]:

@@ -299,14 +299,15 @@ class BadgeMethods:
         Nothing has been sent. .apply() sends it.
         """
         badges = files.read(wanted)
-        steps = [*diff(self.list(), badges, removable=None if prune else ())]
+        current = self.list()
+        steps = [*diff(current, badges, removable=None if prune else ())]
         files.refuse(
             InvalidInput(f"{step.code!r}: {problem.message}", field=problem.field)
             for step in steps
             if step.after and step.after != step.before
             for problem in problems(step.after)
         )
-        return Plan(steps, kind="apply", sender=self._sender)
+        return Plan(steps, kind="apply", total=len(current), sender=self._sender)
 
     def backup(self, path: str | os.PathLike[str]) -> Path:
         """Write all badges to a ``.json`` or ``.csv`` file, from which :meth:`plan` brings them back.

@@ -28,9 +28,10 @@ class Plan:
         Each with ``action``, ``code``, ``before``, ``after`` and ``note``.
     """
 
-    def __init__(self, steps: Iterable[Step], *, kind: str, sender: Sender) -> None:
+    def __init__(self, steps: Iterable[Step], *, kind: str, total: int, sender: Sender) -> None:
         self.steps = tuple(steps)
         self._kind = kind
+        self._total = total
         self._sender = sender
 
     @property
@@ -127,9 +128,10 @@ class Plan:
     def _repr_html_(self) -> str:
         from b24nb.display import html
 
-        frame = Plan(self._changes(), kind=self._kind, sender=self._sender).df
-        frame.insert(0, "", [_SIGNS[Action(action)] for action in frame["action"]])
-        table = html.frame(frame, caption=f"Plan: {_counted(self.counts)}", limit=SHOWN)
+        changes = [
+            (_SIGNS[step.action], step.code, step.before, step.after, step.note) for step in self._changes()
+        ]
+        table = html.changes_table(changes, f"Plan: {_counted(self.counts)}", limit=SHOWN)
         return html.page(table, *(html.message("note", remark) for remark in self._remarks()))
 
     def _changes(self) -> list[Step]:
@@ -139,7 +141,9 @@ class Plan:
         remarks = []
         if self.counts["add"] or self.counts["replace"]:
             remarks.append("Added and replaced badges take the last places of the list.")
-        return [*remarks, "Nothing has been sent. .apply() sends it."]
+        deletes = self.counts["delete"]
+        confirm = f"confirm={deletes}" if 2 * deletes > self._total else ""
+        return [*remarks, f"Nothing has been sent. .apply({confirm}) sends it."]
 
 
 def check_confirmed(deletes: int, total: int, confirm: int | None, *, needed: bool) -> None:

@@ -76,11 +76,12 @@ def badge_card(badge: BadgeLike, language: str | None = None) -> Markup:
     """A badge as it meets a user: title and pill, with its fields and every language below."""
     rows = [("code", Markup("<code>{}</code>").format(badge.code)), ("type", badge.type)]
     for name, text in (("title", badge.title), ("value", badge.value)):
-        if isinstance(text, str):
+        if not isinstance(text, Mapping):
             rows.append((name, text))
+            continue
         rows += [
             (f"{name}, {code}", Markup("<span{}>{}</span>").format(_tag(code), words))
-            for code, words in ({} if isinstance(text, str) else text).items()
+            for code, words in text.items()
         ]
     fields = _EMPTY.join(Markup("<dt>{}</dt><dd>{}</dd>").format(name, shown) for name, shown in rows)
     return Markup('<div class="b24nb-card"><div{}>{}</div>{}<dl>{}</dl></div>').format(
@@ -110,6 +111,25 @@ def badges_table(
     ]
     head = ("badge", "code", "title", "type", "languages")
     return _table(head, rows, caption or f"Badges: {len(badges)}", len(badges) - len(rows))
+
+
+def changes_table(
+    changes: Sequence[tuple[str, str, BadgeLike | None, BadgeLike | None, str]],
+    caption: str,
+    limit: int = 200,
+) -> Markup:
+    """What is to be changed: a sign, the code, the badge before and after, and what to know about it."""
+
+    def shown(badge: BadgeLike | None) -> Markup:
+        if badge is None:
+            return _EMPTY
+        return Markup("{} {}").format(pill(badge.value, badge.type), _localised(badge.title, None))
+
+    rows = [
+        (sign, Markup("<code>{}</code>").format(code), shown(before), shown(after), note)
+        for sign, code, before, after, note in changes[:limit]
+    ]
+    return _table(("", "code", "before", "after", "note"), rows, caption, len(changes) - len(rows))
 
 
 def frame(df: pd.DataFrame, caption: str | None = None, limit: int = 50) -> Markup:
@@ -287,7 +307,7 @@ def _cell(value: Any) -> str:
 
 def _localised(text: str | Mapping[str, str], language: str | None) -> Markup:
     shown = pick(text, language)[0]
-    if isinstance(text, str):
+    if not isinstance(text, Mapping):
         return Markup("<span>{}</span>").format(shown)
     every = "; ".join(f"{code}: {words}" for code, words in text.items())
     more = f" (+{len(text) - 1})" if len(text) > 1 else ""
@@ -297,7 +317,7 @@ def _localised(text: str | Mapping[str, str], language: str | None) -> Markup:
 
 
 def _languages(badge: BadgeLike) -> str:
-    maps = [text for text in (badge.title, badge.value) if not isinstance(text, str)]
+    maps = [text for text in (badge.title, badge.value) if isinstance(text, Mapping)]
     return ", ".join(dict.fromkeys(code for text in maps for code in text))
 
 

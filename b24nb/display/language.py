@@ -38,8 +38,8 @@ def pick(text: str | Mapping[str, str], language: str | None = None) -> tuple[st
     >>> pick("VIP", "de")
     ('VIP', None)
     """
-    if isinstance(text, str):
-        return text, None
+    if not isinstance(text, Mapping):
+        return str(text), None  # a row that was written by other means can hold a number
     for choice in (language, spec.FALLBACK_LANGUAGE, *text):
         if choice is not None and text.get(choice):
             return text[choice], choice

@@ -160,7 +160,7 @@ def test_a_plan_sends_nothing_but_a_list(many: b24nb.SandboxPortal, b24: b24nb.C
     assert plan.df["title_before"][0] == "Title 1"
     assert plan.df["title"][2] is None
     assert repr(plan).startswith("Plan: 1 add, 1 replace, 299 delete\n  ~ Badge(code='c0001', title='other'")
-    assert repr(plan).endswith("Nothing has been sent. .apply() sends it.")
+    assert repr(plan).endswith("Nothing has been sent. .apply(confirm=299) sends it.")
     assert "Nothing has been sent" in plan._repr_html_()
 
 

@@ -70,7 +70,8 @@ def test_what_changed_nothing_does_not_count(portal: b24nb.SandboxPortal, b24: b
 def test_nothing_to_undo_is_an_empty_plan(b24: b24nb.Client) -> None:
     assert len(b24.journal.plan_undo()) == 0
     assert len(b24.journal.plan_undo().apply()) == 0
-    assert repr(b24.journal).startswith("Journal: 0")
+    assert repr(b24.journal) == "Journal\nnothing was changed yet"
+    assert "Journal" in b24.journal._repr_html_()
 
 
 @pytest.mark.parametrize("last", [0, -1, 1.5, "1"])

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from b24nb.badges.badge import Badge, Badges
@@ -46,6 +46,7 @@ sides = st.lists(st.builds(badge, codes, st.sampled_from("xy")), unique_by=lambd
 
 
 @given(sides, sides, st.booleans())
+@settings(deadline=None)
 def test_the_steps_lead_to_what_is_wanted(current: list[Badge], wanted: list[Badge], prune: bool) -> None:
     portal = {item.code: item for item in current}
     for step in diff(Badges(current), Badges(wanted), removable=None if prune else ()):
@@ -91,6 +92,7 @@ def test_what_a_batch_would_distort_is_known(title: Any, fits: bool) -> None:
 
 
 @given(st.lists(st.sampled_from(["add", "replace", "alone"]), max_size=200))
+@settings(deadline=None)
 def test_chunks_hold_fifty_commands_and_lose_nothing(kinds: list[str]) -> None:
     make = {
         "add": lambda code: Step(code, None, badge(code)),

@@ -40,6 +40,7 @@ def test_files_give_back_what_they_got(badges: Badges, suffix: str, tmp_path: Pa
 
 
 @given(badges=writable)
+@settings(deadline=None)
 def test_frames_and_lists_give_back_what_they_got(badges: Badges) -> None:
     assert files.read(badges) == badges
     assert files.read(badges.df) == badges

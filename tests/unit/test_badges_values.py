@@ -7,7 +7,7 @@ import pickle
 
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from b24nb import errors
@@ -22,11 +22,13 @@ badges = st.builds(Badge, st.text(), texts, texts, st.sampled_from([*BadgeType])
 
 
 @given(badges)
+@settings(deadline=None)
 def test_the_wire_gives_back_what_it_got(badge: Badge) -> None:
     assert Badge.from_wire(badge.to_wire()) == badge
 
 
 @given(badges)
+@settings(deadline=None)
 def test_a_badge_can_be_copied_pickled_hashed_and_read_from_its_repr(badge: Badge) -> None:
     assert copy.deepcopy(badge) == badge == pickle.loads(pickle.dumps(badge))
     assert eval(repr(badge), {"Badge": Badge}) == badge
@@ -123,6 +125,15 @@ def test_a_badge_shows_itself_escaped() -> None:
     html = Badge("x", "<img src=x onerror=alert(1)>", {"en": "<b>"}, "primary")._repr_html_()
     assert "<img" not in html
     assert "<b>" not in html
+
+
+@pytest.mark.parametrize("odd", [123, True, None, {"en": 5}])
+def test_texts_that_are_none_can_be_shown(odd: object) -> None:
+    badge = Badge("x", odd, odd, "old type")
+    for value in (badge, Badges([badge])):
+        assert str(odd if not isinstance(odd, dict) else 5) in value._repr_html_()
+        assert str(odd) in repr(value)
+    assert len(Badges([badge]).in_language("de")) == 1
 
 
 def test_codes_are_found_in_any_letter_case_but_exactly_first() -> None:
