@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
@@ -14,6 +15,13 @@ from b24nb.errors import ApiError, B24Error, InvalidInput, TransportError
 if TYPE_CHECKING:
     import pandas as pd
 
+#: Where a fact comes from, in words.
+_SOURCES = {
+    "docs": "the documentation",
+    "server": "the vendor's server code",
+    "observed": "observed on portals",
+    "assumed": "assumed",
+}
 _COLUMNS = list(spec.ErrorFact.__dataclass_fields__)
 
 #: What is true of our own errors; the vendor's are in the catalogue.
@@ -69,7 +77,7 @@ class Explanation:
     facts : tuple of spec.ErrorFact
         What is known; several where a code has several meanings and nothing tells them apart.
     lines : tuple of (str, str)
-        Label and text, in the order of reading.
+        Label and text, in the order of reading; empty where there are several meanings.
     """
 
     title: str
@@ -77,10 +85,12 @@ class Explanation:
     lines: tuple[tuple[str, str], ...]
 
     def __repr__(self) -> str:
-        width = max((len(label) for label, _ in self.lines), default=0)
-        return "\n".join([self.title, *(f"  {label:<{width}}  {text}" for label, text in self.lines)])
+        blocks = [self.lines] if self.lines else [_block(fact) for fact in self.facts]
+        return f"{self.title}\n" + "\n\n".join(map(_aligned, blocks))
 
     def _repr_html_(self) -> str:
+        if not self.lines:
+            return html.page(html.frame(_meanings(self.facts), self.title))
         rows = Markup("").join(
             Markup("<dt>{}</dt><dd>{}</dd>").format(label, text) for label, text in self.lines
         )
@@ -127,12 +137,11 @@ def explain(error: B24Error | str) -> Explanation:
     facts = tuple(fact for fact in spec.error_facts() if fact.code == error)
     if not facts:
         raise InvalidInput(f"No error {error!r} is known.", hint="b24nb.catalogue() lists those that are.")
-    several = len(facts) > 1
-    lines = []
-    for fact in facts:
-        lines += [("message", fact.message)] if several or fact.message else []
-        lines += _lines(fact)
-    return Explanation(f"{facts[0].kind} - {error or '(empty code)'}", facts, tuple(lines))
+    name = error or "(empty code)"
+    if len(facts) > 1:
+        return Explanation(f"{name} has {len(facts)} meanings", facts, ())
+    said = f": {facts[0].message}" if facts[0].message else ""
+    return Explanation(f"{facts[0].kind} - {name}{said}", facts, tuple(_lines(facts[0])))
 
 
 def _explain_own(error: B24Error) -> Explanation:
@@ -151,13 +160,44 @@ def _explain_own(error: B24Error) -> Explanation:
 
 
 def _lines(fact: spec.ErrorFact) -> list[tuple[str, str]]:
-    documented = fact.http_documented or "not stated"
-    observed = "inside the batch's answer" if fact.section == "batch" else fact.http_observed or "not known"
     return [
         ("meaning", fact.meaning),
         ("cause", fact.cause),
         ("what to do", fact.remedy),
         ("safe to repeat", fact.repeat),
-        ("HTTP status", f"documentation: {documented}, server: {observed}"),
-        ("source", fact.source),
+        ("answered by", ", ".join(fact.methods) or "any method"),
+        ("HTTP status", "documentation: {}; portal: {}".format(*_statuses(fact))),
+        ("known from", ", ".join(_SOURCES[source] for source in fact.source.split(", "))),
     ]
+
+
+def _block(fact: spec.ErrorFact) -> list[tuple[str, str]]:
+    return [("message", fact.message or "(empty)"), ("raised as", fact.kind), *_lines(fact)]
+
+
+def _aligned(lines: Sequence[tuple[str, str]]) -> str:
+    width = max(len(label) for label, _ in lines)
+    return "\n".join(f"  {label:<{width}}  {text}" for label, text in lines)
+
+
+def _statuses(fact: spec.ErrorFact) -> tuple[str, str]:
+    observed = "200, inside the answer of the batch" if fact.section == "batch" else fact.http_observed
+    return str(fact.http_documented or "not stated"), str(observed or "not known")
+
+
+def _meanings(facts: Sequence[spec.ErrorFact]) -> pd.DataFrame:
+    """The meanings of one code side by side."""
+    import pandas as pd
+
+    return pd.DataFrame(
+        {
+            "message": fact.message or "(empty)",
+            "meaning": fact.meaning,
+            "what to do": fact.remedy,
+            "safe to repeat": fact.repeat,
+            "raised as": fact.kind,
+            "HTTP, documented": _statuses(fact)[0],
+            "HTTP, answered": _statuses(fact)[1],
+        }
+        for fact in facts
+    )

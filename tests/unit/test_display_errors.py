@@ -1,0 +1,136 @@
+"""Errors explain themselves: in a table, in words, in HTML, and under the traceback."""
+
+from __future__ import annotations
+
+import re
+import traceback
+from collections import Counter
+
+import pandas as pd
+import pytest
+from markupsafe import escape
+
+import b24nb
+from b24nb import errors, spec
+from b24nb.errors import ConnectionFailed, InvalidInput, NotApplied, Timeout, from_answer
+
+FACTS = spec.error_facts()
+CODES = sorted({fact.code for fact in FACTS})
+
+#: Codes with more than one meaning, and how many the vendor's server has.
+SEVERAL = {"ACCESS_DENIED": 9, "insufficient_scope": 3, "100": 3, "0": 2, "400": 4, "": 5, "ERROR_CORE": 2}
+
+
+def plain(html: str) -> str:
+    return re.sub(r"<style>.*?</style>|<[^>]*>", " ", html)
+
+
+def test_the_catalogue_is_the_table_of_facts() -> None:
+    table = b24nb.catalogue()
+    assert list(table.columns) == [
+        "code", "kind", "message", "http_documented", "http_observed", "meaning", "cause", "remedy",
+        "repeat", "methods", "section", "source", "system_page",
+    ]  # fmt: skip
+    assert len(table) == len(FACTS)
+    assert table["http_observed"].dtype == table["http_documented"].dtype == pd.Int64Dtype()
+    assert table["system_page"].dtype == bool
+    assert table.loc[table["system_page"], "code"].nunique() == 15
+    deleting = table[table["methods"].str.contains("crm.activity.badge.delete")]
+    assert set(deleting["code"]) == set(spec.METHODS["crm.activity.badge.delete"].errors)
+
+
+def test_codes_with_several_meanings() -> None:
+    counts = Counter(fact.code for fact in FACTS)
+    assert {code: counts[code] for code in SEVERAL} == SEVERAL
+
+
+@pytest.mark.parametrize("code", CODES, ids=lambda code: code or "empty")
+def test_every_code_is_explained_in_words_and_in_html(code: str) -> None:
+    explanation = b24nb.explain(code)
+    words, shown = repr(explanation), explanation._repr_html_()
+    assert {fact.code for fact in explanation.facts} == {code}
+    for fact in explanation.facts:
+        for text in (fact.message, fact.meaning, fact.remedy, fact.repeat, fact.kind):
+            assert text in words
+            assert str(escape(text)) in shown
+        for status in (fact.http_documented, fact.http_observed):
+            assert status is None or str(status) in plain(shown)
+
+
+@pytest.mark.parametrize(
+    ("code", "description", "method", "meaning"),
+    [
+        ("ACCESS_DENIED", "Access denied", "crm.activity.badge.add", "administrator of the portal"),
+        ("ACCESS_DENIED", "Доступ запрещен", "crm.activity.badge.delete", "administrator of the portal"),
+        ("ACCESS_DENIED", "REST is available only by subscription.", "profile", "no REST for webhooks"),
+        ("ACCESS_DENIED", "Access denied! Application context required", "app.info", "for applications"),
+        ("100", "Could not find value for parameter {code}", "crm.activity.badge.get", "did not arrive"),
+        ("100", "Invalid value {5} to match with parameter {code}. Should be value of type string.",
+         "crm.activity.badge.get", "wrong type"),
+        ("400", "Mysql query error: (1406) Data too long for column 'CODE' at row 1",
+         "crm.activity.badge.add", "longer than"),
+        ("400", "Mysql query error: (2006) MySQL server has gone away", "crm.activity.badge.list", "refused"),
+        ("NOT_FOUND", "Item was not found.", "crm.activity.configurable.get", "configurable activity"),
+        ("", "Activity is not found.", "crm.activity.delete", "no activity with this id"),
+        ("", "Something else", "crm.activity.delete", "classic CRM method"),
+        ("insufficient_scope", "", "crm.activity.badge.get", "command of the batch"),
+    ],
+)  # fmt: skip
+def test_an_answer_is_explained_by_the_meaning_that_it_has(
+    code: str, description: str, method: str, meaning: str
+) -> None:
+    explanation = b24nb.explain(from_answer(code, description, http_status=400, method=method))
+    (fact,) = explanation.facts
+    assert meaning in fact.meaning
+    assert description in explanation.title
+    assert ("answered", f"{method}, HTTP 400") in explanation.lines
+
+
+def test_an_unknown_code_keeps_what_is_known() -> None:
+    words = repr(b24nb.explain(from_answer("NEW", "Something", http_status=418, method="a.b")))
+    assert words.startswith("ApiError - NEW: Something")
+    assert "a.b, HTTP 418" in words
+    with pytest.raises(InvalidInput, match="'NEW'"):
+        b24nb.explain("NEW")
+
+
+@pytest.mark.parametrize(
+    ("error", "sent", "repeat"),
+    [
+        (Timeout("No answer.", hint="Wait.", sent=True), "perhaps", "look first"),
+        (ConnectionFailed("Refused.", hint="Is it on?"), "no", "yes"),
+        (NotApplied("It did not happen.", sent=True), "perhaps", "yes"),
+    ],
+)
+def test_errors_of_the_transport_say_whether_the_call_may_have_run(
+    error: errors.TransportError, sent: str, repeat: str
+) -> None:
+    lines = dict(b24nb.explain(error).lines)
+    assert lines["was it sent"].startswith(sent)
+    assert lines["safe to repeat"] == repeat
+    assert lines.get("what to do", "") == error.hint
+
+
+def test_input_names_its_field() -> None:
+    lines = dict(b24nb.explain(InvalidInput("Empty.", field="title", hint="Give one.")).lines)
+    assert lines["field"] == "title"
+    assert "Nothing was sent" in lines["meaning"]
+
+
+def test_texts_of_a_portal_are_escaped() -> None:
+    attack = "<img src=x onerror=alert(1)>"
+    for code in ("NOT_FOUND", attack):
+        shown = b24nb.explain(from_answer(code, attack, http_status=400, method=attack))._repr_html_()
+        assert "<img" not in shown
+        assert "&lt;img" in shown
+
+
+def test_the_explanation_stands_under_the_traceback() -> None:
+    try:
+        raise from_answer("NOT_FOUND", "Badge not found", http_status=400, method="crm.activity.badge.get")
+    except b24nb.errors.NotFound as error:
+        told = "".join(traceback.format_exception(error))
+    fact = errors.find_fact("NOT_FOUND", method="crm.activity.badge.get")
+    assert fact is not None
+    assert told.rstrip().endswith(f"{fact.meaning} {fact.cause} Safe to repeat: {fact.repeat}.")
+    assert fact.remedy in told
