@@ -243,7 +243,10 @@ def test_requests_are_remembered_without_secrets(portal: SandboxPortal) -> None:
 
 
 def test_only_the_last_thousand_requests_are_remembered(portal: SandboxPortal) -> None:
-    with requests.Session() as session:
-        for _ in range(1005):
-            session.get(portal.url + "/rest/nothing", timeout=20)
-    assert len(portal.requests) == 1000
+    head = "GET /rest/number.{} HTTP/1.1\r\nHost: localhost\r\nConnection: {}\r\n\r\n"
+    heads = [head.format(number, "close" if number == 1004 else "keep-alive") for number in range(1005)]
+    with socket.create_connection(("127.0.0.1", urlsplit(portal.url).port), timeout=20) as connection:
+        connection.sendall("".join(heads).encode())
+        while connection.recv(1 << 20):
+            pass
+    assert [record.method for record in portal.requests] == [f"number.{n}" for n in range(5, 1005)]

@@ -12,7 +12,7 @@ from xml.etree import ElementTree
 
 import pytest
 import qs_codec
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from b24nb.sandbox import php
@@ -59,16 +59,20 @@ texts = st.text(st.characters(codec="utf-8", exclude_characters="\0"), min_size=
 names = st.from_regex(r"[a-zA-Z_][a-zA-Z_]{0,8}", fullmatch=True)
 trees = st.recursive(
     texts,
-    lambda inner: st.lists(inner, min_size=1, max_size=4) | st.dictionaries(names, inner, min_size=1),
-    max_leaves=12,
+    lambda inner: (
+        st.lists(inner, min_size=1, max_size=4) | st.dictionaries(names, inner, min_size=1, max_size=4)
+    ),
+    max_leaves=8,
 )
 
 
-@given(st.dictionaries(names, trees))
+@settings(max_examples=40, deadline=None)
+@given(st.dictionaries(names, trees, max_size=3))
 def test_what_another_library_encodes_is_read_back(parameters: dict[str, Any]) -> None:
     assert php.parse_query(qs_codec.encode(parameters)) == parameters
 
 
+@settings(deadline=None)
 @given(st.text())
 def test_no_query_string_is_too_strange(query: str) -> None:
     php.encode_json(php.parse_query(query)).encode()
@@ -139,6 +143,7 @@ def test_answers_are_escaped_as_portals_do(value: Any, expected: str) -> None:
     assert php.encode_json(value) == expected
 
 
+@settings(deadline=None)
 @given(st.recursive(st.none() | st.booleans() | st.integers() | st.text(), st.lists))
 def test_escaped_json_is_still_the_same_json(value: Any) -> None:
     value = json.loads(json.dumps(value))
@@ -147,6 +152,7 @@ def test_escaped_json_is_still_the_same_json(value: Any) -> None:
     assert not set("<>&'") & set(text)
 
 
+@settings(deadline=None)
 @given(st.dictionaries(st.text(st.characters(codec="utf-8")), st.text(st.characters(codec="utf-8"))))
 def test_xml_is_well_formed_whatever_the_keys(value: dict[str, str]) -> None:
     root = ElementTree.fromstring(php.encode_xml({"result": value}))
