@@ -11,6 +11,8 @@ from pathlib import Path
 
 import nbformat
 import requests
+from requests.adapters import HTTPAdapter
+from urllib3.util import Retry
 
 import b24nb
 from b24nb import cli
@@ -89,8 +91,11 @@ def test_lab_starts_jupyterlab_on_the_copies_and_passes_arguments_on(tmp_path: P
     ) as process:
         try:
             assert any(f"http://127.0.0.1:{port}/lab" in line for line in process.stdout)
-            address = f"http://127.0.0.1:{port}/api/contents"
-            answer = requests.get(address, headers={"Authorization": "token t"}, timeout=10)
+            with requests.Session() as session:
+                # It tells its address a moment before it listens there.
+                session.mount("http://", HTTPAdapter(max_retries=Retry(connect=10, backoff_factor=0.1)))
+                address = f"http://127.0.0.1:{port}/api/contents"
+                answer = session.get(address, headers={"Authorization": "token t"}, timeout=10)
             assert "03-delete.ipynb" in {entry["name"] for entry in answer.json()["content"]}
         finally:
             process.terminate()
