@@ -185,6 +185,14 @@ def _statuses(fact: spec.ErrorFact) -> tuple[str, str]:
     return str(fact.http_documented or "not stated"), str(observed or "not known")
 
 
+def _both(fact: spec.ErrorFact) -> str:
+    """Both statuses, short: where the portal does as documented, one number."""
+    documented, observed = fact.http_documented, fact.http_observed
+    if documented == observed or observed is None:
+        return str(documented)
+    return f"portal: {observed}" if documented is None else f"{documented} (portal: {observed})"
+
+
 def _meanings(facts: Sequence[spec.ErrorFact]) -> pd.DataFrame:
     """The meanings of one code side by side."""
     import pandas as pd
@@ -196,8 +204,7 @@ def _meanings(facts: Sequence[spec.ErrorFact]) -> pd.DataFrame:
             "what to do": fact.remedy,
             "safe to repeat": fact.repeat,
             "raised as": fact.kind,
-            "HTTP, documented": _statuses(fact)[0],
-            "HTTP, answered": _statuses(fact)[1],
+            "HTTP": _both(fact),
         }
         for fact in facts
     )
