@@ -1,0 +1,103 @@
+"""What a notebook really shows: a kernel runs these cells, and its outputs are looked at."""
+
+from __future__ import annotations
+
+import base64
+import re
+
+import nbformat
+import pytest
+from nbclient import NotebookClient
+
+from b24nb import errors
+
+#: Name of an output -> the cell that makes it. The last one is the secret that no other may show.
+CELLS = {
+    "start": "import b24nb\nportal = b24nb.SandboxPortal().start()\nb24 = b24nb.connect(portal)",
+    "not found": "b24.badges.get('nosuch')",
+    "explained": "try:\n    b24.badges.get('nosuch')\n"
+    "except b24nb.errors.NotFound as error:\n    caught = error\nb24nb.explain(caught)",
+    "refused": "b24nb.connect(b24nb.Webhook.parse(portal.webhook.replace('/rest/1/', '/rest/9/')))",
+    "unreachable": "import socket\nnobody = socket.socket()\nnobody.bind(('127.0.0.1', 0))\n"
+    "webhook = portal.webhook.replace(portal.webhook.split('/')[2], '%s:%d' % nobody.getsockname())\n"
+    "b24nb.connect(webhook)",
+    "wrong input": "b24.badges.add('x', title='t', value='v', type='shiny')",
+    "client": "b24",
+    "badges": "b24.badges.list()",
+    "log": "b24.calls",
+    "timeline": "b24.calls.plot()",
+    "distribution": "b24.calls.plot('distribution')",
+    "code": "b24.calls.last.as_code('curl')",
+    "secret": "portal.webhook.rstrip('/').split('/')[-1]",
+}
+SHOWN = ["explained", "client", "badges", "log", "timeline", "distribution", "code"]
+
+
+@pytest.fixture(scope="module")
+def cells() -> dict[str, nbformat.NotebookNode]:
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in CELLS.values()])
+    NotebookClient(notebook, timeout=60, kernel_name="python3", allow_errors=True).execute()
+    return dict(zip(CELLS, notebook.cells, strict=True))
+
+
+def traceback(cell: nbformat.NotebookNode) -> str:
+    (output,) = cell.outputs
+    return re.sub(r"\x1b\[[0-9;]*m", "", "\n".join(output.traceback))
+
+
+def test_a_traceback_ends_with_what_it_means_and_keeps_the_failing_line(cells: dict) -> None:
+    text = traceback(cells["not found"])
+    fact = errors.find_fact("NOT_FOUND", method="crm.activity.badge.get")
+    assert fact is not None
+    sentences = [fact.remedy, fact.meaning, fact.cause, f"Safe to repeat: {fact.repeat}."]
+    places = [text.index(words) for words in ("b24.badges.get('nosuch')", *sentences)]
+    assert places == sorted(places)
+
+
+@pytest.mark.parametrize(
+    ("cell", "name", "next_step"),
+    [
+        ("refused", "BadCredentials", "webhook"),
+        ("unreachable", "ConnectionFailed", "Check the address"),
+        ("wrong input", "InvalidInput", "primary"),
+    ],
+)
+def test_each_traceback_names_the_trouble_and_the_next_step(
+    cells: dict, cell: str, name: str, next_step: str
+) -> None:
+    (output,) = cells[cell].outputs
+    assert output.ename == name
+    assert next_step in output.evalue
+    assert "urllib3" not in traceback(cells[cell]), (
+        "what the client's libraries do inside is not the reader's"
+    )
+
+
+@pytest.mark.parametrize("cell", SHOWN)
+def test_each_value_is_shown_once_in_words_and_in_html(cells: dict, cell: str) -> None:
+    (output,) = cells[cell].outputs
+    assert set(output.data) == {"text/plain", "text/html"}
+    assert output.data["text/html"].startswith("<style>.b24nb{")
+    assert "object at 0x" not in output.data["text/plain"]
+
+
+@pytest.mark.parametrize("cell", ["timeline", "distribution"])
+def test_charts_carry_their_description(cells: dict, cell: str) -> None:
+    (output,) = cells[cell].outputs
+    image = re.search(r'src="data:image/png;base64,([^"]+)" alt="([^"]+)"', output.data["text/html"])
+    assert image is not None
+    assert base64.b64decode(image[1]).startswith(b"\x89PNG")
+    assert output.data["text/plain"] == f"<Chart: {image[2]}>"
+
+
+def test_code_is_shown_with_its_line_breaks(cells: dict) -> None:
+    (output,) = cells["code"].outputs
+    assert output.data["text/plain"].startswith("curl ")
+    assert "\n" in output.data["text/plain"]
+
+
+def test_no_output_has_a_secret(cells: dict) -> None:
+    secret = cells["secret"].outputs[0].data["text/plain"].strip("'")
+    assert len(secret) >= 12
+    for name in CELLS.keys() - {"secret"}:
+        assert secret not in str(cells[name].outputs), name
