@@ -45,7 +45,7 @@ class Turnstile:
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
         self._lock = threading.Lock()
-        self._busy = False
+        self.busy = False
         self._last: Hashable = None
         self._at = 0.0
 
@@ -59,11 +59,11 @@ class Turnstile:
         """
         with self._lock:
             echo = change is not None and change == self._last
-            if echo and (self._busy or self._clock() - self._at < ECHO_SECONDS):
+            if echo and (self.busy or self._clock() - self._at < ECHO_SECONDS):
                 return "echo"
-            if self._busy:
+            if self.busy:
                 return "busy"
-            self._busy = True
+            self.busy = True
             if change is not None:
                 self._last = change
             return "free"
@@ -71,7 +71,7 @@ class Turnstile:
     def leave(self, change: Hashable, *, sent: bool) -> None:
         """The work is done; the second counts from here, since the echo waited in the queue."""
         with self._lock:
-            self._busy = False
+            self.busy = False
             if change is not None:
                 self._last = change if sent else None
                 self._at = self._clock()
@@ -113,6 +113,16 @@ class Presenter(Generic[S]):
         self.progress: Callable[[str, int, int], None] = lambda text, done, total: None
         self._turnstile = Turnstile(clock)
         self.calls = CallLog(desk.b24.calls.limits)
+
+    @property
+    def at_work(self) -> bool:
+        """Whether something is being sent; its state is still to come."""
+        return self._turnstile.busy
+
+    @property
+    def count(self) -> int:
+        """Calls so far, those included that the log has let go."""
+        return self.calls.dropped + len(self.calls)
 
     @property
     def timings(self) -> pd.DataFrame:

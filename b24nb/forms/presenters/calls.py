@@ -37,11 +37,6 @@ class WatchCalls(Presenter[CallsState]):
         super().__init__(desk, clock=clock)
         self.calls = self.b24.calls
 
-    @property
-    def count(self) -> int:
-        """Calls so far, those included that the log has let go."""
-        return self.calls.dropped + len(self.calls)
-
     def look(self) -> CallsState:
         """Take the log as it is now."""
         return self._look(None)

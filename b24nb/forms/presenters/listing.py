@@ -9,10 +9,12 @@ from b24nb.badges.badge import Badge, Badges
 from b24nb.display.language import pick
 from b24nb.errors import B24Error
 from b24nb.forms.presenters.base import Presenter, counted
-from b24nb.forms.presenters.state import FormState, Message
+from b24nb.forms.presenters.state import ROWS, FormState, Message
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+    import pandas as pd
 
 PAGE = 25
 #: How rows can be sorted; the portal's own order is the order of creation.
@@ -53,6 +55,11 @@ class ListState(FormState):
     total: int = 0
     language: str = "en"
     selection: tuple[str, ...] = ()
+
+    @property
+    def first_rows(self) -> pd.DataFrame:
+        """As many badges as are needed, since there may be thousands."""
+        return Badges((self.result or ())[:ROWS]).df
 
 
 class ListBadges(Presenter[ListState]):
@@ -112,11 +119,10 @@ class ListBadges(Presenter[ListState]):
         if self._indexed is not badges:
             self._index = tuple(map(_haystack, badges))
             self._indexed = badges
-        return Badges(
-            badge
-            for badge, text in zip(badges, self._index, strict=True)
-            if all(word in text for word in wanted)
-        )
+        found = list(zip(badges, self._index, strict=True))
+        for word in wanted:
+            found = [(badge, text) for badge, text in found if word in text]
+        return Badges(badge for badge, _ in found)
 
     @staticmethod
     def _sorted(badges: Badges, fields: ListFields) -> Badges:

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from b24nb.client import Portal
     from b24nb.rest.calls import Call
 
+ROWS = 10
+
 Phase = Literal["idle", "invalid", "confirm", "done", "failed"]
 
 
@@ -63,6 +65,11 @@ class FormState:
         result = Badges([self.result]) if isinstance(self.result, Badge) else self.result
         frame: pd.DataFrame = Badges().df if result is None else result.df
         return frame
+
+    @property
+    def first_rows(self) -> pd.DataFrame:
+        """The first ten rows of ``df``."""
+        return self.df.head(ROWS)
 
 
 def told(error: B24Error) -> Message:

@@ -14,7 +14,8 @@ import ipywidgets as widgets  # type: ignore[import-untyped]
 from markupsafe import Markup
 
 from b24nb.display import html
-from b24nb.forms.presenters.state import FormState, Message, unexpected
+from b24nb.forms.presenters.base import BUSY
+from b24nb.forms.presenters.state import ROWS, FormState, Message, unexpected
 from b24nb.forms.views import parts
 
 if TYPE_CHECKING:
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
 #: A click waits this long for its work; then the work goes on by itself, with a bar and a Cancel button.
 PATIENCE = 0.3
 CANCELLED = Message("note", "Cancelled between two steps. What was done before is shown.")
-
 SAVED = Message("note", "This is what the form showed when it was displayed. Run the cell to use it.")
 
 Step = Callable[[], FormState]
@@ -63,13 +63,16 @@ class Form(widgets.VBox):  # type: ignore[misc]
         self.last_error: Exception | None = None
         self._drawing = threading.RLock()
         self._in_drawing = False
+        self._cost: tuple[int, Markup] = (0, Markup())
         self._worker: threading.Thread | None = None
+        self._working = False
         self._top = self._head(alone=alone)
         self._message, self.shown, self._numbers, self._bar = (widgets.HTML() for _ in range(4))
         self.cancel_button = parts.button("Cancel", icon="stop")
         self._busy = widgets.HBox([self._bar, self.cancel_button])
         self.told = widgets.VBox([self._busy, self._message])
         head = widgets.HTML(html.page(parts.style(), *self._top))
+        head.layout.display = None if self._top else "none"  # its style counts all the same
         super().__init__([head, *self.arranged(), self._numbers])
         self.add_class("b24nb-form")
         if presenter.b24.portal.kind != "SANDBOX":
@@ -127,14 +130,16 @@ class Form(widgets.VBox):  # type: ignore[misc]
         steps : sequence of callable
             Each makes a state, which is shown before the next one begins. Cancel ends between two.
         """
-        if self._worker and self._worker.is_alive():
-            self.render(steps[0]())  # the presenter lets nothing through while it is at work
-            return
+        with self._drawing:
+            if self._working:
+                self._message.value = parts.fragment(parts.told(BUSY))
+                return
+            self._working = True
         self._worker = threading.Thread(target=copy_context().run, args=(self._do, steps), daemon=True)
         self._worker.start()
         self._worker.join(PATIENCE)
         with self._drawing:
-            self._show_busy(self._worker.is_alive())
+            self._show_busy(self._working)
 
     def wait(self, timeout: float | None = None) -> bool:
         """Wait for the work of the last click.
@@ -151,7 +156,7 @@ class Form(widgets.VBox):  # type: ignore[misc]
         """
         if self._worker:
             self._worker.join(timeout)
-        return not (self._worker and self._worker.is_alive())
+        return not self._working
 
     def on_click(self, button: Any, handler: Callable[[], object]) -> None:
         """Call ``handler`` when the button is clicked; nothing that it raises is lost."""
@@ -162,13 +167,14 @@ class Form(widgets.VBox):  # type: ignore[misc]
         field.observe(lambda _: self._guarded(handler, by_user=True), "value")
 
     def _do(self, steps: Sequence[Step]) -> None:
-        for step in steps:
+        for left, step in zip(range(len(steps) - 1, -1, -1), steps, strict=True):
             if not self._guarded(partial(self._take, step)):
                 break
-            if self.presenter.cancel.is_set():
+            if left and self.presenter.cancel.is_set():
                 self.render(replace(self.presenter.state, message=CANCELLED))
                 break
         with self._drawing:
+            self._working = False
             self._show_busy(False)
 
     def _take(self, step: Step) -> None:
@@ -215,10 +221,13 @@ class Form(widgets.VBox):  # type: ignore[misc]
 
     def numbers(self, state: FormState) -> Iterable[Markup]:
         """Result and timings as the DataFrames that they are in code."""
-        if len(frame := state.df):
-            yield html.folded("As a DataFrame: form.df", html.frame(frame, limit=10))
-        if len(timings := self.timings):
-            yield html.folded("What it cost: form.timings", html.frame(timings.tail(10)))
+        if len(first := state.first_rows):
+            yield html.folded("As a DataFrame: form.df", html.frame(first, caption="First rows"))
+        if calls := self.presenter.count:
+            if self._cost[0] != calls:  # typing in a filter makes no calls
+                table = html.frame(self.timings.tail(ROWS), caption="Last calls")
+                self._cost = calls, html.folded("What it cost: form.timings", table)
+            yield self._cost[1]
 
     def _head(self, *, alone: bool) -> list[Markup]:
         portal = self.presenter.b24.portal

@@ -66,6 +66,10 @@ class ListForm(Form):
         return [lambda: self.presenter.fetch(self.fields)]
 
     def refresh(self) -> None:
+        if not self.presenter.at_work:
+            self._show()
+
+    def _show(self) -> None:
         self.render(self.presenter.show(self.fields))
 
     def picture(self, state: ListState) -> Iterable[Markup]:
@@ -89,11 +93,11 @@ class ListForm(Form):
 
     def _turn(self, pages: int) -> None:
         self._page += pages
-        self.refresh()
+        self._show()
 
     def _show_first_page(self) -> None:
         self._page = 0
-        self.refresh()
+        self._show()
 
     def _select(self) -> None:
         self.presenter.select((badge.code for badge in self.presenter.state.rows), self.selected.value)
