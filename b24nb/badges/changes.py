@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from b24nb.badges.badge import Badge, Badges, ByCode
+from b24nb.badges.badge import FIELDS, Badge, Badges, ByCode
 from b24nb.badges.checks import long_code, not_restorable
 from b24nb.badges.wire import ADD, DELETE, fits_batch
 from b24nb.errors import ApiError, B24Error
@@ -70,8 +70,11 @@ class Step:
         notes = [self.remark, not_restorable(self.before if self.before != self.after else None)]
         if self.after and self.before != self.after:
             notes += [not_restorable(self.after), long_code(self.after.code)]
-        if self.before and self.after and self.before.code != self.after.code:
-            notes.append(f"the portal has it as {self.before.code!r}")
+        if self.before and self.after:
+            others = [name for name in FIELDS if getattr(self.before, name) != getattr(self.after, name)]
+            notes.append(f"other {', '.join(others)}" if others else "")
+            if "code" in others:
+                notes.append(f"the portal has it as {self.before.code!r}")
         return "; ".join(filter(None, notes))
 
     def commands(self, prefix: str) -> list[Command]:

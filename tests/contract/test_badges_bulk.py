@@ -347,6 +347,15 @@ def test_ctrl_c_ends_a_run_between_two_requests(
     assert b24.journal.notice == ""
 
 
+@pytest.mark.slow
+def test_five_thousand_deletes_keep_to_the_request_rate() -> None:
+    from tests.benchmarks.bench_bulk import under_limits
+
+    taken, shortest, refused = under_limits(5000)
+    assert refused == 0
+    assert shortest <= taken <= 1.05 * shortest
+
+
 def test_two_processes_share_portal_and_journal(many: b24nb.SandboxPortal, tmp_path: Path) -> None:
     journal, before = tmp_path / "journal.db", many.badges
     script = (

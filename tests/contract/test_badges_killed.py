@@ -98,7 +98,7 @@ def kill_and_restore(portal: b24nb.SandboxPortal, folder: Path, kills: int, seed
 def restore(portal: b24nb.SandboxPortal, journal: Path) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UnfinishedChanges)
-        b24 = b24nb.connect(portal, journal=journal, settle_after=0.5, tariff="enterprise")
+        b24 = b24nb.connect(portal, journal=journal, settle_after=2, tariff="enterprise")
     with b24:
         b24.journal.settle()
         assert b24.journal.notice == ""

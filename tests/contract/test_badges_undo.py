@@ -88,7 +88,8 @@ def test_what_somebody_else_did_meanwhile_is_shown_in_the_plan(
         somebody.badges.add("MISSEDCALL", "theirs", "v", "primary")
     plan = b24.journal.plan_undo()
     assert plan.counts == {"add": 1, "replace": 1, "delete": 0, "keep": 0}
-    assert "the portal has it as 'MISSEDCALL'" in repr(plan)
+    assert "was Badge(code='MISSEDCALL'" in repr(plan)
+    assert "other code, title, value, type" in repr(plan)
 
 
 def test_what_somebody_else_changed_since_is_not_deleted(

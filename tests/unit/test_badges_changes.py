@@ -34,7 +34,7 @@ def test_a_plan_keeps_the_order_of_the_caller_then_of_the_portal() -> None:
 def test_another_spelling_replaces_what_most_portals_take_for_the_same() -> None:
     (step,) = diff(Badges([badge("VIP")]), Badges([badge("vip")]), removable=None)
     assert (step.action, step.before, step.after) == (Action.REPLACE, badge("VIP"), badge("vip"))
-    assert step.note == "the portal has it as 'VIP'"
+    assert step.note == "other code; the portal has it as 'VIP'"
 
 
 def test_a_portal_that_tells_spellings_apart_is_met_exactly() -> None:
@@ -71,7 +71,8 @@ def test_deletes_use_the_spelling_of_the_portal() -> None:
 def test_a_step_says_what_to_know_before_it_is_sent() -> None:
     assert "not restorable" in Step("a", badge("a", 5), None).note
     assert "counts as unused" in Step("x" * 31, None, badge("x" * 31)).note
-    assert Step("a", badge("a"), badge("a", "new")).note == ""
+    assert Step("a", badge("a"), badge("a", "new")).note == "other title"
+    assert Step("a", badge("a"), badge("a")).note == Step("a", None, badge("a")).note == ""
 
 
 @pytest.mark.parametrize(
