@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import os
 import shutil
-import statistics
 import sys
 from collections.abc import Sequence
 from importlib import resources
@@ -127,6 +126,8 @@ def sandbox(args: argparse.Namespace) -> int:
 
 def doctor(args: argparse.Namespace) -> int:
     """Connect as a notebook would, and say what was found. Changes nothing."""
+    from statistics import median
+
     from b24nb._connect import connect
 
     with connect(read_only=True) as b24:
@@ -141,7 +142,7 @@ def doctor(args: argparse.Namespace) -> int:
         for _ in range(5):
             b24.call("server.time")
         times = b24.calls.df["client_ms"]
-        print(f"speed    {statistics.median(times):.1f} ms per call (median of {len(times)}: server.time)")
+        print(f"speed    {median(times):.1f} ms per call (median of {len(times)}: server.time)")
         if b24.journal.notice:
             print(f"journal  {b24.journal.notice}")
     return 0
