@@ -23,10 +23,14 @@ if TYPE_CHECKING:
     from matplotlib.lines import Line2D
     from matplotlib.patches import Patch
 
+    Row = Mapping[Hashable, Any]
+
+#: Of a picture, in inches.
+_WIDTH = 9
 #: Rows that a picture can hold and still be read.
 _ATTEMPTS, _METHODS = 40, 20
 #: Characters of a method or an error.
-_LONG = 45
+_LONG = 40
 #: Methods that the description names.
 _NAMED = 5
 #: Dots per method; more are drawn as evenly chosen ones of the sorted values.
@@ -34,7 +38,7 @@ _DOTS = 300
 #: Times that a box needs to mean something.
 _BOX = 5
 #: Longest to shortest: above that, a linear scale would hide the short ones.
-_WIDE = 30
+_WIDE = 15
 
 # Blue and vermilion differ for every common kind of colour blindness, and as grey on paper.
 _GROUND, _INK, _SOFT = "#ffffff", "#1a1a1a", "#5f6670"
@@ -67,8 +71,8 @@ class Chart:
 
     def _repr_html_(self) -> str:
         data = base64.b64encode(self.png).decode()
-        image = Markup('<img class="b24nb-chart" src="data:image/png;base64,{}" alt="{}" width="{:.0f}">')
-        return html.page(image.format(data, self.alt, self.figure.get_figwidth() * 96))
+        image = Markup('<img src="data:image/png;base64,{}" alt="{}" width="{}" style="max-width:100%">')
+        return html.page(image.format(data, self.alt, 96 * _WIDTH))
 
 
 def timeline(df: pd.DataFrame) -> Chart:
@@ -84,19 +88,35 @@ def timeline(df: pd.DataFrame) -> Chart:
     Chart
         Milliseconds to the right. Retries are hatched, errors crossed and named; attempts without a
         measured time have a name and no bar.
+
+    Examples
+    --------
+    >>> import b24nb
+    >>> with b24nb.connect(b24nb.SandboxPortal()) as b24:
+    ...     _ = b24.badges.list()
+    ...     timeline(b24.calls.df).alt[:29]
+    'Timeline of 2 HTTP attempts, '
     """
     http = df[df["kind"] == "http"]
     if http.empty:
         return _nothing()
     shown = http.tail(_ATTEMPTS)
 
+    rows = shown.to_dict("records")
+    names = [_plain(row["method"]) for row in rows]
+    labels = [
+        f"{row['at']:%H:%M:%S}  {name:<{max(map(len, names))}}" for row, name in zip(rows, names, strict=True)
+    ]
+    words = [_attempt_words(row) for row in rows]
+
     def draw(axes: Axes) -> None:
-        names = [_plain(name) for name in shown["method"]]
-        times = shown["at"].dt.strftime("%H:%M:%S")
-        _label(axes, [f"{at}  {name:<{max(map(len, names))}}" for at, name in zip(times, names, strict=True)])
-        for place, row in enumerate(shown.to_dict("records")):
-            _attempt(axes, place, row)
-        axes.set_xlim(0, 1.5 * max(1.0, float(shown["client_ms"].fillna(0).max())))
+        _label(axes, labels)
+        for place, row in enumerate(rows):
+            _attempt(axes, place, row, words[place])
+        # Behind the longest bar there is room for its words.
+        room = 72 * _WIDTH - 5.3 * max(map(len, labels)) - 12
+        shares = [1 - min(0.85, (14 + 5 * len(text)) / room) for text in words]
+        axes.set_xlim(0, max(1.0, *(_waited(row) / share for row, share in zip(rows, shares, strict=True))))
         axes.set_xlabel("milliseconds")
         which = "" if len(shown) == len(http) else f"the last {len(shown)} of "
         axes.set_title(f"Time of {which}{_count(len(http), 'HTTP attempt')}, times of day in UTC")
@@ -133,12 +153,11 @@ def distribution(df: pd.DataFrame) -> Chart:
         for place, group in enumerate(groups):
             _spread(axes, place, group)
         axes.set_xlabel("milliseconds waited")
-        if http["client_ms"].max() > _WIDE * http["client_ms"].min():
-            axes.set_xscale("log")
-            axes.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
-            axes.set_xlabel("milliseconds waited (logarithmic)")
+        shortest, longest = http["client_ms"].min(), http["client_ms"].max()
+        if longest > _WIDE * shortest:
+            _logarithmic(axes, (1, 2, 5) if longest < 1000 * shortest else (1,))
         else:
-            axes.set_xlim(0, 1.05 * http["client_ms"].max())
+            axes.set_xlim(0, 1.05 * longest)
         axes.set_title("How long the calls of each method took")
         if http["error"].notna().any():
             _dot_legend(axes)
@@ -152,33 +171,24 @@ def _label(axes: Axes, labels: Sequence[str]) -> None:
     axes.set_ylim(len(labels) - 0.4, -0.6)
 
 
-def _attempt(axes: Axes, place: int, row: Mapping[Hashable, Any]) -> None:
+def _attempt(axes: Axes, place: int, row: Row, words: str) -> None:
     """One bar of the timeline, with its figures and what went wrong."""
-    import pandas as pd
-
-    said = {name: value for name, value in row.items() if name != "params" and not pd.isna(value)}
-    waited, retry, wrong = float(said.get("client_ms", 0)), row["attempt"] > 1, "error" in said
+    wrong, waited = _known(row["error"]), _waited(row)
     axes.barh(
         place,
         waited,
         0.74,
         facecolor=_WRONG if wrong else _WAIT,
         edgecolor=_WRONG_INK if wrong else _SERVER,
-        hatch="////" if retry else None,
+        hatch="////" if row["attempt"] > 1 else None,
         linewidth=0.8,
     )
-    words = [_ms(waited) if waited else "no time"]
-    if "server_ms" in said:
-        axes.barh(place + 0.17, float(said["server_ms"]), 0.4, color=_SERVER)
-        words[0] += f" (portal {_ms(said['server_ms'])})"
-    if retry:
-        words.append(f"attempt {row['attempt']}")
+    if _known(row["server_ms"]):
+        axes.barh(place + 0.17, float(row["server_ms"]), 0.4, color=_SERVER)
     if wrong:
         axes.plot(waited, place, "X", color=_WRONG_INK, markersize=7, clip_on=False, zorder=3)
-        words.append(_plain(said["error"]) or "(empty code)")
-    words += _LOST.get(row["outcome"], [])
-    axes.annotate(
-        ", ".join(words),
+    text = axes.annotate(
+        words,
         (waited, place),
         (9, 0),
         textcoords="offset points",
@@ -187,6 +197,29 @@ def _attempt(axes: Axes, place: int, row: Mapping[Hashable, Any]) -> None:
         fontsize=8,
         parse_math=False,
     )
+    text.set_in_layout(False)
+
+
+def _attempt_words(row: Row) -> str:
+    figures = _ms(row["client_ms"])
+    if _known(row["server_ms"]):
+        figures += f" (portal {_ms(row['server_ms'])})"
+    words = [figures]
+    if row["attempt"] > 1:
+        words.append(f"attempt {row['attempt']}")
+    if _known(row["error"]):
+        words.append(_plain(row["error"]) or "(empty code)")
+    return ", ".join([*words, *_LOST.get(row["outcome"], [])])
+
+
+def _waited(row: Row) -> float:
+    return float(row["client_ms"]) if _known(row["client_ms"]) else 0.0
+
+
+def _known(value: Any) -> bool:
+    import pandas as pd
+
+    return not pd.isna(value)
 
 
 def _legend(axes: Axes, shown: pd.DataFrame) -> None:
@@ -229,7 +262,18 @@ def _spread(axes: Axes, place: int, group: pd.DataFrame) -> None:
         low, left, median, right, high = group["client_ms"].quantile([0.05, 0.25, 0.5, 0.75, 0.95])
         axes.barh(place, right - left, 0.7, left, facecolor=_WAIT, edgecolor=_SERVER, alpha=0.55)
         axes.hlines([place, place], [low, right], [left, high], color=_SERVER, linewidth=1)
-        axes.vlines(median, place - 0.35, place + 0.35, color=_INK, linewidth=2)
+        axes.vlines(median, place - 0.35, place + 0.35, color=_INK, linewidth=2, zorder=4)
+
+
+def _logarithmic(axes: Axes, steps: Sequence[float]) -> None:
+    """With a plain number at these steps of each power of ten."""
+    from matplotlib.ticker import LogLocator, NullLocator
+
+    axes.set_xscale("log")
+    axes.xaxis.set_major_locator(LogLocator(subs=steps))
+    axes.xaxis.set_minor_locator(NullLocator())
+    axes.xaxis.set_major_formatter(lambda value, _: f"{value:,.10g}")
+    axes.set_xlabel("milliseconds waited (logarithmic)")
 
 
 def _drawn(draw: Callable[[Axes], None], rows: float, alt: str) -> Chart:
@@ -239,7 +283,7 @@ def _drawn(draw: Callable[[Axes], None], rows: float, alt: str) -> Chart:
     from matplotlib.figure import Figure
 
     with matplotlib.style.context("default", after_reset=True):
-        figure = Figure(figsize=(9, 1.15 + 0.3 * rows), dpi=144, facecolor=_GROUND, layout="constrained")
+        figure = Figure(figsize=(_WIDTH, 1.15 + 0.3 * rows), dpi=144, facecolor=_GROUND, layout="constrained")
         FigureCanvasAgg(figure)
         axes = figure.add_subplot()
         draw(axes)
@@ -300,9 +344,7 @@ def _name(group: pd.DataFrame) -> str:
 
 
 def _ms(value: Any) -> str:
-    import pandas as pd
-
-    if pd.isna(value):
+    if not _known(value):
         return "no time"
     return f"{value:.1f} ms" if value < 100 else f"{value:,.0f} ms"
 
