@@ -84,7 +84,8 @@ def test_pages_turn_and_a_selection_stays() -> None:
         form.back_button.click()
         form.back_button.click()
         assert form.selected.value == ("c001", "c003") or set(form.selected.value) == {"c001", "c003"}
-        assert form.presenter.desk.selection == ("c003", "c001", "c025")
+        assert set(form.selection) == {"c001", "c003", "c025"}
+        assert forms.delete_form(b24, form.selection).several.value == form.selection
         assert form.last_error is None
 
 
@@ -273,11 +274,14 @@ def test_calls_follow_the_log_while_they_are_on_a_screen(
 def test_the_forms_of_an_explorer_share_list_and_selection(b24: b24nb.Client) -> None:
     explorer = forms.explorer(b24, run=True)
     tabs = explorer.forms
+    tabs["Delete"].code.value = "missedCall"
+    tabs["Inspect"].code.value = "missedCall"
     tabs["List"].selected.value = ("paid", "newsletter")
     assert tabs["Inspect"].code.value == "paid"
     assert "vip" not in tabs["Inspect"].code.options
     delete = tabs["Delete"]
     assert set(delete.several.value) == {"paid", "newsletter"}
+    assert delete.code.value == ""
     click(delete, delete.preview_button)
     delete.confirm.value = "2"
     click(delete, delete.delete_button)
@@ -287,6 +291,30 @@ def test_the_forms_of_an_explorer_share_list_and_selection(b24: b24nb.Client) ->
     assert len(tabs["List"].df) == 12
     assert shown(explorer).count("SANDBOX") == 1
     assert explorer.last_error is None
+
+
+def test_a_choice_of_ones_own_outlives_a_refreshed_list(b24: b24nb.Client) -> None:
+    explorer = forms.explorer(b24, run=True)
+    lists, delete = explorer.forms["List"], explorer.forms["Delete"]
+    lists.selected.value = ("paid",)
+    delete.several.value = ("newsletter", "missedCall")
+    click(delete, delete.preview_button)
+    click(lists, lists.list_button)
+    assert set(delete.several.value) == {"newsletter", "missedCall"}
+    assert delete.presenter.state.word == "2"
+    lists.selected.value = ("paid", "onHold")
+    assert set(delete.several.value) == {"paid", "onHold"}
+    assert delete.delete_button not in tree(delete)
+
+
+def test_thousands_of_badges_are_not_all_offered() -> None:
+    rows = [Badge(f"c{n:04}", "t", "v", "primary").to_wire() for n in range(1_200)]
+    with b24nb.SandboxPortal(badges=rows) as portal, b24nb.connect(portal) as b24:
+        form = forms.delete_form(b24, [f"c{n:04}" for n in range(1_100, 1_111)], run=True)
+        assert [code for _, code in form.several.options][-1] == "c1110"
+        assert len(form.several.options) == 1_011
+        assert len(form.several.value) == 11
+        assert "more than 10" in shown(form)
 
 
 # -- every form ---------------------------------------------------------------------------------------
@@ -308,6 +336,21 @@ def test_making_and_showing_a_form_sends_nothing(
     assert len(form.df) == 0 or name == "calls_form"
     assert form.timings is not None
     assert form.presenter.state.phase == "idle"
+
+
+def test_a_saved_notebook_shows_what_the_form_showed(b24: b24nb.Client) -> None:
+    for form, words in (
+        (forms.list_form(b24, filter="call", run=True), ["Missed call", "Badges: 2 matching of 12"]),
+        (forms.inspect_form(b24, "missedCall", run=True), ["Missed call", "curl", "The time block"]),
+        (forms.add_form(b24, "vip", "Client", "Very important"), ["Add a badge", "Very important"]),
+        (forms.delete_form(b24, "missedCall", run=True), ["To delete, type its code", "Missed call"]),
+        (forms.calls_form(b24, run=True), ["Statistics per method", "of 50 requests"]),
+        (forms.explorer(b24, run=True), ["reviewRequested", "Run the cell to use it."]),
+    ):
+        static = form._repr_mimebundle_()["text/html"]
+        assert all(word in static for word in words)
+        assert "<script" not in static
+        assert len(static) < 64_000
 
 
 @pytest.mark.parametrize("name", MAKERS)

@@ -462,8 +462,15 @@ def test_the_desk_follows_what_forms_change(desk: Desk) -> None:
     assert desk.badges is None  # before a list, what else there is would be a guess
     desk.see(Badges([vip]))
     seen = []
-    desk.watch(lambda: seen.append(desk.codes))
+    desk.watch(lambda change: seen.append((change, desk.codes, desk.selection)))
     desk.see_added([Badge("new", "t", "v", "primary")])
+    desk.select(["vip"])
+    desk.select(["vip"])
     desk.see_deleted(["vip"])
-    assert seen == [("vip", "new"), ("new",)]
+    assert seen == [
+        ("badges", ("vip", "new"), ()),
+        ("selection", ("vip", "new"), ("vip",)),
+        ("badges", ("new",), ("vip",)),
+        ("selection", ("new",), ()),
+    ]
     assert desk.find("NEW").code == "new"

@@ -19,6 +19,9 @@ from b24nb.forms.presenters.state import NOTHING_SENT, FormState, Message, told
 if TYPE_CHECKING:
     import pandas as pd
 
+#: Badges whose holders are looked for, a call each; for more, the report tells afterwards.
+SOUGHT = 10
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeleteState(FormState):
@@ -98,6 +101,10 @@ class DeleteBadges(Presenter[DeleteState]):
     def _find_holders(self) -> DeleteState:
         import pandas as pd
 
+        if len(self.state.doomed) > SOUGHT:
+            text = f"That takes a call for each badge, and they are more than {SOUGHT}."
+            hint = "The report will name who holds those that the portal refuses to delete."
+            return replace(self.state, holders_message=Message("note", text, hint=hint))
         found = []
         for done, badge in enumerate(self.state.doomed):
             self.progress("Looking which activities hold them", done, len(self.state.doomed))

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from b24nb.badges.badge import Badge, Badges, ByCode
 
 if TYPE_CHECKING:
     from b24nb.client import Client
+
+Change = Literal["badges", "selection"]
 
 
 class Desk:
@@ -37,10 +39,10 @@ class Desk:
         self.badges: Badges | None = None
         self.selection: tuple[str, ...] = ()
         self.languages: tuple[str, ...] = ()
-        self._watchers: list[Callable[[], object]] = []
+        self._watchers: list[Callable[[Change], object]] = []
 
-    def watch(self, watcher: Callable[[], object]) -> None:
-        """Call ``watcher`` after each change of badges or selection."""
+    def watch(self, watcher: Callable[[Change], object]) -> None:
+        """Call ``watcher`` after each change, with what has changed."""
         self._watchers.append(watcher)
 
     @property
@@ -58,8 +60,8 @@ class Desk:
         self.badges = badges
         maps = (text for badge in badges for text in (badge.title, badge.value) if not isinstance(text, str))
         self.languages = tuple(dict.fromkeys(code for text in maps for code in text))
-        self.selection = tuple(code for code in self.selection if code in there)
-        self._tell()
+        self._tell("badges")
+        self.select(code for code in self.selection if code in there)
 
     def see_added(self, added: Iterable[Badge]) -> None:
         """Some badges were added, or found; they take the last places."""
@@ -71,17 +73,16 @@ class Desk:
     def see_deleted(self, codes: Iterable[str]) -> None:
         """Some badges are gone."""
         gone = frozenset(codes)
-        self.selection = tuple(code for code in self.selection if code not in gone)
         if self.badges is not None:
-            self.see(Badges([badge for badge in self.badges if badge.code not in gone]))
+            self.see(Badges(badge for badge in self.badges if badge.code not in gone))
 
     def select(self, codes: Iterable[str]) -> None:
         """Make these codes the selection."""
         chosen = tuple(dict.fromkeys(codes))
         if chosen != self.selection:
             self.selection = chosen
-            self._tell()
+            self._tell("selection")
 
-    def _tell(self) -> None:
+    def _tell(self, change: Change) -> None:
         for watcher in self._watchers:
-            watcher()
+            watcher(change)

@@ -65,7 +65,6 @@ class AddForm(Form):
         self._rows = widgets.VBox()
         self.add_language_button = parts.button("Add a language", icon="plus")
         self.add_button = parts.button("Add badge", style="primary", icon="check")
-        self._preview = widgets.HTML()
         super().__init__(presenter, alone=alone)
         self._set_rows(fields.texts)
         self.on_click(self.add_button, lambda: self.work(self.steps()))
@@ -77,7 +76,7 @@ class AddForm(Form):
 
     def arranged(self) -> Sequence[Any]:
         fields = [self._code, self.type, self.mode, self._rows, self.add_language_button]
-        return [*fields, self._preview, self.add_button, self.told, self.shown]
+        return [*fields, self.beside, self.add_button, self.told, self.shown]
 
     @property
     def rows(self) -> tuple[TextRow, ...]:
@@ -100,6 +99,12 @@ class AddForm(Form):
         if badge := state.existing or state.result:
             yield html.badge_card(badge)
 
+    def aside(self, state: AddState) -> Iterable[Markup]:
+        """How the badge would look; once it is added, the result shows that."""
+        fields = self.fields
+        if any(row.title or row.value for row in fields.texts) and fields.badge != state.result:
+            yield html.badge_card(fields.badge)
+
     def draw(self, state: AddState) -> None:
         self._say(state.field_errors)
 
@@ -109,8 +114,7 @@ class AddForm(Form):
         """Say early what is wrong with what is there, and show how the badge would look."""
         fields = self.fields
         self._say(self.presenter.check(fields, complete=False), self.presenter.advise(fields))
-        shown = any(row.title or row.value for row in fields.texts)
-        self._preview.value = parts.fragment(*([html.badge_card(fields.badge)] if shown else []))
+        self.beside.value = parts.fragment(*self.aside(self.presenter.state))
 
     def _say(self, problems: Mapping[str, str], advice: Mapping[str, str] | None = None) -> None:
         self._code.say(problems.get("code", ""), advice=(advice or {}).get("code", ""))

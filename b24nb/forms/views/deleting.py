@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import ipywidgets as widgets  # type: ignore[import-untyped]
 from markupsafe import Markup
@@ -14,6 +14,9 @@ from b24nb.forms.presenters.deleting import DeleteBadges, DeleteState
 from b24nb.forms.presenters.state import Message
 from b24nb.forms.views import parts
 from b24nb.forms.views.form import Form, Step
+
+if TYPE_CHECKING:
+    from b24nb.forms.presenters.desk import Change
 
 
 class DeleteForm(Form):
@@ -31,10 +34,9 @@ class DeleteForm(Form):
         self.preview_button = parts.button("Preview deletion", style="primary", icon="eye")
         self.confirm = parts.field(widgets.Text, "Confirm", "")
         self._confirm = parts.Beside(self.confirm)
-        self._asked = widgets.HTML()
         self.delete_button = parts.button("Delete", style="danger", icon="trash")
         self.undo_button = parts.button("Undo", icon="undo")
-        self._last_move = widgets.VBox([self._asked, self._confirm, self.delete_button])
+        self._last_move = widgets.VBox([self._confirm, self.delete_button])
         super().__init__(presenter, alone=alone)
         self.on_click(self.load_button, lambda: self.work([self.presenter.load]))
         self.on_click(self.preview_button, lambda: self.work(self.steps()))
@@ -45,18 +47,21 @@ class DeleteForm(Form):
 
     def arranged(self) -> Sequence[Any]:
         buttons = parts.row(self.load_button, self.preview_button)
-        return [self._chosen, buttons, self.shown, self._last_move, self.told, self.undo_button]
+        return [self._chosen, buttons, self.shown, self.beside, self._last_move, self.told, self.undo_button]
 
     def steps(self) -> Sequence[Step]:
         codes = self.several.value or ((self.code.value,) if self.code.value else ())
         return [lambda: self.presenter.preview(codes), self.presenter.find_holders]
 
-    def refresh(self) -> None:
-        """Choose from what is known, and follow a selection made in another form."""
+    def follow(self, change: Change) -> None:
         desk = self.presenter.desk
-        self.code.options = desk.codes
         with self.drawing():
-            parts.offer(self.several, desk.badges or (), desk.selection or self.several.value)
+            if change == "badges":
+                self.code.options = desk.codes
+                parts.offer(self.several, desk.badges or (), self.several.value)
+            elif desk.selection:
+                parts.offer(self.several, desk.badges or (), desk.selection)
+                self._choose(self.code, "")
 
     def picture(self, state: DeleteState) -> Iterable[Markup]:
         if state.doomed:
@@ -68,6 +73,11 @@ class DeleteForm(Form):
         elif state.result is not None:
             yield html.frame(state.result.df, caption="What became of each", limit=50)
 
+    def aside(self, state: DeleteState) -> Iterable[Markup]:
+        if state.doomed:
+            what = "its code" if len(state.doomed) == 1 else "the number of badges"
+            yield Markup("<p>To delete, type {}: <code>{}</code></p>").format(what, state.word)
+
     def draw(self, state: DeleteState) -> None:
         self._chosen.say(state.field_errors.get("codes", ""))
         self.several.layout.display = None if self.several.options else "none"
@@ -76,9 +86,6 @@ class DeleteForm(Form):
         if not state.doomed:
             self.confirm.value = ""
         count = len(state.doomed)
-        what = "its code" if count == 1 else "the number of badges"
-        ask = Markup("<p>To delete, type {}: <code>{}</code></p>").format(what, state.word)
-        self._asked.value = parts.fragment(ask)
         self.delete_button.description = "Delete badge" if count == 1 else f"Delete {count} badges"
         self.undo_button.layout.display = "" if state.removed else "none"
         self.undo_button.description = f"Undo: bring back {_named(state.removed)}"

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from b24nb.forms.presenters.base import Presenter
+    from b24nb.forms.presenters.desk import Change
 
 #: A click waits this long for its work; then the work goes on by itself, with a bar and a Cancel button.
 PATIENCE = 0.3
@@ -67,7 +68,7 @@ class Form(widgets.VBox):  # type: ignore[misc]
         self._worker: threading.Thread | None = None
         self._working = False
         self._top = self._head(alone=alone)
-        self._message, self.shown, self._numbers, self._bar = (widgets.HTML() for _ in range(4))
+        self._message, self.shown, self.beside, self._numbers, self._bar = (widgets.HTML() for _ in range(5))
         self.cancel_button = parts.button("Cancel", icon="stop")
         self._busy = widgets.HBox([self._bar, self.cancel_button])
         self.told = widgets.VBox([self._busy, self._message])
@@ -79,7 +80,7 @@ class Form(widgets.VBox):  # type: ignore[misc]
             self.add_class("b24nb-live-form")
         self.on_click(self.cancel_button, presenter.cancel.set)
         presenter.progress = self._show_progress
-        presenter.desk.watch(partial(self._guarded, self.refresh))
+        presenter.desk.watch(lambda change: self._guarded(partial(self.follow, change)))
         self._show_busy(False)
         self.render(presenter.state)
 
@@ -99,7 +100,7 @@ class Form(widgets.VBox):  # type: ignore[misc]
     # -- what each form brings ------------------------------------------------------------------------
 
     def arranged(self) -> Sequence[Any]:
-        """Its widgets from top to bottom, with ``told`` (messages) and ``shown`` (the result) among them."""
+        """Its widgets from top to bottom; among them ``told``, ``shown`` and, if it has one, ``beside``."""
         raise NotImplementedError
 
     def steps(self) -> Sequence[Step]:
@@ -110,11 +111,15 @@ class Form(widgets.VBox):  # type: ignore[misc]
         """The result as HTML."""
         raise NotImplementedError
 
+    def aside(self, state: Any) -> Iterable[Markup]:
+        """What is shown in a place of its own, ``beside``, and not with the result."""
+        return ()
+
     def draw(self, state: Any) -> None:
         """Set the form's own widgets."""
 
-    def refresh(self) -> None:
-        """Badges or selection on the desk have changed."""
+    def follow(self, change: Change) -> None:
+        """The badges, or the selection, on the desk have changed."""
 
     # -- clicks ---------------------------------------------------------------------------------------
 
@@ -206,6 +211,7 @@ class Form(widgets.VBox):  # type: ignore[misc]
         with self.drawing():
             self._message.value = parts.fragment(*self._told(state))
             self.shown.value = parts.fragment(*self.picture(state))
+            self.beside.value = parts.fragment(*self.aside(state))
             self._numbers.value = parts.fragment(*self.numbers(state))
             self.draw(state)
 
@@ -254,7 +260,8 @@ class Form(widgets.VBox):  # type: ignore[misc]
     def static(self) -> Iterable[Markup]:
         """What the form shows, without fields and buttons."""
         state = self.presenter.state
-        return [*self._top, *self._told(state), *self.picture(state), *self.numbers(state), parts.told(SAVED)]
+        result = [*self.picture(state), *self.aside(state), *self.numbers(state)]
+        return [*self._top, *self._told(state), *result, parts.told(SAVED)]
 
     def __repr__(self) -> str:
         state = self.presenter.state

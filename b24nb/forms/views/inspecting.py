@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import ipywidgets as widgets  # type: ignore[import-untyped]
 from markupsafe import Markup
@@ -16,6 +16,9 @@ from b24nb.display.snippets import FLAVOURS, as_code
 from b24nb.forms.presenters.inspecting import InspectBadge, InspectState
 from b24nb.forms.views import parts
 from b24nb.forms.views.form import Form, Step
+
+if TYPE_CHECKING:
+    from b24nb.forms.presenters.desk import Change
 
 
 class InspectForm(Form):
@@ -32,8 +35,6 @@ class InspectForm(Form):
         self.flavour = parts.field(
             widgets.Dropdown, "Code in", "curl", options=[(title, name) for name, title in FLAVOURS.items()]
         )
-        self._snippet = widgets.HTML()
-        self._in_code = widgets.VBox([self.flavour, self._snippet])
         super().__init__(presenter, alone=alone)
         self.on_click(self.inspect_button, lambda: self.work(self.steps()))
         self.on_click(self.load_button, lambda: self.work([self.presenter.load]))
@@ -41,24 +42,27 @@ class InspectForm(Form):
 
     def arranged(self) -> Sequence[Any]:
         buttons = parts.row(self.inspect_button, self.load_button)
-        return [self._code, buttons, self.told, self.shown, self._in_code]
+        return [self._code, buttons, self.told, self.shown, self.flavour, self.beside]
 
     def steps(self) -> Sequence[Step]:
         code = self.code.value
         return [lambda: self.presenter.inspect(code), self.presenter.find_holders]
 
-    def refresh(self) -> None:
-        """Complete from what is known, and follow a selection made in another form."""
-        self.code.options = self.presenter.desk.codes
-        if selection := self.presenter.desk.selection:
-            self.code.value = selection[0]
+    def follow(self, change: Change) -> None:
+        desk = self.presenter.desk
+        if change == "badges":
+            self.code.options = desk.codes
+        elif desk.selection:
+            self.code.value = desk.selection[0]
 
     def draw(self, state: InspectState) -> None:
         self._code.say(state.field_errors.get("code", ""))
-        self._in_code.layout.display = None if state.result else "none"
+        self.flavour.layout.display = None if state.result else "none"
+
+    def aside(self, state: InspectState) -> Iterable[Markup]:
         if state.result:
             code = as_code(wire.GET, {"code": state.result.code}, self.flavour.value)
-            self._snippet.value = parts.fragment(Markup(code._repr_html_()))  # noqa: S704 - display made it
+            yield Markup(code._repr_html_())  # noqa: S704 - display made it
 
     def picture(self, state: InspectState) -> Iterable[Markup]:
         if not state.result or not state.answer:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import ipywidgets as widgets  # type: ignore[import-untyped]
 from markupsafe import Markup
@@ -12,6 +12,9 @@ from b24nb.display import html
 from b24nb.forms.presenters.listing import ORDERS, ListBadges, ListFields, ListState
 from b24nb.forms.views import parts
 from b24nb.forms.views.form import Form, Step
+
+if TYPE_CHECKING:
+    from b24nb.forms.presenters.desk import Change
 
 
 class ListForm(Form):
@@ -56,6 +59,11 @@ class ListForm(Form):
         ]
 
     @property
+    def selection(self) -> tuple[str, ...]:
+        """Selected codes, on whatever page; other forms take them: ``delete_form(b24, form.selection)``."""
+        return self.presenter.desk.selection
+
+    @property
     def fields(self) -> ListFields:
         """What the fields hold."""
         return ListFields(
@@ -65,7 +73,7 @@ class ListForm(Form):
     def steps(self) -> Sequence[Step]:
         return [lambda: self.presenter.fetch(self.fields)]
 
-    def refresh(self) -> None:
+    def follow(self, change: Change) -> None:
         if not self.presenter.at_work:
             self._show()
 

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from b24nb.badges.badge import Badge
 
 LABEL_WIDTH = "8em"
+#: Badges that a list to choose from holds; what is chosen already is in it in any case.
+OFFERED = 1_000
 HOLDER = ("code", "activity_id", "owner_type", "owner_id", "subject", "certainty", "reason")
 
 
@@ -126,7 +128,7 @@ def language_name(code: str) -> str:
 def holders(found: pd.DataFrame | None, trouble: Message | None) -> Iterable[Markup]:
     """Who may hold a badge, so that the portal would refuse to delete it."""
     if trouble:
-        yield Markup("<p>{}</p>").format("Who holds it could not be looked up:")
+        yield Markup("<p>Who holds it was not found out.</p>")
         yield told(trouble)
     elif found is not None:
         yield told(_verdict(found[found["certainty"] != "no"]))
@@ -149,9 +151,9 @@ def _verdict(holders: pd.DataFrame) -> Message:
 
 def offer(select: Any, badges: Iterable[Badge], chosen: Iterable[str], language: str = "en") -> None:
     """Let these badges be chosen from, and choose those of them that are to be."""
-    options = [(f"{badge.code}: {pick(badge.title, language)[0]}", badge.code) for badge in badges]
-    chosen = tuple(chosen)
+    wanted = set(chosen)
+    some = [badge for place, badge in enumerate(badges) if place < OFFERED or badge.code in wanted]
+    options = [(f"{badge.code}: {pick(badge.title, language)[0]}", badge.code) for badge in some]
     if options != list(select.options):  # new options would scroll the list back
         select.options = options
-    here = {code for _, code in options}
-    select.value = tuple(code for code in chosen if code in here)
+    select.value = tuple(code for _, code in options if code in wanted)
