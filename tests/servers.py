@@ -14,8 +14,9 @@ Reply = bytes | Callable[[socket.socket], None]
 class RawServer:
     """Answers one connection after the other with the next of the replies, the last one for ever."""
 
-    def __init__(self, replies: list[Reply]) -> None:
+    def __init__(self, replies: list[Reply], *, read: bool = True) -> None:
         self._replies = replies
+        self._read = read
         self._server = socket.create_server(("127.0.0.1", 0))
         self.requests: list[bytes] = []
         self._threads: list[threading.Thread] = []
@@ -42,7 +43,8 @@ class RawServer:
 
     def _answer(self, connection: socket.socket, reply: Reply) -> None:
         with connection, suppress(OSError):
-            self.requests.append(read_request(connection))
+            if self._read:
+                self.requests.append(read_request(connection))
             if callable(reply):
                 reply(connection)
             else:
@@ -73,8 +75,9 @@ def read_request(connection: socket.socket) -> bytes:
 
 
 @contextmanager
-def serving(*replies: Reply) -> Iterator[RawServer]:
-    server = RawServer(list(replies))
+def serving(*replies: Reply, read: bool = True) -> Iterator[RawServer]:
+    """A server for some replies; without ``read`` they get the connection untouched."""
+    server = RawServer(list(replies), read=read)
     try:
         yield server
     finally:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import math
+import numbers
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 from urllib.parse import quote
 
-from b24nb.errors import ApiError, BadResponse, from_answer
-from b24nb.rest.calls import Call, masked
-from b24nb.rest.response import Response
+from b24nb.credentials import Credentials
+from b24nb.errors import ApiError, BadResponse, InvalidInput
+from b24nb.rest.calls import Call
+from b24nb.rest.response import Response, error_of
 
 Command = tuple[str, str, Mapping[str, Any] | None]
 
@@ -85,44 +88,65 @@ def _flat(value: Any, prefix: str = "") -> Iterator[tuple[str, str]]:
             yield from _flat(item, f"{prefix}[{name}]" if prefix else name)
     elif isinstance(value, bool):
         yield prefix, "1" if value else "0"
+    elif value is None:
+        yield prefix, ""
+    elif isinstance(value, str | numbers.Integral) or (isinstance(value, float) and math.isfinite(value)):
+        yield prefix, str(value)
     else:
-        yield prefix, "" if value is None else str(value)
+        raise InvalidInput(f"A command can't carry a {type(value).__name__} ({prefix}).", field="params")
 
 
 def read(
-    commands: Sequence[Command], envelope: Mapping[str, Any], sent: Call
+    commands: Sequence[Command],
+    envelope: Mapping[str, Any],
+    sent: Call,
+    credentials: Credentials,
+    *,
+    halt: bool,
 ) -> tuple[BatchResponse, list[Call]]:
     """Answers in the caller's order, and a row for the log per command that ran.
+
+    ``commands`` without secrets: they go into the log.
 
     Raises
     ------
     BadResponse
-        For a result that is not a batch's.
+        For a result that is not a batch's, or that leaves out a command which was to run.
     """
     parts = envelope["result"]
     names = ("result", "result_error", "result_total", "result_next", "result_time")
     if not isinstance(parts, dict) or not isinstance(parts.get("result"), dict | list):
-        raise BadResponse("batch: the answer has no results.", method="batch", http_status=sent.http_status)
+        raise _silent("has no results", sent)
     # PHP writes an empty map as a list.
     maps = {name: parts[name] if isinstance(parts.get(name), dict) else {} for name in names}
     answers: dict[str, Response | ApiError] = {}
-    rows = []
+    rows: list[Call] = []
     for place, (key, method, params) in enumerate(commands):
         wire = f"{_PREFIX}{place}"
         failed, time = maps["result_error"].get(wire), maps["result_time"].get(wire)
-        row = Call(sent.at, "command", method, key, masked(params or {}))
-        row.note_times(time, {})
-        if isinstance(failed, dict):
-            row.error, row.outcome = str(failed.get("error", "")), "error"
-            text = str(failed.get("error_description") or "")
-            answers[key] = from_answer(row.error, text, http_status=None, method=method)
+        row = Call(sent.at, "command", method, key, params or {})
+        row.note_times(time, {}, sent.client_ms)
+        if isinstance(failed, dict) and "error" in failed:
+            answers[key] = error = error_of(failed, method, credentials, None)
+            row.error, row.outcome = error.code, "error"
         elif wire in maps["result"]:
             single = {"result": maps["result"][wire], "time": time}
             for name in ("total", "next"):
                 if wire in maps[f"result_{name}"]:
                     single[name] = maps[f"result_{name}"][wire]
             answers[key] = Response.of(single, row)
-        else:
+        elif halt and any(row.error is not None for row in rows):
             continue
+        else:
+            raise _silent(f"says nothing about the command {key!r} ({method})", sent)
         rows.append(row)
     return BatchResponse(answers, [key for key, *_ in commands if key not in answers]), rows
+
+
+def _silent(what: str, sent: Call) -> BadResponse:
+    return BadResponse(
+        f"batch: the answer {what}.",
+        method="batch",
+        http_status=sent.http_status,
+        hint="Commands may have been carried out: look before you repeat a write.",
+    )

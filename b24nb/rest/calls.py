@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import threading
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
@@ -19,6 +20,13 @@ if TYPE_CHECKING:
     from b24nb.rest.limits import Limits
 
 KEPT = 100_000
+#: Epoch seconds that a timestamp of pandas can hold.
+_FOREVER = 9e9
+_DOUBTS = {
+    "whole": "the portal counts in whole seconds and sends no exact header",
+    "contradiction": "the portal's figure is more than the caller waited",
+    "silence": "the portal states none",
+}
 _SECRET_NAMES = frozenset(
     {"auth", "access_token", "refresh_token", "client_secret", "ap", "sessid", "authorization"}
 )
@@ -52,6 +60,8 @@ class Call:
         Accumulated seconds of this method and credential, and when the oldest part is forgotten.
     bytes_out, bytes_in : int or None
         Of the bodies.
+    doubt : str
+        Why ``server_ms`` is missing although the call succeeded. No column of the frame.
     """
 
     at: float
@@ -70,8 +80,9 @@ class Call:
     operating_reset_at: float | None = None
     bytes_out: int | None = None
     bytes_in: int | None = None
+    doubt: str = ""
 
-    def note_times(self, time: Any, headers: Mapping[str, str]) -> None:
+    def note_times(self, time: Any, headers: Mapping[str, str], waited_ms: float | None) -> None:
         """Take the portal's figures that can be trusted from its ``time`` block and headers.
 
         In current builds ``start`` and ``processing`` are whole seconds, which makes ``duration`` up to a
@@ -79,19 +90,19 @@ class Call:
         waited contradicts the clock, and is missing rather than wrong.
         """
         time = time if isinstance(time, dict) else {}
-        exact = _number(headers.get("X-Bitrix-Rest-Time"))
-        if exact is None and isinstance(time.get("start"), float):
-            exact = _number(time.get("duration"))
+        stated = duration = _number(time.get("duration"))
+        if (header := _number(headers.get("X-Bitrix-Rest-Time"))) is not None:
+            stated = header
+        elif not isinstance(time.get("start"), float):
+            stated = None
+        self.server_ms = _within(stated, waited_ms)
+        if self.server_ms is None:
+            why = "contradiction" if stated is not None else "silence" if duration is None else "whole"
+            self.doubt = _DOUBTS[why]
         processing = time.get("processing")
-        self.server_ms = self._believed(exact)
-        self.processing_ms = self._believed(processing if isinstance(processing, float) else None)
-        self.operating_s = _number(time.get("operating"))
-        self.operating_reset_at = _number(time.get("operating_reset_at"))
-
-    def _believed(self, seconds: float | None) -> float | None:
-        if seconds is None or seconds < 0 or seconds * 1000 > (self.client_ms or float("inf")):
-            return None
-        return seconds * 1000
+        self.processing_ms = _within(processing if isinstance(processing, float) else None, waited_ms)
+        self.operating_s = _number(time.get("operating"), below=_FOREVER)
+        self.operating_reset_at = _number(time.get("operating_reset_at"), below=_FOREVER)
 
     def as_code(self, flavour: str = "curl") -> Code:
         """This call in another language; host and secret are placeholders.
@@ -107,20 +118,42 @@ class Call:
 
 
 def masked(params: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Parameters without secrets, also those inside of maps."""
-    if not any(name.lower() in _SECRET_NAMES or isinstance(value, dict) for name, value in params.items()):
-        return dict(params)
+    """Parameters without secrets, however deep they lie.
+
+    Examples
+    --------
+    >>> masked({"code": "vip", "auth": "secret"})
+    {'code': 'vip', 'auth': '***'}
+    """
     return {
-        name: MASK if name.lower() in _SECRET_NAMES else (masked(value) if isinstance(value, dict) else value)
-        for name, value in params.items()
+        name: MASK if str(name).lower() in _SECRET_NAMES else _masked(value) for name, value in params.items()
     }
 
 
-def _number(value: Any) -> float | None:
-    try:
-        return None if value is None or isinstance(value, bool) else float(value)
-    except (TypeError, ValueError):
+def _masked(value: Any) -> Any:
+    if isinstance(value, str):
+        return value
+    if isinstance(value, Mapping):
+        return masked(value)
+    return [_masked(item) for item in value] if isinstance(value, list | tuple) else value
+
+
+def _number(value: Any, below: float = math.inf) -> float | None:
+    """A figure of the portal, if it is one and not negative."""
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
         return None
+    try:
+        number = float(value)
+    except (ValueError, OverflowError):
+        return None
+    return number if 0 <= number < below else None
+
+
+def _within(seconds: float | None, waited_ms: float | None) -> float | None:
+    """Milliseconds, unless they are more than the caller waited."""
+    if seconds is None or seconds < 0:
+        return None
+    return seconds * 1000 if seconds * 1000 <= (math.inf if waited_ms is None else waited_ms) else None
 
 
 class CallLog(Sequence[Call]):
@@ -168,7 +201,7 @@ class CallLog(Sequence[Call]):
         import pandas as pd
 
         rows = self._snapshot()
-        columns = {field.name: [getattr(call, field.name) for call in rows] for field in fields(Call)}
+        columns = {name: [getattr(call, name) for call in rows] for name in _COLUMNS}
         frame = pd.DataFrame(columns)
         for name in ("at", "operating_reset_at"):
             frame[name] = pd.to_datetime(frame[name].astype("Float64"), unit="s", utc=True)
@@ -218,9 +251,22 @@ class CallLog(Sequence[Call]):
     def _repr_html_(self) -> str:
         from b24nb.display import html
 
-        return html.page(html.frame(self.df.tail(20), caption=f"The last of {self._told()}"))
+        shown = html.frame(self.df.tail(_SHOWN), caption=f"The last of {self._told()}")
+        return html.page(shown, *(html.message("note", reason) for reason in self.missing()))
+
+    def missing(self) -> list[str]:
+        """Why times of the portal are missing (NA), in sentences; empty where none is."""
+        done = [call for call in self._snapshot() if call.kind == "http" and call.outcome == "ok"]
+        doubts = Counter(call.doubt for call in done if call.doubt)
+        said = [f"No server time for {count} calls: {why}." for why, count in doubts.items()]
+        whole = sum(call.processing_ms is None and not call.doubt for call in done)
+        if whole:
+            said.append(f"No processing time for {whole} calls: the portal counts it in whole seconds.")
+        return said
 
 
+_SHOWN = 20
+_COLUMNS = tuple(field.name for field in fields(Call) if field.name != "doubt")
 _DTYPES = {
     **dict.fromkeys(("kind", "method", "key", "error", "outcome"), "string"),
     "params": "object",

@@ -8,6 +8,8 @@ not: it raises with ``sent`` set, and whoever knows its effect looks whether it 
 from __future__ import annotations
 
 import itertools
+import math
+import re
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -15,12 +17,14 @@ from typing import Any
 from urllib.parse import urlencode
 
 from b24nb import spec
-from b24nb.credentials import Credentials, Endpoint, OAuthToken, is_loopback
+from b24nb.credentials import Credentials, Endpoint, OAuthToken, is_loopback, redact
 from b24nb.errors import (
     ApiError,
     ConnectionFailed,
+    InvalidInput,
     RateLimited,
     ReadOnly,
+    Timeout,
     TokenExpired,
     TransportError,
 )
@@ -36,9 +40,15 @@ __all__ = ["Connection", "Response"]
 
 _READ_VERBS = frozenset({"get", "list", "fields", "current", "count", "info", "time", "types", "scope"})
 _READS = frozenset({"profile", "scope", "methods", "server.time", "app.info"})
+#: Takes the events that it returns out of their queue.
+_NO_READS = frozenset({"event.offline.get"})
+_NAME = re.compile(r"[\w.-]+", re.ASCII)
+_BLOCKED = "OPERATION_TIME_LIMIT"
 _ATTEMPTS = 3
 _RATE_ATTEMPTS = 10
 _PAUSE = 0.3
+
+Reader = Callable[[Answer, str, Credentials], Mapping[str, Any] | ApiError]
 
 
 def is_write(method: str) -> bool:
@@ -52,7 +62,12 @@ def is_write(method: str) -> bool:
     name = method.lower()
     if name in spec.METHODS:
         return spec.METHODS[name].changes
-    return name not in _READS and name.rpartition(".")[2] not in _READ_VERBS
+    return name in _NO_READS or not (name in _READS or name.rpartition(".")[2] in _READ_VERBS)
+
+
+def _may_be_repeated(error: TransportError, *, write: bool) -> bool:
+    """A connection that never came about, or a read whose answer was lost."""
+    return not write if error.sent else isinstance(error, ConnectionFailed | Timeout)
 
 
 class Connection:
@@ -116,10 +131,12 @@ class Connection:
         ApiError, TransportError, ReadOnly, InvalidInput
             A :class:`TransportError` with ``sent`` on a write: the answer is lost, the effect unknown.
         """
+        self._check(method, params)
         write = is_write(method) if write is None else write
         if write:
             self._refuse_if_read_only(method)
-        envelope, call = self._exchange(method, params or {}, write=write)
+        params = params or {}
+        envelope, call = self._exchange(method, params, write=write, shown=masked(params))
         return Response.of(envelope, call)
 
     def batch(
@@ -161,16 +178,22 @@ class Connection:
         if len(commands) > spec.BATCH_SIZE:
             raise ValueError(f"a batch holds {spec.BATCH_SIZE} commands, not {len(commands)}")
         write = False
-        for _, method, _ in commands:
+        for _, method, params in commands:
+            self._check(method, params)
             if is_write(method):
                 self._refuse_if_read_only(method)
                 write = True
-        params = batch.write(commands, halt=halt)
-        envelope, call = self._exchange("batch", params, write=write, paced=True)
-        answers, rows = batch.read(commands, envelope, call)
+        hidden = [(key, method, masked(params or {})) for key, method, params in commands]
+        envelope, call = self._exchange(
+            "batch",
+            batch.write(commands, halt=halt),
+            write=write,
+            shown=batch.write(hidden, halt=halt),
+            paced=True,
+        )
+        answers, rows = batch.read(hidden, envelope, call, self.credentials, halt=halt)
         for row in rows:
-            self.calls.record(row)
-            self.calls.limits.reported(row.method, row.operating_s, row.operating_reset_at)
+            self._record(row, call.client_ms)
         return answers
 
     def close(self) -> None:
@@ -184,14 +207,33 @@ class Connection:
                 hint="Connect without read_only (and without B24_READ_ONLY) to change things.",
             )
 
+    def _check(self, method: str, params: Mapping[str, Any] | None) -> None:
+        if not isinstance(method, str) or not _NAME.fullmatch(method):
+            raise InvalidInput(
+                f"{redact(repr(method), self.credentials)} is not the name of a REST method.",
+                field="method",
+                hint="For example crm.activity.badge.list; parameters go beside it.",
+            )
+        if params is not None and not isinstance(params, Mapping):
+            raise InvalidInput(
+                f"The parameters of {method} are a mapping from name to value.", field="params"
+            )
+
     def _exchange(
-        self, method: str, params: Mapping[str, Any], *, write: bool, paced: bool = False
+        self,
+        method: str,
+        params: Mapping[str, Any],
+        *,
+        write: bool,
+        shown: Mapping[str, Any],
+        paced: bool = False,
     ) -> tuple[Mapping[str, Any], Call]:
         """Send until there is an answer that stands; every attempt is a row in the log."""
-        body, shown = encode(params), masked(params)
+        body = encode(params)
+        failures = refusals = 0
         renewed = False
         for attempt in itertools.count(1):
-            if paced:
+            if paced or refusals:
                 self.bucket.acquire()
             else:
                 self.bucket.add()
@@ -200,16 +242,16 @@ class Connection:
             try:
                 found = self._attempt(used.reveal(method), body, call, write=write)
             except TransportError as error:
-                unsent = isinstance(error, ConnectionFailed) and not error.sent
-                if attempt >= _ATTEMPTS or not (unsent or (error.sent and not write)):
+                failures += 1
+                if failures == _ATTEMPTS or not _may_be_repeated(error, write=write):
                     raise
-                self.clock.sleep(_PAUSE * attempt)
+                self.clock.sleep(_PAUSE * failures)
                 continue
             if not isinstance(found, ApiError):
                 return found, call
-            if isinstance(found, RateLimited) and attempt < _RATE_ATTEMPTS:
+            if isinstance(found, RateLimited) and refusals < _RATE_ATTEMPTS - 1:
+                refusals += 1
                 self.bucket.overflowed()
-                self.clock.sleep(self.bucket.seconds_until(1))
             elif isinstance(found, TokenExpired) and self._can_refresh and not renewed:
                 self._refresh(used)
                 renewed = True
@@ -218,13 +260,7 @@ class Connection:
         raise AssertionError("unreachable")
 
     def _attempt(
-        self,
-        endpoint: Endpoint,
-        body: bytes,
-        call: Call,
-        *,
-        write: bool,
-        read: Callable[[Answer, str], Mapping[str, Any] | ApiError] = understand,
+        self, endpoint: Endpoint, body: bytes, call: Call, *, write: bool, read: Reader = understand
     ) -> Mapping[str, Any] | ApiError:
         """One request, measured and recorded whatever comes of it."""
         started = time.perf_counter()
@@ -232,24 +268,32 @@ class Connection:
             answer = self._transport.post(endpoint, body, method=call.method)
             call.http_status, call.bytes_in = answer.status, len(answer.body)
             call.client_ms = answer.client_ms
-            found = read(answer, call.method)
-        except TransportError as error:
+            found = read(answer, call.method, self.credentials)
+        except BaseException as error:  # after Ctrl-C the portal may have the request, too
             call.client_ms = call.client_ms or (time.perf_counter() - started) * 1000
-            call.http_status = getattr(error, "http_status", None)
+            call.http_status = call.http_status or getattr(error, "http_status", None)
             call.error = type(error).__name__
-            call.outcome = "lost" if write and error.sent else "failed"
+            call.outcome = "lost" if write and getattr(error, "sent", True) else "failed"
             self.calls.record(call)
-            error.call = call
+            if isinstance(error, TransportError):
+                error.call = call
             raise
         if "X-Sandbox" in answer.headers and is_loopback(self.credentials.host.partition(":")[0]):
             self.is_sandbox = True
         if isinstance(found, ApiError):
             call.error, call.outcome = found.code, "error"
         else:
-            call.note_times(found.get("time"), answer.headers)
-            self.calls.limits.reported(call.method, call.operating_s, call.operating_reset_at)
-        self.calls.record(call)
+            call.note_times(found.get("time"), answer.headers, call.client_ms)
+        self._record(call, call.client_ms)
         return found
+
+    def _record(self, call: Call, waited_ms: float | None) -> None:
+        """Add a row to the log, and what it says about operating time to the limits."""
+        if call.error == _BLOCKED:
+            self.calls.limits.blocked(call.method)
+        waited = math.inf if waited_ms is None else waited_ms / 1000
+        self.calls.limits.reported(call.method, call.operating_s, call.operating_reset_at, waited)
+        self.calls.record(call)
 
     # -- OAuth ------------------------------------------------------------------------------------
 
@@ -275,7 +319,11 @@ class Connection:
             call = Call(self.clock.time(), "http", "oauth.token", "", masked(fields))
             body = urlencode(fields).encode()
             call.bytes_out = len(body)
-            pair = self._attempt(endpoint, body, call, write=True, read=understand_token)
+            try:
+                pair = self._attempt(endpoint, body, call, write=True, read=understand_token)
+            except TransportError as error:
+                error.sent = False  # the call for which this is done was refused: it did not happen
+                raise
             if isinstance(pair, ApiError):
                 raise pair
             self.credentials = token.renewed(pair["access_token"], pair["refresh_token"])

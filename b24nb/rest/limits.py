@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
@@ -66,10 +67,14 @@ class LeakyBucket:
         return max(0.0, over / self.tariff.per_second)
 
     def add(self) -> None:
-        """A request that does not wait for its turn."""
+        """A request that does not wait for its turn.
+
+        Where there is no room, the portal refuses it, or counts less strictly than we do (a self-hosted
+        one does not count at all): the bucket is full then, never more than that.
+        """
         with self._lock:
             self._drain()
-            self._level += 1
+            self._level = max(self._level, min(self._level + 1, self.tariff.burst))
 
     def acquire(self) -> None:
         """Wait for room and take it. Threads get their places in the order of their coming."""
@@ -96,13 +101,19 @@ class Operating:
     ----------
     seconds, reset_at
         The accumulated figure and when its oldest part is forgotten.
+    reported_at
+        Ten minutes later all of it is forgotten.
     per_call : float or None
-        What a call added lately, where two reports in a row allow to tell.
+        What the last call that cost something added.
+    blocked : bool
+        Whether the portal refused the method after that.
     """
 
     seconds: float
     reset_at: float
+    reported_at: float
     per_call: float | None = None
+    blocked: bool = False
 
 
 class Limits:
@@ -114,17 +125,35 @@ class Limits:
         self._lock = threading.Lock()
         self._operating: dict[str, Operating] = {}
 
-    def reported(self, method: str, seconds: float | None, reset_at: float | None) -> None:
-        """Take note of ``operating`` and ``operating_reset_at`` of an answer."""
+    def reported(
+        self, method: str, seconds: float | None, reset_at: float | None, waited: float = math.inf
+    ) -> None:
+        """Take note of ``operating`` and ``operating_reset_at`` of an answer.
+
+        The first figure may hold the work of earlier programs: where it is more than the caller waited,
+        what a call costs shows only by the next.
+        """
         if seconds is None or reset_at is None:
             return
+        name = method.lower()
         with self._lock:
-            before = self._operating.get(method)
-            per_call = before.per_call if before else None
-            grown = seconds - before.seconds if before else seconds
-            if grown > 0:
-                per_call = grown
-            self._operating[method] = Operating(seconds, reset_at, per_call)
+            before = self._operating.get(name)
+            grown = seconds - before.seconds if before else seconds * (seconds <= waited)
+            earlier = before.per_call if before else None
+            state = Operating(seconds, reset_at, self._clock.time(), grown if grown > 0 else earlier)
+            self._operating[name] = state
+
+    def blocked(self, method: str) -> None:
+        """The portal answered ``OPERATION_TIME_LIMIT``; its limit may be lower than the documented one."""
+        now, name = self._clock.time(), method.lower()
+        with self._lock:
+            known = self._operating.get(name)
+            if known is None or now >= known.reset_at:
+                end = now + spec.OPERATING_WINDOW_SECONDS
+                per_call = known.per_call if known else None
+                known = Operating(float(spec.OPERATING_LIMIT_SECONDS), end, now, per_call)
+            known.blocked = True
+            self._operating[name] = known
 
     def _standings(self) -> list[Standing]:
         now = self._clock.time()
@@ -157,7 +186,8 @@ class Limits:
         """A row per method that reported operating time.
 
         Columns: ``method``; ``operating_s`` as reported, accumulated; ``limit_s`` of the documentation;
-        ``calls_left``: how many more calls like the last that cost something fit, NA where none did;
+        ``calls_left``: how many more calls like the last that cost something fit, NA where none did, 0
+        after a refusal;
         ``reset_at`` (UTC).
         """
         import pandas as pd
@@ -201,9 +231,12 @@ class Standing(NamedTuple):
 
 def _standing(method: str, state: Operating, now: float) -> Standing:
     limit = float(spec.OPERATING_LIMIT_SECONDS)
-    seconds = state.seconds if now < state.reset_at else 0.0
+    # The oldest part is forgotten at `reset_at`, the rest at times that nobody states.
+    seconds = state.seconds if now < state.reported_at + spec.OPERATING_WINDOW_SECONDS else 0.0
     left = None
-    if state.per_call:
+    if state.blocked and now < state.reset_at:
+        left = 0
+    elif state.per_call:
         # The call that crosses the line still succeeds.
         left = int(max(0.0, limit - seconds) // state.per_call) + (seconds <= limit)
     return Standing(method, seconds, limit, left, state.reset_at)

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from b24nb.credentials import Credentials, redact
 from b24nb.errors import ApiError, BadResponse, from_answer
 from b24nb.rest.calls import Call
 from b24nb.rest.transport import Answer
@@ -62,25 +63,51 @@ class Response:
         return html.page(html.answer(self.call.method, self.raw))
 
 
-def understand(answer: Answer, method: str) -> Mapping[str, Any] | ApiError:
+def understand(answer: Answer, method: str, credentials: Credentials) -> Mapping[str, Any] | ApiError:
     """The envelope of an answer, or the portal's error.
 
-    The key ``error`` decides, not its value: a code can be an empty text.
+    The key ``error`` decides, not its value: a code can be an empty text. An error that quotes the
+    address of the call is shown without its secret.
 
     Raises
     ------
     BadResponse
         For anything that the REST API does not send.
     """
-    return _understand(answer, method, {"result"})
+    envelope = _decoded(answer, method)
+    if "error" in envelope:
+        return error_of(envelope, method, credentials, answer.status)
+    # A batch can carry results under the status of one of its commands.
+    if "result" not in envelope or (answer.status >= 400 and method != "batch"):
+        raise _strange(answer, method)
+    return envelope
 
 
-def understand_token(answer: Answer, method: str) -> Mapping[str, Any] | ApiError:
+def understand_token(answer: Answer, method: str, credentials: Credentials) -> Mapping[str, Any] | ApiError:
     """The same for the authorization server, whose answers have no ``result``; its errors can come as 200."""
-    return _understand(answer, method, {"access_token", "refresh_token"})
+    envelope = _decoded(answer, method)
+    if "error" in envelope:
+        return error_of(envelope, method, credentials, answer.status)
+    pair = envelope.get("access_token"), envelope.get("refresh_token")
+    if answer.status >= 400 or not all(isinstance(token, str) and token for token in pair):
+        raise _strange(answer, method)
+    return envelope
 
 
-def _understand(answer: Answer, method: str, needed: set[str]) -> Mapping[str, Any] | ApiError:
+def error_of(
+    envelope: Mapping[str, Any], method: str, credentials: Credentials, status: int | None
+) -> ApiError:
+    """The exception for an envelope that has the key ``error``; ``status`` is None within a batch."""
+    code, description = str(envelope["error"]), envelope.get("error_description")
+    return from_answer(
+        redact(code, credentials),
+        redact(description, credentials) if isinstance(description, str) else "",
+        http_status=status,
+        method=method,
+    )
+
+
+def _decoded(answer: Answer, method: str) -> Mapping[str, Any]:
     status = answer.status
     try:
         envelope = json.loads(answer.body)
@@ -91,22 +118,18 @@ def _understand(answer: Answer, method: str, needed: set[str]) -> Mapping[str, A
             http_status=status,
             hint="Something between here and the portal answered, or the portal is in trouble; try later.",
         ) from None
-    if isinstance(envelope, dict) and "error" in envelope:
-        description = envelope.get("error_description")
-        return from_answer(
-            str(envelope["error"]),
-            description if isinstance(description, str) else "",
-            http_status=status,
-            method=method,
-        )
-    if not isinstance(envelope, dict) or not needed <= envelope.keys() or status >= 400:
-        raise BadResponse(
-            f"{method}: JSON that is no answer of the REST API, HTTP {status}.",
-            method=method,
-            http_status=status,
-            hint="Check that the address is a portal's.",
-        )
+    if not isinstance(envelope, dict):
+        raise _strange(answer, method)
     return envelope
+
+
+def _strange(answer: Answer, method: str) -> BadResponse:
+    return BadResponse(
+        f"{method}: JSON that is no answer of the REST API, HTTP {answer.status}.",
+        method=method,
+        http_status=answer.status,
+        hint="Check that the address is a portal's.",
+    )
 
 
 def _described(answer: Answer) -> str:

@@ -11,6 +11,7 @@ import http.client
 import io
 import json
 import logging
+import numbers
 import socket
 import threading
 import time
@@ -58,8 +59,9 @@ class Transport:
 
     def __init__(self, *, timeout: tuple[float, float], verify: bool | str) -> None:
         self._connect_timeout, self._total = timeout
-        self._session = requests.Session()
-        self._session.verify = verify
+        self._verify = verify
+        self._routes: dict[tuple[str, str], Mapping[str, Any]] = {}
+        self._session = _Session()
         # requests looks into ~/.netrc for hosts without auth; this is an auth, one that does nothing.
         self._session.auth = _no_auth
         self._session.headers["User-Agent"] = f"b24nb/{__version__}"
@@ -93,7 +95,7 @@ class Transport:
         ConnectionFailed, Timeout, BadResponse
             ``sent`` says whether the portal may have received the request.
         """
-        _local.deadline = time.monotonic() + self._total
+        _call.deadline, _call.sent = time.monotonic() + self._total, False
         try:
             return self._post(endpoint, body, method)
         except TransportError as error:
@@ -104,24 +106,38 @@ class Transport:
         raise failure
 
     def _post(self, endpoint: Endpoint, body: bytes, method: str) -> Answer:
-        url = endpoint.url
         headers = {"Content-Type": "application/json", **endpoint.headers}
-        # A proxy can't reach this machine; elsewhere proxies and REQUESTS_CA_BUNDLE work as usual.
-        self._session.trust_env = not is_loopback(urlsplit(url).hostname or "")
         started = time.perf_counter()
-        with self._session.post(
-            url,
-            data=body,
-            headers=headers,
+        request = requests.Request("POST", endpoint.url, headers=headers, data=body)
+        with self._session.send(
+            self._session.prepare_request(request),
             timeout=(self._connect_timeout, self._total),
             allow_redirects=False,
-            stream=True,
+            **self._route(endpoint.url),
         ) as response:
             if response.is_redirect:
                 raise _moved(response, method)
             content = _read(response, method)
             elapsed = (time.perf_counter() - started) * 1000
             return Answer(response.status_code, response.headers, content, elapsed, len(body))
+
+    def _route(self, url: str) -> Mapping[str, Any]:
+        """Proxies and certificate authorities, looked up once per host as requests does for each call."""
+        parts = urlsplit(url)
+        origin = parts.scheme, parts.netloc
+        if origin not in self._routes:
+            address = f"{parts.scheme}://{parts.netloc}/"
+            # `verify` is passed on, since requests prefers REQUESTS_CA_BUNDLE to the one of a session.
+            route = self._session.merge_environment_settings(address, {}, True, self._verify, None)
+            if is_loopback(parts.hostname or ""):
+                route["proxies"] = {}  # a proxy can't reach this machine
+            self._routes[origin] = route
+        return self._routes[origin]
+
+
+class _Session(requests.Session):
+    def get_redirect_target(self, resp: requests.Response) -> None:
+        """Nowhere: a redirect is an error here. requests would read its body whole, without a cap."""
 
 
 def _no_auth(request: requests.PreparedRequest) -> requests.PreparedRequest:
@@ -146,8 +162,12 @@ def _read(response: requests.Response, method: str) -> bytes:
 
 
 def _moved(response: requests.Response, method: str) -> BadResponse:
-    target = urlsplit(response.headers.get("Location", ""))
-    where = f"{target.scheme}://{target.netloc}" if target.netloc else "another address"
+    try:
+        target = urlsplit(response.headers["Location"])
+        host = target.netloc.rpartition("@")[2]
+    except ValueError:
+        host = ""
+    where = f"{target.scheme}://{host}" if host else "another address"
     return BadResponse(
         f"{method}: the portal answered with a redirect (HTTP {response.status_code}) to {where}. "
         "It was not followed: that would send the secret to another host.",
@@ -171,7 +191,14 @@ class _Adapter(HTTPAdapter):
         return manager
 
 
-_local = threading.local()
+class _Progress(threading.local):
+    """Of the call that this thread is making: its end, and whether the portal may have got any of it."""
+
+    deadline = 0.0
+    sent = False
+
+
+_call = _Progress()
 
 
 class _DeadlineReader(io.RawIOBase):
@@ -180,7 +207,7 @@ class _DeadlineReader(io.RawIOBase):
     def __init__(self, sock: socket.socket, stream: io.BufferedReader) -> None:
         self._sock = sock
         self._stream = stream  # keeps the socket open as http.client expects
-        self._deadline: float = _local.deadline
+        self._deadline = _call.deadline
 
     def readable(self) -> bool:
         return True
@@ -204,11 +231,25 @@ class _Response(http.client.HTTPResponse):
 
 
 class _HTTP(HTTPConnection):
+    """Notes when the first byte of a request leaves: from then on it may have been carried out."""
+
     response_class = _Response
 
+    def connect(self) -> None:
+        try:
+            super().connect()
+        finally:
+            _call.sent = False  # what went out so far was for a proxy or TLS
 
-class _HTTPS(HTTPSConnection):
-    response_class = _Response
+    def send(self, data: Any) -> None:
+        if self.sock is None and self.auto_open:
+            self.connect()
+        _call.sent = True
+        super().send(data)
+
+
+class _HTTPS(_HTTP, HTTPSConnection):
+    pass
 
 
 class _HTTPPool(HTTPConnectionPool):
@@ -222,42 +263,41 @@ class _HTTPSPool(HTTPSConnectionPool):
 _POOLS = {"http": _HTTPPool, "https": _HTTPSPool}
 
 
+_CUT = http.client.RemoteDisconnected | http.client.IncompleteRead
 _FAILURES = (requests.RequestException, urllib3.exceptions.HTTPError, OSError, http.client.HTTPException)
 
 
 def _typed(error: BaseException, method: str, total: float) -> TransportError:
     """The error for a failed request; never quotes the original, which quotes the address."""
-    cause = _innermost(error)
+    cause, sent = _innermost(error), _call.sent
     if isinstance(error, requests.exceptions.ContentDecodingError):
         return BadResponse(f"{method}: the compressed answer can't be unpacked.", method=method)
-    if isinstance(cause, http.client.HTTPException) and not isinstance(
-        cause, http.client.RemoteDisconnected | http.client.IncompleteRead
-    ):
-        return BadResponse(f"{method}: what came back is not HTTP.", method=method)
-    if isinstance(error, requests.exceptions.SSLError):
-        return ConnectionFailed(
-            f"{method}: the portal's certificate was not accepted, or TLS failed.",
-            method=method,
-            hint="Check the host name and the clock; verify= takes a file of certificate authorities.",
-        )
-    if isinstance(cause, NewConnectionError) or isinstance(error, requests.exceptions.ProxyError):
-        what = "host not found" if isinstance(cause, NameResolutionError) else "could not connect"
-        return ConnectionFailed(
-            f"{method}: {what}.", method=method, hint="Check the address, the network and the proxy settings."
-        )
-    if isinstance(cause, TimeoutError | ConnectTimeoutError | ReadTimeoutError):
-        sent = not isinstance(cause, ConnectTimeoutError)
+    if isinstance(cause, http.client.HTTPException) and not isinstance(cause, _CUT):
+        return BadResponse(f"{method}: what came back is not HTTP.", method=method, sent=sent)
+    late = isinstance(cause, TimeoutError | ConnectTimeoutError | ReadTimeoutError)
+    if late and not isinstance(cause, NewConnectionError):  # which urllib3 derives from a timeout
         return Timeout(
             f"{method}: {f'no complete answer within {total:g} s' if sent else 'no connection in time'}.",
             method=method,
             sent=sent,
             hint="Is the portal slow or out of reach? connect(timeout=(connect, total)) sets the limits.",
         )
+    if sent:
+        return ConnectionFailed(
+            f"{method}: the connection broke before the answer was complete.",
+            method=method,
+            sent=True,
+            hint="The portal may have carried the call out: look before you repeat a write.",
+        )
+    if isinstance(error, requests.exceptions.SSLError):
+        return ConnectionFailed(
+            f"{method}: the portal's certificate was not accepted, or TLS failed.",
+            method=method,
+            hint="Check the host name and the clock; verify= takes a file of certificate authorities.",
+        )
+    what = "host not found" if isinstance(cause, NameResolutionError) else "could not connect"
     return ConnectionFailed(
-        f"{method}: the connection broke before the answer was complete.",
-        method=method,
-        sent=True,
-        hint="The portal may have carried the call out: look before you repeat a write.",
+        f"{method}: {what}.", method=method, hint="Check the address, the network and the proxy settings."
     )
 
 
@@ -305,4 +345,6 @@ def encode(params: Mapping[str, Any]) -> bytes:
 def _plain(value: Any) -> Any:
     if isinstance(value, Mapping):
         return dict(value)
+    if isinstance(value, numbers.Integral):
+        return int(value)  # a number out of a DataFrame
     raise TypeError(f"{type(value).__name__} is not a JSON value")

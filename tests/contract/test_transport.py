@@ -5,10 +5,17 @@ from __future__ import annotations
 import gzip
 import json
 import os
+import signal
+import socket
+import ssl
+import threading
 import time
 import traceback
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from types import MappingProxyType
 
+import pandas as pd
 import pytest
 
 from b24nb import errors
@@ -16,7 +23,7 @@ from b24nb.credentials import Webhook
 from b24nb.rest.connection import Connection, is_write
 from b24nb.rest.transport import MAX_BODY
 from tests.fakes import FakeClock
-from tests.servers import RawServer, Reply, drip, hang, http, reset, serving
+from tests.servers import RawServer, Reply, drip, hang, http, read_request, reset, serving
 
 GOOD = http(b'{"result": true, "time": {"start": 1.5, "finish": 1.6, "duration": 0.0001}}')
 READ, WRITE = "crm.activity.badge.get", "crm.activity.badge.delete"
@@ -270,3 +277,179 @@ def test_verify_takes_a_file_and_a_wrong_certificate_is_refused() -> None:
             connection.call(READ)
         assert Connection(Webhook.parse(portal.webhook), verify=portal.ca_file).call("profile").result
     assert trustme
+
+
+@pytest.mark.parametrize(
+    "location",
+    [
+        "Location: http://[::1/rest/1/abcdef0123456789/",
+        "Location: https://user:pw@new.example.com/x",
+        "Location: x",
+    ],
+)
+def test_a_redirect_is_not_followed_nor_read(location: str) -> None:
+    """requests reads the body of a redirect, however large, also when it is not to follow it."""
+    endless = http(b"x" * (100 * 2**20), "302 Found", location)
+    with serving(endless) as server:
+        connection = connect(server)
+        with pytest.raises(errors.BadResponse, match="redirect") as caught:
+            connection.call(WRITE)
+    assert caught.value.sent is False
+    assert len(connection.calls) == 1
+    for secret in ("abcdef", "pw@"):
+        assert secret not in str(caught.value)
+
+
+def test_a_proxy_that_refuses_has_not_sent_a_write(monkeypatch: pytest.MonkeyPatch) -> None:
+    for reply, error in (
+        (http(b"", "407 Proxy Authentication Required"), errors.ConnectionFailed),
+        (b"", errors.ConnectionFailed),
+        (b"SSH-2.0\r\n", errors.BadResponse),
+        (hang, errors.Timeout),
+    ):
+        with serving(reply) as proxy:
+            monkeypatch.setenv("HTTPS_PROXY", proxy.webhook.split("/rest/")[0])
+            webhook = Webhook.parse("https://portal.example/rest/1/abcdef0123456789/")
+            connection = Connection(webhook, timeout=(0.3, 0.3), clock=FakeClock())
+            with pytest.raises(error) as caught:
+                connection.call(WRITE)
+            assert caught.value.sent is False
+            assert set(connection.calls.df["outcome"]) == {"failed"}
+
+
+def test_tls_that_breaks_after_the_request_left_is_a_lost_answer() -> None:
+    """A broken record is an SSLError like a wrong certificate, but the write may have happened."""
+    trustme = pytest.importorskip("trustme")
+    authority = trustme.CA()
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("127.0.0.1").configure_cert(context)
+
+    def garble(connection: socket.socket) -> None:
+        plain = connection.dup()
+        with context.wrap_socket(connection, server_side=True) as tls:
+            tls.recv(65536)
+            plain.sendall(b"\x17\x03\x03\x00\x20" + b"?" * 32)
+            plain.close()
+            tls.recv(1)
+
+    with serving(garble, read=False) as server, authority.cert_pem.tempfile() as bundle:
+        webhook = Webhook.parse(server.webhook.replace("http:", "https:"))
+        connection = Connection(webhook, timeout=(1, 1), verify=bundle, clock=FakeClock())
+        with pytest.raises(errors.ConnectionFailed, match="broke") as caught:
+            connection.call(WRITE)
+    assert caught.value.sent
+    assert list(connection.calls.df["outcome"]) == ["lost"]
+
+
+def test_the_bundle_of_the_environment_is_used_unless_another_is_given(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    trustme = pytest.importorskip("trustme")
+    import b24nb
+
+    (tmp_path / "other.pem").write_bytes(trustme.CA().cert_pem.bytes())
+    with b24nb.SandboxPortal(tls=True) as portal:
+        webhook = Webhook.parse(portal.webhook)
+        monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(portal.ca_file))
+        assert Connection(webhook).call("profile").result
+        monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(tmp_path / "other.pem"))
+        assert Connection(webhook, verify=portal.ca_file).call("profile").result
+
+
+def test_a_kept_connection_that_the_server_drops_is_a_lost_write() -> None:
+    """The answer to the first call keeps the connection; the second request meets a reset."""
+
+    def once(connection: socket.socket) -> None:
+        connection.sendall(GOOD.replace(b"Connection: close", b"Connection: keep-alive"))
+        read_request(connection)
+        reset(connection)
+
+    with serving(once) as server:
+        connection = connect(server)
+        assert connection.call(READ).result is True
+        with pytest.raises(errors.ConnectionFailed) as caught:
+            connection.call(WRITE)
+    assert caught.value.sent
+    assert connection.calls.last.outcome == "lost"
+
+
+def test_after_refusals_threads_take_turns() -> None:
+    """None of them gives up, although together they meet more refusals than one call may."""
+    with serving(*[RATE] * 24, GOOD) as server:
+        connection = connect(server, total=10)
+        with ThreadPoolExecutor(12) as pool:
+            assert all(pool.map(lambda _: connection.call(WRITE).result, range(12)))
+    assert (connection.calls.df["error"] == "QUERY_LIMIT_EXCEEDED").sum() == 24
+
+
+def test_refusals_for_the_rate_do_not_use_up_the_repeats_of_a_read() -> None:
+    with serving(RATE, RATE, RATE, reset, reset, GOOD) as server:
+        assert connect(server).call(READ).result is True
+
+
+def test_calls_that_a_portal_without_limits_let_pass_do_not_slow_a_batch() -> None:
+    with serving(GOOD) as server:
+        connection = connect(server)
+        for _ in range(80):
+            connection.bucket.add()
+        assert connection.bucket.seconds_until(1) <= 1
+
+
+def test_an_interrupted_call_is_a_row_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupt(connection: socket.socket) -> None:
+        signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
+        connection.recv(1)
+
+    with serving(interrupt) as server:
+        connection = connect(server)
+        with pytest.raises(KeyboardInterrupt):
+            connection.call(WRITE)
+    row = connection.calls.last
+    assert (row.error, row.outcome) == ("KeyboardInterrupt", "lost")
+    assert row.client_ms > 0
+
+
+@pytest.mark.parametrize(
+    "method", ["", "crm.deal.list?x=1", "https://h/rest/1/abcdef0123456789/profile", "a/b", "crm.#", "метод"]
+)
+def test_what_is_no_name_of_a_method_is_refused_before_sending(method: str) -> None:
+    with serving(GOOD) as server:
+        connection = connect(server)
+        for send in (
+            lambda: connection.call(method),
+            lambda: connection.batch({"a": (method, None)}),
+        ):
+            with pytest.raises(errors.InvalidInput, match="REST method") as caught:
+                send()
+            assert "abcdef" not in str(caught.value)
+        with pytest.raises(errors.InvalidInput, match="mapping"):
+            connection.call(READ, ["code"])  # type: ignore[arg-type]
+        assert server.requests == []
+
+
+def test_an_error_that_quotes_the_address_is_shown_without_the_secret() -> None:
+    echo = {"error": "X", "error_description": "POST /rest/1/abcdef0123456789/x, key abcdef0123456789"}
+    reply = http(json.dumps(echo).encode(), "400 Bad Request")
+    with serving(reply) as server, pytest.raises(errors.ApiError, match="POST") as caught:
+        connect(server).call(READ)
+    assert "abcdef" not in repr(caught.value.args) + caught.value.description
+
+
+@pytest.mark.parametrize("figure", [1e400, "nan", -5, True, [], {}, "abc", 10**400, 1e300])
+def test_figures_that_are_none_are_missing_and_break_no_display(figure: object) -> None:
+    names = ("duration", "processing", "operating", "operating_reset_at")
+    block = {"start": 1.5, **dict.fromkeys(names, figure)}
+    with serving(answer(block)) as server:
+        connection = connect(server)
+        connection.call(READ)
+    row = connection.calls.df.iloc[0]
+    for name in ("server_ms", "processing_ms", "operating_s", "operating_reset_at"):
+        assert row[name] is pd.NaT or pd.isna(row[name])
+    assert connection.calls._repr_html_()
+    assert repr(connection.calls.limits)
+
+
+def test_numbers_out_of_a_frame_are_sent() -> None:
+    with serving(GOOD) as server:
+        connect(server).call(READ, {"id": pd.Series([7])[0], "map": MappingProxyType({"a": 1})})
+    assert server.requests[0].endswith(b'{"id": 7, "map": {"a": 1}}')
