@@ -1,0 +1,47 @@
+"""The wheel carries the walkthroughs, so that `b24nb lab` works after a plain `pip install`."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.mark.slow
+def test_the_lab_opens_what_came_with_the_wheel(tmp_path: Path) -> None:
+    wheels = tmp_path / "wheels"
+    build = [
+        sys.executable,
+        "-m",
+        "pip",
+        "wheel",
+        "--quiet",
+        "--no-deps",
+        "--wheel-dir",
+        str(wheels),
+        str(ROOT),
+    ]
+    subprocess.run(build, check=True, cwd=tmp_path)
+    (wheel,) = wheels.glob("b24nb-*.whl")
+    installed = tmp_path / "site"
+    with zipfile.ZipFile(wheel) as archive:
+        archive.extractall(installed)
+    directory = tmp_path / "mine"
+    answer = subprocess.run(
+        [sys.executable, "-m", "b24nb", "lab", str(directory), "--version"],
+        env=os.environ | {"PYTHONPATH": str(installed)},
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    shipped = {path.name for path in (ROOT / "notebooks").glob("*.ipynb")}
+    assert {path.name for path in directory.glob("*.ipynb")} == shipped
+    assert f"{len(shipped)} new" in answer.stdout
+    assert (installed / "b24nb" / "walkthroughs").is_dir()
