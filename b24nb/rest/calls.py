@@ -243,7 +243,7 @@ class CallLog(Sequence[Call]):
 
     def _told(self) -> str:
         older = f" ({self.dropped} older ones were dropped)" if self.dropped else ""
-        return f"{len(self)} calls{older}"
+        return f"{_calls(len(self))}{older}"
 
     def __repr__(self) -> str:
         return f"<CallLog: {self._told()}; .df, .summary(), .plot()>"
@@ -258,11 +258,15 @@ class CallLog(Sequence[Call]):
         """Why times of the portal are missing (NA), in sentences; empty where none is."""
         done = [call for call in self._snapshot() if call.kind == "http" and call.outcome == "ok"]
         doubts = Counter(call.doubt for call in done if call.doubt)
-        said = [f"No server time for {count} calls: {why}." for why, count in doubts.items()]
+        said = [f"No server time for {_calls(count)}: {why}." for why, count in doubts.items()]
         whole = sum(call.processing_ms is None and not call.doubt for call in done)
         if whole:
-            said.append(f"No processing time for {whole} calls: the portal counts it in whole seconds.")
+            said.append(f"No processing time for {_calls(whole)}: the portal counts it in whole seconds.")
         return said
+
+
+def _calls(count: int) -> str:
+    return f"{count:,} call{'' if count == 1 else 's'}"
 
 
 _SHOWN = 20

@@ -43,6 +43,9 @@ class Record(NamedTuple):
         Of the answer's body.
     commands : mapping
         For ``batch``: how often each method was called inside.
+    rest_ms : float or None
+        Milliseconds of the REST API alone, as ``X-Bitrix-Rest-Time`` states them; ``None`` where it was
+        not reached.
     """
 
     at: float
@@ -54,6 +57,7 @@ class Record(NamedTuple):
     ms: float
     bytes: int
     commands: Mapping[str, int]
+    rest_ms: float | None
 
 
 class Arrival:
@@ -63,6 +67,7 @@ class Arrival:
         self.message = message
         self.method = ""
         self.commands: Mapping[str, int] = {}
+        self.rest_ms: float | None = None
         self._at = at
         self._began = time.perf_counter()
 
@@ -79,6 +84,7 @@ class Arrival:
             ms=(time.perf_counter() - self._began) * 1000,
             bytes=0 if silent else len(reply.body),
             commands=self.commands,
+            rest_ms=self.rest_ms,
         )
 
 

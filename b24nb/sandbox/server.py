@@ -145,9 +145,11 @@ class Server(HTTPServerConnectionDelegate):
         start, cpu = self.switches.clock(), time.thread_time()
         outcome = await self.api.answer(request)
         arrival.commands = outcome.commands
+        took = self.switches.clock() - start
+        arrival.rest_ms = took * 1000
         headers = dict(_REST_HEADERS)
         if self.switches.cloud_headers:
-            headers["X-Bitrix-Rest-Time"] = f"{self.switches.clock() - start:.10f}"
+            headers["X-Bitrix-Rest-Time"] = f"{took:.10f}"
             headers["X-Bitrix-Rest-User-Time"] = f"{time.thread_time() - cpu:.10f}"
             headers["X-Bitrix-Rest-System-Time"] = f"{0:.10f}"
             if outcome.caller and outcome.caller.is_application:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import random
 import threading
 
+import pandas as pd
 import pytest
 
+import b24nb
 from b24nb import spec
-from b24nb.errors import InvalidInput
+from b24nb.errors import InvalidInput, OperatingTimeExceeded
 from b24nb.rest.limits import LeakyBucket, Limits
 from b24nb.sandbox.limits import LeakyBucket as PortalBucket
 from b24nb.sandbox.limits import OperatingTime
@@ -138,3 +140,56 @@ def test_an_empty_frame_has_its_columns(clock: FakeClock) -> None:
     frame = Limits(LeakyBucket("standard", clock), clock).df
     assert list(frame.columns) == ["method", "operating_s", "limit_s", "calls_left", "reset_at"]
     assert str(frame["reset_at"].dt.tz) == "UTC"
+
+
+def test_the_first_report_of_a_method_may_hold_the_work_of_others(clock: FakeClock) -> None:
+    limits = Limits(LeakyBucket("standard", clock), clock)
+    limits.reported("old.method", 300.0, clock() + 500, waited=2.0)
+    limits.reported("new.method", 1.5, clock() + 600, waited=2.0)
+    left = limits.df.set_index("method")["calls_left"]
+    assert pd.isna(left["old.method"])
+    assert left["new.method"] == 320
+    limits.reported("Old.Method", 302.0, clock() + 500, waited=2.0)
+    assert limits.df.set_index("method")["calls_left"]["old.method"] == 90
+
+
+def test_after_a_refusal_no_call_is_left_whatever_the_figures_say(clock: FakeClock) -> None:
+    """A plan may allow less than the 480 s of the documentation."""
+    limits = Limits(LeakyBucket("standard", clock), clock)
+    limits.reported("crm.activity.badge.list", 100.0, clock() + 300)
+    limits.blocked("crm.activity.badge.list")
+    limits.blocked("profile")
+    assert list(limits.df["calls_left"]) == [0, 0]
+    assert list(limits.df["operating_s"]) == [100.0, 480.0]
+    clock.advance(300)
+    # The oldest part is forgotten, the rest not yet.
+    assert list(limits.df["operating_s"]) == [100.0, 480.0]
+    assert limits.df["calls_left"][0] == 4
+    limits.reported("crm.activity.badge.list", 20.0, clock() + 300)
+    assert limits.df["operating_s"][0] == 20.0
+
+
+def test_the_client_learns_of_a_refusal_alone_and_inside_a_batch(
+    portal: b24nb.SandboxPortal, b24: b24nb.Client
+) -> None:
+    for method, send in (
+        ("crm.activity.badge.list", lambda: b24.call("crm.activity.badge.list")),
+        ("server.time", lambda: b24.batch({"a": ("server.time", None)}).errors["a"]),
+    ):
+        portal.faults.next("OPERATION_TIME_LIMIT", method=method)
+        if method == "server.time":
+            assert isinstance(send(), OperatingTimeExceeded)
+        else:
+            with pytest.raises(OperatingTimeExceeded):
+                send()
+        assert b24.calls.limits.df.set_index("method")["calls_left"][method] == 0
+
+
+def test_calls_that_do_not_wait_never_fill_it_above_the_rim(clock: FakeClock) -> None:
+    bucket = LeakyBucket("standard", clock)
+    for _ in range(500):
+        bucket.add()
+    assert bucket.level == 50
+    for _ in range(3):
+        bucket.overflowed()
+    assert bucket.level == 50

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
+from markupsafe import escape
 
 import b24nb
 from b24nb.errors import InvalidInput
@@ -125,23 +126,63 @@ def test_secrets_are_masked_wherever_they_lie() -> None:
     assert masked(params)["code"] == "c"
 
 
-def test_the_clients_figures_agree_with_the_portals_own_log(
+def test_the_statistics_are_those_of_the_portals_own_log(
     portal: b24nb.SandboxPortal, b24: b24nb.Client
 ) -> None:
-    """Server time as the client reads it, against the sandbox's request log."""
+    """numpy over what the sandbox wrote down itself, against what the client made of the answers."""
     b24.calls.clear()
     before = len(portal.requests)
-    for _ in range(120):
+    for number in range(120):
         b24.call("crm.activity.badge.get", {"code": "missedCall"})
-    theirs = np.array([request.ms for request in list(portal.requests)[before:]])
-    log = b24.calls.df
-    row = b24.calls.summary().loc["crm.activity.badge.get"]
-    assert row["n"] == len(theirs) == 120
-    for percent in (50, 90, 95, 99):
-        assert row[f"server_p{percent}"] == pytest.approx(
-            np.percentile(log["server_ms"].astype(float), percent)
-        )
-    network = (log["client_ms"] - log["server_ms"]).dropna()
-    assert (network >= 0).all()
-    # Both sides time the same work; the portal's log also counts reading and writing the request.
-    assert row["server_p50"] <= np.percentile(theirs, 50) <= row["client_p50"]
+        if number % 5 == 0:
+            b24.batch({str(i): ("crm.activity.badge.list", None) for i in range(number % 7 + 1)})
+        if number % 12 == 0:
+            with pytest.raises(b24nb.errors.NotFound):
+                b24.call("crm.activity.badge.get", {"code": "nobody"})
+    theirs = list(portal.requests)[before:]
+    log, summary = b24.calls.df, b24.calls.summary()
+    for method in ("crm.activity.badge.get", "batch"):
+        row, records = summary.loc[method], [record for record in theirs if record.method == method]
+        answered = np.array([record.rest_ms for record in records if record.error is None])
+        assert row["n"] == len(records)
+        assert row["errors"] == len(records) - len(answered)
+        assert row["bytes_in"] == sum(record.bytes for record in records)
+        assert row["server_max"] == pytest.approx(answered.max())
+        for percent, needed in ((50, 5), (90, 20), (95, 20), (99, 100)):
+            figure = row[f"server_p{percent}"]
+            assert pd.isna(figure) == (len(answered) < needed)
+            if pd.notna(figure):
+                assert figure == pytest.approx(np.percentile(answered, percent))
+    commands = sum(sum(record.commands.values()) for record in theirs)
+    assert summary.loc["batch", "commands_per_request"] == pytest.approx(commands / 24)
+    assert ((log["client_ms"] - log["server_ms"]).dropna() >= 0).all()
+
+
+def test_the_log_says_why_figures_of_the_portal_are_missing() -> None:
+    def told(time: dict[str, object], headers: dict[str, str]) -> Call:
+        call = http(client_ms=10.0)
+        call.note_times(time, headers, call.client_ms)
+        return call
+
+    whole = {"start": 1, "duration": 0.004, "processing": 0}
+    log = log_of(
+        told(whole, {}),
+        told(whole, {"X-Bitrix-Rest-Time": "0.0200"}),
+        told({}, {}),
+        told(whole, {"X-Bitrix-Rest-Time": "0.0040"}),
+    )
+    assert log.missing() == [
+        "No server time for 1 call: the portal counts in whole seconds and sends no exact header.",
+        "No server time for 1 call: the portal's figure is more than the caller waited.",
+        "No server time for 1 call: the portal states none.",
+        "No processing time for 1 call: the portal counts it in whole seconds.",
+    ]
+    for reason in log.missing():
+        assert str(escape(reason)) in log._repr_html_()
+    assert log_of(http(server_ms=1.0, processing_ms=0.5)).missing() == []
+
+
+def test_what_a_command_states_is_held_against_its_request() -> None:
+    command = Call(0.0, "command", "profile", "k", {})
+    command.note_times({"start": 1.5, "duration": 3.0, "processing": 0.001}, {}, waited_ms=10.0)
+    assert (command.server_ms, command.processing_ms) == (None, 1.0)
