@@ -212,8 +212,8 @@ class OAuthToken:
         object.__setattr__(self, "auth_server", f"{server.scheme}://{server.netloc}")
         for name in ("access_token", "refresh_token", "client_id", "client_secret"):
             value = getattr(self, name)
-            if not isinstance(value, str) or re.search(r"\s", value):
-                _refuse(f"{name} is a text without spaces.")
+            if not isinstance(value, str) or not re.fullmatch(r"[!-~]*", value):
+                _refuse(f"{name} is a text of plain letters, digits and signs, without spaces.")
         if not self.access_token:
             _refuse("access_token is empty.")
 

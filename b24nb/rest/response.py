@@ -100,7 +100,7 @@ def error_of(
     """The exception for an envelope that has the key ``error``; ``status`` is None within a batch."""
     code, description = str(envelope["error"]), envelope.get("error_description")
     return from_answer(
-        redact(code, credentials),
+        redact(code),
         redact(description, credentials) if isinstance(description, str) else "",
         http_status=status,
         method=method,

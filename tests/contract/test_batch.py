@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 import b24nb
 from b24nb import errors
-from b24nb.rest.connection import Response
+from b24nb.credentials import Webhook
+from b24nb.rest.connection import Connection, Response
+from tests.servers import http, serving
 
 GET = "crm.activity.badge.get"
 
@@ -79,6 +83,62 @@ def test_texts_survive_the_query_text_of_a_command(b24: b24nb.Client) -> None:
     for name, text in NASTY.items():
         assert answers[name].result["badge"]["value"] == text
         assert answers[name].result["badge"]["title"] == {"en": text, "de": text}
+
+
+def test_a_batch_under_the_status_of_one_of_its_commands_is_read() -> None:
+    """Read in the vendor's server code: a refused extranet user makes the status of the whole batch 403."""
+    with b24nb.SandboxPortal() as portal:
+        connection = Connection(Webhook.parse(portal.webhooks["extranet"]))
+        answers = connection.batch(
+            {"a": ("server.time", None), "b": ("crm.activity.badge.delete", {"code": "x"})}
+        )
+        connection.close()
+    assert answers["a"].result
+    assert isinstance(answers["b"], errors.AccessDenied)
+    assert answers["a"].raw.keys() >= {"result", "time"}
+    assert connection.calls.last.http_status == 403
+
+
+EMPTY = {name: [] for name in ("result", "result_error", "result_total", "result_next", "result_time")}
+
+
+@pytest.mark.parametrize(
+    "result",
+    [
+        EMPTY,
+        EMPTY | {"result": {"k1": True}},
+        EMPTY | {"result": {"k0": True}},
+        EMPTY | {"result": {"k0": True}, "result_error": {"k1": "denied"}},
+        True,
+        None,
+        {"result": True},
+    ],
+)
+@pytest.mark.parametrize("halt", [False, True])
+def test_an_answer_that_says_nothing_about_a_command_is_no_answer(result: object, halt: bool) -> None:
+    """To call such a command not sent would be a guess: it may have been carried out."""
+    with serving(http(json.dumps({"result": result}).encode())) as server:
+        connection = Connection(Webhook.parse(server.webhook))
+        with pytest.raises(errors.BadResponse, match="batch: the answer") as caught:
+            connection.batch({c: ("crm.activity.badge.delete", {"code": c}) for c in ("a", "b")}, halt=halt)
+        connection.close()
+    assert caught.value.sent
+
+
+def test_what_a_query_can_not_carry_is_refused_before_sending(
+    portal: b24nb.SandboxPortal, b24: b24nb.Client
+) -> None:
+    before = len(portal.requests)
+    for wrong in (object(), float("nan"), b"bytes", {1, 2}):
+        with pytest.raises(errors.InvalidInput, match="fields"):
+            b24.batch({"a": (GET, {"fields": {"x": [wrong]}})})
+    assert len(portal.requests) == before
+
+
+def test_secrets_of_commands_are_masked_in_the_log(b24: b24nb.Client) -> None:
+    b24.batch({"a": (GET, {"code": "paid", "auth": "s3cret", "x": [{"access_token": "s3cret"}]})})
+    assert "s3cret" not in repr(list(b24.calls))
+    assert b24.calls.last.params["cmd"]["k0"].startswith(f"{GET}?code=paid")
 
 
 def test_wrong_credentials_fail_the_whole_batch(portal: b24nb.SandboxPortal, b24: b24nb.Client) -> None:

@@ -9,7 +9,9 @@ import pytest
 
 import b24nb
 from b24nb import errors
+from b24nb.rest.connection import Connection
 from tests.fakes import FakeClock
+from tests.servers import http, serving
 
 
 @pytest.fixture
@@ -83,6 +85,42 @@ def test_a_refused_refresh_is_an_error_of_the_authorization_server(
         with pytest.raises(errors.BadCredentials) as caught:
             b24.badges.get("missedCall")
     assert (caught.value.code, caught.value.http_status, caught.value.method) == (code, status, "oauth.token")
+
+
+@pytest.mark.parametrize("kind", ["reset", "empty"])
+def test_a_renewal_whose_answer_is_lost_leaves_the_call_unsent(
+    aging: b24nb.SandboxPortal, clock: FakeClock, kind: str
+) -> None:
+    """The portal had refused the call itself, so a write is not in doubt."""
+    with b24nb.connect(token_of(aging), clock=clock) as b24:
+        clock.advance(3601)
+        aging.faults.next(kind, method="oauth/token")
+        with pytest.raises(errors.TransportError) as caught:
+            b24.badges.delete("missedCall")
+        assert caught.value.sent is False
+        assert caught.value.method == "oauth.token"
+        assert b24.calls.last.outcome == "lost"
+        assert b24.badges.get("missedCall")
+
+
+def test_an_answer_without_a_pair_is_no_renewal(clock: FakeClock) -> None:
+    expired = http(b'{"error": "expired_token", "error_description": ""}', "401 Unauthorized")
+    for body in (b'{"access_token": "new"}', b'{"access_token": 7, "refresh_token": "r"}', b"{}"):
+        with serving(expired, http(body)) as server:
+            address = server.webhook.split("/rest/")[0]
+            token = b24nb.OAuthToken(
+                portal=address,
+                auth_server=address,
+                access_token="old",
+                refresh_token="r",
+                client_id="c",
+                client_secret="s",
+            )
+            connection = Connection(token, clock=clock)
+            with pytest.raises(errors.BadResponse):
+                connection.call("profile")
+            assert connection.credentials is token
+            connection.close()
 
 
 def test_after_180_days_the_user_has_to_come_back(aging: b24nb.SandboxPortal, clock: FakeClock) -> None:
