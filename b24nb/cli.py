@@ -71,6 +71,9 @@ def lab(args: argparse.Namespace) -> int:
     copied = copy_walkthroughs(directory)
     print(f"Walkthroughs in {directory}/ ({copied} new). They are your copies: edit them as you like.")
     command = [sys.executable, "-m", "jupyterlab", str(directory), *args.rest]
+    if hasattr(os, "geteuid") and os.geteuid() == 0:
+        # Containers run as root, where JupyterLab wants to be told; it listens on this machine only.
+        command.append("--allow-root")
     sys.stdout.flush()
     os.execv(sys.executable, command)  # noqa: S606 - JupyterLab takes over, signals included
 
