@@ -133,8 +133,10 @@ def test_an_html_page_is_named_with_its_status(portal: b24nb.SandboxPortal, b24:
     form, button = list_(b24)
     portal.faults.next("html", status=502, times=3)
     click(form, button)
-    assert "HTML page" in shown(form)
-    assert "502" in shown(form)
+    assert form.presenter.state.message.text == (
+        "What came back is not an answer of the portal's REST API (HTTP 502)."
+    )
+    assert "an HTML page instead of JSON" in shown(form)
 
 
 def test_too_many_requests_are_waited_out(

@@ -8,7 +8,16 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from b24nb.badges.badge import Badge, Badges
 from b24nb.credentials import redact
-from b24nb.errors import ApiError, B24Error, InvalidInput, ReadOnly, find_fact
+from b24nb.errors import (
+    ApiError,
+    B24Error,
+    BadResponse,
+    ConnectionFailed,
+    InvalidInput,
+    ReadOnly,
+    Timeout,
+    find_fact,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -17,6 +26,12 @@ if TYPE_CHECKING:
     from b24nb.rest.calls import Call
 
 ROWS = 10
+
+_SENTENCES: Mapping[type, str] = {
+    ConnectionFailed: "The portal could not be reached, or the connection to it broke.",
+    Timeout: "The portal did not answer in time.",
+    BadResponse: "What came back is not an answer of the portal's REST API{status}.",
+}
 
 Phase = Literal["idle", "invalid", "confirm", "done", "failed"]
 
@@ -103,7 +118,16 @@ def told(error: B24Error) -> Message:
         )
     if isinstance(error, InvalidInput | ReadOnly):
         return Message("check", error.message, hint=error.hint)
-    return Message("error", error.message, hint=error.hint)
+    http_status = getattr(error, "http_status", None)
+    sentence = _SENTENCES.get(type(error))
+    return Message(
+        "error",
+        sentence.format(status=f" (HTTP {http_status})" if http_status else "")
+        if sentence
+        else error.message,
+        hint=error.hint or "Try again in a moment.",
+        details=f"{type(error).__name__}: {error.message}",
+    )
 
 
 def unexpected(error: Exception) -> Message:

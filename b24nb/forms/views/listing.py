@@ -39,6 +39,12 @@ class ListForm(Form):
         self._where = widgets.HTML()
         self.selected = parts.field(widgets.SelectMultiple, "Select", (), rows=6)
         self._selection = widgets.HTML()
+        self._below = widgets.VBox(
+            [
+                parts.row(self.back_button, self.next_button, self._where),
+                parts.row(self.selected, self._selection),
+            ]
+        )
         self._page = 0
         super().__init__(presenter, alone=alone)
         self.on_click(self.list_button, lambda: self.work(self.steps()))
@@ -49,14 +55,8 @@ class ListForm(Form):
         self.on_change(self.selected, self._select)
 
     def arranged(self) -> Sequence[Any]:
-        return [
-            self.list_button,
-            parts.row(self.words, self.language, self.order),
-            self.told,
-            self.shown,
-            parts.row(self.back_button, self.next_button, self._where),
-            parts.row(self.selected, self._selection),
-        ]
+        fields = parts.row(self.words, self.language, self.order)
+        return [self.list_button, fields, self.told, self.shown, self._below]
 
     @property
     def selection(self) -> tuple[str, ...]:
@@ -92,7 +92,8 @@ class ListForm(Form):
         known = parts.languages(*self.presenter.desk.languages, state.language)
         if known != list(self.language.options):
             self.language.options, self.language.value = known, state.language
-        self._where.value = f"Page {state.page + 1} of {state.pages}" if state.pages else ""
+        self._below.layout.display = None if state.pages else "none"
+        self._where.value = f"Page {state.page + 1} of {state.pages}"
         self.back_button.disabled = state.page == 0
         self.next_button.disabled = state.page + 1 >= state.pages
         parts.offer(self.selected, state.rows, state.selection, state.language)
