@@ -159,7 +159,12 @@ class Connection:
         answers: dict[str, Response | ApiError] = {}
         left: list[str] = []
         for start in range(0, len(listed), spec.BATCH_SIZE):
-            part = self.send_chunk(listed[start : start + spec.BATCH_SIZE], halt=halt)
+            try:
+                part = self.send_chunk(listed[start : start + spec.BATCH_SIZE], halt=halt)
+            except (ApiError, TransportError) as error:
+                if answers:
+                    error.add_note(f"The {start} commands before were sent; the call log has them.")
+                raise
             answers.update(part)
             left += part.not_sent
             if halt and part.errors:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import threading
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, NamedTuple
 
 from b24nb import spec
@@ -200,20 +201,29 @@ class Limits:
         bucket = self.bucket
         lines = [
             f"Requests: {bucket.level:.0f} of {bucket.tariff.burst} in the bucket as this client sees it, "
-            f"draining {bucket.tariff.per_second:g}/s. Others on the same address fill it too."
+            f"draining {bucket.tariff.per_second:g}/s; {self._safe()}. ""
+            "Others on the same address fill it too."
         ]
-        for one in self._standings():
-            left = "" if one.calls_left is None else f", about {one.calls_left} more calls"
-            lines.append(f"{one.method}: {one.operating_s:g} of {one.limit_s:g} s operating time{left}")
+        lines += [
+            f"{one.method}: {one.operating_s:g} of {one.limit_s:g} s operating time{one.forecast}"
+            for one in self._standings()
+        ]
         return "\n".join(lines)
+
+    def _safe(self) -> str:
+        most = int(self.bucket.tariff.burst - _RESERVE)
+        wait = self.bucket.seconds_until(most)
+        later = f", {most} in {math.ceil(wait)} s" if wait else ""
+        return f"{max(0, int(most - self.bucket.level))} at once are safe now{later}"
 
     def _repr_html_(self) -> str:
         from b24nb.display import html
 
         rate = "Request rate (this client only; others on the same address fill the bucket too)"
-        gauges = [html.gauge(rate, self.bucket.level, self.bucket.tariff.burst, "requests")]
+        burst = self.bucket.tariff.burst
+        gauges = [html.gauge(rate, self.bucket.level, burst, f"requests; {self._safe()}")]
         gauges += [
-            html.gauge(one.method, one.operating_s, one.limit_s, "s operating time")
+            html.gauge(one.method, one.operating_s, one.limit_s, f"s operating time{one.forecast}")
             for one in self._standings()
         ]
         return html.page(*gauges)
@@ -227,6 +237,15 @@ class Standing(NamedTuple):
     limit_s: float
     calls_left: int | None
     reset_at: float
+
+    @property
+    def forecast(self) -> str:
+        """How many more calls fit, in words."""
+        if self.calls_left is None:
+            return ""
+        if self.calls_left == 0:
+            return f", blocked until {datetime.fromtimestamp(self.reset_at, UTC):%H:%M:%S} UTC"
+        return f", about {self.calls_left} more {'call' if self.calls_left == 1 else 'calls'}"
 
 
 def _standing(method: str, state: Operating, now: float) -> Standing:

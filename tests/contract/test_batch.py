@@ -125,6 +125,17 @@ def test_an_answer_that_says_nothing_about_a_command_is_no_answer(result: object
     assert caught.value.sent
 
 
+def test_a_chunk_that_fails_says_what_was_sent_before() -> None:
+    first = EMPTY | {"result": {f"k{i}": True for i in range(50)}}
+    with serving(http(json.dumps({"result": first}).encode()), http(b"<html>")) as server:
+        connection = Connection(Webhook.parse(server.webhook))
+        with pytest.raises(errors.BadResponse) as caught:
+            connection.batch({str(i): ("crm.activity.badge.delete", {"code": "x"}) for i in range(60)})
+        connection.close()
+    assert caught.value.__notes__ == ["The 50 commands before were sent; the call log has them."]
+    assert [call.kind for call in connection.calls].count("command") == 50
+
+
 def test_what_a_query_can_not_carry_is_refused_before_sending(
     portal: b24nb.SandboxPortal, b24: b24nb.Client
 ) -> None:

@@ -116,9 +116,16 @@ def test_a_method_that_costs_nothing_has_no_forecast(clock: FakeClock) -> None:
 def test_the_displays_say_that_others_share_the_bucket(clock: FakeClock) -> None:
     limits = Limits(LeakyBucket("standard", clock), clock)
     limits.reported("crm.activity.badge.list", 240.0, clock() + 600)
+    limits.reported("profile", 1.0, clock() + 600)
+    limits.blocked("scope")
+    for _ in range(45):
+        limits.bucket.add()
     for shown in (repr(limits), limits._repr_html_()):
-        assert "Others on the same address" in shown or "others on the same address" in shown
-        assert "240 of 480 s operating time" in shown
+        assert "thers on the same address" in shown
+        assert "4 at once are safe now, 49 in 23 s" in shown
+        assert "240 of 480 s operating time, about 2 more calls" in shown
+        assert "profile: 1 of 480 s operating time, about 480 more calls" in shown
+        assert "scope: 480 of 480 s operating time, blocked until 16:10:00 UTC" in shown
 
 
 def test_the_request_rate_as_a_frame(clock: FakeClock) -> None:
