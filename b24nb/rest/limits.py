@@ -201,7 +201,7 @@ class Limits:
         bucket = self.bucket
         lines = [
             f"Requests: {bucket.level:.0f} of {bucket.tariff.burst} in the bucket as this client sees it, "
-            f"draining {bucket.tariff.per_second:g}/s; {self._safe()}. ""
+            f"draining {bucket.tariff.per_second:g}/s; {self._safe()}. "
             "Others on the same address fill it too."
         ]
         lines += [
