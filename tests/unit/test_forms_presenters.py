@@ -172,9 +172,9 @@ def test_inspecting_shows_badge_answer_and_holders(desk: Desk, portal: b24nb.San
     assert state.result.code == "missedCall"
     assert state.answer.raw["result"]["badge"]["code"] == "missedCall"
     assert state.answer.time["duration"] >= 0
-    assert state.holders is None
+    assert state.holding.found is None
     state = presenter.find_holders()
-    assert list(state.holders["activity_id"]) == [str(activity)]
+    assert list(state.holding.found["activity_id"]) == [str(activity)]
     assert list(presenter.timings["method"]) == [GET, "crm.activity.list"]
 
 
@@ -192,7 +192,7 @@ def test_trouble_with_the_holders_leaves_the_badge(desk: Desk, portal: b24nb.San
     portal.faults.next("insufficient_scope", method="crm.activity.list")
     state = presenter.find_holders()
     assert (state.phase, state.result.code) == ("done", "missedCall")
-    assert state.holders_message.code == "insufficient_scope"
+    assert state.holding.unknown.code == "insufficient_scope"
 
 
 def test_another_badge_is_not_left_on_show_after_an_error(desk: Desk) -> None:
@@ -225,6 +225,10 @@ def test_adding_in_two_languages(desk: Desk, b24: b24nb.Client) -> None:
         (AddFields(code="c" * 256, texts=(Texts("", "t", "v"),)), {"code"}),
         (AddFields(code=" c", texts=(Texts("", "t", "v"),)), {"code"}),
         (AddFields(code="c", texts=(Texts("", "ж" * 700, "v"),)), {"title.0"}),
+        (
+            AddFields(code="c", texts=tuple(Texts(code, "ж" * 300, "v") for code in ("en", "de", "ru"))),
+            {"title.0"},
+        ),
         (AddFields(code="c", texts=(Texts("en", "t", "v"), Texts("en", "t", "v"))), {"language.1"}),
         (AddFields(code="c", texts=(Texts("en", "t", "v"), Texts("de", "", ""))), {"title.1", "value.1"}),
     ],
@@ -310,7 +314,7 @@ def test_deleting_several_takes_their_number_and_reports_each(
     state = presenter.preview(["missedCall", "nonsense", "paid", "newsletter"])
     assert (state.word, state.missing) == ("3", ("nonsense",))
     state = presenter.find_holders()
-    assert set(state.holders["code"]) == {"paid"}
+    assert set(state.holding.found["code"]) == {"paid"}
     state = presenter.delete("3")
     assert dict(zip(state.df["code"], state.df["verdict"], strict=True)) == {
         "missedCall": "deleted",
@@ -320,6 +324,12 @@ def test_deleting_several_takes_their_number_and_reports_each(
     assert [badge.code for badge in state.removed] == ["missedCall", "newsletter"]
     presenter.undo()
     assert sorted(portal.badges, key=str) == sorted(before, key=str)
+
+
+def test_codes_that_nobody_has_are_nothing_to_confirm(desk: Desk) -> None:
+    state = DeleteBadges(desk).preview(["nonsense", "more"])
+    assert (state.phase, len(state.doomed)) == ("failed", 0)
+    assert "nonsense, more" in state.message.text
 
 
 def test_a_preview_is_dropped_when_something_else_is_chosen(desk: Desk, portal: b24nb.SandboxPortal) -> None:
@@ -359,7 +369,7 @@ def test_a_refused_delete_keeps_preview_and_holders(desk: Desk, portal: b24nb.Sa
     presenter.find_holders()
     state = presenter.delete("missedCall")
     assert (state.phase, state.message.code) == ("failed", "ENTITY_WITH_BADGE_EXISTS")
-    assert len(state.holders) == 1
+    assert len(state.holding.found) == 1
     assert len(state.doomed) == 1
 
 

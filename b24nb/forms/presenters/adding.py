@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -10,7 +9,7 @@ from b24nb import spec
 from b24nb.badges.badge import Badge, Text
 from b24nb.badges.checks import LongCode, long_code, problems
 from b24nb.errors import DuplicateCode
-from b24nb.forms.presenters.base import Presenter
+from b24nb.forms.presenters.base import Presenter, unwarned
 from b24nb.forms.presenters.state import NOTHING_SENT, FormState, Message, told
 
 
@@ -102,19 +101,23 @@ class AddBadge(Presenter[AddState]):
                 found.setdefault("code", f"{problem.message} {problem.hint}".rstrip())
         if fields.code != fields.code.strip():
             found.setdefault("code", "The code begins or ends with a space.")
+        met = set()
         for place, row in enumerate(fields.texts):
-            found |= self._check_row(place, row, fields, complete)
-        return found
+            if row.language in met:
+                found[f"language.{place}"] = "This language has a row already."
+            met.add(row.language)
+            for problem in problems(Badge("code", row.title, row.value, spec.BadgeType.PRIMARY)):
+                if complete or getattr(row, problem.field):
+                    found[f"{problem.field}.{place}"] = problem.message
+        return found or self._check_whole(fields)
 
     @staticmethod
-    def _check_row(place: int, row: Texts, fields: AddFields, complete: bool) -> dict[str, str]:
-        found = {}
-        if row.language and row.language in [other.language for other in fields.texts[:place]]:
-            found[f"language.{place}"] = "This language has a row already."
-        for problem in problems(Badge("code", row.title, row.value, spec.BadgeType.PRIMARY)):
-            if complete or getattr(row, problem.field):
-                found[f"{problem.field}.{place}"] = problem.message
-        return found
+    def _check_whole(fields: AddFields) -> dict[str, str]:
+        """Texts that are right one by one can be too long together."""
+        if not all(row.title and row.value for row in fields.texts):
+            return {}
+        wrong = (problem for problem in problems(fields.badge) if problem.field in ("title", "value"))
+        return {f"{problem.field}.0": problem.message for problem in wrong}
 
     def advise(self, fields: AddFields) -> dict[str, str]:
         """What a field should not be though the portal takes it: too long a code, a code that is taken."""
@@ -142,8 +145,7 @@ class AddBadge(Presenter[AddState]):
             return AddState(phase="invalid", message=NOTHING_SENT, field_errors=wrong)
         badge = fields.badge
         try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore", LongCode)  # the form has said so beside the field
+            with unwarned(LongCode if long_code(badge.code) else None):
                 added = self.b24.badges.add(badge.code, badge.title, badge.value, badge.type)
         except DuplicateCode as error:
             existing = self.b24.badges.get(badge.code)

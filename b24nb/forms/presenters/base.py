@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+import warnings
 from collections.abc import Callable, Hashable, Iterator, Sized
 from contextlib import contextmanager
 from dataclasses import replace
@@ -196,6 +197,17 @@ class Presenter(Generic[S]):
         """Keep a state as the last one."""
         self.state = state
         return state
+
+
+@contextmanager
+def unwarned(category: type[Warning] | None) -> Iterator[None]:
+    """Without a warning that the form has given already; Python's filters are touched only if need be."""
+    if category is None:
+        yield
+        return
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", category)
+        yield
 
 
 def counted(badges: Sized) -> str:

@@ -3,24 +3,17 @@
 from __future__ import annotations
 
 import itertools
-import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
 
 from b24nb import spec
-from b24nb.badges.badge import Badge, Badges, ByCode
+from b24nb.badges.badge import Badge, Badges
 from b24nb.badges.changes import Action, Verdict
 from b24nb.badges.checks import NotRestorable, not_restorable
 from b24nb.errors import B24Error
-from b24nb.forms.presenters.base import Presenter, counted
-from b24nb.forms.presenters.state import NOTHING_SENT, FormState, Message, told
-
-if TYPE_CHECKING:
-    import pandas as pd
-
-#: Badges whose holders are looked for, a call each; for more, the report tells afterwards.
-SOUGHT = 10
+from b24nb.forms.presenters.base import Presenter, counted, unwarned
+from b24nb.forms.presenters.holding import Holding, look
+from b24nb.forms.presenters.state import NOTHING_SENT, FormState, Message
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,18 +26,15 @@ class DeleteState(FormState):
         What the confirm button deletes: exactly what the preview shows.
     missing : tuple of str
         Chosen codes that no badge has.
-    holders : DataFrame or None
-        Open activities that may hold them; ``None`` before that was looked up.
-    holders_message : Message or None
-        Why that could not be looked up.
+    holding : Holding
+        Who holds them.
     removed : Badges
         What was deleted and can be brought back.
     """
 
     doomed: Badges = field(default_factory=Badges)
     missing: tuple[str, ...] = ()
-    holders: pd.DataFrame | None = None
-    holders_message: Message | None = None
+    holding: Holding = field(default_factory=Holding)
     removed: Badges = field(default_factory=Badges)
 
     @property
@@ -76,19 +66,20 @@ class DeleteBadges(Presenter[DeleteState]):
         return self.send(lambda: self._preview(codes))
 
     def _preview(self, codes: Sequence[str]) -> DeleteState:
+        state = self.forget()
         if not codes:
             wrong = {"codes": "Type a code, or choose badges of the list."}
-            return replace(self.forget(), phase="invalid", message=NOTHING_SENT, field_errors=wrong)
-        state = self.forget()
+            return replace(state, phase="invalid", message=NOTHING_SENT, field_errors=wrong)
         if len(codes) == 1:
-            doomed = Badges([self.b24.badges.get(codes[0])])
-            missing: tuple[str, ...] = ()
+            found = {codes[0]: self.b24.badges.get(codes[0])}
         else:
-            badges = self.b24.badges.list()
-            self.desk.see(badges)
-            found = {code: ByCode(badges).find(code) for code in codes}
-            doomed = Badges(dict.fromkeys(badge for badge in found.values() if badge))
-            missing = tuple(code for code, badge in found.items() if badge is None)
+            self.desk.see(self.b24.badges.list())
+            found = self.desk.find_all(codes)
+        doomed = Badges(dict.fromkeys(found.values()))
+        missing = tuple(code for code in codes if code not in found)
+        if not doomed:
+            message = Message("check", f"No badge has one of these codes: {', '.join(missing)}.")
+            return replace(state, phase="failed", message=message)
         text = f"{counted(doomed)} would be deleted. Nothing has been deleted yet."
         return replace(state, phase="confirm", message=Message("note", text), doomed=doomed, missing=missing)
 
@@ -99,22 +90,7 @@ class DeleteBadges(Presenter[DeleteState]):
         return self.send(self._find_holders)
 
     def _find_holders(self) -> DeleteState:
-        import pandas as pd
-
-        if len(self.state.doomed) > SOUGHT:
-            text = f"That takes a call for each badge, and they are more than {SOUGHT}."
-            hint = "The report will name who holds those that the portal refuses to delete."
-            return replace(self.state, holders_message=Message("note", text, hint=hint))
-        found = []
-        for done, badge in enumerate(self.state.doomed):
-            self.progress("Looking which activities hold them", done, len(self.state.doomed))
-            if self.cancel.is_set():
-                return replace(self.state, holders_message=Message("note", "The search was cancelled."))
-            try:
-                found.append(self.b24.badges.holders(badge.code))
-            except B24Error as error:
-                return replace(self.state, holders_message=told(error))
-        return replace(self.state, holders=pd.concat(found, ignore_index=True))
+        return replace(self.state, holding=look(self, self.state.doomed))
 
     def forget(self) -> DeleteState:
         """Drop the preview, because another badge was chosen. What was deleted can still be brought back."""
@@ -140,13 +116,10 @@ class DeleteBadges(Presenter[DeleteState]):
         if typed.strip() != state.word.strip():
             wrong = {"confirm": f"Type {state.word} to confirm."}
             return replace(state, phase="invalid", message=NOTHING_SENT, field_errors=wrong)
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", NotRestorable)  # the preview has said so
-            return (
-                self._delete_one(state.doomed[0])
-                if len(state.doomed) == 1
-                else self._delete_many(state.doomed)
-            )
+        with unwarned(NotRestorable if state.lost_for_good else None):
+            if len(state.doomed) == 1:
+                return self._delete_one(state.doomed[0])
+            return self._delete_many(state.doomed)
 
     def _delete_one(self, badge: Badge) -> DeleteState:
         removed = self.b24.badges.delete(badge.code)

@@ -54,6 +54,11 @@ class Desk:
         """The badge that the portal would find under this code, among those last seen."""
         return ByCode(self.badges or ()).find(code)
 
+    def find_all(self, codes: Iterable[str]) -> dict[str, Badge]:
+        """The same for several; codes that no badge has are left out."""
+        here = ByCode(self.badges or ())
+        return {code: badge for code in codes if (badge := here.find(code))}
+
     def see(self, badges: Badges) -> None:
         """Take the portal's answer as what there is; codes that are gone leave the selection."""
         there = {badge.code for badge in badges}

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from b24nb.badges import wire
-from b24nb.errors import B24Error
 from b24nb.forms.presenters.base import Presenter
-from b24nb.forms.presenters.state import NOTHING_SENT, FormState, Message, told
+from b24nb.forms.presenters.holding import Holding, look
+from b24nb.forms.presenters.state import NOTHING_SENT, FormState, Message
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from b24nb.rest.connection import Response
 
 
@@ -24,15 +22,12 @@ class InspectState(FormState):
     ----------
     answer : Response or None
         What the portal sent, with its ``time`` block.
-    holders : DataFrame or None
-        Open activities that may hold the badge; ``None`` before that was looked up.
-    holders_message : Message or None
-        Why that could not be looked up.
+    holding : Holding
+        Who holds the badge.
     """
 
     answer: Response | None = None
-    holders: pd.DataFrame | None = None
-    holders_message: Message | None = None
+    holding: Holding = field(default_factory=Holding)
 
 
 class InspectBadge(Presenter[InspectState]):
@@ -67,11 +62,4 @@ class InspectBadge(Presenter[InspectState]):
         """Look which open activities may hold the badge on show; a trouble here leaves the badge there."""
         if self.state.phase != "done":
             return self.state
-        self.progress("Looking which activities hold the badge", 0, 0)
-        return self.send(self._find_holders)
-
-    def _find_holders(self) -> InspectState:
-        try:
-            return replace(self.state, holders=self.b24.badges.holders(self.state.result.code))
-        except B24Error as error:
-            return replace(self.state, holders_message=told(error))
+        return self.send(lambda: replace(self.state, holding=look(self, [self.state.result])))

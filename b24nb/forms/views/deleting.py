@@ -67,7 +67,7 @@ class DeleteForm(Form):
         if state.doomed:
             yield html.badges_table(state.doomed, caption=f"This will be deleted: {len(state.doomed)}")
             yield from map(parts.told, _warnings(state))
-            yield from parts.holders(state.holders, state.holders_message)
+            yield from parts.holders(state.holding)
         elif isinstance(state.result, Badge):
             yield html.badges_table(Badges([state.result]), caption="Deleted")
         elif state.result is not None:

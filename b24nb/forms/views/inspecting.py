@@ -73,7 +73,7 @@ class InspectForm(Form):
             block = parts.table("The time block of the answer", ("key", "value"), state.answer.time.items())
             yield html.folded("The time block", block)
         yield html.folded("The raw answer", html.answer(wire.GET, state.answer.raw))
-        yield from parts.holders(state.holders, state.holders_message)
+        yield from parts.holders(state.holding)
 
 
 def _languages(badge: Badge) -> Markup:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from b24nb.badges.badge import Badge
+    from b24nb.forms.presenters.holding import Holding
 
 LABEL_WIDTH = "8em"
 #: Badges that a list to choose from holds; what is chosen already is in it in any case.
@@ -125,15 +126,15 @@ def language_name(code: str) -> str:
     return f"{known.name} ({code})" if known else code
 
 
-def holders(found: pd.DataFrame | None, trouble: Message | None) -> Iterable[Markup]:
+def holders(holding: Holding) -> Iterable[Markup]:
     """Who may hold a badge, so that the portal would refuse to delete it."""
-    if trouble:
+    if holding.unknown:
         yield Markup("<p>Who holds it was not found out.</p>")
-        yield told(trouble)
-    elif found is not None:
-        yield told(_verdict(found[found["certainty"] != "no"]))
-        if len(found):
-            yield html.frame(found[list(HOLDER)], caption="Open activities that name it")
+        yield told(holding.unknown)
+    elif holding.found is not None:
+        yield told(_verdict(holding.found[holding.found["certainty"] != "no"]))
+        if len(holding.found):
+            yield html.frame(holding.found[list(HOLDER)], caption="Open activities that name it")
 
 
 def _verdict(holders: pd.DataFrame) -> Message:
