@@ -198,14 +198,7 @@ class CallLog(Sequence[Call]):
 
         Columns as the attributes of :class:`Call`; times are UTC timestamps, missing figures are NA.
         """
-        import pandas as pd
-
-        rows = self._snapshot()
-        columns = {name: [getattr(call, name) for call in rows] for name in _COLUMNS}
-        frame = pd.DataFrame(columns)
-        for name in ("at", "operating_reset_at"):
-            frame[name] = pd.to_datetime(frame[name].astype("Float64"), unit="s", utc=True)
-        return frame.astype(_DTYPES)
+        return _frame(self._snapshot())
 
     def summary(self, by: str | Sequence[str] = "method") -> pd.DataFrame:
         """Statistics; see :func:`b24nb.rest.statistics.summary`."""
@@ -251,7 +244,7 @@ class CallLog(Sequence[Call]):
     def _repr_html_(self) -> str:
         from b24nb.display import html
 
-        shown = html.frame(self.df.tail(_SHOWN), caption=f"The last of {self._told()}")
+        shown = html.frame(_frame(self._snapshot()[-_SHOWN:]), caption=f"The last of {self._told()}")
         return html.page(shown, *(html.message("note", reason) for reason in self.missing()))
 
     def missing(self) -> list[str]:
@@ -263,6 +256,16 @@ class CallLog(Sequence[Call]):
         if whole:
             said.append(f"No processing time for {_calls(whole)}: the portal counts it in whole seconds.")
         return said
+
+
+def _frame(rows: Sequence[Call]) -> pd.DataFrame:
+    import pandas as pd
+
+    columns = {name: [getattr(call, name) for call in rows] for name in _COLUMNS}
+    frame = pd.DataFrame(columns)
+    for name in ("at", "operating_reset_at"):
+        frame[name] = pd.to_datetime(frame[name].astype("Float64"), unit="s", utc=True)
+    return frame.astype(_DTYPES)
 
 
 def _calls(count: int) -> str:
