@@ -38,19 +38,16 @@ class WatchCalls(Presenter[CallsState]):
         self.calls = self.b24.calls
 
     def look(self) -> CallsState:
-        """Take the log as it is now."""
-        return self._look(None)
-
-    def _look(self, message: Message | None) -> CallsState:
+        """Take the log as it is now; what was said last stays."""
         log = self.calls
         return self.settle(
-            CallsState(phase="done", message=message, result=log.df, summary=log.summary(), call=log.last)
+            replace(self.state, phase="done", result=log.df, summary=log.summary(), call=log.last)
         )
 
     def clear(self) -> CallsState:
         """Forget the calls; the limits stay, since the portal does not forget either."""
         self.calls.clear()
-        return self._look(Message("done", "The call log is empty. The limits stay: the portal counts on."))
+        return self._say("The call log is empty. The limits stay: the portal counts on.")
 
     def export(self, name: str) -> CallsState:
         """Write the log as CSV. A file that is there is left alone.
@@ -67,7 +64,10 @@ class WatchCalls(Presenter[CallsState]):
             return self._not_written("This file is there already; choose another name.")
         except OSError as error:
             return self._not_written(f"This file can't be written: {error.strerror}.")
-        return self._look(Message("done", f"{len(self.calls)} calls were written to {name}."))
+        return self._say(f"{len(self.calls)} calls were written to {name}.")
+
+    def _say(self, done: str) -> CallsState:
+        return self.settle(replace(self.look(), message=Message("done", done), field_errors={}))
 
     def _not_written(self, why: str) -> CallsState:
         message = Message("check", "Nothing has been written.")

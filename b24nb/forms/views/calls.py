@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import ipywidgets as widgets  # type: ignore[import-untyped]
 from markupsafe import Markup
@@ -15,9 +15,6 @@ from b24nb.forms.presenters.calls import CallsState, WatchCalls
 from b24nb.forms.presenters.state import Message
 from b24nb.forms.views import parts
 from b24nb.forms.views.form import Form, Step
-
-if TYPE_CHECKING:
-    from b24nb.rest.limits import Limits
 
 #: Seconds between two looks at the log while the form is on a screen.
 PACE = 1.0
@@ -69,7 +66,7 @@ class CallsForm(Form):
         self._name.say(state.field_errors.get("name", ""))
 
     def picture(self, state: CallsState) -> Iterable[Markup]:
-        yield from _gauges(self.presenter.calls.limits)
+        yield Markup(self.presenter.calls.limits._repr_html_())  # noqa: S704 - display made it
         if state.result is None or state.summary is None or not len(state.result):
             yield parts.told(Message("note", "No calls yet."))
             return
@@ -97,23 +94,12 @@ class CallsForm(Form):
             self._poll.start()
 
     def _keep_looking(self) -> None:
-        pause = PACE
-        seen = -1
+        pause, seen, bucket = PACE, -1, self.presenter.calls.limits.bucket
+        filled = True  # a gauge that is not empty falls by itself
         while self._view_count:
-            if self.presenter.count != seen:
-                seen = self.presenter.count
+            if filled or self.presenter.count != seen:
+                seen, filled = self.presenter.count, bucket.level > 0
                 started = time.monotonic()
                 self._guarded(lambda: self.render(self.presenter.look()))
                 pause = max(PACE, (time.monotonic() - started) / SHARE)
             time.sleep(pause)
-
-
-def _gauges(limits: Limits) -> Iterable[Markup]:
-    """How near the limits are; a method that has cost nothing yet needs no gauge."""
-    bucket = limits.bucket
-    yield html.gauge("Bucket of this client", bucket.level, bucket.tariff.burst, "requests")
-    spent = limits.df[limits.df["operating_s"] > 0]
-    for method, seconds, limit in zip(spent["method"], spent["operating_s"], spent["limit_s"], strict=True):
-        yield html.gauge(method, seconds, limit, "s operating time")
-    if not len(spent):
-        yield Markup("<p>No method has used up operating time.</p>")
