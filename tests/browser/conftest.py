@@ -1,0 +1,104 @@
+"""One JupyterLab and one chromium for this layer; for each test a notebook of its own."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+import b24nb
+from tests.layers import require_package, require_program
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
+
+    from tests.browser.lab import Lab, NotebookPage
+
+HERE = Path(__file__).parent
+FAILED = pytest.StashKey[bool]()
+OpenPage = Callable[..., "NotebookPage"]
+OpenNotebook = Callable[..., "NotebookPage"]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if HERE in item.path.parents:
+            item.add_marker(pytest.mark.browser)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
+    report = yield
+    if report.failed:
+        item.stash[FAILED] = True
+    return report
+
+
+# Playwright keeps an event loop running in this thread; the other layers bring loops of their own.
+@pytest.fixture(scope="package")
+def browser() -> Iterator[Browser]:
+    require_package("playwright")
+    program = require_program("chromium", "chromium-browser", "google-chrome")
+    from tests.browser.lab import chromium
+
+    with chromium(program) as browser:
+        yield browser
+
+
+@pytest.fixture(scope="package")
+def lab(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
+    from tests.browser.lab import jupyterlab
+
+    with jupyterlab(tmp_path_factory.mktemp("lab")) as lab:
+        yield lab
+
+
+@pytest.fixture
+def pages(
+    browser: Browser, lab: Lab, portal: b24nb.SandboxPortal, request: pytest.FixtureRequest
+) -> Iterator[OpenPage]:
+    """Writes cells, or a copy of a notebook, to a directory of the test's own and opens it there.
+
+    ``connect()`` in it finds the test's portal by the ``.env`` beside it, as a reader's own portal
+    would be found.
+    """
+    from tests.browser.lab import NotebookPage, write_notebook
+
+    name = re.sub(r"\W+", "-", request.node.name).strip("-")
+    opened: list[NotebookPage] = []
+
+    def open_page(content: Sequence[str] | Path, *, theme: str = "light") -> NotebookPage:
+        lab.use_theme(theme)
+        path = lab.directory / name / f"{len(opened)}.ipynb"
+        path.parent.mkdir(exist_ok=True)
+        if isinstance(content, Path):
+            shutil.copy(content, path)
+        else:
+            write_notebook(path, content)
+        (path.parent / ".env").write_text(f"B24_WEBHOOK={portal.webhook}\n", encoding="utf-8")
+        page = NotebookPage(browser, lab)
+        opened.append(page)
+        page.open(path)
+        return page
+
+    yield open_page
+    for page in opened:
+        if request.node.stash.get(FAILED, False):
+            page.keep(name)
+        page.close()
+
+
+@pytest.fixture
+def notebook(pages: OpenPage) -> OpenNotebook:
+    """Opens a notebook with these cells and runs it."""
+
+    def open_and_run(*cells: str, theme: str = "light") -> NotebookPage:
+        page = pages(cells, theme=theme)
+        page.run_all()
+        return page
+
+    return open_and_run

@@ -1,0 +1,278 @@
+"""A real JupyterLab in a real chromium: start both, open a notebook, run it, read what it says.
+
+Nothing here waits for a fixed time. The application itself is asked whether a kernel is idle: the word
+in the toolbar says so before a kernel is attached, and running cells then opens a dialog.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import nbformat
+from playwright.sync_api import Browser, ConsoleMessage, Locator, Page, expect, sync_playwright
+
+from b24nb.credentials import is_loopback
+
+ARTIFACTS = Path(__file__).parents[2] / "test-artifacts"
+START_SECONDS = 60
+STOP_SECONDS = 10
+#: For one step of a page; a busy machine is not a broken form.
+PATIENCE_MS = 20_000
+THEMES = {"light": "JupyterLab Light", "dark": "JupyterLab Dark"}
+SETTINGS: dict[str, dict[str, Any]] = {
+    "@jupyterlab/apputils-extension/notification": {
+        "checkForUpdates": False,
+        "doNotDisturbMode": True,
+        "fetchNews": "false",
+    },
+    "@jupyterlab/apputils-extension/themes": {"theme": THEMES["light"]},
+}
+#: Not async: a promise would count as true at once.
+IDLE = """() => {
+  const session = window.jupyterapp?.shell?.currentWidget?.sessionContext;
+  const kernel = session?.isReady && session.session?.kernel;
+  return kernel?.connectionStatus === "connected" && kernel.status === "idle";
+}"""
+#: A user expression: the cell counter does not move and nothing is printed.
+EVALUATE = """async (expression) => {
+  const kernel = window.jupyterapp.shell.currentWidget.sessionContext.session.kernel;
+  const answer = await kernel.requestExecute(
+    { code: "", store_history: false, user_expressions: { it: expression } }).done;
+  const it = answer.content.user_expressions.it;
+  return it.status === "ok" ? it.data["text/plain"] : `${it.ename}: ${it.evalue}`;
+}"""
+ERRORS = """() => window.jupyterapp.shell.currentWidget.content.widgets
+  .flatMap((cell) => cell.model.type === "code" ? cell.model.sharedModel.getOutputs() : [])
+  .filter((output) => output.output_type === "error")
+  .map((output) => `${output.ename}: ${output.evalue}`)"""
+RUN = """async ([command, place]) => {
+  const app = window.jupyterapp;
+  if (place !== null) app.shell.currentWidget.content.activeCellIndex = place;
+  await app.commands.execute(command);
+}"""
+
+
+class Lab:
+    """A running JupyterLab; see :func:`jupyterlab`."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        self.state = directory / ".lab"
+        self.log = self.state / "lab.log"
+        self.url = self.token = ""
+
+    def use_theme(self, theme: str) -> None:
+        """Pages opened from now on have this theme, ``light`` or ``dark``."""
+        self.write_settings("@jupyterlab/apputils-extension/themes", {"theme": THEMES[theme]})
+
+    def write_settings(self, plugin: str, settings: dict[str, Any]) -> None:
+        """Choose settings of a plugin of JupyterLab, as its settings editor would."""
+        path = self.state / "settings" / f"{plugin}.jupyterlab-settings"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(settings), encoding="utf-8")
+
+    def environment(self) -> dict[str, str]:
+        """That of this process, without settings of the developer that would reach lab or kernels."""
+        dropped = ("B24_", "JUPYTER", "IPYTHON")
+        kept = {
+            name: value
+            for name, value in os.environ.items()
+            if not name.startswith(dropped) and not name.lower().endswith("_proxy")
+        }
+        return kept | {
+            "JUPYTER_CONFIG_DIR": str(self.state / "config"),
+            "JUPYTER_DATA_DIR": str(self.state / "data"),
+            "JUPYTER_RUNTIME_DIR": str(self.state / "runtime"),
+            "JUPYTERLAB_SETTINGS_DIR": str(self.state / "settings"),
+            "JUPYTERLAB_WORKSPACES_DIR": str(self.state / "workspaces"),
+            "IPYTHONDIR": str(self.state / "ipython"),
+            "XDG_DATA_HOME": str(self.state / "user-data"),
+        }
+
+    def command(self) -> list[str]:
+        """The kernel ``python3`` of a server is the Python that runs the server: this one."""
+        return [
+            sys.executable,
+            *("-m", "jupyterlab", "--no-browser", "--allow-root"),
+            *("--ServerApp.ip=127.0.0.1", "--ServerApp.port=0", f"--ServerApp.root_dir={self.directory}"),
+            *("--ServerApp.terminals_enabled=False", "--LabApp.extension_manager=readonly"),
+            "--LabApp.expose_app_in_browser=True",
+            "--KernelManager.transport=ipc",  # a port that was free may be taken when the kernel wants it
+        ]
+
+
+@contextmanager
+def jupyterlab(directory: Path) -> Iterator[Lab]:
+    """A JupyterLab with this root directory, on a free port, with settings and state of its own."""
+    lab = Lab(directory)
+    lab.state.mkdir(parents=True)
+    for plugin, settings in SETTINGS.items():
+        lab.write_settings(plugin, settings)
+    with lab.log.open("wb") as log:
+        server = subprocess.Popen(
+            lab.command(),
+            cwd=directory,
+            env=lab.environment(),
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,  # so that lab and kernels end together, and nothing else does
+        )
+        try:
+            _wait_until_it_answers(lab, server)
+            yield lab
+        finally:
+            _stop(server)
+
+
+def _wait_until_it_answers(lab: Lab, server: subprocess.Popen[bytes]) -> None:
+    """The server writes port and token to its runtime directory once it listens."""
+    note = lab.state / "runtime" / f"jpserver-{server.pid}.json"
+    deadline = time.monotonic() + START_SECONDS
+    while True:
+        with suppress(OSError, ValueError):
+            found = json.loads(note.read_text(encoding="utf-8"))
+            lab.url, lab.token = found["url"].rstrip("/"), found["token"]
+            return
+        if server.poll() is not None or time.monotonic() > deadline:
+            raise RuntimeError(f"JupyterLab did not start:\n{lab.log.read_text()[-3000:]}")
+        time.sleep(0.05)
+
+
+def _stop(server: subprocess.Popen[bytes]) -> None:
+    for end in (signal.SIGTERM, signal.SIGKILL):
+        with suppress(ProcessLookupError):
+            os.killpg(server.pid, end)
+        with suppress(subprocess.TimeoutExpired):
+            server.wait(STOP_SECONDS)
+            return
+
+
+@contextmanager
+def chromium(program: str) -> Iterator[Browser]:
+    """The installed chromium, without a window."""
+    expect.set_options(timeout=PATIENCE_MS)
+    flags = ["--disable-dev-shm-usage", "--disable-gpu", "--force-color-profile=srgb"]
+    if os.geteuid() == 0:
+        flags.append("--no-sandbox")  # chromium refuses to start as root otherwise
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=program, args=flags)
+        yield browser
+        browser.close()
+
+
+class NotebookPage:
+    """A notebook, open in a browser of its own with nothing remembered from others.
+
+    Attributes
+    ----------
+    page : Page
+        For ``get_by_role`` and ``get_by_label``.
+    messages : list of str
+        Everything that the browser's console got, and errors that nobody caught.
+    path : Path
+        The notebook that is open.
+    outside : list of str
+        Addresses beyond this machine that the page asked for.
+    """
+
+    def __init__(self, browser: Browser, lab: Lab, *, scale: float = 1) -> None:
+        self.lab = lab
+        self.messages: list[str] = []
+        self.outside: list[str] = []
+        self.context = browser.new_context(viewport={"width": 1280, "height": 900}, device_scale_factor=scale)
+        self.context.set_default_timeout(PATIENCE_MS)
+        self.page: Page = self.context.new_page()
+        self.page.on("console", self._heard)
+        self.page.on("pageerror", lambda error: self.messages.append(f"uncaught: {error}"))
+        self.page.on("request", lambda request: self._asked(request.url))
+
+    def _heard(self, message: ConsoleMessage) -> None:
+        self.messages.append(f"{message.type}: {message.text}")
+
+    def _asked(self, url: str) -> None:
+        host = urlsplit(url).hostname  # None for data: and blob:
+        if host and not is_loopback(host):
+            self.outside.append(url)
+
+    def open(self, path: Path, *, kernel: bool = True) -> None:
+        """Open a notebook of the lab's directory and wait until its kernel is idle, or choose none."""
+        self.path = path
+        name = path.relative_to(self.lab.directory).as_posix()
+        self.page.goto(f"{self.lab.url}/lab/tree/{name}?reset&token={self.lab.token}")
+        if kernel:
+            self.page.wait_for_function(IDLE)
+        else:  # JupyterLab asks, where it has no kernel of the notebook's language
+            self.page.get_by_role("dialog").get_by_role("button", name="No Kernel").click()
+
+    def run_all(self) -> None:
+        """Run all cells and return when they have run; an error in one of them is raised."""
+        self._run("notebook:run-all-cells")
+
+    def run_above(self, place: int) -> None:
+        """Run the cells above one, the first being 0."""
+        self._run("notebook:run-all-above", place)
+
+    def run_cell(self, place: int) -> None:
+        """Run one cell, the first being 0."""
+        self._run("notebook:run-cell", place)
+
+    def _run(self, command: str, place: int | None = None) -> None:
+        self.page.evaluate(RUN, [command, place])
+        self._raise_errors()
+
+    def _raise_errors(self) -> None:
+        if errors := self.page.evaluate(ERRORS):
+            raise AssertionError(f"a cell failed: {errors}")
+
+    def evaluate(self, expression: str) -> str:
+        """The ``repr`` of a Python expression in the kernel, or its error."""
+        return str(self.page.evaluate(EVALUATE, expression))
+
+    def output(self, place: int) -> Locator:
+        """The last thing that a cell shows below its code, the first cell being 0, the last -1."""
+        return self.page.locator(".jp-Notebook .jp-Cell").nth(place).locator(".jp-OutputArea-output").last
+
+    @property
+    def shown(self) -> Locator:
+        """What the last cell shows. JupyterLab around it has labels and buttons, too."""
+        return self.output(-1)
+
+    def tab_to(self, target: Locator, *, at_most: int = 60) -> None:
+        """Press Tab until ``target`` has the focus, as somebody without a mouse does."""
+        for _ in range(at_most):
+            self.page.keyboard.press("Tab")
+            if target.evaluate("element => element === document.activeElement"):
+                return
+        raise AssertionError(f"{at_most} times Tab did not reach {target}")
+
+    def keep(self, name: str) -> Path:
+        """Keep a picture, the console and the lab's log of a test that failed."""
+        directory = ARTIFACTS / name
+        directory.mkdir(parents=True, exist_ok=True)
+        self.page.screenshot(path=directory / "page.png")
+        (directory / "console.txt").write_text("\n".join(self.messages), encoding="utf-8")
+        (directory / "lab.log").write_bytes(self.lab.log.read_bytes())
+        return directory
+
+    def close(self) -> None:
+        """End the kernel and close the page."""
+        with suppress(Exception):  # a page that never got as far as a kernel
+            self.page.evaluate("() => window.jupyterapp.shell.currentWidget.sessionContext.shutdown()")
+        self.context.close()
+
+
+def write_notebook(path: Path, cells: Sequence[str]) -> None:
+    """A notebook with these code cells."""
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells])
+    notebook.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3", "language": "python"}
+    nbformat.write(notebook, path)

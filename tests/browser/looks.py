@@ -1,0 +1,63 @@
+"""Is what a page shows readable, and does it make sense to somebody who can't see it?"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TypedDict
+
+from playwright.sync_api import Locator
+
+HERE = Path(__file__).parent
+AXE = HERE / "node_modules" / "axe-core" / "axe.min.js"
+#: For text of normal size, WCAG 2.1 level AA.
+READABLE = 4.5
+RUN_AXE = """async (root) => {
+  const answer = await axe.run(root, { resultTypes: ["violations"] });
+  return answer.violations.flatMap((rule) => rule.nodes.map((node) =>
+    ({ rule: rule.id, impact: node.impact, help: rule.help, html: node.html.slice(0, 300) })));
+}"""
+
+
+class Sight(TypedDict):
+    """A text that somebody sees, and its contrast to what is behind it."""
+
+    text: str
+    tag: str
+    inactive: bool
+    colours: str
+    contrast: float
+
+
+class Barrier(TypedDict):
+    """What axe has found at one element."""
+
+    rule: str
+    impact: str
+    help: str
+    html: str
+
+
+def sights(root: Locator) -> list[Sight]:
+    """Every visible text below an element, with its contrast."""
+    found: list[Sight] = root.evaluate((HERE / "contrast.js").read_text(encoding="utf-8"))
+    return found
+
+
+def hard_to_read(root: Locator) -> list[str]:
+    """Texts below an element that are too faint, in words; there has to be some text at all."""
+    found = sights(root)
+    assert found, "there is no text"
+    return [
+        f"{sight['contrast']:.2f}: {sight['text']!r} ({sight['colours']})"
+        for sight in found
+        if sight["contrast"] < READABLE and not sight["inactive"]
+    ]
+
+
+def barriers(root: Locator) -> list[Barrier]:
+    """What axe finds serious or critical below an element."""
+    page = root.page
+    if not page.evaluate("() => 'axe' in window"):
+        page.add_script_tag(path=AXE)
+    found: list[Barrier] = root.evaluate(RUN_AXE)
+    return [barrier for barrier in found if barrier["impact"] in ("serious", "critical")]

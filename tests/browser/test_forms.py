@@ -1,0 +1,140 @@
+"""The forms by the mouse, in a real JupyterLab; what they did is asked at the portal."""
+
+from __future__ import annotations
+
+import pytest
+
+import b24nb
+from tests.browser.conftest import OpenNotebook
+from tests.layers import require_package
+
+require_package("playwright")
+from playwright.sync_api import Locator, expect  # noqa: E402
+
+START = "import b24nb\nfrom b24nb import forms\nb24 = b24nb.connect()"
+
+
+def texts(form: Locator, caption: str, column: int) -> list[str]:
+    """One column of a table, its head left out; the first column is 0."""
+    rows = form.get_by_role("table", name=caption, exact=True).get_by_role("row")
+    cells = [row.get_by_role("cell").nth(column).inner_text() for row in rows.all()[1:]]
+    return [cell.strip() for cell in cells]
+
+
+def test_list_filter_and_page(notebook: OpenNotebook, b24: b24nb.Client) -> None:
+    b24.batch(
+        {
+            f"row{n}": (
+                "crm.activity.badge.add",
+                {"code": f"extra{n:02}", "title": f"Extra {n}", "value": "More", "type": "primary"},
+            )
+            for n in range(18)
+        }
+    )
+    everything = [badge.code for badge in b24.badges.list()]
+    form = notebook(START, "form = forms.list_form(b24)\nform").shown
+
+    form.get_by_role("button", name="List badges").click()
+    expect(form.get_by_text("Page 1 of 2")).to_be_visible()
+    assert texts(form, "Badges: 30", 1) == everything[:25]
+
+    form.get_by_role("button", name="Next page").click()
+    expect(form.get_by_text("Page 2 of 2")).to_be_visible()
+    assert texts(form, "Badges: 30", 1) == everything[25:]
+
+    form.get_by_label("Filter").fill("call")
+    expect(form.get_by_role("table", name="Badges: 2 matching of 30")).to_be_visible()
+    assert texts(form, "Badges: 2 matching of 30", 1) == ["missedCall", "callAnswered"]
+    expect(form.get_by_role("button", name="Next page")).to_be_disabled()
+
+    form.get_by_label("Filter").fill("contract")
+    form.get_by_label("Language").select_option("German (de)")
+    expect(form.get_by_role("cell", name="Unterschrieben")).to_be_visible()
+
+
+def test_inspect(notebook: OpenNotebook, portal: b24nb.SandboxPortal) -> None:
+    opened = notebook(START, "form = forms.inspect_form(b24)\nform")
+    form = opened.shown
+
+    form.get_by_label("Badge code").fill("waitingPayment")
+    form.get_by_role("button", name="Inspect badge").click()
+    expect(form.get_by_role("row", name="German")).to_contain_text("Ausstehend")
+    expect(form.get_by_role("row", name="Russian")).to_contain_text("Ожидается")
+    expect(form.get_by_text("will refuse to delete waitingPayment")).to_be_visible()
+    expect(form.get_by_role("table", name="Open activities that name it")).to_contain_text("waitingPayment")
+
+    form.get_by_text("The raw answer").click()
+    expect(form.get_by_text('"waitingPayment"').first).to_be_visible()
+    form.get_by_label("Code in").select_option("PHP (b24phpsdk)")
+    expect(form.get_by_text("<?php")).to_be_visible()
+
+    assert opened.evaluate("form.result.type") == "'warning'"
+    assert opened.evaluate("form.last_error") == "None"
+    secret = portal.webhook.rstrip("/").rsplit("/", 1)[1]
+    assert secret not in opened.page.content()
+
+
+def test_add_with_two_languages(notebook: OpenNotebook, b24: b24nb.Client) -> None:
+    form = notebook(START, "form = forms.add_form(b24)\nform").shown
+
+    form.get_by_label("Badge code").fill("vip")
+    form.get_by_role("button", name="success").click()
+    form.get_by_role("button", name="a text per language").click()
+    form.get_by_role("button", name="Add a language").click()
+    languages = form.get_by_label("Language", exact=True)
+    expect(languages).to_have_count(2)
+    languages.nth(1).select_option("German (de)")
+    for place, (title, value) in enumerate([("Client", "Important"), ("Kunde", "Wichtig")]):
+        form.get_by_label("Title", exact=True).nth(place).fill(title)
+        form.get_by_label("Pill text", exact=True).nth(place).fill(value)
+    expect(form.get_by_text("Important", exact=True).first).to_be_visible()  # the preview
+    form.get_by_role("button", name="Add badge").click()
+
+    expect(form.get_by_text("The badge 'vip' was added.")).to_be_visible()
+    assert b24.badges.get("vip") == b24nb.Badge(
+        "vip", {"en": "Client", "de": "Kunde"}, {"en": "Important", "de": "Wichtig"}, "success"
+    )
+
+    form.get_by_label("Title", exact=True).nth(0).fill("Customer")
+    form.get_by_role("button", name="Add badge").click()
+    expect(form.get_by_text("The portal has a badge 'vip', shown below.")).to_be_visible()
+    assert b24.badges.get("vip").title["en"] == "Client"
+
+
+def test_delete_with_typed_confirmation_and_undo(notebook: OpenNotebook, b24: b24nb.Client) -> None:
+    before = b24.badges.get("documentSigned")
+    opened = notebook(START, "form = forms.delete_form(b24)\nform")
+    form = opened.shown
+
+    form.get_by_label("Badge code").fill("documentSigned")
+    form.get_by_role("button", name="Preview deletion").click()
+    expect(form.get_by_role("table", name="This will be deleted: 1")).to_contain_text("Contract")
+
+    form.get_by_role("button", name="Delete badge").click()
+    expect(form.get_by_text("Type documentSigned to confirm.")).to_be_visible()
+    assert b24.badges.get("documentSigned") == before
+
+    form.get_by_label("Confirm").fill("documentSigned")
+    form.get_by_role("button", name="Delete badge").click()
+    expect(form.get_by_text("The badge 'documentSigned' was deleted.")).to_be_visible()
+    with pytest.raises(b24nb.errors.NotFound):
+        b24.badges.get("documentSigned")
+
+    form.get_by_role("button", name="Undo").click()
+    expect(form.get_by_role("button", name="Undo")).to_be_hidden()
+    assert b24.badges.get("documentSigned") == before
+    assert opened.evaluate("form.last_error") == "None"
+
+
+def test_work_that_takes_long_can_be_cancelled(notebook: OpenNotebook, portal: b24nb.SandboxPortal) -> None:
+    opened = notebook(START, "form = forms.inspect_form(b24)\nform")
+    form = opened.shown
+    form.get_by_label("Badge code").fill("missedCall")
+    portal.switches.latency_ms = 1500
+    form.get_by_role("button", name="Inspect badge").click()
+    form.get_by_role("button", name="Cancel").click()
+    assert opened.evaluate("1 + 1") == "2", "the kernel answers meanwhile"
+    expect(form.get_by_text("Cancelled between two steps.")).to_be_visible()
+    assert [call.method for call in portal.requests if "activity" in call.method] == [
+        "crm.activity.badge.get"
+    ]

@@ -1,0 +1,102 @@
+"""Everything we show is readable in both themes and makes sense to a screen reader; the meters work."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.browser.conftest import OpenNotebook
+from tests.layers import require, require_package
+
+require_package("playwright")
+from playwright.sync_api import Browser, Locator, expect  # noqa: E402
+
+from tests.browser.looks import AXE, barriers, hard_to_read, sights  # noqa: E402
+
+START = "import b24nb\nfrom b24nb import forms\nb24 = b24nb.connect()"
+EXPLORER = (START, "explorer = forms.explorer(b24, run=True)\nexplorer")
+TABS = ["List", "Inspect", "Add", "Delete", "Calls"]
+
+
+def unfold(root: Locator) -> None:
+    """Open what is folded, so that it is looked at as well."""
+    root.evaluate("root => root.querySelectorAll('details').forEach((folded) => { folded.open = true; })")
+
+
+def visit(explorer: Locator, name: str) -> Locator:
+    """Fill a tab of the explorer with all that it can show."""
+
+    def label(text: str) -> Locator:
+        return explorer.get_by_label(text, exact=True).filter(visible=True)
+
+    def click(text: str) -> None:
+        explorer.get_by_role("button", name=text).filter(visible=True).click()
+
+    explorer.get_by_role("tab", name=name).click()
+    if name == "Inspect":
+        label("Badge code").fill("waitingPayment")
+        click("Inspect badge")
+        expect(explorer.get_by_text("will refuse to delete")).to_be_visible()
+    elif name == "Add":
+        click("a text per language")
+        expect(label("Language")).to_be_visible()
+        label("Badge code").fill("missedCall")
+        label("Title").fill("A call that nobody took")
+        click("Add badge")
+        expect(explorer.get_by_text("Nothing has been sent.")).to_be_visible()
+    elif name == "Delete":
+        label("Badge code").fill("waitingPayment")
+        click("Preview deletion")
+        expect(explorer.get_by_text("will refuse to delete").filter(visible=True)).to_be_visible()
+        click("Delete badge")
+        expect(explorer.get_by_text("Type waitingPayment to confirm.")).to_be_visible()
+    elif name == "Calls":
+        click("Draw chart")
+        expect(explorer.get_by_role("img")).to_be_visible()
+    unfold(explorer)
+    return explorer
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_every_text_is_readable(notebook: OpenNotebook, theme: str) -> None:
+    opened = notebook(*EXPLORER, theme=theme)
+    light = opened.page.evaluate("() => document.body.dataset.jpThemeLight")
+    assert light == ("true" if theme == "light" else "false")
+    faint = {name: hard_to_read(visit(opened.shown, name)) for name in TABS}
+    assert faint == {name: [] for name in TABS}
+
+
+def test_nothing_stands_in_the_way_of_a_screen_reader(notebook: OpenNotebook) -> None:
+    require(AXE.exists(), "axe-core (npm ci --prefix tests/browser)")
+    explorer = notebook(*EXPLORER).shown
+    assert {name: barriers(visit(explorer, name)) for name in TABS} == {name: [] for name in TABS}
+
+
+SAMPLES = {
+    '<p style="color: #767676; background: #fff">text</p>': 4.54,
+    '<p style="color: #777; background: #fff">text</p>': 4.48,
+    '<p style="color: #fff; background: rgba(0, 0, 0, .5)">text</p>': 3.98,
+    '<div style="background: #000"><p style="color: #fff; opacity: .5">text</p></div>': 5.28,
+    '<p style="background: linear-gradient(#000, #000); color: #fff">text</p>': 0,
+    '<input value="text" style="color: #00f; background: #fff">': 8.59,
+    '<p style="color: #000; background: #fff">text</p><p style="display: none">unseen</p>': 21,
+}
+
+
+def test_the_meter_of_contrast(browser: Browser) -> None:
+    page = browser.new_page()
+    page.set_content(f'<body style="background: #fff"><main>{"".join(SAMPLES)}</main>')
+    found = sights(page.locator("main"))
+    page.close()
+    in_order = sorted(found, key=lambda sight: sight["tag"] == "input")  # fields are looked at last
+    samples = sorted(SAMPLES.items(), key=lambda sample: sample[0].startswith("<input"))
+    assert {sight["text"] for sight in found} == {"text"}
+    assert [round(sight["contrast"], 2) for sight in in_order] == [contrast for _, contrast in samples]
+
+
+def test_the_meter_of_barriers(browser: Browser) -> None:
+    require(AXE.exists(), "axe-core (npm ci --prefix tests/browser)")
+    page = browser.new_page()
+    page.set_content('<main><div id="widget"><img src="data:,"></div><input></main>')
+    found = [barrier["rule"] for barrier in barriers(page.locator("#widget"))]
+    page.close()
+    assert found == ["image-alt"], "and nothing that stands beside the widget"

@@ -1,0 +1,132 @@
+"""What must not happen in a browser: a click sent twice, a text that acts as HTML, noise, lost results."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+
+import nbformat
+import pytest
+
+import b24nb
+from tests.browser.conftest import OpenNotebook
+from tests.layers import require_package
+
+require_package("playwright")
+from playwright.sync_api import Page, expect  # noqa: E402
+
+HOSTILE = "<img src=x onerror=window.pwned=1>"
+HOSTILE_CODE = HOSTILE.replace("window.", "")  # codes over 30 characters are a trouble of their own
+START = "import b24nb\nfrom b24nb import forms\nb24 = b24nb.connect()"
+EXPLORER = "explorer = forms.explorer(b24, run=True)\nexplorer"
+
+
+def sent(portal: b24nb.SandboxPortal, method: str) -> int:
+    """How many requests of a method have reached the portal."""
+    return Counter(request.method for request in portal.requests)[method]
+
+
+def assert_harmless(page: Page) -> None:
+    """The hostile text was not run and made no element."""
+    assert page.evaluate("() => window.pwned") is None
+    assert page.locator("img[src=x]").count() == 0
+
+
+@pytest.mark.parametrize("latency_ms", [0, 600], ids=["fast portal", "slow portal"])
+def test_a_double_click_sends_one_request(
+    notebook: OpenNotebook, portal: b24nb.SandboxPortal, latency_ms: int
+) -> None:
+    opened = notebook(START, "form = forms.add_form(b24, 'twice', 'Twice', 'Once')\nform")
+    portal.switches.latency_ms = latency_ms
+    opened.shown.get_by_role("button", name="Add badge").dblclick()
+    expect(opened.shown.get_by_text("The badge 'twice' was added.")).to_be_visible()
+    assert opened.evaluate("form.wait()") == "True"
+    assert opened.evaluate("form.last_error") == "None"
+    assert sent(portal, "crm.activity.badge.add") == 1
+
+
+def test_a_double_click_deletes_once(notebook: OpenNotebook, portal: b24nb.SandboxPortal) -> None:
+    opened = notebook(START, "form = forms.delete_form(b24, 'newsletter', run=True)\nform")
+    opened.shown.get_by_label("Confirm").fill("newsletter")
+    opened.shown.get_by_role("button", name="Delete badge").dblclick()
+    expect(opened.shown.get_by_text("The badge 'newsletter' was deleted.")).to_be_visible()
+    opened.shown.get_by_role("button", name="Undo").dblclick()
+    expect(opened.shown.get_by_role("button", name="Undo")).to_be_hidden()
+    assert opened.evaluate("form.wait()") == "True"
+    assert sent(portal, "crm.activity.badge.delete") == 1
+    assert [badge["code"] for badge in portal.badges].count("newsletter") == 1
+
+
+def test_a_hostile_badge_stays_text_everywhere(
+    notebook: OpenNotebook, portal: b24nb.SandboxPortal, b24: b24nb.Client
+) -> None:
+    b24.badges.add(HOSTILE_CODE, {"en": HOSTILE, "de": HOSTILE}, HOSTILE, "failure")
+    portal.attach(HOSTILE_CODE)
+    opened = notebook(
+        START,
+        f"code = {HOSTILE_CODE!r}\n"
+        "badges = b24.badges.list()\n"
+        "display(badges, badges.df, b24.badges.get(code), b24.badges.holders(code))\n"
+        "display(b24.badges.plan(badges), b24.journal, b24.calls.last)\n"
+        "for form in (forms.inspect_form(b24, code, run=True), forms.delete_form(b24, code, run=True)):\n"
+        "    display({'text/html': form._repr_mimebundle_()['text/html']}, raw=True)",
+        EXPLORER,
+    )
+    explorer = opened.shown
+    expect(explorer.get_by_role("cell", name=HOSTILE).first).to_be_visible()
+    assert_harmless(opened.page)
+
+    explorer.get_by_label("Filter", exact=True).fill("onerror")
+    explorer.get_by_label("Select", exact=True).select_option(f"{HOSTILE_CODE}: {HOSTILE}")
+    for tab, button in [("Inspect", "Inspect badge"), ("Delete", "Preview deletion")]:
+        explorer.get_by_role("tab", name=tab).click()
+        explorer.get_by_role("button", name=button).click()
+        expect(explorer.get_by_text("will refuse to delete").filter(visible=True)).to_contain_text(
+            HOSTILE_CODE
+        )
+        assert_harmless(opened.page)
+
+    explorer.get_by_role("tab", name="Add").click()
+    for label, text in [("Badge code", HOSTILE_CODE), ("Title", HOSTILE), ("Pill text", HOSTILE)]:
+        explorer.get_by_label(label, exact=True).filter(visible=True).fill(text)
+    expect(explorer.get_by_text(HOSTILE).filter(visible=True).first).to_be_visible()  # the preview
+    explorer.get_by_role("button", name="Add badge").click()
+    expect(explorer.get_by_text("shown below").filter(visible=True)).to_contain_text(HOSTILE_CODE)
+    explorer.get_by_role("tab", name="Calls").click()
+    expect(explorer.get_by_text("Statistics per method")).to_be_visible()
+    assert_harmless(opened.page)
+
+    opened.page.goto(portal.url)
+    expect(opened.page.get_by_text(HOSTILE).first).to_be_visible()
+    assert_harmless(opened.page)
+
+
+def test_the_console_stays_as_quiet_as_that_of_an_empty_notebook(notebook: OpenNotebook) -> None:
+    def messages(*cells: str) -> set[str]:
+        opened = notebook(*cells)
+        if len(cells) > 1:
+            for tab in opened.shown.get_by_role("tab").all():
+                tab.click()
+        assert opened.outside == []
+        return {re.sub(r"[0-9a-f-]{36}|:\d+", "…", message) for message in opened.messages}
+
+    assert messages(START, EXPLORER) - messages("") == set()
+
+
+def test_a_saved_notebook_shows_results_without_a_kernel(notebook: OpenNotebook) -> None:
+    """As somebody meets it who was sent the file: never run on their machine, so JupyterLab does not
+    trust it and takes style sheets out; and no kernel that knows the widget."""
+    opened = notebook(START, "forms.delete_form(b24, 'newsletter', run=True)")
+    opened.page.evaluate("() => window.jupyterapp.commands.execute('docmanager:save')")
+    saved = nbformat.read(opened.path, as_version=4)
+    assert "application/vnd.jupyter.widget-view+json" in saved.cells[1].outputs[0].data
+    saved.metadata = {"kernelspec": {"name": "gone", "display_name": "Gone", "language": "gone"}}
+    sent_on = opened.path.with_name("sent-on.ipynb")
+    nbformat.write(saved, sent_on)
+
+    opened.open(sent_on, kernel=False)
+    expect(opened.page.get_by_role("button", name="No Kernel").last).to_be_visible()
+    shown = opened.shown
+    expect(shown.get_by_role("table", name="This will be deleted: 1")).to_contain_text("newsletter")
+    expect(shown.get_by_text("Run the cell to use it.")).to_be_visible()
+    expect(shown.get_by_role("button")).to_have_count(0)
