@@ -16,6 +16,7 @@ from b24nb.badges.badge import Badges, ByCode
 from b24nb.badges.changes import Action, Outcome, Step, Verdict
 from b24nb.badges.checks import problems
 from b24nb.badges.holders import name_holders
+from b24nb.badges.journal import ChangeSet
 from b24nb.badges.sending import Sender
 from b24nb.badges.wire import list_badges
 from b24nb.errors import InvalidInput
@@ -56,7 +57,7 @@ class Run:
         return name_holders(self.sender.connection, [outcomes[place] for place in range(len(steps))])
 
     def _send(self, todo: Chunk, outcomes: dict[int, Outcome]) -> None:
-        change_set = self.sender.open_set(self.kind)
+        change_set = ChangeSet(self.kind)
 
         def work(chunk: Chunk) -> int:
             rest = chunk
@@ -74,8 +75,9 @@ class Run:
             except BaseException:
                 self._stopped = "stopped by an error"
                 raise
+        self.sender.journal.flush()
 
-    def _send_chunk(self, change_set: int, chunk: Chunk, outcomes: dict[int, Outcome]) -> Chunk:
+    def _send_chunk(self, change_set: ChangeSet, chunk: Chunk, outcomes: dict[int, Outcome]) -> Chunk:
         """Send, and return what is to be sent again: a portal halts at a missing badge, too."""
         batch = next(iter(chunk.values())).fits_batch
         made = self.sender.send(change_set, [*chunk.values()], batch=batch, halt=not self.keep_going)

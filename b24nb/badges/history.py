@@ -70,6 +70,7 @@ class History:
         outcomes = settle(self._sender.connection, [entry.step for entry in entries], deadline)
         ids = (entry.id for entry in entries)
         self._journal.conclude(zip(ids, outcomes, strict=True), first_hand=False)
+        self._journal.flush()
         return Report(outcomes)
 
     def plan_undo(self, last: int = 1) -> Plan:

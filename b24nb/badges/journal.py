@@ -52,6 +52,10 @@ CREATE INDEX IF NOT EXISTS unfinished_step ON step (id) WHERE verdict IS NULL;
 PRAGMA user_version = 1;
 COMMIT;
 """
+_CONCLUDE = (
+    "UPDATE step SET verdict = ?, changed = ?, seen = ?, after = coalesce(?, after), error = ?, detail = ?"
+    " WHERE id = ? AND (? OR verdict IS NULL)"
+)
 _BUSY_SECONDS = 30.0
 COLUMNS = (
     *("change_set", "kind", "at", "host", "user", "code", "action", "verdict"),
@@ -61,6 +65,14 @@ COLUMNS = (
 
 class UnfinishedChanges(UserWarning):
     """The journal holds changes whose outcome is not known: the process that sent them was killed."""
+
+
+@dataclass(slots=True)
+class ChangeSet:
+    """What one undo takes back; it gets its number with its first intent."""
+
+    kind: str
+    number: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,25 +128,28 @@ class Journal:
         self.user = user
         self._lock = threading.RLock()
         self._connection: sqlite3.Connection | None = None
+        self._concluded: list[tuple[Any, ...]] = []
 
-    def open_set(self, kind: str, at: float) -> int:
-        """Begin a change set, which is what one undo takes back; its number. ``at`` in epoch seconds."""
-        with self._writing() as db:
-            row = db.execute(
-                "INSERT INTO change_set (host, user, kind, at) VALUES (?, ?, ?, ?) RETURNING id",
-                (self.host, self.user, kind, at),
-            )
-            return int(row.fetchone()[0])
-
-    def intend(self, change_set: int, steps: Iterable[Step], at: float) -> list[int]:
+    def intend(self, change_set: ChangeSet, steps: Iterable[Step], at: float) -> list[int]:
         """Commit what is about to be sent, and return when it is on disk; an id per step."""
+        begin = "INSERT INTO change_set (host, user, kind, at) VALUES (?, ?, ?, ?) RETURNING id"
         insert = "INSERT INTO step (change_set, at, code, before, after) VALUES (?, ?, ?, ?, ?) RETURNING id"
-        rows = [(change_set, at, step.code, _dump(step.before), _dump(step.after)) for step in steps]
         with self._writing() as db:
-            return [int(db.execute(insert, row).fetchone()[0]) for row in rows]
+            number = change_set.number
+            if number is None:
+                head = (self.host, self.user, change_set.kind, at)
+                number = int(db.execute(begin, head).fetchone()[0])
+            rows = [(number, at, step.code, _dump(step.before), _dump(step.after)) for step in steps]
+            ids = [int(db.execute(insert, row).fetchone()[0]) for row in rows]
+        change_set.number = number
+        return ids
 
     def conclude(self, outcomes: Iterable[tuple[int, Outcome]], *, first_hand: bool = True) -> None:
-        """Write the verdicts of intents. What was only seen from outside never overrules one."""
+        """Take the verdicts of intents; they are on disk after the next write or :meth:`flush`.
+
+        One that is lost with this process is found again by looking. What was only seen from outside
+        never overrules a verdict.
+        """
         rows = [
             (
                 *(outcome.verdict.value, outcome.changed, outcome.seen, _dump(outcome.badge)),
@@ -143,12 +158,14 @@ class Journal:
             for id_, outcome in outcomes
             if not outcome.open
         ]
-        with self._writing() as db:
-            db.executemany(
-                "UPDATE step SET verdict = ?, changed = ?, seen = ?, after = coalesce(?, after), error = ?,"
-                " detail = ? WHERE id = ? AND (? OR verdict IS NULL)",
-                rows,
-            )
+        with self._lock:
+            self._concluded += rows
+
+    def flush(self) -> None:
+        """Write the verdicts that were taken."""
+        if self._concluded:
+            with self._writing():
+                pass
 
     def entries(self) -> list[Entry]:
         """All of this user on this portal, oldest first."""
@@ -209,12 +226,14 @@ class Journal:
 
     def close(self) -> None:
         """Close the file; the next use opens it again."""
+        self.flush()
         with self._lock:
             if self._connection:
                 self._connection.close()
             self._connection = None
 
     def _read(self, query: str, *values: Any) -> list[Entry]:
+        self.flush()
         with self._lock, self._told():
             if self._connection is None and not self.path.exists():
                 return []
@@ -228,12 +247,14 @@ class Journal:
             db = self._open()
             db.execute("BEGIN IMMEDIATE")
             try:
+                db.executemany(_CONCLUDE, self._concluded)
                 yield db
                 db.execute("COMMIT")
             except BaseException:
                 if db.in_transaction:
                     db.execute("ROLLBACK")
                 raise
+            self._concluded.clear()
 
     def _open(self) -> sqlite3.Connection:
         if self._connection is None:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from b24nb.badges.changes import DONE, Command, Outcome, Step, Verdict
-from b24nb.badges.journal import Journal
+from b24nb.badges.journal import ChangeSet, Journal
 from b24nb.badges.lost import settle
 from b24nb.badges.wire import badge_of
 from b24nb.errors import (
@@ -41,12 +41,8 @@ class Sender:
         if self.connection.read_only:
             raise ReadOnly("This client is read-only.", hint="Connect without read_only to change badges.")
 
-    def open_set(self, kind: str) -> int:
-        """Begin a change set in the journal."""
-        return self.journal.open_set(kind, self.connection.clock.time())
-
     def send(
-        self, change_set: int, steps: Sequence[Step], *, batch: bool = True, halt: bool = False
+        self, change_set: ChangeSet, steps: Sequence[Step], *, batch: bool = True, halt: bool = False
     ) -> list[Outcome]:
         """Send steps by one ``batch`` (at most 50 commands), or one step by a call per command.
 
@@ -62,7 +58,8 @@ class Sender:
 
     def send_one(self, kind: str, step: Step) -> Outcome:
         """One step as a change set, by calls of its own; raises if it was not made or is not known."""
-        (outcome,) = self.send(self.open_set(kind), [step], batch=False)
+        (outcome,) = self.send(ChangeSet(kind), [step], batch=False)
+        self.journal.flush()
         if outcome.error:
             raise outcome.error
         return outcome

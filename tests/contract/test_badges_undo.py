@@ -12,7 +12,7 @@ import b24nb
 from b24nb import errors
 from b24nb.badges.badge import Badge
 from b24nb.badges.changes import Step
-from b24nb.badges.journal import UnfinishedChanges
+from b24nb.badges.journal import ChangeSet, UnfinishedChanges
 from tests.fakes import FakeClock
 
 
@@ -140,8 +140,7 @@ def test_the_journal_of_a_sandbox_goes_with_it() -> None:
 def intend(b24: b24nb.Client, *steps: Step, ago: float = 0) -> None:
     """What a process leaves behind that is killed right after its intent."""
     sender = b24.badges._sender
-    change_set = sender.open_set("delete_many")
-    sender.journal.intend(change_set, steps, sender.connection.clock.time() - ago)
+    sender.journal.intend(ChangeSet("delete_many"), steps, sender.connection.clock.time() - ago)
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ import pytest
 from b24nb import errors
 from b24nb.badges.badge import Badge
 from b24nb.badges.changes import Outcome, Step, Verdict
-from b24nb.badges.journal import Journal, default_journal_path
+from b24nb.badges.journal import ChangeSet, Journal, default_journal_path
 
 HOST, USER = "example.bitrix24.com", "1"
 VIP = Badge("vip", {"en": "Client", "de": "Kunde"}, "VIP", "primary")
@@ -41,7 +41,7 @@ def test_reading_makes_no_file(journal: Journal, path: Path) -> None:
 
 
 def test_an_intent_is_on_disk_before_anything_can_be_sent(journal: Journal, path: Path) -> None:
-    journal.intend(journal.open_set("delete", 5.0), [DELETE, ADD], 6.0)
+    journal.intend(ChangeSet("delete"), [DELETE, ADD], 6.0)
     (first, second) = Journal(path, host=HOST, user=USER).unfinished()
     assert (first.step, second.step) == (DELETE, ADD)
     assert (first.kind, first.at, first.verdict, first.changed) == ("delete", 6.0, None, None)
@@ -54,7 +54,7 @@ def test_it_is_written_through_to_the_disk(journal: Journal) -> None:
 
 
 def test_a_verdict_completes_its_intent(journal: Journal) -> None:
-    ids = journal.intend(journal.open_set("apply", 5.0), [DELETE, ADD], 6.0)
+    ids = journal.intend(ChangeSet("apply"), [DELETE, ADD], 6.0)
     stored = Badge("vip", "as the portal has it", "v", "primary")
     refused = Outcome(
         DELETE, Verdict.REFUSED, error=errors.BadgeInUse("ENTITY_WITH_BADGE_EXISTS"), detail="why"
@@ -69,8 +69,23 @@ def test_a_verdict_completes_its_intent(journal: Journal) -> None:
     assert journal.notice == ""
 
 
+def test_verdicts_are_on_disk_after_the_next_intent_or_flush(journal: Journal, path: Path) -> None:
+    def on_disk() -> list[Verdict | None]:
+        return [entry.verdict for entry in Journal(path, host=HOST, user=USER).entries()]
+
+    change_set = ChangeSet("apply")
+    (first,) = journal.intend(change_set, [DELETE], 6.0)
+    journal.conclude([(first, Outcome(DELETE, Verdict.DELETED, changed=True))])
+    assert on_disk() == [None]
+    (second,) = journal.intend(change_set, [ADD], 7.0)
+    assert on_disk() == ["deleted", None]
+    journal.conclude([(second, Outcome(ADD, Verdict.ADDED, changed=True))])
+    journal.flush()
+    assert on_disk() == ["deleted", "added"]
+
+
 def test_what_could_not_be_settled_stays_open(journal: Journal) -> None:
-    ids = journal.intend(journal.open_set("delete", 5.0), [DELETE], 6.0)
+    ids = journal.intend(ChangeSet("delete"), [DELETE], 6.0)
     journal.conclude([(ids[0], Outcome(DELETE, Verdict.UNKNOWN, changed=None, open=True))])
     assert len(journal.unfinished()) == 1
     assert "1 change(s) since 1970-01-01 00:00 UTC are unfinished" in journal.notice
@@ -78,7 +93,7 @@ def test_what_could_not_be_settled_stays_open(journal: Journal) -> None:
 
 
 def test_who_sent_a_change_knows_better_than_who_looked(journal: Journal) -> None:
-    (id_,) = journal.intend(journal.open_set("delete", 5.0), [DELETE], 6.0)
+    (id_,) = journal.intend(ChangeSet("delete"), [DELETE], 6.0)
     seen, answered = (
         Outcome(DELETE, Verdict.FAILED, changed=False),
         Outcome(DELETE, Verdict.DELETED, changed=True),
@@ -92,16 +107,16 @@ def test_who_sent_a_change_knows_better_than_who_looked(journal: Journal) -> Non
 def test_last_counts_the_sets_that_changed_something(journal: Journal) -> None:
     sets = []
     for verdict, changed in [("deleted", True), ("unknown", None), ("failed", False), ("deleted", True)]:
-        sets.append(journal.open_set("delete", 5.0))
+        sets.append(ChangeSet("delete"))
         (id_,) = journal.intend(sets[-1], [DELETE], 6.0)
         journal.conclude([(id_, Outcome(DELETE, Verdict(verdict), changed=changed))])
-    assert [entry.change_set for entry in journal.last(1)] == [sets[3]]
-    assert [entry.change_set for entry in journal.last(2)] == [sets[1], sets[3]]
-    assert [entry.change_set for entry in journal.last(9)] == [sets[0], sets[1], sets[3]]
+    assert [entry.change_set for entry in journal.last(1)] == [sets[3].number]
+    assert [entry.change_set for entry in journal.last(2)] == [sets[1].number, sets[3].number]
+    assert [entry.change_set for entry in journal.last(9)] == [sets[n].number for n in (0, 1, 3)]
 
 
 def test_rows_of_other_portals_and_users_are_not_seen(journal: Journal, path: Path) -> None:
-    journal.intend(journal.open_set("delete", 5.0), [DELETE], 6.0)
+    journal.intend(ChangeSet("delete"), [DELETE], 6.0)
     for host, user in ((HOST, "7"), ("other.bitrix24.com", USER)):
         other = Journal(path, host=host, user=user)
         assert other.entries() == other.unfinished() == other.last(1) == []
@@ -110,9 +125,7 @@ def test_rows_of_other_portals_and_users_are_not_seen(journal: Journal, path: Pa
 
 
 def test_the_frame_has_a_row_per_step(journal: Journal) -> None:
-    ids = journal.intend(
-        journal.open_set("apply", 5.0), [DELETE, Step("a", Badge("a", 5, "v", "x"), None)], 6.0
-    )
+    ids = journal.intend(ChangeSet("apply"), [DELETE, Step("a", Badge("a", 5, "v", "x"), None)], 6.0)
     journal.conclude([(ids[0], Outcome(DELETE, Verdict.DELETED, changed=True, seen=True))])
     df = journal.df
     assert df["verdict"].isna().tolist() == [False, True]
@@ -125,7 +138,7 @@ def test_the_frame_has_a_row_per_step(journal: Journal) -> None:
 
 def test_threads_share_a_journal(journal: Journal) -> None:
     def work(number: int) -> None:
-        change_set = journal.open_set("delete", number)
+        change_set = ChangeSet("delete")
         for _ in range(20):
             ids = journal.intend(change_set, [DELETE] * 5, number)
             journal.conclude((id_, Outcome(DELETE, Verdict.DELETED, changed=True)) for id_ in ids)
@@ -143,16 +156,17 @@ WRITER = """
 import sys
 from b24nb.badges.badge import Badge
 from b24nb.badges.changes import Outcome, Step, Verdict
-from b24nb.badges.journal import Journal
+from b24nb.badges.journal import ChangeSet, Journal
 
 step = Step("vip", Badge("vip", "t", "v", "primary"), None)
 print("ready", flush=True)
 sys.stdin.readline()
 journal = Journal(sys.argv[1], host="example.bitrix24.com", user="1")
 for number in range(int(sys.argv[2])):
-    ids = journal.intend(journal.open_set("delete", number), [step] * 3, number)
+    ids = journal.intend(ChangeSet("delete"), [step] * 3, number)
     print(number, flush=True)
     journal.conclude((id_, Outcome(step, Verdict.DELETED, changed=True)) for id_ in ids)
+journal.close()
 """
 
 
@@ -198,11 +212,11 @@ def test_a_journal_that_can_not_be_used_is_an_error_in_words(path: Path, tmp_pat
     (tmp_path / "noise.db").write_bytes(os.urandom(4096))
     for bad in (tmp_path / "noise.db", tmp_path, tmp_path / "noise.db" / "below.db"):
         with pytest.raises(errors.B24Error, match="can't be used"):
-            Journal(bad, host=HOST, user=USER).open_set("delete", 0.0)
+            Journal(bad, host=HOST, user=USER).intend(ChangeSet("delete"), [DELETE], 0.0)
 
 
 def test_a_journal_of_a_newer_version_is_left_alone(path: Path, journal: Journal) -> None:
-    journal.open_set("delete", 0.0)
+    journal.intend(ChangeSet("delete"), [DELETE], 0.0)
     journal.close()
     with sqlite3.connect(path) as db:
         db.execute("PRAGMA user_version = 2")
@@ -212,11 +226,11 @@ def test_a_journal_of_a_newer_version_is_left_alone(path: Path, journal: Journal
 
 
 def test_a_closed_journal_opens_again(journal: Journal) -> None:
-    journal.open_set("delete", 0.0)
+    journal.intend(ChangeSet("delete"), [DELETE], 0.0)
     journal.close()
     journal.close()
-    journal.intend(journal.open_set("delete", 0.0), [DELETE], 0.0)
-    assert len(journal.entries()) == 1
+    journal.intend(ChangeSet("delete"), [DELETE], 0.0)
+    assert len(journal.entries()) == 2
 
 
 def test_each_live_portal_has_a_file_of_its_own() -> None:
