@@ -134,14 +134,15 @@ class Journal:
         """Commit what is about to be sent, and return when it is on disk; an id per step."""
         begin = "INSERT INTO change_set (host, user, kind, at) VALUES (?, ?, ?, ?) RETURNING id"
         insert = "INSERT INTO step (change_set, at, code, before, after) VALUES (?, ?, ?, ?, ?) RETURNING id"
-        with self._writing() as db:
-            number = change_set.number
-            if number is None:
-                head = (self.host, self.user, change_set.kind, at)
-                number = int(db.execute(begin, head).fetchone()[0])
-            rows = [(number, at, step.code, _dump(step.before), _dump(step.after)) for step in steps]
-            ids = [int(db.execute(insert, row).fetchone()[0]) for row in rows]
-        change_set.number = number
+        with self._lock:  # chunks that go side by side agree on one number
+            with self._writing() as db:
+                number = change_set.number
+                if number is None:
+                    head = (self.host, self.user, change_set.kind, at)
+                    number = int(db.execute(begin, head).fetchone()[0])
+                rows = [(number, at, step.code, _dump(step.before), _dump(step.after)) for step in steps]
+                ids = [int(db.execute(insert, row).fetchone()[0]) for row in rows]
+            change_set.number = number
         return ids
 
     def conclude(self, outcomes: Iterable[tuple[int, Outcome]], *, first_hand: bool = True) -> None:

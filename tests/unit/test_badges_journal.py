@@ -115,6 +115,32 @@ def test_last_counts_the_sets_that_changed_something(journal: Journal) -> None:
     assert [entry.change_set for entry in journal.last(9)] == [sets[n].number for n in (0, 1, 3)]
 
 
+def test_threads_agree_on_the_number_of_their_change_set(journal: Journal) -> None:
+    change_set = ChangeSet("apply")
+    together = threading.Barrier(8)
+
+    def work() -> None:
+        together.wait()
+        for _ in range(5):
+            journal.intend(change_set, [DELETE], 6.0)
+
+    threads = [threading.Thread(target=work) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert {entry.change_set for entry in journal.entries()} == {change_set.number}
+
+
+def test_an_intent_that_fails_leaves_no_number_behind(journal: Journal, path: Path) -> None:
+    change_set = ChangeSet("apply")
+    with pytest.raises(AttributeError):
+        journal.intend(change_set, [DELETE, None], 6.0)
+    assert change_set.number is None
+    journal.intend(change_set, [DELETE], 6.0)
+    assert [entry.change_set for entry in journal.entries()] == [change_set.number]
+
+
 def test_rows_of_other_portals_and_users_are_not_seen(journal: Journal, path: Path) -> None:
     journal.intend(ChangeSet("delete"), [DELETE], 6.0)
     for host, user in ((HOST, "7"), ("other.bitrix24.com", USER)):
