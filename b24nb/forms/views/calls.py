@@ -5,9 +5,10 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import ipywidgets as widgets  # type: ignore[import-untyped]
+import pandas as pd
 from markupsafe import Markup
 
 from b24nb.display import html
@@ -15,6 +16,9 @@ from b24nb.forms.presenters.calls import CallsState, WatchCalls
 from b24nb.forms.presenters.state import Message
 from b24nb.forms.views import parts
 from b24nb.forms.views.form import Form, Step
+
+if TYPE_CHECKING:
+    from b24nb.rest.limits import Limits
 
 #: Seconds between two looks at the log while the form is on a screen.
 PACE = 1.0
@@ -30,7 +34,6 @@ STATISTICS = (
     "client_p95",
     "client_max",
     "server_max",
-    "network_share",
 )
 
 
@@ -66,7 +69,7 @@ class CallsForm(Form):
         self._name.say(state.field_errors.get("name", ""))
 
     def picture(self, state: CallsState) -> Iterable[Markup]:
-        yield Markup(self.presenter.calls.limits._repr_html_())  # noqa: S704 - display made it
+        yield from _gauges(self.presenter.calls.limits)
         if state.result is None or state.summary is None or not len(state.result):
             yield parts.told(Message("note", "No calls yet."))
             return
@@ -103,3 +106,15 @@ class CallsForm(Form):
                 self._guarded(lambda: self.render(self.presenter.look()))
                 pause = max(PACE, (time.monotonic() - started) / SHARE)
             time.sleep(pause)
+
+
+def _gauges(limits: Limits) -> Iterable[Markup]:
+    """How near the limits are; a method that has cost nothing needs no gauge."""
+    bucket, rate = limits.bucket, limits.rate
+    burst, wait = int(rate["burst"].iloc[-1]), float(rate["seconds_until_safe"].iloc[-1])
+    unit = f"requests; {burst} at once are safe {f'in {wait:.0f} s' if wait else 'now'}"
+    yield html.gauge("Request rate, as this client sees it", bucket.level, bucket.tariff.burst, unit)
+    spent = limits.df[limits.df["operating_s"] > 0]
+    for method, seconds, limit, left in spent[["method", "operating_s", "limit_s", "calls_left"]].to_numpy():
+        forecast = "" if pd.isna(left) else f"; {left} calls left"
+        yield html.gauge(method, seconds, limit, f"s operating time{forecast}")
