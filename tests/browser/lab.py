@@ -173,6 +173,13 @@ def chromium(program: str) -> Iterator[Browser]:
 class NotebookPage:
     """A notebook, open in a browser of its own with nothing remembered from others.
 
+    Parameters
+    ----------
+    browser, lab
+        Where to open it.
+    **context
+        As for ``Browser.new_context``.
+
     Attributes
     ----------
     page : Page
@@ -185,11 +192,12 @@ class NotebookPage:
         Addresses beyond this machine that the page asked for.
     """
 
-    def __init__(self, browser: Browser, lab: Lab, *, scale: float = 1) -> None:
+    def __init__(self, browser: Browser, lab: Lab, **context: Any) -> None:
         self.lab = lab
         self.messages: list[str] = []
         self.outside: list[str] = []
-        self.context = browser.new_context(viewport={"width": 1280, "height": 900}, device_scale_factor=scale)
+        context = {"viewport": {"width": 1280, "height": 900}} | context
+        self.context = browser.new_context(**context)
         self.context.set_default_timeout(PATIENCE_MS)
         self.page: Page = self.context.new_page()
         self.page.on("console", self._heard)
