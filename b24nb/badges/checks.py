@@ -14,6 +14,8 @@ from b24nb import spec
 from b24nb.badges.badge import Badge
 from b24nb.errors import InvalidInput
 
+_TEXTS = "Give a text, or a map language -> text."
+
 
 class LongCode(UserWarning):
     """A code that the portal takes, but can't match any more with the activities that show the badge."""
@@ -101,34 +103,25 @@ def warn_if_not_restorable(badges: Iterable[Badge]) -> None:
 
 
 def _text_problems(field: str, text: Any) -> Iterator[InvalidInput]:
-    if isinstance(text, Mapping):
-        for language, item in text.items():
-            if not isinstance(language, str) or not language:
-                yield InvalidInput(f"The {field} has a language that is not a text.", field=field)
-            elif not isinstance(item, str) or not item:
-                yield InvalidInput(
-                    f"The {field} in {language!r} is {'empty' if item == '' else 'not a text'}.", field=field
-                )
-            elif not (_is_unicode(language) and _is_unicode(item)):
-                yield InvalidInput(f"The {field} holds half a character, which can't be sent.", field=field)
-    elif not isinstance(text, str) or not text:
-        yield InvalidInput(
-            f"The {field} is {'empty' if text == '' else 'not a text'}.",
-            field=field,
-            hint="Give a text, or a map language -> text.",
+    localised = isinstance(text, Mapping)
+    for language, item in text.items() if localised else [("", text)]:
+        where = f"The {field} in {language!r}" if localised else f"The {field}"
+        if localised and (not isinstance(language, str) or not language):
+            yield InvalidInput(f"The {field} has a language that is not a text.", field=field)
+        elif not isinstance(item, str):
+            yield InvalidInput(f"{where} is not a text.", field=field, hint=_TEXTS)
+        elif not item:
+            yield InvalidInput(f"{where} is empty.", field=field, hint=_TEXTS)
+        elif not _is_unicode(language + item):
+            yield InvalidInput(f"{where} holds half a character, which can't be sent.", field=field)
+    # Stored as ASCII JSON with escaped slashes: what is not ASCII counts six times.
+    plain = dict(text) if localised else text
+    stored = len(json.dumps(plain, separators=(",", ":"), default=str, skipkeys=True).replace("/", "\\/"))
+    if stored > spec.TEXT_WIDTH:
+        message = (
+            f"The {field} takes {stored} characters as the portal stores it; it keeps {spec.TEXT_WIDTH}."
         )
-    elif not _is_unicode(text):
-        yield InvalidInput(f"The {field} holds half a character, which can't be sent.", field=field)
-    if isinstance(text, str | Mapping):
-        # As the portal stores it: ASCII JSON with escaped slashes.
-        plain = text if isinstance(text, str) else dict(text)
-        stored = len(json.dumps(plain, separators=(",", ":"), default=str, skipkeys=True).replace("/", "\\/"))
-        if stored > spec.TEXT_WIDTH:
-            yield InvalidInput(
-                f"The {field} takes {stored} characters as the portal stores it; it keeps {spec.TEXT_WIDTH}.",
-                field=field,
-                hint="Every letter that is not ASCII counts six times.",
-            )
+        yield InvalidInput(message, field=field, hint="Every letter that is not ASCII counts six times.")
 
 
 def _is_unicode(text: str) -> bool:
