@@ -247,6 +247,16 @@ class OAuthToken:
         """Whether all that a refresh needs is there."""
         return bool(self.refresh_token and self.client_id and self.client_secret)
 
+    @property
+    def renewal(self) -> dict[str, str]:
+        """The fields of a request for a new pair, in clear. For the transport only."""
+        return {
+            "grant_type": "refresh_token",
+            "client_id": self.client_id,
+            "client_secret": self.client_secret,
+            "refresh_token": self.refresh_token,
+        }
+
     def reveal(self, method: str) -> Endpoint:
         """Where a call goes and with which token, in clear. For the transport only."""
         return Endpoint(

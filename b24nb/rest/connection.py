@@ -17,7 +17,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from b24nb import spec
-from b24nb.credentials import Credentials, Endpoint, OAuthToken, is_loopback, redact
+from b24nb.credentials import MASK, Credentials, Endpoint, OAuthToken, is_loopback, redact
 from b24nb.errors import (
     ApiError,
     ConnectionFailed,
@@ -68,6 +68,11 @@ def is_write(method: str) -> bool:
 def _may_be_repeated(error: TransportError, *, write: bool) -> bool:
     """A connection that never came about, or a read whose answer was lost."""
     return not write if error.sent else isinstance(error, ConnectionFailed | Timeout)
+
+
+class _Hidden(bytes):
+    def __repr__(self) -> str:
+        return MASK
 
 
 class Connection:
@@ -238,12 +243,12 @@ class Connection:
         failures = refusals = 0
         renewed = False
         for attempt in itertools.count(1):
-            if paced or refusals:
+            if paced or self.bucket.enforced:
                 self.bucket.acquire()
             else:
                 self.bucket.add()
             used = self.credentials
-            call = Call(self.clock.time(), "http", method, "", shown, attempt, bytes_out=len(body))
+            call = Call(self.clock.time(), "http", method, "", shown, attempt)
             try:
                 found = self._attempt(used.reveal(method), body, call, write=write)
             except TransportError as error:
@@ -269,6 +274,7 @@ class Connection:
     ) -> Mapping[str, Any] | ApiError:
         """One request, measured and recorded whatever comes of it."""
         started = time.perf_counter()
+        call.bytes_out = len(body)
         try:
             answer = self._transport.post(endpoint, body, method=call.method)
             call.http_status, call.bytes_in = answer.status, len(answer.body)
@@ -312,20 +318,19 @@ class Connection:
             token = self.credentials
             if token is not used or not isinstance(token, OAuthToken):
                 return  # another thread was faster
-            fields = {
-                "grant_type": "refresh_token",
-                "client_id": token.client_id,
-                "client_secret": token.client_secret,
-                "refresh_token": token.refresh_token,
-            }
+            call = Call(self.clock.time(), "http", "oauth.token", "", masked(token.renewal))
             endpoint = Endpoint(
                 f"{token.auth_server}/oauth/token/", {"Content-Type": "application/x-www-form-urlencoded"}
             )
-            call = Call(self.clock.time(), "http", "oauth.token", "", masked(fields))
-            body = urlencode(fields).encode()
-            call.bytes_out = len(body)
             try:
-                pair = self._attempt(endpoint, body, call, write=True, read=understand_token)
+                # No variable holds the secrets: some displays of tracebacks show variables.
+                pair = self._attempt(
+                    endpoint,
+                    _Hidden(urlencode(token.renewal).encode()),
+                    call,
+                    write=True,
+                    read=understand_token,
+                )
             except TransportError as error:
                 error.sent = False  # the call for which this is done was refused: it did not happen
                 raise

@@ -30,6 +30,12 @@ class LeakyBucket:
         Name of a plan in :data:`b24nb.spec.TARIFFS`.
     clock : Clock
         For the draining and waiting.
+
+    Attributes
+    ----------
+    enforced : bool
+        Whether the portal has refused a request. Not every one counts; to wait for one's turn at one
+        that does is quicker than to be refused.
     """
 
     def __init__(self, tariff: str, clock: Clock) -> None:
@@ -42,6 +48,7 @@ class LeakyBucket:
         self._lock = threading.Lock()
         self._level = 0.0
         self._at = clock.monotonic()
+        self.enforced = False
 
     def _drain(self) -> None:
         now = self._clock.monotonic()
@@ -92,6 +99,7 @@ class LeakyBucket:
         with self._lock:
             self._drain()
             self._level = max(self._level, float(self.tariff.burst))
+            self.enforced = True
 
 
 @dataclass(slots=True)

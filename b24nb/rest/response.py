@@ -12,6 +12,8 @@ from b24nb.errors import ApiError, BadResponse, from_answer
 from b24nb.rest.calls import Call
 from b24nb.rest.transport import Answer
 
+_NO_JSON = object()
+
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Response:
@@ -108,16 +110,17 @@ def error_of(
 
 
 def _decoded(answer: Answer, method: str) -> Mapping[str, Any]:
-    status = answer.status
     try:
         envelope = json.loads(answer.body)
     except (ValueError, RecursionError):
+        envelope = _NO_JSON
+    if envelope is _NO_JSON:  # raised here, since the parser's error holds the whole answer
         raise BadResponse(
-            f"{method}: {_described(answer)}, HTTP {status}.",
+            f"{method}: {_described(answer)}, HTTP {answer.status}.",
             method=method,
-            http_status=status,
+            http_status=answer.status,
             hint="Something between here and the portal answered, or the portal is in trouble; try later.",
-        ) from None
+        )
     if not isinstance(envelope, dict):
         raise _strange(answer, method)
     return envelope

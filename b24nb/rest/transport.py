@@ -17,6 +17,7 @@ import threading
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -58,7 +59,18 @@ class Transport:
     """
 
     def __init__(self, *, timeout: tuple[float, float], verify: bool | str) -> None:
-        self._connect_timeout, self._total = timeout
+        pair = timeout if isinstance(timeout, tuple | list) else ()
+        if len(pair) != 2 or not all(isinstance(part, int | float) and part > 0 for part in pair):
+            raise InvalidInput(
+                "timeout is a pair of seconds: to connect, and in total.",
+                field="timeout",
+                hint="For example timeout=(5, 60).",
+            )
+        if not isinstance(verify, bool) and not Path(verify).exists():
+            raise InvalidInput(
+                f"There is no file {str(verify)!r} of certificate authorities.", field="verify"
+            )
+        self._connect_timeout, self._total = pair
         self._verify = verify
         self._routes: dict[tuple[str, str], Mapping[str, Any]] = {}
         self._session = _Session()
@@ -95,10 +107,11 @@ class Transport:
         ConnectionFailed, Timeout, BadResponse
             ``sent`` says whether the portal may have received the request.
         """
+        failure: BaseException
         _call.deadline, _call.sent = time.monotonic() + self._total, False
         try:
             return self._post(endpoint, body, method)
-        except TransportError as error:
+        except (TransportError, KeyboardInterrupt) as error:
             failure = error.with_traceback(None)
         except _FAILURES as error:
             failure = _typed(error, method, self._total)

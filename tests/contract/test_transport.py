@@ -91,7 +91,7 @@ def test_a_wrong_answer_is_a_typed_error_in_time(
         if method == WRITE and not redirect:
             assert log["outcome"].item() == "lost"
         assert "abcdef0123456789" not in "".join(traceback.format_exception(raised))
-        assert raised.__context__ is None or "abcdef" not in repr(raised.__context__)
+        assert raised.__context__ is raised.__cause__ is None
         connection.close()
 
 
@@ -380,6 +380,28 @@ def test_after_refusals_threads_take_turns() -> None:
         with ThreadPoolExecutor(12) as pool:
             assert all(pool.map(lambda _: connection.call(WRITE).result, range(12)))
     assert (connection.calls.df["error"] == "QUERY_LIMIT_EXCEEDED").sum() == 24
+
+
+def test_a_portal_that_has_refused_once_is_called_in_turn(clock: FakeClock) -> None:
+    import b24nb
+
+    with b24nb.SandboxPortal(limits=True, clock=clock) as portal:
+        connection = Connection(Webhook.parse(portal.webhook), clock=clock)
+        for _ in range(150):
+            connection.call("server.time")
+        connection.close()
+    assert (connection.calls.df["error"] == "QUERY_LIMIT_EXCEEDED").sum() <= 1
+
+
+@pytest.mark.parametrize("timeout", [5, (5,), (5, None), (5, 0), "ab", (5, 6, 7)])
+def test_a_timeout_is_a_pair(timeout: object) -> None:
+    with pytest.raises(errors.InvalidInput, match="pair of seconds"):
+        Connection(Webhook.parse("https://portal.example/rest/1/abcdef0123456789/"), timeout=timeout)  # type: ignore[arg-type]
+
+
+def test_authorities_that_are_not_there_are_refused_at_once() -> None:
+    with pytest.raises(errors.InvalidInput, match="certificate authorities"):
+        Connection(Webhook.parse("https://portal.example/rest/1/abcdef0123456789/"), verify="no-such.pem")
 
 
 def test_refusals_for_the_rate_do_not_use_up_the_repeats_of_a_read() -> None:
