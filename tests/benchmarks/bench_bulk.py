@@ -1,7 +1,8 @@
 """Deleting 500 badges: b24nb next to b24pysdk and fast_bitrix24, on one sandbox process.
 
 The portal takes 50 ms for a request and has its limits off; all three speak plain http to it, so that
-what is compared is the work of the clients. Rounds are interleaved; printed are medians in seconds.
+what is compared is the work of the clients. Rounds are interleaved. Printed are median and best of the
+rounds; on a machine that has other work to do, the best says more.
 A second part deletes 5,000 badges under an enforced rate limit, on a clock that passes only by waiting.
 
 Run it with ``python -m tests.benchmarks.bench_bulk``.
@@ -29,6 +30,7 @@ from b24nb import spec
 from tests.fakes import FakeClock
 
 COUNT, ROUNDS, LATENCY_MS = 500, 7, 50
+FAST = ["fast_bitrix24 call", "fast_bitrix24 list"]
 DELETE, LIST = "crm.activity.badge.delete", "crm.activity.badge.list"
 PORTAL = """
 import sys
@@ -48,8 +50,8 @@ def seconds(work: Callable[[], Any]) -> float:
     return time.perf_counter() - start
 
 
-def compare(webhook: str, b24: b24nb.Client) -> dict[str, float]:
-    """Median seconds of each way; every round starts with all badges there."""
+def compare(webhook: str, b24: b24nb.Client) -> dict[str, list[float]]:
+    """Seconds of each way and round; every one starts with all badges there."""
     codes = [badge.code for badge in b24.badges.list()]
     parts = urlsplit(webhook)
     sdk = Client(BitrixWebhook(domain=parts.netloc, webhook_token="/".join(parts.path.split("/")[2:4])))
@@ -77,7 +79,7 @@ def compare(webhook: str, b24: b24nb.Client) -> dict[str, float]:
             left = len(b24.badges.list())
             assert left == (COUNT if name.endswith("list") else 0), (name, left)
             b24.badges.plan(everything).apply(parallel=10, progress=False)
-    return {name: median(values) for name, values in times.items()}
+    return times
 
 
 def under_limits(count: int) -> tuple[float, float, int]:
@@ -112,13 +114,15 @@ def main() -> None:
                 found = compare(webhook, b24)
         finally:
             portal.terminate()
-    print(f"{COUNT} deletes, {LATENCY_MS} ms per request, median of {ROUNDS} rounds")
-    for name, value in found.items():
-        print(f"  {name:24}{value:8.3f} s")
-    one = found["b24nb"] / found["b24pysdk call_batches"]
-    many = found["b24nb, parallel=10"] / (found["fast_bitrix24 call"] + found["fast_bitrix24 list"])
-    print(f"  sequential / b24pysdk                     {one:5.2f}  (target: at most 1.15)")
-    print(f"  parallel=10 / (fast_bitrix24 + its list)  {many:5.2f}  (target: at most 1.25)")
+    print(f"{COUNT} deletes, {LATENCY_MS} ms per request, {ROUNDS} rounds: median and best, seconds")
+    for name, values in found.items():
+        print(f"  {name:42}{median(values):8.3f}{min(values):8.3f}")
+    for title, ours, theirs, target in (
+        ("sequential / b24pysdk", "b24nb", ["b24pysdk call_batches"], 1.15),
+        ("parallel=10 / (fast_bitrix24 + its list)", "b24nb, parallel=10", FAST, 1.25),
+    ):
+        ratios = [which(found[ours]) / sum(which(found[name]) for name in theirs) for which in (median, min)]
+        print(f"  {title:42}{ratios[0]:8.2f}{ratios[1]:8.2f}  (target: at most {target})")
     taken, shortest, refused = under_limits(5000)
     print("5,000 deletes under an enforced bucket (50, 2/s)")
     print(
