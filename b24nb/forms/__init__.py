@@ -120,7 +120,7 @@ def add_form(
     *,
     run: bool = False,
 ) -> AddForm:
-    """A form that adds a badge, and shows while one types how it will look.
+    """A form that adds a badge, and shows from field to field how it will look.
 
     Parameters
     ----------

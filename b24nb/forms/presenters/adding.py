@@ -1,4 +1,4 @@
-"""Adding a badge: checks beside each field, a preview as one types, a clear answer for a duplicate."""
+"""Adding a badge: checks beside each field, a preview before it is sent, a clear answer for a duplicate."""
 
 from __future__ import annotations
 

@@ -28,8 +28,6 @@ class Desk:
     ----------
     badges : Badges or None
         As last listed, kept up to date with what the forms change; ``None`` before the first list.
-    languages : tuple of str
-        That the texts of the badges are in.
     selection : tuple of str
         Selected codes, in the order they were chosen.
     """
@@ -38,7 +36,6 @@ class Desk:
         self.b24 = b24
         self.badges: Badges | None = None
         self.selection: tuple[str, ...] = ()
-        self.languages: tuple[str, ...] = ()
         self._watchers: list[Callable[[Change], object]] = []
 
     def watch(self, watcher: Callable[[Change], object]) -> None:
@@ -61,12 +58,10 @@ class Desk:
 
     def see(self, badges: Badges) -> None:
         """Take the portal's answer as what there is; codes that are gone leave the selection."""
-        there = {badge.code for badge in badges}
         self.badges = badges
-        maps = (text for badge in badges for text in (badge.title, badge.value) if not isinstance(text, str))
-        self.languages = tuple(dict.fromkeys(code for text in maps for code in text))
         self._tell("badges")
-        self.select(code for code in self.selection if code in there)
+        if self.selection:
+            self.select(self.find_all(self.selection))
 
     def see_added(self, added: Iterable[Badge]) -> None:
         """Some badges were added, or found; they take the last places."""

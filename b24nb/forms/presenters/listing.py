@@ -119,10 +119,10 @@ class ListBadges(Presenter[ListState]):
         if self._indexed is not badges:
             self._index = tuple(map(_haystack, badges))
             self._indexed = badges
-        found = list(zip(badges, self._index, strict=True))
+        found: Iterable[int] = range(len(badges))
         for word in wanted:
-            found = [(badge, text) for badge, text in found if word in text]
-        return Badges(badge for badge, _ in found)
+            found = [place for place in found if word in self._index[place]]
+        return Badges(badges[place] for place in found)
 
     @staticmethod
     def _sorted(badges: Badges, fields: ListFields) -> Badges:

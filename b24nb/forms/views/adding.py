@@ -51,7 +51,7 @@ class TextRow(parts.Beside):
 
 
 class AddForm(Form):
-    """Adds a badge, and shows while one types how it will look."""
+    """Adds a badge, and shows from field to field how it will look."""
 
     title = "Add a badge"
     presenter: AddBadge

@@ -25,7 +25,7 @@ class ListForm(Form):
 
     def __init__(self, presenter: ListBadges, fields: ListFields, *, alone: bool = True) -> None:
         self.list_button = parts.button("List badges", style="primary", icon="refresh")
-        self.words = parts.narrow(widgets.Text, "Filter", fields.words, width="17em")
+        self.words = parts.narrow(widgets.Text, "Filter", fields.words, width="17em", continuous_update=True)
         self.language = parts.narrow(
             widgets.Dropdown,
             "Language",
@@ -89,9 +89,13 @@ class ListForm(Form):
 
     def draw(self, state: ListState) -> None:
         self._page = state.page
-        known = parts.languages(*self.presenter.desk.languages, state.language)
-        if known != list(self.language.options):
-            self.language.options, self.language.value = known, state.language
+        known = [code for _, code in self.language.options]
+        maps = [
+            text for badge in state.rows for text in (badge.title, badge.value) if not isinstance(text, str)
+        ]
+        if met := {code for text in maps for code in text} - set(known):
+            self.language.options = parts.languages(*known, *sorted(met))
+            self.language.value = state.language
         self._below.layout.display = None if state.pages else "none"
         self._where.value = f"Page {state.page + 1} of {state.pages}"
         self.back_button.disabled = state.page == 0

@@ -45,13 +45,20 @@ def button(verb: str, *, style: str = "", icon: str = "") -> Any:
 
 def field(kind: Any, label: str, value: Any, *, width: str = "24em", **options: Any) -> Any:
     """A labelled field: ``kind`` is a widget with a description, which becomes its ``<label>``."""
-    style = {"description_width": LABEL_WIDTH}
-    return kind(description=label, value=value, style=style, layout={"width": width}, **options)
+    return _labelled(kind, label, value, LABEL_WIDTH, width, options)
 
 
 def narrow(kind: Any, label: str, value: Any, *, width: str, **options: Any) -> Any:
     """A field for a row with others: its label is as wide as its text."""
-    style = {"description_width": "initial"}
+    return _labelled(kind, label, value, "initial", width, options)
+
+
+def _labelled(kind: Any, label: str, value: Any, label_width: str, width: str, options: Any) -> Any:
+    # Letter by letter, a browser holds a text back while the kernel works on the one before, but not a
+    # click: the button would read a text without its end. So the text goes once, when its field is left.
+    if issubclass(kind, widgets.Text):
+        options = {"continuous_update": False} | options
+    style = {"description_width": label_width}
     return kind(description=label, value=value, style=style, layout={"width": width}, **options)
 
 
