@@ -1,4 +1,4 @@
-"""What the client adds to a call: ``badges``' wire ``get`` beside a bare ``Session.post(...).json()``.
+"""What the client adds to a ``get``: ``call`` and ``badges.get`` beside a bare ``Session.post(...).json()``.
 
 The sandbox is a process of its own; the calls are interleaved, so that both see the same machine.
 """
@@ -48,19 +48,22 @@ def main() -> None:
         def client() -> object:
             return b24.call(METHOD, PARAMS)
 
-        times: dict[str, list[float]] = {"bare": [], "client": []}
-        for call in (bare, client) * 20:
+        def badge() -> object:
+            return b24.badges.get(PARAMS["code"])
+
+        names = {bare: "bare Session.post(...).json()", client: "Client.call", badge: "Client.badges.get"}
+        times: dict[Callable[[], object], list[float]] = {call: [] for call in names}
+        for call in [*names] * 20:
             call()
         for pair in range(PAIRS):
-            order = [("bare", bare), ("client", client)]
-            for name, call in order if pair % 2 else reversed(order):
-                times[name].append(measured(call))
-    medians = {name: statistics.median(values) for name, values in times.items()}
-    print(f"bare Session.post(...).json()  {medians['bare']:.3f} ms")
-    print(
-        f"Client.call                    {medians['client']:.3f} ms   "
-        f"ratio {medians['client'] / medians['bare']:.2f} (target: at most 1.10)"
-    )
+            for call in names if pair % 2 else reversed(names):
+                times[call].append(measured(call))
+    medians = {call: statistics.median(values) for call, values in times.items()}
+    for call, name in names.items():
+        ratio = (
+            f"ratio {medians[call] / medians[bare]:.2f} (target: at most 1.10)" if call is not bare else ""
+        )
+        print(f"{name:30} {medians[call]:.3f} ms   {ratio}".rstrip())
 
 
 if __name__ == "__main__":

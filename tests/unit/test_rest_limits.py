@@ -72,20 +72,25 @@ def test_a_day_at_two_a_second_with_bursts(seed: int) -> None:
     clock, dice = FakeClock(0.0), random.Random(seed)
     ours, theirs = LeakyBucket("standard", clock), PortalBucket()
     tariff = spec.TARIFFS["standard"]
-    requests = 0
+    requests = refusals = 0
     while clock.monotonic() < 24 * 3600:
         clock.advance(dice.expovariate(2.0) * 1.3)
+        in_turn = dice.random() < 0.5  # single calls don't wait until they are refused
         for _ in range(dice.choice([1] * 200 + [20, 45, 80])):
-            before = clock.monotonic()
-            ours.acquire()
-            assert theirs.admit(tariff, clock.monotonic()), f"refused at {before}"
-            requests += 1
+            (ours.acquire if in_turn else ours.add)()
+            admitted = theirs.admit(tariff, clock.monotonic())
+            requests += admitted
+            if not admitted:
+                assert not in_turn
+                ours.overflowed()
+                refusals += 1
             assert theirs.level <= ours.level <= theirs.level + 2
         # Is a burst said to be safe really safe?
         burst = dice.randint(1, 60)
         if ours.seconds_until(burst) == 0:
             assert theirs.level + burst <= tariff.burst
     assert requests > 100_000
+    assert refusals > 100
 
 
 def test_operating_time_is_reported_never_added_up(clock: FakeClock) -> None:
