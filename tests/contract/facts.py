@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from tests.contract import (
     test_wire_access,
+    test_wire_activities,
     test_wire_badges,
     test_wire_batch,
     test_wire_decoding,
@@ -22,7 +23,8 @@ TOPICS: dict[str, list[Fact]] = {
     "batch": test_wire_batch.FACTS,
     "limits": test_wire_limits.FACTS,
     "webhooks, access tokens, token endpoint": test_wire_access.FACTS,
-    "neighbours, activities, who holds a badge": test_wire_neighbours.FACTS,
+    "neighbours: who am I, what may I call": test_wire_neighbours.FACTS,
+    "activities, what holds a badge": test_wire_activities.FACTS,
 }
 ALL: list[Fact] = [fact for facts in TOPICS.values() for fact in facts]
 

@@ -18,7 +18,7 @@ import pytest
 
 import b24nb
 from tests.contract.grammar import Generated, Grammar
-from tests.contract.wire import no_traceback_in_the_log
+from tests.contract.stage import no_traceback_in_the_log
 
 SEED = int(os.environ.get("GENERATED_SEED", "20260824"))
 #: What the vendor's server and a web server in front of it may say to such requests.

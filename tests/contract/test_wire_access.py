@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import urlencode
 
 import pytest
 
+from tests.contract.stage import Stage, check
 from tests.contract.wire import (
     ANYTHING,
     INTEGER,
@@ -17,9 +17,7 @@ from tests.contract.wire import (
     Fact,
     Like,
     Send,
-    Stage,
     call,
-    check,
     fact,
     fault,
     get,
@@ -32,6 +30,7 @@ from tests.contract.wire import (
     post,
     refused,
     wait,
+    webhook,
 )
 
 WEBHOOKS = page("local-integrations/local-webhooks")
@@ -63,15 +62,6 @@ HTTPS = refused(401, "INVALID_REQUEST", "Https required.")
 
 CLOCK = {"clock": True}
 NO_PLAN = {"rest_available": False}
-
-
-def remember_webhook(name: str, **options: Any) -> Callable[[Stage], None]:
-    """Make one more webhook and remember its path."""
-
-    def step(stage: Stage) -> None:
-        stage.names[name] = urlsplit(stage.portal.add_webhook(name, **options)).path.rstrip("/")
-
-    return step
 
 
 def sixteen_characters(stage: Stage) -> None:
@@ -177,7 +167,7 @@ WEBHOOK = [
     fact("webhook.plan-before-owner", "The plan before the owner.", SERVER,
          call("profile", by="<dismissed>"), WEBHOOK_PLAN, portal=NO_PLAN),
     fact("webhook.scope-before-owner", "The scope before the owner.", SERVER,
-         remember_webhook("late", user="dmitri", scopes=["task"]), call(GET, CODE, by="<late>"),
+         webhook("late", user="dmitri", scopes=("task",)), call(GET, CODE, by="<late>"),
          WEBHOOK_SCOPE),
 ]
 

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from b24nb.spec import BADGE_DOCS
+from tests.contract.stage import check
 from tests.contract.wire import (
     ANYTHING,
     DERIVED,
@@ -18,7 +19,6 @@ from tests.contract.wire import (
     Like,
     badge,
     call,
-    check,
     difference,
     fact,
     having,

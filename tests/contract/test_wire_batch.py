@@ -7,6 +7,7 @@ from urllib.parse import quote
 
 import pytest
 
+from tests.contract.stage import Stage, check
 from tests.contract.wire import (
     ANYTHING,
     DERIVED,
@@ -17,12 +18,10 @@ from tests.contract.wire import (
     Answer,
     Fact,
     Like,
-    Stage,
     answered,
     badge,
     batch,
     call,
-    check,
     error,
     fact,
     get,

@@ -6,6 +6,7 @@ import json
 
 import pytest
 
+from tests.contract.stage import check
 from tests.contract.wire import (
     DERIVED,
     FORM_TYPE,
@@ -17,7 +18,6 @@ from tests.contract.wire import (
     Send,
     badge,
     call,
-    check,
     fact,
     get,
     having,

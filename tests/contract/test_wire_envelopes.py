@@ -6,6 +6,7 @@ import re
 
 import pytest
 
+from tests.contract.stage import check
 from tests.contract.wire import (
     ANYTHING,
     DERIVED,
@@ -17,7 +18,6 @@ from tests.contract.wire import (
     Like,
     badge,
     call,
-    check,
     fact,
     fault,
     get,

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from tests.contract.stage import Stage, check
 from tests.contract.wire import (
     ANYTHING,
     DERIVED,
@@ -16,11 +17,9 @@ from tests.contract.wire import (
     Fact,
     Like,
     Send,
-    Stage,
     answered,
     batch,
     call,
-    check,
     error,
     fact,
     get,

@@ -17,7 +17,8 @@ import pytest
 
 import b24nb
 from tests.contract.facts import ALL
-from tests.contract.wire import PREFIX, Fact, Send, Stage, call, play
+from tests.contract.stage import Stage, play
+from tests.contract.wire import PREFIX, Fact, Send, call
 
 LIVE = [fact for fact in ALL if fact.live]
 PLACE = os.environ.get("B24_LIVE_WEBHOOK", "")

@@ -1,40 +1,27 @@
-"""The methods around the badges: who am I, what may I call, and the activities that hold badges."""
+"""The methods around the badges: who am I, and what may I call?"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
-from urllib.parse import urlsplit
-
 import pytest
 
+from tests.contract.stage import Stage, check
 from tests.contract.wire import (
     ANYTHING,
-    DERIVED,
-    INTEGER,
     SERVER,
     TEXT,
-    VIP,
     Answer,
     Fact,
     Like,
-    Send,
-    Stage,
-    badge,
-    batch,
     call,
-    check,
     fact,
-    get,
     having,
-    issue,
     live,
     matching,
     oauth,
     ok,
     page,
-    post,
     refused,
+    webhook,
 )
 
 COMMON = "api-reference/common"
@@ -43,59 +30,8 @@ APP_INFO, METHODS = page(f"{COMMON}/system/app-info"), page(f"{COMMON}/system/me
 METHOD_GET, NOW = page(f"{COMMON}/system/method-get"), page(f"{COMMON}/system/server-time")
 FEATURE, USER = page(f"{COMMON}/system/feature-get"), page("api-reference/user/user-current")
 ENUM = page("api-reference/crm/auxiliary/enum/crm-enum-owner-type")
-ACTIVITIES = "api-reference/crm/timeline/activities"
-LIST_PAGE = page(f"{ACTIVITIES}/activity-base/crm-activity-list")
-DELETE_PAGE = page(f"{ACTIVITIES}/activity-base/crm-activity-delete")
-ADD_PAGE, UPDATE_PAGE, GET_PAGE = (
-    page(f"{ACTIVITIES}/configurable/crm-activity-configurable-{name}") for name in ("add", "update", "get")
-)
-LAYOUT_PAGE = page(f"{ACTIVITIES}/configurable/structure/layout")
 
-ADD, UPDATE, GET = (f"crm.activity.configurable.{name}" for name in ("add", "update", "get"))
-CODE = {"code": VIP["code"]}
-LAYOUT = {
-    "icon": {"code": "info"},
-    "header": {"title": "Call"},
-    "body": {"logo": {"code": "robot"}, "blocks": {"a": {"type": "text", "properties": {"value": "x"}}}},
-}
-DELETE_BADGE = call("crm.activity.badge.delete", CODE)
-IN_USE = refused(400, "ENTITY_WITH_BADGE_EXISTS", "There are entities with this badge. Delete them first.")
-FREE = ok(True)
-NO_ITEM = refused(400, "NOT_FOUND", "Item was not found.")
-NO_CONTEXT = refused(400, "ERROR_WRONG_CONTEXT", TEXT)
 NO_SCOPE = Answer(401, having(error="insufficient_scope"))
-WRONG_FIELD = refused(400, "WRONG_FIELD_VALUE", TEXT)
-ADDED = ok({"activity": {"id": INTEGER}})
-UPDATED = ok(ANYTHING)
-UNKNOWN_BADGE = refused(400, "100", matching("Unknown badge value: .+ for type: rest_app_status"))
-
-
-def owned(**changes: Any) -> dict[str, Any]:
-    """The parameters of a new activity on the first deal, without what is ``None``."""
-    given = {"ownerTypeId": 2, "ownerId": 1, "fields": {}, "layout": LAYOUT} | changes
-    return {name: value for name, value in given.items() if value is not None}
-
-
-def hold(code: str = VIP["code"], name: str = "activity", **fields: Any) -> Send:
-    """An application puts an open activity with a badge on a deal."""
-    return oauth(ADD, owned(fields={"badgeCode": code} | fields), keep=(name, "activity", "id"))
-
-
-def change(**fields: Any) -> Send:
-    """The application changes its activity."""
-    return oauth(UPDATE, {"id": "<activity>", "fields": fields, "layout": LAYOUT})
-
-
-def add(fields: Any = None, layout: Any = LAYOUT) -> Send:
-    return oauth(ADD, owned(fields=fields or {}, layout=layout))
-
-
-def missing(name: str) -> Answer:
-    return refused(400, "100", f"Could not find value for parameter {{{name}}}")
-
-
-def field(name: str, value: Any) -> Answer:
-    return ok(Like(f"{name}={value!r}", lambda result: result["activity"]["fields"][name] == value))
 
 
 def names(*present: str, absent: str = ".badge.") -> Like:
@@ -105,63 +41,13 @@ def names(*present: str, absent: str = ".badge.") -> Like:
     )
 
 
-def days(count: float) -> Callable[[Stage], None]:
-    return lambda stage: stage.clock.advance(count * 86_400)
-
-
-def sixty_activities(stage: Stage) -> None:
-    for _ in range(60):
-        stage.portal.attach(VIP["code"])
-
-
-def webhook(name: str, *scopes: str) -> Callable[[Stage], None]:
-    def step(stage: Stage) -> None:
-        stage.names[name] = urlsplit(stage.portal.add_webhook(name, scopes=scopes)).path.rstrip("/")
-
-    return step
-
-
 def fewer_keys(stage: Stage) -> None:
     assert set(stage.names["brief"]) < set(stage.names["everything"])
 
 
-GOT = {
-    "activity": {
-        "id": INTEGER,
-        "ownerTypeId": 2,
-        "ownerId": 1,
-        "fields": {
-            "typeId": "CONFIGURABLE",
-            "completed": False,
-            "deadline": None,
-            "pingOffsets": ANYTHING,
-            "isIncomingChannel": False,
-            "responsibleId": 1,
-            "badgeCode": VIP["code"],
-            "originatorId": ANYTHING,
-            "originId": ANYTHING,
-        },
-        "layout": ANYTHING,
-    }
-}
-ROW_OF_TEXTS = Like(
-    "upper-case keys and texts, but for PROVIDER_PARAMS",
-    lambda row: all(
-        key == key.upper() and (type(value) is str or key == "PROVIDER_PARAMS") for key, value in row.items()
-    ),
-)
-HELD = {"PROVIDER_ID": "CONFIGURABLE_REST_APP", "COMPLETED": "N"}
-SELECT = ["ID", "OWNER_TYPE_ID", "OWNER_ID", "PROVIDER_PARAMS"]
 APPLICATION = [
-    "ID",
-    "CODE",
-    "VERSION",
-    "STATUS",
-    "INSTALLED",
-    "PAYMENT_EXPIRED",
-    "DAYS",
-    "LANGUAGE_ID",
-    "LICENSE",
+    *("ID", "CODE", "VERSION", "STATUS", "INSTALLED", "PAYMENT_EXPIRED", "DAYS"),
+    *("LANGUAGE_ID", "LICENSE"),
 ]
 PERSON = ["ID", "ADMIN", "NAME", "LAST_NAME", "PERSONAL_GENDER", "TIME_ZONE"]
 
@@ -180,15 +66,15 @@ WHO_AND_WHAT = [
     fact("profile.no-scope", "It needs no scope.", SERVER,
          webhook("bare"), call("profile", by="<bare>"), ok(having(ID="1"))),
     *(fact(f"user.{scope}", f"user.current works with the scope {scope}.", USER,
-           webhook("one", scope), call("user.current", by="<one>"),
+           webhook("one", scopes=(scope,)), call("user.current", by="<one>"),
            ok(Like("upper-case keys", lambda user: user["ID"] == "1" and all(k == k.upper() for k in user))))
       for scope in ("user", "user_brief", "user_basic")),
     fact("user.sets", "user_brief shows fewer of them than user.", USER,
-         webhook("all", "user"), call("user.current", by="<all>", keep=("everything",)),
-         webhook("one", "user_brief"), call("user.current", by="<one>", keep=("brief",)),
+         webhook("all", scopes=("user",)), call("user.current", by="<all>", keep=("everything",)),
+         webhook("one", scopes=("user_brief",)), call("user.current", by="<one>", keep=("brief",)),
          fewer_keys),
     fact("user.no-scope", "And with none of them not.", USER,
-         webhook("one", "crm"), call("user.current", by="<one>"), NO_SCOPE),
+         webhook("one", scopes=("crm",)), call("user.current", by="<one>"), NO_SCOPE),
     fact("app.application", "app.info of an application.", APP_INFO,
          oauth("app.info"), ok(first_keys(APPLICATION))),
     live("app.webhook", "app.info of a webhook is another map (documented: ACCESS_DENIED).", SERVER,
@@ -249,235 +135,10 @@ WHO_AND_WHAT = [
       for method, params in (("profile", {}), ("user.current", {}), ("scope", {}), ("methods", {}),
                              ("method.get", {"name": "profile"}), ("server.time", {}),
                              ("feature.get", {"CODE": "x"}), ("batch", {"cmd": ["profile"]}))),
-    fact("context.list", "And crm.activity.list, delete and configurable.get.", SERVER,
-         hold(), oauth("crm.activity.list"), ok([having(ID=TEXT)], total=1),
-         oauth(GET, {"id": "<activity>"}), ok(GOT),
-         oauth("crm.activity.delete", {"id": "<activity>"}), ok(True)),
-]
-
-LISTED = [
-    fact("activities.strings", "crm.activity.list has upper-case keys and texts for values.", LIST_PAGE,
-         hold(), call("crm.activity.list"),
-         ok([ROW_OF_TEXTS], total=1)),
-    fact("activities.provider-params", "PROVIDER_PARAMS is a map.", SERVER,
-         hold(), call("crm.activity.list", {"select": ["ID", "PROVIDER_PARAMS"]}),
-         ok([having(PROVIDER_PARAMS=having(clientId=TEXT, badgeCode=VIP["code"]))], total=1)),
-    fact("activities.pages", "A page has 50 rows; next and total are numbers.", LIST_PAGE,
-         sixty_activities, call("crm.activity.list"),
-         ok(Like("50 rows", lambda rows: len(rows) == 50), next=50, total=60),
-         call("crm.activity.list", {"start": 50}),
-         ok(Like("10 rows", lambda rows: len(rows) == 10), total=60)),
-    fact("activities.start-minus-1", "start=-1 counts nothing.", SERVER,
-         sixty_activities, call("crm.activity.list", {"start": -1}),
-         ok(Like("50 rows", lambda rows: len(rows) == 50))),
-    fact("activities.filter", "filter chooses rows.", LIST_PAGE,
-         hold(), hold(name="done"), oauth(UPDATE, {"id": "<done>", "fields": {"completed": True}}),
-         call("crm.activity.list", {"filter": {"COMPLETED": "N"}, "select": ["ID"]}),
-         ok([Like("the open one", lambda row: int(row["ID"]) > 0)], total=1)),
-    fact("activities.filter-form", "In a form too.", LIST_PAGE,
-         hold(), post("<admin>/crm.activity.list", "filter[PROVIDER_ID]=CRM_MEETING"), ok([], total=0),
-         post("<admin>/crm.activity.list", "filter[PROVIDER_ID]=CONFIGURABLE_REST_APP"),
-         ok([ANYTHING], total=1)),
-    fact("activities.order", "order sorts.", LIST_PAGE,
-         hold(name="first"), hold(name="second"),
-         call("crm.activity.list", {"order": {"ID": "DESC"}, "select": ["ID"]}),
-         ok(Like("falling ids", lambda rows: int(rows[0]["ID"]) > int(rows[1]["ID"])), total=2)),
-    fact("activities.scope", "It needs the scope crm.", LIST_PAGE,
-         call("crm.activity.list", by="<noscope>"), NO_SCOPE),
-    fact("activities.holders", "So the holders of a badge are found without a reverse look-up.", LIST_PAGE,
-         hold(), call("crm.activity.list", {"filter": HELD, "select": SELECT}),
-         ok([having(OWNER_TYPE_ID="2", OWNER_ID="1", PROVIDER_PARAMS=having(badgeCode=VIP["code"]))],
-            total=1)),
-]
-
-CLASSIC = [
-    fact("activity.get", "crm.activity.get refuses configurable activities.", SERVER,
-         hold(), call("crm.activity.get", {"id": "<activity>"}),
-         refused(400, "", "Use crm.activity.configurable.get for this activity provider")),
-    fact("activity.get-unknown", "What is not there is an error without a code.", LIST_PAGE,
-         call("crm.activity.get", {"id": 999}), refused(400, "", TEXT)),
-    fact("activity.update", "crm.activity.update too.", SERVER,
-         hold(), call("crm.activity.update", {"id": "<activity>", "fields": {"SUBJECT": "x"}}),
-         refused(400, "", "Use crm.activity.configurable.update for this activity provider")),
-    fact("activity.add", "crm.activity.add too.", SERVER,
-         call("crm.activity.add", {"fields": {"PROVIDER_ID": "CONFIGURABLE_REST_APP", "OWNER_TYPE_ID": 2,
-                                              "OWNER_ID": 1}}),
-         refused(400, "", "Use crm.activity.configurable.add for this activity provider")),
-    fact("activity.delete", "crm.activity.delete deletes them, by webhook too.", SERVER,
-         hold(), call("crm.activity.delete", {"id": "<activity>"}), ok(True),
-         call(GET, {"id": "<activity>"}), NO_ITEM),
-    fact("activity.delete-ID", "Its parameter may be ID.", DELETE_PAGE,
-         hold(), call("crm.activity.delete", {"ID": "<activity>"}), ok(True)),
-    live("activity.delete-unknown", "Of one that is not there.", SERVER,
-         call("crm.activity.delete", {"id": 999_999_999}), refused(400, "", "Activity is not found.")),
-    *(live(f"activity.delete-{name}", "Without a usable id.", SERVER,
-           call("crm.activity.delete", params), refused(400, "", "ID is not defined or invalid."))
-      for name, params in (("nothing", {}), ("zero", {"id": 0}), ("text", {"id": "x"}))),
-    fact("activity.delete-foreign", "Of somebody else's.", SERVER,
-         hold(), call("crm.activity.delete", {"id": "<activity>"}, by="<employee>"),
-         refused(400, "", "Access denied."), DELETE_BADGE, IN_USE),
-    fact("activity.delete-scope", "It needs the scope crm.", DELETE_PAGE,
-         call("crm.activity.delete", {"id": 1}, by="<noscope>"), NO_SCOPE),
-]
-
-CONFIGURABLE = [
-    fact("configurable.add", "The result is the id alone.", ADD_PAGE,
-         add(), ADDED),
-    *(fact(f"configurable.add-{name}", f"{name} is required.", ADD_PAGE,
-           oauth(ADD, owned(**{name: None})), missing(name))
-      for name in ("ownerTypeId", "ownerId", "fields", "layout")),
-    fact("configurable.arguments-first", "Arguments are bound before the context is checked.", SERVER,
-         call(ADD), missing("ownerTypeId")),
-    fact("configurable.add-webhook", "A webhook may not add.", SERVER,
-         call(ADD, owned()), NO_CONTEXT),
-    fact("configurable.update-webhook", "A webhook may not update.", SERVER,
-         hold(), call(UPDATE, {"id": "<activity>", "fields": {"completed": True}}), NO_CONTEXT,
-         DELETE_BADGE, IN_USE),
-    fact("configurable.update-unknown", "What is not there is not found; the context comes after.", SERVER,
-         call(UPDATE, {"id": 999, "fields": {}}), NO_ITEM, oauth(UPDATE, {"id": 999, "fields": {}}), NO_ITEM),
-    fact("configurable.update-id", "id is required.", UPDATE_PAGE,
-         oauth(UPDATE, {"fields": {}}), missing("id")),
-    fact("configurable.update-optional", "fields and layout are optional (documented: required).", SERVER,
-         hold(), oauth(UPDATE, {"id": "<activity>"}), UPDATED,
-         oauth(UPDATE, {"id": "<activity>", "layout": LAYOUT}), UPDATED,
-         oauth(GET, {"id": "<activity>"}), ok(GOT)),
-    fact("configurable.get", "get has real JSON types.", GET_PAGE,
-         hold(), oauth(GET, {"id": "<activity>"}), ok(GOT)),
-    fact("configurable.get-webhook", "A webhook may get (documented: ERROR_WRONG_CONTEXT).", SERVER,
-         hold(), call(GET, {"id": "<activity>"}), ok(GOT)),
-    fact("configurable.get-unknown", "What is not there is not found.", SERVER,
-         call(GET, {"id": 999}), NO_ITEM),
-    fact("configurable.get-id", "id is required.", GET_PAGE,
-         call(GET), missing("id")),
-    fact("configurable.scope", "They need the scope crm.", ADD_PAGE,
-         issue("narrow", scopes=["user_brief"]), oauth(ADD, owned(), token="<narrow>"), NO_SCOPE,
-         call(GET, {"id": 1}, by="<noscope>"), NO_SCOPE),
-    *(fact(f"configurable.completed-{name}", f"completed as {value!r} is {truth}.", ADD_PAGE,
-           hold(completed=value), oauth(GET, {"id": "<activity>"}), field("completed", truth))
-      for name, value, truth in (
-          ("Y", "Y", True), ("y", "y", True), ("1", 1, True), ("text-1", "1", True), ("true", True, True),
-          ("text-true", "true", True), ("N", "N", False), ("n", "n", False), ("0", 0, False),
-          ("text-0", "0", False), ("false", False, False), ("text-false", "false", False))),
-    fact("configurable.incoming", "isIncomingChannel is a truth value too.", ADD_PAGE,
-         hold(isIncomingChannel="Y"), oauth(GET, {"id": "<activity>"}), field("isIncomingChannel", True)),
-    fact("configurable.origin", "originatorId and originId are kept.", ADD_PAGE,
-         hold(originatorId="me", originId="42"), oauth(GET, {"id": "<activity>"}), field("originId", "42")),
-    fact("configurable.deadline", "A deadline comes back as ISO 8601.", ADD_PAGE,
-         hold(deadline="2030-01-02T10:00:00+03:00"), oauth(GET, {"id": "<activity>"}),
-         ok(Like("a date", lambda it: it["activity"]["fields"]["deadline"].startswith("2030-01-02T")))),
-    fact("configurable.responsible", "responsibleId is kept.", ADD_PAGE,
-         hold(responsibleId=7), oauth(GET, {"id": "<activity>"}), field("responsibleId", 7)),
-    fact("configurable.no-badge", "Without a badge badgeCode is empty.", GET_PAGE,
-         oauth(ADD, owned(), keep=("activity", "activity", "id")), oauth(GET, {"id": "<activity>"}),
-         ok(Like("no badge", lambda result: not result["activity"]["fields"]["badgeCode"]))),
-]
-
-TROUBLES = [
-    fact("trouble.completed", "A wrong completed.", ADD_PAGE,
-         add({"completed": "maybe"}), WRONG_FIELD),
-    fact("trouble.incoming", "A wrong isIncomingChannel.", ADD_PAGE,
-         add({"isIncomingChannel": "maybe"}), WRONG_FIELD),
-    fact("trouble.incoming-deadline", "An incoming activity has no deadline.", ADD_PAGE,
-         add({"isIncomingChannel": "Y", "deadline": "2030-01-02T10:00:00+03:00"}),
-         refused(400, "INCOMING_ACTIVITY_CAN_NOT_BE_WITH_DEADLINE", TEXT)),
-    fact("trouble.ping", "Wrong pingOffsets.", ADD_PAGE,
-         add({"pingOffsets": ["x"]}), WRONG_FIELD),
-    fact("trouble.responsible", "A responsible user who does not exist.", ADD_PAGE,
-         add({"responsibleId": 999}), WRONG_FIELD),
-    fact("trouble.badge", "A badge that does not exist.", ADD_PAGE,
-         add({"badgeCode": "b24nb_test_none"}), WRONG_FIELD),
-    fact("trouble.type", "A type that does not exist.", ADD_PAGE,
-         add({"typeId": "NOSUCH"}), WRONG_FIELD),
-    fact("trouble.completed-first", "completed is judged before an incoming deadline.", SERVER,
-         add({"completed": "maybe", "isIncomingChannel": "Y", "deadline": "2030-01-02T10:00:00+03:00"}),
-         WRONG_FIELD),
-    fact("trouble.incoming-before-badge", "That is judged before the badge.", SERVER,
-         add({"isIncomingChannel": "Y", "deadline": "2030-01-02T10:00:00+03:00", "badgeCode": "none"}),
-         refused(400, "INCOMING_ACTIVITY_CAN_NOT_BE_WITH_DEADLINE", TEXT)),
-    *(fact(f"trouble.layout-{name}", f"layout needs {name}.", LAYOUT_PAGE,
-           add(layout={key: value for key, value in LAYOUT.items() if key != name}),
-           refused(400, "FIELD_IS_REQUIRED", TEXT)) for name in ("icon", "header", "body")),
-    fact("trouble.layout-unknown", "Unknown keys of a layout are errors.", LAYOUT_PAGE,
-         add(layout=LAYOUT | {"nonsense": {}}), refused(400, "FIELD_IS_REDUNDANT", TEXT)),
-    fact("trouble.layout-footer", "footer is optional and known.", LAYOUT_PAGE,
-         add(layout=LAYOUT | {"footer": {"buttons": {}}}), ADDED),
-    fact("trouble.layout-empty", "An empty layout is an error of its own.", ADD_PAGE,
-         add(layout=[]), refused(400, "ERROR_EMPTY_LAYOUT", TEXT)),
-    fact("trouble.badge-before-layout", "The badge is judged before the layout.", SERVER,
-         add({"badgeCode": "none"}, LAYOUT | {"nonsense": {}}), WRONG_FIELD),
-    fact("trouble.deadline", "A deadline that is no date.", ADD_PAGE,
-         add({"deadline": "tomorrow"}), refused(400, "WRONG_DATETIME_FORMAT", TEXT)),
-    fact("trouble.layout-before-deadline", "The layout is judged before the deadline.", SERVER,
-         add({"deadline": "tomorrow"}, LAYOUT | {"nonsense": {}}), refused(400, "FIELD_IS_REDUNDANT", TEXT)),
-]
-
-HOLDING = [
-    fact("hold.add", "A badge that an open activity holds can't be deleted.", SERVER,
-         hold(), DELETE_BADGE, IN_USE),
-    fact("hold.added-completed", "A completed one does not hold it.", SERVER,
-         hold(completed="Y"), DELETE_BADGE, FREE),
-    fact("hold.completed", "Completing the activity lets go.", SERVER,
-         hold(), change(completed="Y"), UPDATED, DELETE_BADGE, FREE),
-    fact("hold.detached", "So does an empty badgeCode.", SERVER,
-         hold(), change(badgeCode=""), UPDATED, DELETE_BADGE, FREE),
-    fact("hold.changed", "So does another badge.", SERVER,
-         hold(), change(badgeCode="b24nb_test_two"), UPDATED, DELETE_BADGE, FREE,
-         call("crm.activity.badge.delete", {"code": "b24nb_test_two"}), IN_USE, badges=(VIP, badge("two"))),
-    fact("hold.deleted", "So does deleting the activity.", SERVER,
-         hold(), call("crm.activity.delete", {"id": "<activity>"}), ok(True), DELETE_BADGE, FREE),
-    *(fact(f"hold.final-{stage}", f"So does moving the deal to {stage}, a final stage.", SERVER,
-           hold(), call("crm.deal.update", {"id": 1, "fields": {"STAGE_ID": stage}}), DELETE_BADGE, FREE)
-      for stage in ("WON", "LOSE")),
-    fact("hold.other-stage", "Another stage does not.", SERVER,
-         hold(), call("crm.deal.update", {"id": 1, "fields": {"STAGE_ID": "EXECUTING"}}), DELETE_BADGE,
-         IN_USE),
-    fact("hold.deal-deleted", "So does deleting the deal.", SERVER,
-         hold(), call("crm.deal.delete", {"id": 1}), ok(True), DELETE_BADGE, FREE),
-    fact("hold.30-days", "So does time: after 30 days.", SERVER,
-         hold(), days(29), DELETE_BADGE, IN_USE, days(1.1), DELETE_BADGE, FREE, portal={"clock": True}),
-    fact("hold.90-days", "Or 60, or 90, as the portal is set.", SERVER,
-         hold(), days(89), DELETE_BADGE, IN_USE, days(2), DELETE_BADGE, FREE,
-         portal={"clock": True, "attachment_days": 90}),
-    fact("hold.proves-nothing", "badgeCode stays where the badge has gone: it proves no hold.", SERVER,
-         hold(), change(completed="Y"), UPDATED,
-         call("crm.activity.list", {"select": ["PROVIDER_PARAMS"]}),
-         ok([having(PROVIDER_PARAMS=having(badgeCode=VIP["code"]))], total=1), DELETE_BADGE, FREE),
-    fact("hold.proves-nothing-aged", "After 30 days too.", SERVER,
-         hold(), days(31), call(GET, {"id": "<activity>"}), ok(GOT), DELETE_BADGE, FREE,
-         portal={"clock": True}),
-    fact("hold.reopened", "Reopening a completed activity holds it again.", DERIVED,
-         hold(), change(completed="Y"), UPDATED, change(completed="N"), UPDATED, DELETE_BADGE, IN_USE),
-    fact("hold.renewed", "Updating an open one whose hold aged out holds it again.", DERIVED,
-         hold(), days(31), oauth("profile"), Answer(401), issue("token"), change(originId="x"), UPDATED,
-         DELETE_BADGE, IN_USE, portal={"clock": True}),
-    fact("hold.two", "Each holder counts.", SERVER,
-         hold(), hold(name="second"), change(completed="Y"), UPDATED, DELETE_BADGE, IN_USE,
-         call("crm.activity.delete", {"id": "<second>"}), ok(True), DELETE_BADGE, FREE),
-    fact("hold.30-characters", "A code of 30 characters is held.", SERVER,
-         hold("c" * 30), call("crm.activity.badge.delete", {"code": "c" * 30}), IN_USE,
-         badges=(badge() | {"code": "c" * 30},)),
-    fact("hold.31-characters", "A longer one never counts as held.", DERIVED,
-         hold("c" * 31), call("crm.activity.badge.delete", {"code": "c" * 31}), FREE,
-         badges=(badge() | {"code": "c" * 31},)),
-    fact("hold.31-characters-update", "And its activity can't be updated any more.", DERIVED,
-         hold("c" * 31), change(originId="x"), UNKNOWN_BADGE, badges=(badge() | {"code": "c" * 31},)),
-    fact("hold.other-case", "A badgeCode in other letters passes the check and fails when bound.", DERIVED,
-         add({"badgeCode": VIP["code"].upper()}), UNKNOWN_BADGE),
-    fact("hold.badge-deleted", "Deleting a badge leaves badgeCode in old activities.", SERVER,
-         hold(), change(completed="Y"), UPDATED, DELETE_BADGE, FREE, call(GET, {"id": "<activity>"}),
-         field("badgeCode", VIP["code"])),
-    fact("hold.batch", "A batch meets the hold too.", SERVER,
-         hold(), batch({"a": "crm.activity.badge.delete?code=" + VIP["code"]}),
-         Answer(200, having(result=having(result_error={"a": IN_USE.body})))),
-    fact("hold.resolved", "Found, released, deleted: by webhook alone.", SERVER,
-         hold(), DELETE_BADGE, IN_USE,
-         get("<admin>/crm.activity.list?filter[PROVIDER_ID]=CONFIGURABLE_REST_APP&filter[COMPLETED]=N&select[]=ID"),
-         ok([{"ID": TEXT}], total=1), call("crm.activity.delete", {"id": "<activity>"}), ok(True),
-         DELETE_BADGE, FREE),
 ]
 # fmt: on
 
-FACTS: list[Fact] = [*WHO_AND_WHAT, *LISTED, *CLASSIC, *CONFIGURABLE, *TROUBLES, *HOLDING]
+FACTS: list[Fact] = [*WHO_AND_WHAT]
 
 
 @pytest.mark.parametrize("fact", FACTS, ids=str)

@@ -6,6 +6,7 @@ import re
 
 import pytest
 
+from tests.contract.stage import check
 from tests.contract.wire import (
     ANYTHING,
     DERIVED,
@@ -16,7 +17,6 @@ from tests.contract.wire import (
     Fact,
     Send,
     call,
-    check,
     fact,
     fault,
     get,

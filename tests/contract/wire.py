@@ -1,9 +1,9 @@
-"""Facts about the wire as data, and the runner that holds a portal against them.
+"""Facts about the wire as data: what is sent, what has to come back, and how the two are written down.
 
 A :class:`Fact` is one statement about what a portal answers: an id, the statement in one line, where it
-comes from, and what to send and to expect, as raw and as literal as possible. Nothing here knows how the
-client or the sandbox work; requests go out through :mod:`http.client` and answers are compared byte by
-byte, key by key in order, and type by type (``1`` is not ``True`` and not ``1.0``).
+comes from, and what to send and to expect, as raw and as literal as possible. Answers are compared byte by
+byte, key by key in order, and type by type (``1`` is not ``True`` and not ``1.0``). ``stage.py`` holds
+portals against facts; nothing here knows how the client or the sandbox work.
 
 In texts, ``<admin>`` stands for the path of the administrator's webhook (``/rest/1/code``), ``<employee>``,
 ``<noscope>``... for the others, ``<user>`` and ``<secret>`` for the two segments of the first, ``<token>``,
@@ -12,20 +12,15 @@ In texts, ``<admin>`` stands for the path of the administrator's webhook (``/res
 
 from __future__ import annotations
 
-import http.client
 import json
-import logging
 import re
-import ssl
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
-from urllib.parse import quote, urlsplit
-from xml.etree import ElementTree
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
-from b24nb.sandbox import SandboxPortal
-from tests.fakes import FakeClock
+if TYPE_CHECKING:
+    from tests.contract.stage import Stage
 
 # -- where facts come from ------------------------------------------------------------------------
 
@@ -314,6 +309,16 @@ def fault(what: str, **options: Any) -> Callable[[Stage], None]:
     return lambda stage: stage.portal.faults.next(what, **options)
 
 
+def webhook(name: str, user: str = "anna", scopes: tuple[str, ...] = ()) -> Callable[[Stage], None]:
+    """Make one more webhook and remember its path under a name."""
+
+    def step(stage: Stage) -> None:
+        address = stage.portal.add_webhook(name, user=user, scopes=scopes)
+        stage.names[name] = urlsplit(address).path.rstrip("/")
+
+    return step
+
+
 def issue(name: str, key: str = "access_token", **options: Any) -> Callable[[Stage], None]:
     """Give the application another token and remember it under a name."""
 
@@ -321,167 +326,3 @@ def issue(name: str, key: str = "access_token", **options: Any) -> Callable[[Sta
         stage.names[name] = stage.portal.issue_token(**options)[key]
 
     return step
-
-
-# -- the runner -----------------------------------------------------------------------------------
-
-
-@dataclass
-class Stage:
-    """One portal, real or not, while a fact is held against it."""
-
-    origin: str
-    names: dict[str, Any]
-    portal: Any = None
-    clock: Any = None
-    last: Mapping[str, Any] = field(default_factory=dict)
-
-    def fill(self, value: Any) -> Any:
-        """Put values in for ``<name>``; one that stands alone keeps its type."""
-        if isinstance(value, dict):
-            return {self.fill(key): self.fill(item) for key, item in value.items()}
-        if isinstance(value, list):
-            return [self.fill(item) for item in value]
-        if not isinstance(value, str):
-            return value
-        if value[:1] == "<" and value[-1:] == ">" and value[1:-1] in self.names:
-            return self.names[value[1:-1]]
-        for name, known in self.names.items():
-            value = value.replace(f"<{name}>", str(known))
-        return value
-
-    def send(self, request: Send) -> tuple[int, Mapping[str, str], bytes]:
-        """Send it; status, headers and body of the answer."""
-        url = urlsplit(self.origin)
-        if url.scheme == "https":
-            connection: http.client.HTTPConnection = http.client.HTTPSConnection(
-                url.netloc, timeout=60, context=ssl.create_default_context()
-            )
-        else:
-            connection = http.client.HTTPConnection(
-                url.netloc, timeout=20, source_address=(request.address, 0)
-            )
-        if request.json is not None:
-            body: str | bytes | None = json.dumps(self.fill(request.json), ensure_ascii=False).encode()
-        else:
-            body = self.fill(request.body)
-        try:
-            connection.request(
-                request.verb,
-                quote(self.fill(request.path), safe="/?&=%$[]+:.,;-_~!*'()@#"),
-                body.encode() if isinstance(body, str) else body,
-                self.fill(dict(request.headers)),
-            )
-            response = connection.getresponse()
-            return response.status, response.headers, response.read()
-        finally:
-            connection.close()
-
-
-def play(stage: Stage, steps: Iterable[Step]) -> None:
-    """Do the steps of a fact; an AssertionError names the step that went another way."""
-    __tracebackhide__ = True
-    pending: Send | None = None
-    for step in [*steps, None]:
-        if pending is not None:
-            expected = step if isinstance(step, Answer) else Answer(200)
-            wrong = _exchange(stage, pending, expected)
-            assert wrong is None, f"\n  sent\n    {pending}\n  and {wrong}"
-            pending = None
-        if isinstance(step, Send):
-            pending = step
-        elif step is not None and not isinstance(step, Answer):
-            step(stage)
-
-
-def _exchange(stage: Stage, request: Send, expected: Answer) -> str | None:
-    status, headers, body = stage.send(request)
-    shown = body[:600].decode(errors="replace")
-    if status != expected.status:
-        return f"got HTTP {status}, not {expected.status}: {shown}"
-    for name, value in expected.headers.items():
-        got = headers.get(name)
-        fits = value.fullmatch(got or "") if isinstance(value, re.Pattern) else got == value
-        if not fits:
-            return f"the header {name} is {got!r}, not {value!r}"
-    for literal in expected.bytes_within:
-        if literal not in body:
-            return f"{literal.decode()} is not in {shown}"
-    if expected.xml is not None:
-        return _xml_difference(expected.xml, headers, body)
-    if isinstance(expected.body, bytes):
-        return None if body == expected.body else f"the body is {shown!r}, not {expected.body!r}"
-    if expected.body is ANYTHING and not request.keep:
-        return None
-    if headers.get("Content-Type") != "application/json; charset=utf-8":
-        return f"the answer is {headers.get('Content-Type')}: {shown}"
-    decoded = json.loads(body)
-    stage.last = decoded
-    if request.keep:
-        name, *path = request.keep
-        for key in ("result", *path):
-            decoded = decoded[key]
-        stage.names[name] = decoded
-    wrong = difference(stage.fill(expected.body), stage.last)
-    return wrong and f"{wrong}\n  in {shown}"
-
-
-def _xml_difference(expected: Mapping[str, str], headers: Mapping[str, str], body: bytes) -> str | None:
-    if headers.get("Content-Type") != "text/xml; charset=utf-8":
-        return f"the answer is {headers.get('Content-Type')}"
-    root = ElementTree.fromstring(body)
-    if root.tag != "response":
-        return f"the root is {root.tag}"
-    for path, text in expected.items():
-        got = root.find(path)
-        if got is None or (got.text or "") != text:
-            return f"{path} is {got if got is None else got.text!r}, not {text!r}: {body.decode()}"
-    return None
-
-
-@contextmanager
-def sandbox(fact: Fact) -> Iterator[Stage]:
-    """A sandbox as the fact wants it."""
-    options = dict(fact.portal)
-    clock = FakeClock() if options.pop("clock", False) else None
-    if clock:
-        options["clock"] = clock
-    with SandboxPortal(badges=fact.badges, **options) as portal:
-        paths = {name: urlsplit(url).path.rstrip("/") for name, url in portal.webhooks.items()}
-        _, _, user, secret = paths["admin"].split("/")
-        tokens = portal.oauth
-        names = paths | {"user": user, "secret": secret, "host": urlsplit(portal.url).netloc}
-        names |= {"token": tokens["access_token"], "refresh": tokens["refresh_token"]}
-        names |= {"client": tokens["client_id"], "client_secret": tokens["client_secret"]}
-        yield Stage(portal.url, names, portal, clock)
-
-
-@contextmanager
-def no_traceback_in_the_log() -> Iterator[None]:
-    """Fail if the server logs an exception meanwhile."""
-    records: list[str] = []
-
-    class Keep(logging.Handler):
-        def emit(self, record: logging.LogRecord) -> None:
-            records.append(self.format(record))
-
-    keep = Keep(level=logging.ERROR)
-    logs = [logging.getLogger(name) for name in ("tornado.application", "tornado.general", "asyncio")]
-    for log in logs:
-        log.addHandler(keep)
-    try:
-        yield
-    finally:
-        for log in logs:
-            log.removeHandler(keep)
-    assert not records, "the server logged:\n" + "\n".join(records)
-
-
-def check(fact: Fact) -> None:
-    """Hold a sandbox portal against a fact."""
-    __tracebackhide__ = True
-    with no_traceback_in_the_log(), sandbox(fact) as stage:
-        try:
-            play(stage, fact.steps)
-        except AssertionError as wrong:
-            raise AssertionError(f"{fact.id}: {fact.says} ({fact.source}){wrong}") from None
