@@ -26,15 +26,7 @@ PACE = 1.0
 SHARE = 0.1
 ROWS = 15
 COLUMNS = ("at", "method", "attempt", "http_status", "error", "client_ms", "server_ms")
-STATISTICS = (
-    "n",
-    "errors",
-    "retries",
-    "client_p50",
-    "client_p95",
-    "client_max",
-    "server_max",
-)
+STATISTICS = ("n", "errors", "retries", "client_p50", "client_p95", "client_max", "server_max")
 
 
 class CallsForm(Form):
@@ -74,6 +66,8 @@ class CallsForm(Form):
             yield parts.told(Message("note", "No calls yet."))
             return
         yield html.frame(state.summary[list(STATISTICS)], caption="Statistics per method, times in ms")
+        for reason in self.presenter.calls.missing("server_ms"):
+            yield parts.told(Message("note", reason))
         requests = state.result[state.result["kind"] == "http"]
         newest = requests[list(COLUMNS)].iloc[::-1].reset_index(drop=True)
         yield html.frame(newest, caption=f"Requests, newest first: {len(newest)}", limit=ROWS)
