@@ -247,15 +247,21 @@ class CallLog(Sequence[Call]):
         shown = html.frame(_frame(self._snapshot()[-_SHOWN:]), caption=f"The last of {self._told()}")
         return html.page(shown, *(html.message("note", reason) for reason in self.missing()))
 
-    def missing(self) -> list[str]:
-        """Why times of the portal are missing (NA), in sentences; empty where none is."""
+    def missing(self, *columns: str) -> list[str]:
+        """Why times of the portal are missing (NA) in calls that succeeded, in sentences.
+
+        Parameters
+        ----------
+        *columns : {"server_ms", "processing_ms"}
+            Of these; of both if none is named.
+        """
         done = [call for call in self._snapshot() if call.kind == "http" and call.outcome == "ok"]
         doubts = Counter(call.doubt for call in done if call.doubt)
-        said = [f"No server time for {_calls(count)}: {why}." for why, count in doubts.items()]
+        server = [f"No server time for {_calls(count)}: {why}." for why, count in doubts.items()]
         whole = sum(call.processing_ms is None and not call.doubt for call in done)
-        if whole:
-            said.append(f"No processing time for {_calls(whole)}: the portal counts it in whole seconds.")
-        return said
+        inside = f"No processing time for {_calls(whole)}: the portal counts it in whole seconds."
+        said = {"server_ms": server, "processing_ms": [inside] if whole else []}
+        return [reason for column in columns or said for reason in said[column]]
 
 
 def _frame(rows: Sequence[Call]) -> pd.DataFrame:

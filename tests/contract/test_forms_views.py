@@ -271,6 +271,12 @@ def test_calls_log_chart_export_and_clear(b24: b24nb.Client) -> None:
     assert form.last_error is None
 
 
+def test_calls_say_why_a_time_of_the_portal_is_missing() -> None:
+    with b24nb.SandboxPortal(cloud_headers=False) as portal, b24nb.connect(portal) as b24:
+        form = forms.calls_form(b24, run=True)
+    assert "No server time for 1 call: the portal counts in whole seconds" in shown(form)
+
+
 def test_calls_follow_the_log_while_they_are_on_a_screen(
     b24: b24nb.Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:

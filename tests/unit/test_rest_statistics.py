@@ -179,6 +179,7 @@ def test_the_log_says_why_figures_of_the_portal_are_missing() -> None:
     ]
     for reason in log.missing():
         assert str(escape(reason)) in log._repr_html_()
+    assert log.missing("server_ms") == log.missing()[:3]
     assert log_of(http(server_ms=1.0, processing_ms=0.5)).missing() == []
 
 
