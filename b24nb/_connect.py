@@ -108,7 +108,9 @@ def connect(
         )
         cleanup.callback(connection.close)
         portal = Portal.ask(connection)
-        record = Journal(path or _journal_path(portal, cleanup), host=portal.host, user=portal.user_id or "")
+        # A sandbox gets another port each time; its journal lies beside its database and needs no address.
+        host = portal.host if portal.kind == "LIVE" else "sandbox"
+        record = Journal(path or _journal_path(portal, cleanup), host=host, user=portal.user_id or "")
         cleanup.callback(record.close)
         badges = BadgeMethods(connection, record, settle_after=settle_after)
         if record.notice:

@@ -138,6 +138,15 @@ def test_a_journal_may_be_named(portal: b24nb.SandboxPortal, tmp_path: Path) -> 
         assert b24.badges.get("missedCall").type == "failure"
 
 
+def test_a_sandbox_with_a_file_keeps_its_journal_though_its_port_changes(tmp_path: Path) -> None:
+    db = tmp_path / "portal.db"
+    with b24nb.connect(b24nb.SandboxPortal(db=db)) as b24:
+        b24.badges.delete("missedCall")
+    with b24nb.connect(b24nb.SandboxPortal(db=db)) as b24:
+        b24.journal.plan_undo().apply(progress=False)
+        assert b24.badges.get("missedCall").type == "failure"
+
+
 def test_a_portal_that_hides_who_i_am_is_unknown_not_wrong(portal: b24nb.SandboxPortal) -> None:
     with b24nb.connect(portal) as b24:
         from b24nb.client import Portal
