@@ -108,8 +108,8 @@ def connect(
         )
         cleanup.callback(connection.close)
         portal = Portal.ask(connection)
-        # A sandbox gets another port each time; its journal lies beside its database and needs no address.
-        host = portal.host if portal.kind == "LIVE" else "sandbox"
+        # A sandbox gets another port each time; the journal beside its database needs no address.
+        host = portal.host if journal or portal.kind == "LIVE" else "sandbox"
         record = Journal(path or _journal_path(portal, cleanup), host=host, user=portal.user_id or "")
         cleanup.callback(record.close)
         badges = BadgeMethods(connection, record, settle_after=settle_after)
