@@ -38,5 +38,8 @@ check: $(VENV)/installed-test      ## ruff and mypy
 notebooks: $(VENV)/installed-test  ## run the walkthroughs and keep their outputs
 	$(BIN)/python -m tests.notebooks $(ARGS)
 
+screenshots: $(VENV)/installed-test  ## pictures of the forms in both themes (needs chromium)
+	$(BIN)/python -m tests.browser.screenshots $(ARGS)
+
 clean:                     ## remove what the other commands made
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis build dist

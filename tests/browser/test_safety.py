@@ -57,6 +57,17 @@ def test_a_double_click_deletes_once(notebook: OpenNotebook, portal: b24nb.Sandb
     assert [badge["code"] for badge in portal.badges].count("newsletter") == 1
 
 
+def test_a_button_reads_what_was_typed_last(notebook: OpenNotebook) -> None:
+    """A text and the click after it may reach the kernel on two threads."""
+    opened = notebook(START, "form = forms.inspect_form(b24)\nform")
+    for code in ["missedCall", "newsletter", "birthday", "paid", "onHold"] * 3:
+        opened.shown.get_by_label("Badge code").focus()
+        opened.page.keyboard.press("Control+A")
+        opened.page.keyboard.type(code)
+        opened.shown.get_by_role("button", name="Inspect badge").click()
+        expect(opened.shown.get_by_text(f"The portal has the badge '{code}'.")).to_be_visible()
+
+
 def test_a_hostile_badge_stays_text_everywhere(
     notebook: OpenNotebook, portal: b24nb.SandboxPortal, b24: b24nb.Client
 ) -> None:

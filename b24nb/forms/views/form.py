@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import copy_context
@@ -11,6 +12,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import ipywidgets as widgets  # type: ignore[import-untyped]
+from IPython import get_ipython
 from markupsafe import Markup
 
 from b24nb.display import html
@@ -24,6 +26,8 @@ if TYPE_CHECKING:
     from b24nb.forms.presenters.base import Presenter
     from b24nb.forms.presenters.desk import Change
 
+#: A kernel may run what a click does before it takes in a text that was sent first: on two threads.
+SETTLE = 0.1
 #: A click waits this long for its work; then the work goes on by itself, with a bar and a Cancel button.
 PATIENCE = 0.3
 CANCELLED = Message("note", "Cancelled between two steps. What was done before is shown.")
@@ -165,7 +169,13 @@ class Form(widgets.VBox):  # type: ignore[misc]
 
     def on_click(self, button: Any, handler: Callable[[], object]) -> None:
         """Call ``handler`` when the button is clicked; nothing that it raises is lost."""
-        button.on_click(lambda _: self._guarded(handler))
+
+        def clicked(_: object) -> None:
+            if get_ipython() is not None:
+                time.sleep(SETTLE)
+            self._guarded(handler)
+
+        button.on_click(clicked)
 
     def on_change(self, field: Any, handler: Callable[[], object]) -> None:
         """Call ``handler`` when the user changes the field, not when :meth:`render` does."""
