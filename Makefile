@@ -33,6 +33,7 @@ test-full: $(VENV)/installed-test  ## the slow tests too
 
 check: $(VENV)/installed-test      ## ruff and mypy
 	$(BIN)/ruff check .
+	$(BIN)/ruff format --check b24nb tests
 	$(BIN)/mypy
 
 notebooks: $(VENV)/installed-test  ## run the walkthroughs and keep their outputs
