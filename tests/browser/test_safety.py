@@ -68,6 +68,16 @@ def test_a_button_reads_what_was_typed_last(notebook: OpenNotebook) -> None:
         expect(opened.shown.get_by_text(f"The portal has the badge '{code}'.")).to_be_visible()
 
 
+def test_a_click_that_lasts_is_a_click(notebook: OpenNotebook, portal: b24nb.SandboxPortal) -> None:
+    """The press ends the editing of a field, the form draws, and the button is still there on release."""
+    form = notebook(START, "form = forms.add_form(b24)\nform").shown
+    for label in ("Badge code", "Pill text", "Title"):
+        form.get_by_label(label).fill("calm")
+    form.get_by_role("button", name="Add badge").click(delay=200)
+    expect(form.get_by_text("The badge 'calm' was added.")).to_be_visible()
+    assert sent(portal, "crm.activity.badge.add") == 1
+
+
 def test_a_hostile_badge_stays_text_everywhere(
     notebook: OpenNotebook, portal: b24nb.SandboxPortal, b24: b24nb.Client
 ) -> None:
@@ -88,7 +98,9 @@ def test_a_hostile_badge_stays_text_everywhere(
     assert_harmless(opened.page)
 
     explorer.get_by_label("Filter", exact=True).fill("onerror")
+    expect(explorer.get_by_role("table", name="Badges: 1 matching of 13")).to_be_visible()
     explorer.get_by_label("Select", exact=True).select_option(f"{HOSTILE_CODE}: {HOSTILE}")
+    expect(explorer.get_by_text("1 selected")).to_be_visible()
     for tab, button in [("Inspect", "Inspect badge"), ("Delete", "Preview deletion")]:
         explorer.get_by_role("tab", name=tab).click()
         explorer.get_by_role("button", name=button).click()

@@ -76,7 +76,8 @@ class AddForm(Form):
 
     def arranged(self) -> Sequence[Any]:
         fields = [self._code, self.type, self.mode, self._rows, self.add_language_button]
-        return [*fields, self.beside, self.add_button, self.told, self.shown]
+        # A preview above the button would move it away under the mouse that is leaving the last field.
+        return [*fields, self.add_button, self.told, self.beside, self.shown]
 
     @property
     def rows(self) -> tuple[TextRow, ...]:
