@@ -36,7 +36,8 @@ def test_it_runs_and_shows_what_is_committed(path: Path) -> None:
     everything = json.dumps(fresh)
     assert "Traceback" not in everything
     assert "trapsecret" not in everything
-    assert differences(committed, tidy(fresh)) == []
+    found = differences(committed, tidy(fresh))
+    assert not found, "\n".join(found)
 
 
 @each
