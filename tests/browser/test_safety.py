@@ -57,6 +57,7 @@ def test_a_double_click_deletes_once(notebook: OpenNotebook, portal: b24nb.Sandb
     assert [badge["code"] for badge in portal.badges].count("newsletter") == 1
 
 
+@pytest.mark.slow
 def test_a_button_reads_what_was_typed_last(notebook: OpenNotebook) -> None:
     """A text and the click after it may reach the kernel on two threads."""
     opened = notebook(START, "form = forms.inspect_form(b24)\nform")
