@@ -16,6 +16,9 @@ from b24nb.forms.views.form import Form, Step
 if TYPE_CHECKING:
     from b24nb.forms.presenters.desk import Change
 
+#: JupyterLab keeps plain arrows and letters for itself, wherever a list has the focus.
+SELECTING = "Keyboard: Ctrl+Arrow moves, Space selects."
+
 
 class ListForm(Form):
     """Lists the badges of a portal: filter, sort, turn pages, select."""
@@ -102,7 +105,7 @@ class ListForm(Form):
         self.next_button.disabled = state.page + 1 >= state.pages
         parts.offer(self.selected, state.rows, state.selection, state.language)
         count = len(state.selection)
-        self._selection.value = f"{count} selected" if count else ""
+        self._selection.value = f"{count} selected" if count else SELECTING
 
     def _turn(self, pages: int) -> None:
         self._page += pages
