@@ -16,6 +16,7 @@ import pytest
 import b24nb
 from b24nb import forms
 from b24nb.badges.badge import Badge
+from b24nb.display.snippets import FLAVOURS
 from b24nb.forms.views.form import Form
 
 MAKERS: dict[str, Callable[..., Any]] = {name: getattr(forms, name) for name in forms.__all__}
@@ -221,6 +222,23 @@ def test_delete_several_by_their_number(b24: b24nb.Client, portal: b24nb.Sandbox
     assert list(form.df["verdict"]) == ["deleted", "refused"]
     assert "1 badge of 2 deleted" in shown(form)
     assert form.undo_button.description == "Undo: bring back missedCall"
+
+
+def test_what_a_button_would_send_is_shown_as_code(b24: b24nb.Client) -> None:
+    def code(method: str, params: dict[str, Any], flavour: str) -> str:
+        return " ".join(b24nb.as_code(method, params, flavour).split())
+
+    one = forms.delete_form(b24, "missedCall", run=True)
+    for flavour in FLAVOURS:
+        assert code("crm.activity.badge.delete", {"code": "missedCall"}, flavour) in shown(one)
+    several = forms.delete_form(b24, ["paid", "newsletter"], run=True)
+    assert "crm.activity.badge.delete?code=paid" in shown(several)
+    assert "crm.activity.badge.delete?code=newsletter" in shown(several)
+
+    texts = {"title": {"en": "Client", "de": "Kunde"}, "value": {"en": "VIP", "de": "Wichtig"}}
+    wanted = {"code": "vip", **texts, "type": "primary"}
+    form = forms.add_form(b24, **wanted)
+    assert code("crm.activity.badge.add", wanted, "curl") in shown(form)
 
 
 def test_choosing_anew_drops_the_preview(b24: b24nb.Client) -> None:

@@ -11,6 +11,7 @@ import ipywidgets as widgets  # type: ignore[import-untyped]
 from markupsafe import Markup
 
 from b24nb import spec
+from b24nb.badges import wire
 from b24nb.display import html
 from b24nb.forms.presenters.adding import AddBadge, AddFields, AddState, Texts
 from b24nb.forms.views import parts
@@ -101,10 +102,12 @@ class AddForm(Form):
             yield html.badge_card(badge)
 
     def aside(self, state: AddState) -> Iterable[Markup]:
-        """How the badge would look; once it is added, the result shows that."""
+        """How the badge would look (once it is added, the result shows that), and the call that adds it."""
         fields = self.fields
-        if any(row.title or row.value for row in fields.texts) and fields.badge != state.result:
-            yield html.badge_card(fields.badge)
+        if any(row.title or row.value for row in fields.texts):
+            if fields.badge != state.result:
+                yield html.badge_card(fields.badge)
+            yield parts.call_as_code(wire.ADD, fields.badge.to_wire())
 
     def draw(self, state: AddState) -> None:
         self._say(state.field_errors)

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 import ipywidgets as widgets  # type: ignore[import-untyped]
 from markupsafe import Markup
 
+from b24nb import spec
+from b24nb.badges import wire
 from b24nb.badges.badge import Badge, Badges
 from b24nb.display import html
 from b24nb.forms.presenters.deleting import DeleteBadges, DeleteState
@@ -68,6 +70,7 @@ class DeleteForm(Form):
             yield html.badges_table(state.doomed, caption=f"This will be deleted: {len(state.doomed)}")
             yield from map(parts.told, _warnings(state))
             yield from parts.holders(state.holding)
+            yield parts.call_as_code(*_call([badge.code for badge in state.doomed]))
         elif isinstance(state.result, Badge):
             yield html.badges_table(Badges([state.result]), caption="Deleted")
         elif state.result is not None:
@@ -99,6 +102,17 @@ class DeleteForm(Form):
     def _delete(self) -> None:
         typed = self.confirm.value
         self.work([lambda: self.presenter.delete(typed)])
+
+
+def _call(codes: Sequence[str]) -> tuple[str, dict[str, Any]]:
+    """The call that deletes them: one, or the first batch of several."""
+    if len(codes) == 1:
+        return wire.DELETE, {"code": codes[0]}
+    first = codes[: spec.BATCH_SIZE]
+    return "batch", {
+        "halt": 1,
+        "cmd": {f"d{place}": (wire.DELETE, {"code": code}) for place, code in enumerate(first)},
+    }
 
 
 def _warnings(state: DeleteState) -> Iterable[Message]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from importlib import resources
 from typing import TYPE_CHECKING, Any
@@ -14,6 +14,7 @@ from b24nb import spec
 from b24nb.display import html
 from b24nb.display.colour import readable
 from b24nb.display.language import pick
+from b24nb.display.snippets import FLAVOURS, as_code
 from b24nb.forms.presenters.state import Message
 
 if TYPE_CHECKING:
@@ -108,6 +109,17 @@ def table(caption: str, head: Iterable[str], rows: Iterable[Iterable[Any]]) -> M
         '<div class="b24nb-scroll"><table class="b24nb-table"><caption>{}</caption>'
         "<thead><tr>{}</tr></thead><tbody>{}</tbody></table></div>"
     ).format(caption, titles, body)
+
+
+def call_as_code(method: str, params: Mapping[str, Any]) -> Markup:
+    """The call that a button sends, in each language; host and secret are placeholders."""
+    return html.folded(
+        "The call as code",
+        join(
+            html.folded(title, html.code(as_code(method, params, flavour), title))
+            for flavour, title in FLAVOURS.items()
+        ),
+    )
 
 
 def join(pieces: Iterable[Markup]) -> Markup:
