@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 KEPT = 100_000
 #: Epoch seconds that a timestamp of pandas can hold.
 _FOREVER = 9e9
-_DOUBTS = {
+_MISSING_BECAUSE = {
     "whole": "the portal counts in whole seconds and sends no exact header",
     "contradiction": "the portal's figure is more than the caller waited",
     "silence": "the portal states none",
@@ -60,7 +60,7 @@ class Call:
         Accumulated seconds of this method and credential, and when the oldest part is forgotten.
     bytes_out, bytes_in : int or None
         Of the bodies.
-    doubt : str
+    server_ms_missing_because : str
         Why ``server_ms`` is missing although the call succeeded. No column of the frame.
     """
 
@@ -80,7 +80,7 @@ class Call:
     operating_reset_at: float | None = None
     bytes_out: int | None = None
     bytes_in: int | None = None
-    doubt: str = ""
+    server_ms_missing_because: str = ""
 
     def note_times(self, time: Any, headers: Mapping[str, str], waited_ms: float | None) -> None:
         """Take the portal's figures that can be trusted from its ``time`` block and headers.
@@ -98,7 +98,7 @@ class Call:
         self.server_ms = _within(stated, waited_ms)
         if self.server_ms is None:
             why = "contradiction" if stated is not None else "silence" if duration is None else "whole"
-            self.doubt = _DOUBTS[why]
+            self.server_ms_missing_because = _MISSING_BECAUSE[why]
         processing = time.get("processing")
         self.processing_ms = _within(processing if isinstance(processing, float) else None, waited_ms)
         self.operating_s = _number(time.get("operating"), below=_FOREVER)
@@ -256,9 +256,9 @@ class CallLog(Sequence[Call]):
             Of these; of both if none is named.
         """
         done = [call for call in self._snapshot() if call.kind == "http" and call.outcome == "ok"]
-        doubts = Counter(call.doubt for call in done if call.doubt)
-        server = [f"No server time for {_calls(count)}: {why}." for why, count in doubts.items()]
-        whole = sum(call.processing_ms is None and not call.doubt for call in done)
+        reasons = Counter(call.server_ms_missing_because for call in done if call.server_ms_missing_because)
+        server = [f"No server time for {_calls(count)}: {why}." for why, count in reasons.items()]
+        whole = sum(call.processing_ms is None and not call.server_ms_missing_because for call in done)
         inside = f"No processing time for {_calls(whole)}: the portal counts it in whole seconds."
         said = {"server_ms": server, "processing_ms": [inside] if whole else []}
         return [reason for column in columns or said for reason in said[column]]
@@ -279,7 +279,7 @@ def _calls(count: int) -> str:
 
 
 _SHOWN = 20
-_COLUMNS = tuple(field.name for field in fields(Call) if field.name != "doubt")
+_COLUMNS = tuple(field.name for field in fields(Call) if field.name != "server_ms_missing_because")
 _DTYPES = {
     **dict.fromkeys(("kind", "method", "key", "error", "outcome"), "string"),
     "params": "object",

@@ -33,7 +33,7 @@ from b24nb.rest.batch import BatchResponse, Command
 from b24nb.rest.calls import Call, CallLog, masked
 from b24nb.rest.clock import SYSTEM_CLOCK, Clock
 from b24nb.rest.limits import LeakyBucket, Limits
-from b24nb.rest.response import Response, understand, understand_token
+from b24nb.rest.response import Response, parse_response, parse_token_response
 from b24nb.rest.transport import Answer, Transport, encode
 
 __all__ = ["Connection", "Response"]
@@ -114,7 +114,12 @@ class Connection:
         self._refreshing = threading.Lock()
 
     def call(
-        self, method: str, params: Mapping[str, Any] | None = None, *, write: bool | None = None
+        self,
+        method: str,
+        params: Mapping[str, Any] | None = None,
+        *,
+        write: bool | None = None,
+        before_send: Callable[[], None] | None = None,
     ) -> Response:
         """Call a method.
 
@@ -126,6 +131,8 @@ class Connection:
             Sent as JSON.
         write : bool, optional
             Whether it may change something; ``None``: decided from its name.
+        before_send : callable, optional
+            Called right before each attempt leaves, after the wait for room; if it raises, nothing is sent.
 
         Returns
         -------
@@ -141,7 +148,9 @@ class Connection:
         if write:
             self._refuse_if_read_only(method)
         params = params or {}
-        envelope, call = self._exchange(method, params, write=write, shown=masked(params))
+        envelope, call = self._send_with_retries(
+            method, params, write=write, shown=masked(params), before_send=before_send
+        )
         return Response.of(envelope, call)
 
     def batch(
@@ -177,8 +186,14 @@ class Connection:
                 break
         return BatchResponse(answers, left)
 
-    def send_chunk(self, commands: Sequence[Command], *, halt: bool = False) -> BatchResponse:
-        """Send up to 50 commands by one request, after waiting for room in the bucket.
+    def send_chunk(
+        self,
+        commands: Sequence[Command],
+        *,
+        halt: bool = False,
+        before_send: Callable[[], None] | None = None,
+    ) -> BatchResponse:
+        """Send up to 50 commands by one request, after waiting for room; ``before_send`` as in :meth:`call`.
 
         Raises
         ------
@@ -194,12 +209,13 @@ class Connection:
                 self._refuse_if_read_only(method)
                 write = True
         hidden = [(key, method, masked(params or {})) for key, method, params in commands]
-        envelope, call = self._exchange(
+        envelope, call = self._send_with_retries(
             "batch",
             batch.write(commands, halt=halt),
             write=write,
             shown=batch.write(hidden, halt=halt),
             paced=True,
+            before_send=before_send,
         )
         answers, rows = batch.read(hidden, envelope, call, self.credentials, halt=halt)
         for row in rows:
@@ -229,7 +245,7 @@ class Connection:
                 f"The parameters of {method} are a mapping from name to value.", field="params"
             )
 
-    def _exchange(
+    def _send_with_retries(
         self,
         method: str,
         params: Mapping[str, Any],
@@ -237,6 +253,7 @@ class Connection:
         write: bool,
         shown: Mapping[str, Any],
         paced: bool = False,
+        before_send: Callable[[], None] | None = None,
     ) -> tuple[Mapping[str, Any], Call]:
         """Send until there is an answer that stands; every attempt is a row in the log."""
         body = encode(params)
@@ -247,6 +264,8 @@ class Connection:
                 self.bucket.acquire()
             else:
                 self.bucket.add()
+            if before_send is not None:
+                before_send()
             used = self.credentials
             call = Call(self.clock.time(), "http", method, "", shown, attempt)
             try:
@@ -270,7 +289,7 @@ class Connection:
         raise AssertionError("unreachable")
 
     def _attempt(
-        self, endpoint: Endpoint, body: bytes, call: Call, *, write: bool, read: Reader = understand
+        self, endpoint: Endpoint, body: bytes, call: Call, *, write: bool, read: Reader = parse_response
     ) -> Mapping[str, Any] | ApiError:
         """One request, measured and recorded whatever comes of it."""
         started = time.perf_counter()
@@ -329,7 +348,7 @@ class Connection:
                     _Hidden(urlencode(token.renewal).encode()),
                     call,
                     write=True,
-                    read=understand_token,
+                    read=parse_token_response,
                 )
             except TransportError as error:
                 error.sent = False  # the call for which this is done was refused: it did not happen

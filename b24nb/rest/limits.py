@@ -164,10 +164,10 @@ class Limits:
             known.blocked = True
             self._operating[name] = known
 
-    def _standings(self) -> list[Standing]:
+    def _usages(self) -> list[OperatingUsage]:
         now = self._clock.time()
         with self._lock:
-            return [_standing(method, state, now) for method, state in sorted(self._operating.items())]
+            return [_usage(method, state, now) for method, state in sorted(self._operating.items())]
 
     @property
     def rate(self) -> pd.DataFrame:
@@ -201,7 +201,7 @@ class Limits:
         """
         import pandas as pd
 
-        frame = pd.DataFrame(self._standings(), columns=Standing._fields)
+        frame = pd.DataFrame(self._usages(), columns=OperatingUsage._fields)
         frame["reset_at"] = pd.to_datetime(frame["reset_at"].astype("Float64"), unit="s", utc=True)
         return frame.astype({"method": "string", "operating_s": "Float64", "calls_left": "Int64"})
 
@@ -214,7 +214,7 @@ class Limits:
         ]
         lines += [
             f"{one.method}: {one.operating_s:g} of {one.limit_s:g} s operating time{one.forecast}"
-            for one in self._standings()
+            for one in self._usages()
         ]
         return "\n".join(lines)
 
@@ -232,12 +232,12 @@ class Limits:
         gauges = [html.gauge(rate, self.bucket.level, burst, f"requests; {self._safe()}")]
         gauges += [
             html.gauge(one.method, one.operating_s, one.limit_s, f"s operating time{one.forecast}")
-            for one in self._standings()
+            for one in self._usages()
         ]
         return html.page(*gauges)
 
 
-class Standing(NamedTuple):
+class OperatingUsage(NamedTuple):
     """Operating time of one method, against its limit."""
 
     method: str
@@ -256,7 +256,7 @@ class Standing(NamedTuple):
         return f", about {self.calls_left} more {'call' if self.calls_left == 1 else 'calls'}"
 
 
-def _standing(method: str, state: Operating, now: float) -> Standing:
+def _usage(method: str, state: Operating, now: float) -> OperatingUsage:
     limit = float(spec.OPERATING_LIMIT_SECONDS)
     # The oldest part is forgotten at `reset_at`, the rest at times that nobody states.
     seconds = state.seconds if now < state.reported_at + spec.OPERATING_WINDOW_SECONDS else 0.0
@@ -266,4 +266,4 @@ def _standing(method: str, state: Operating, now: float) -> Standing:
     elif state.per_call:
         # The call that crosses the line still succeeds.
         left = int(max(0.0, limit - seconds) // state.per_call) + (seconds <= limit)
-    return Standing(method, seconds, limit, left, state.reset_at)
+    return OperatingUsage(method, seconds, limit, left, state.reset_at)

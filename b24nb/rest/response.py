@@ -65,7 +65,7 @@ class Response:
         return html.page(html.answer(self.call.method, self.raw))
 
 
-def understand(answer: Answer, method: str, credentials: Credentials) -> Mapping[str, Any] | ApiError:
+def parse_response(answer: Answer, method: str, credentials: Credentials) -> Mapping[str, Any] | ApiError:
     """The envelope of an answer, or the portal's error.
 
     The key ``error`` decides, not its value: a code can be an empty text. An error that quotes the
@@ -85,8 +85,10 @@ def understand(answer: Answer, method: str, credentials: Credentials) -> Mapping
     return envelope
 
 
-def understand_token(answer: Answer, method: str, credentials: Credentials) -> Mapping[str, Any] | ApiError:
-    """The same for the authorization server, whose answers have no ``result``; its errors can come as 200."""
+def parse_token_response(
+    answer: Answer, method: str, credentials: Credentials
+) -> Mapping[str, Any] | ApiError:
+    """The same for the authorization server: its answers have no ``result``, its errors can come as 200."""
     envelope = _decoded(answer, method)
     if "error" in envelope:
         return error_of(envelope, method, credentials, answer.status)
