@@ -51,11 +51,15 @@ BADGE_COLOURS: Mapping[BadgeType, BadgeColour] = MappingProxyType(
     }
 )
 
+#: Characters of a code that ``add`` takes on newer portal builds; older ones take up to ``CODE_WIDTH``.
+#: Longer codes of older days can be listed, read and deleted there, but never be added again.
+CODE_LIMIT = 30
+#: Characters of a code that a portal's database keeps.
 CODE_WIDTH = 255
 #: Characters of a title or value as stored: JSON with ``\uXXXX`` escapes, so Cyrillic takes six each.
 TEXT_WIDTH = 4000
-#: Characters of a code that an attachment row keeps. A longer code is accepted by ``add``, but the
-#: portal can't match its attachments any more: the badge counts as unused even while it is shown.
+#: Characters of a code that an attachment row keeps. The portal can't match the attachments of a longer
+#: code any more: the badge counts as unused even while it is shown.
 ATTACHED_CODE_WIDTH = 30
 #: Days after which an attachment row is removed by the portal's agent (a setting: 30, 60 or 90).
 ATTACHMENT_DAYS = 30
@@ -165,7 +169,14 @@ METHODS: Mapping[str, Method] = MappingProxyType(
                 access=_ADMIN,
                 access_documented=_ADMIN_DOCUMENTED,
                 result='{"badge": {"code", "title", "value", "type"}}',
-                documented_errors=("ACCESS_DENIED", "REQUIRED_ARG_MISSING"),
+                documented_errors=(
+                    "ACCESS_DENIED",
+                    "100",
+                    "REQUIRED_ARG_MISSING",
+                    "WRONG_TYPE_VALUE",
+                    "BX_INVALID_VALUE",
+                    "0",
+                ),
                 errors=(
                     "allowed_only_intranet_user",
                     "100",
@@ -211,7 +222,7 @@ METHODS: Mapping[str, Method] = MappingProxyType(
                 access=_ADMIN,
                 access_documented=_ADMIN_DOCUMENTED,
                 result="true",
-                documented_errors=("ACCESS_DENIED", "NOT_FOUND"),
+                documented_errors=("ACCESS_DENIED", "NOT_FOUND", "ENTITY_WITH_BADGE_EXISTS"),
                 errors=(
                     "allowed_only_intranet_user",
                     "100",

@@ -35,6 +35,9 @@ def add(call: Call) -> Any:
     code = params["code"]
     if not code:
         raise Refusal("BX_EMPTY_REQUIRED", _CODE_MISSING[call.switches.language])
+    limit = call.switches.code_limit
+    if len(code) > limit and limit < spec.CODE_WIDTH:  # older builds leave it to the database
+        raise Refusal("0", f"The length of the code field must not exceed {limit} characters")
     if badges.find(code):
         raise Refusal("BX_INVALID_VALUE", "Code must be unique")
     try:

@@ -11,6 +11,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from b24nb import spec
 from b24nb.sandbox import seed as seeding
 from b24nb.sandbox.exchange import Record
 from b24nb.sandbox.faults import Faults
@@ -51,6 +52,8 @@ class SandboxPortal:
 
     Parameters
     ----------
+    code_limit : int
+        Characters of a code that ``add`` takes: 30 as newer portal builds, 255 as older ones.
     latency_ms : float
         Network time of each request, in milliseconds. It is not in the ``time`` block.
     limits : bool
@@ -103,6 +106,7 @@ class SandboxPortal:
     def __init__(
         self,
         *,
+        code_limit: int = spec.CODE_LIMIT,
         latency_ms: float = 0,
         limits: bool = False,
         https_required: bool = False,
@@ -117,6 +121,7 @@ class SandboxPortal:
         **oddities: Any,
     ) -> None:
         self.switches = Switches(
+            code_limit=code_limit,
             latency_ms=latency_ms,
             limits=limits,
             https_required=https_required,

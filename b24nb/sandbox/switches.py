@@ -13,6 +13,7 @@ from b24nb import spec
 class Switches:
     """The settings of one portal. They may be changed while it runs."""
 
+    code_limit: int = spec.CODE_LIMIT
     latency_ms: float = 0
     cost: Mapping[str, float] = field(default_factory=dict)
     limits: bool = False

@@ -101,7 +101,9 @@ BADGES = [
     Case("empty-code-in-russian", BAD, "BX_EMPTY_REQUIRED",
          'Не заполнено обязательное поле "CODE"', 400, ADD, NEW | {"code": ""}, portal={"language": "ru"}),
     Case("too-long", BAD, "400", "Mysql query error: (1406) Data too long for column 'CODE' at row 1", 400,
-         ADD, NEW | {"code": "c" * 256}, portal={"strict_sql": True}),
+         ADD, NEW | {"code": "c" * 256}, portal={"strict_sql": True, "code_limit": 255}),
+    badge("code-length", BAD, "0", "The length of the code field must not exceed 30 characters", ADD,
+          **NEW | {"code": "c" * 31}),
 ]
 
 ACCESS = [

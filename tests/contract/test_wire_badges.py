@@ -48,6 +48,12 @@ EXTRANET = Answer(403, {"error": "allowed_only_intranet_user", "error_descriptio
 DUPLICATE = refused(400, "BX_INVALID_VALUE", "Code must be unique")
 IN_USE = refused(400, "ENTITY_WITH_BADGE_EXISTS", "There are entities with this badge. Delete them first.")
 CODE_TOO_LONG = refused(400, "400", "Mysql query error: (1406) Data too long for column 'CODE' at row 1")
+#: What add answers to a code over the limit of newer portals, and how a sandbox is made an older one.
+OVER_THE_LIMIT = refused(400, "0", "The length of the code field must not exceed 30 characters")
+OLDER = {"code_limit": 255}
+LONG = "b24nb_test_" + "x" * 25
+OLD_CODE = badge() | {"code": LONG}
+ASSUMED = "assumed: the order of checks is not documented"
 TOO_LONG = refused(
     400, "400", matching(r"Mysql query error: \(1406\) Data too long for column '(TITLE|VALUE)'.+")
 )
@@ -201,7 +207,7 @@ TEXTS = [
       for row in (
           live(f"text.{field}-map", f"{field} can be a map of languages, kept in its order.", ADD_PAGE,
                call(ADD, new(**{field: {"ru": "К", "en": "C"}})), echoed(**{field: {"ru": "К", "en": "C"}})),
-          live(f"text.{field}-language", f"An unknown language of {field} is named.", SERVER,
+          live(f"text.{field}-language", f"An unknown language of {field} is named.", ADD_PAGE,
                call(ADD, new(**{field: {"en": "C", "xx": "C"}})), no_language("xx")),
           live(f"text.{field}-language-case", f"Languages of {field} are matched exactly.", SERVER,
                call(ADD, new(**{field: {"EN": "C"}})), no_language("EN")),
@@ -246,7 +252,7 @@ ORDER_AND_TYPE = [
     *(live(f"type.{name}", f"{name} is a type.", ADD_PAGE,
            call(ADD, new(type=name)), echoed(type=name))
       for name in ("success", "failure", "warning", "primary", "secondary")),
-    *(live(f"type.wrong-{name}", f"The type {value!r} is refused; this is not documented.", SERVER,
+    *(live(f"type.wrong-{name}", f"The type {value!r} is refused.", ADD_PAGE,
            call(ADD, new(type=value)), WRONG_TYPE)
       for name, value in (("unknown", "pink"), ("empty", ""), ("case", "Primary"), ("space", "primary "))),
     live("order.title-value", "title is judged before value.", SERVER,
@@ -272,7 +278,7 @@ ADDED = [
          portal={"language": "ru"}),
     fact("code.blank", "A code of spaces is accepted.", SERVER,
          call(ADD, new(code="  ")), echoed(code="  ")),
-    live("code.duplicate", "A code that exists is refused.", SERVER,
+    live("code.duplicate", "A code that exists is refused.", ADD_PAGE,
          call(ADD, new(code=VIP["code"])), DUPLICATE, call(GET, CODE), FOUND),
     fact("code.duplicate-russian", "That text is not translated.", SERVER,
          call(ADD, new(code=VIP["code"])), DUPLICATE, portal={"language": "ru"}),
@@ -283,21 +289,39 @@ ADDED = [
     fact("code.case-sensitive", "Under another collation it is another badge.", DERIVED,
          call(ADD, new(code="B24NB_TEST_VIP")), echoed(code="B24NB_TEST_VIP"),
          portal={"case_sensitive": True}),
-    live("code.36", "36 characters are accepted and echoed.", SDK_TEST,
-         call(ADD, new(code="b24nb_test_" + "x" * 25)), echoed(code="b24nb_test_" + "x" * 25)),
-    fact("code.255", "255 characters fit.", SERVER,
+    live("code.30", "30 characters are accepted and echoed.", ADD_PAGE,
+         call(ADD, new(code=LONG[:30])), echoed(code=LONG[:30])),
+    fact("code.31", "A longer code is refused by newer portals.", ADD_PAGE,
+         call(ADD, new(code=LONG[:31])), OVER_THE_LIMIT, call(LIST), listed(VIP)),
+    fact("code.31-characters", "Characters count, not bytes.", ASSUMED,
+         call(ADD, new(code="я" * 30)), echoed(code="я" * 30), call(ADD, new(code="ю" * 31)), OVER_THE_LIMIT),
+    fact("code.31-duplicate", "The length is judged before a code that exists.", ASSUMED,
+         call(ADD, new(code=OLD_CODE["code"])), OVER_THE_LIMIT, badges=(OLD_CODE,)),
+    fact("code.31-type", "The type is judged before the length.", ASSUMED,
+         call(ADD, new(code=LONG, type="pink")), WRONG_TYPE),
+    fact("code.31-employee", "An employee sees ACCESS_DENIED before the length.", ASSUMED,
+         call(ADD, new(code=LONG), by="<employee>"), DENIED),
+    fact("code.31-old", "A long code of older days is listed, found and deleted, but not added again.", ASSUMED,
+         call(LIST), listed(OLD_CODE), call(GET, {"code": LONG}), ok({"badge": OLD_CODE}),
+         call(DELETE, {"code": LONG}), ok(True), call(ADD, OLD_CODE), OVER_THE_LIMIT, badges=(OLD_CODE,)),
+    fact("code.36", "Older portals accept and echo 36 characters.", SDK_TEST,
+         call(ADD, new(code=LONG)), echoed(code=LONG), portal=OLDER),
+    fact("code.36-duplicate", "There the code that exists is what is wrong.", SDK_TEST,
+         call(ADD, OLD_CODE), DUPLICATE, badges=(OLD_CODE,), portal=OLDER),
+    fact("code.255", "255 characters fit in older portals.", SERVER,
          call(ADD, new(code="c" * 255)), echoed(code="c" * 255), call(GET, {"code": "c" * 255}),
-         echoed(code="c" * 255)),
+         echoed(code="c" * 255), portal=OLDER),
     fact("code.255-characters", "Characters count, not bytes.", DERIVED,
-         call(ADD, new(code="я" * 255)), echoed(code="я" * 255)),
-    fact("code.256", "A longer one is cut silently; the answer is 200 with null.", DERIVED,
+         call(ADD, new(code="я" * 255)), echoed(code="я" * 255), portal=OLDER),
+    fact("code.256", "There a longer one is cut silently; the answer is 200 with null.", DERIVED,
          call(ADD, new(code="c" * 256)), ok({"badge": None}),
-         call(GET, {"code": "c" * 255}), echoed(code="c" * 255)),
+         call(GET, {"code": "c" * 255}), echoed(code="c" * 255), portal=OLDER),
     fact("code.256-twice", "The second time the cut code is there already; the database says so.", DERIVED,
          call(ADD, new(code="c" * 256)), ok({"badge": None}), call(ADD, new(code="c" * 256)),
-         refused(400, "400", matching(r"Mysql query error: \(1062\) Duplicate entry .+"))),
+         refused(400, "400", matching(r"Mysql query error: \(1062\) Duplicate entry .+")), portal=OLDER),
     fact("code.256-strict", "A strict database refuses it.", DERIVED,
-         call(ADD, new(code="c" * 256)), CODE_TOO_LONG, call(LIST), listed(VIP), portal={"strict_sql": True}),
+         call(ADD, new(code="c" * 256)), CODE_TOO_LONG, call(LIST), listed(VIP),
+         portal={"strict_sql": True} | OLDER),
     fact("text.4000", "A text is stored as JSON: 3998 characters and two quotes fit.", DERIVED,
          call(ADD, new(title="t" * 3998)), echoed(title="t" * 3998), portal={"strict_sql": True}),
     fact("text.4001", "3999 do not.", DERIVED,
@@ -356,7 +380,7 @@ DELETED = [
          call(DELETE, {"code": ""}), not_found("")),
     fact("delete.case", "Case is ignored as by get.", DERIVED,
          call(DELETE, {"code": "B24NB_TEST_VIP"}), ok(True), call(LIST), listed()),
-    fact("delete.in-use", "A badge that an open activity holds stays; this is not documented.", SERVER,
+    fact("delete.in-use", "A badge that an open activity holds stays.", DELETE_PAGE,
          call(DELETE, {"code": "waitingPayment"}), IN_USE,
          call(GET, {"code": "waitingPayment"}), ok(ANYTHING), badges=None),
     fact("delete.in-use-russian", "That text is not translated.", SERVER,

@@ -18,7 +18,7 @@ FACTS = spec.error_facts()
 CODES = sorted({fact.code for fact in FACTS})
 
 #: Codes with more than one meaning, and how many the vendor's server has.
-SEVERAL = {"ACCESS_DENIED": 9, "insufficient_scope": 3, "100": 3, "0": 2, "400": 4, "": 5, "ERROR_CORE": 2}
+SEVERAL = {"ACCESS_DENIED": 9, "insufficient_scope": 3, "100": 3, "0": 4, "400": 4, "": 5, "ERROR_CORE": 2}
 
 
 def plain(html: str) -> str:

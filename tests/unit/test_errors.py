@@ -7,6 +7,7 @@ import re
 
 import pytest
 
+import b24nb
 from b24nb import errors, spec
 
 FACTS = spec.error_facts()
@@ -115,3 +116,20 @@ def test_the_tree_is_drawn_as_it_is() -> None:
 def test_messages_speak_to_the_reader() -> None:
     error = errors.ApiError("", "", http_status=400, method="crm.activity.get", hint="Do this.")
     assert str(error) == "(empty code) (crm.activity.get, HTTP 400). Do this."
+
+
+@pytest.mark.parametrize(
+    ("description", "hint"),
+    [
+        ("The length of the code field must not exceed 30 characters", "at most 30 characters"),
+        ("Language `xx` was not found", "language codes of the portal"),
+        ("Wrong value of field `title` for language de", "the text for the language"),
+        ("Something that nobody has described", "Read the portal's message"),
+        ("", "Read the portal's message"),
+    ],
+)
+def test_the_hint_of_error_0_fits_what_the_portal_said(description: str, hint: str) -> None:
+    error = errors.from_answer("0", description, http_status=400, method="crm.activity.badge.add")
+    assert type(error) is errors.BadArgument
+    assert hint in error.hint
+    assert hint in repr(b24nb.explain(error))
