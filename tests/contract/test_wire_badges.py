@@ -301,7 +301,7 @@ ADDED = [
          call(ADD, new(code=LONG, type="pink")), WRONG_TYPE),
     fact("code.31-employee", "An employee sees ACCESS_DENIED before the length.", ASSUMED,
          call(ADD, new(code=LONG), by="<employee>"), DENIED),
-    fact("code.31-old", "A long code of older days is listed, found and deleted, but not added again.", ASSUMED,
+    fact("code.31-old", "An old long code is listed, found and deleted, but not added again.", ASSUMED,
          call(LIST), listed(OLD_CODE), call(GET, {"code": LONG}), ok({"badge": OLD_CODE}),
          call(DELETE, {"code": LONG}), ok(True), call(ADD, OLD_CODE), OVER_THE_LIMIT, badges=(OLD_CODE,)),
     fact("code.36", "Older portals accept and echo 36 characters.", SDK_TEST,
