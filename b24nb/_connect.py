@@ -13,7 +13,8 @@ from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from b24nb.badges.journal import Journal, UnfinishedChanges, default_journal_path
+from b24nb.badges.journal import UnfinishedChanges
+from b24nb.badges.journal_store import JournalStore
 from b24nb.badges.methods import BadgeMethods
 from b24nb.client import Client, Portal
 from b24nb.credentials import Credentials, OAuthToken, Webhook
@@ -110,20 +111,20 @@ def connect(
         portal = Portal.ask(connection)
         # A sandbox gets another port each time; the journal beside its database needs no address.
         host = portal.host if journal or portal.kind == "LIVE" else "sandbox"
-        record = Journal(path or _journal_path(portal, cleanup), host=host, user=portal.user_id or "")
-        cleanup.callback(record.close)
-        badges = BadgeMethods(connection, record, settle_after=settle_after)
-        if record.notice:
-            warnings.warn(record.notice, UnfinishedChanges, stacklevel=2)
-        # From here on the client closes all this; before, an error did.
+        user = portal.user_id or str(getattr(found, "user", ""))  # `profile` may be refused
+        store = JournalStore(path or _journal_path(portal, cleanup), host=host, user=user)
+        cleanup.callback(store.close)
+        badges = BadgeMethods(connection, store, settle_after=settle_after)
+        if badges.journal.notice:
+            warnings.warn(badges.journal.notice, UnfinishedChanges, stacklevel=2)
         return Client(connection, portal=portal, badges=badges, on_close=cleanup.pop_all().close)
 
 
-def _journal_path(portal: Portal, cleanup: ExitStack) -> str | PathLike[str]:
-    """A file per portal in the user's data folder; for a sandbox reached by its address, one that goes
-    with the client: the next sandbox may get the same port and must not inherit it."""
+def _journal_path(portal: Portal, cleanup: ExitStack) -> str | PathLike[str] | None:
+    """``None``: a file per portal in the user's data folder; for a sandbox reached by its address, one that
+    goes with the client: the next sandbox may get the same port and must not inherit it."""
     if portal.kind == "LIVE":
-        return default_journal_path(portal.host)
+        return None
     directory = cleanup.enter_context(tempfile.TemporaryDirectory(prefix="b24nb-journal-"))
     return Path(directory) / "journal.db"
 

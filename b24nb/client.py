@@ -14,7 +14,7 @@ from b24nb.rest.connection import Connection, Response
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from b24nb.badges.history import History
+    from b24nb.badges.journal import Journal
     from b24nb.badges.methods import BadgeMethods
     from b24nb.rest.batch import BatchResponse
     from b24nb.rest.calls import CallLog
@@ -121,7 +121,7 @@ class Client:
         ``list``, ``get``, ``add``, ``delete``, ``holders``, ``delete_many``, ``plan``, ``backup``.
     calls : CallLog
         Every call made, with its timings.
-    journal : History
+    journal : Journal
         What was changed on this portal by this user, and the way back.
 
     Examples
@@ -146,7 +146,7 @@ class Client:
         self._on_close = on_close
 
     @property
-    def journal(self) -> History:
+    def journal(self) -> Journal:
         """What was changed on this portal by this user, and the way back."""
         return self.badges.journal
 

@@ -294,6 +294,9 @@ class ErrorFact:
     repeat
         Is it safe to send the same call again: ``"yes"``, ``"after waiting"``, ``"after a change"``,
         ``"look first"`` or ``"no"``.
+    before_effect
+        Whether it is known to be raised before anything is changed; every other error of a write is
+        looked at.
     methods
         The methods that answer it; empty: any.
     section
@@ -313,6 +316,7 @@ class ErrorFact:
     cause: str
     remedy: str
     repeat: str
+    before_effect: bool
     methods: tuple[str, ...]
     section: str
     source: str
@@ -350,6 +354,7 @@ def error_facts() -> tuple[ErrorFact, ...]:
             cause=row["cause"],
             remedy=row["remedy"],
             repeat=row["repeat"],
+            before_effect=row.get("before_effect", False),
             methods=tuple(row.get("methods", ())),
             section=row["section"],
             source=row["source"],

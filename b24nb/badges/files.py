@@ -238,3 +238,13 @@ def _text(path: Path) -> str:
         return path.read_bytes().decode("utf-8-sig")
     except UnicodeDecodeError:
         raise InvalidInput(f"{path.name} is not UTF-8.", hint="Save it as CSV UTF-8.") from None
+
+
+def codes_of(values: Any) -> list[str | Badge]:
+    """Codes or badges as they may be sent; a text alone would be taken for its letters."""
+    if isinstance(values, str):
+        raise InvalidInput("codes is a list of codes, not one text.", field="codes", hint="Write [code].")
+    found = list(values)
+    refuse(problem for item in found if not isinstance(item, Badge) for problem in code_problems(item))
+    refuse(clashes(item.code if isinstance(item, Badge) else item for item in found))
+    return found

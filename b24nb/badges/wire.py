@@ -23,7 +23,11 @@ _REFERENCE = re.compile(r"\$(result|error|total|next|time)\[")
 
 def list_badges(connection: Connection) -> Badges:
     """All badges of the portal, by one request: ``crm.activity.badge.list`` does not page."""
-    response = connection.call(LIST)
+    return badges_of(connection.call(LIST))
+
+
+def badges_of(response: Response) -> Badges:
+    """The badges of an answer to ``list``."""
     rows = response.result.get("badges") if isinstance(response.result, Mapping) else None
     if not isinstance(rows, list):
         raise BadResponse("The portal answered without a list of badges.", method=LIST)

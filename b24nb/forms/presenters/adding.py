@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 from b24nb import spec
 from b24nb.badges.badge import Badge, Text
-from b24nb.badges.checks import LongCode, long_code, problems
+from b24nb.badges.checks import problems
 from b24nb.errors import DuplicateCode
-from b24nb.forms.presenters.base import Presenter, unwarned
+from b24nb.forms.presenters.base import Presenter
 from b24nb.forms.presenters.state import NOTHING_SENT, FormState, Message, told
 
 
@@ -123,8 +123,7 @@ class AddBadge(Presenter[AddState]):
         """What a field should not be though the portal takes it: too long a code, a code that is taken."""
         if twin := self.desk.find(fields.code):
             return {"code": f"The portal has a badge {twin.code!r}: add would be refused."}
-        doubt = long_code(fields.code)
-        return {"code": doubt} if doubt else {}
+        return {}
 
     def add(self, fields: AddFields) -> AddState:
         """Send the badge if its fields are right.
@@ -145,8 +144,7 @@ class AddBadge(Presenter[AddState]):
             return AddState(phase="invalid", message=NOTHING_SENT, field_errors=wrong)
         badge = fields.badge
         try:
-            with unwarned(LongCode if long_code(badge.code) else None):
-                added = self.b24.badges.add(badge.code, badge.title, badge.value, badge.type)
+            added = self.b24.badges.add(badge.code, badge.title, badge.value, badge.type)
         except DuplicateCode as error:
             existing = self.b24.badges.get(badge.code)
             self.desk.see_added([existing])

@@ -122,7 +122,7 @@ class DeleteBadges(Presenter[DeleteState]):
             return self._delete_many(state.doomed)
 
     def _delete_one(self, badge: Badge) -> DeleteState:
-        removed = self.b24.badges.delete(badge.code)
+        removed = self.b24.badges.delete(badge)
         self.desk.see_deleted([badge.code])
         message = Message("done", f"The badge {removed.code!r} was deleted.", hint="Undo brings it back.")
         return DeleteState(phase="done", message=message, result=removed, removed=Badges([removed]))
@@ -130,7 +130,7 @@ class DeleteBadges(Presenter[DeleteState]):
     def _delete_many(self, doomed: Badges) -> DeleteState:
         codes = [badge.code for badge in doomed]
         report = self.b24.badges.delete_many(
-            codes, keep_going=True, progress=False, cancel=self._asked_before_each_request(len(codes))
+            doomed, keep_going=True, progress=False, cancel=self._asked_before_each_request(len(codes))
         )
         removed = Badges(
             outcome.step.before
@@ -167,7 +167,7 @@ class DeleteBadges(Presenter[DeleteState]):
             keep_going=True, progress=False, cancel=self._asked_before_each_request(len(removed))
         )
         self.desk.see_added(outcome.badge for outcome in report if outcome.badge)
-        left = Badges(outcome.step.after for outcome in report if outcome.trouble and outcome.step.after)
+        left = Badges(outcome.step.after for outcome in report if not outcome.ok and outcome.step.after)
         message = Message(
             "check" if left else "done",
             f"{len(removed) - len(left)} of {counted(removed)} brought back, as the last of the list.",
