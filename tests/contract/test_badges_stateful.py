@@ -96,16 +96,17 @@ class Portal(RuleBasedStateMachine):
     @contextmanager
     def at_work(self, rivals: list[Any], fault: Any, kill: Any) -> Iterator[None]:
         """Our requests, with somebody else acting before each, a fault, and an end of the process."""
-        acts, count = iter(rivals), 0
-        if fault:
-            for method in WRITES:
-                self.portal.faults.next(fault[0], method=method, after_effect=fault[1])
+        acts, count, unbroken = iter(rivals), 0, set(WRITES if fault else ())
 
         def send(session: requests.Session, request: requests.PreparedRequest, **options: Any) -> Any:
             nonlocal count
             with mock.patch.object(requests.Session, "send", _send):
                 if act := next(acts, None):
                     self.somebody_else(*act)
+            method = str(request.url).rpartition("/")[2]
+            if method in unbroken:
+                unbroken.discard(method)
+                self.portal.faults.next(fault[0], method=method, after_effect=fault[1])
             here, place = kill == (count, False), count
             count += 1
             if here:
