@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import threading
 from collections import Counter, deque
@@ -196,7 +197,11 @@ class CallLog(Sequence[Call]):
     def df(self) -> pd.DataFrame:
         """A row per call, oldest first.
 
-        Columns as the attributes of :class:`Call`; times are UTC timestamps, missing figures are NA.
+        Columns as the attributes of :class:`Call`; times are UTC timestamps, missing figures are NA,
+        ``params`` is JSON text.
+
+        Excel has no time zones; drop them before ``to_excel``:
+        ``df.assign(**{name: df[name].dt.tz_localize(None) for name in df.select_dtypes("datetimetz")})``.
         """
         return _frame(self._snapshot())
 
@@ -268,6 +273,7 @@ def _frame(rows: Sequence[Call]) -> pd.DataFrame:
     import pandas as pd
 
     columns = {name: [getattr(call, name) for call in rows] for name in _COLUMNS}
+    columns["params"] = [json.dumps(call.params, ensure_ascii=False, default=str) for call in rows]
     frame = pd.DataFrame(columns)
     for name in ("at", "operating_reset_at"):
         frame[name] = pd.to_datetime(frame[name].astype("Float64"), unit="s", utc=True)
@@ -281,8 +287,7 @@ def _calls(count: int) -> str:
 _SHOWN = 20
 _COLUMNS = tuple(field.name for field in fields(Call) if field.name != "server_ms_missing_because")
 _DTYPES = {
-    **dict.fromkeys(("kind", "method", "key", "error", "outcome"), "string"),
-    "params": "object",
+    **dict.fromkeys(("kind", "method", "key", "params", "error", "outcome"), "string"),
     **dict.fromkeys(("attempt", "http_status", "bytes_out", "bytes_in"), "Int64"),
     **dict.fromkeys(("client_ms", "server_ms", "processing_ms", "operating_s"), "Float64"),
 }
