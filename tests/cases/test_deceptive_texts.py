@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import b24nb
+from b24nb import forms
 from b24nb.badges.badge import Badge, Badges
 from b24nb.display.visible import visible
 
@@ -94,3 +95,14 @@ def test_plans_and_reports_show_it(b24: b24nb.Client) -> None:
     plan = b24.badges.plan([wanted])
     assert [mark for mark in MARKS[:3] if mark not in plan._repr_html_()] == []
     assert "U+200B" in plan.apply(progress=False)._repr_html_()
+
+
+def test_the_code_to_be_typed_is_the_one_that_is_seen(b24: b24nb.Client) -> None:
+    b24.badges.add("vi\u200bp", "Client", "VIP", "primary")
+    for typed, left in (("vip", True), ("vi⟨U+200B⟩p", False)):
+        form = forms.delete_form(b24)
+        form.code.value = "vi\u200bp"
+        form.preview_button.click()
+        form.confirm.value = typed
+        form.delete_button.click()
+        assert ("vi\u200bp" in b24.badges.list()) is left

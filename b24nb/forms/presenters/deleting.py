@@ -10,6 +10,7 @@ from b24nb import spec
 from b24nb.badges.badge import Badge, Badges
 from b24nb.badges.changes import Action, Verdict
 from b24nb.badges.checks import NotRestorable, not_restorable
+from b24nb.display.visible import visible
 from b24nb.errors import B24Error
 from b24nb.forms.presenters.base import Presenter, counted, unwarned
 from b24nb.forms.presenters.holding import Holding, look
@@ -39,8 +40,8 @@ class DeleteState(FormState):
 
     @property
     def word(self) -> str:
-        """What has to be typed to confirm: the code, or for several their number."""
-        return self.doomed[0].code if len(self.doomed) == 1 else str(len(self.doomed))
+        """What has to be typed to confirm: the code as it is shown, or for several their number."""
+        return visible(self.doomed[0].code, code=True) if len(self.doomed) == 1 else str(len(self.doomed))
 
     @property
     def lost_for_good(self) -> tuple[str, ...]:
