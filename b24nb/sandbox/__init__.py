@@ -1,6 +1,6 @@
 """The embedded portal: a stand-in for Bitrix24 that answers over real HTTP on this machine.
 
-store < methods < access < wire < server; it shares the vendor's facts (:mod:`b24nb.spec`) with the
+store < methods < API < messages < server; it shares the vendor's facts (:mod:`b24nb.spec`) with the
 client, and no code.
 """
 

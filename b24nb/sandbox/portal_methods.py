@@ -7,19 +7,20 @@ from __future__ import annotations
 
 from typing import Any
 
-from b24nb.sandbox import access, php
-from b24nb.sandbox.calls import (
-    CONTROLLERS,
-    METHODS,
-    Call,
-    Refusal,
-    classic,
-)
-from b24nb.sandbox.envelope import iso
+from b24nb.sandbox import php
+from b24nb.sandbox.rest_method import CONTROLLERS, METHODS, Call, Refusal, classic, scope_missing
 
 LICENSE = {"standard": "en_pro100", "enterprise": "en_ent250"}
-#: What the portal's REST API is divided into.
-_SCOPES = ("crm", "user", "user_basic", "user_brief", "task", "im", "placement")
+#: What the REST API of a cloud portal is divided into.
+_SCOPES = (
+    "ai_admin appform baas bi biconnector bizproc booking calendar calendarmobile call cashbox catalog"
+    " catalogmobile configuration.import contact_center crm delivery department disk documentgenerator entity"
+    " faceid forum humanresources.hcmlink iblock im im.import imbot imconnector imopenlines intranet landing"
+    " landing_cloud lists log mailservice messageservice mobile notifications pay_system placement pull"
+    " pull_channel rating rest rpa sale salescenter sign.b2e smile sonet_group socialnetwork task tasks"
+    " tasks_extended tasksmobile telephony timeman user user.userfield user_basic user_brief userconsent"
+    " userfieldconfig vote"
+)
 #: What a portal has switched on; any other feature answers "N".
 _FEATURES = ("rest_offline_extended", "rest_auth_connector", "rest_access")
 
@@ -29,7 +30,7 @@ def profile(call: Call) -> Any:
     user = call.caller.user
     return {
         "ID": str(user.id),
-        "ADMIN": user.admin,
+        "ADMIN": bool(user.admin),
         "NAME": user.name,
         "LAST_NAME": user.last_name,
         "PERSONAL_GENDER": "",
@@ -43,7 +44,7 @@ def user_current(call: Call) -> Any:
     brief = {
         "ID": str(user.id),
         "XML_ID": str(user.id),
-        "ACTIVE": user.active,
+        "ACTIVE": bool(user.active),
         "NAME": user.name,
         "LAST_NAME": user.last_name,
         "SECOND_NAME": "",
@@ -58,14 +59,13 @@ def user_current(call: Call) -> Any:
 @classic("app.info", signed=True)
 def app_info(call: Call) -> Any:
     license_ = LICENSE[call.switches.tariff]
-    if not call.caller.is_application:
-        if call.in_batch:  # there the webhook's id is lost on the way
-            raise Refusal("ACCESS_DENIED", "Access denied! Application context required", 403)
+    if not call.caller.is_application and not call.in_batch:  # there the webhook's id is lost on the way
         return {"SCOPE": list(call.caller.scopes), "LICENSE": license_}
+    _require_application(call)
     return {
-        "ID": "1",
+        "ID": 1,
         "CODE": call.caller.credential,
-        "VERSION": "1",
+        "VERSION": 1,
         "STATUS": "L",
         "INSTALLED": True,
         "PAYMENT_EXPIRED": "N",
@@ -77,9 +77,24 @@ def app_info(call: Call) -> Any:
     }
 
 
+@classic("app.option.get")
+def app_option_get(call: Call) -> Any:
+    """The settings that an application keeps on the portal; this one keeps none."""
+    _require_application(call)
+    return [] if call.get("option") is None else ""
+
+
+@classic("placement.bind")
+def placement_bind(call: Call) -> Any:
+    """Nothing can be placed here. Assumed: the kind of credential is judged before its scope."""
+    if not call.caller.is_application:
+        raise Refusal("WRONG_AUTH_TYPE", "Current authorization type is denied for this method", 403)
+    raise scope_missing("access")
+
+
 @classic("scope")
 def scope(call: Call) -> Any:
-    return list(_SCOPES if php.truthy(call.get("full")) else call.caller.scopes)
+    return _SCOPES.split() if php.truthy(call.get("full")) else list(call.caller.scopes)
 
 
 @classic("methods")
@@ -90,7 +105,7 @@ def methods(call: Call) -> Any:
         for method in METHODS.values()
         if not method.controller
         and (wanted in method.scopes if wanted else True)
-        and (wanted or php.truthy(call.get("full")) or access.allows(call.caller, method.scopes))
+        and (wanted or php.truthy(call.get("full")) or call.caller.may_use(method))
     ]
 
 
@@ -100,14 +115,14 @@ def method_get(call: Call) -> Any:
     name = php.to_text(call.get("name"))
     method = METHODS.get(name)
     if method and not method.controller:
-        return {"isExisting": True, "isAvailable": access.allows(call.caller, method.scopes)}
+        return {"isExisting": True, "isAvailable": call.caller.may_use(method)}
     exists = name.rpartition(".")[0] in CONTROLLERS
     return {"isExisting": exists, "isAvailable": exists and "crm" in call.caller.scopes}
 
 
 @classic("server.time")
 def server_time(call: Call) -> Any:
-    return iso(call.switches.clock())
+    return php.iso(call.switches.clock())
 
 
 @classic("feature.get")
@@ -116,3 +131,8 @@ def feature_get(call: Call) -> Any:
     if not php.truthy(code):
         raise Refusal("CODE_EMPTY", "CODE can't be empty")
     return {"value": "Y" if code in _FEATURES else "N"}
+
+
+def _require_application(call: Call) -> None:
+    if not call.caller.is_application:
+        raise Refusal("ACCESS_DENIED", "Access denied! Application context required", 403)
