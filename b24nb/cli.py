@@ -3,17 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import os
-import shutil
 import sys
 from collections.abc import Sequence
-from importlib import resources
-from pathlib import Path
 
+from b24nb import lab
 from b24nb._version import __version__
 from b24nb.errors import B24Error
-
-LAB_DIRECTORY = "b24nb-walkthroughs"
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -29,11 +24,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     int
         0, or 1 after an error, which was written to standard error.
     """
-    args, rest = _parser().parse_known_args(argv)
-    if rest and args.run is not lab:
-        _parser().error(f"unrecognized arguments: {' '.join(rest)}")
-    args.rest = rest
+    argv = sys.argv[1:] if argv is None else argv
     try:
+        if argv[:1] == ["lab"] and not {"-h", "--help"} & {*argv}:
+            return lab.run(argv[1:])  # before any parser could take JupyterLab's options apart
+        args = _parser().parse_args(argv)
         return int(args.run(args))
     except B24Error as error:
         print(f"b24nb: {error}", file=sys.stderr)
@@ -49,10 +44,8 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument(
         "directory",
         nargs="?",
-        default=LAB_DIRECTORY,
-        help=f"where your copies live (default: {LAB_DIRECTORY}); other arguments go to JupyterLab",
+        help=f"where your copies live (default: {lab.DIRECTORY}); what follows goes to JupyterLab",
     )
-    command.set_defaults(run=lab)
 
     command = commands.add_parser("sandbox", help="run a sandbox portal until Ctrl-C")
     command.add_argument("--db", metavar="FILE", help="keep its data in FILE (default: gone when it stops)")
@@ -63,51 +56,6 @@ def _parser() -> argparse.ArgumentParser:
     command = commands.add_parser("doctor", help="is the portal reachable, who am I, how fast is it")
     command.set_defaults(run=doctor)
     return parser
-
-
-def lab(args: argparse.Namespace) -> int:
-    """Copy the walkthroughs that are missing to a directory and open them there."""
-    directory = Path(args.directory)
-    copied = copy_walkthroughs(directory)
-    print(f"Walkthroughs in {directory}/ ({copied} new). They are your copies: edit them as you like.")
-    command = [sys.executable, "-m", "jupyterlab", str(directory), *args.rest]
-    if hasattr(os, "geteuid") and os.geteuid() == 0:
-        # Containers run as root, where JupyterLab wants to be told; it listens on this machine only.
-        command.append("--allow-root")
-    sys.stdout.flush()
-    os.execv(sys.executable, command)  # noqa: S606 - JupyterLab takes over, signals included
-
-
-def copy_walkthroughs(directory: Path) -> int:
-    """Copy the walkthroughs that are missing, so that the shipped ones are never edited.
-
-    Parameters
-    ----------
-    directory : Path
-        Made if need be. A file that is there is left alone.
-
-    Returns
-    -------
-    int
-        How many notebooks were copied.
-    """
-    directory.mkdir(parents=True, exist_ok=True)
-    copied = 0
-    for source in sorted(_walkthroughs().rglob("*")):
-        target = directory / source.relative_to(_walkthroughs())
-        if source.is_dir() or target.exists() or ".ipynb_checkpoints" in source.parts:
-            continue
-        target.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(source, target)
-        copied += source.suffix == ".ipynb"
-    return copied
-
-
-def _walkthroughs() -> Path:
-    """In the wheel they lie inside the package, in a checkout beside it."""
-    package = Path(str(resources.files("b24nb")))
-    inside = package / "walkthroughs"
-    return inside if inside.is_dir() else package.parent / "notebooks"
 
 
 def sandbox(args: argparse.Namespace) -> int:
