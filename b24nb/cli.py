@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
+from io import TextIOWrapper
+from typing import NoReturn
 
 from b24nb import lab
 from b24nb._version import __version__
@@ -22,21 +24,43 @@ def main(argv: Sequence[str] | None = None) -> int:
     Returns
     -------
     int
-        0, or 1 after an error, which was written to standard error.
+        0, or 1 after an error, which was written to standard error in one line.
+
+    Raises
+    ------
+    SystemExit
+        2 for arguments that can't be understood, likewise in one line; 0 after ``--help``.
     """
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):  # a console that lacks a letter still shows the rest
+            stream.reconfigure(errors="backslashreplace")
     argv = sys.argv[1:] if argv is None else argv
     try:
         if argv[:1] == ["lab"] and not {"-h", "--help"} & {*argv}:
             return lab.run(argv[1:])  # before any parser could take JupyterLab's options apart
         args = _parser().parse_args(argv)
         return int(args.run(args))
-    except B24Error as error:
-        print(f"b24nb: {error}", file=sys.stderr)
-        return 1
+    except (B24Error, ImportError, OSError, RuntimeError) as error:
+        print("b24nb:", *str(error).split(), file=sys.stderr)
+    except KeyboardInterrupt:
+        print("b24nb: interrupted", file=sys.stderr)
+    return 1
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        """One line, and where to read more; argparse itself prints the whole usage too."""
+        self.exit(2, f"{self.prog}: {message} (see {self.prog} --help)\n")
+
+
+def _port(text: str) -> int:
+    if text.isdecimal() and int(text) <= 65535:
+        return int(text)
+    raise argparse.ArgumentTypeError(f"{text} is no number from 0 to 65535")
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="b24nb", description="Explore the badges of a Bitrix24 portal.")
+    parser = _Parser(prog="b24nb", description="Explore the badges of a Bitrix24 portal.")
     parser.add_argument("--version", action="version", version=f"b24nb {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
@@ -49,7 +73,7 @@ def _parser() -> argparse.ArgumentParser:
 
     command = commands.add_parser("sandbox", help="run a sandbox portal until Ctrl-C")
     command.add_argument("--db", metavar="FILE", help="keep its data in FILE (default: gone when it stops)")
-    command.add_argument("--port", type=int, default=0, help="port on 127.0.0.1 (default: a free one)")
+    command.add_argument("--port", type=_port, default=0, help="port on 127.0.0.1 (default: a free one)")
     command.add_argument("--tls", action="store_true", help="https, with a certificate made on the spot")
     command.set_defaults(run=sandbox)
 
