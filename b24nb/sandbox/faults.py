@@ -12,7 +12,7 @@ import re
 import socket
 import struct
 import threading
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from typing import Literal, NamedTuple
 
 from tornado.http1connection import HTTP1Connection
@@ -22,19 +22,8 @@ from b24nb import spec
 from b24nb.sandbox.http_messages import Reply, head, reason
 from b24nb.sandbox.rest_method import Refusal
 
-#: Kinds of broken answers, each with what the reader of the answer meets.
-TRANSPORT: Mapping[str, str] = {
-    "reset": "the connection is reset before a byte of the answer",
-    "cut": "the connection ends halfway through the answer",
-    "hang": "no answer for `seconds`, then the connection closes",
-    "drip": "one byte of the answer every `seconds`",
-    "html": "an HTML page with `status`; 302 leads to another host",
-    "empty": "status 200 and no body",
-    "charset": "a body in windows-1251 that claims to be UTF-8",
-    "gzip": "a body that claims to be gzip and is not",
-    "list": "a JSON list where an envelope should be",
-    "oversized": "`size` bytes of JSON",
-}
+#: Kinds of broken answers; :meth:`Faults.next` says what each is.
+BROKEN = ("reset", "cut", "hang", "drip", "html", "empty", "charset", "gzip", "list", "oversized")
 Effect = Literal["none", "before", "later"]
 #: What stands in the texts of errors where they vary; a text in the portal's language says what it means.
 _EXAMPLES = (
@@ -91,9 +80,12 @@ class Faults:
         Parameters
         ----------
         what : str
-            A code of :func:`b24nb.spec.error_facts` (``"QUERY_LIMIT_EXCEEDED"``), or ``"reset"``,
-            ``"cut"``, ``"hang"``, ``"drip"``, ``"html"``, ``"empty"``, ``"charset"``, ``"gzip"``,
-            ``"list"``, ``"oversized"``.
+            A code of :func:`b24nb.spec.error_facts` (``"QUERY_LIMIT_EXCEEDED"``), or an answer that breaks:
+            ``"reset"`` (the connection, before a byte of the answer), ``"cut"`` (it ends halfway),
+            ``"hang"`` (no answer for ``seconds``, then the connection closes), ``"drip"`` (a byte every
+            ``seconds``), ``"html"`` (a page with ``status``; 302 leads to another host), ``"empty"``
+            (status 200, no body), ``"charset"`` (windows-1251 that claims to be UTF-8), ``"gzip"`` (it
+            claims to be), ``"list"`` (where an envelope should be), ``"oversized"`` (``size`` bytes).
         times : int
             How many requests.
         method : str, optional
@@ -120,12 +112,12 @@ class Faults:
         """
         effect: Effect = "before" if after_effect else "none" if effect_after is None else "later"
         fault = Fault(
-            kind=what if what in TRANSPORT else "error",
+            kind=what if what in BROKEN else "error",
             times=times,
             method=method.lower() if method else None,
             effect=effect,
             delay=effect_after or 0,
-            refusal=None if what in TRANSPORT else _refusal(what, method, description, status),
+            refusal=None if what in BROKEN else _refusal(what, method, description, status),
             status=status or 502,
             seconds=seconds if seconds is not None else (1 if what == "drip" else 3600),
             size=size,
@@ -161,19 +153,16 @@ def _refusal(code: str, method: str | None, description: str | None, status: int
     facts = [fact for fact in spec.error_facts() if fact.code == code]
     if not facts and (description is None or status is None):
         raise ValueError(
-            f"{code!r} is neither a code of spec.error_facts() nor one of {', '.join(TRANSPORT)}."
+            f"{code!r} is neither a code of spec.error_facts() nor one of {', '.join(BROKEN)}."
             " Give description and status for an error that nobody has described yet."
         )
     wanted, message, observed = description or "", description or "", 400
     if facts:
-        fact = min(
-            facts,
-            key=lambda fact: (
-                fact.message != wanted,
-                not fact.message.startswith(wanted),
-                method not in fact.methods,
-            ),
-        )
+
+        def fit(fact: spec.ErrorFact) -> tuple[bool, ...]:
+            return fact.message == wanted, fact.message.startswith(wanted), method in fact.methods
+
+        fact = max(facts, key=fit)
         observed = fact.http_observed or fact.http_documented or observed
         if fact.message.startswith(wanted):
             examples = dict(pair.split("=") for pair in _EXAMPLES.split())

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from http.client import responses
@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 from urllib.parse import unquote
 
 from tornado.http1connection import HTTP1Connection
-from tornado.httputil import HTTPHeaders, HTTPMessageDelegate, RequestStartLine, ResponseStartLine
+from tornado.httputil import HTTPHeaders, ResponseStartLine
 
 from b24nb._version import __version__
 from b24nb.sandbox import php
@@ -31,10 +31,6 @@ MAX_BODY_BYTES = 8 * 1024 * 1024
 JSON_TYPE = "application/json; charset=utf-8"
 XML_TYPE = "text/xml; charset=utf-8"
 SANDBOX = f"b24nb/{__version__}"
-
-
-class Unreadable(Exception):
-    """A request that the web server in front of the portal turns away with 400."""
 
 
 class Record(NamedTuple):
@@ -119,13 +115,7 @@ class Request:
         return php.to_text(self.credentials.params.get("state"))
 
     def decode(self) -> None:
-        """Read the REST call that a request to ``/rest/`` makes.
-
-        Raises
-        ------
-        Unreadable
-            More parameters than the server reads.
-        """
+        """Read the REST call that a request to ``/rest/`` makes."""
         user, code, self.method, self.xml = route(self.path)
         params = self.parameters()
         if user:
@@ -136,12 +126,9 @@ class Request:
     def parameters(self) -> Params:
         """Query string and body as one PHP array; a key of the body replaces that of the query, whole."""
         query = self.target.partition("?")[2]
-        try:
-            params = php.parse_query(query, limit=MAX_PARAMETERS) if query else {}
-            if self.verb == "POST" and self.body:
-                params |= _body(self.headers.get("Content-Type", ""), self.body)
-        except php.TooManyParameters as error:
-            raise Unreadable(str(error)) from None
+        params = php.parse_query(query, limit=MAX_PARAMETERS) if query else {}
+        if self.verb == "POST" and self.body:
+            params |= _body(self.headers.get("Content-Type", ""), self.body)
         return params
 
     @property
@@ -294,52 +281,3 @@ def send(connection: HTTP1Connection, answer: Reply, *, head_only: bool) -> None
     start_line = ResponseStartLine("HTTP/1.1", answer.status, reason(answer.status))
     connection.write_headers(start_line, headers, None if head_only else answer.body)
     connection.finish()
-
-
-class Reader(HTTPMessageDelegate):
-    """Collects one request. A body over the limit is read to its end, so that the client can send it
-    all and then read why it was refused, but it is not kept."""
-
-    def __init__(
-        self,
-        connection: HTTP1Connection,
-        clock: Callable[[], float],
-        deliver: Callable[[Request, HTTP1Connection], None],
-    ) -> None:
-        self._connection = connection
-        self._clock = clock
-        self._deliver = deliver
-        self._chunks: list[bytes] = []
-        self._size = 0
-
-    def headers_received(self, start_line: Any, headers: HTTPHeaders) -> None:
-        self._start_line: RequestStartLine = start_line
-        self._headers = headers
-        if headers.get("Transfer-Encoding", "chunked").lower() != "chunked":
-            # Tornado before 6.5.3 would take the body for the next request.
-            stream = self._connection.detach()
-            stream.write(head(400, "text/plain", 0))
-            stream.close()
-
-    def data_received(self, chunk: bytes) -> None:
-        self._size += len(chunk)
-        if self._size <= MAX_BODY_BYTES:
-            self._chunks.append(chunk)
-
-    def finish(self) -> None:
-        context: Any = self._connection.context
-        request = Request(
-            verb=self._start_line.method,
-            # Tornado reads a request line as latin-1; a portal takes it for UTF-8.
-            target=self._start_line.path.encode("latin-1").decode("utf-8", "replace"),
-            headers=self._headers,
-            body=b"".join(self._chunks),
-            body_size=self._size,
-            secure=context.protocol == "https",
-            remote=context.remote_ip,
-            at=self._clock(),
-        )
-        self._deliver(request, self._connection)
-
-    def on_connection_close(self) -> None:
-        self._chunks.clear()

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import signal
 import threading
-import time
 import weakref
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
-from b24nb import spec
 from b24nb.sandbox.faults import Faults
 from b24nb.sandbox.http_messages import Record
 from b24nb.sandbox.seed import hold
@@ -79,19 +77,19 @@ class SandboxPortal:
         0: a free one.
     tls : bool
         Speak https, with a certificate made on the spot (needs the extra ``tls``); see :attr:`ca_file`.
-    **oddities
-        ``cost``: seconds of work by method (a mapping); ``rest_available=False``: a plan without REST;
-        ``cloud_headers=False``; ``integer_time=False``: ``start`` and ``processing`` with fractions, as
-        in older builds; ``case_sensitive=True``: codes; ``strict_sql=True``: over-long texts are
-        refused; ``language="ru"``: of localised errors; ``languages``: the codes that a map may have;
-        ``attachment_days``: 30, 60 or 90.
+    **switches
+        Any other field of :class:`Switches`: ``cost``: seconds of work by method (a mapping);
+        ``rest_available=False``: a plan without REST; ``cloud_headers=False``; ``integer_time=False``:
+        ``start`` and ``processing`` with fractions, as in older builds; ``case_sensitive=True``: codes;
+        ``strict_sql=True``: over-long texts are refused; ``language="ru"``: of localised errors;
+        ``languages``: the codes that a map may have; ``attachment_days``: 30, 60 or 90.
 
     Attributes
     ----------
     faults : Faults
         Makes the next requests fail: ``portal.faults.next("QUERY_LIMIT_EXCEEDED")``.
     switches : Switches
-        All of the above but the last six, to be changed while it runs.
+        All of the above but ``seed``, ``badges``, ``db``, ``port`` and ``tls``, to be changed while it runs.
 
     Notes
     -----
@@ -107,25 +105,16 @@ class SandboxPortal:
     def __init__(
         self,
         *,
-        code_limit: int = spec.CODE_LIMIT,
-        latency_ms: float = 0,
-        limits: bool = False,
-        https_required: bool = False,
-        tariff: str = "standard",
-        operating: bool | float = True,
-        clock: Callable[[], float] = time.time,
         seed: int | None = None,
         badges: Iterable[Mapping[str, Any]] | None = None,
         db: str | Path | None = None,
         port: int = 0,
         tls: bool = False,
-        **oddities: Any,
+        **switches: Any,
     ) -> None:
         if not 0 <= port <= 65535:
             raise ValueError("port is a number from 0 (a free one) to 65535")
-        oddities |= {"code_limit": code_limit, "latency_ms": latency_ms, "limits": limits, "clock": clock}
-        oddities |= {"https_required": https_required, "tariff": tariff, "operating": operating}
-        self.switches = Switches(**oddities)
+        self.switches = Switches(**switches)
         self.faults = Faults()
         badges = None if badges is None else list(badges)
         self._setup: dict[str, Any] = {"db": db, "port": port, "tls": tls, "seed": seed, "badges": badges}
@@ -283,29 +272,18 @@ class SandboxPortal:
         """
         code = self._run(lambda running: running.accounts.grant(user))
         application, host = self._application, self.url.partition("://")[2]
-        return {
-            "code": code,
-            "state": state,
-            "domain": host,
-            "member_id": application["member_id"],
-            "scope": ",".join(application["scopes"].split()),
-            "server_domain": host,
-        }
+        back = {"code": code, "state": state, "domain": host, "server_domain": host}
+        scopes = ",".join(application["scopes"].split())
+        return back | {"member_id": application["member_id"], "scope": scopes}
 
     @property
     def _application(self) -> Mapping[str, str]:
         return self._run(lambda running: dict(running.accounts.application))
 
     def _tokens(self, row: Mapping[str, Any]) -> Mapping[str, str]:
-        application = self._application
-        return {
-            "portal": self.url,
-            "access_token": row["access_token"],
-            "refresh_token": row["refresh_token"],
-            "client_id": application["client_id"],
-            "client_secret": application["client_secret"],
-            "auth_server": self.url,
-        }
+        known = {"portal": self.url, "auth_server": self.url, **self._application, **row}
+        names = ("portal", "access_token", "refresh_token", "client_id", "client_secret", "auth_server")
+        return {name: known[name] for name in names}
 
     @property
     def ca_file(self) -> str | None:

@@ -28,29 +28,16 @@ _FEATURES = ("rest_offline_extended", "rest_auth_connector", "rest_access")
 @classic("profile", signed=True)
 def profile(call: Call) -> Any:
     user = call.caller.user
-    return {
-        "ID": str(user.id),
-        "ADMIN": bool(user.admin),
-        "NAME": user.name,
-        "LAST_NAME": user.last_name,
-        "PERSONAL_GENDER": "",
-        "TIME_ZONE": "",
-    }
+    name = {"NAME": user.name, "LAST_NAME": user.last_name, "PERSONAL_GENDER": "", "TIME_ZONE": ""}
+    return {"ID": str(user.id), "ADMIN": bool(user.admin), **name}
 
 
 @classic("user.current", "user", "user_brief", "user_basic", signed=True)
 def user_current(call: Call) -> Any:
     user = call.caller.user
-    brief = {
-        "ID": str(user.id),
-        "XML_ID": str(user.id),
-        "ACTIVE": bool(user.active),
-        "NAME": user.name,
-        "LAST_NAME": user.last_name,
-        "SECOND_NAME": "",
-        "WORK_POSITION": "",
-        "USER_TYPE": "extranet" if user.kind == "extranet" else "employee",
-    }
+    brief = {"ID": str(user.id), "XML_ID": str(user.id), "ACTIVE": bool(user.active), "NAME": user.name}
+    brief |= {"LAST_NAME": user.last_name, "SECOND_NAME": "", "WORK_POSITION": ""}
+    brief["USER_TYPE"] = "extranet" if user.kind == "extranet" else "employee"
     if "user" in call.caller.scopes or "user_basic" in call.caller.scopes:
         brief["EMAIL"] = f"{user.login}@portal.example"
     return brief
@@ -62,19 +49,11 @@ def app_info(call: Call) -> Any:
     if not call.caller.is_application and not call.in_batch:  # there the webhook's id is lost on the way
         return {"SCOPE": list(call.caller.scopes), "LICENSE": license_}
     _require_application(call)
-    return {
-        "ID": 1,
-        "CODE": call.caller.credential,
-        "VERSION": 1,
-        "STATUS": "L",
-        "INSTALLED": True,
-        "PAYMENT_EXPIRED": "N",
-        "DAYS": None,
-        "LANGUAGE_ID": call.switches.language,
-        "LICENSE": license_,
-        "LICENSE_TYPE": license_.partition("_")[2],
-        "LICENSE_FAMILY": license_.partition("_")[2].rstrip("0123456789"),
-    }
+    plan = license_.partition("_")[2]
+    info = {"ID": 1, "CODE": call.caller.credential, "VERSION": 1, "STATUS": "L", "INSTALLED": True}
+    info |= {"PAYMENT_EXPIRED": "N", "DAYS": None, "LANGUAGE_ID": call.switches.language}
+    info |= {"LICENSE": license_, "LICENSE_TYPE": plan, "LICENSE_FAMILY": plan.rstrip("0123456789")}
+    return info
 
 
 @classic("app.option.get")

@@ -13,18 +13,11 @@ from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from typing import Any
 
-from b24nb.sandbox import (
-    badge_methods,
-    batch_method,
-    configurable_activities,
-    crm_methods,
-    php,
-    portal_methods,
-)
+from b24nb.sandbox import badge_methods, batch_method, configurable_activities, crm_methods, portal_methods
 from b24nb.sandbox.accounts import RESERVED, Accounts
 from b24nb.sandbox.faults import Faults
 from b24nb.sandbox.http_messages import Request
-from b24nb.sandbox.php import int_if_whole
+from b24nb.sandbox.php import int_if_whole, iso, to_int
 from b24nb.sandbox.rate_limits import OperatingTime
 from b24nb.sandbox.rest_method import Answer, Call, Method, Params, Refusal, find, method_not_found
 from b24nb.sandbox.switches import Switches
@@ -81,7 +74,7 @@ class RestApi:
         call = replace(
             outer,
             params={key: value for key, value in params.items() if key not in RESERVED},
-            start=None if start is None else php.to_int(start),
+            start=None if start is None else to_int(start),
             depth=outer.depth + 1,
         )
         if fault and fault.refusal and fault.effect == "none":
@@ -139,8 +132,8 @@ def time_block(
         "finish": int_if_whole(finish),
         "duration": int_if_whole(finish - mark(start)),
         "processing": int_if_whole(mark(finish) - mark(processing)),
-        "date_start": php.iso(start),
-        "date_finish": php.iso(finish),
+        "date_start": iso(start),
+        "date_finish": iso(finish),
     }
     if work:
         block["operating_reset_at"] = int(work.reset_at(finish))

@@ -15,25 +15,20 @@ from collections.abc import Coroutine
 from typing import Any
 
 from tornado.http1connection import HTTP1Connection
-from tornado.httputil import HTTPServerConnectionDelegate
+from tornado.httputil import (
+    HTTPHeaders,
+    HTTPMessageDelegate,
+    HTTPServerConnectionDelegate,
+    RequestStartLine,
+)
 from tornado.iostream import StreamClosedError
 
 from b24nb import spec
+from b24nb.sandbox import http_messages as messages
 from b24nb.sandbox.accounts import Credentials
 from b24nb.sandbox.faults import Fault, send_broken
-from b24nb.sandbox.http_messages import (
-    JSON_TYPE,
-    MAX_BODY_BYTES,
-    Reader,
-    Record,
-    Reply,
-    Request,
-    Unreadable,
-    plain,
-    reply,
-    send,
-    shown,
-)
+from b24nb.sandbox.http_messages import Record, Reply, Request, plain, reply
+from b24nb.sandbox.php import TooManyParameters
 from b24nb.sandbox.rate_limits import LeakyBucket
 from b24nb.sandbox.rest_api import RestApi
 from b24nb.sandbox.rest_method import Refusal
@@ -71,9 +66,9 @@ class Server(HTTPServerConnectionDelegate):
         self._later: list[tuple[float, Request]] = []
 
     def start_request(self, server_conn: object, request_conn: Any) -> Reader:
-        return Reader(request_conn, self.switches.clock, self._deliver)
+        return Reader(self, request_conn)
 
-    def _deliver(self, request: Request, connection: HTTP1Connection) -> None:
+    def deliver(self, request: Request, connection: HTTP1Connection) -> None:
         self._spawn(self._serve(request, connection))
 
     async def close(self) -> None:
@@ -95,10 +90,10 @@ class Server(HTTPServerConnectionDelegate):
         fault = None
         try:
             answer, fault = await self._reply(request)
-        except Unreadable as error:
+        except TooManyParameters as error:
             answer = plain(400, str(error))
         except Exception:  # noqa: BLE001 - a bug of the sandbox is an answer too, not a silent socket
-            _LOG.exception("the sandbox failed at %s", shown(request.path))
+            _LOG.exception("the sandbox failed at %s", messages.shown(request.path))
             answer = _refused("INTERNAL_SERVER_ERROR", "Internal server error", 500)
         broken = fault if fault and fault.kind != "error" else None
         self.records.append(request.record(answer, broken.kind if broken else None))
@@ -108,15 +103,15 @@ class Server(HTTPServerConnectionDelegate):
             if broken:
                 await send_broken(connection, broken, answer, request.target)
             else:
-                send(connection, answer, head_only=request.verb == "HEAD")
+                messages.send(connection, answer, head_only=request.verb == "HEAD")
         except StreamClosedError:
             pass  # the client did not wait for it
 
     async def _reply(self, request: Request) -> tuple[Reply, Fault | None]:
         if not _HOST.fullmatch(request.headers.get("Host", "")):
             return plain(403, "This sandbox answers to localhost only."), None
-        if request.body_size > MAX_BODY_BYTES:
-            return plain(413, f"The body is larger than {MAX_BODY_BYTES} bytes."), None
+        if request.body_size > messages.MAX_BODY_BYTES:
+            return plain(413, f"The body is larger than {messages.MAX_BODY_BYTES} bytes."), None
         path = request.path
         if path.startswith("/rest/api/"):
             return reply(400, _NO_SUCH_METHOD_V3), None
@@ -133,7 +128,7 @@ class Server(HTTPServerConnectionDelegate):
 
     async def _rest(self, request: Request) -> tuple[Reply, Fault | None]:
         if request.verb == "OPTIONS":
-            return Reply(200, JSON_TYPE, b"", _REST_HEADERS), None
+            return Reply(200, messages.JSON_TYPE, b"", _REST_HEADERS), None
         if self.switches.limits and not self._admit(request.remote):
             return _refused("QUERY_LIMIT_EXCEEDED", "Too many requests", 503), None
         request.decode()
@@ -199,3 +194,46 @@ class Server(HTTPServerConnectionDelegate):
         self._later = [(at, request) for at, request in self._later if at > now]
         for request in due:
             await self.api.answer(request)
+
+
+class Reader(HTTPMessageDelegate):
+    """Collects one request. A body over the limit is read to its end, so that the client can send it
+    all and then read why it was refused, but it is not kept."""
+
+    def __init__(self, server: Server, connection: HTTP1Connection) -> None:
+        self._server = server
+        self._connection = connection
+        self._chunks: list[bytes] = []
+        self._size = 0
+
+    def headers_received(self, start_line: Any, headers: HTTPHeaders) -> None:
+        self._start_line: RequestStartLine = start_line
+        self._headers = headers
+        if headers.get("Transfer-Encoding", "chunked").lower() != "chunked":
+            # Tornado before 6.5.3 would take the body for the next request.
+            stream = self._connection.detach()
+            stream.write(messages.head(400, "text/plain", 0))
+            stream.close()
+
+    def data_received(self, chunk: bytes) -> None:
+        self._size += len(chunk)
+        if self._size <= messages.MAX_BODY_BYTES:
+            self._chunks.append(chunk)
+
+    def finish(self) -> None:
+        context: Any = self._connection.context
+        request = Request(
+            verb=self._start_line.method,
+            # Tornado reads a request line as latin-1; a portal takes it for UTF-8.
+            target=self._start_line.path.encode("latin-1").decode("utf-8", "replace"),
+            headers=self._headers,
+            body=b"".join(self._chunks),
+            body_size=self._size,
+            secure=context.protocol == "https",
+            remote=context.remote_ip,
+            at=self._server.switches.clock(),
+        )
+        self._server.deliver(request, self._connection)
+
+    def on_connection_close(self) -> None:
+        self._chunks.clear()

@@ -118,7 +118,10 @@ class RunningPortal:
 
 def _certificate(ca_file: str) -> ssl.SSLContext:
     """A certificate for this machine from an authority made on the spot; clients need its file."""
-    import trustme  # an extra
+    try:
+        import trustme  # an extra
+    except ImportError:
+        raise RuntimeError('https needs the package trustme: pip install "b24nb[tls]"') from None
 
     authority = trustme.CA()
     authority.cert_pem.write_to_path(ca_file)

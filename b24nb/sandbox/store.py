@@ -171,17 +171,10 @@ class Badges:
 
     def attach(self, activity_id: int, code: str, owner_type_id: int, owner_id: int) -> None:
         """Insert one attachment row; the column keeps 30 characters of the code."""
-        self.store.insert(
-            "attachment",
-            {
-                "created": self.store.switches.clock(),
-                "type": spec.ATTACHMENT_TYPE,
-                "value": self._fit("VALUE", code, spec.ATTACHED_CODE_WIDTH),
-                "entity_type_id": owner_type_id,
-                "entity_id": owner_id,
-                "activity_id": activity_id,
-            },
-        )
+        value = self._fit("VALUE", code, spec.ATTACHED_CODE_WIDTH)
+        row = {"created": self.store.switches.clock(), "type": spec.ATTACHMENT_TYPE, "value": value}
+        row |= {"entity_type_id": owner_type_id, "entity_id": owner_id, "activity_id": activity_id}
+        self.store.insert("attachment", row)
 
     def attached(self, activity_id: int) -> list[str]:
         """What the attachment rows of an activity hold, which may be a cut code."""
@@ -202,12 +195,8 @@ class Badges:
 
 
 def _badge(row: sqlite3.Row) -> dict[str, Any]:
-    return {
-        "code": row["code"],
-        "title": _decoded(row["title"]),
-        "value": _decoded(row["value"]),
-        "type": row["type"],
-    }
+    title, value = _decoded(row["title"]), _decoded(row["value"])
+    return {"code": row["code"], "title": title, "value": value, "type": row["type"]}
 
 
 def _decoded(stored: str) -> Any:
