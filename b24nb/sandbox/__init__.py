@@ -8,5 +8,6 @@ from __future__ import annotations
 
 from b24nb.sandbox.faults import Faults
 from b24nb.sandbox.portal import SandboxPortal, serve
+from b24nb.sandbox.sandbox_fleet import SandboxFleet
 
-__all__ = ["Faults", "SandboxPortal", "serve"]
+__all__ = ["Faults", "SandboxFleet", "SandboxPortal", "serve"]

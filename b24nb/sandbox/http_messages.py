@@ -158,7 +158,7 @@ _STRIPPED = frozenset((*RESERVED, "method", "start", "state"))
 _SUFFIX = re.compile(r"(.*)\.(json|xml)", re.IGNORECASE | re.DOTALL)
 #: Words that are no secret: of the paths, numbers of users, and what looks like a method. Keys of webhooks
 #: have sixteen characters and no dot, and tokens seventy.
-_SHOWN = re.compile(r"|rest|api|oauth|token|\d{1,9}|[a-z]{1,15}(\.([a-z]{1,15}|\d{1,4}))+", re.IGNORECASE)
+_SHOWN = re.compile(r"|rest|api|oauth|token|\d{1,9}|[A-Za-z]{1,15}(\.([A-Za-z]{1,15}|\d{1,4}))+")
 
 
 def shown(text: str) -> str:
@@ -167,9 +167,7 @@ def shown(text: str) -> str:
     >>> shown("/rest/1/a1b2c3d4e5f6g7h8/profile.json")
     '/rest/1/***/profile.json'
     """
-    return "/".join(
-        part if _SHOWN.fullmatch(part) or part.lower() in METHODS else "***" for part in text.split("/")
-    )
+    return "/".join(part if part in METHODS or _SHOWN.fullmatch(part) else "***" for part in text.split("/"))
 
 
 def split_suffix(method: str) -> tuple[str, bool]:

@@ -146,14 +146,14 @@ class SandboxPortal:
             raise RuntimeError("This sandbox portal is running already.")
         thread = ServerThread()
         try:
-            self._start_in(thread)
+            self.start_in(thread)
         except BaseException:
             thread.stop()
             raise
         self._stop = weakref.finalize(self, thread.stop)
         return self
 
-    def _start_in(self, thread: ServerThread) -> None:
+    def start_in(self, thread: ServerThread) -> None:
         """Start answering in a thread that somebody else stops."""
         self._running = thread.run(lambda: RunningPortal(thread, self.switches, self.faults, **self._setup))
         self._thread = thread
@@ -293,7 +293,7 @@ class SandboxPortal:
     @property
     def journal_path(self) -> str:
         """Where a client keeps its journal of this portal: beside the database, and gone with it."""
-        return f"{self._started.database}.client-journal.db"
+        return self._started.journal_path
 
     # -- looking inside ---------------------------------------------------------------------------
 

@@ -25,7 +25,7 @@ from b24nb.sandbox.accounts import Accounts
 from b24nb.sandbox.faults import Faults
 from b24nb.sandbox.rest_api import RestApi
 from b24nb.sandbox.server import Server
-from b24nb.sandbox.store import Store
+from b24nb.sandbox.store import IN_MEMORY, Store
 from b24nb.sandbox.switches import Switches
 
 #: Loopback only: the portal's secrets are no protection for a network.
@@ -96,9 +96,11 @@ class RunningPortal:
         cleanup = thread.cleanup
         listener = cleanup.enter_context(socket.create_server((HOST, port), backlog=512))
         listener.setblocking(False)
-        self.url = f"{'https' if tls else 'http'}://{HOST}:{listener.getsockname()[1]}"
-        self.database = str(db or thread.directory / "portal.db")
-        self.store = Store(self.database, keep=db is not None, switches=switches)
+        address = f"{HOST}:{listener.getsockname()[1]}"
+        self.url = f"{'https' if tls else 'http'}://{address}"
+        own = thread.directory / f"{address.partition(':')[2]}.db"
+        self.journal_path = f"{own if db in (None, IN_MEMORY) else db}.client-journal.db"
+        self.store = Store(str(db or own), keep=db is not None, switches=switches)
         cleanup.callback(self.store.close)
         self.accounts = Accounts(self.store, seed=seed)
         administrator = seeding.fill(self.store, self.accounts, badges)
