@@ -35,18 +35,19 @@ class SandboxPortal:
     How far to trust it:
 
     ===========  ==================================================================================
-    documented   the four badge methods, ``batch`` and its limit of 50, references, the ``time``
-                 block, the request rate, operating time, the lives of tokens, ``Authorization``,
-                 plain texts and language maps, the neighbours' results
+    documented   the four badge methods, the 30 characters of a new code, ``batch`` and its limit of 50,
+                 references, the ``time`` block, the request rate, operating time, the lives of tokens,
+                 ``Authorization``, plain texts and language maps, the neighbours' results
     observed     statuses and texts of errors where the documentation differs (401 for all trouble
                  with credentials, 503, 429, an ``error`` that is always a text), ``list`` returning
                  everything at once with ``total``, decoding as PHP does it, JSON escaping, the empty
                  map as ``[]``, the order of checks, when a badge counts as used, odd statuses of the
                  authorization server; seen in answers or read in the vendor's server code
-    assumed      codes compare without case, over-long texts are cut silently (both switches), the
-                 wording of errors of configurable activities and of
-                 ``allowed_only_intranet_user``, deals, who may read which activity, the signature
-                 for ``state``, a commands' operating time in a webhook's batch going to one account
+    assumed      codes compare without case, over-long texts are cut silently (both switches), where
+                 among the checks a code of more than 30 characters is refused, the wording of errors of
+                 configurable activities and of ``allowed_only_intranet_user``, deals, who may read
+                 which activity, the signature for ``state``, a commands' operating time in a webhook's
+                 batch going to one account
     ===========  ==================================================================================
 
     Parameters

@@ -43,16 +43,25 @@ class ServerThread:
         self._over = asyncio.Event()
         started: Future[asyncio.AbstractEventLoop] = Future()
         self._thread = threading.Thread(
-            target=lambda: asyncio.run(self._live(started)),
+            target=self._work,
+            args=(started,),
             name="b24nb-sandbox",
             daemon=True,  # a program that forgets to stop its portal still ends
         )
         try:
             self._thread.start()
-        except RuntimeError:
+            self._loop = started.result()
+        except BaseException:
             self.directory.rmdir()
             raise
-        self._loop = started.result()
+
+    def _work(self, started: Future[asyncio.AbstractEventLoop]) -> None:
+        try:
+            with asyncio.Runner() as runner:
+                runner.get_loop()  # fails, where it does, before there is a coroutine
+                runner.run(self._live(started))
+        except Exception as error:  # noqa: BLE001 - raised in the thread that waits for it
+            started.set_exception(error)
 
     async def _live(self, started: Future[asyncio.AbstractEventLoop]) -> None:
         async with self.cleanup:

@@ -91,11 +91,12 @@ def test_connect_says_that_the_embedded_portal_can_not_start_here(monkeypatch: p
         b24nb.connect()
 
 
-def test_connect_says_so_where_no_socket_is_to_be_had(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("missing", ["socket.create_server", "asyncio.events.new_event_loop"])
+def test_connect_says_so_where_no_socket_is_to_be_had(monkeypatch: pytest.MonkeyPatch, missing: str) -> None:
     def no_socket(*_: object, **__: object) -> socket.socket:
         raise OSError("Function not implemented")
 
-    monkeypatch.setattr(socket, "create_server", no_socket)
+    monkeypatch.setattr(missing, no_socket)
     before = threading.active_count()
     with pytest.raises(ConnectionFailed, match="can't start here: Function not implemented"):
         b24nb.connect()
