@@ -15,7 +15,7 @@ help:                      ## this list
 # The stamps make a second call start at once; a changed pyproject.toml installs again.
 $(VENV)/installed: pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e .
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[lab]'
 	touch $@
 
 $(VENV)/installed-test: $(VENV)/installed

@@ -18,7 +18,7 @@ from b24nb.badges.journal_store import JournalStore
 from b24nb.badges.methods import BadgeMethods
 from b24nb.client import Client, Portal
 from b24nb.credentials import Credentials, OAuthToken, Webhook
-from b24nb.errors import InvalidInput
+from b24nb.errors import ConnectionFailed, InvalidInput
 from b24nb.rest.clock import SYSTEM_CLOCK, Clock
 from b24nb.rest.connection import Connection
 
@@ -95,7 +95,7 @@ def connect(
     with ExitStack() as cleanup:
         if not isinstance(found, Webhook | OAuthToken):
             if not found.running:
-                found.start()
+                _start(found)
                 cleanup.callback(found.stop)
             path, verify = path or found.journal_path, found.ca_file or verify
             found = Webhook.parse(found.webhook)
@@ -118,6 +118,16 @@ def connect(
         if badges.journal.notice:
             warnings.warn(badges.journal.notice, UnfinishedChanges, stacklevel=2)
         return Client(connection, portal=portal, badges=badges, on_close=cleanup.pop_all().close)
+
+
+def _start(sandbox: SandboxPortal) -> None:
+    try:
+        sandbox.start()
+    except (RuntimeError, OSError) as error:  # no thread or no socket, as in some browsers
+        raise ConnectionFailed(
+            f"The embedded portal can't start here: {str(error).rstrip('.')}.",
+            hint="Give connect() the webhook of a portal that is reachable from here.",
+        ) from None
 
 
 def _journal_path(portal: Portal, cleanup: ExitStack) -> str | PathLike[str] | None:

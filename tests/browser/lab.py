@@ -112,9 +112,9 @@ class Lab:
 
 
 @contextmanager
-def jupyterlab(directory: Path) -> Iterator[Lab]:
+def jupyterlab(directory: Path, kind: type[Lab] = Lab) -> Iterator[Lab]:
     """A JupyterLab with this root directory, on a free port, with settings and state of its own."""
-    lab = Lab(directory)
+    lab = kind(directory)
     lab.state.mkdir(parents=True)
     for plugin, settings in SETTINGS.items():
         lab.write_settings(plugin, settings)

@@ -12,8 +12,8 @@ import b24nb
 from b24nb import spec
 from b24nb.errors import InvalidInput, OperatingTimeExceeded
 from b24nb.rest.limits import LeakyBucket, Limits
-from b24nb.sandbox.limits import LeakyBucket as PortalBucket
-from b24nb.sandbox.limits import OperatingTime
+from b24nb.sandbox.rate_limits import LeakyBucket as PortalBucket
+from b24nb.sandbox.rate_limits import OperatingTime
 from tests.fakes import FakeClock
 
 

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 from b24nb import spec
 from b24nb.sandbox.accounts import Accounts
-from b24nb.sandbox.envelope import iso
+from b24nb.sandbox.php import iso
 
 
 def token(params: Mapping[Any, Any], accounts: Accounts, url: str) -> tuple[int, dict[str, Any]]:
@@ -48,7 +48,7 @@ def token(params: Mapping[Any, Any], accounts: Accounts, url: str) -> tuple[int,
     granted = redeem(params[needed])
     if granted is None:
         return _error(400, "invalid_grant", "The grant is unknown, used or expired")
-    pair = accounts.issue(accounts.login(granted["user_id"]), granted["scopes"])
+    pair = accounts.issue(granted["user_id"], granted["scopes"])
     return 200, {
         "access_token": pair["access_token"],
         "expires": int(pair["expires"]),

@@ -10,12 +10,14 @@ from typing import Any
 
 from b24nb import spec
 from b24nb.sandbox import php
-from b24nb.sandbox.calls import Answer, Call, Refusal, classic
+from b24nb.sandbox.rest_method import Answer, Call, Refusal, classic
 
+#: The maps of an answer: as references name them, and as the answer does.
+_PARTS = {"result": "result"} | {part: f"result_{part}" for part in ("error", "total", "next", "time")}
 _FORBIDDEN = ("batch", "download", "upload")
 #: ``Batch?...`` slips through that list, which compares spellings; without a floor it could nest for ever.
 MAX_NESTED = 5
-_REFERENCE = re.compile(r"\$(result|error|total|next|time)(\[\S*)")
+_REFERENCE = re.compile(rf"\$({'|'.join(_PARTS)})(\[\S*)")
 _STEP = re.compile(r"\[([^\[\]]+)\]")
 
 
@@ -24,9 +26,7 @@ async def batch(call: Call) -> Answer:
     params = {str(key).lower(): value for key, value in call.params.items()}
     commands = params.get("cmd")
     halt = php.truthy(params.get("halt"))
-    parts: dict[str, dict[str | int, Any]] = {
-        name: {} for name in ("result", "error", "total", "next", "time")
-    }
+    parts: dict[str, dict[str | int, Any]] = {part: {} for part in _PARTS}
     status = 200
     for number, (key, command) in enumerate(php.items(commands if isinstance(commands, list | dict) else [])):
         if not isinstance(command, str):
@@ -48,9 +48,7 @@ async def batch(call: Call) -> Answer:
             parts["total"][key] = answer.total
         if answer.next is not None:
             parts["next"][key] = answer.next
-    names = {"result": "result", "error": "result_error", "total": "result_total"}
-    names |= {"next": "result_next", "time": "result_time"}
-    return Answer({wire: php.array(parts[name]) for name, wire in names.items()}, status=status)
+    return Answer({key: php.array(parts[part]) for part, key in _PARTS.items()}, status=status)
 
 
 async def _run(call: Call, command: str, parts: dict[str, Any]) -> tuple[Answer, dict[str, Any]]:

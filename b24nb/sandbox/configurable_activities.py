@@ -14,9 +14,8 @@ from datetime import datetime
 from typing import Any
 
 from b24nb.sandbox import php
-from b24nb.sandbox.activities import CONFIGURABLE, insert, readable
-from b24nb.sandbox.calls import Argument, Call, Refusal, controller
-from b24nb.sandbox.deals import DEAL
+from b24nb.sandbox.crm_methods import CONFIGURABLE, DEAL, insert_activity, readable
+from b24nb.sandbox.rest_method import Call, Refusal, controller
 from b24nb.sandbox.store import SqlError, Store, dump, load
 
 TYPE = "CONFIGURABLE"
@@ -28,13 +27,7 @@ _BOOLEANS: Mapping[Any, str] = {
 }
 
 
-@controller(
-    "crm.activity.configurable.add",
-    Argument("ownerTypeId", "int"),
-    Argument("ownerId", "int"),
-    Argument("fields", "array"),
-    Argument("layout", "array"),
-)
+@controller("crm.activity.configurable.add", "int ownerTypeId", "int ownerId", "array fields", "array layout")
 def add(call: Call) -> Any:
     _require_application(call)
     columns = _columns(call, call.params["fields"])
@@ -44,18 +37,12 @@ def add(call: Call) -> Any:
     if owner[0] != DEAL or not call.store.count("SELECT count(*) FROM deal WHERE id = ?", owner[1:]):
         raise Refusal("ACCESS_DENIED", "Access denied")
     columns.setdefault("responsible_id", call.caller.user.id)
-    badge_code = columns.pop("badge_code", None)
-    return {
-        "activity": {"id": create(call.store, call.caller.credential, owner, columns, layout, badge_code)}
-    }
+    badge_code = columns.pop("badge_code", "")
+    activity_id = create(call.store, call.caller.credential, owner, columns, layout, badge_code)
+    return {"activity": {"id": activity_id}}
 
 
-@controller(
-    "crm.activity.configurable.update",
-    Argument("id", "int"),
-    Argument("fields", "array", required=False, nullable=True),
-    Argument("layout", "array", required=False, nullable=True),
-)
+@controller("crm.activity.configurable.update", "int id", "?array fields", "?array layout")
 def update(call: Call) -> Any:
     row = _existing(call)
     _require_application(call)
@@ -75,7 +62,7 @@ def update(call: Call) -> Any:
     return {"activity": {"id": row["id"]}}
 
 
-@controller("crm.activity.configurable.get", Argument("id", "int"))
+@controller("crm.activity.configurable.get", "int id")
 def get(call: Call) -> Any:
     """Real types, unlike ``crm.activity.list``. A webhook may; the documentation says it may not."""
     row = _existing(call)
@@ -87,7 +74,7 @@ def get(call: Call) -> Any:
         "pingOffsets": load(row["ping_offsets"]),
         "isIncomingChannel": row["is_incoming_channel"] == "Y",
         "responsibleId": row["responsible_id"],
-        "badgeCode": params.get("badgeCode") or None,
+        "badgeCode": params.get("badgeCode") or "",
         "originatorId": row["originator_id"],
         "originId": row["origin_id"],
     }
@@ -108,21 +95,20 @@ def create(
     owner: tuple[int, int],
     columns: dict[str, Any],
     layout: Any,
-    badge_code: str | None,
+    badge_code: str,
 ) -> int:
     """Insert a configurable activity of an application and attach its badge."""
-    provider_params = {"clientId": client_id, "badgeCode": badge_code or ""}
     values = {
         "owner_type_id": owner[0],
         "owner_id": owner[1],
         "provider_id": CONFIGURABLE,
         "provider_type_id": TYPE,
         "subject": _title(layout),
-        "provider_params": dump(provider_params),
+        "provider_params": dump({"clientId": client_id, "badgeCode": badge_code}),
         "layout": dump(layout),
     }
     with store.transaction():
-        activity_id = insert(store, values | columns)
+        activity_id = insert_activity(store, values | columns)
         bind(store, activity_id)
     return activity_id
 
@@ -156,7 +142,8 @@ def bind(store: Store, activity_id: int) -> None:
 
 def _require_application(call: Call) -> None:
     if not call.caller.is_application:
-        raise Refusal("ERROR_WRONG_CONTEXT", "Application context is required.")
+        text = "The method can only be called within the context of a rest application"
+        raise Refusal("ERROR_WRONG_CONTEXT", text)
 
 
 def _existing(call: Call) -> sqlite3.Row:
@@ -195,14 +182,8 @@ def _columns(call: Call, fields: Any) -> dict[str, Any]:
             raise _wrong("badgeCode")
     if fields.get("typeId", TYPE) != TYPE:
         raise _wrong("typeId")
-    for name, column in (
-        ("deadline", "deadline"),
-        ("originId", "origin_id"),
-        ("originatorId", "originator_id"),
-    ):
-        if name in fields:
-            columns[column] = php.to_text(fields[name]) or None
-    return columns
+    texts = {"deadline": "deadline", "originId": "origin_id", "originatorId": "originator_id"}
+    return columns | {texts[name]: php.to_text(fields[name]) or None for name in texts if name in fields}
 
 
 def _wrong(name: str) -> Refusal:
@@ -224,12 +205,11 @@ def _checked_layout(layout: Any) -> Any:
 
 
 def _check_deadline(columns: dict[str, Any]) -> None:
-    deadline = columns.get("deadline")
-    if deadline:
-        try:
-            datetime.fromisoformat(deadline)
-        except ValueError:
-            raise Refusal("WRONG_DATETIME_FORMAT", "Wrong datetime format.") from None
+    try:
+        if columns.get("deadline"):
+            datetime.fromisoformat(columns["deadline"])
+    except ValueError:
+        raise Refusal("WRONG_DATETIME_FORMAT", "Wrong datetime format.") from None
 
 
 def _title(layout: Any) -> str:

@@ -9,43 +9,24 @@ from __future__ import annotations
 import base64
 import hmac
 import inspect
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
-from typing import Any, NamedTuple
+from typing import Any
 
-from b24nb.sandbox import access, activities, badges, batch, configurable, deals, general, php
-from b24nb.sandbox.accounts import Accounts
-from b24nb.sandbox.calls import (
-    Answer,
-    Call,
-    Caller,
-    Method,
-    Params,
-    Refusal,
-    find,
-    method_not_found,
-)
-from b24nb.sandbox.envelope import envelope, time_block
+from b24nb.sandbox import badge_methods, batch_method, configurable_activities, crm_methods, portal_methods
+from b24nb.sandbox.accounts import RESERVED, Accounts
 from b24nb.sandbox.faults import Faults
-from b24nb.sandbox.limits import OperatingTime
-from b24nb.sandbox.wire import Request
+from b24nb.sandbox.http_messages import Request
+from b24nb.sandbox.php import int_if_whole, iso, to_int
+from b24nb.sandbox.rate_limits import OperatingTime
+from b24nb.sandbox.rest_method import Answer, Call, Method, Params, Refusal, find, method_not_found
+from b24nb.sandbox.switches import Switches
 
 #: Importing a module of methods registers them.
-_METHOD_MODULES = (activities, badges, batch, configurable, deals, general)
-#: Names are cut to this where they are remembered.
-REMEMBERED_NAME = 100
+_METHOD_MODULES = (badge_methods, batch_method, configurable_activities, crm_methods, portal_methods)
 
 
-class Outcome(NamedTuple):
-    """What became of a request: status and envelope, who sent it, how often a batch called what."""
-
-    status: int
-    payload: dict[str, Any]
-    caller: Caller | None
-    commands: Mapping[str, int]
-
-
-class Api:
+class RestApi:
     """The REST API of one portal; ``sleep`` lets time pass, in seconds."""
 
     def __init__(self, accounts: Accounts, faults: Faults, sleep: Callable[[float], Awaitable[None]]) -> None:
@@ -56,48 +37,44 @@ class Api:
         self.sleep = sleep
         self._operating: dict[tuple[str, str, str], OperatingTime] = {}
 
-    async def answer(self, request: Request) -> Outcome:
-        """Carry out a request; a refusal is an outcome too."""
+    async def answer(self, request: Request) -> tuple[int, dict[str, Any]]:
+        """Carry out a request: status and envelope. Notes the caller and the commands in the request."""
         start = self.switches.clock()
-        caller = None
-        commands: dict[str, int] = {}
         try:
-            if request.link_token:
+            if request.credentials.text("token"):
                 raise Refusal("ACCESS_DENIED", "Access denied! Link check failed", 403)
             method = find(request.method)
-            caller = access.authenticate(request.credentials, method.scopes, self.accounts)
+            request.caller = self.accounts.authenticate(request.credentials, method)
             call = Call(
                 store=self.store,
-                caller=caller,
+                caller=request.caller,
                 params=request.params,
                 verb=request.verb,
                 start=request.start,
                 state=request.state,
                 execute=self._command,
-                commands=commands,
+                commands=request.commands,
             )
             answer, time = await self._run(method, call, start)
-            body = envelope(answer, time, self._signature(method, call))
-            return Outcome(answer.status, body, caller, commands)
+            return answer.status, envelope(answer, time, self._signature(method, call))
         except Refusal as refusal:
-            return Outcome(refusal.status, refusal.envelope, caller, commands)
+            return refusal.status, refusal.envelope
 
     async def _command(self, outer: Call, name: str, params: Params) -> tuple[Answer, dict[str, Any]]:
         """A command of a batch: same caller, same checks but for the credentials."""
         arrived = self.switches.clock()
-        counted = name[:REMEMBERED_NAME].lower()
-        outer.commands[counted] = outer.commands.get(counted, 0) + 1
+        outer.commands.append(name)
         if not name or name.startswith("/"):
             raise method_not_found()
         fault = self.faults.take(name, command=True)
         method = find(name)
-        if not access.allows(outer.caller, method.scopes):
+        if not outer.caller.may_use(method):
             raise Refusal("insufficient_scope", "", 401)
         start = params.pop("start", None)
         call = replace(
             outer,
-            params={key: value for key, value in params.items() if key not in access.RESERVED},
-            start=None if start is None else php.to_int(start),
+            params={key: value for key, value in params.items() if key not in RESERVED},
+            start=None if start is None else to_int(start),
             depth=outer.depth + 1,
         )
         if fault and fault.refusal and fault.effect == "none":
@@ -139,3 +116,33 @@ class Api:
             return None
         secret = self.accounts.application["client_secret"]
         return base64.b64encode(hmac.digest(secret.encode(), call.state.encode(), "sha256")).decode()
+
+
+def time_block(
+    switches: Switches, start: float, processing: float, finish: float, work: OperatingTime | None
+) -> dict[str, Any]:
+    """The ``time`` of an answer, from the marks of a call: arrived, began to work, done.
+
+    Newer builds have whole seconds in ``start`` and ``processing``, which makes ``duration``, finish
+    minus start, up to a second too long. ``work`` is absent where the portal does not count.
+    """
+    mark = int if switches.integer_time else float
+    block = {
+        "start": int_if_whole(mark(start)),
+        "finish": int_if_whole(finish),
+        "duration": int_if_whole(finish - mark(start)),
+        "processing": int_if_whole(mark(finish) - mark(processing)),
+        "date_start": iso(start),
+        "date_finish": iso(finish),
+    }
+    if work:
+        block["operating_reset_at"] = int(work.reset_at(finish))
+        block["operating"] = int_if_whole(work.seconds(finish))
+    return block
+
+
+def envelope(answer: Answer, time: dict[str, Any], signature: str | None) -> dict[str, Any]:
+    """A success in the portal's order of keys; what is not there has none."""
+    lifted = {"next": answer.next, "total": answer.total, "signature": signature}
+    present = {key: value for key, value in lifted.items() if value is not None}
+    return {"result": answer.result, **present, "time": time}

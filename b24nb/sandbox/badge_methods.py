@@ -10,23 +10,17 @@ from typing import Any
 
 from b24nb import spec
 from b24nb.sandbox import php
-from b24nb.sandbox.calls import Answer, Argument, Call, Refusal, controller
+from b24nb.sandbox.rest_method import Answer, Call, Refusal, controller
 from b24nb.sandbox.store import SqlError
 
-_CODE = Argument("code", "string")
+_CODE = "string code"
 #: Localised to the portal's language; everything else that these methods say is not.
 _DENIED = {"en": "Access denied", "ru": "Доступ запрещен"}
 _CODE_MISSING = {"en": "The field CODE is required.", "ru": 'Не заполнено обязательное поле "CODE"'}
 
 
-@controller(
-    "crm.activity.badge.add",
-    _CODE,
-    Argument("title"),
-    Argument("value"),
-    Argument("type", "string"),
-    Argument("settings", "array", required=False, nullable=True),  # undocumented, and dropped
-)
+# `settings` is undocumented, and dropped.
+@controller("crm.activity.badge.add", _CODE, "mixed title", "mixed value", "string type", "?array settings")
 def add(call: Call) -> Any:
     _require_administrator(call)
     params, badges = call.params, call.store.badges

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 from b24nb.sandbox import php
 
@@ -34,6 +34,12 @@ class Refusal(Exception):
     @property
     def envelope(self) -> dict[str, str]:
         return {"error": self.code, "error_description": self.description, **self.extra}
+
+
+def scope_missing(kind: str) -> Refusal:
+    """``kind`` of token: ``webhook`` or ``access``."""
+    text = f"The request requires higher privileges than provided by the {kind} token"
+    return Refusal("insufficient_scope", text, 401)
 
 
 def method_not_found() -> Refusal:
@@ -74,6 +80,10 @@ class Caller(NamedTuple):
     def is_application(self) -> bool:
         return self.kind == "oauth"
 
+    def may_use(self, method: Method) -> bool:
+        """Whether the credential has one of the scopes that a method asks for."""
+        return not method.scopes or any(scope in self.scopes for scope in method.scopes)
+
 
 @dataclass(slots=True, kw_only=True)
 class Call:
@@ -87,7 +97,7 @@ class Call:
     state: str | None = None
     depth: int = 0
     execute: Execute
-    commands: dict[str, int] = field(default_factory=dict)
+    commands: list[str] = field(default_factory=list)
 
     @property
     def switches(self) -> Switches:
@@ -140,27 +150,31 @@ def classic(name: str, *scopes: str, signed: bool = False) -> Callable[[Handler]
 
 
 class Argument(NamedTuple):
-    """An argument of a controller method. ``type`` is PHP's; ``None`` takes anything."""
+    """An argument of a controller method, read from a declaration as PHP has it: ``?array settings`` may
+    be left out or null, ``mixed title`` takes anything."""
 
+    type: str
     name: str
-    type: str | None = None
-    required: bool = True
-    nullable: bool = False
+    optional: bool
+
+    @classmethod
+    def parse(cls, declaration: str) -> Self:
+        kind, name = declaration.split()
+        return cls(kind.removeprefix("?"), name, kind.startswith("?"))
 
     def check(self, params: Params) -> None:
         """Refuse as the portal's argument binding does: the first problem is the answer."""
         if self.name not in params:
-            if self.required:
-                raise Refusal("100", f"Could not find value for parameter {{{self.name}}}")
-            return
+            if self.optional:
+                return
+            raise Refusal("100", f"Could not find value for parameter {{{self.name}}}")
         value = params[self.name]
-        if self.type is None or (value is None and self.nullable) or _TYPES[self.type](value):
-            return
-        raise Refusal(
-            "100",
-            f"Invalid value {{{php.to_text(value)}}} to match with parameter {{{self.name}}}."
-            f" Should be value of type {self.type}.",
-        )
+        if not (value is None and self.optional) and not _TYPES[self.type](value):
+            raise Refusal(
+                "100",
+                f"Invalid value {{{php.to_text(value)}}} to match with parameter {{{self.name}}}."
+                f" Should be value of type {self.type}.",
+            )
 
 
 def _is_integer(value: Any) -> bool:
@@ -170,14 +184,16 @@ def _is_integer(value: Any) -> bool:
 
 
 _TYPES: Mapping[str, Callable[[Any], bool]] = {
+    "mixed": lambda value: True,
     "string": lambda value: isinstance(value, str),
     "int": _is_integer,
     "array": lambda value: isinstance(value, list | dict),
 }
 
 
-def controller(name: str, *arguments: Argument) -> Callable[[Handler], Handler]:
-    """Register a controller method; its arguments are bound before it runs."""
+def controller(name: str, *declarations: str) -> Callable[[Handler], Handler]:
+    """Register a controller method; its arguments (see :class:`Argument`) are bound before it runs."""
+    arguments = [Argument.parse(declaration) for declaration in declarations]
 
     def register(run: Handler) -> Handler:
         def action(call: Call) -> Any:
