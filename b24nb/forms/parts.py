@@ -2,31 +2,53 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence, Sized
 from functools import lru_cache
 from importlib import resources
-from typing import TYPE_CHECKING, Any
+from typing import Any, Self
 
 import ipywidgets as widgets  # type: ignore[import-untyped]
+import pandas as pd
 from markupsafe import Markup
 
 from b24nb import spec
 from b24nb.display import html
 from b24nb.display.colour import readable
-from b24nb.display.language import pick
 from b24nb.display.snippets import FLAVOURS, as_code
-from b24nb.forms.presenters.state import Message
-
-if TYPE_CHECKING:
-    import pandas as pd
-
-    from b24nb.badges.badge import Badge
-    from b24nb.forms.presenters.holding import Holding
+from b24nb.forms.messages import Message
 
 LABEL_WIDTH = "8em"
-#: Badges that a list to choose from holds; what is chosen already is in it in any case.
-OFFERED = 1_000
-HOLDER = ("code", "activity_id", "owner_type", "owner_id", "subject", "certainty", "reason")
+#: Columns of calls that are left out where they say the same everywhere: this.
+USUAL: dict[str, Any] = {"attempt": 1, "http_status": 200, "error": ""}
+
+
+class Panel(widgets.VBox):  # type: ignore[misc]
+    """A widget that a notebook can show, and keep as HTML for readers without a kernel."""
+
+    _ipython_display_ = None  # older ipywidgets have one that would hide the HTML
+
+    def run(self) -> None:
+        """Do what the main button does, and return when it is done."""
+        raise NotImplementedError
+
+    def static(self) -> Iterable[Markup]:
+        """What it shows, without fields and buttons."""
+        raise NotImplementedError
+
+    def started(self, run: bool) -> Self:
+        """Itself, and its result at once if that is wanted."""
+        if run:
+            self.run()
+        return self
+
+    def _repr_mimebundle_(self, **_: Any) -> dict[str, Any]:
+        view = {"version_major": 2, "version_minor": 0, "model_id": self.model_id}
+        static = html.page(*self.static())
+        return {
+            "text/plain": repr(self),
+            "text/html": static,
+            "application/vnd.jupyter.widget-view+json": view,
+        }
 
 
 @lru_cache(maxsize=1)
@@ -39,28 +61,20 @@ def style() -> Markup:
     return Markup("<style>{}</style>").format(Markup(css))  # noqa: S704 - our own file
 
 
-def button(verb: str, *, style: str = "", icon: str = "") -> Any:
+def button(verb: str, icon: str, *, style: str = "") -> Any:
     """A button; its face is a verb."""
     return widgets.Button(description=verb, button_style=style, icon=icon, layout={"width": "auto"})
 
 
-def field(kind: Any, label: str, value: Any, *, width: str = "24em", **options: Any) -> Any:
+def field(kind: str, label: str, value: Any, *, width: str = "26em", **options: Any) -> Any:
     """A labelled field: ``kind`` is a widget with a description, which becomes its ``<label>``."""
-    return _labelled(kind, label, value, LABEL_WIDTH, width, options)
-
-
-def narrow(kind: Any, label: str, value: Any, *, width: str, **options: Any) -> Any:
-    """A field for a row with others: its label is as wide as its text."""
-    return _labelled(kind, label, value, "initial", width, options)
-
-
-def _labelled(kind: Any, label: str, value: Any, label_width: str, width: str, options: Any) -> Any:
     # Letter by letter, a browser holds a text back while the kernel works on the one before, but not a
     # click: the button would read a text without its end. So the text goes once, when its field is left.
-    if issubclass(kind, widgets.Text):
+    if kind in ("Text", "Combobox"):
         options = {"continuous_update": False} | options
-    style = {"description_width": label_width}
-    return kind(description=label, value=value, style=style, layout={"width": width}, **options)
+    style = {"description_width": LABEL_WIDTH}
+    layout = {"width": width}
+    return getattr(widgets, kind)(description=label, value=value, style=style, layout=layout, **options)
 
 
 def choice(label: str, options: Sequence[str], value: str) -> Any:
@@ -69,12 +83,15 @@ def choice(label: str, options: Sequence[str], value: str) -> Any:
     return widgets.ToggleButtons(description=label, options=options, value=value, style=style)
 
 
-def row(*pieces: Any) -> Any:
-    """Widgets side by side, as far as there is room."""
-    return widgets.HBox(pieces, layout={"flex_flow": "row wrap", "grid_gap": "0 12px"})
+def row(*pieces: Any, indented: bool = False) -> Any:
+    """Widgets side by side, as far as there is room; ``indented``: they begin where fields do."""
+    pieces_row = widgets.HBox(pieces, layout={"flex_flow": "row wrap", "grid_gap": "0 12px"})
+    if indented:
+        pieces_row.add_class("b24nb-actions")
+    return pieces_row
 
 
-class Beside(widgets.HBox):  # type: ignore[misc]
+class FieldRow(widgets.HBox):  # type: ignore[misc]
     """A field with room beside it for what is wrong with its value."""
 
     def __init__(self, *fields: Any) -> None:
@@ -88,12 +105,17 @@ class Beside(widgets.HBox):  # type: ignore[misc]
         self._text.value = fragment(beside) if text else ""
 
 
+def show(widget: Any, visible: object) -> None:
+    """Show a widget, or take it out of the form."""
+    widget.layout.display = None if visible else "none"
+
+
 def fragment(*pieces: Markup) -> str:
     """HTML for a part of a form; the style sheet stands in its head."""
     return str(Markup('<div class="b24nb">{}</div>').format(join(pieces))) if pieces else ""
 
 
-def told(message: Message) -> Markup:
+def message_html(message: Message) -> Markup:
     """A message as the display of the house shows it."""
     details = Markup("<p>{}</p>").format(message.details) if message.details else None
     return html.message(message.kind, message.text, message.code, message.hint, details)
@@ -102,24 +124,35 @@ def told(message: Message) -> Markup:
 def table(caption: str, head: Iterable[str], rows: Iterable[Iterable[Any]]) -> Markup:
     """A small table whose cells may be pills."""
     titles = join(Markup('<th scope="col">{}</th>').format(title) for title in head)
-    body = join(
-        Markup("<tr>{}</tr>").format(join(Markup("<td>{}</td>").format(cell) for cell in row)) for row in rows
-    )
+    lines = (join(Markup("<td>{}</td>").format(cell) for cell in row) for row in rows)
+    body = join(Markup("<tr>{}</tr>").format(line) for line in lines)
     return Markup(
         '<div class="b24nb-scroll"><table class="b24nb-table"><caption>{}</caption>'
         "<thead><tr>{}</tr></thead><tbody>{}</tbody></table></div>"
     ).format(caption, titles, body)
 
 
+def calls_table(calls: pd.DataFrame, caption: str, limit: int) -> Markup:
+    """Calls, newest first: the times always, and what else is not as usual in all of them."""
+    told = [name for name, usual in USUAL.items() if not (calls[name].fillna(usual) == usual).all()]
+    times = [name for name in ("client_ms", "server_ms", "network_ms") if name in calls]
+    newest = calls[["at", "method", *told, *times]].iloc[::-1].reset_index(drop=True)
+    newest = newest.fillna({"error": ""})
+    newest[times] = newest[times].astype("Float64").round(1)
+    return html.frame(newest, caption=caption, limit=limit)
+
+
+def folded_after(count: int, rows: Any, make: Callable[[Any], Markup]) -> Iterable[Markup]:
+    """A table of the first rows, made by ``make``, and one of the others to open."""
+    yield make(rows[:count])
+    if len(rows) > count:
+        yield html.folded(f"{len(rows) - count} more", make(rows[count:]))
+
+
 def call_as_code(method: str, params: Mapping[str, Any]) -> Markup:
-    """The call that a button sends, in each language; host and secret are placeholders."""
-    return html.folded(
-        "The call as code",
-        join(
-            html.folded(title, html.code(as_code(method, params, flavour), title))
-            for flavour, title in FLAVOURS.items()
-        ),
-    )
+    """A call in each language; host and secret are placeholders."""
+    codes = ((title, html.code(as_code(method, params, name), title)) for name, title in FLAVOURS.items())
+    return html.folded("The call as code", join(html.folded(title, code) for title, code in codes))
 
 
 def join(pieces: Iterable[Markup]) -> Markup:
@@ -145,35 +178,6 @@ def language_name(code: str) -> str:
     return f"{known.name} ({code})" if known else code
 
 
-def holders(holding: Holding) -> Iterable[Markup]:
-    """Who may hold a badge, so that the portal would refuse to delete it."""
-    if holding.unknown:
-        yield Markup("<p>Who holds it was not found out.</p>")
-        yield told(holding.unknown)
-    elif holding.found is not None:
-        yield told(_verdict(holding.found[holding.found["certainty"] != "no"]))
-        if len(holding.found):
-            yield html.frame(holding.found[list(HOLDER)], caption="Open activities that name it")
-
-
-def _verdict(holders: pd.DataFrame) -> Message:
-    if not len(holders):
-        return Message("note", "No open activity holds it, as far as this user may read.")
-    likely = (holders["certainty"] == "likely").any()
-    held = ", ".join(dict.fromkeys(holders["code"]))
-    return Message(
-        "check",
-        f"The portal {'will' if likely else 'may'} refuse to delete {held}: open activities hold it.",
-        code="ENTITY_WITH_BADGE_EXISTS",
-        hint="Complete them in the portal, or delete them: holders(code) has the call for each.",
-    )
-
-
-def offer(select: Any, badges: Iterable[Badge], chosen: Iterable[str], language: str = "en") -> None:
-    """Let these badges be chosen from, and choose those of them that are to be."""
-    wanted = set(chosen)
-    some = [badge for place, badge in enumerate(badges) if place < OFFERED or badge.code in wanted]
-    options = [(f"{badge.code}: {pick(badge.title, language)[0]}", badge.code) for badge in some]
-    if options != list(select.options):  # new options would scroll the list back
-        select.options = options
-    select.value = tuple(code for _, code in options if code in wanted)
+def counted(badges: Sized) -> str:
+    """``1 badge``, ``2 badges``."""
+    return f"{len(badges)} badge{'s' * (len(badges) != 1)}"
