@@ -103,6 +103,8 @@ def test_the_code_to_be_typed_is_the_one_that_is_seen(b24: b24nb.Client) -> None
         form = forms.delete_form(b24)
         form.code.value = "vi\u200bp"
         form.preview_button.click()
+        form.wait()
         form.confirm.value = typed
         form.delete_button.click()
+        form.wait()
         assert ("vi\u200bp" in b24.badges.list()) is left
