@@ -131,7 +131,11 @@ class Portal(RuleBasedStateMachine):
         """What one of our requests did to the portal."""
         for code in before.keys() | after.keys():
             if before.get(code) != after.get(code):
-                self.ours.setdefault(code, []).append((before.get(code), after.get(code)))
+                effects = self.ours.setdefault(code, [])
+                if effects and effects[-1] == (after.get(code), None) and before.get(code) is None:
+                    effects.pop()  # put back
+                else:
+                    effects.append((before.get(code), after.get(code)))
 
     def forget_the_process(self) -> None:
         """What was in its memory is gone; the file is as it is. The next one does not settle."""
@@ -214,8 +218,6 @@ class Portal(RuleBasedStateMachine):
         for row, outcome in zip(report.df.itertuples(), report, strict=True):
             key = self.key(row.code)
             effects = self.ours.get(key, [])[before.get(key, 0) :]
-            if len(effects) == 2 and effects[0][0] == effects[1][1]:
-                effects = []  # deleted and put back
             if not outcome.half_done:
                 self.settled(row.verdict, row.code, effects)
             if row.verdict in ("added", "replaced") and key not in self.blurred and not rivals:
@@ -233,6 +235,8 @@ class Portal(RuleBasedStateMachine):
             if str(badge.title).startswith("theirs") and code not in after:
                 pytest.fail(f"undo deleted what somebody else had put there: {badge!r}")
         for code, effects in self.ours.items():
+            if not effects:
+                continue
             first, last = effects[0][0], effects[-1][1]
             if code in self.blurred or self.unrestorable(first):
                 continue
@@ -261,7 +265,7 @@ class Portal(RuleBasedStateMachine):
             if entry.changed is not False:
                 entries.setdefault(self.key(entry.step.code), []).append(entry)
         for code, effects in self.ours.items():
-            known = [entry.found or entry.step.before for entry in entries.get(code, ())]
+            known: list[Any] = [entry.found or entry.step.before for entry in entries.get(code, ())]
             removed = [gone for gone, _ in effects if gone]
             if code not in self.blurred:
                 assert all(badge in known for badge in removed), (code, removed, known)
