@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import tempfile
 import warnings
+from collections.abc import Callable
 from contextlib import ExitStack
 from os import PathLike
 from pathlib import Path
@@ -21,6 +22,7 @@ from b24nb.credentials import Credentials, OAuthToken, Webhook
 from b24nb.errors import ConnectionFailed, InvalidInput
 from b24nb.rest.clock import SYSTEM_CLOCK, Clock
 from b24nb.rest.connection import Connection
+from b24nb.rest.transport import check_seconds
 
 if TYPE_CHECKING:
     from b24nb.sandbox import SandboxPortal
@@ -44,10 +46,14 @@ def connect(
     credentials : str, Webhook, OAuthToken, SandboxPortal, optional
         A webhook's address or one of the values. ``None``: ``B24_WEBHOOK`` from the environment or from
         the ``.env`` of the working directory; if there is none, a sandbox portal started for this client.
-    tariff : {"standard", "enterprise"}
-        The plan, for the request rate: 50 requests at once and 2/s, or 250 and 5/s.
+    tariff : {"standard", "enterprise", "self-hosted"}
+        The plan, for the request rate: 50 requests at once and 2/s, or 250 and 5/s; a portal of one's own
+        counts none. A sandbox of this process says it by itself.
     timeout : (float, float)
-        Seconds to connect, and in total until the answer is complete.
+        Seconds to connect, over all addresses of the host together, and in total until the answer to a
+        call is complete: looking up the name, connecting, sending, waiting, reading, and the repeats of a
+        read or of a connection that did not come about. Not counted are waits for the request rate, after
+        which the total begins anew, and the renewal of a token, which has a total of its own.
     verify : bool or str
         As in requests: check certificates, or a path of certificate authorities.
     read_only : bool
@@ -57,7 +63,7 @@ def connect(
         Where to keep what was changed. ``None``: one file per portal in the user's data folder; for a
         sandbox, beside its database and gone with it.
     settle_after : float
-        Seconds after sending until a write whose answer was lost counts as not applied.
+        Seconds after sending until a write whose answer was lost counts as not applied; at most a day.
     clock : Clock, optional
         For tests: time and sleeping.
 
@@ -91,13 +97,15 @@ def connect(
     """
     settings = _settings()
     found = _credentials(credentials, settings)
-    path = None if journal is None else os.fspath(journal)
-    with ExitStack() as cleanup:
+    path = _path_of(journal)
+    check_seconds(settle_after, "settle_after")
+    on_close: Callable[[], object] = bool
+    with ExitStack() as failed:
         if not isinstance(found, Webhook | OAuthToken):
-            if not found.running:
-                _start(found)
-                cleanup.callback(found.stop)
+            on_close = _starting(found)
+            failed.callback(on_close)
             path, verify = path or found.journal_path, found.ca_file or verify
+            tariff = found.switches.tariff if found.switches.limits else "self-hosted"
             found = Webhook.parse(found.webhook)
         connection = Connection(
             found,
@@ -107,35 +115,56 @@ def connect(
             read_only=read_only or _is_on(settings.get("B24_READ_ONLY")),
             clock=clock,
         )
-        cleanup.callback(connection.close)
+        release = failed.enter_context(ExitStack())
+        release.callback(connection.close)
         portal = Portal.ask(connection)
-        # A sandbox gets another port each time; the journal beside its database needs no address.
-        host = portal.host if journal or portal.kind == "LIVE" else "sandbox"
-        user = portal.user_id or str(getattr(found, "user", ""))  # `profile` may be refused
-        store = JournalStore(path or _journal_path(portal, cleanup), host=host, user=user)
-        cleanup.callback(store.close)
+        store = _open_journal(path, portal, found, release, named=journal is not None)
         badges = BadgeMethods(connection, store, settle_after=settle_after)
         if badges.journal.notice:
             warnings.warn(badges.journal.notice, UnfinishedChanges, stacklevel=2)
-        return Client(connection, portal=portal, badges=badges, on_close=cleanup.pop_all().close)
+        failed.pop_all()  # from here on the client closes all this
+        return Client(connection, portal=portal, badges=badges, release=release.close, on_close=on_close)
 
 
-def _start(sandbox: SandboxPortal) -> None:
+def _starting(sandbox: SandboxPortal) -> Callable[[], object]:
+    """Start a sandbox that does not run; what is returned stops it again, and holds it in any case."""
+    if sandbox.running:
+        return lambda: sandbox
     try:
         sandbox.start()
     except (RuntimeError, OSError) as error:  # no thread or no socket, as in some browsers
-        raise ConnectionFailed(
-            f"The embedded portal can't start here: {str(error).rstrip('.')}.",
-            hint="Give connect() the webhook of a portal that is reachable from here.",
-        ) from None
+        problem = str(error).rstrip(".")
+    else:
+        return sandbox.stop
+    raise ConnectionFailed(
+        f"The embedded portal can't start here: {problem}.",
+        hint="Give connect() the webhook of a portal that is reachable from here.",
+    )
 
 
-def _journal_path(portal: Portal, cleanup: ExitStack) -> str | PathLike[str] | None:
+def _path_of(journal: Any) -> Any:
+    if journal is None or (journal and isinstance(journal, str | PathLike)):
+        return journal
+    raise InvalidInput("journal is the path of a file.", field="journal")
+
+
+def _open_journal(
+    path: Any, portal: Portal, credentials: Credentials, release: ExitStack, *, named: bool
+) -> JournalStore:
+    # A sandbox gets another port each time; the journal beside its database needs no address.
+    host = portal.host if named or portal.kind == "LIVE" else "sandbox"
+    user = portal.user_id or str(getattr(credentials, "user", ""))  # `profile` may be refused
+    store = JournalStore(path or _journal_path(portal, release), host=host, user=user)
+    release.callback(store.close)
+    return store
+
+
+def _journal_path(portal: Portal, release: ExitStack) -> str | PathLike[str] | None:
     """``None``: a file per portal in the user's data folder; for a sandbox reached by its address, one that
     goes with the client: the next sandbox may get the same port and must not inherit it."""
     if portal.kind == "LIVE":
         return None
-    directory = cleanup.enter_context(tempfile.TemporaryDirectory(prefix="b24nb-journal-"))
+    directory = release.enter_context(tempfile.TemporaryDirectory(prefix="b24nb-journal-"))
     return Path(directory) / "journal.db"
 
 

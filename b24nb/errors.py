@@ -7,6 +7,7 @@
     ├── ReadOnly                           a write refused by read_only, before anything was sent
     ├── BadgeChanged                       the badge is not what the caller saw; nothing was sent
     ├── JournalError                       the journal can't be used: what can't be remembered is not sent
+    ├── ClientClosed                       the client was closed; nothing was sent
     ├── TransportError                     no usable answer
     │   ├── ConnectionFailed               refused, unreachable, reset, TLS
     │   ├── Timeout                        no complete answer within the total time
@@ -47,7 +48,11 @@ class B24Error(Exception):
     ----------
     hint : str
         What to do next, in one sentence.
+    retry_after : float or None
+        Seconds after which to try again, where the answer said so (``Retry-After``).
     """
+
+    retry_after: float | None = None
 
     def __init__(self, message: str, *, hint: str = "") -> None:
         super().__init__(message)
@@ -112,6 +117,10 @@ class Interrupted(KeyboardInterrupt):
     def __init__(self, report: object) -> None:
         super().__init__(f"Interrupted. {report!r}")
         self.report = report
+
+
+class ClientClosed(B24Error):
+    """A call by a client that was closed. Nothing was sent."""
 
 
 class TransportError(B24Error):

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from b24nb.rest.limits import Limits
 
 KEPT = 100_000
+#: Of parameters as they were sent; a row without any counts a little, too.
+KEPT_BYTES = 64 * 2**20
+_ROW_BYTES = 500
 #: Epoch seconds that a timestamp of pandas can hold.
 _FOREVER = 9e9
 _MISSING_BECAUSE = {
@@ -158,7 +161,7 @@ def _within(seconds: float | None, waited_ms: float | None) -> float | None:
 
 
 class CallLog(Sequence[Call]):
-    """Every call of a client, oldest first; the last 100,000 are kept.
+    """Every call of a client, oldest first; the last 100,000 are kept, or fewer with large parameters.
 
     Attributes
     ----------
@@ -167,22 +170,27 @@ class CallLog(Sequence[Call]):
     """
 
     def __init__(self, limits: Limits, kept: int = KEPT) -> None:
-        self._rows: deque[Call] = deque(maxlen=kept)
+        self._rows: deque[tuple[Call, int]] = deque()
+        self._kept = kept
         self._lock = threading.Lock()
-        self.dropped = 0
         self.limits = limits
+        self.clear()
 
-    def record(self, call: Call) -> None:
-        """Add a row."""
+    def record(self, call: Call, size: int = 0) -> None:
+        """Add a row, with the size of its parameters in bytes."""
+        size += _ROW_BYTES
         with self._lock:
-            self.dropped += len(self._rows) == self._rows.maxlen
-            self._rows.append(call)
+            self._rows.append((call, size))
+            self._bytes += size
+            while len(self._rows) > self._kept or (self._bytes > KEPT_BYTES and len(self._rows) > 1):
+                self._bytes -= self._rows.popleft()[1]
+                self.dropped += 1
 
     def clear(self) -> None:
         """Forget all rows. The limits stay: the portal does not forget either."""
         with self._lock:
             self._rows.clear()
-            self.dropped = 0
+            self._bytes = self.dropped = 0
 
     @property
     def last(self) -> Call | None:
@@ -191,7 +199,7 @@ class CallLog(Sequence[Call]):
 
     def _snapshot(self) -> list[Call]:
         with self._lock:
-            return list(self._rows)
+            return [call for call, _ in self._rows]
 
     @property
     def df(self) -> pd.DataFrame:
