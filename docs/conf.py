@@ -34,7 +34,6 @@ myst_links_external_new_tab = False
 
 add_module_names = False
 autodoc_member_order = "bysource"
-maximum_signature_line_length = 80
 numpydoc_show_class_members = False
 
 html_theme = "pydata_sphinx_theme"
@@ -44,6 +43,7 @@ html_static_path = ["_static"]
 html_css_files = ["site.css"]
 html_favicon = "_static/favicon.svg"
 html_copy_source = False
+html_domain_indices = False
 html_theme_options = {
     "logo": {"text": "b24nb"},
     "secondary_sidebar_items": ["page-toc"],
@@ -64,6 +64,13 @@ def pictures_of_both_themes(app: Sphinx, doctree: nodes.document) -> None:
             image["classes"].append("only-light")
             dark["classes"].append("only-dark")
             image.parent.insert(image.parent.index(image) + 1, dark)
+
+
+def scrollable_by_keyboard(app: Sphinx, doctree: nodes.document, page: str) -> None:
+    """Let Tab reach the outputs that scroll sideways in a narrow column."""
+    for raw in doctree.findall(nodes.raw):
+        html = raw.astext().replace('<div class="b24nb-scroll">', '<div class="b24nb-scroll" tabindex="0">')
+        raw.children = [nodes.Text(html)]
 
 
 def described(
@@ -98,6 +105,7 @@ def finished(app: Sphinx, error: Exception | None) -> None:
 def setup(app: Sphinx) -> None:
     pages.write(HERE)
     app.connect("doctree-read", pictures_of_both_themes, priority=100)
+    app.connect("doctree-resolved", scrollable_by_keyboard)
     app.connect("html-page-context", described)
     app.connect("autodoc-process-signature", made_by_readers, priority=100)
     app.connect("build-finished", finished)

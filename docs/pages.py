@@ -9,6 +9,7 @@ import os
 import re
 import textwrap
 from collections.abc import Iterator
+from enum import Enum
 from pathlib import Path
 from typing import Any
 
@@ -67,6 +68,7 @@ def _pages(templates: Path) -> Iterator[tuple[str, bytes]]:
         anchor=anchor,
         foreign_base=foreign_base,
         in_forms=in_forms,
+        is_enumeration=lambda cls: issubclass(cls, Enum),
         literal=lambda text: f"`` {text} ``" if text else "(empty)",
     )
 
