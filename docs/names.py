@@ -9,7 +9,7 @@ from importlib import import_module
 from types import ModuleType
 from typing import Any
 
-from numpydoc.docscrape import ClassDoc
+from numpydoc.docscrape import ClassDoc, FunctionDoc
 
 import b24nb
 
@@ -54,8 +54,9 @@ def _types_named_by(thing: Any) -> set[str]:
     for name in dir(thing):
         member = inspect.getattr_static(thing, name)
         member = member.fget if isinstance(member, property) else getattr(member, "__func__", member)
-        if not name.startswith("_") and inspect.isfunction(member):
+        if inspect.isfunction(member) and (not name.startswith("_") or name in ("__getitem__", "__iter__")):
             texts.append(str(inspect.get_annotations(member).get("return", "")))
+            texts += [warning.type for warning in FunctionDoc(member)["Warns"]]
     texts += [str(text) for name, text in inspect.get_annotations(thing).items() if not name.startswith("_")]
     return {word for text in texts for word in re.findall(r"\w+", text)}
 

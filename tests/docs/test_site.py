@@ -197,7 +197,7 @@ def _is_data(name: str) -> bool:
 
 @pytest.mark.parametrize("name", REACHED)
 def test_what_comes_back_is_explained(site: Path, name: str) -> None:
-    [page] = [path for path in (site / "reference").glob(f"*.{name}.html")]
+    [page] = (site / "reference").glob(f"*.{name}.html")
     words = set(re.findall(r"\w+", soup(page).find("article").get_text(" ")))
     assert [member for member in REACHED[name] if member not in words] == []
 
