@@ -198,7 +198,7 @@ METHODS: Mapping[str, Method] = MappingProxyType(
                 access=_STAFF,
                 access_documented="any user",
                 result='{"badge": {"code", "title", "value", "type"}}',
-                documented_errors=("NOT_FOUND",),
+                documented_errors=("ACCESS_DENIED", "NOT_FOUND"),
                 errors=("allowed_only_intranet_user", "100", "NOT_FOUND"),
                 page=f"{BADGE_DOCS}/crm-activity-badge-get.html",
             ),
