@@ -149,7 +149,8 @@ def _gauges(limits: Limits) -> Iterable[Markup]:
     bucket, rate = limits.bucket, limits.rate
     burst, wait = int(rate["burst"].iloc[-1]), float(rate["seconds_until_safe"].iloc[-1])
     unit = f"requests; {burst} at once are safe {f'in {wait:.0f} s' if wait else 'now'}"
-    yield html.gauge("Request rate, as this client sees it", bucket.level, bucket.tariff.burst, unit)
+    if bucket.tariff.limited:
+        yield html.gauge("Request rate, as this client sees it", bucket.level, bucket.tariff.burst, unit)
     spent = limits.df[limits.df["operating_s"] > 0]
     for method, seconds, limit, left in spent[["method", "operating_s", "limit_s", "calls_left"]].to_numpy():
         forecast = "" if pd.isna(left) else f"; {left} calls left"
