@@ -147,8 +147,10 @@ class Client:
         self.portal = portal
         self.badges = badges
         self._on_close = on_close
-        # A client that nobody holds gives back what it has. What is given here must not lead to it.
-        self._release = weakref.finalize(self, _in_this_process, os.getpid(), release)
+        # What nobody holds gives back what it has: neither the client, nor its badges, journal or a plan, all
+        # of which hold the applier. What is released must not lead to it.
+        badges._applier.portal = on_close
+        self._release = weakref.finalize(badges._applier, _in_this_process, os.getpid(), release)
 
     @property
     def journal(self) -> Journal:

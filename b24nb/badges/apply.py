@@ -40,6 +40,7 @@ class ChangeApplier:
         self.connection = connection
         self.store = store
         self.settle_after = settle_after
+        self.portal: object = None  # a sandbox of this process lives as long as something can change it
 
     def refuse_if_read_only(self) -> None:
         """Raise :class:`ReadOnly` before anything is written or sent."""

@@ -7,6 +7,7 @@ import json
 import os
 import threading
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -127,3 +128,15 @@ def test_a_call_that_waits_while_the_client_is_closed_is_not_sent() -> None:
         with pytest.raises(errors.ClientClosed):
             connection.call("profile")
         assert len(server.requests) == 1
+
+
+@pytest.mark.parametrize(
+    "held", [lambda b24: b24.badges, lambda b24: b24.journal, lambda b24: b24.badges.plan([])]
+)
+def test_badges_journal_and_plans_outlive_the_name_of_their_client(held: Any) -> None:
+    part = held(b24nb.connect())
+    gc.collect()
+    assert "missedCall" in b24nb.connect().badges.list()
+    assert repr(part)
+    if hasattr(part, "apply"):
+        assert part.apply(progress=False).ok
