@@ -229,7 +229,7 @@ def _cells(badge: Badge) -> dict[str, str]:
 
 def _suffix(path: Path) -> str:
     if path.suffix.lower() not in (".csv", ".json"):
-        raise InvalidInput(f"{path.name} ends neither in .csv nor in .json.", field="path")
+        raise InvalidInput(f"{path} ends neither in .csv nor in .json.", field="path")
     return path.suffix.lower()
 
 

@@ -14,10 +14,10 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
-from urllib.parse import urlencode
 
 from b24nb import spec
-from b24nb.credentials import MASK, Credentials, Endpoint, OAuthToken, is_loopback, redact
+from b24nb.address import is_loopback
+from b24nb.credentials import Credentials, Endpoint, OAuthToken
 from b24nb.errors import (
     ApiError,
     ConnectionFailed,
@@ -30,11 +30,12 @@ from b24nb.errors import (
 )
 from b24nb.rest import batch
 from b24nb.rest.batch import BatchResponse, Command
-from b24nb.rest.calls import Call, CallLog, masked
+from b24nb.rest.calls import Call, CallLog
 from b24nb.rest.clock import SYSTEM_CLOCK, Clock
 from b24nb.rest.limits import LeakyBucket, Limits
 from b24nb.rest.response import Response, parse_response, parse_token_response
 from b24nb.rest.transport import Answer, Transport, encode
+from b24nb.secret import MASK, masked, redact
 
 __all__ = ["Connection", "Response"]
 
@@ -68,11 +69,6 @@ def is_write(method: str) -> bool:
 def _may_be_repeated(error: TransportError, *, write: bool) -> bool:
     """A connection that never came about, or a read whose answer was lost."""
     return not write if error.sent else isinstance(error, ConnectionFailed | Timeout)
-
-
-class _Hidden(bytes):
-    def __repr__(self) -> str:
-        return MASK
 
 
 class Connection:
@@ -149,7 +145,11 @@ class Connection:
             self._refuse_if_read_only(method)
         params = params or {}
         envelope, call = self._send_with_retries(
-            method, params, write=write, shown=masked(params), before_send=before_send
+            method,
+            params,
+            write=write,
+            shown=masked(params, self.credentials.secrets),
+            before_send=before_send,
         )
         return Response.of(envelope, call)
 
@@ -208,7 +208,8 @@ class Connection:
             if is_write(method):
                 self._refuse_if_read_only(method)
                 write = True
-        hidden = [(key, method, masked(params or {})) for key, method, params in commands]
+        secrets = self.credentials.secrets
+        hidden = [(key, method, masked(params or {}, secrets)) for key, method, params in commands]
         envelope, call = self._send_with_retries(
             "batch",
             batch.write(commands, halt=halt),
@@ -236,7 +237,7 @@ class Connection:
     def _check(self, method: str, params: Mapping[str, Any] | None) -> None:
         if not isinstance(method, str) or not _NAME.fullmatch(method):
             raise InvalidInput(
-                f"{redact(repr(method), self.credentials)} is not the name of a REST method.",
+                f"{redact(repr(method), self.credentials.secrets)} is not the name of a REST method.",
                 field="method",
                 hint="For example crm.activity.badge.list; parameters go beside it.",
             )
@@ -269,7 +270,7 @@ class Connection:
             used = self.credentials
             call = Call(self.clock.time(), "http", method, "", shown, attempt)
             try:
-                found = self._attempt(used.reveal(method), body, call, write=write)
+                found = self._attempt(used.endpoint(method), body, call, write=write)
             except TransportError as error:
                 failures += 1
                 if failures == _ATTEMPTS or not _may_be_repeated(error, write=write):
@@ -337,18 +338,11 @@ class Connection:
             token = self.credentials
             if token is not used or not isinstance(token, OAuthToken):
                 return  # another thread was faster
-            call = Call(self.clock.time(), "http", "oauth.token", "", masked(token.renewal))
-            endpoint = Endpoint(
-                f"{token.auth_server}/oauth/token/", {"Content-Type": "application/x-www-form-urlencoded"}
-            )
+            shown = {"grant_type": "refresh_token", "client_secret": MASK, "refresh_token": MASK}
+            call = Call(self.clock.time(), "http", "oauth.token", "", shown)
             try:
-                # No variable holds the secrets: some displays of tracebacks show variables.
                 pair = self._attempt(
-                    endpoint,
-                    _Hidden(urlencode(token.renewal).encode()),
-                    call,
-                    write=True,
-                    read=parse_token_response,
+                    token.token_endpoint, token.renewal(), call, write=True, read=parse_token_response
                 )
             except TransportError as error:
                 error.sent = False  # the call for which this is done was refused: it did not happen

@@ -16,7 +16,8 @@ import socket
 import threading
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from os import PathLike
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -29,8 +30,10 @@ from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.exceptions import ConnectTimeoutError, NameResolutionError, NewConnectionError, ReadTimeoutError
 
 from b24nb._version import __version__
-from b24nb.credentials import Endpoint, is_loopback, redact
+from b24nb.address import is_loopback
+from b24nb.credentials import Endpoint
 from b24nb.errors import BadResponse, ConnectionFailed, InvalidInput, Timeout, TransportError
+from b24nb.secret import redact
 
 MAX_BODY = 64 * 1024 * 1024
 _CHUNK = 64 * 1024
@@ -41,8 +44,8 @@ class Answer:
     """What came back: status, headers, the whole body, and how long it took."""
 
     status: int
-    headers: Mapping[str, str]
-    body: bytes
+    headers: Mapping[str, str] = field(repr=False)  # it may quote the address, and hold new tokens
+    body: bytes = field(repr=False)
     client_ms: float
     bytes_out: int
 
@@ -66,10 +69,15 @@ class Transport:
                 field="timeout",
                 hint="For example timeout=(5, 60).",
             )
-        if not isinstance(verify, bool) and not Path(verify).exists():
-            raise InvalidInput(
-                f"There is no file {str(verify)!r} of certificate authorities.", field="verify"
-            )
+        if not isinstance(verify, bool | str | PathLike) or not verify:
+            if verify is not False:
+                raise InvalidInput(
+                    f"verify is True, False or a file of certificate authorities, not {verify!r}.",
+                    field="verify",
+                    hint="Only False switches the check of certificates off.",
+                )
+        elif not isinstance(verify, bool) and not Path(verify).exists():
+            raise InvalidInput(f"There is no file {verify!r} of certificate authorities.", field="verify")
         self._connect_timeout, self._total = pair
         self._verify = verify
         self._routes: dict[tuple[str, str], Mapping[str, Any]] = {}
@@ -111,25 +119,27 @@ class Transport:
         _call.deadline, _call.sent = time.monotonic() + self._total, False
         try:
             return self._post(endpoint, body, method)
-        except (TransportError, KeyboardInterrupt) as error:
-            failure = error.with_traceback(None)
         except _FAILURES as error:
             failure = _typed(error, method, self._total)
+        except BaseException as error:  # noqa: BLE001 - ours, Ctrl-C, or what a signal's handler raised
+            failure = error
         # Raised here: neither the cause nor a frame that holds the address in clear hangs on to it.
+        failure.__traceback__ = failure.__context__ = failure.__cause__ = None
         raise failure
 
     def _post(self, endpoint: Endpoint, body: bytes, method: str) -> Answer:
-        headers = {"Content-Type": "application/json", **endpoint.headers}
+        headers = {"Content-Type": "application/json"}
+        headers |= {name: value.reveal() for name, value in endpoint.headers.items()}
         started = time.perf_counter()
-        request = requests.Request("POST", endpoint.url, headers=headers, data=body)
+        request = requests.Request("POST", endpoint.url.reveal(), headers=headers, data=body)
         with self._session.send(
             self._session.prepare_request(request),
             timeout=(self._connect_timeout, self._total),
             allow_redirects=False,
-            **self._route(endpoint.url),
+            **self._route(endpoint.origin),
         ) as response:
             if response.is_redirect:
-                raise _moved(response, method)
+                raise _moved(response, method, endpoint)
             content = _read(response, method)
             elapsed = (time.perf_counter() - started) * 1000
             return Answer(response.status_code, response.headers, content, elapsed, len(body))
@@ -174,9 +184,9 @@ def _read(response: requests.Response, method: str) -> bytes:
     return b"".join(chunks)
 
 
-def _moved(response: requests.Response, method: str) -> BadResponse:
+def _moved(response: requests.Response, method: str, endpoint: Endpoint) -> BadResponse:
     try:
-        target = urlsplit(response.headers["Location"])
+        target = urlsplit(redact(response.headers["Location"], endpoint.secrets))
         host = target.netloc.rpartition("@")[2]
     except ValueError:
         host = ""
@@ -247,6 +257,7 @@ class _HTTP(HTTPConnection):
     """Notes when the first byte of a request leaves: from then on it may have been carried out."""
 
     response_class = _Response
+    debuglevel = 0  # else `http.client.HTTPConnection.debuglevel = 1` prints the address and the headers
 
     def connect(self) -> None:
         try:

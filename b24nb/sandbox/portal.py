@@ -6,6 +6,7 @@ import atexit
 import signal
 import threading
 import time
+import weakref
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from types import TracebackType
@@ -17,6 +18,9 @@ from b24nb.sandbox.exchange import Record
 from b24nb.sandbox.faults import Faults
 from b24nb.sandbox.switches import Switches
 from b24nb.sandbox.thread import ServerThread, Setup
+
+#: Those of this process, for whoever has only an address.
+INSTANCES: weakref.WeakSet[SandboxPortal] = weakref.WeakSet()
 
 
 class SandboxPortal:
@@ -134,6 +138,7 @@ class SandboxPortal:
         path, own = None if db is None else Path(db), None if badges is None else list(badges)
         self._setup = Setup(self.switches, self.faults, path, port, tls, seed, own)
         self._thread: ServerThread | None = None
+        INSTANCES.add(self)
 
     # -- life -------------------------------------------------------------------------------------
 

@@ -15,7 +15,21 @@ PACKAGE = Path(b24nb.__file__).parent
 MODULES = sorted(PACKAGE.rglob("*.py"))
 
 #: Rooms from left to right; an import may only point to the left, or stay inside its room.
-ROOMS = ["spec", "errors", "credentials", "display", "rest", "badges", "client", "forms", "_connect", "cli"]
+ROOMS = [
+    "spec",
+    "secret",
+    "errors",
+    "address",
+    "credentials",
+    "display",
+    "rest",
+    "badges",
+    "client",
+    "forms",
+    "_settings",
+    "_connect",
+    "cli",
+]
 ALWAYS = {"_version"}
 
 
