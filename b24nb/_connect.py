@@ -22,7 +22,7 @@ from b24nb.credentials import Credentials, OAuthToken, Webhook
 from b24nb.errors import InvalidInput
 from b24nb.rest.clock import SYSTEM_CLOCK, Clock
 from b24nb.rest.connection import Connection
-from b24nb.secret import Secret
+from b24nb.secret import Secret, mask_address
 
 if TYPE_CHECKING:
     from b24nb.sandbox import SandboxPortal
@@ -93,6 +93,7 @@ def connect(
     """
     if isinstance(credentials, str):
         credentials = Secret(credentials)
+    tariff, timeout, verify, read_only = map(mask_address, (tariff, timeout, verify, read_only))
     settings = read_settings()
     found, source = _credentials(credentials, settings.get(WEBHOOK))
     switch = _read_only_from(read_only, settings.get(READ_ONLY))

@@ -96,8 +96,11 @@ def _one_spelling(hostname: str, what: str) -> str:
                 f"A name in the host of the {what} mixes alphabets: one letter looks like another.",
                 "Type the address instead of copying it.",
             )
+    name = hostname.lower().rstrip(".")
     try:
-        host = hostname.rstrip(".").encode("idna").decode().lower()
+        host = name.encode("idna").decode()
+        if host.encode().decode("idna") != name and not name.isascii():
+            host = ""  # an older rule than the browsers' changes letters, and so the host
     except UnicodeError:
         host = ""
     if not re.fullmatch(r"[a-z0-9_-]+(\.[a-z0-9_-]+)*", host):

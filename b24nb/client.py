@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 
 from b24nb.errors import ApiError
 from b24nb.rest.connection import Connection, Response
+from b24nb.secret import mask_address
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -224,6 +225,7 @@ class Client:
         ...     b24.call("crm.activity.badge.get", {"code": "missedCall"}).result["badge"]["type"]
         'failure'
         """
+        method = mask_address(method)
         return self._connection.call(method, params)
 
     def batch(

@@ -230,14 +230,18 @@ class OAuthToken:
         access_token, refresh_token = Secret(access_token), Secret(refresh_token)
         client_id, client_secret = Secret(client_id), Secret(client_secret)
         portal, auth_server = Secret(portal), Secret(auth_server)
+        object.__setattr__(self, "portal", "")  # for the repr, if one of them is refused
         without_frames(_check_tokens, access_token, refresh_token, client_id, client_secret)
-        object.__setattr__(self, "portal", without_frames(_portal_of, portal))
-        object.__setattr__(self, "auth_server", without_frames(_server_of, auth_server))
-        object.__setattr__(self, "access_token", access_token)
-        object.__setattr__(self, "refresh_token", refresh_token)
-        object.__setattr__(self, "client_id", client_id.reveal())
-        object.__setattr__(self, "client_secret", client_secret)
-        object.__setattr__(self, "on_refresh", on_refresh)
+        for name, value in {
+            "portal": without_frames(_portal_of, portal),
+            "access_token": access_token,
+            "refresh_token": refresh_token,
+            "client_id": client_id.reveal(),
+            "client_secret": client_secret,
+            "auth_server": without_frames(_server_of, auth_server),
+            "on_refresh": on_refresh,
+        }.items():
+            object.__setattr__(self, name, value)
 
     @classmethod
     def from_auth(

@@ -195,6 +195,11 @@ def _spelled(cases: set[str]) -> str:
     )
 
 
+def mask_address(value: Any) -> Any:
+    """An argument that is to be no address; masked if it is one, since frames show arguments."""
+    return redact(value) if isinstance(value, str) and "://" in value else value
+
+
 def masked(value: Any, secrets: Iterable[Secret] = ()) -> Any:
     """Parameters without secrets, however deep they lie.
 

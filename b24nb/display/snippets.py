@@ -17,7 +17,7 @@ from b24nb import spec
 from b24nb.display import html
 from b24nb.display.literals import JS, JSON, PHP, PYTHON, bash
 from b24nb.errors import InvalidInput
-from b24nb.secret import masked
+from b24nb.secret import mask_address, masked
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -136,6 +136,7 @@ def as_code(
       })
     })
     """
+    method, flavour = mask_address(method), mask_address(flavour)
     if flavour not in FLAVOURS:
         raise InvalidInput(
             f"There is no flavour {flavour!r}.", field="flavour", hint=f"One of: {', '.join(FLAVOURS)}."
