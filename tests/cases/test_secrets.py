@@ -364,7 +364,7 @@ def test_an_exception_out_of_nowhere_brings_no_frame_with_the_secret() -> None:
     hits: list[list[str]] = []
 
     def read() -> None:
-        while True:
+        for _ in range(5_000):  # an exception inside the garbage collector is dropped by Python
             b24nb.Webhook.parse(address)
             redact(f"nothing {len(HOOK)}", (address,))
 
@@ -373,7 +373,8 @@ def test_an_exception_out_of_nowhere_brings_no_frame_with_the_secret() -> None:
             ring(read, chance.uniform(1e-4, 2e-3))
         except Alarm as error:
             hits.append(leaks(error, (SECRET,)))
-    assert hits == [[]] * 200
+    assert len(hits) > 100
+    assert not any(hits)
 
 
 def test_what_fails_inside_comes_without_its_frames() -> None:
