@@ -193,10 +193,6 @@ class OAuthToken:
     on_refresh : callable, optional
         Called with the new :class:`OAuthToken` after each refresh.
 
-    See Also
-    --------
-    OAuthToken.from_auth : from the mapping that the portal gives an application.
-
     Notes
     -----
     Vendor page: https://apidocs.bitrix24.com/settings/oauth/index.html
