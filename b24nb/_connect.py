@@ -5,23 +5,25 @@ The module is not called ``connect``: it would shadow the function of that name.
 
 from __future__ import annotations
 
-import os
 import sys
 import tempfile
 import warnings
+from collections.abc import Callable
 from contextlib import ExitStack
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from b24nb._settings import READ_ONLY, WEBHOOK, Setting, read_settings
-from b24nb.badges.journal import Journal, UnfinishedChanges, default_journal_path
+from b24nb.badges.journal import UnfinishedChanges
+from b24nb.badges.journal_store import JournalStore
 from b24nb.badges.methods import BadgeMethods
 from b24nb.client import Client, Portal
 from b24nb.credentials import Credentials, OAuthToken, Webhook
-from b24nb.errors import InvalidInput
+from b24nb.errors import ConnectionFailed, InvalidInput
 from b24nb.rest.clock import SYSTEM_CLOCK, Clock
 from b24nb.rest.connection import Connection
+from b24nb.rest.transport import check_seconds
 from b24nb.secret import Secret, mask_address
 
 if TYPE_CHECKING:
@@ -47,9 +49,13 @@ def connect(
         A webhook's address or one of the values. ``None``: ``B24_WEBHOOK`` from the environment or from
         the ``.env`` of the working directory; if there is none, a sandbox portal started for this client.
     tariff : {"standard", "enterprise", "self-hosted"}
-        The plan, for the request rate: 50 requests at once and 2/s, or 250 and 5/s, or no limit.
+        The plan, for the request rate: 50 requests at once and 2/s, or 250 and 5/s; a portal of one's own
+        counts none. A sandbox of this process says it by itself.
     timeout : (float, float)
-        Seconds to connect, and in total until the answer is complete.
+        Seconds to connect, over all addresses of the host together, and in total until the answer to a
+        call is complete: looking up the name, connecting, sending, waiting, reading, and the repeats of a
+        read or of a connection that did not come about. Not counted are waits for the request rate, after
+        which the total begins anew, and the renewal of a token, which has a total of its own.
     verify : bool or path
         Check certificates, or a file of certificate authorities. Only ``False`` switches the check off.
     read_only : bool
@@ -59,7 +65,7 @@ def connect(
         Where to keep what was changed. ``None``: one file per portal in the user's data folder; for a
         sandbox, beside its database and gone with it.
     settle_after : float
-        Seconds after sending until a write whose answer was lost counts as not applied.
+        Seconds after sending until a write whose answer was lost counts as not applied; at most a day.
     clock : Clock, optional
         For tests: time and sleeping.
 
@@ -97,52 +103,69 @@ def connect(
     settings = read_settings()
     found, source = _credentials(credentials, settings.get(WEBHOOK))
     switch = _read_only_from(read_only, settings.get(READ_ONLY))
-    path = None if journal is None else os.fspath(journal)
-    with ExitStack() as cleanup:
+    path = _path_of(journal)
+    check_seconds(settle_after, "settle_after")
+    on_close: Callable[[], object] = bool
+    with ExitStack() as failed:
         if not isinstance(found, Webhook | OAuthToken):
-            sandbox = _running(found, cleanup)
-            path, verify = path or sandbox.journal_path, sandbox.ca_file or verify
-            found = Webhook.parse(sandbox.webhook)
+            on_close = _starting(found)
+            failed.callback(on_close)
+            path, verify = path or found.journal_path, found.ca_file or verify
+            tariff = found.switches.tariff if found.switches.limits else "self-hosted"
+            found = Webhook.parse(found.webhook)
         options: dict[str, Any] = {"tariff": tariff, "timeout": timeout, "verify": verify, "clock": clock}
         connection = Connection(found, read_only=bool(switch), **options)
-        cleanup.callback(connection.close)
-        portal = Portal.ask(
-            connection,
-            own_sandbox=_is_of_this_process(found.origin),
-            credentials_from=source,
-            read_only_from=switch,
-        )
-        record = _journal(portal, found, path, cleanup, named=journal is not None)
-        cleanup.callback(record.close)
-        badges = BadgeMethods(connection, record, settle_after=settle_after)
-        if record.notice:
-            warnings.warn(record.notice, UnfinishedChanges, stacklevel=2)
-        # From here on the client closes all this; before, an error did.
-        return Client(connection, portal=portal, badges=badges, on_close=cleanup.pop_all().close)
+        release = failed.enter_context(ExitStack())
+        release.callback(connection.close)
+        sources = {"credentials_from": source, "read_only_from": switch}
+        portal = Portal.ask(connection, own_sandbox=_is_of_this_process(found.origin), **sources)
+        store = _open_journal(path, portal, found, release, named=journal is not None)
+        badges = BadgeMethods(connection, store, settle_after=settle_after)
+        if badges.journal.notice:
+            warnings.warn(badges.journal.notice, UnfinishedChanges, stacklevel=2)
+        failed.pop_all()  # from here on the client closes all this
+        return Client(connection, portal=portal, badges=badges, release=release.close, on_close=on_close)
 
 
-def _running(sandbox: SandboxPortal, cleanup: ExitStack) -> SandboxPortal:
-    if not sandbox.running:
+def _starting(sandbox: SandboxPortal) -> Callable[[], object]:
+    """Start a sandbox that does not run; what is returned stops it again, and holds it in any case."""
+    if sandbox.running:
+        return lambda: sandbox
+    try:
         sandbox.start()
-        cleanup.callback(sandbox.stop)
-    return sandbox
+    except (RuntimeError, OSError) as error:  # no thread or no socket, as in some browsers
+        problem = str(error).rstrip(".")
+    else:
+        return sandbox.stop
+    raise ConnectionFailed(
+        f"The embedded portal can't start here: {problem}.",
+        hint="Give connect() the webhook of a portal that is reachable from here.",
+    )
 
 
-def _journal(
-    portal: Portal, found: Credentials, path: str | None, cleanup: ExitStack, *, named: bool
-) -> Journal:
+def _path_of(journal: Any) -> Any:
+    if journal is None or (journal and isinstance(journal, str | PathLike)):
+        return journal
+    raise InvalidInput("journal is the path of a file.", field="journal")
+
+
+def _open_journal(
+    path: Any, portal: Portal, credentials: Credentials, release: ExitStack, *, named: bool
+) -> JournalStore:
     # A sandbox gets another port each time; the journal beside its database needs no address.
     host = portal.host if named or portal.kind == "LIVE" else "sandbox"
-    user = portal.user_id or (found.user if isinstance(found, Webhook) else "")
-    return Journal(path or _journal_path(portal, cleanup), host=host, user=user)
+    user = portal.user_id or str(getattr(credentials, "user", ""))  # `profile` may be refused
+    store = JournalStore(path or _journal_path(portal, release), host=host, user=user)
+    release.callback(store.close)
+    return store
 
 
-def _journal_path(portal: Portal, cleanup: ExitStack) -> str | PathLike[str]:
-    """A file per portal in the user's data folder; for a sandbox reached by its address, one that goes
-    with the client: the next sandbox may get the same port and must not inherit it."""
+def _journal_path(portal: Portal, release: ExitStack) -> str | PathLike[str] | None:
+    """``None``: a file per portal in the user's data folder; for a sandbox reached by its address, one that
+    goes with the client: the next sandbox may get the same port and must not inherit it."""
     if portal.kind == "LIVE":
-        return default_journal_path(portal.host)
-    directory = cleanup.enter_context(tempfile.TemporaryDirectory(prefix="b24nb-journal-"))
+        return None
+    directory = release.enter_context(tempfile.TemporaryDirectory(prefix="b24nb-journal-"))
     return Path(directory) / "journal.db"
 
 

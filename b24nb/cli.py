@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import argparse
-import os
-import shutil
 import sys
 from collections.abc import Sequence
-from importlib import resources
-from pathlib import Path
+from io import TextIOWrapper
+from typing import NoReturn
 
+from b24nb import lab
 from b24nb._version import __version__
 from b24nb.errors import B24Error
-
-LAB_DIRECTORY = "b24nb-walkthroughs"
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -27,21 +24,43 @@ def main(argv: Sequence[str] | None = None) -> int:
     Returns
     -------
     int
-        0, or 1 after an error, which was written to standard error.
+        0, or 1 after an error, which was written to standard error in one line.
+
+    Raises
+    ------
+    SystemExit
+        2 for arguments that can't be understood, likewise in one line; 0 after ``--help``.
     """
-    args, rest = _parser().parse_known_args(argv)
-    if rest and args.run is not lab:
-        _parser().error(f"unrecognized arguments: {' '.join(rest)}")
-    args.rest = rest
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):  # a console that lacks a letter still shows the rest
+            stream.reconfigure(errors="backslashreplace")
+    argv = sys.argv[1:] if argv is None else argv
     try:
+        if argv[:1] == ["lab"] and not {"-h", "--help"} & {*argv}:
+            return lab.run(argv[1:])  # before any parser could take JupyterLab's options apart
+        args = _parser().parse_args(argv)
         return int(args.run(args))
-    except B24Error as error:
-        print(f"b24nb: {error}", file=sys.stderr)
-        return 1
+    except (B24Error, ImportError, OSError, RuntimeError) as error:
+        print("b24nb:", *str(error).split(), file=sys.stderr)
+    except KeyboardInterrupt:
+        print("b24nb: interrupted", file=sys.stderr)
+    return 1
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        """One line, and where to read more; argparse itself prints the whole usage too."""
+        self.exit(2, f"{self.prog}: {message} (see {self.prog} --help)\n")
+
+
+def _port(text: str) -> int:
+    if text.isdecimal() and int(text) <= 65535:
+        return int(text)
+    raise argparse.ArgumentTypeError(f"{text} is no number from 0 to 65535")
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="b24nb", description="Explore the badges of a Bitrix24 portal.")
+    parser = _Parser(prog="b24nb", description="Explore the badges of a Bitrix24 portal.")
     parser.add_argument("--version", action="version", version=f"b24nb {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
@@ -49,65 +68,18 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument(
         "directory",
         nargs="?",
-        default=LAB_DIRECTORY,
-        help=f"where your copies live (default: {LAB_DIRECTORY}); other arguments go to JupyterLab",
+        help=f"where your copies live (default: {lab.DIRECTORY}); what follows goes to JupyterLab",
     )
-    command.set_defaults(run=lab)
 
     command = commands.add_parser("sandbox", help="run a sandbox portal until Ctrl-C")
     command.add_argument("--db", metavar="FILE", help="keep its data in FILE (default: gone when it stops)")
-    command.add_argument("--port", type=int, default=0, help="port on 127.0.0.1 (default: a free one)")
+    command.add_argument("--port", type=_port, default=0, help="port on 127.0.0.1 (default: a free one)")
     command.add_argument("--tls", action="store_true", help="https, with a certificate made on the spot")
     command.set_defaults(run=sandbox)
 
     command = commands.add_parser("doctor", help="is the portal reachable, who am I, how fast is it")
     command.set_defaults(run=doctor)
     return parser
-
-
-def lab(args: argparse.Namespace) -> int:
-    """Copy the walkthroughs that are missing to a directory and open them there."""
-    directory = Path(args.directory)
-    copied = copy_walkthroughs(directory)
-    print(f"Walkthroughs in {directory}/ ({copied} new). They are your copies: edit them as you like.")
-    command = [sys.executable, "-m", "jupyterlab", str(directory), *args.rest]
-    if hasattr(os, "geteuid") and os.geteuid() == 0:
-        # Containers run as root, where JupyterLab wants to be told; it listens on this machine only.
-        command.append("--allow-root")
-    sys.stdout.flush()
-    os.execv(sys.executable, command)  # noqa: S606 - JupyterLab takes over, signals included
-
-
-def copy_walkthroughs(directory: Path) -> int:
-    """Copy the walkthroughs that are missing, so that the shipped ones are never edited.
-
-    Parameters
-    ----------
-    directory : Path
-        Made if need be. A file that is there is left alone.
-
-    Returns
-    -------
-    int
-        How many notebooks were copied.
-    """
-    directory.mkdir(parents=True, exist_ok=True)
-    copied = 0
-    for source in sorted(_walkthroughs().rglob("*")):
-        target = directory / source.relative_to(_walkthroughs())
-        if source.is_dir() or target.exists() or ".ipynb_checkpoints" in source.parts:
-            continue
-        target.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(source, target)
-        copied += source.suffix == ".ipynb"
-    return copied
-
-
-def _walkthroughs() -> Path:
-    """In the wheel they lie inside the package, in a checkout beside it."""
-    package = Path(str(resources.files("b24nb")))
-    inside = package / "walkthroughs"
-    return inside if inside.is_dir() else package.parent / "notebooks"
 
 
 def sandbox(args: argparse.Namespace) -> int:
@@ -129,6 +101,7 @@ def sandbox(args: argparse.Namespace) -> int:
 
 def doctor(args: argparse.Namespace) -> int:
     """Connect as a notebook would, and say what was found. Changes nothing."""
+    from pathlib import Path
     from statistics import median
 
     from b24nb._connect import connect

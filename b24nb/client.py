@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import weakref
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -15,7 +17,7 @@ from b24nb.secret import mask_address
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from b24nb.badges.history import History
+    from b24nb.badges.journal import Journal
     from b24nb.badges.methods import BadgeMethods
     from b24nb.rest.batch import BatchResponse
     from b24nb.rest.calls import CallLog
@@ -146,7 +148,7 @@ class Client:
     """One portal, one user: the badge methods, the call log and the journal.
 
     Made by :func:`b24nb.connect`. A context manager; :meth:`close` also stops a sandbox that was
-    started for this client.
+    started for this client, and so does the end of a client that nobody holds any more.
 
     Attributes
     ----------
@@ -156,7 +158,7 @@ class Client:
         ``list``, ``get``, ``add``, ``delete``, ``holders``, ``delete_many``, ``plan``, ``backup``.
     calls : CallLog
         Every call made, with its timings.
-    journal : History
+    journal : Journal
         What was changed on this portal by this user, and the way back.
 
     Examples
@@ -173,15 +175,18 @@ class Client:
         *,
         portal: Portal,
         badges: BadgeMethods,
-        on_close: Callable[[], None],
+        release: Callable[[], object],
+        on_close: Callable[[], object] = bool,
     ) -> None:
         self._connection = connection
         self.portal = portal
         self.badges = badges
         self._on_close = on_close
+        # A client that nobody holds gives back what it has. What is given here must not lead to it.
+        self._release = weakref.finalize(self, _in_this_process, os.getpid(), release)
 
     @property
-    def journal(self) -> History:
+    def journal(self) -> Journal:
         """What was changed on this portal by this user, and the way back."""
         return self.badges.journal
 
@@ -262,7 +267,11 @@ class Client:
         return self._connection.batch(commands, halt=halt)
 
     def close(self) -> None:
-        """Close the connections, and stop the sandbox if it was started for this client."""
+        """Close the connections, and stop the sandbox if it was started for this client.
+
+        Later calls raise :class:`~b24nb.errors.ClientClosed`; ``calls`` and ``journal`` can still be read.
+        """
+        self._release()
         self._on_close()
 
     def __enter__(self) -> Self:
@@ -284,6 +293,12 @@ class Client:
         return html.page(
             html.portal_banner(self.portal), *([html.message("check", notice)] if notice else [])
         )
+
+
+def _in_this_process(owner: int, work: Callable[[], object]) -> None:
+    """Not in a forked child, whose parent still uses the same files."""
+    if os.getpid() == owner:
+        work()
 
 
 def _result(answer: Response | ApiError, kind: type) -> Any:

@@ -5,6 +5,9 @@
     B24Error
     ├── InvalidInput (also a ValueError)   caught before anything was sent
     ├── ReadOnly                           a write refused by read_only, before anything was sent
+    ├── BadgeChanged                       the badge is not what the caller saw; nothing was sent
+    ├── JournalError                       the journal can't be used: what can't be remembered is not sent
+    ├── ClientClosed                       the client was closed; nothing was sent
     ├── TransportError                     no usable answer
     │   ├── ConnectionFailed               refused, unreachable, reset, TLS
     │   ├── Timeout                        no complete answer within the total time
@@ -23,6 +26,8 @@
         ├── RateLimited                    too many requests; refused before the method ran
         ├── OperatingTimeExceeded          this method has used up its time for ten minutes
         └── PortalUnavailable              the portal is closed, overloaded or unpaid
+
+    Interrupted (a KeyboardInterrupt)      Ctrl-C ended a run between two requests; carries its report
 
 An unknown vendor code stays an :class:`ApiError` with the code kept. Every error has a ``hint``:
 one sentence that says what to do next. No message holds a secret.
@@ -44,7 +49,11 @@ class B24Error(Exception):
     ----------
     hint : str
         What to do next, in one sentence.
+    retry_after : float or None
+        Seconds after which to try again, where the answer said so (``Retry-After``).
     """
+
+    retry_after: float | None = None
 
     def __init__(self, message: str, *, hint: str = "") -> None:
         # Whatever a caller put into the wrong place, an address shows no secret.
@@ -71,6 +80,48 @@ class InvalidInput(B24Error, ValueError):
 
 class ReadOnly(B24Error):
     """A call that changes something, refused because this client is read-only. Nothing was sent."""
+
+
+class BadgeChanged(B24Error):
+    """The portal holds another badge under this code than the caller saw. Nothing was sent.
+
+    Attributes
+    ----------
+    seen : Badge or None
+        What the change was made for; ``None``: no badge.
+    now : Badge or None
+        What the portal holds; ``None``: no badge.
+    """
+
+    def __init__(self, code: str, seen: object, now: object) -> None:
+        super().__init__(
+            f"The badge {code!r} has changed: it was {seen!r} and is {now!r} now. Nothing was sent.",
+            hint="Look at it; if the change is still wanted, make it again.",
+        )
+        self.seen = seen
+        self.now = now
+
+
+class JournalError(B24Error):
+    """The journal can't be read or written. A change that can't be remembered is not sent."""
+
+
+class Interrupted(KeyboardInterrupt):
+    """Ctrl-C ended a run between two requests.
+
+    Attributes
+    ----------
+    report : Report
+        What became of each step; what was not sent says so.
+    """
+
+    def __init__(self, report: object) -> None:
+        super().__init__(f"Interrupted. {report!r}")
+        self.report = report
+
+
+class ClientClosed(B24Error):
+    """A call by a client that was closed. Nothing was sent."""
 
 
 class TransportError(B24Error):
@@ -274,6 +325,18 @@ def find_fact(code: str, description: str = "", method: str = "") -> spec.ErrorF
         return 2 * bool(pattern.fullmatch(description)) + (method in fact.methods)
 
     return max(candidates, key=score)[1]
+
+
+def raised_before_effect(error: ApiError) -> bool:
+    """Whether the portal is known to raise this error before it changes anything.
+
+    A code that is no name (``""``, ``"0"``, ``"100"``) says nothing without its text.
+    """
+    named = bool(error.code) and not error.code.isdigit()
+    return any(
+        fact.before_effect and (named or pattern.fullmatch(error.description))
+        for pattern, fact in _patterns().get(error.code, ())
+    )
 
 
 def from_answer(code: str, description: str, *, http_status: int | None, method: str) -> ApiError:

@@ -37,7 +37,7 @@ class Secret:
         return self._text
 
     def __repr__(self) -> str:
-        return MASK if self._text else "''"
+        return MASK
 
     def __format__(self, form: str) -> str:
         return repr(self)

@@ -198,7 +198,7 @@ METHODS: Mapping[str, Method] = MappingProxyType(
                 access=_STAFF,
                 access_documented="any user",
                 result='{"badge": {"code", "title", "value", "type"}}',
-                documented_errors=("NOT_FOUND",),
+                documented_errors=("ACCESS_DENIED", "NOT_FOUND"),
                 errors=("allowed_only_intranet_user", "100", "NOT_FOUND"),
                 page=f"{BADGE_DOCS}/crm-activity-badge-get.html",
             ),
@@ -247,11 +247,18 @@ class Tariff:
     burst: int
     per_second: float
 
+    @property
+    def limited(self) -> bool:
+        """Whether the portal refuses anything for its rate."""
+        return self.burst < 10**9
+
 
 TARIFFS: Mapping[str, Tariff] = MappingProxyType(
     {
         "standard": Tariff("standard", burst=50, per_second=2),
         "enterprise": Tariff("enterprise", burst=250, per_second=5),
+        # No limiter stands in front of an installation of one's own: as good as none.
+        "self-hosted": Tariff("self-hosted", burst=10**9, per_second=10**9),
     }
 )
 
@@ -296,6 +303,9 @@ class ErrorFact:
     repeat
         Is it safe to send the same call again: ``"yes"``, ``"after waiting"``, ``"after a change"``,
         ``"look first"`` or ``"no"``.
+    before_effect
+        Whether it is known to be raised before anything is changed; every other error of a write is
+        looked at.
     methods
         The methods that answer it; empty: any.
     section
@@ -315,6 +325,7 @@ class ErrorFact:
     cause: str
     remedy: str
     repeat: str
+    before_effect: bool
     methods: tuple[str, ...]
     section: str
     source: str
@@ -352,6 +363,7 @@ def error_facts() -> tuple[ErrorFact, ...]:
             cause=row["cause"],
             remedy=row["remedy"],
             repeat=row["repeat"],
+            before_effect=row.get("before_effect", False),
             methods=tuple(row.get("methods", ())),
             section=row["section"],
             source=row["source"],

@@ -15,7 +15,7 @@ class RawServer:
     """Answers one connection after the other with the next of the replies, the last one for ever."""
 
     def __init__(self, replies: list[Reply], *, read: bool = True) -> None:
-        self._replies = replies
+        self.replies = replies
         self._read = read
         self._server = socket.create_server(("127.0.0.1", 0))
         self.requests: list[bytes] = []
@@ -24,8 +24,12 @@ class RawServer:
         self._start(self._accept)
 
     @property
+    def port(self) -> int:
+        return int(self._server.getsockname()[1])
+
+    @property
     def webhook(self) -> str:
-        return f"http://127.0.0.1:{self._server.getsockname()[1]}/rest/1/abcdef0123456789/"
+        return f"http://127.0.0.1:{self.port}/rest/1/abcdef0123456789/"
 
     def _start(self, target: Callable[[], None]) -> None:
         thread = threading.Thread(target=target, daemon=True)
@@ -38,7 +42,7 @@ class RawServer:
                 connection, _ = self._server.accept()
             except OSError:
                 return
-            reply = self._replies.pop(0) if len(self._replies) > 1 else self._replies[0]
+            reply = self.replies.pop(0) if len(self.replies) > 1 else self.replies[0]
             self._start(lambda connection=connection, reply=reply: self._answer(connection, reply))
 
     def _answer(self, connection: socket.socket, reply: Reply) -> None:

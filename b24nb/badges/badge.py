@@ -6,11 +6,14 @@ that a badge that was read can be put back as it was.
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, overload
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, NoReturn, overload
 
+from b24nb.display.visible import visible
 from b24nb.errors import BadResponse
 from b24nb.spec import BadgeType
 
@@ -22,6 +25,31 @@ Text = str | Mapping[str, str]
 FIELDS = ("code", "title", "value", "type")
 #: Rows of a list that its text and HTML show.
 SHOWN = 100
+#: A language that can be part of a column's name; pandas names a repeated column ``title.1``.
+LANGUAGE = re.compile(r"[A-Za-z][\w-]*")
+
+
+class Texts(dict[str, str]):
+    """A text in several languages: a dict that does not change, so that it can be hashed.
+
+    Examples
+    --------
+    >>> Texts(en="Client") | {"de": "Kunde"}
+    {'en': 'Client', 'de': 'Kunde'}
+    """
+
+    __slots__ = ()
+
+    def _refuse(self, *_: Any, **__: Any) -> NoReturn:
+        raise TypeError("A badge does not change; make a new text, for example {**title, 'de': 'Kunde'}.")
+
+    __setitem__ = __delitem__ = __ior__ = clear = pop = popitem = setdefault = update = _refuse
+
+    def __hash__(self) -> int:  # type: ignore[override]
+        return hash(frozenset(item for item in self.items() if isinstance(item[1], str)))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Texts, (dict(self),)
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -58,8 +86,8 @@ class Badge:
     def __post_init__(self) -> None:
         for name in ("title", "value"):
             text = getattr(self, name)
-            if not isinstance(text, str) and isinstance(text, Mapping):
-                object.__setattr__(self, name, MappingProxyType(dict(text)))
+            if isinstance(text, Mapping):
+                object.__setattr__(self, name, Texts(text))
         if isinstance(self.type, BadgeType):
             object.__setattr__(self, "type", self.type.value)
 
@@ -70,7 +98,8 @@ class Badge:
         Parameters
         ----------
         row : mapping
-            With ``code``, ``title``, ``value`` and ``type``; other keys are ignored.
+            With ``code``, ``title``, ``value`` and ``type``, which may hold anything but for the code;
+            what is missing is ``None``. Other keys are ignored.
 
         Returns
         -------
@@ -81,28 +110,26 @@ class Badge:
         BadResponse
             If that is not a badge.
         """
-        try:
-            code, title, value, type_ = row["code"], row["title"], row["value"], row["type"]
-        except (TypeError, KeyError):
-            raise BadResponse("The portal answered with something that is not a badge.") from None
-        if not isinstance(code, str):
-            raise BadResponse("The portal answered with a badge whose code is not a text.")
-        return cls(code, _text(title), _text(value), type_)
+        if not isinstance(row, Mapping) or not isinstance(row.get("code"), str):
+            raise BadResponse("The portal answered with something that is not a badge.")
+        return cls(row["code"], text_of(row.get("title")), text_of(row.get("value")), row.get("type"))  # type: ignore[arg-type]
 
     def to_wire(self) -> dict[str, Any]:
-        """The badge as parameters of ``crm.activity.badge.add``; maps become plain dicts."""
-        return {
-            "code": self.code,
-            "title": _plain(self.title),
-            "value": _plain(self.value),
-            "type": self.type,
-        }
+        """The badge as parameters of ``crm.activity.badge.add``."""
+        return {name: getattr(self, name) for name in FIELDS}
+
+    def cells(self) -> dict[str, Any]:
+        """The badge as plain cells by column; a map that columns can't hold is its JSON text."""
+        cells: dict[str, Any] = {}
+        for name, text in self.to_wire().items():
+            if isinstance(text, dict) and text and all(map(_fits_column, text.items())):
+                cells |= {f"{name}.{language}": words for language, words in text.items()}
+            else:
+                cells[name] = json.dumps(text) if isinstance(text, dict | list) else text
+        return cells
 
     def __hash__(self) -> int:
         return hash(self.code)
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return Badge, tuple(self.to_wire().values())
 
     def __repr__(self) -> str:
         return f"Badge({', '.join(f'{name}={value!r}' for name, value in self.to_wire().items())})"
@@ -114,11 +141,15 @@ class Badge:
 
 
 class Badges(Sequence[Badge]):
-    """The badges of a portal, in its order: an immutable sequence.
+    """The badges of a portal, in its order: an immutable sequence that is looked up by code too.
+
+    A code is found as a portal finds it: its exact spelling first, else in any letter case.
 
     Examples
     --------
     >>> badges = Badges([Badge("vip", {"en": "Client", "de": "Kunde"}, "VIP", "primary")])
+    >>> badges["vip"].type, badges[0].type, "vip" in badges, "gold" in badges
+    ('primary', 'primary', True, False)
     >>> badges.df.loc[0, "title"]
     {'en': 'Client', 'de': 'Kunde'}
     >>> badges.in_language("de")
@@ -126,25 +157,33 @@ class Badges(Sequence[Badge]):
       vip  primary  'Kunde'  'VIP'
     """
 
-    __slots__ = ("_badges",)
-
     def __init__(self, badges: Iterable[Badge] = ()) -> None:
         self._badges = tuple(badges)
+
+    @cached_property
+    def _by_code(self) -> ByCode:
+        return ByCode(self)
 
     @property
     def df(self) -> pd.DataFrame:
         """A new DataFrame with the columns ``code, title, value, type``; language maps stay dicts."""
         import pandas as pd
 
-        return pd.DataFrame(
-            {
-                "code": [badge.code for badge in self],
-                "title": [_plain(badge.title) for badge in self],
-                "value": [_plain(badge.value) for badge in self],
-                "type": [badge.type for badge in self],
-            },
-            dtype=object,
-        )
+        return pd.DataFrame({name: [getattr(badge, name) for badge in self] for name in FIELDS}, dtype=object)
+
+    @property
+    def flat(self) -> pd.DataFrame:
+        """A new DataFrame of plain cells, for ``to_csv``, ``drop_duplicates`` and databases.
+
+        Columns ``code, type, title, value``, then one per language, ``title.en, title.de, …, value.en, …``;
+        ``None`` where there is nothing. ``b24.badges.plan`` takes it. A map that columns can't hold (empty,
+        or with an empty text) is its JSON text, which ``plan`` refuses.
+        """
+        import pandas as pd
+
+        rows = [badge.cells() for badge in self]
+        names = columns_of(rows)
+        return pd.DataFrame([[row.get(name) for name in names] for row in rows], columns=names, dtype=object)
 
     def in_language(self, language: str) -> Badges:
         """The badges with plain texts, as a viewer of this language is shown them.
@@ -167,12 +206,19 @@ class Badges(Sequence[Badge]):
         )
 
     @overload
-    def __getitem__(self, index: int) -> Badge: ...
+    def __getitem__(self, index: int | str) -> Badge: ...
     @overload
     def __getitem__(self, index: slice) -> Badges: ...
-    def __getitem__(self, index: int | slice) -> Badge | Badges:
+    def __getitem__(self, index: int | str | slice) -> Badge | Badges:
+        if isinstance(index, str):
+            if badge := self._by_code.find(index):
+                return badge
+            raise KeyError(f"no badge has the code {index!r}")
         found = self._badges[index]
         return found if isinstance(found, Badge) else Badges(found)
+
+    def __contains__(self, item: object) -> bool:
+        return self._by_code.find(item) is not None if isinstance(item, str) else item in self._badges
 
     def __len__(self) -> int:
         return len(self._badges)
@@ -189,8 +235,8 @@ class Badges(Sequence[Badge]):
     def __repr__(self) -> str:
         lines = [f"Badges: {len(self)}"]
         for badge in self._badges[:SHOWN]:
-            row = badge.to_wire()
-            lines.append(f"  {badge.code}  {badge.type}  {row['title']!r}  {row['value']!r}")
+            code, type_ = visible(badge.code, code=True), visible(badge.type)
+            lines.append(f"  {code}  {type_}  {badge.title!r}  {badge.value!r}")
         if len(self) > SHOWN:
             lines.append(f"  ({len(self) - SHOWN} more not shown; .df has all)")
         return "\n".join(lines)
@@ -202,25 +248,37 @@ class Badges(Sequence[Badge]):
 
 
 class ByCode:
-    """Finds badges by code: the exact spelling first, else in any letter case.
+    """Finds badges by code: the exact spelling first, else as most portals compare codes.
 
-    Most portals compare codes without regard to letter case (``missedCall`` is ``MISSEDCALL``), some
-    don't, and no method tells which kind one talks to.
+    No method tells how a portal compares them.
     """
 
     def __init__(self, badges: Iterable[Badge]) -> None:
         self._exact = {badge.code: badge for badge in badges}
-        self._folded = {code.casefold(): badge for code, badge in self._exact.items()}
+        self._folded = {folded(code): badge for code, badge in self._exact.items()}
 
     def find(self, code: str) -> Badge | None:
         """The badge that the portal would find under this code, ``None`` if there is none."""
-        return self._exact.get(code) or self._folded.get(code.casefold())
+        return self._exact.get(code) or self._folded.get(folded(code))
 
 
-def _text(sent: Any) -> Any:
+def folded(code: str) -> str:
+    """The same text for all codes that are one code on most portals: letter case and blanks at the end
+    make no difference there (``missedCall`` is ``MISSEDCALL``)."""
+    return code.rstrip(" ").casefold()
+
+
+def text_of(sent: Any) -> Any:
     """A text as the portal sent it; PHP writes an empty map, or one with the keys 0..n-1, as a list."""
     return {str(place): item for place, item in enumerate(sent)} if isinstance(sent, list) else sent
 
 
-def _plain(text: Any) -> Any:
-    return text.copy() if type(text) is MappingProxyType else text
+def columns_of(rows: Iterable[Mapping[str, Any]]) -> list[str]:
+    """The columns of rows of :meth:`Badge.cells`: the fields, the languages of titles, those of values."""
+    names = dict.fromkeys(name for row in rows for name in row if name not in FIELDS)
+    return ["code", "type", "title", "value", *sorted(names, key=lambda name: name.partition(".")[0])]
+
+
+def _fits_column(item: tuple[Any, Any]) -> bool:
+    language, words = item
+    return bool(isinstance(words, str) and words and LANGUAGE.fullmatch(language))

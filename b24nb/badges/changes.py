@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
 from b24nb.badges.badge import FIELDS, Badge, Badges, ByCode
-from b24nb.badges.checks import long_code, not_restorable
+from b24nb.badges.checks import not_restorable
 from b24nb.badges.wire import ADD, DELETE, fits_batch
-from b24nb.errors import ApiError, B24Error
+from b24nb.errors import ApiError, B24Error, InvalidInput, NotFound
 
-Command = tuple[str, str, dict[str, Any]]
+Command = tuple[str, str, Mapping[str, Any]]
 
 
 class Action(StrEnum):
@@ -31,6 +31,7 @@ class Verdict(StrEnum):
     DELETED = "deleted"
     REPLACED = "replaced"
     KEPT = "kept"
+    CHANGED = "changed"  #: left alone: the portal holds something else than the step was made for
     REFUSED = "refused"  #: open activities hold the badge
     GONE = "already gone"
     FAILED = "failed"
@@ -38,22 +39,26 @@ class Verdict(StrEnum):
     UNKNOWN = "unknown"
 
 
+#: Kind of the change sets that go back.
+UNDO = "undo"
 DONE = {Action.ADD: Verdict.ADDED, Action.DELETE: Verdict.DELETED, Action.REPLACE: Verdict.REPLACED}
-#: Verdicts after which the portal is not as wanted.
-TROUBLE = {Verdict.REFUSED, Verdict.FAILED, Verdict.NOT_SENT, Verdict.UNKNOWN}
+_TROUBLE = {Verdict.CHANGED, Verdict.REFUSED, Verdict.FAILED, Verdict.NOT_SENT, Verdict.UNKNOWN}
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One badge before and after; ``None`` where there is none.
+    """One badge as the caller saw it and as it shall be; ``None`` where there is none.
 
-    ``code`` is the caller's spelling; a portal that ignores letter case may hold another.
+    ``code`` is the caller's spelling, and the one that is sent: a portal that ignores letter case may hold
+    another, and one that does not must not find a badge that the caller did not name. ``missing_ok``: whether
+    it is as wanted if there is no badge to delete.
     """
 
     code: str
     before: Badge | None
     after: Badge | None
     remark: str = ""
+    missing_ok: bool = True
 
     @property
     def action(self) -> Action:
@@ -67,25 +72,30 @@ class Step:
     @property
     def note(self) -> str:
         """What a reader should know before this is sent, ``""`` if there is nothing."""
-        notes = [self.remark, not_restorable(self.before if self.before != self.after else None)]
-        if self.after and self.before != self.after:
-            notes += [not_restorable(self.after), long_code(self.after.code)]
+        notes = [self.remark]
+        if self.before != self.after:
+            notes += [not_restorable(self.before), not_restorable(self.after)]
         if self.before and self.after:
             others = [name for name in FIELDS if getattr(self.before, name) != getattr(self.after, name)]
             notes.append(f"other {', '.join(others)}" if others else "")
             if "code" in others:
                 notes.append(f"the portal has it as {self.before.code!r}")
-        return "; ".join(filter(None, notes))
+        return "; ".join(filter(None, dict.fromkeys(notes)))
 
     def commands(self, prefix: str) -> list[Command]:
         """The calls that make the change, their keys starting with ``prefix``."""
         calls: list[Command] = []
         if self.before != self.after:
             if self.before:
-                calls.append((f"{prefix}-delete", DELETE, {"code": self.before.code}))
+                calls.append((f"{prefix}-delete", DELETE, {"code": self.code}))
             if self.after:
                 calls.append((f"{prefix}-add", ADD, self.after.to_wire()))
         return calls
+
+    @property
+    def cost(self) -> int:
+        """How many calls it takes."""
+        return len(self.commands(""))
 
     @property
     def fits_batch(self) -> bool:
@@ -99,14 +109,24 @@ class Outcome:
 
     Attributes
     ----------
+    step : Step
+        What was to be done.
+    verdict : Verdict
+        What became of it.
     changed : bool or None
         Whether the portal was changed; ``None`` where that is not known.
+    error : B24Error or None
+        Why it is not as wanted.
+    detail : str
+        More, in words.
     seen : bool
         Whether the answer was lost, and the outcome seen by looking.
     open : bool
         Whether looking failed, so that the journal should look again later.
     badge : Badge or None
         After an ``add``: the badge as the portal has it.
+    found : Badge or None
+        What the last look before the change showed, where that is not ``step.before``.
     """
 
     step: Step
@@ -117,6 +137,7 @@ class Outcome:
     seen: bool = False
     open: bool = False
     badge: Badge | None = None
+    found: Badge | None = None
 
     @property
     def done(self) -> bool:
@@ -124,9 +145,15 @@ class Outcome:
         return self.verdict is DONE.get(self.step.action)
 
     @property
-    def trouble(self) -> bool:
-        """Whether the portal is not as wanted."""
-        return self.verdict in TROUBLE
+    def ok(self) -> bool:
+        """Whether the portal is now as wanted."""
+        as_sent = self.badge is None or self.badge == self.step.after
+        return self.verdict not in _TROUBLE and self.error is None and as_sent
+
+    @property
+    def failed(self) -> bool:
+        """Whether a run should end here."""
+        return self.verdict in _TROUBLE - {Verdict.CHANGED} and not self.left_out
 
     @property
     def left_out(self) -> bool:
@@ -139,11 +166,22 @@ class Outcome:
         return self.step.action is Action.REPLACE and self.verdict is Verdict.FAILED and bool(self.changed)
 
     @property
+    def nothing_to_replace(self) -> bool:
+        """Whether there was no old badge to delete, and the new one was not added for that."""
+        refused = isinstance(self.error, NotFound) and self.error.method == DELETE
+        return self.step.action is Action.REPLACE and refused
+
+    @property
     def error_name(self) -> str:
         """The vendor's code, else the name of the error's class, else ``""``."""
         if self.error is None:
             return ""
         return self.error.code if isinstance(self.error, ApiError) else type(self.error).__name__
+
+    @property
+    def why(self) -> str:
+        """The detail, else the error in words."""
+        return self.detail or (str(self.error) if self.error else "")
 
 
 def diff(current: Badges, wanted: Badges, removable: Collection[str] | None = ()) -> Iterator[Step]:
@@ -170,8 +208,22 @@ def diff(current: Badges, wanted: Badges, removable: Collection[str] | None = ()
             yield Step(badge.code, badge, None)
 
 
-def deletions(current: Badges, codes: Iterable[str]) -> Iterator[Step]:
-    """The steps that delete these codes, in their order; a code that no badge has is a step to keep."""
+def deletions(current: Badges, wanted: Iterable[str | Badge], *, missing_ok: bool) -> Iterator[Step]:
+    """The steps that delete these, in their order; a badge is deleted only as it was given."""
     here = ByCode(current)
-    for code in codes:
-        yield Step(code, here.find(code), None)
+    for item in wanted:
+        if isinstance(item, Badge):
+            yield Step(item.code, item, None)
+        else:
+            before = here.find(item)
+            yield Step(item, before, None, missing_ok=missing_ok or before is not None)
+
+
+def gone(step: Step) -> Outcome:
+    """The outcome of a delete for which there is no badge any more, or never was one."""
+    if step.before:
+        return Outcome(step, Verdict.GONE, detail="somebody else deleted it")
+    error = InvalidInput(f"No badge has the code {step.code!r}.", hint="badges.list() shows all.")
+    return Outcome(
+        step, Verdict.GONE, error=None if step.missing_ok else error, detail="no badge has this code"
+    )

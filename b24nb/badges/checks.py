@@ -17,18 +17,19 @@ from b24nb.errors import InvalidInput
 _TEXTS = "Give a text, or a map language -> text."
 
 
-class LongCode(UserWarning):
-    """A code that the portal takes, but can't match any more with the activities that show the badge."""
-
-
 class NotRestorable(UserWarning):
     """A badge about to be deleted that ``add`` would refuse: there is no way back."""
 
 
-def problems(badge: Badge) -> Iterator[InvalidInput]:
+class StoredDifferently(UserWarning):
+    """The portal took a badge and keeps other texts than were sent."""
+
+
+def problems(badge: Badge, code_limit: int = spec.CODE_LIMIT) -> Iterator[InvalidInput]:
     """Why a portal would refuse to add a badge, whose fields may hold anything.
 
     Which languages a portal knows can't be asked, so an unknown one is left to the portal.
+    ``code_limit``: older portals take longer codes, which matters where one is to be put back.
 
     Examples
     --------
@@ -44,9 +45,11 @@ def problems(badge: Badge) -> Iterator[InvalidInput]:
             hint=f"Choose one of {', '.join(spec.BadgeType)}.",
         )
     yield from code_problems(badge.code)
-    if isinstance(badge.code, str) and len(badge.code) > spec.CODE_WIDTH:
+    if isinstance(badge.code, str) and len(badge.code) > code_limit:
         yield InvalidInput(
-            f"The code has {len(badge.code)} characters; a portal keeps {spec.CODE_WIDTH}.", field="code"
+            f"The code has {len(badge.code)} characters; a portal takes at most {code_limit} in a new one.",
+            field="code",
+            hint="Choose a shorter code.",
         )
 
 
@@ -69,22 +72,9 @@ def check_code(code: Any) -> None:
 
 
 def check(badge: Badge) -> None:
-    """Raise :class:`InvalidInput` for the first problem; warn of a code over 30 characters."""
+    """Raise :class:`InvalidInput` for the first problem."""
     for problem in problems(badge):
         raise problem
-    if doubt := long_code(badge.code):
-        warnings.warn(doubt, LongCode, stacklevel=3)
-
-
-def long_code(code: str) -> str:
-    """Why this code is too long for its own good, ``""`` if it is not."""
-    if len(code) <= spec.ATTACHED_CODE_WIDTH:
-        return ""
-    return (
-        f"The code has {len(code)} characters. The portal takes it, but keeps only "
-        f"{spec.ATTACHED_CODE_WIDTH} with an activity that shows the badge: the badge then counts as unused "
-        "and can be deleted, and updates of that activity can fail."
-    )
 
 
 def not_restorable(badge: Badge | None) -> str:
@@ -98,7 +88,8 @@ def warn_if_not_restorable(badges: Iterable[Badge]) -> None:
     """Warn before these are deleted, if there is no way back for one of them."""
     lost = [badge.code for badge in badges if not_restorable(badge)]
     if lost:
-        text = f"add would refuse {', '.join(map(repr, lost))} as it stands: the journal can't bring it back."
+        names = ", ".join(map(repr, lost))
+        text = f"add would refuse {names} as it stands, so it can't be restored by the journal."
         warnings.warn(text, NotRestorable, stacklevel=3)
 
 

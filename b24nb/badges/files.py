@@ -1,44 +1,56 @@
 """Badges in files: CSV for people with a spreadsheet, JSON for keeping everything.
 
-Files are read as text: a code ``007`` or ``NA`` stays what it is. In CSV a text in several languages
+Files are read as text: a code ``007`` or ``NA`` stays what it is. In tables a text in several languages
 takes a column per language (``title.en``, ``title.de``); what CSV can't hold is refused, not bent.
 """
 
 from __future__ import annotations
 
+import codecs
 import csv
 import io
 import json
 import os
-import tempfile
-from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+import re
+import secrets
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from b24nb.badges.badge import FIELDS, Badge, Badges
-from b24nb.badges.checks import code_problems
-from b24nb.errors import InvalidInput
+from b24nb.badges.badge import FIELDS, LANGUAGE, Badge, Badges, Texts, columns_of, folded, text_of
+from b24nb.badges.checks import check_code
+from b24nb.badges.wire import whole_list
+from b24nb.errors import BadResponse, InvalidInput
 
 if TYPE_CHECKING:
     import pandas as pd
 
-Source = str | os.PathLike[str] | Iterable[Badge | Mapping[str, Any]]
+Source = str | os.PathLike[str] | Mapping[str, Any] | Iterable[Badge | Mapping[str, Any]]
 Row = Badge | Iterable[tuple[Any, Any]]
 
 FORMAT, VERSION = "b24nb badges", 1
-#: Complaints that one error shows.
-_SHOWN = 5
+#: Complaints that one error shows, and characters of each.
+_SHOWN, _WIDTH = 5, 300
+#: What spreadsheets take for a formula; the column that names the cells which got an apostrophe for that.
+_FORMULA, _ESCAPED = tuple("=+-@\t\r\n＝＋－＠"), "with_apostrophe"
+#: The text of a map, as str() or JSON writes it.
+_MAP = re.compile(r"\s*\{\s*(['\"].*:.*)?\}\s*", re.DOTALL)
+#: A first line that tells Excel the separator, else what stands beside the heading `code`.
+_SEP_LINE = re.compile(r'"?sep=([^"\r\n])"?[,;\t ]*(?:\r\n?|\n|$)', re.IGNORECASE)
+_HEADING = re.compile(r'(?:^|[\r\n]|([,;\t|]))[ "]*code[ "]*(?:([,;\t|])|[\r\n]|$)', re.IGNORECASE)
 
 
 def read(source: Source | pd.DataFrame) -> Badges:
-    """Badges from a file, a DataFrame or a list.
+    """Badges from a file, a DataFrame, a saved answer or a list.
 
     Parameters
     ----------
-    source : path, DataFrame or iterable of Badge or mapping
-        A path ends in ``.csv`` or ``.json``. Columns and keys: ``code``, ``title``, ``value``, ``type``;
-        ``title.en`` and the like for languages. Others are ignored.
+    source : path, DataFrame, mapping or iterable of Badge or mapping
+        A path ends in ``.csv`` or ``.json``; a mapping is a saved answer, or a backup as JSON has it.
+        Columns and keys: ``code`` (may be the index), ``title``, ``value``, ``type``; ``title.en`` and the
+        like for languages. Others are ignored, as are blank rows of tables.
 
     Returns
     -------
@@ -47,8 +59,8 @@ def read(source: Source | pd.DataFrame) -> Badges:
     Raises
     ------
     InvalidInput
-        Names the rows and fields that are wrong: something missing, a code that is repeated or not a text,
-        codes that differ only in letter case (one code on most portals).
+        Names the rows and fields that are wrong: no column ``code``, something missing, a code that is
+        repeated or not a text, codes that are one code on most portals, an answer that is not complete.
 
     Examples
     --------
@@ -61,8 +73,7 @@ def read(source: Source | pd.DataFrame) -> Badges:
     for where, row in _rows(source):
         try:
             badge = row if isinstance(row, Badge) else _badge(row)
-            for problem in code_problems(badge.code):
-                raise problem
+            _check(badge)
             badges.append(badge)
         except InvalidInput as problem:
             complaints.append(InvalidInput(f"{where}: {problem.message}", field=problem.field))
@@ -71,17 +82,53 @@ def read(source: Source | pd.DataFrame) -> Badges:
     return Badges(badges)
 
 
+def codes_of(values: Any) -> list[str | Badge]:
+    """Codes, or badges that say exactly which one is meant, each once.
+
+    Parameters
+    ----------
+    values : iterable of str or Badge, DataFrame, Series or Index
+        A DataFrame has a column or an index ``code``.
+
+    Raises
+    ------
+    InvalidInput
+        For anything else, such as a single text, a mapping or a row of a table; for what can't be a code;
+        for codes that are repeated, or are one code on most portals.
+
+    Examples
+    --------
+    >>> codes_of(Badges([Badge("vip", "Client", "VIP", "primary")]).df)
+    ['vip']
+    """
+    if (frame := _frame(values)) is not None:
+        values = frame.get("code")
+    is_row = hasattr(values, "iloc") and "code" in values.index
+    is_other = getattr(values, "name", None) in FIELDS[1:]
+    if isinstance(values, str | bytes | Mapping) or is_row or is_other or not isinstance(values, Iterable):
+        what = "a row" if is_row else "another column" if is_other else type(values).__name__
+        what = what if frame is None else "a table without it"
+        text = f"codes is a list of codes or badges, or a table with the column `code`; this is {what}."
+        raise InvalidInput(text, field="codes", hint="For one badge, write [code].")
+    found = [*values]
+    names = [item.code if isinstance(item, Badge) else item for item in found]
+    for name in names:
+        check_code(name)
+    refuse(clashes(names))
+    return found
+
+
 def clashes(codes: Iterable[str]) -> Iterator[InvalidInput]:
-    """Complaints about codes that are repeated or differ only in letter case."""
-    spelled: dict[str, Counter[str]] = {}
+    """Complaints about codes that are repeated, or that most portals take for one."""
+    spelled: dict[str, list[str]] = {}
     for code in codes:
-        spelled.setdefault(code.casefold(), Counter())[code] += 1
-    for spellings in spelled.values():
-        if len(spellings) > 1:
-            names = " and ".join(map(repr, spellings))
-            yield InvalidInput(f"{names} differ only in letter case: one code on most portals.", field="code")
-        elif spellings.total() > 1:
-            yield InvalidInput(f"The code {next(iter(spellings))!r} is repeated.", field="code")
+        spelled.setdefault(folded(code), []).append(code)
+    for same in spelled.values():
+        if len(same) > 1:
+            names = [*dict.fromkeys(same)]
+            what = "differ only in letter case or blanks at the end: one code on most portals"
+            text = f"The code {' and '.join(map(repr, names))} {what if names[1:] else 'is repeated'}."
+            yield InvalidInput(text, field="code")
 
 
 def refuse(complaints: Iterable[InvalidInput]) -> None:
@@ -89,7 +136,7 @@ def refuse(complaints: Iterable[InvalidInput]) -> None:
     found = list(complaints)
     if found:
         more = f" (and {len(found) - _SHOWN} more)" if len(found) > _SHOWN else ""
-        text = " ".join(complaint.message for complaint in found[:_SHOWN])
+        text = " ".join(complaint.message[:_WIDTH] for complaint in found[:_SHOWN])
         raise InvalidInput(f"{text}{more}", field=found[0].field, hint="Nothing has been changed.")
 
 
@@ -97,42 +144,50 @@ def write(badges: Badges, path: str | os.PathLike[str], *, portal: str, at: str)
     """Write badges to a ``.json`` or ``.csv`` file, whole or not at all; an existing one is replaced.
 
     Host and time are noted in a JSON file. Raises :class:`InvalidInput` for another suffix, and for a
-    badge that CSV can't hold.
+    badge that CSV can't hold. A file keeps its mode, a symbolic link stays one.
     """
     target = Path(path)
     if _suffix(target) == ".json":
-        rows = [badge.to_wire() for badge in badges]
         head = {"format": FORMAT, "version": VERSION, "created_at": at, "portal": portal}
-        content = json.dumps({**head, "badges": rows}, ensure_ascii=False, indent=1).encode()
+        rows = [badge.to_wire() for badge in badges]
+        text = json.dumps({**head, "badges": rows}, ensure_ascii=False, indent=1)
+        content = text.encode(errors="backslashreplace")  # half a character becomes JSON's escape for it
     else:
         content = _csv(badges).encode("utf-8-sig")  # the mark tells spreadsheets that it is UTF-8
-    # Renamed into place when it is complete: a crash can't leave half a backup.
-    handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}-")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(name).replace(target)
-    except BaseException:
-        Path(name).unlink()
-        raise
+    _replace(Path(os.path.realpath(target)), content)
     return target
 
 
-def _rows(source: Source | pd.DataFrame) -> Iterator[tuple[str, Row]]:
+def _replace(target: Path, content: bytes) -> None:
+    """Renamed into place when it is complete: a crash can't leave half a backup."""
+    temporary = target.with_name(f".b24nb-{secrets.token_hex(8)}")
+    try:
+        with temporary.open("xb") as file:
+            with suppress(FileNotFoundError):
+                temporary.chmod(target.stat().st_mode & 0o777)
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(target)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+
+
+def _rows(source: Any) -> Iterable[tuple[str, Row]]:
     """Rows with where they stand."""
     if isinstance(source, str | os.PathLike):
         path = Path(source)
-        yield from _csv_rows(path) if _suffix(path) == ".csv" else _items(_json_rows(path))
-    elif hasattr(source, "to_dict"):  # a DataFrame; NaN and its like mean that there is nothing
-        frame = cast("pd.DataFrame", source)
-        rows = frame.astype(object).where(frame.notna(), None).to_dict("records")
-        yield from _items({key: cell for key, cell in row.items() if cell is not None} for row in rows)
-    elif isinstance(source, Iterable):
-        yield from _items(source)
-    else:
+        if _suffix(path) == ".csv":
+            return _csv_rows(path)
+        source = _json(path)
+    elif (frame := _frame(source)) is not None:
+        return _frame_rows(frame)
+    if isinstance(source, Mapping):
+        source = _listed(source)
+    if isinstance(source, str | bytes) or not isinstance(source, Iterable):
         raise InvalidInput(f"Can't read badges from a {type(source).__name__}.", field="wanted")
+    return _items(source)
 
 
 def _items(items: Iterable[Any]) -> Iterator[tuple[str, Row]]:
@@ -142,52 +197,99 @@ def _items(items: Iterable[Any]) -> Iterator[tuple[str, Row]]:
         yield f"Row {place}", item if isinstance(item, Badge) else item.items()
 
 
-def _json_rows(path: Path) -> list[Any]:
-    """The badges of a backup, of a plain list, or of a saved answer."""
+def _json(path: Path) -> Any:
     try:
-        content = json.loads(_text(path))
-    except json.JSONDecodeError as error:
-        raise InvalidInput(f"{path.name} is not JSON: {error}.", field="wanted") from None
-    if isinstance(content, dict):
-        if content.get("format") == FORMAT and content.get("version") != VERSION:
-            raise InvalidInput(f"{path.name} was written by a newer version of b24nb.", field="wanted")
-        content = content.get("badges")
-    if not isinstance(content, list):
-        raise InvalidInput(f"{path.name} holds no list of badges.", field="wanted")
-    return content
+        return json.loads(_text(path))
+    except (ValueError, RecursionError) as error:
+        raise InvalidInput(f"{path.name} is not JSON that can be read: {error}.", field="wanted") from None
+
+
+def _listed(content: Mapping[str, Any]) -> list[Any]:
+    """The badges of a backup, or of a saved answer, which must be complete."""
+    if content.get("format") == FORMAT and content.get("version") != VERSION:
+        raise InvalidInput("It was written by a newer version of b24nb.", field="wanted")
+    try:
+        return whole_list({"result": content, **content})
+    except BadResponse as error:
+        raise InvalidInput(error.message, field="wanted") from None
+
+
+def _frame(source: Any) -> pd.DataFrame | None:
+    """The DataFrame, an index ``code`` made a column; ``None`` if this is no DataFrame."""
+    if not (hasattr(source, "iloc") and hasattr(source, "columns")):
+        return None
+    indexed = "code" in source.index.names and "code" not in source.columns
+    return cast("pd.DataFrame", source.reset_index(level="code") if indexed else source)
+
+
+def _frame_rows(frame: pd.DataFrame) -> Iterator[tuple[str, Row]]:
+    cells = frame.astype(object).where(frame.notna(), None).itertuples(index=False, name=None)
+    return _table([*frame.columns], ((f"Row {place}", row) for place, row in enumerate(cells, 1)))
 
 
 def _csv_rows(path: Path) -> Iterator[tuple[str, Row]]:
     text = _text(path)
-    # Spreadsheets write semicolons where the comma is the decimal sign.
-    head = text.partition("\n")[0]
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=max(",;\t", key=head.count), strict=True)
+    told, heading = _SEP_LINE.match(text), _HEADING.search(text)
+    separator = told[1] if told else (heading and (heading[1] or heading[2])) or ","
+    lines = _lines("\n" + text[told.end() :] if told else text, separator)
+    return _table(next(lines, ("", []))[1], lines)
+
+
+def _lines(text: str, separator: str) -> Iterator[tuple[str, list[str]]]:
+    """The lines of a CSV file that are not blank, and where they stand."""
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
     try:
-        names = next(reader, [])
-        for cells in filter(None, reader):
-            if len(cells) != len(names):
-                raise InvalidInput(
-                    f"{path.name}, line {reader.line_num}: {len(cells)} cells under {len(names)} headings.",
-                    field="wanted",
-                )
-            yield f"Line {reader.line_num}", zip(names, cells, strict=True)
+        for cells in reader:
+            if any(map(str.strip, cells)):
+                yield f"Line {reader.line_num}", cells
     except csv.Error as error:
-        raise InvalidInput(f"{path.name}, line {reader.line_num}: {error}.", field="wanted") from None
+        raise InvalidInput(f"Line {reader.line_num}: {error}.", field="wanted") from None
+
+
+def _table(names: Sequence[Any], rows: Iterable[tuple[str, Sequence[Any]]]) -> Iterator[tuple[str, Row]]:
+    """The rows of a table that are not blank, without their empty cells: these mean that there is nothing."""
+    if ("code", None) not in map(_heading, names):
+        raise InvalidInput("There is no column `code`; the first row names the columns.", field="wanted")
+    for where, cells in rows:
+        row = [(name, cell) for name, cell in zip(names, cells, strict=False) if not _is_empty(cell)]
+        if any(map(str.strip, cells[len(names) :])):
+            text = f"{where}: {len(cells)} cells under {len(names)} headings."
+            raise InvalidInput(text, field="wanted")
+        for name, cell in row:
+            if isinstance(cell, str) and _MAP.fullmatch(cell) and _heading(name)[0] in FIELDS:
+                text = f"{where}: the {name} is the text of a map; write a column per language, or JSON."
+                raise InvalidInput(text, field=_heading(name)[0])
+        if any(str(cell).strip() for _, cell in row):
+            yield where, row
+
+
+@lru_cache(maxsize=1000)
+def _heading(name: Hashable) -> tuple[str, str | None]:
+    """The field and the language of a column; a column of plain texts has none."""
+    field, dot, language = str(name).strip().partition(".")
+    return field.lower(), language if dot else None
+
+
+def _is_empty(cell: Any) -> bool:
+    return cell is None or (isinstance(cell, str) and not cell)
 
 
 def _badge(row: Iterable[tuple[Any, Any]]) -> Badge:
     """A badge from cells; an empty cell of a language means that the text lacks it."""
     plain: dict[str, Any] = {}
     localised: dict[str, dict[str, Any]] = {}
+    row = list(row)
+    escaped = next((str(cell).split() for name, cell in row if name == _ESCAPED), ())
     for name, cell in row:
-        field, dot, language = str(name).strip().partition(".")
-        field = field.lower()
-        if field not in FIELDS or (dot and cell in ("", None)):
+        field, language = _heading(name)
+        if field not in FIELDS or (language is not None and _is_empty(cell)):
             continue
-        cells, key = (localised.setdefault(field, {}), language) if dot else (plain, field)
+        if language is not None and not LANGUAGE.fullmatch(language):
+            raise InvalidInput(f"The column {name!r} names no language.", field=field)
+        cells, key = (localised.setdefault(field, {}), language) if language else (plain, field)
         if key in cells:
             raise InvalidInput(f"There are two columns {name!r}.", field=field)
-        cells[key] = cell
+        cells[key] = cell.removeprefix("'") if name in escaped and isinstance(cell, str) else text_of(cell)
     for field, texts in localised.items():
         if plain.get(field):
             raise InvalidInput(f"The {field} is given as one text and by language.", field=field)
@@ -198,43 +300,47 @@ def _badge(row: Iterable[tuple[Any, Any]]) -> Badge:
     return Badge(**plain)
 
 
-def _csv(badges: Badges) -> str:
-    rows = [_cells(badge) for badge in badges]
-    columns = dict.fromkeys([*FIELDS[:1], *(name for row in rows for name in row)])
-    order = sorted(columns, key=lambda name: FIELDS.index(name.partition(".")[0]))
-    out = io.StringIO(newline="")
-    table = csv.DictWriter(out, order if rows else FIELDS, restval="")
-    table.writeheader()
-    table.writerows(rows)
-    return out.getvalue()
-
-
-def _cells(badge: Badge) -> dict[str, str]:
-    """The cells of a badge. An empty one means that there is nothing, so a badge may not need it."""
-    cells: dict[str, Any] = {}
+def _check(badge: Badge) -> None:
+    """Refuse what no list of a portal could hold: a code that is none, and anything nested."""
+    check_code(badge.code)
     for field, text in badge.to_wire().items():
-        cells |= (
-            {f"{field}.{key}": item for key, item in text.items()}
-            if isinstance(text, dict)
-            else {field: text}
-        )
-    fields = {name.partition(".")[0] for name in cells}
-    whole = all(
-        isinstance(cell, str) and cell and name == name.strip().rstrip(".") for name, cell in cells.items()
+        for words in text.values() if isinstance(text, Texts) else [text]:
+            if not isinstance(words, str | int | float | None):
+                raise InvalidInput(f"The {field} is not a text but a {type(words).__name__}.", field=field)
+
+
+def _csv(badges: Badges) -> str:
+    import pandas as pd
+
+    rows = [_csv_row(badge) for badge in badges]
+    return pd.DataFrame(rows, columns=columns_of(rows), dtype=object).to_csv(
+        index=False, lineterminator="\r\n"
     )
-    if not whole or fields != set(FIELDS):
-        raise InvalidInput(f"The badge {badge.code!r} holds what CSV can't.", hint="Write a .json file.")
-    return cells
+
+
+def _csv_row(badge: Badge) -> dict[str, str]:
+    """The cells of a badge, none of them a formula, from which it can be read back."""
+    row = badge.cells()
+    if formulas := [name for name, cell in row.items() if str(cell).startswith(_FORMULA)]:
+        row |= {name: f"'{row[name]}" for name in formulas} | {_ESCAPED: " ".join(formulas)}
+    with suppress(InvalidInput, TypeError, UnicodeEncodeError):
+        "".join(row.values()).encode()
+        if [_badge(cells) for _, cells in _table([*row], [("", [*row.values()])])] == [badge]:  # type: ignore[arg-type]
+            return row
+    raise InvalidInput(f"The badge {badge.code!r} holds what CSV can't.", hint="Write a .json file.")
 
 
 def _suffix(path: Path) -> str:
-    if path.suffix.lower() not in (".csv", ".json"):
-        raise InvalidInput(f"{path} ends neither in .csv nor in .json.", field="path")
+    """Of a file that can be one of badges. The path is not shown: it could be an address with a secret."""
+    if path.suffix.lower() not in (".csv", ".json") or "\0" in str(path):
+        raise InvalidInput("A file of badges has a name that ends in .csv or .json.", field="path")
     return path.suffix.lower()
 
 
 def _text(path: Path) -> str:
+    content = path.read_bytes()
+    wide = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))  # Excel's "Unicode text"
     try:
-        return path.read_bytes().decode("utf-8-sig")
+        return content.decode("utf-16" if wide else "utf-8-sig")
     except UnicodeDecodeError:
         raise InvalidInput(f"{path.name} is not UTF-8.", hint="Save it as CSV UTF-8.") from None

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+import itertools
+from collections.abc import Collection, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
 from b24nb import spec
 from b24nb.badges.changes import Outcome, Verdict
+from b24nb.badges.wire import number_of
 from b24nb.errors import B24Error, BadResponse
 from b24nb.rest.connection import Connection, Response
 
@@ -66,37 +69,45 @@ def _stored(outcome: Outcome) -> str:
     return outcome.step.before.code if outcome.step.before else ""
 
 
-def _open_activities(connection: Connection) -> Iterator[dict[str, Any]]:
+def _open_activities(connection: Connection) -> Collection[dict[str, Any]]:
+    """Each once. What the portal counts is only a hint: a request without anything new is the last one."""
     first = connection.call(_LIST, _PARAMS)
-    starts = range(_PAGE, first.total or 0, _PAGE)
-    others = connection.batch({f"from{start}": (_LIST, {**_PARAMS, "start": start}) for start in starts})
-    for page in (first, *others.values()):
-        if not isinstance(page, Response):
-            raise page
-        if not isinstance(page.result, list):
-            raise BadResponse("The portal answered without a list of activities.", method=_LIST)
-        yield from page.result
+    starts = range(_PAGE, number_of(first.raw.get("total")) or 0, _PAGE)
+    pages: Collection[Any] = [first]
+    met: dict[str, dict[str, Any]] = {}
+    for place in itertools.count(0, spec.BATCH_SIZE):
+        before, chunk = len(met), starts[place : place + spec.BATCH_SIZE]
+        for page in pages:
+            if not isinstance(page, Response):
+                raise page
+            if not isinstance(page.result, list):
+                raise BadResponse("The portal answered without a list of activities.", method=_LIST)
+            met |= {str(row.get("ID")): row for row in page.result if isinstance(row, dict)}
+        if len(met) == before or not chunk:
+            break
+        pages = connection.batch({f"from{at}": (_LIST, {**_PARAMS, "start": at}) for at in chunk}).values()
+    return met.values()
 
 
-def _timestamp(text: str) -> float:
-    try:
-        return datetime.fromisoformat(text).timestamp()
-    except ValueError:
-        return float("inf")  # not known: as if it were new
+def _is_before(text: str, oldest: float) -> bool:
+    """Whether this time is known, and before the other."""
+    with suppress(ValueError, OverflowError, OSError):
+        return datetime.fromisoformat(text).timestamp() < oldest
+    return False
 
 
 def _holder(row: dict[str, Any], code: str, oldest: float) -> dict[str, str]:
-    updated = str(row.get("LAST_UPDATED", ""))
+    texts = {name: "" if cell is None else str(cell) for name, cell in row.items()}
+    number, owner, updated = (texts.get(name, "") for name in ("ID", "OWNER_TYPE_ID", "LAST_UPDATED"))
     if len(code) > spec.ATTACHED_CODE_WIDTH:
         certainty = "no", f"a code over {spec.ATTACHED_CODE_WIDTH} characters is never matched"
-    elif _timestamp(updated) < oldest:
+    elif _is_before(updated, oldest):
         certainty = "possible", "attachments this old are dropped, unless the activity was reopened"
     else:
         certainty = "likely", "it counts until it is closed or its item reaches a final stage"
-    owner = str(row.get("OWNER_TYPE_ID", ""))
-    release = f"close it in the portal, or b24.call('crm.activity.delete', {{'id': {row.get('ID')}}})"
+    release = f"close it in the portal, or b24.call('crm.activity.delete', {{'id': {number}}})"
     cells = (
-        *(code, row.get("ID", ""), _OWNERS.get(owner, f"item of type {owner}"), row.get("OWNER_ID", "")),
-        *(row.get("SUBJECT") or "", updated, *certainty, release),
+        *(code, number, _OWNERS.get(owner, f"item of type {owner}"), texts.get("OWNER_ID", "")),
+        *(texts.get("SUBJECT", ""), updated, *certainty, release),
     )
-    return dict(zip(COLUMNS, map(str, cells), strict=True))
+    return dict(zip(COLUMNS, cells, strict=True))

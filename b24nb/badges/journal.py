@@ -1,63 +1,27 @@
-"""What was changed on a portal, written down before it is sent: the memory behind undo.
-
-An intent with the whole badge is committed to disk before its request leaves, the verdict after the
-answer. A process killed in between leaves an intent without verdict, and nothing is lost.
-"""
+"""``b24.journal``: what was changed, what is unfinished, and the way back."""
 
 from __future__ import annotations
 
 import json
-import re
-import sqlite3
-import threading
-import time
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from dataclasses import replace
 from datetime import UTC, datetime
-from os import PathLike
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from b24nb.badges.badge import Badge
-from b24nb.badges.changes import Outcome, Step, Verdict
-from b24nb.errors import B24Error
+from b24nb.badges.apply import ChangeApplier
+from b24nb.badges.badge import SHOWN, Badge, Badges
+from b24nb.badges.changes import DONE, UNDO, Outcome, Step, Verdict, diff
+from b24nb.badges.evidence import Doubt, contradicted, reconcile
+from b24nb.badges.journal_store import Entry, default_journal_path
+from b24nb.badges.plan import Plan, Report
+from b24nb.badges.wire import list_badges
+from b24nb.errors import InvalidInput, JournalError
 
 if TYPE_CHECKING:
     import pandas as pd
 
-_VERSION = 1
-_SCHEMA = """
-BEGIN IMMEDIATE;
-CREATE TABLE IF NOT EXISTS change_set (
-    id INTEGER PRIMARY KEY AUTOINCREMENT,
-    host TEXT NOT NULL, user TEXT NOT NULL,  -- of the portal; never a secret
-    kind TEXT NOT NULL, at REAL NOT NULL
-);
-CREATE TABLE IF NOT EXISTS step (
-    id INTEGER PRIMARY KEY AUTOINCREMENT,
-    change_set INTEGER NOT NULL REFERENCES change_set (id),
-    at REAL NOT NULL,                        -- committed before the request leaves
-    code TEXT NOT NULL, before TEXT, after TEXT,
-    verdict TEXT,                            -- NULL: unfinished
-    changed INTEGER,                         -- NULL: not known
-    seen INTEGER NOT NULL DEFAULT 0,         -- the answer was lost, the outcome was seen by looking
-    error TEXT NOT NULL DEFAULT '', detail TEXT NOT NULL DEFAULT ''
-);
-CREATE VIEW IF NOT EXISTS entry AS
-    SELECT step.id, change_set, kind, step.at, code, before, after, verdict, changed, seen, error, detail,
-        host, user
-    FROM step JOIN change_set ON change_set.id = step.change_set;
-CREATE INDEX IF NOT EXISTS unfinished_step ON step (id) WHERE verdict IS NULL;
-PRAGMA user_version = 1;
-COMMIT;
-"""
-_CONCLUDE = (
-    "UPDATE step SET verdict = ?, changed = ?, seen = ?, after = coalesce(?, after), error = ?, detail = ?"
-    " WHERE id = ? AND (? OR verdict IS NULL)"
-)
-_BUSY_SECONDS = 30.0
-COLUMNS = (
+_COLUMNS = (
     *("change_set", "kind", "at", "host", "user", "code", "action", "verdict"),
     *("seen", "error", "detail", "note", "before", "after"),
 )
@@ -67,250 +31,246 @@ class UnfinishedChanges(UserWarning):
     """The journal holds changes whose outcome is not known: the process that sent them was killed."""
 
 
-@dataclass(slots=True)
-class ChangeSet:
-    """What one undo takes back; it gets its number with its first intent."""
-
-    kind: str
-    number: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """One line of the journal: a step, when it was about to be sent, and what became of it."""
-
-    id: int
-    change_set: int
-    kind: str
-    at: float
-    step: Step
-    verdict: Verdict | None
-    changed: bool | None
-    seen: bool
-    error: str
-    detail: str
-
-
-def default_journal_path(host: str) -> Path:
-    """Where the journal of a live portal is kept: one file per host in the user's data folder.
-
-    Parameters
-    ----------
-    host : str
-        Of the portal, with its port if any.
-
-    Returns
-    -------
-    pathlib.Path
-    """
-    import platformdirs
-
-    name = re.sub(r"[^\w.-]", "_", host.lower())
-    return platformdirs.user_data_path("b24nb", appauthor=False) / "journals" / f"{name}.db"
-
-
 class Journal:
-    """The changes of one user on one portal, in a file that several processes and threads may share.
+    """What this user changed on this portal, and the way back.
 
-    The file comes into being with the first change.
-
-    Parameters
-    ----------
-    path : path
-        Of the SQLite file.
-    host, user : str
-        Whose changes: only rows of this portal and user are read or written.
+    Examples
+    --------
+    >>> import b24nb
+    >>> with b24nb.connect(b24nb.SandboxPortal()) as b24:
+    ...     badge = b24.badges.delete("missedCall")
+    ...     report = b24.journal.plan_undo().apply(progress=False)
+    ...     b24.badges.get("missedCall") == badge
+    True
     """
 
-    def __init__(self, path: str | PathLike[str], *, host: str, user: str) -> None:
-        self.path = Path(path)
-        self.host = host
-        self.user = user
-        self._lock = threading.RLock()
-        self._connection: sqlite3.Connection | None = None
-        self._concluded: list[tuple[Any, ...]] = []
-
-    def intend(self, change_set: ChangeSet, steps: Iterable[Step], at: float) -> list[int]:
-        """Commit what is about to be sent, and return when it is on disk; an id per step."""
-        begin = "INSERT INTO change_set (host, user, kind, at) VALUES (?, ?, ?, ?) RETURNING id"
-        insert = "INSERT INTO step (change_set, at, code, before, after) VALUES (?, ?, ?, ?, ?) RETURNING id"
-        with self._lock:  # chunks that go side by side agree on one number
-            with self._writing() as db:
-                number = change_set.number
-                if number is None:
-                    head = (self.host, self.user, change_set.kind, at)
-                    number = int(db.execute(begin, head).fetchone()[0])
-                rows = [(number, at, step.code, _dump(step.before), _dump(step.after)) for step in steps]
-                ids = [int(db.execute(insert, row).fetchone()[0]) for row in rows]
-            change_set.number = number
-        return ids
-
-    def conclude(self, outcomes: Iterable[tuple[int, Outcome]], *, first_hand: bool = True) -> None:
-        """Take the verdicts of intents; they are on disk after the next write or :meth:`flush`.
-
-        One that is lost with this process is found again by looking. What was only seen from outside
-        never overrules a verdict.
-        """
-        rows = [
-            (
-                *(outcome.verdict.value, outcome.changed, outcome.seen, _dump(outcome.badge)),
-                *(outcome.error_name, outcome.detail, id_, first_hand),
-            )
-            for id_, outcome in outcomes
-            if not outcome.open
-        ]
-        with self._lock:
-            self._concluded += rows
-
-    def flush(self) -> None:
-        """Write the verdicts that were taken."""
-        if self._concluded:
-            with self._writing():
-                pass
-
-    def entries(self) -> list[Entry]:
-        """All of this user on this portal, oldest first."""
-        return self._read("SELECT * FROM entry WHERE host = ? AND user = ? ORDER BY id")
-
-    def unfinished(self) -> list[Entry]:
-        """Intents without a verdict, oldest first."""
-        return self._read("SELECT * FROM entry WHERE host = ? AND user = ? AND verdict IS NULL ORDER BY id")
-
-    def last(self, count: int) -> list[Entry]:
-        """What the last change sets did, oldest first; steps and sets that changed nothing are left out."""
-        return self._read(
-            "WITH mine AS (SELECT * FROM entry WHERE host = ? AND user = ? AND changed IS NOT 0)"
-            " SELECT * FROM mine WHERE change_set IN"
-            " (SELECT DISTINCT change_set FROM mine ORDER BY change_set DESC LIMIT ?) ORDER BY id",
-            count,
-        )
-
-    @property
-    def notice(self) -> str:
-        """That there are unfinished changes, and what to do; ``""`` if there are none."""
-        entries = self.unfinished()
-        if not entries:
-            return ""
-        since = datetime.fromtimestamp(entries[0].at, UTC)
-        return (
-            f"{len(entries)} change(s) since {since:%Y-%m-%d %H:%M} UTC are unfinished: another process is "
-            "at work, or it was killed. b24.journal.settle() looks at the portal and completes them."
-        )
+    def __init__(self, applier: ChangeApplier) -> None:
+        self._applier = applier
+        self._store = applier.store
 
     @property
     def df(self) -> pd.DataFrame:
-        """A row per step, oldest first.
+        """A row per badge that was to be changed, oldest first; plain cells.
 
-        Columns: ``change_set, kind, at`` (UTC)``, host, user, code, action, verdict`` (NA while
-        unfinished)``, seen, error, detail, note, before, after`` (:class:`Badge` or ``None``).
+        Columns: ``change_set, kind, at`` (UTC, of the last attempt)``, host, user, code, action, verdict``
+        (NA while unfinished)``, seen`` (the answer was lost, the outcome was seen by looking)``, error,
+        detail, note, before, after`` (the badge as JSON text, ``None`` where there is none).
         """
-        import pandas as pd
+        return _frame(self._store.entries())
 
-        entries = self.entries()
-        rows = [
-            (
-                *(entry.change_set, entry.kind, entry.at, self.host, self.user),
-                *(entry.step.code, entry.step.action.value, entry.verdict.value if entry.verdict else pd.NA),
-                *(
-                    entry.seen,
-                    entry.error,
-                    entry.detail,
-                    entry.step.note,
-                    entry.step.before,
-                    entry.step.after,
-                ),
-            )
-            for entry in entries
+    @property
+    def notice(self) -> str:
+        """What a reader should know: what is unfinished, whose changes are here too, trouble; else ``""``."""
+        try:
+            return " ".join([*self._unfinished(), *self._others()])
+        except JournalError as error:
+            return str(error)
+
+    def settle(self) -> Report:
+        """Find out what became of unfinished changes, and complete their verdicts.
+
+        Where a later change of the same badge tells, that is believed. Else the portal is looked at: after a
+        killed process an effect can appear until ``settle_after`` seconds after the change was sent; this
+        waits until then where the portal shows none. It changes nothing on the portal.
+
+        Returns
+        -------
+        Report
+            A row per change that was unfinished.
+
+        Raises
+        ------
+        TransportError, ApiError
+            If the portal can't be listed.
+        """
+        entries = self._store.unfinished()
+        known = {entry.id: outcome for entry in entries if (outcome := self._told_by_next(entry))}
+        rest = [entry for entry in entries if entry.id not in known]
+        if rest:
+            clock = self._applier.connection.clock
+            # The clock of the process that is dead may have been another: never wait longer than once.
+            passed = max(0.0, clock.time() - max(entry.at for entry in rest))
+            deadline = clock.monotonic() + max(0.0, self._applier.settle_after - passed)
+            doubts = [Doubt(entry.step, entry.found) for entry in rest]
+            looked = reconcile(self._applier.connection, doubts, deadline)
+            known |= {entry.id: outcome for entry, outcome in zip(rest, looked, strict=True)}
+        self._store.conclude(known.items(), first_hand=False)
+        self._store.flush()
+        return Report(known[entry.id] for entry in entries)
+
+    def plan_undo(self, last: int = 1) -> Plan:
+        """A plan that goes back to before the last change sets.
+
+        One ``add``, ``delete``, ``delete_many`` or ``apply`` is one change set, an undo too; those that
+        changed nothing don't count. Unfinished changes are settled first, which can take a while.
+
+        Parameters
+        ----------
+        last : int
+            How many change sets to go back.
+
+        Returns
+        -------
+        Plan
+            Nothing is sent before its ``apply``. Restored badges take the last places of the list.
+
+        Raises
+        ------
+        InvalidInput
+            If ``last`` is not a positive number.
+        TransportError, ApiError
+            If the portal can't be listed.
+        """
+        if type(last) is not int or last < 1:
+            raise InvalidInput("last is a number of change sets, 1 or more.", field="last")
+        self.settle()
+        done = self._store.last(last)
+        current = list_badges(self._applier.connection)
+        left, target = _left_and_target(done)
+        # What the journal knows to be changed and the list shows as it was: does the list lag behind?
+        stale = [
+            badge
+            for badge in current
+            if badge.code in target and left[badge.code] != badge == target[badge.code]
         ]
-        df = pd.DataFrame(rows, columns=list(COLUMNS))
-        return df.assign(at=pd.to_datetime(df["at"], unit="s", utc=True))
+        lagging = contradicted(self._applier.connection, stale)
+        here = Badges(badge for badge in current if badge.code not in lagging)
+        steps = _way_back(left, target, here)
+        return Plan(steps, kind=UNDO, total=len(current), applier=self._applier, remarks=self._others())
 
-    def close(self) -> None:
-        """Close the file; the next use opens it again."""
-        self.flush()
-        with self._lock:
-            if self._connection:
-                self._connection.close()
-            self._connection = None
+    def adopt(self, host: str = "", user: str = "") -> Journal:
+        """Count the changes that were made under another address of this portal, or by another user, as ours.
 
-    def _read(self, query: str, *values: Any) -> list[Entry]:
-        self.flush()
-        with self._lock, self._told():
-            if self._connection is None and not self.path.exists():
-                return []
-            rows = self._open().execute(query, (self.host, self.user, *values))
-            return [_entry(row) for row in rows]
+        Parameters
+        ----------
+        host : str
+            The former address of the portal. Empty: the present one.
+        user : str
+            Id of the user who made them. Empty: the present one.
 
-    @contextmanager
-    def _writing(self) -> Iterator[sqlite3.Connection]:
-        """One transaction, on disk when it ends."""
-        with self._lock, self._told():
-            db = self._open()
-            db.execute("BEGIN IMMEDIATE")
-            try:
-                db.executemany(_CONCLUDE, self._concluded)
-                yield db
-                db.execute("COMMIT")
-            except BaseException:
-                if db.in_transaction:
-                    db.execute("ROLLBACK")
-                raise
-            self._concluded.clear()
+        Returns
+        -------
+        Journal
+            This one.
 
-    def _open(self) -> sqlite3.Connection:
-        if self._connection is None:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            db = sqlite3.connect(
-                self.path, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False
+        Raises
+        ------
+        InvalidInput
+            There are no such changes.
+        """
+        host, user = host.lower() or self._store.host, user or self._store.user
+        source = None
+        if (host, user) not in {(where, who) for where, who, _ in self._store.others()}:
+            source = default_journal_path(host)
+            if host == self._store.host or not source.exists():
+                raise InvalidInput(
+                    f"The journal holds no changes of user {user} on {host}.",
+                    hint=" ".join(self._others()) or "connect(journal=...) opens the file that has them.",
+                )
+        self._store.adopt(host, user, source)
+        return self
+
+    def _unfinished(self) -> list[str]:
+        entries = self._store.unfinished()
+        if not entries:
+            return []
+        since = datetime.fromtimestamp(entries[0].at, UTC)
+        return [
+            f"{len(entries)} change(s) since {since:%Y-%m-%d %H:%M} UTC are unfinished: another process is "
+            "at work, or it was killed. b24.journal.settle() looks at the portal and completes them."
+        ]
+
+    def _others(self) -> list[str]:
+        """Whose changes the journal holds beside ours, and how to count them as ours."""
+        return [
+            f"This journal also holds {count} change set(s) of user {user} on {host}: "
+            f"b24.journal.adopt(host={host!r}, user={user!r}) counts them as yours."
+            for host, user, count in self._store.others()
+        ]
+
+    def _told_by_next(self, entry: Entry) -> Outcome | None:
+        """What the next change of the same badge found, as evidence of what became of this one."""
+        later = self._store.next_of(entry)
+        if later is None or entry.unread or later.unread:
+            return None
+        step, found = entry.step, later.found or later.step.before
+        verdict, changed = Verdict.UNKNOWN, None
+        if found == step.after and not (entry.found and step.before is None):
+            verdict, changed = DONE[step.action], True
+        elif found == step.before or (found and found == entry.found):
+            verdict, changed = Verdict.FAILED, False
+        detail = "told by the next change of this badge"
+        return Outcome(step, verdict, changed, detail=detail, seen=True, found=entry.found)
+
+    def __repr__(self) -> str:
+        text = self.notice
+        with suppress(JournalError):
+            df = self._newest()
+            text = "\n".join(
+                filter(None, [df.to_string(index=False) if len(df) else "nothing was changed yet", text])
             )
-            _use_wal(db)
-            db.execute("PRAGMA synchronous = FULL")
-            version = db.execute("PRAGMA user_version").fetchone()[0]
-            if version > _VERSION:
-                raise B24Error(f"The journal {self.path} was written by a newer version of b24nb.")
-            if version < _VERSION:
-                db.executescript(_SCHEMA)
-            self._connection = db
-        return self._connection
+        return f"Journal\n{text}"
 
-    @contextmanager
-    def _told(self) -> Iterator[None]:
-        """Trouble with the file, in words."""
-        try:
-            yield
-        except (sqlite3.Error, OSError) as error:
-            raise B24Error(
-                f"The journal {self.path} can't be used: {error}.",
-                hint="What can't be remembered is not sent; connect(journal=...) names another file.",
-            ) from error
+    def _repr_html_(self) -> str:
+        from b24nb.display import html
+
+        parts = [html.message("check", notice)] if (notice := self.notice) else []
+        with suppress(JournalError):
+            parts.insert(0, html.frame(self._newest(), caption="Journal", limit=SHOWN))
+        return html.page(*parts)
+
+    def _newest(self) -> pd.DataFrame:
+        df = _frame(self._store.entries(newest=SHOWN))[
+            ["change_set", "kind", "at", "code", "action", "verdict"]
+        ]
+        return df.assign(at=df["at"].dt.floor("s"))
 
 
-def _use_wal(db: sqlite3.Connection) -> None:
-    """The one step in which SQLite does not wait for another process that opens the new file, too."""
-    give_up = time.monotonic() + _BUSY_SECONDS
-    while True:
-        try:
-            db.execute("PRAGMA journal_mode = WAL")
-        except sqlite3.OperationalError:
-            if time.monotonic() > give_up:
-                raise
-            time.sleep(0.01)
-        else:
-            return
+def _frame(entries: Sequence[Entry]) -> pd.DataFrame:
+    import pandas as pd
+
+    rows = [
+        (
+            *(entry.change_set, entry.kind, entry.at, entry.host, entry.user, entry.step.code),
+            *(entry.step.action.value, entry.verdict or pd.NA, entry.seen, entry.error, entry.detail),
+            entry.step.note + (f"; not understood: {entry.unread}" if entry.unread else ""),
+            *(
+                badge and json.dumps(badge.to_wire(), ensure_ascii=False)
+                for badge in (entry.step.before, entry.step.after)
+            ),
+        )
+        for entry in entries
+    ]
+    df = pd.DataFrame(rows, columns=list(_COLUMNS))
+    return df.assign(at=pd.to_datetime(df["at"], unit="s", utc=True))
 
 
-def _dump(badge: Badge | None) -> str | None:
-    return json.dumps(badge.to_wire()) if badge else None
+def _left_and_target(done: Sequence[Entry]) -> tuple[dict[str, Badge | None], dict[str, Badge | None]]:
+    """By code: as our last change left it, and as our first one found it."""
+    left: dict[str, Badge | None] = {}
+    target: dict[str, Badge | None] = {}
+    for entry in reversed(done):
+        before, after = entry.found or entry.step.before, entry.step.after
+        if after:
+            left.setdefault(after.code, after)
+            target[after.code] = None
+        if before:
+            left.setdefault(before.code, None)
+            target[before.code] = before
+    return left, target
 
 
-def _load(text: str | None) -> Badge | None:
-    return Badge.from_wire(json.loads(text)) if text else None
-
-
-def _entry(row: Sequence[Any]) -> Entry:
-    id_, change_set, kind, at, code, before, after, verdict, changed, seen, error, detail, *_ = row
-    step = Step(code, _load(before), _load(after))
-    effect = None if changed is None else bool(changed)
-    return Entry(
-        id_, change_set, kind, at, step, verdict and Verdict(verdict), effect, bool(seen), error, detail
-    )
+def _way_back(
+    left: dict[str, Badge | None], target: dict[str, Badge | None], current: Badges
+) -> Iterator[Step]:
+    """The steps from what is there now to what was there before the first of our changes."""
+    here = {badge.code: badge for badge in current}
+    foreign = {code for code in target if here.get(code) not in (None, left[code], target[code])}
+    wanted = Badges(badge for badge in reversed(target.values()) if badge)
+    for step in diff(current, wanted, removable=target.keys() - foreign):
+        if step.before and step.before.code in foreign:
+            foreign.discard(step.before.code)
+            step = replace(step, remark="somebody else changed it since")
+        yield step
+    for code in sorted(foreign):
+        yield Step(code, here[code], here[code], "somebody else changed it since: left alone")

@@ -3,25 +3,29 @@
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from b24nb.badges import bulk, files, wire
+from b24nb.badges import files, wire
+from b24nb.badges.apply import ChangeApplier
 from b24nb.badges.badge import Badge, Badges, Text
+from b24nb.badges.bulk import Cancel, RunOptions
 from b24nb.badges.changes import Step, deletions, diff
-from b24nb.badges.checks import check, check_code, problems, warn_if_not_restorable
-from b24nb.badges.history import History
+from b24nb.badges.checks import StoredDifferently, check, check_code, problems, warn_if_not_restorable
 from b24nb.badges.holders import COLUMNS, find_holders
 from b24nb.badges.journal import Journal
-from b24nb.badges.plan import Plan, Report, check_confirmed
-from b24nb.badges.sending import Sender
-from b24nb.errors import InvalidInput
+from b24nb.badges.journal_store import JournalStore
+from b24nb.badges.plan import Plan, Report, check_confirmed, run
+from b24nb.errors import BadgeChanged, InvalidInput, NotFound
 from b24nb.rest.connection import Connection
 
 if TYPE_CHECKING:
     import pandas as pd
+
+_WAY_OUT = "Add it under a new code, move the activities that name the old one, then delete the old one."
 
 
 class BadgeMethods:
@@ -31,16 +35,16 @@ class BadgeMethods:
     ----------
     connection : Connection
         To the portal.
-    journal : Journal
+    store : JournalStore
         Where changes are written down before they are sent.
     settle_after : float
         Seconds after sending until a write whose answer was lost counts as not applied.
     """
 
-    def __init__(self, connection: Connection, journal: Journal, settle_after: float = 60) -> None:
+    def __init__(self, connection: Connection, store: JournalStore, settle_after: float = 60) -> None:
         self._connection = connection
-        self._sender = Sender(connection, journal, settle_after)
-        self.journal = History(self._sender)
+        self._applier = ChangeApplier(connection, store, settle_after)
+        self.journal = Journal(self._applier)
 
     def list(self) -> Badges:
         """All badges, by one request: the method does not page.
@@ -95,12 +99,12 @@ class BadgeMethods:
         return wire.get_badge(self._connection, code)
 
     def add(self, code: str, title: Text, value: Text, type: str) -> Badge:
-        """Register a badge.
+        """Register a badge. The portal is asked first whether there is one, so two calls.
 
         Parameters
         ----------
         code : str
-            Up to 255 characters; over 30 the portal can't match it with activities any more.
+            At most 30 characters.
         title, value : str or mapping of str to str
             Title, and text of the pill: one text, or a map language -> text.
         type : str
@@ -120,12 +124,14 @@ class BadgeMethods:
         AccessDenied
             The user is no administrator of the portal.
         NotApplied, OutcomeUnknown
-            The answer was lost, and looking showed no badge, or did not settle it.
+            The answer was lost or proves nothing, and looking showed no badge, or did not settle it.
+        JournalError
+            The journal can't be written; nothing was sent.
 
         Warns
         -----
-        LongCode
-            For a code over 30 characters.
+        StoredDifferently
+            The portal keeps other texts than were sent.
 
         Notes
         -----
@@ -140,16 +146,26 @@ class BadgeMethods:
         """
         badge = Badge(code, title, value, type)
         check(badge)
-        self._sender.refuse_if_read_only()
-        return self._sender.send_one("add", Step(code, None, badge)).badge or badge
+        self._applier.refuse_if_read_only()
+        try:
+            found = wire.get_badge(self._connection, code)
+        except NotFound:
+            found = None
+        # Sent in any case: whether a code is taken is the portal's word.
+        stored = self._applier.apply_one("add", Step(code, None, badge), found).badge or badge
+        if stored != badge:
+            text = f"The portal stored the badge {code!r} differently: {stored!r} instead of {badge!r}."
+            warnings.warn(text, StoredDifferently, stacklevel=2)
+        return stored
 
-    def delete(self, code: str) -> Badge:
+    def delete(self, code: str | Badge) -> Badge:
         """Delete a badge. It is read first and written to the journal: ``b24.journal`` brings it back.
 
         Parameters
         ----------
-        code : str
-            On most portals in any letter case.
+        code : str or Badge
+            A code, on most portals in any letter case. A badge means exactly this one: if the portal holds
+            another under its code, nothing is sent.
 
         Returns
         -------
@@ -160,12 +176,16 @@ class BadgeMethods:
         ------
         NotFound
             No badge has this code.
+        BadgeChanged
+            The portal holds another badge than the one given; the error has both.
         BadgeInUse
             Open activities hold it; :meth:`holders` names them.
         AccessDenied
             The user is no administrator of the portal.
         NotApplied, OutcomeUnknown
-            The answer was lost, and looking showed the badge, or did not settle it.
+            The answer was lost or proves nothing, and looking showed the badge, or did not settle it.
+        JournalError
+            The journal can't be written; nothing was sent.
 
         Warns
         -----
@@ -176,11 +196,14 @@ class BadgeMethods:
         -----
         Vendor page: https://apidocs.bitrix24.com/api-reference/crm/timeline/activities/configurable/badges/crm-activity-badge-delete.html
         """
-        check_code(code)
-        self._sender.refuse_if_read_only()
-        badge = wire.get_badge(self._connection, code)
+        seen, name = (code, code.code) if isinstance(code, Badge) else (None, code)
+        check_code(name)
+        self._applier.refuse_if_read_only()
+        badge = wire.get_badge(self._connection, name)
+        if seen and badge != seen:
+            raise BadgeChanged(seen.code, seen, badge)
         warn_if_not_restorable([badge])
-        self._sender.send_one("delete", Step(badge.code, badge, None))
+        self._applier.apply_one("delete", Step(badge.code, badge, None))
         return badge
 
     def holders(self, code: str) -> pd.DataFrame:
@@ -213,20 +236,23 @@ class BadgeMethods:
 
     def delete_many(
         self,
-        codes: Iterable[str],
+        codes: Iterable[str | Badge],
         *,
+        missing_ok: bool = False,
         keep_going: bool = False,
         parallel: int = 1,
         progress: bool = True,
         confirm: int | None = None,
-        cancel: bulk.Cancel | None = None,
+        cancel: Cancel | None = None,
     ) -> Report:
         """Delete badges, 50 to a request. They are listed first and written to the journal.
 
         Parameters
         ----------
-        codes : iterable of str
-            Each once.
+        codes : iterable of str or Badge, DataFrame, Series or Index
+            Each once. A badge is deleted only if the portal holds exactly this one.
+        missing_ok : bool
+            Whether the report may be ``ok`` although no badge has one of the codes.
         keep_going : bool
             Go on after a failure. If not, what comes after it is not sent.
         parallel : int
@@ -246,26 +272,22 @@ class BadgeMethods:
         Raises
         ------
         InvalidInput
-            Codes that are no texts, repeated, or differ only in letter case; nothing was sent.
+            Something that holds no codes, codes that are repeated, or that differ only in letter case;
+            nothing was sent.
+        Interrupted
+            After Ctrl-C, with the report: what was under way was finished, the rest was not sent.
         ReadOnly, TransportError, ApiError
             If nothing could be sent at all.
         """
-        codes = _checked(codes)
-        run = bulk.Run(
-            sender=self._sender,
-            kind="delete_many",
-            keep_going=keep_going,
-            parallel=parallel,
-            progress=progress,
-            cancel=cancel,
-        )
-        self._sender.refuse_if_read_only()
+        wanted = files.codes_of(codes)
+        options = RunOptions(keep_going=keep_going, parallel=parallel, progress=progress, cancel=cancel)
+        self._applier.refuse_if_read_only()
         current = self.list()
-        steps = [*deletions(current, codes)]
-        doomed = [step.before for step in steps if step.before]
-        check_confirmed(len(doomed), len(current), confirm, needed=False)
-        warn_if_not_restorable(doomed)
-        return Report(run(steps, current))
+        steps = [*deletions(current, wanted, missing_ok=missing_ok)]
+        to_delete = [step.before for step in steps if step.before]
+        check_confirmed(len(to_delete), len(current), confirm, needed=False)
+        warn_if_not_restorable(to_delete)
+        return run(self._applier, "delete_many", steps, current, options)
 
     def plan(self, wanted: files.Source | pd.DataFrame, *, prune: bool = False) -> Plan:
         """Compare wanted badges with the portal, and show what would be changed.
@@ -302,12 +324,13 @@ class BadgeMethods:
         current = self.list()
         steps = [*diff(current, badges, removable=None if prune else ())]
         files.refuse(
-            InvalidInput(f"{step.code!r}: {problem.message}", field=problem.field)
+            InvalidInput(f"{step.code!r}: {problem.message}{way_out}", field=problem.field)
             for step in steps
             if step.after and step.after != step.before
             for problem in problems(step.after)
+            for way_out in [f" {_WAY_OUT}" if step.before and problem.field == "code" else ""]
         )
-        return Plan(steps, kind="apply", total=len(current), sender=self._sender)
+        return Plan(steps, kind="apply", total=len(current), applier=self._applier)
 
     def backup(self, path: str | os.PathLike[str]) -> Path:
         """Write all badges to a ``.json`` or ``.csv`` file, from which :meth:`plan` brings them back.
@@ -331,14 +354,3 @@ class BadgeMethods:
 
     def __repr__(self) -> str:
         return "<BadgeMethods: list, get, add, delete, holders, delete_many, plan, backup>"
-
-
-def _checked(codes: Iterable[str]) -> tuple[str, ...]:
-    """Codes as they may be sent; a text alone would be taken for its letters."""
-    if isinstance(codes, str):
-        raise InvalidInput("codes is a list of codes, not one text.", field="codes", hint="Write [code].")
-    codes = tuple(codes)
-    for code in codes:
-        check_code(code)
-    files.refuse(files.clashes(codes))
-    return codes

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, overload
 
-from b24nb.badges.badge import SHOWN, Badge
-from b24nb.badges.bulk import Cancel, Run
-from b24nb.badges.changes import TROUBLE, Action, Outcome, Step, Verdict
-from b24nb.badges.sending import Sender
+from b24nb.badges.apply import ChangeApplier
+from b24nb.badges.badge import SHOWN, Badge, Badges
+from b24nb.badges.bulk import Cancel, RunOptions, apply_many
+from b24nb.badges.changes import Action, Outcome, Step, Verdict
 from b24nb.badges.wire import list_badges
-from b24nb.errors import InvalidInput
+from b24nb.errors import Interrupted, InvalidInput
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -28,11 +29,20 @@ class Plan:
         Each with ``action``, ``code``, ``before``, ``after`` and ``note``.
     """
 
-    def __init__(self, steps: Iterable[Step], *, kind: str, total: int, sender: Sender) -> None:
+    def __init__(
+        self,
+        steps: Iterable[Step],
+        *,
+        kind: str,
+        total: int,
+        applier: ChangeApplier,
+        remarks: Sequence[str] = (),
+    ) -> None:
         self.steps = tuple(steps)
         self._kind = kind
         self._total = total
-        self._sender = sender
+        self._applier = applier
+        self._remarks = remarks
 
     @property
     def counts(self) -> dict[str, int]:
@@ -46,7 +56,7 @@ class Plan:
 
         Columns: ``action`` (``add``, ``replace``, ``delete``, ``keep``), ``code``; ``title, value, type``
         as they will be and ``title_before, value_before, type_before`` as they are, ``None`` where there
-        is no badge; ``note``: what to know before it is sent.
+        is no badge; several languages are JSON text; ``note``: what to know before it is sent.
         """
         import pandas as pd
 
@@ -60,6 +70,7 @@ class Plan:
 
     def apply(
         self,
+        *,
         keep_going: bool = False,
         parallel: int = 1,
         progress: bool = True,
@@ -92,22 +103,17 @@ class Plan:
         ------
         InvalidInput
             If ``confirm`` is needed or is another number.
+        Interrupted
+            After Ctrl-C, with the report: what was under way was finished, the rest was not sent.
         ReadOnly, TransportError, ApiError
             If nothing could be sent at all.
         """
-        run = Run(
-            sender=self._sender,
-            kind=self._kind,
-            keep_going=keep_going,
-            parallel=parallel,
-            progress=progress,
-            cancel=cancel,
-        )
-        self._sender.refuse_if_read_only()
-        current = list_badges(self._sender.connection)
+        options = RunOptions(keep_going=keep_going, parallel=parallel, progress=progress, cancel=cancel)
+        self._applier.refuse_if_read_only()
+        current = list_badges(self._applier.connection)
         deletes = self.counts["delete"]
         check_confirmed(deletes, len(current), confirm, needed=2 * deletes > len(current))
-        return Report(run(self.steps, current))
+        return run(self._applier, self._kind, self.steps, current, options)
 
     def __len__(self) -> int:
         return len(self.steps)
@@ -123,7 +129,7 @@ class Plan:
             )
         if len(changes) > SHOWN:
             lines.append(f"  ({len(changes) - SHOWN} more not shown; .df has all)")
-        return "\n".join([*lines, *self._remarks()])
+        return "\n".join([*lines, *self._notes()])
 
     def _repr_html_(self) -> str:
         from b24nb.display import html
@@ -132,18 +138,28 @@ class Plan:
             (_SIGNS[step.action], step.code, step.before, step.after, step.note) for step in self._changes()
         ]
         table = html.changes_table(changes, f"Plan: {_counted(self.counts)}", limit=SHOWN)
-        return html.page(table, *(html.message("note", remark) for remark in self._remarks()))
+        return html.page(table, *(html.message("note", remark) for remark in self._notes()))
 
     def _changes(self) -> list[Step]:
         return [step for step in self.steps if step.action is not Action.KEEP or step.note]
 
-    def _remarks(self) -> list[str]:
-        remarks = []
+    def _notes(self) -> list[str]:
+        remarks = [*self._remarks]
         if self.counts["add"] or self.counts["replace"]:
             remarks.append("Added and replaced badges take the last places of the list.")
         deletes = self.counts["delete"]
         confirm = f"confirm={deletes}" if 2 * deletes > self._total else ""
         return [*remarks, f"Nothing has been sent. .apply({confirm}) sends it."]
+
+
+def run(
+    applier: ChangeApplier, kind: str, steps: Sequence[Step], current: Badges, options: RunOptions
+) -> Report:
+    """Make the changes and report; after Ctrl-C the report travels in an :class:`Interrupted`."""
+    outcomes, interrupted = apply_many(applier, kind, steps, current, options)
+    if interrupted:
+        raise Interrupted(Report(outcomes))
+    return Report(outcomes)
 
 
 def check_confirmed(deletes: int, total: int, confirm: int | None, *, needed: bool) -> None:
@@ -165,7 +181,7 @@ class Report(Sequence[Outcome]):
     @property
     def ok(self) -> bool:
         """Whether the portal is now as wanted."""
-        return not any(outcome.trouble for outcome in self)
+        return all(outcome.ok for outcome in self)
 
     @property
     def counts(self) -> dict[str, int]:
@@ -188,7 +204,7 @@ class Report(Sequence[Outcome]):
                 outcome.step.action.value,
                 outcome.verdict.value,
                 outcome.error_name,
-                outcome.detail or (str(outcome.error) if outcome.error else ""),
+                outcome.why,
             )
             for outcome in self
         ]
@@ -207,10 +223,10 @@ class Report(Sequence[Outcome]):
 
     def __repr__(self) -> str:
         lines = [f"Report: {_counted(self.counts)}"]
-        rows = [row for row in self.df.itertuples(index=False) if row.verdict in TROUBLE or row.detail]
+        rows = [one for one in self if not one.ok or one.why]
         lines += (
-            f"  {row.code!r}  {row.action}: {row.verdict}  {row.error}  {row.detail}".rstrip()
-            for row in rows[:SHOWN]
+            f"  {one.step.code!r}  {one.step.action}: {one.verdict}  {one.error_name}  {one.why}".rstrip()
+            for one in rows[:SHOWN]
         )
         if len(rows) > SHOWN:
             lines.append(f"  ({len(rows) - SHOWN} more not shown; .df has all)")
@@ -227,4 +243,7 @@ def _counted(counts: Mapping[str, int]) -> str:
 
 
 def _texts(badge: Badge | None) -> tuple[Any, ...]:
-    return tuple(badge.to_wire().values())[1:] if badge else (None, None, None)
+    """Title, value and type as plain cells."""
+    row = badge.to_wire() if badge else {}
+    cells = (row.get(name) for name in ("title", "value", "type"))
+    return tuple(json.dumps(cell, ensure_ascii=False) if isinstance(cell, dict) else cell for cell in cells)

@@ -29,6 +29,7 @@ _COLUMNS = list(spec.ErrorFact.__dataclass_fields__)
 _OWN: dict[str, tuple[str, str]] = {
     "InvalidInput": ("The input can't be right. Nothing was sent.", "after a change"),
     "ReadOnly": ("This client refuses to change anything. Nothing was sent.", "after a change"),
+    "ClientClosed": ("The client was closed before. Nothing was sent.", "after a change"),
     "ConnectionFailed": ("The portal could not be reached, or the connection broke.", "look first"),
     "Timeout": ("There was no complete answer in time.", "look first"),
     "BadResponse": ("What came back is no answer of the REST API.", "look first"),

@@ -18,6 +18,7 @@ from markupsafe import Markup
 from b24nb import spec
 from b24nb.display.colour import readable
 from b24nb.display.language import pick
+from b24nb.display.visible import visible
 from b24nb.errors import ApiError, B24Error
 
 if TYPE_CHECKING:
@@ -68,25 +69,28 @@ def pill(text: str | Mapping[str, str], type: str, language: str | None = None) 
     """
     colour = type if type in tuple(spec.BadgeType) else spec.BadgeType.SECONDARY.value
     return Markup('<span class="b24nb-pill b24nb-pill-{}"{}>{}</span>').format(
-        str(colour), _lang(text, language), pick(text, language)[0]
+        str(colour), _lang(text, language), visible(pick(text, language)[0])
     )
 
 
 def badge_card(badge: BadgeLike, language: str | None = None) -> Markup:
     """A badge as it meets a user: title and pill, with its fields and every language below."""
-    rows = [("code", Markup("<code>{}</code>").format(badge.code)), ("type", badge.type)]
+    rows = [
+        ("code", Markup("<code>{}</code>").format(visible(badge.code, code=True))),
+        ("type", visible(badge.type)),
+    ]
     for name, text in (("title", badge.title), ("value", badge.value)):
         if not isinstance(text, Mapping):
-            rows.append((name, text))
+            rows.append((name, visible(text)))
             continue
         rows += [
-            (f"{name}, {code}", Markup("<span{}>{}</span>").format(_tag(code), words))
+            (f"{name}, {visible(code)}", Markup("<span{}>{}</span>").format(_tag(code), visible(words)))
             for code, words in text.items()
         ]
     fields = _EMPTY.join(Markup("<dt>{}</dt><dd>{}</dd>").format(name, shown) for name, shown in rows)
     return Markup('<div class="b24nb-card"><div{}>{}</div>{}<dl>{}</dl></div>').format(
         _lang(badge.title, language),
-        pick(badge.title, language)[0],
+        visible(pick(badge.title, language)[0]),
         pill(badge.value, badge.type, language),
         fields,
     )
@@ -102,10 +106,10 @@ def badges_table(
     rows = [
         (
             pill(badge.value, badge.type, language),
-            Markup("<code>{}</code>").format(badge.code),
+            Markup("<code>{}</code>").format(visible(badge.code, code=True)),
             _localised(badge.title, language),
-            badge.type,
-            _languages(badge),
+            visible(badge.type),
+            visible(_languages(badge)),
         )
         for badge in badges[:limit]
     ]
@@ -126,7 +130,7 @@ def changes_table(
         return Markup("{} {}").format(pill(badge.value, badge.type), _localised(badge.title, None))
 
     rows = [
-        (sign, Markup("<code>{}</code>").format(code), shown(before), shown(after), note)
+        (sign, Markup("<code>{}</code>").format(visible(code, code=True)), shown(before), shown(after), note)
         for sign, code, before, after, note in changes[:limit]
     ]
     return _table(("", "code", "before", "after", "note"), rows, caption, len(changes) - len(rows))
@@ -202,7 +206,8 @@ def folded(title: str, content: Markup) -> Markup:
 
 
 def code(text: str, label: str = "") -> Markup:
-    """Code or data to read and copy."""
+    """Code or data to read and copy; half a character, which no browser takes, becomes JSON's escape."""
+    text = text.encode(errors="backslashreplace").decode()
     aria = Markup(' aria-label="{}"').format(label) if label else _EMPTY
     return Markup('<pre class="b24nb-code" tabindex="0"{}>{}</pre>').format(aria, text)
 
@@ -303,15 +308,15 @@ def _cell(value: Any) -> str:
     if isinstance(value, float):
         return f"{value:,.1f}" if abs(value) >= 100 else f"{value:.3g}"
     if isinstance(value, Mapping):
-        return json.dumps(dict(value), ensure_ascii=False)
-    return str(value)
+        return visible(json.dumps(dict(value), ensure_ascii=False))
+    return visible(value)
 
 
 def _localised(text: str | Mapping[str, str], language: str | None) -> Markup:
-    shown = pick(text, language)[0]
+    shown = visible(pick(text, language)[0])
     if not isinstance(text, Mapping):
         return Markup("<span>{}</span>").format(shown)
-    every = "; ".join(f"{code}: {words}" for code, words in text.items())
+    every = visible("; ".join(f"{code}: {words}" for code, words in text.items()))
     more = f" (+{len(text) - 1})" if len(text) > 1 else ""
     return Markup('<span title="{}"><span{}>{}</span>{}</span>').format(
         every, _lang(text, language), shown, more

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import math
-import numbers
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
-from urllib.parse import quote
 
 from b24nb.credentials import Credentials
-from b24nb.errors import ApiError, BadResponse, InvalidInput
+from b24nb.errors import ApiError, BadResponse
 from b24nb.rest.calls import Call
+from b24nb.rest.params import as_command
 from b24nb.rest.response import Response, error_of
 
 Command = tuple[str, str, Mapping[str, Any] | None]
@@ -69,31 +67,9 @@ class BatchResponse(Mapping[str, "Response | ApiError"]):
 def write(commands: Sequence[Command], *, halt: bool) -> dict[str, Any]:
     """The parameters of a ``batch`` call."""
     texts = {
-        f"{_PREFIX}{place}": _command(method, params) for place, (_, method, params) in enumerate(commands)
+        f"{_PREFIX}{place}": as_command(method, params) for place, (_, method, params) in enumerate(commands)
     }
     return {"halt": 1 if halt else 0, "cmd": texts}
-
-
-def _command(method: str, params: Mapping[str, Any] | None) -> str:
-    query = "&".join(f"{name}={quote(text, safe='')}" for name, text in _flat(params or {}))
-    return f"{method}?{query}" if query else method
-
-
-def _flat(value: Any, prefix: str = "") -> Iterator[tuple[str, str]]:
-    """PHP's notation: ``a[b]=c`` for maps, ``a[0]=c`` for lists. An empty one can't be written."""
-    if isinstance(value, Mapping | list | tuple):
-        pairs = value.items() if isinstance(value, Mapping) else enumerate(value)
-        for key, item in pairs:
-            name = quote(str(key), safe="")
-            yield from _flat(item, f"{prefix}[{name}]" if prefix else name)
-    elif isinstance(value, bool):
-        yield prefix, "1" if value else "0"
-    elif value is None:
-        yield prefix, ""
-    elif isinstance(value, str | numbers.Integral) or (isinstance(value, float) and math.isfinite(value)):
-        yield prefix, str(value)
-    else:
-        raise InvalidInput(f"A command can't carry a {type(value).__name__} ({prefix}).", field="params")
 
 
 def read(

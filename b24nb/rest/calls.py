@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import threading
 from collections import Counter, deque
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
     from b24nb.rest.limits import Limits
 
 KEPT = 100_000
+#: Of parameters as they were sent; a row without any counts a little, too.
+KEPT_BYTES = 64 * 2**20
+_ROW_BYTES = 500
 #: Epoch seconds that a timestamp of pandas can hold.
 _FOREVER = 9e9
 _MISSING_BECAUSE = {
@@ -132,7 +136,7 @@ def _within(seconds: float | None, waited_ms: float | None) -> float | None:
 
 
 class CallLog(Sequence[Call]):
-    """Every call of a client, oldest first; the last 100,000 are kept.
+    """Every call of a client, oldest first; the last 100,000 are kept, or fewer with large parameters.
 
     Attributes
     ----------
@@ -141,22 +145,27 @@ class CallLog(Sequence[Call]):
     """
 
     def __init__(self, limits: Limits, kept: int = KEPT) -> None:
-        self._rows: deque[Call] = deque(maxlen=kept)
+        self._rows: deque[tuple[Call, int]] = deque()
+        self._kept = kept
         self._lock = threading.Lock()
-        self.dropped = 0
         self.limits = limits
+        self.clear()
 
-    def record(self, call: Call) -> None:
-        """Add a row."""
+    def record(self, call: Call, size: int = 0) -> None:
+        """Add a row, with the size of its parameters in bytes."""
+        size += _ROW_BYTES
         with self._lock:
-            self.dropped += len(self._rows) == self._rows.maxlen
-            self._rows.append(call)
+            self._rows.append((call, size))
+            self._bytes += size
+            while len(self._rows) > self._kept or (self._bytes > KEPT_BYTES and len(self._rows) > 1):
+                self._bytes -= self._rows.popleft()[1]
+                self.dropped += 1
 
     def clear(self) -> None:
         """Forget all rows. The limits stay: the portal does not forget either."""
         with self._lock:
             self._rows.clear()
-            self.dropped = 0
+            self._bytes = self.dropped = 0
 
     @property
     def last(self) -> Call | None:
@@ -165,13 +174,17 @@ class CallLog(Sequence[Call]):
 
     def _snapshot(self) -> list[Call]:
         with self._lock:
-            return list(self._rows)
+            return [call for call, _ in self._rows]
 
     @property
     def df(self) -> pd.DataFrame:
         """A row per call, oldest first.
 
-        Columns as the attributes of :class:`Call`; times are UTC timestamps, missing figures are NA.
+        Columns as the attributes of :class:`Call`; times are UTC timestamps, missing figures are NA,
+        ``params`` is JSON text.
+
+        Excel has no time zones; drop them before ``to_excel``:
+        ``df.assign(**{name: df[name].dt.tz_localize(None) for name in df.select_dtypes("datetimetz")})``.
         """
         return _frame(self._snapshot())
 
@@ -243,6 +256,7 @@ def _frame(rows: Sequence[Call]) -> pd.DataFrame:
     import pandas as pd
 
     columns = {name: [getattr(call, name) for call in rows] for name in _COLUMNS}
+    columns["params"] = [json.dumps(call.params, ensure_ascii=False, default=str) for call in rows]
     frame = pd.DataFrame(columns)
     for name in ("at", "operating_reset_at"):
         frame[name] = pd.to_datetime(frame[name].astype("Float64"), unit="s", utc=True)
@@ -256,8 +270,7 @@ def _calls(count: int) -> str:
 _SHOWN = 20
 _COLUMNS = tuple(field.name for field in fields(Call) if field.name != "server_ms_missing_because")
 _DTYPES = {
-    **dict.fromkeys(("kind", "method", "key", "error", "outcome"), "string"),
-    "params": "object",
+    **dict.fromkeys(("kind", "method", "key", "params", "error", "outcome"), "string"),
     **dict.fromkeys(("attempt", "http_status", "bytes_out", "bytes_in"), "Int64"),
     **dict.fromkeys(("client_ms", "server_ms", "processing_ms", "operating_s"), "Float64"),
 }

@@ -20,6 +20,7 @@ from b24nb.address import is_loopback
 from b24nb.credentials import Credentials, Endpoint, OAuthToken
 from b24nb.errors import (
     ApiError,
+    ClientClosed,
     ConnectionFailed,
     InvalidInput,
     RateLimited,
@@ -33,8 +34,9 @@ from b24nb.rest.batch import BatchResponse, Command
 from b24nb.rest.calls import Call, CallLog
 from b24nb.rest.clock import SYSTEM_CLOCK, Clock
 from b24nb.rest.limits import LeakyBucket, Limits
+from b24nb.rest.params import as_json
 from b24nb.rest.response import Response, parse_response, parse_token_response
-from b24nb.rest.transport import Answer, Transport, encode
+from b24nb.rest.transport import Answer, Transport
 from b24nb.secret import MASK, masked, redact
 
 __all__ = ["Connection", "Response"]
@@ -46,8 +48,11 @@ _NO_READS = frozenset({"event.offline.get"})
 _NAME = re.compile(r"[\w.-]+", re.ASCII)
 _BLOCKED = "OPERATION_TIME_LIMIT"
 _ATTEMPTS = 3
-_RATE_ATTEMPTS = 10
+#: For the rate, before it is raised.
+_REFUSALS = 14
 _PAUSE = 0.3
+#: Statuses of a busy server or network.
+_PASSING = frozenset({408, 425, 429})
 
 Reader = Callable[[Answer, str, Credentials], Mapping[str, Any] | ApiError]
 
@@ -67,8 +72,14 @@ def is_write(method: str) -> bool:
 
 
 def _may_be_repeated(error: TransportError, *, write: bool) -> bool:
-    """A connection that never came about, or a read whose answer was lost."""
-    return not write if error.sent else isinstance(error, ConnectionFailed | Timeout)
+    """A connection that never came about, or a read whose answer was lost.
+
+    A redirect and the refusal of a firewall (4xx without JSON) come again.
+    """
+    if not error.sent:
+        return isinstance(error, ConnectionFailed | Timeout)
+    status = getattr(error, "http_status", None) or 200
+    return not write and (not 300 <= status < 500 or status in _PASSING)
 
 
 class Connection:
@@ -81,7 +92,8 @@ class Connection:
     tariff : str
         The plan, for the request rate.
     timeout : (float, float)
-        Seconds to connect, and in total.
+        Seconds to connect, and in total until the answer is complete, repeats of a read included. Not
+        counted are waits for the request rate, and the renewal of a token.
     verify : bool or str
         As in requests.
     read_only : bool
@@ -106,6 +118,7 @@ class Connection:
         self.bucket = LeakyBucket(tariff, clock)
         self.calls = CallLog(Limits(self.bucket, clock))
         self.is_sandbox = False
+        self._closed = False
         self._transport = Transport(timeout=timeout, verify=verify)
         self._refreshing = threading.Lock()
 
@@ -220,12 +233,19 @@ class Connection:
         )
         answers, rows = batch.read(hidden, envelope, call, self.credentials, halt=halt)
         for row in rows:
-            self._record(row, call.client_ms)
+            self._record(row, call.client_ms, (call.bytes_out or 0) // len(commands))
         return answers
 
     def close(self) -> None:
-        """Close the connections to the portal."""
+        """Close the connections to the portal. Calls are refused from now on."""
+        self._closed = True
         self._transport.close()
+
+    def _refuse_if_closed(self, method: str) -> None:
+        if self._closed:
+            raise ClientClosed(
+                f"{method}: this client was closed. Nothing was sent.", hint="b24nb.connect() makes another."
+            )
 
     def _refuse_if_read_only(self, method: str) -> None:
         if self.read_only:
@@ -257,31 +277,30 @@ class Connection:
         before_send: Callable[[], None] | None = None,
     ) -> tuple[Mapping[str, Any], Call]:
         """Send until there is an answer that stands; every attempt is a row in the log."""
-        body = encode(params)
-        failures = refusals = 0
-        renewed = False
+        body, total = as_json(params), self._transport.total
+        failures, refusals, spent, renewed = 0, 0, 0.0, False
         for attempt in itertools.count(1):
-            if paced or self.bucket.enforced:
-                self.bucket.acquire()
-            else:
-                self.bucket.add()
+            self.bucket.enter(wait=paced)
+            self._refuse_if_closed(method)
             if before_send is not None:
                 before_send()
             used = self.credentials
             call = Call(self.clock.time(), "http", method, "", shown, attempt)
             try:
-                found = self._attempt(used.endpoint(method), body, call, write=write)
+                found = self._attempt(used.endpoint(method), body, call, write=write, total=total - spent)
             except TransportError as error:
                 failures += 1
-                if failures == _ATTEMPTS or not _may_be_repeated(error, write=write):
+                pause = max(_PAUSE * failures, error.retry_after or 0)
+                spent += (call.client_ms or 0) / 1000 + pause
+                if failures == _ATTEMPTS or spent >= total or not _may_be_repeated(error, write=write):
                     raise
-                self.clock.sleep(_PAUSE * failures)
+                self.clock.sleep(pause)
                 continue
             if not isinstance(found, ApiError):
                 return found, call
-            if isinstance(found, RateLimited) and refusals < _RATE_ATTEMPTS - 1:
-                refusals += 1
-                self.bucket.overflowed()
+            if isinstance(found, RateLimited) and refusals < _REFUSALS and (found.retry_after or 0) <= total:
+                refusals, spent = refusals + 1, 0.0
+                self.bucket.refused(refusals, found.retry_after or 0)
             elif isinstance(found, TokenExpired) and self._can_refresh and not renewed:
                 self._refresh(used)
                 renewed = True
@@ -290,13 +309,21 @@ class Connection:
         raise AssertionError("unreachable")
 
     def _attempt(
-        self, endpoint: Endpoint, body: bytes, call: Call, *, write: bool, read: Reader = parse_response
+        self,
+        endpoint: Endpoint,
+        body: bytes,
+        call: Call,
+        *,
+        write: bool,
+        read: Reader = parse_response,
+        total: float | None = None,
     ) -> Mapping[str, Any] | ApiError:
         """One request, measured and recorded whatever comes of it."""
         started = time.perf_counter()
         call.bytes_out = len(body)
+        answer = None
         try:
-            answer = self._transport.post(endpoint, body, method=call.method)
+            answer = self._transport.post(endpoint, body, method=call.method, total=total)
             call.http_status, call.bytes_in = answer.status, len(answer.body)
             call.client_ms = answer.client_ms
             found = read(answer, call.method, self.credentials)
@@ -304,27 +331,30 @@ class Connection:
             call.client_ms = call.client_ms or (time.perf_counter() - started) * 1000
             call.http_status = call.http_status or getattr(error, "http_status", None)
             call.error = type(error).__name__
-            call.outcome = "lost" if write and getattr(error, "sent", True) else "failed"
-            self.calls.record(call)
+            sent = getattr(error, "sent", not isinstance(error, InvalidInput))
+            call.outcome = "lost" if write and sent else "failed"
+            self.calls.record(call, len(body))
             if isinstance(error, TransportError):
                 error.call = call
+                error.retry_after = answer.retry_after if answer else None
             raise
         if "X-Sandbox" in answer.headers and is_loopback(self.credentials.host.partition(":")[0]):
             self.is_sandbox = True
         if isinstance(found, ApiError):
             call.error, call.outcome = found.code, "error"
+            found.retry_after = answer.retry_after
         else:
             call.note_times(found.get("time"), answer.headers, call.client_ms)
-        self._record(call, call.client_ms)
+        self._record(call, call.client_ms, len(body))
         return found
 
-    def _record(self, call: Call, waited_ms: float | None) -> None:
+    def _record(self, call: Call, waited_ms: float | None, size: int) -> None:
         """Add a row to the log, and what it says about operating time to the limits."""
         if call.error == _BLOCKED:
             self.calls.limits.blocked(call.method)
         waited = math.inf if waited_ms is None else waited_ms / 1000
         self.calls.limits.reported(call.method, call.operating_s, call.operating_reset_at, waited)
-        self.calls.record(call)
+        self.calls.record(call, size)
 
     # -- OAuth ------------------------------------------------------------------------------------
 
@@ -349,6 +379,6 @@ class Connection:
                 raise
             if isinstance(pair, ApiError):
                 raise pair
-            self.credentials = token.renewed(pair["access_token"], pair["refresh_token"])
-            if token.on_refresh is not None:
-                token.on_refresh(self.credentials)
+            self.credentials = renewed = token.renewed(pair["access_token"], pair["refresh_token"])
+        if token.on_refresh is not None:  # without the lock: it may use the client, or wait for a thread
+            token.on_refresh(renewed)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import random
 import threading
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -14,9 +15,14 @@ from b24nb.rest.clock import Clock
 
 if TYPE_CHECKING:
     import pandas as pd
+    from markupsafe import Markup
 
 #: Kept free, so that a clock that runs a little apart from the portal's does not matter.
 _RESERVE = 1.0
+_LONGEST_PAUSE = 8.0
+#: Seconds until a client that slowed down has its full rate again, and from one such step to the next.
+_RECOVERY, _SETTLES = 60, 2
+_NO_LIMIT = "Requests: no limit; a portal of one's own does not count them."
 
 
 class LeakyBucket:
@@ -39,7 +45,7 @@ class LeakyBucket:
     """
 
     def __init__(self, tariff: str, clock: Clock) -> None:
-        if tariff not in spec.TARIFFS:
+        if not isinstance(tariff, str) or tariff not in spec.TARIFFS:
             raise InvalidInput(
                 f"There is no tariff {tariff!r}.", field="tariff", hint=f"One of: {', '.join(spec.TARIFFS)}."
             )
@@ -47,13 +53,16 @@ class LeakyBucket:
         self._clock = clock
         self._lock = threading.Lock()
         self._level = 0.0
-        self._at = clock.monotonic()
+        self._at = self._slowed_at = clock.monotonic()
+        self._per_second = self.tariff.per_second
         self.enforced = False
 
     def _drain(self) -> None:
         now = self._clock.monotonic()
-        self._level = max(0.0, self._level - (now - self._at) * self.tariff.per_second)
-        self._at = now
+        passed, self._at = now - self._at, now
+        self._level = max(0.0, self._level - passed * self._per_second)
+        full = self.tariff.per_second
+        self._per_second = min(full, self._per_second + passed * full / _RECOVERY)
 
     @property
     def level(self) -> float:
@@ -72,34 +81,49 @@ class LeakyBucket:
 
     def _wait(self, requests: int) -> float:
         over = self._level + requests - (self.tariff.burst - _RESERVE)
-        return max(0.0, over / self.tariff.per_second)
+        return max(0.0, over / self._per_second)
 
-    def add(self) -> None:
-        """A request that does not wait for its turn.
+    def enter(self, *, wait: bool) -> None:
+        """Take a place for a request; wait for room if asked to, or if the portal is known to refuse.
 
-        Where there is no room, the portal refuses it, or counts less strictly than we do (a self-hosted
-        one does not count at all): the bucket is full then, never more than that.
+        Who does not wait is refused by the portal where there is no room, or the portal counts less
+        strictly than we do: the bucket is full then, never more than that. Threads that wait get their
+        places in the order of their coming.
         """
         with self._lock:
             self._drain()
-            self._level = max(self._level, min(self._level + 1, self.tariff.burst))
-
-    def acquire(self) -> None:
-        """Wait for room and take it. Threads get their places in the order of their coming."""
-        with self._lock:
-            self._drain()
-            wait = self._wait(1)
-            self._level += 1
+            if wait or self.enforced:
+                pause = self._wait(1)
+                self._level += 1
+            else:
+                pause, self._level = 0.0, max(self._level, min(self._level + 1, self.tariff.burst))
         # The place is taken before the wait, so that nobody else takes it meanwhile.
-        if wait:
-            self._clock.sleep(wait)
+        if pause:
+            self._clock.sleep(pause)
 
     def overflowed(self) -> None:
-        """The portal refused: it is full, whatever we thought."""
+        """The portal refused: it is full, whatever we thought.
+
+        If it goes on to refuse who waits for his turn, others fill it too: this client slows down.
+        """
         with self._lock:
             self._drain()
             self._level = max(self._level, float(self.tariff.burst))
-            self.enforced = True
+            if not self.enforced:
+                self.enforced, self._slowed_at = True, self._at
+            elif self._at - self._slowed_at > _SETTLES:
+                self._slowed_at = self._at
+                self._per_second = max(self._per_second / 2, self.tariff.per_second / 64)
+
+    def refused(self, times: int, at_least: float) -> None:
+        """Let some time pass after the ``times``-th refusal of a call.
+
+        Others on the same address were refused, too: so that they do not all come back together, the
+        pause is random, and grows.
+        """
+        self.overflowed()
+        most = min(2**times / 2, _LONGEST_PAUSE)
+        self._clock.sleep(max(at_least, random.uniform(0, most)))  # noqa: S311 - no secret
 
 
 @dataclass(slots=True)
@@ -174,19 +198,19 @@ class Limits:
         """The request rate: how long until a burst of so many requests is safe.
 
         Columns: ``burst``, requests at once; ``seconds_until_safe``; ``level, capacity``, requests in the
-        bucket and how many it holds; ``drains_per_s``. As this client sees it: others on the same
-        address fill the bucket too.
+        bucket and how many it holds (``inf``: no limit); ``drains_per_s``. As this client sees it: others
+        on the same address fill the bucket too.
         """
         import pandas as pd
 
         tariff = self.bucket.tariff
-        bursts = [1, 10, 25, int(tariff.burst - _RESERVE)]
+        bursts = [1, 10, 25, int(tariff.burst - _RESERVE) if tariff.limited else 50]
         columns = {
             "burst": bursts,
             "seconds_until_safe": [self.bucket.seconds_until(burst) for burst in bursts],
             "level": self.bucket.level,
-            "capacity": tariff.burst,
-            "drains_per_s": tariff.per_second,
+            "capacity": tariff.burst if tariff.limited else math.inf,
+            "drains_per_s": tariff.per_second if tariff.limited else math.inf,
         }
         return pd.DataFrame(columns)
 
@@ -207,11 +231,12 @@ class Limits:
 
     def __repr__(self) -> str:
         bucket = self.bucket
-        lines = [
+        rate = (
             f"Requests: {bucket.level:.0f} of {bucket.tariff.burst} in the bucket as this client sees it, "
             f"draining {bucket.tariff.per_second:g}/s; {self._safe()}. "
             "Others on the same address fill it too."
-        ]
+        )
+        lines = [rate if bucket.tariff.limited else _NO_LIMIT]
         lines += [
             f"{one.method}: {one.operating_s:g} of {one.limit_s:g} s operating time{one.forecast}"
             for one in self._usages()
@@ -227,14 +252,23 @@ class Limits:
     def _repr_html_(self) -> str:
         from b24nb.display import html
 
-        rate = "Request rate (this client only; others on the same address fill the bucket too)"
-        burst = self.bucket.tariff.burst
-        gauges = [html.gauge(rate, self.bucket.level, burst, f"requests; {self._safe()}")]
-        gauges += [
+        return html.page(*self.gauges())
+
+    def gauges(self) -> list[Markup]:
+        """A bar for each limit, as HTML."""
+        from b24nb.display import html
+
+        bucket = self.bucket
+        label = "Request rate (this client only; others on the same address fill the bucket too)"
+        rate = (
+            html.gauge(label, bucket.level, bucket.tariff.burst, f"requests; {self._safe()}")
+            if bucket.tariff.limited
+            else html.message("note", _NO_LIMIT)
+        )
+        return [rate] + [
             html.gauge(one.method, one.operating_s, one.limit_s, f"s operating time{one.forecast}")
             for one in self._usages()
         ]
-        return html.page(*gauges)
 
 
 class OperatingUsage(NamedTuple):

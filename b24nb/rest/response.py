@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +15,20 @@ from b24nb.rest.transport import Answer
 from b24nb.secret import Secret, redact, redact_known, without_frames
 
 _NO_JSON = object()
+_SOMEBODY = "Something between here and the portal answered, or the portal is in trouble; try later."
+_FILTER = (
+    "A firewall or filter before the portal refuses this call, often for a text that looks like HTML or SQL: "
+    "word it otherwise, or ask who runs it to let /rest/ pass. Repeating gives the same."
+)
+#: What to do about an answer that is no JSON, where its status says more.
+_BY_STATUS = {
+    401: "Something before the portal wants a login of its own: ask who runs it to let /rest/ pass.",
+    403: _FILTER,
+    404: "There is no REST API at this address: check the host.",
+    406: _FILTER,
+    413: "The call is too large for the server before the portal: send less at once.",
+    429: "Something before the portal has counted too many requests: try later, and more slowly.",
+}
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -125,7 +140,7 @@ def _decoded(answer: Answer, method: str, credentials: Credentials) -> Mapping[s
             f"{method}: {_described(answer)}, HTTP {answer.status}.",
             method=method,
             http_status=answer.status,
-            hint="Something between here and the portal answered, or the portal is in trouble; try later.",
+            hint=_BY_STATUS.get(answer.status, _SOMEBODY),
         )
     if not isinstance(envelope, dict):
         raise _strange(answer, method)
@@ -164,4 +179,8 @@ def _described(answer: Answer) -> str:
 
 
 def _whole(value: Any) -> int | None:
+    """A whole number, also where PHP wrote it as a text or with a fraction of zero."""
+    if isinstance(value, float | str):
+        with suppress(ValueError):
+            return int(float(value)) if float(value).is_integer() else None
     return value if isinstance(value, int) and not isinstance(value, bool) else None

@@ -12,12 +12,8 @@ if TYPE_CHECKING:
 
 #: Percentile -> how many values it needs to mean something.
 NEEDED = {"p50": 5, "p90": 20, "p95": 20, "p99": 100}
-_TIMES = {
-    "client": "client_ms",
-    "server": "server_ms",
-    "processing": "processing_ms",
-    "network": "network_ms",
-}
+_TIMES = ("client", "server", "processing", "network")
+_WHOLE = ("n", "errors", "retries", "bytes_out", "bytes_in")
 _GROUPS = ("method", "outcome", "error", "http_status", "kind", "attempt")
 
 
@@ -46,63 +42,28 @@ def summary(df: pd.DataFrame, by: str | Sequence[str] = "method") -> pd.DataFram
     InvalidInput
         For another column.
     """
-    import pandas as pd
-
     keys = [by] if isinstance(by, str) else list(by)
     if wrong := [key for key in keys if key not in _GROUPS]:
         raise InvalidInput(f"Can't group by {wrong[0]!r}.", field="by", hint=f"One of: {', '.join(_GROUPS)}.")
-    http = df[df["kind"] == "http"].copy()
-    http["network_ms"] = http["client_ms"] - http["server_ms"]
-    commands = int((df["kind"] == "command").sum())
-    batches = int((http["method"] == "batch").sum())
-    rows = []
-    groups = list(http.groupby(keys, dropna=False, sort=True))
-    for _, group in groups:
-        row: dict[str, object] = {
-            "n": len(group),
-            "errors": int(group["error"].notna().sum()),
-            "retries": int((group["attempt"] > 1).sum()),
-        }
-        for name, column in _TIMES.items():
-            row |= _percentiles(name, group[column].dropna())
-        both = group.dropna(subset=["network_ms"])
-        waited = both["client_ms"].sum()
-        row["network_share"] = both["network_ms"].sum() / waited if waited else pd.NA
-        row["bytes_out"], row["bytes_in"] = group["bytes_out"].sum(), group["bytes_in"].sum()
-        only_batches = (group["method"] == "batch").all()
-        row["commands_per_request"] = commands / batches if only_batches and batches else 1.0
-        rows.append(row)
-    index = (
-        pd.Index([key[0] for key, _ in groups], name=keys[0], dtype=http[keys[0]].dtype)
-        if len(keys) == 1
-        else pd.MultiIndex.from_tuples([key for key, _ in groups], names=keys)
+    http = df[df["kind"] == "http"]
+    network = http["client_ms"] - http["server_ms"]
+    http = http.assign(
+        network_ms=network,
+        waited_ms=http["client_ms"].where(network.notna()),
+        failed=http["error"].notna(),
+        again=http["attempt"] > 1,
+        single=http["method"] != "batch",
     )
-    frame = pd.DataFrame(rows, index=index, columns=_columns())
-    whole = ["n", "errors", "retries", "bytes_out", "bytes_in"]
-    return frame.astype({name: "Int64" if name in whole else "Float64" for name in frame.columns})
-
-
-def _columns() -> list[str]:
-    times = [f"{name}_{figure}" for name in _TIMES for figure in (*NEEDED, "max")]
-    return [
-        "n",
-        "errors",
-        "retries",
-        *times,
-        "network_share",
-        "bytes_out",
-        "bytes_in",
-        "commands_per_request",
-    ]
-
-
-def _percentiles(name: str, values: pd.Series) -> dict[str, object]:
-    import pandas as pd
-
-    numbers = values.astype(float)
-    found: dict[str, object] = {
-        f"{name}_{figure}": numbers.quantile(int(figure[1:]) / 100) if len(numbers) >= needed else pd.NA
-        for figure, needed in NEEDED.items()
-    }
-    found[f"{name}_max"] = numbers.max() if len(numbers) else pd.NA
-    return found
+    groups = http.groupby(keys if len(keys) > 1 else keys[0], dropna=False)
+    frame = groups.agg(n=("kind", "size"), errors=("failed", "sum"), retries=("again", "sum"))
+    for name in _TIMES:
+        values = groups[f"{name}_ms"]
+        for figure, needed in NEEDED.items():
+            frame[f"{name}_{figure}"] = values.quantile(int(figure[1:]) / 100).where(values.count() >= needed)
+        frame[f"{name}_max"] = values.max()
+    frame["network_share"] = groups["network_ms"].sum() / groups["waited_ms"].sum().replace(0, None)
+    frame["bytes_out"], frame["bytes_in"] = groups["bytes_out"].sum(), groups["bytes_in"].sum()
+    commands, batches = (df["kind"] == "command").sum(), (~http["single"]).sum()
+    frame["commands_per_request"] = 1.0
+    frame.loc[~groups["single"].any(), "commands_per_request"] = commands / max(batches, 1)
+    return frame.astype({name: "Int64" if name in _WHOLE else "Float64" for name in frame.columns})

@@ -9,15 +9,14 @@ from __future__ import annotations
 
 import http.client
 import io
-import json
 import logging
-import numbers
+import os
 import socket
 import threading
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
-from os import PathLike
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -26,17 +25,17 @@ import requests
 import urllib3
 from requests.adapters import HTTPAdapter
 from urllib3.connection import HTTPConnection, HTTPSConnection
-from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
-from urllib3.exceptions import ConnectTimeoutError, NameResolutionError, NewConnectionError, ReadTimeoutError
 
 from b24nb._version import __version__
 from b24nb.address import is_loopback
 from b24nb.credentials import Endpoint
-from b24nb.errors import BadResponse, ConnectionFailed, InvalidInput, Timeout, TransportError
+from b24nb.errors import BadResponse, InvalidInput
+from b24nb.rest.failures import FAILURES, failed, moved
 from b24nb.secret import redact
 
 MAX_BODY = 64 * 1024 * 1024
 _CHUNK = 64 * 1024
+_DAY = 24 * 3600
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +48,21 @@ class Answer:
     client_ms: float
     bytes_out: int
 
+    @property
+    def retry_after(self) -> float | None:
+        """Seconds to wait, where the header ``Retry-After`` says so (in seconds or as a date)."""
+        with suppress(urllib3.exceptions.InvalidHeader, ValueError, OverflowError):
+            if stated := self.headers.get("Retry-After"):
+                return float(urllib3.Retry().parse_retry_after(stated))
+        return None
+
+
+def check_seconds(value: object, field: str, *, least: float = 0) -> float:
+    """A number of seconds up to a day; anything else is refused."""
+    if isinstance(value, int | float) and not isinstance(value, bool) and least <= value <= _DAY:
+        return value
+    raise InvalidInput(f"{field} wants seconds, from {least:g} to {_DAY}.", field=field)
+
 
 class Transport:
     """Sends one request at a time per thread over kept-alive connections.
@@ -56,35 +70,37 @@ class Transport:
     Parameters
     ----------
     timeout : (float, float)
-        Seconds to connect, and in total.
+        Seconds to connect, over all addresses of the host together, and in total.
     verify : bool or str
         As in requests.
     """
 
     def __init__(self, *, timeout: tuple[float, float], verify: bool | str) -> None:
-        pair = timeout if isinstance(timeout, tuple | list) else ()
-        if len(pair) != 2 or not all(isinstance(part, int | float) and part > 0 for part in pair):
+        if not isinstance(timeout, tuple | list) or len(timeout) != 2:
             raise InvalidInput(
                 "timeout is a pair of seconds: to connect, and in total.",
                 field="timeout",
                 hint="For example timeout=(5, 60).",
             )
-        if not isinstance(verify, bool | str | PathLike) or not verify:
-            if verify is not False:
-                raise InvalidInput(
-                    f"verify is True, False or a file of certificate authorities, not {verify!r}.",
-                    field="verify",
-                    hint="Only False switches the check of certificates off.",
-                )
-        elif not isinstance(verify, bool) and not Path(verify).exists():
-            raise InvalidInput(f"There is no file {verify!r} of certificate authorities.", field="verify")
-        self._connect_timeout, self._total = pair
-        self._verify = verify
+        self._connect, self.total = (check_seconds(part, "timeout", least=0.001) for part in timeout)
+        path = verify if isinstance(verify, str | os.PathLike) else ""
+        if not isinstance(verify, bool) and not (path and Path(path).exists()):
+            raise InvalidInput(
+                f"There is no file {redact(str(verify))!r} of certificate authorities.",
+                field="verify",
+                hint="verify is the path of such a file, or True; only False switches the check off.",
+            )
+        self._verify = verify if isinstance(verify, bool) else os.fspath(path)
+        self._open()
+
+    def _open(self) -> None:
+        self._owner = os.getpid()
         self._routes: dict[tuple[str, str], Mapping[str, Any]] = {}
         self._session = _Session()
         # requests looks into ~/.netrc for hosts without auth; this is an auth, one that does nothing.
         self._session.auth = _no_auth
-        self._session.headers["User-Agent"] = f"b24nb/{__version__}"
+        # Uncompressed: unpacking a hostile answer is where HTTP libraries had their faults.
+        self._session.headers.update({"User-Agent": f"b24nb/{__version__}", "Accept-Encoding": "identity"})
         adapter = _Adapter(pool_maxsize=32)
         self._session.mount("https://", adapter)
         self._session.mount("http://", adapter)
@@ -93,7 +109,7 @@ class Transport:
         """Close the connections."""
         self._session.close()
 
-    def post(self, endpoint: Endpoint, body: bytes, *, method: str) -> Answer:
+    def post(self, endpoint: Endpoint, body: bytes, *, method: str, total: float | None = None) -> Answer:
         """Send a JSON body.
 
         Parameters
@@ -104,6 +120,8 @@ class Transport:
             JSON.
         method : str
             For messages.
+        total : float, optional
+            Seconds until the answer is complete; by default those of ``timeout``.
 
         Returns
         -------
@@ -116,30 +134,34 @@ class Transport:
             ``sent`` says whether the portal may have received the request.
         """
         failure: BaseException
-        _call.deadline, _call.sent = time.monotonic() + self._total, False
+        if self._owner != os.getpid():
+            self._open()  # a forked child must not read the answers of its parent
+        total = self.total if total is None else total
+        _call.sent = False
         try:
-            return self._post(endpoint, body, method)
-        except _FAILURES as error:
-            failure = _typed(error, method, self._total)
+            return self._post(endpoint, body, method, total)
+        except FAILURES as error:
+            failure = failed(error, method, self.total, sent=_call.sent)
         except BaseException as error:  # noqa: BLE001 - ours, Ctrl-C, or what a signal's handler raised
             failure = error
         # Raised here: neither the cause nor a frame that holds the address in clear hangs on to it.
         failure.__traceback__ = failure.__context__ = failure.__cause__ = None
         raise failure
 
-    def _post(self, endpoint: Endpoint, body: bytes, method: str) -> Answer:
+    def _post(self, endpoint: Endpoint, body: bytes, method: str, total: float) -> Answer:
         headers = {"Content-Type": "application/json"}
         headers |= {name: value.reveal() for name, value in endpoint.headers.items()}
         started = time.perf_counter()
         request = requests.Request("POST", endpoint.url.reveal(), headers=headers, data=body)
+        timeout: Any = urllib3.Timeout(connect=self._connect, total=total)
         with self._session.send(
             self._session.prepare_request(request),
-            timeout=(self._connect_timeout, self._total),
+            timeout=timeout,
             allow_redirects=False,
             **self._route(endpoint.origin),
         ) as response:
             if response.is_redirect:
-                raise _moved(response, method, endpoint)
+                raise moved(response, method, endpoint.secrets)
             content = _read(response, method)
             elapsed = (time.perf_counter() - started) * 1000
             return Answer(response.status_code, response.headers, content, elapsed, len(body))
@@ -154,6 +176,13 @@ class Transport:
             route = self._session.merge_environment_settings(address, {}, True, self._verify, None)
             if is_loopback(parts.hostname or ""):
                 route["proxies"] = {}  # a proxy can't reach this machine
+            bundle = route["verify"]
+            if isinstance(bundle, str) and not Path(bundle).exists():
+                raise InvalidInput(
+                    f"There is no file {redact(bundle)!r} of certificate authorities. Nothing was sent.",
+                    field="verify",
+                    hint="REQUESTS_CA_BUNDLE or CURL_CA_BUNDLE in the environment names it.",
+                )
             self._routes[origin] = route
         return self._routes[origin]
 
@@ -169,6 +198,14 @@ def _no_auth(request: requests.PreparedRequest) -> requests.PreparedRequest:
 
 def _read(response: requests.Response, method: str) -> bytes:
     """The decoded body, up to the cap."""
+    coding = response.headers.get("Content-Encoding", "identity").lower()
+    if coding not in ("identity", "gzip", "deflate"):  # several layers can hide any size
+        raise BadResponse(
+            f"{method}: the answer is packed in a way that was not asked for.",
+            method=method,
+            http_status=response.status_code,
+            hint="Look at what answers at this address.",
+        )
     chunks = []
     size = 0
     for chunk in response.iter_content(_CHUNK):
@@ -184,40 +221,18 @@ def _read(response: requests.Response, method: str) -> bytes:
     return b"".join(chunks)
 
 
-def _moved(response: requests.Response, method: str, endpoint: Endpoint) -> BadResponse:
-    try:
-        target = urlsplit(redact(response.headers["Location"], endpoint.secrets))
-        host = target.netloc.rpartition("@")[2]
-    except ValueError:
-        host = ""
-    where = f"{target.scheme}://{host}" if host else "another address"
-    return BadResponse(
-        f"{method}: the portal answered with a redirect (HTTP {response.status_code}) to {where}. "
-        "It was not followed: that would send the secret to another host.",
-        method=method,
-        sent=False,
-        http_status=response.status_code,
-        hint="If the portal was renamed, connect with its new address.",
-    )
-
-
 class _Adapter(HTTPAdapter):
     """Connections whose every receive respects the deadline of the call."""
 
-    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
-        super().init_poolmanager(*args, **kwargs)
-        self.poolmanager.pool_classes_by_scheme = _POOLS
-
-    def proxy_manager_for(self, *args: Any, **kwargs: Any) -> Any:
-        manager = super().proxy_manager_for(*args, **kwargs)
-        manager.pool_classes_by_scheme = _POOLS
-        return manager
+    def get_connection_with_tls_context(self, *args: Any, **kwargs: Any) -> Any:
+        pool: Any = super().get_connection_with_tls_context(*args, **kwargs)
+        pool.ConnectionCls = _HTTPS if pool.scheme == "https" else _HTTP
+        return pool
 
 
 class _Progress(threading.local):
-    """Of the call that this thread is making: its end, and whether the portal may have got any of it."""
+    """Of the call that this thread is making: whether the portal may have got any of it."""
 
-    deadline = 0.0
     sent = False
 
 
@@ -225,18 +240,18 @@ _call = _Progress()
 
 
 class _DeadlineReader(io.RawIOBase):
-    """Receives with what is left of the total time."""
+    """Receives with what is left of the time that the socket was given for the whole answer."""
 
     def __init__(self, sock: socket.socket, stream: io.BufferedReader) -> None:
         self._sock = sock
         self._stream = stream  # keeps the socket open as http.client expects
-        self._deadline = _call.deadline
+        self._end = time.monotonic() + (sock.gettimeout() or 0)
 
     def readable(self) -> bool:
         return True
 
     def readinto(self, buffer: Any) -> int | None:
-        left = self._deadline - time.monotonic()
+        left = self._end - time.monotonic()
         if left <= 0:
             raise TimeoutError("timed out")
         self._sock.settimeout(left)
@@ -259,6 +274,22 @@ class _HTTP(HTTPConnection):
     response_class = _Response
     debuglevel = 0  # else `http.client.HTTPConnection.debuglevel = 1` prints the address and the headers
 
+    def _new_conn(self) -> socket.socket:
+        """To the first address that answers; urllib3 would give each of them the whole time."""
+        end = time.monotonic() + float(self.timeout or 0)
+        found: Any = socket.getaddrinfo(self.host, self.port, type=socket.SOCK_STREAM)
+        for left, (*_, address) in zip(range(len(found), 0, -1), found, strict=True):
+            try:
+                sock = socket.create_connection(address[:2], max(0.001, (end - time.monotonic()) / left))
+            except OSError:
+                if left == 1:
+                    raise
+            else:
+                sock.settimeout(max(0.001, end - time.monotonic()))
+                sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                return sock
+        raise OSError("no address")
+
     def connect(self) -> None:
         try:
             super().connect()
@@ -276,69 +307,6 @@ class _HTTPS(_HTTP, HTTPSConnection):
     pass
 
 
-class _HTTPPool(HTTPConnectionPool):
-    ConnectionCls = _HTTP
-
-
-class _HTTPSPool(HTTPSConnectionPool):
-    ConnectionCls = _HTTPS
-
-
-_POOLS = {"http": _HTTPPool, "https": _HTTPSPool}
-
-
-_CUT = http.client.RemoteDisconnected | http.client.IncompleteRead
-_FAILURES = (requests.RequestException, urllib3.exceptions.HTTPError, OSError, http.client.HTTPException)
-
-
-def _typed(error: BaseException, method: str, total: float) -> TransportError:
-    """The error for a failed request; never quotes the original, which quotes the address."""
-    cause, sent = _innermost(error), _call.sent
-    if isinstance(error, requests.exceptions.ContentDecodingError):
-        return BadResponse(f"{method}: the compressed answer can't be unpacked.", method=method)
-    if isinstance(cause, http.client.HTTPException) and not isinstance(cause, _CUT):
-        return BadResponse(f"{method}: what came back is not HTTP.", method=method, sent=sent)
-    late = isinstance(cause, TimeoutError | ConnectTimeoutError | ReadTimeoutError)
-    if late and not isinstance(cause, NewConnectionError):  # which urllib3 derives from a timeout
-        return Timeout(
-            f"{method}: {f'no complete answer within {total:g} s' if sent else 'no connection in time'}.",
-            method=method,
-            sent=sent,
-            hint="Is the portal slow or out of reach? connect(timeout=(connect, total)) sets the limits.",
-        )
-    if sent:
-        return ConnectionFailed(
-            f"{method}: the connection broke before the answer was complete.",
-            method=method,
-            sent=True,
-            hint="The portal may have carried the call out: look before you repeat a write.",
-        )
-    if isinstance(error, requests.exceptions.SSLError):
-        return ConnectionFailed(
-            f"{method}: the portal's certificate was not accepted, or TLS failed.",
-            method=method,
-            hint="Check the host name and the clock; verify= takes a file of certificate authorities.",
-        )
-    what = "host not found" if isinstance(cause, NameResolutionError) else "could not connect"
-    return ConnectionFailed(
-        f"{method}: {what}.", method=method, hint="Check the address, the network and the proxy settings."
-    )
-
-
-def _innermost(error: BaseException) -> BaseException:
-    """requests wraps urllib3, which wraps the socket's error; the last one says what happened."""
-    seen = set()
-    while id(error) not in seen:
-        seen.add(id(error))
-        inner = getattr(error, "reason", None) or next(
-            (arg for arg in reversed(error.args) if isinstance(arg, BaseException)), None
-        )
-        if not isinstance(inner, BaseException):
-            break
-        error = inner
-    return error
-
-
 class _RedactFilter(logging.Filter):
     """urllib3 logs addresses, and the address of a webhook is its secret."""
 
@@ -349,26 +317,3 @@ class _RedactFilter(logging.Filter):
 
 for _name in ("urllib3.connectionpool", "urllib3.util.retry", "urllib3.connection", "urllib3.poolmanager"):
     logging.getLogger(_name).addFilter(_RedactFilter())
-
-
-def encode(params: Mapping[str, Any]) -> bytes:
-    """Parameters as a JSON body.
-
-    Raises
-    ------
-    InvalidInput
-        A value that JSON does not have.
-    """
-    try:
-        return json.dumps(params, ensure_ascii=False, allow_nan=False, default=_plain).encode()
-    except (TypeError, ValueError) as error:
-        problem = str(error)
-    raise InvalidInput(f"These parameters can't be sent as JSON: {problem}.", field="params")
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, Mapping):
-        return dict(value)
-    if isinstance(value, numbers.Integral):
-        return int(value)  # a number out of a DataFrame
-    raise TypeError(f"{type(value).__name__} is not a JSON value")

@@ -1,4 +1,9 @@
-"""Who may call: users, their webhooks, one application and its tokens, in the portal's database."""
+"""Who may call: users, their webhooks, one application and its tokens, in the portal's database.
+
+A webhook is checked for https, user and code, scope, plan, login of its owner; a token for being known,
+plan, expiry, scope, login. Read in the vendor's server code; all trouble answers 401, where the
+documentation has 400 and 403.
+"""
 
 from __future__ import annotations
 
@@ -6,13 +11,33 @@ import random
 import sqlite3
 import string
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, NamedTuple
 
 from b24nb import spec
-from b24nb.sandbox.calls import Caller, User
+from b24nb.sandbox.rest_method import Caller, Method, Params, Refusal, User, scope_missing
 from b24nb.sandbox.store import Store
 
+#: Parameters that carry credentials or steer the call; a method never sees them.
+RESERVED = ("auth", "access_token", "auth_connector", "aplogin", "ap", "sessid")
 _ALPHABET = string.ascii_lowercase + string.digits
+
+
+class Credentials(NamedTuple):
+    """What a request brings along."""
+
+    params: Params
+    bearer: str = ""
+    secure: bool = False
+
+    def text(self, name: str) -> str:
+        """A parameter as a text; arrays count as absent."""
+        value = self.params.get(name)
+        return str(value) if isinstance(value, str | int) and not isinstance(value, bool) else ""
+
+    @property
+    def token(self) -> str:
+        """The access token: header, ``auth``, ``access_token``, the first that is there."""
+        return self.bearer or self.text("auth") or self.text("access_token")
 
 
 class Accounts:
@@ -25,7 +50,7 @@ class Accounts:
             issued = store.count("SELECT count(*) FROM token")
             self._random = random.Random(f"{seed} {issued}")  # noqa: S311 - repeatable on request
         self._webhooks: dict[str, Caller] = {}
-        self.users: dict[str, User] = {}
+        self.users: dict[int, User] = {}
 
     def secret(self, length: int) -> str:
         """A new code or token."""
@@ -33,20 +58,65 @@ class Accounts:
 
     def load(self) -> None:
         """Read users and webhooks once; every call needs them, and only this process changes them."""
-        self.users = {row["login"]: _user(row) for row in self.store.rows("SELECT * FROM user")}
-        by_id = {user.id: user for user in self.users.values()}
+        self.users = {row["id"]: User(*row) for row in self.store.rows("SELECT * FROM user")}
         self._webhooks = {
             row["code"]: Caller(
-                by_id[row["user_id"]], "webhook", str(row["id"]), tuple(row["scopes"].split())
+                self.users[row["user_id"]], "webhook", str(row["id"]), tuple(row["scopes"].split())
             )
             for row in self.store.rows("SELECT * FROM webhook WHERE active")
         }
+
+    def user(self, login: str) -> User:
+        return next(user for user in self.users.values() if user.login == login)
+
+    # -- who calls --------------------------------------------------------------------------------
+
+    def authenticate(self, credentials: Credentials, method: Method) -> Caller:
+        """The caller of a request that may use the method, or the refusal that a portal would send."""
+        if "sessid" in credentials.params:  # a browser's session; there are none here
+            raise Refusal("session_failed", "Sessid check failed", 401, sessid="")
+        if credentials.text("aplogin") and credentials.text("ap"):
+            caller = self._by_webhook(credentials, method)
+        elif credentials.token:
+            caller = self._by_token(credentials.token, method)
+        else:
+            raise Refusal("NO_AUTH_FOUND", "Wrong authorization data", 401)
+        if not caller.user.active:
+            raise Refusal("authorization_error", "Unable to authorize user", 401)
+        return caller
+
+    def _by_webhook(self, credentials: Credentials, method: Method) -> Caller:
+        switches = self.store.switches
+        if switches.https_required and not credentials.secure:
+            raise Refusal("INVALID_REQUEST", "Https required.", 401)
+        caller = self._webhooks.get(credentials.text("ap"))
+        # The user part of the address may be the id or the login.
+        if not caller or credentials.text("aplogin") not in (str(caller.user.id), caller.user.login):
+            raise Refusal("INVALID_CREDENTIALS", "Invalid request credentials", 401)
+        if not caller.may_use(method):
+            raise scope_missing("webhook")
+        if not switches.rest_available:
+            raise Refusal("ACCESS_DENIED", "REST is available only by subscription.", 401)
+        return caller
+
+    def _by_token(self, access_token: str, method: Method) -> Caller:
+        switches = self.store.switches
+        caller = self.token(access_token)
+        if caller is None:
+            raise Refusal("invalid_token", "Unable to get application by token", 401)
+        if not switches.rest_available:
+            raise Refusal("ACCESS_DENIED", "REST is available only on commercial plans.", 401)
+        if caller.expires <= switches.clock():
+            raise Refusal("expired_token", "The access token provided has expired", 401)
+        if not caller.may_use(method):
+            raise scope_missing("access")
+        return caller
 
     # -- webhooks ---------------------------------------------------------------------------------
 
     def add_webhook(self, name: str, user: str, scopes: Iterable[str], *, active: bool = True) -> None:
         """Create a webhook of a user with a code of 16 characters, as portals do."""
-        row = {"name": name, "code": self.secret(16), "user_id": self.users[user].id, "active": active}
+        row = {"name": name, "code": self.secret(16), "user_id": self.user(user).id, "active": active}
         self.store.insert("webhook", row | {"scopes": " ".join(scopes)})
         self.load()
 
@@ -56,13 +126,6 @@ class Accounts:
             row["name"]: f"{row['user_id']}/{row['code']}"
             for row in self.store.rows("SELECT * FROM webhook ORDER BY id")
         }
-
-    def webhook(self, user: str, code: str) -> Caller | None:
-        """Whom a webhook's two parts let in. The user part may be the id or the login."""
-        caller = self._webhooks.get(code)
-        if caller is None or user not in (str(caller.user.id), caller.user.login):
-            return None
-        return caller
 
     # -- the application --------------------------------------------------------------------------
 
@@ -78,14 +141,14 @@ class Accounts:
         assert row is not None, "a seeded portal has an application"  # noqa: S101
         return row
 
-    def issue(self, login: str, scopes: str | None = None) -> dict[str, Any]:
+    def issue(self, user_id: int, scopes: str | None = None) -> dict[str, Any]:
         """A new pair of tokens for a user, with the application's scopes by default; the row as stored."""
         now = self.store.switches.clock()
         row = {
             "access_token": self.secret(70),
             "refresh_token": self.secret(70),
             "client_id": self.application["client_id"],
-            "user_id": self.users[login].id,
+            "user_id": user_id,
             "scopes": self.application["scopes"] if scopes is None else scopes,
             "expires": now + spec.ACCESS_TOKEN_SECONDS,
             "refresh_expires": now + spec.REFRESH_TOKEN_SECONDS,
@@ -98,8 +161,16 @@ class Accounts:
         row = self.store.row("SELECT * FROM token WHERE access_token = ?", (access_token,))
         if row is None:
             return None
-        user = self.users[self.login(row["user_id"])]
+        user = self.users[row["user_id"]]
         return Caller(user, "oauth", row["client_id"], tuple(row["scopes"].split()), row["expires"])
+
+    def grant(self, login: str) -> str:
+        """An authorization code of a user, good for 30 seconds and one use."""
+        code, now = self.secret(70), self.store.switches.clock()
+        row = {"code": code, "client_id": self.application["client_id"], "user_id": self.user(login).id}
+        row |= {"scopes": self.application["scopes"], "expires": now + spec.AUTHORIZATION_CODE_SECONDS}
+        self.store.insert("authorization_code", row)
+        return code
 
     def redeem_refresh_token(self, refresh_token: str) -> sqlite3.Row | None:
         """Use up a refresh token; ``None`` if it is unknown, used or over its 180 days."""
@@ -108,26 +179,9 @@ class Accounts:
             self.store.run("UPDATE token SET refresh_token = NULL WHERE refresh_token = ?", (refresh_token,))
         return row if row and row["refresh_expires"] > self.store.switches.clock() else None
 
-    def grant(self, login: str) -> str:
-        """An authorization code of a user, good for 30 seconds and one use."""
-        code, now = self.secret(70), self.store.switches.clock()
-        row = {"code": code, "client_id": self.application["client_id"], "user_id": self.users[login].id}
-        row |= {"scopes": self.application["scopes"], "expires": now + spec.AUTHORIZATION_CODE_SECONDS}
-        self.store.insert("authorization_code", row)
-        return code
-
-    def login(self, user_id: int) -> str:
-        """The login of a user."""
-        return next(user.login for user in self.users.values() if user.id == user_id)
-
     def redeem_code(self, code: str) -> sqlite3.Row | None:
         """Use up an authorization code; ``None`` if it is unknown, used or over its 30 seconds."""
         with self.store.transaction():
             row = self.store.row("SELECT * FROM authorization_code WHERE code = ?", (code,))
             self.store.run("DELETE FROM authorization_code WHERE code = ?", (code,))
         return row if row and row["expires"] > self.store.switches.clock() else None
-
-
-def _user(row: sqlite3.Row) -> User:
-    user = User(*row)
-    return user._replace(admin=bool(user.admin), active=bool(user.active))

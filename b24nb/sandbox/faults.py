@@ -7,27 +7,34 @@ and resets the connection instead of saying so.
 
 from __future__ import annotations
 
+import asyncio
+import re
+import socket
+import struct
 import threading
-from collections.abc import Mapping
+from collections.abc import AsyncIterator
 from typing import Literal, NamedTuple
 
-from b24nb import spec
-from b24nb.sandbox.calls import Refusal
+from tornado.http1connection import HTTP1Connection
+from tornado.iostream import IOStream, StreamClosedError
 
-#: Kinds of broken answers, each with what the reader of the answer meets.
-TRANSPORT: Mapping[str, str] = {
-    "reset": "the connection is reset before a byte of the answer",
-    "cut": "the connection ends halfway through the answer",
-    "hang": "no answer for `seconds`, then the connection closes",
-    "drip": "one byte of the answer every `seconds`",
-    "html": "an HTML page with `status`; 302 leads to another host",
-    "empty": "status 200 and no body",
-    "charset": "a body in windows-1251 that claims to be UTF-8",
-    "gzip": "a body that claims to be gzip and is not",
-    "list": "a JSON list where an envelope should be",
-    "oversized": "`size` bytes of JSON",
-}
+from b24nb import spec
+from b24nb.sandbox.http_messages import Reply, head, reason
+from b24nb.sandbox.rest_method import Refusal
+
+#: Kinds of broken answers; :meth:`Faults.next` says what each is.
+BROKEN = ("reset", "cut", "hang", "drip", "html", "empty", "charset", "gzip", "list", "oversized")
 Effect = Literal["none", "before", "later"]
+#: What stands in the texts of errors where they vary; a text in the portal's language says what it means.
+_EXAMPLES = (
+    "code=missedCall name=code value=5 type=string field=title language=xx limit=30 column=TITLE row=1"
+    " number=1205 text=Deadlock detail=Administrator controller=Bitrix\\Crm\\Controller\\Activity\\Badge"
+    " action=update"
+)
+#: Where a redirect leads; the name resolves nowhere.
+RENAMED_HOST = "renamed-portal.bitrix24.example"
+_HTML = "text/html; charset=utf-8"
+_CHUNK = 1 << 20
 
 
 class Fault(NamedTuple):
@@ -73,9 +80,12 @@ class Faults:
         Parameters
         ----------
         what : str
-            A code of :func:`b24nb.spec.error_facts` (``"QUERY_LIMIT_EXCEEDED"``), or ``"reset"``,
-            ``"cut"``, ``"hang"``, ``"drip"``, ``"html"``, ``"empty"``, ``"charset"``, ``"gzip"``,
-            ``"list"``, ``"oversized"``.
+            A code of :func:`b24nb.spec.error_facts` (``"QUERY_LIMIT_EXCEEDED"``), or an answer that breaks:
+            ``"reset"`` (the connection, before a byte of the answer), ``"cut"`` (it ends halfway),
+            ``"hang"`` (no answer for ``seconds``, then the connection closes), ``"drip"`` (a byte every
+            ``seconds``), ``"html"`` (a page with ``status``; 302 leads to another host), ``"empty"``
+            (status 200, no body), ``"charset"`` (windows-1251 that claims to be UTF-8), ``"gzip"`` (it
+            claims to be), ``"list"`` (where an envelope should be), ``"oversized"`` (``size`` bytes).
         times : int
             How many requests.
         method : str, optional
@@ -102,12 +112,12 @@ class Faults:
         """
         effect: Effect = "before" if after_effect else "none" if effect_after is None else "later"
         fault = Fault(
-            kind=what if what in TRANSPORT else "error",
+            kind=what if what in BROKEN else "error",
             times=times,
             method=method.lower() if method else None,
             effect=effect,
             delay=effect_after or 0,
-            refusal=None if what in TRANSPORT else _refusal(what, description, status),
+            refusal=None if what in BROKEN else _refusal(what, method, description, status),
             status=status or 502,
             seconds=seconds if seconds is not None else (1 if what == "drip" else 3600),
             size=size,
@@ -138,17 +148,80 @@ class Faults:
         return sum(fault.times for fault in self._queue)
 
 
-def _refusal(code: str, description: str | None, status: int | None) -> Refusal:
+def _refusal(code: str, method: str | None, description: str | None, status: int | None) -> Refusal:
+    """An error as a portal sends it: of several meanings that of the description, then of the method."""
     facts = [fact for fact in spec.error_facts() if fact.code == code]
     if not facts and (description is None or status is None):
         raise ValueError(
-            f"{code!r} is neither a code of spec.error_facts() nor one of {', '.join(TRANSPORT)}."
+            f"{code!r} is neither a code of spec.error_facts() nor one of {', '.join(BROKEN)}."
             " Give description and status for an error that nobody has described yet."
         )
-    wanted = description or ""
-    facts.sort(key=lambda fact: (fact.message != wanted, not fact.message.startswith(wanted)))
-    message, observed = description or "", 400
+    wanted, message, observed = description or "", description or "", 400
     if facts:
-        observed = facts[0].http_observed or facts[0].http_documented or observed
-        message = facts[0].message if facts[0].message.startswith(wanted) else message
+
+        def fit(fact: spec.ErrorFact) -> tuple[bool, ...]:
+            return fact.message == wanted, fact.message.startswith(wanted), method in fact.methods
+
+        fact = max(facts, key=fit)
+        observed = fact.http_observed or fact.http_documented or observed
+        if fact.message.startswith(wanted):
+            examples = dict(pair.split("=") for pair in _EXAMPLES.split())
+            examples["localised_text"] = fact.meaning
+            message = re.sub(r"\{(\w+)\}", lambda found: examples[found[1]], fact.message)
     return Refusal(code, message, status or observed)
+
+
+# -- answers that break on the way ----------------------------------------------------------------
+
+
+async def send_broken(connection: HTTP1Connection, fault: Fault, reply: Reply, target: str) -> None:
+    """Answer as a fault has it, and close the connection."""
+    stream: IOStream = connection.detach()
+    try:
+        if fault.kind == "reset":  # closing with a linger time of zero sends RST instead of FIN
+            stream.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        elif fault.kind == "hang":
+            await _wait_for_close(stream, fault.seconds)
+        else:
+            async for data in _broken(fault, reply, target):
+                await stream.write(data)
+    except (StreamClosedError, TimeoutError):
+        pass  # the client has had enough, or waited as long as it was to
+    finally:
+        stream.close()
+
+
+async def _wait_for_close(stream: IOStream, seconds: float) -> None:
+    closed = asyncio.Event()
+    stream.set_close_callback(closed.set)
+    await asyncio.wait_for(closed.wait(), seconds)
+
+
+async def _broken(fault: Fault, reply: Reply, target: str) -> AsyncIterator[bytes]:
+    body, kind = reply.body, reply.content_type
+    if fault.kind == "html":
+        location = f"Location: https://{RENAMED_HOST}{target}\r\n" if fault.status == 302 else ""
+        title = f"{fault.status} {reason(fault.status)}"
+        page = f"<html><head><title>{title}</title></head><body><h1>{title}</h1></body></html>".encode()
+        yield head(fault.status, _HTML, len(page), location) + page
+    elif fault.kind == "cut":
+        yield head(reply.status, kind, len(body)) + body[: len(body) // 2]
+    elif fault.kind == "drip":
+        yield head(reply.status, kind, len(body))
+        for index in range(len(body)):
+            yield body[index : index + 1]
+            await asyncio.sleep(fault.seconds)
+    elif fault.kind == "empty":
+        yield head(200, kind, 0)
+    elif fault.kind == "charset":
+        text = '{"result":"Звонок пропущен"}'.encode("windows-1251")
+        yield head(200, kind, len(text)) + text
+    elif fault.kind == "gzip":
+        yield head(200, kind, len(body), "Content-Encoding: gzip\r\n") + body
+    elif fault.kind == "list":
+        yield head(200, kind, 2) + b"[]"
+    elif fault.kind == "oversized":
+        yield head(200, kind, fault.size) + b'{"result":"'
+        for start in range(0, fault.size - 13, _CHUNK):
+            yield b"x" * min(fault.size - 13 - start, _CHUNK)
+        yield b'"}'

@@ -11,9 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from b24nb import spec
 from b24nb.sandbox import php
-from b24nb.sandbox.deals import DEAL, STAGES
-from b24nb.sandbox.envelope import iso
-from b24nb.sandbox.exchange import Record
+from b24nb.sandbox.crm_methods import DEAL, STAGES
+from b24nb.sandbox.http_messages import Record
 from b24nb.sandbox.store import Store
 
 if TYPE_CHECKING:
@@ -57,8 +56,8 @@ def render(store: Store, records: Sequence[Record]) -> str:
     ]
     columns = {
         stage: shown
-        for stage in STAGES.values()
-        if (shown := [deal for deal in deals if deal["stage_id"] == stage.id]) or not stage.final
+        for stage_id, stage in STAGES.items()
+        if (shown := [deal for deal in deals if deal["stage_id"] == stage_id]) or not stage.final
     }
     return _template().render(
         badges=badges[:SHOWN_BADGES],
@@ -97,5 +96,5 @@ def _template() -> jinja2.Template:
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("b24nb.sandbox"), autoescape=True, trim_blocks=True, lstrip_blocks=True
     )
-    environment.filters |= {"localised": localised, "colour": colour, "iso": iso}
+    environment.filters |= {"localised": localised, "colour": colour, "iso": php.iso}
     return environment.get_template("portal.html")

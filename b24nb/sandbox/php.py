@@ -16,6 +16,8 @@ import json
 import math
 import re
 from collections.abc import Iterable, Mapping
+from datetime import datetime, timedelta, timezone
+from functools import lru_cache
 from typing import Any
 from urllib.parse import unquote_plus
 
@@ -171,6 +173,20 @@ def to_int(value: Any) -> int:
 def int_if_whole(value: float) -> float | int:
     """PHP prints ``2.0`` as ``2``."""
     return int(value) if abs(value) < 1e15 and value == int(value) else value
+
+
+#: The portal's own time zone. It is not the reader's, and the ``time`` block shows that.
+TIME_ZONE = timezone(timedelta(hours=3))
+
+
+def iso(at: float) -> str:
+    """PHP's ``date("c")``: ``2026-05-14T10:26:32+03:00``."""
+    return _iso(int(at))
+
+
+@lru_cache(maxsize=8)  # thousands of answers may fall into one second
+def _iso(second: int) -> str:
+    return datetime.fromtimestamp(second, TIME_ZONE).isoformat()
 
 
 def _pairs_hook(pairs: list[tuple[str, Any]]) -> Array:

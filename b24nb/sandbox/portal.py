@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import atexit
 import signal
 import threading
-import time
 import weakref
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
-from b24nb import spec
-from b24nb.sandbox import seed as seeding
-from b24nb.sandbox.exchange import Record
 from b24nb.sandbox.faults import Faults
+from b24nb.sandbox.http_messages import Record
+from b24nb.sandbox.seed import hold
+from b24nb.sandbox.server_thread import RunningPortal, ServerThread
 from b24nb.sandbox.switches import Switches
-from b24nb.sandbox.thread import ServerThread, Setup
+
+_T = TypeVar("_T")
 
 #: Those of this process, for whoever has only an address.
 INSTANCES: weakref.WeakSet[SandboxPortal] = weakref.WeakSet()
@@ -40,18 +38,19 @@ class SandboxPortal:
     How far to trust it:
 
     ===========  ==================================================================================
-    documented   the four badge methods, ``batch`` and its limit of 50, references, the ``time``
-                 block, the request rate, operating time, the lives of tokens, ``Authorization``,
-                 plain texts and language maps, the neighbours' results
+    documented   the four badge methods, the 30 characters of a new code, ``batch`` and its limit of 50,
+                 references, the ``time`` block, the request rate, operating time, the lives of tokens,
+                 ``Authorization``, plain texts and language maps, the neighbours' results
     observed     statuses and texts of errors where the documentation differs (401 for all trouble
                  with credentials, 503, 429, an ``error`` that is always a text), ``list`` returning
                  everything at once with ``total``, decoding as PHP does it, JSON escaping, the empty
                  map as ``[]``, the order of checks, when a badge counts as used, odd statuses of the
                  authorization server; seen in answers or read in the vendor's server code
-    assumed      codes compare without case, over-long texts are cut silently (both switches), the
-                 wording of errors of configurable activities and of
-                 ``allowed_only_intranet_user``, deals, who may read which activity, the signature
-                 for ``state``, a commands' operating time in a webhook's batch going to one account
+    assumed      codes compare without case, over-long texts are cut silently (both switches), where
+                 among the checks a code of more than 30 characters is refused, the wording of errors of
+                 configurable activities and of ``allowed_only_intranet_user``, deals, who may read
+                 which activity, the signature for ``state``, a commands' operating time in a webhook's
+                 batch going to one account
     ===========  ==================================================================================
 
     Parameters
@@ -82,19 +81,19 @@ class SandboxPortal:
         0: a free one.
     tls : bool
         Speak https, with a certificate made on the spot (needs the extra ``tls``); see :attr:`ca_file`.
-    **oddities
-        ``cost``: seconds of work by method (a mapping); ``rest_available=False``: a plan without REST;
-        ``cloud_headers=False``; ``integer_time=False``: ``start`` and ``processing`` with fractions, as
-        in older builds; ``case_sensitive=True``: codes; ``strict_sql=True``: over-long texts are
-        refused; ``language="ru"``: of localised errors; ``languages``: the codes that a map may have;
-        ``attachment_days``: 30, 60 or 90.
+    **switches
+        Any other field of :class:`Switches`: ``cost``: seconds of work by method (a mapping);
+        ``rest_available=False``: a plan without REST; ``cloud_headers=False``; ``integer_time=False``:
+        ``start`` and ``processing`` with fractions, as in older builds; ``case_sensitive=True``: codes;
+        ``strict_sql=True``: over-long texts are refused; ``language="ru"``: of localised errors;
+        ``languages``: the codes that a map may have; ``attachment_days``: 30, 60 or 90.
 
     Attributes
     ----------
     faults : Faults
         Makes the next requests fail: ``portal.faults.next("QUERY_LIMIT_EXCEEDED")``.
     switches : Switches
-        All of the above but the last six, to be changed while it runs.
+        All of the above but ``seed``, ``badges``, ``db``, ``port`` and ``tls``, to be changed while it runs.
 
     Notes
     -----
@@ -110,40 +109,30 @@ class SandboxPortal:
     def __init__(
         self,
         *,
-        code_limit: int = spec.CODE_LIMIT,
-        latency_ms: float = 0,
-        limits: bool = False,
-        https_required: bool = False,
-        tariff: str = "standard",
-        operating: bool | float = True,
-        clock: Callable[[], float] = time.time,
         seed: int | None = None,
         badges: Iterable[Mapping[str, Any]] | None = None,
         db: str | Path | None = None,
         port: int = 0,
         tls: bool = False,
-        **oddities: Any,
+        **switches: Any,
     ) -> None:
-        self.switches = Switches(
-            code_limit=code_limit,
-            latency_ms=latency_ms,
-            limits=limits,
-            https_required=https_required,
-            tariff=tariff,
-            operating=operating,
-            clock=clock,
-            **oddities,
-        )
+        if not 0 <= port <= 65535:
+            raise ValueError("port is a number from 0 (a free one) to 65535")
+        self.switches = Switches(**switches)
         self.faults = Faults()
-        path, own = None if db is None else Path(db), None if badges is None else list(badges)
-        self._setup = Setup(self.switches, self.faults, path, port, tls, seed, own)
+        badges = None if badges is None else list(badges)
+        self._setup: dict[str, Any] = {"db": db, "port": port, "tls": tls, "seed": seed, "badges": badges}
         self._thread: ServerThread | None = None
+        self._running: RunningPortal | None = None
+        self._stop: Callable[[], object] = lambda: None
         INSTANCES.add(self)
 
     # -- life -------------------------------------------------------------------------------------
 
     def start(self) -> Self:
         """Start answering, in a thread of its own; returns when it does.
+
+        It stops with :meth:`stop`, when nobody holds it any more, and when the program ends.
 
         Returns
         -------
@@ -153,44 +142,54 @@ class SandboxPortal:
         Raises
         ------
         RuntimeError
-            It is running already, or the database file can't be used: another sandbox has it open.
+            It is running already, no thread is to be had here, or the database file can't be used:
+            another sandbox has it open, or it is another program's.
         OSError
-            The port is taken.
+            The port is taken, or no socket is to be had here.
         """
         if self._thread:
             raise RuntimeError("This sandbox portal is running already.")
-        self._thread = ServerThread(self._setup)
-        atexit.register(self.stop)
+        thread = ServerThread()
+        try:
+            self.start_in(thread)
+        except BaseException:
+            thread.stop()
+            raise
+        self._stop = weakref.finalize(self, thread.stop)
         return self
+
+    def start_in(self, thread: ServerThread) -> None:
+        """Start answering in a thread that somebody else stops."""
+        self._running = thread.run(lambda: RunningPortal(thread, self.switches, self.faults, **self._setup))
+        self._thread = thread
 
     def stop(self) -> None:
         """Stop answering and remove temporary files. Does nothing if it is not running."""
-        thread, self._thread = self._thread, None
-        if thread:
-            atexit.unregister(self.stop)
-            thread.stop()
+        self._thread = self._running = None
+        self._stop()
 
     def __enter__(self) -> Self:
         return self.start()
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.stop()
 
     @property
     def running(self) -> bool:
         """Whether it answers."""
-        return self._thread is not None
+        return self._running is not None
 
     @property
-    def _started(self) -> ServerThread:
-        if self._thread is None:
+    def _started(self) -> RunningPortal:
+        if self._running is None:
             raise RuntimeError("This sandbox portal is not running; start() it first.")
-        return self._thread
+        return self._running
+
+    def _run(self, work: Callable[[RunningPortal], _T]) -> _T:
+        """Do something where the database is."""
+        running, thread = self._started, self._thread
+        assert thread is not None  # noqa: S101 - a running portal has one
+        return thread.run(lambda: work(running))
 
     # -- the way in -------------------------------------------------------------------------------
 
@@ -208,7 +207,7 @@ class SandboxPortal:
     def webhooks(self) -> Mapping[str, str]:
         """Webhooks by name: ``admin``, ``employee``, ``noscope`` (lacks ``crm``), ``extranet``,
         ``dismissed`` (its owner left), ``disabled``, and those of :meth:`add_webhook`."""
-        paths = self._started.run(lambda: self._started.accounts.webhook_paths())
+        paths = self._run(lambda running: running.accounts.webhook_paths())
         return {name: f"{self.url}/rest/{path}/" for name, path in paths.items()}
 
     def add_webhook(self, name: str, *, user: str = "anna", scopes: Iterable[str] = ("crm",)) -> str:
@@ -229,8 +228,7 @@ class SandboxPortal:
         str
             Its address.
         """
-        accounts = self._started.accounts
-        self._started.run(lambda: accounts.add_webhook(name, user, scopes))
+        self._run(lambda running: running.accounts.add_webhook(name, user, scopes))
         return self.webhooks[name]
 
     @property
@@ -254,9 +252,12 @@ class SandboxPortal:
         -------
         mapping
         """
-        accounts = self._started.accounts
         wanted = None if scopes is None else " ".join(scopes)
-        return self._tokens(self._started.run(lambda: accounts.issue(user, wanted)))
+
+        def issue(running: RunningPortal) -> Mapping[str, Any]:
+            return running.accounts.issue(running.accounts.user(user).id, wanted)
+
+        return self._tokens(self._run(issue))
 
     def authorize(self, *, user: str = "anna", state: str = "") -> Mapping[str, str]:
         """What a browser brings back to the application once a user has agreed: ``code`` and the rest.
@@ -274,37 +275,30 @@ class SandboxPortal:
             ``code`` (30 seconds, one use), ``state``, ``domain``, ``member_id``, ``scope``,
             ``server_domain``.
         """
-        accounts = self._started.accounts
-        code, application = self._started.run(lambda: (accounts.grant(user), accounts.application))
-        host = self.url.partition("://")[2]
-        return {
-            "code": code,
-            "state": state,
-            "domain": host,
-            "member_id": application["member_id"],
-            "scope": ",".join(application["scopes"].split()),
-            "server_domain": host,
-        }
+        code = self._run(lambda running: running.accounts.grant(user))
+        application, host = self._application, self.url.partition("://")[2]
+        back = {"code": code, "state": state, "domain": host, "server_domain": host}
+        scopes = ",".join(application["scopes"].split())
+        return back | {"member_id": application["member_id"], "scope": scopes}
+
+    @property
+    def _application(self) -> Mapping[str, str]:
+        return self._run(lambda running: dict(running.accounts.application))
 
     def _tokens(self, row: Mapping[str, Any]) -> Mapping[str, str]:
-        return {
-            "portal": self.url,
-            "access_token": row["access_token"],
-            "refresh_token": row["refresh_token"],
-            "client_id": row["client_id"],
-            "client_secret": self._started.run(lambda: self._started.accounts.application["client_secret"]),
-            "auth_server": self.url,
-        }
+        known = {"portal": self.url, "auth_server": self.url, **self._application, **row}
+        names = ("portal", "access_token", "refresh_token", "client_id", "client_secret", "auth_server")
+        return {name: known[name] for name in names}
 
     @property
     def ca_file(self) -> str | None:
         """With ``tls=True``: the file of the certificate authority that clients have to trust."""
-        return self._thread.ca_file if self._thread else None
+        return self._running.ca_file if self._running else None
 
     @property
     def journal_path(self) -> str:
         """Where a client keeps its journal of this portal: beside the database, and gone with it."""
-        return f"{self._started.database}.client-journal.db"
+        return self._started.journal_path
 
     # -- looking inside ---------------------------------------------------------------------------
 
@@ -316,7 +310,7 @@ class SandboxPortal:
     @property
     def badges(self) -> list[dict[str, Any]]:
         """Every badge, straight from the database: ``code``, ``title``, ``value``, ``type``."""
-        return self._started.run(self._started.store.badges.all)
+        return self._run(lambda running: running.store.badges.all())
 
     def attach(self, code: str, *, deal: int = 1, client_id: str | None = None) -> int:
         """Put an open configurable activity with a badge on a deal, as an application would.
@@ -335,11 +329,10 @@ class SandboxPortal:
         int
             Id of the activity. The badge can't be deleted until it is closed, changed or deleted.
         """
-        accounts = self._started.accounts
-        return self._started.run(lambda: seeding.hold(accounts, deal, code, client_id=client_id))
+        return self._run(lambda running: hold(running.accounts, deal, code, client_id=client_id))
 
     def __repr__(self) -> str:
-        return f"SandboxPortal({self.url})" if self._thread else "SandboxPortal(not running)"
+        return f"SandboxPortal({self.url})" if self._running else "SandboxPortal(not running)"
 
 
 def serve(

@@ -6,12 +6,13 @@ CREATE TABLE IF NOT EXISTS deal (
     id INTEGER PRIMARY KEY AUTOINCREMENT, title TEXT NOT NULL, stage_id TEXT NOT NULL,
     opportunity REAL NOT NULL, currency_id TEXT NOT NULL, assigned_by_id INTEGER NOT NULL);
 CREATE TABLE IF NOT EXISTS activity (
-    id INTEGER PRIMARY KEY AUTOINCREMENT, owner_type_id INTEGER NOT NULL, owner_id INTEGER NOT NULL,
-    provider_id TEXT NOT NULL, provider_type_id TEXT NOT NULL, subject TEXT NOT NULL,
-    completed TEXT NOT NULL, responsible_id INTEGER NOT NULL, created REAL NOT NULL,
+    id INTEGER PRIMARY KEY AUTOINCREMENT, owner_type_id INTEGER NOT NULL DEFAULT 2,
+    owner_id INTEGER NOT NULL DEFAULT 0, provider_id TEXT NOT NULL DEFAULT 'CRM_TODO',
+    provider_type_id TEXT NOT NULL DEFAULT 'TODO', subject TEXT NOT NULL DEFAULT '',
+    completed TEXT NOT NULL DEFAULT 'N', responsible_id INTEGER NOT NULL DEFAULT 1, created REAL NOT NULL,
     last_updated REAL NOT NULL, deadline TEXT, origin_id TEXT, originator_id TEXT,
-    is_incoming_channel TEXT NOT NULL, ping_offsets TEXT NOT NULL, provider_params TEXT NOT NULL,
-    layout TEXT NOT NULL);
+    is_incoming_channel TEXT NOT NULL DEFAULT 'N', ping_offsets TEXT NOT NULL DEFAULT '[]',
+    provider_params TEXT NOT NULL DEFAULT '[]', layout TEXT NOT NULL DEFAULT '[]');
 CREATE TABLE IF NOT EXISTS attachment (
     id INTEGER PRIMARY KEY AUTOINCREMENT, created REAL NOT NULL, type TEXT NOT NULL, value TEXT NOT NULL,
     entity_type_id INTEGER NOT NULL, entity_id INTEGER NOT NULL,

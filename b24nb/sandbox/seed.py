@@ -10,16 +10,15 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from b24nb.sandbox import configurable
+from b24nb.sandbox import configurable_activities
 from b24nb.sandbox.accounts import Accounts
-from b24nb.sandbox.deals import DEAL
+from b24nb.sandbox.crm_methods import DEAL
 from b24nb.sandbox.store import Store
 
-ADMINISTRATOR = "anna"
 
-
-def fill(store: Store, accounts: Accounts, badges: Iterable[Mapping[str, Any]] | None) -> None:
-    """Make a fresh database into a portal; one that has users already is left as it is.
+def fill(store: Store, accounts: Accounts, badges: Iterable[Mapping[str, Any]] | None) -> int:
+    """Make a fresh database into a portal, and give the administrator's id; one that has users already is
+    left as it is.
 
     With badges of its own it starts without activities, since those hold the usual ones.
     """
@@ -39,6 +38,7 @@ def fill(store: Store, accounts: Accounts, badges: Iterable[Mapping[str, Any]] |
             for activity in company["activities"] if badges is None else ():
                 hold(accounts, **activity)
     accounts.load()
+    return next(user.id for user in accounts.users.values() if user.admin)
 
 
 def hold(
@@ -56,4 +56,4 @@ def hold(
     }
     columns = {"completed": "Y" if completed else "N", "responsible_id": row["assigned_by_id"]}
     client_id = client_id or accounts.application["client_id"]
-    return configurable.create(store, client_id, (DEAL, deal), columns, layout, badge)
+    return configurable_activities.create(store, client_id, (DEAL, deal), columns, layout, badge)

@@ -15,17 +15,23 @@ from collections.abc import Coroutine
 from typing import Any
 
 from tornado.http1connection import HTTP1Connection
-from tornado.httputil import HTTPServerConnectionDelegate
+from tornado.httputil import (
+    HTTPHeaders,
+    HTTPMessageDelegate,
+    HTTPServerConnectionDelegate,
+    RequestStartLine,
+)
 from tornado.iostream import StreamClosedError
 
 from b24nb import spec
-from b24nb.sandbox import wire
-from b24nb.sandbox.access import Credentials
-from b24nb.sandbox.api import Api
-from b24nb.sandbox.calls import Refusal
-from b24nb.sandbox.exchange import Arrival, Reader, Record, Reply, json_reply, plain, send
-from b24nb.sandbox.faults import Fault
-from b24nb.sandbox.limits import LeakyBucket
+from b24nb.sandbox import http_messages as messages
+from b24nb.sandbox.accounts import Credentials
+from b24nb.sandbox.faults import Fault, send_broken
+from b24nb.sandbox.http_messages import Record, Reply, Request, plain, reply
+from b24nb.sandbox.php import TooManyParameters
+from b24nb.sandbox.rate_limits import LeakyBucket
+from b24nb.sandbox.rest_api import RestApi
+from b24nb.sandbox.rest_method import Refusal
 
 _LOG = logging.getLogger(__name__)
 #: How many requests the portal remembers.
@@ -43,20 +49,27 @@ _NO_SUCH_METHOD_V3 = {
 _NOTHING = plain(404, "Nothing here. The portal's page is at /, its REST API at /rest/.")
 
 
+def _refused(code: str, text: str, status: int) -> Reply:
+    return reply(status, Refusal(code, text).envelope)
+
+
 class Server(HTTPServerConnectionDelegate):
     """One portal's HTTP side. It lives in the thread of its event loop."""
 
-    def __init__(self, api: Api, url: str) -> None:
+    def __init__(self, api: RestApi, url: str) -> None:
         self.api = api
         self.switches = api.switches
         self.url = url
         self.records: deque[Record] = deque(maxlen=REMEMBERED)
         self._buckets: dict[str, LeakyBucket] = {}
         self._tasks: set[asyncio.Task[None]] = set()
-        self._later: list[tuple[float, wire.Request]] = []
+        self._later: list[tuple[float, Request]] = []
 
     def start_request(self, server_conn: object, request_conn: Any) -> Reader:
-        return Reader(request_conn, lambda message, connection: self._spawn(self._serve(message, connection)))
+        return Reader(self, request_conn)
+
+    def deliver(self, request: Request, connection: HTTP1Connection) -> None:
+        self._spawn(self._serve(request, connection))
 
     async def close(self) -> None:
         """End what still runs."""
@@ -69,47 +82,43 @@ class Server(HTTPServerConnectionDelegate):
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _serve(self, message: wire.Message, connection: HTTP1Connection) -> None:
+    async def _serve(self, request: Request, connection: HTTP1Connection) -> None:
         """Answer one request: well, or as a fault in store has it."""
-        arrival = Arrival(message, self.switches.clock())
         latency = self.switches.latency_ms / 2000
         if latency:
             await self.api.sleep(latency)
+        fault = None
         try:
-            reply, fault = await self._reply(arrival)
-        except wire.Unreadable as error:
-            reply, fault = plain(error.status, error.text), None
+            answer, fault = await self._reply(request)
+        except TooManyParameters as error:
+            answer = plain(400, str(error))
         except Exception:  # noqa: BLE001 - a bug of the sandbox is an answer too, not a silent socket
-            _LOG.exception("the sandbox failed at %s", wire.masked(message.path))
-            refusal = Refusal("INTERNAL_SERVER_ERROR", "Internal server error", 500)
-            reply, fault = json_reply(refusal.status, refusal.envelope), None
+            _LOG.exception("the sandbox failed at %s", messages.shown(request.path))
+            answer = _refused("INTERNAL_SERVER_ERROR", "Internal server error", 500)
         broken = fault if fault and fault.kind != "error" else None
-        self.records.append(arrival.record(reply, broken.kind if broken else None))
+        self.records.append(request.record(answer, broken.kind if broken else None))
         if latency:
             await self.api.sleep(latency)
         try:
             if broken:
-                from b24nb.sandbox import breakage
-
-                await breakage.send(connection, broken, reply, message.target)
+                await send_broken(connection, broken, answer, request.target)
             else:
-                send(connection, reply, head=message.verb == "HEAD")
+                messages.send(connection, answer, head_only=request.verb == "HEAD")
         except StreamClosedError:
             pass  # the client did not wait for it
 
-    async def _reply(self, arrival: Arrival) -> tuple[Reply, Fault | None]:
-        message = arrival.message
-        if not _HOST.fullmatch(message.headers.get("Host", "")):
+    async def _reply(self, request: Request) -> tuple[Reply, Fault | None]:
+        if not _HOST.fullmatch(request.headers.get("Host", "")):
             return plain(403, "This sandbox answers to localhost only."), None
-        if message.body_size > wire.MAX_BODY_BYTES:
-            return plain(413, f"The body is larger than {wire.MAX_BODY_BYTES} bytes."), None
-        path = message.path
+        if request.body_size > messages.MAX_BODY_BYTES:
+            return plain(413, f"The body is larger than {messages.MAX_BODY_BYTES} bytes."), None
+        path = request.path
         if path.startswith("/rest/api/"):
-            return json_reply(400, _NO_SUCH_METHOD_V3), None
+            return reply(400, _NO_SUCH_METHOD_V3), None
         if path.startswith("/rest/"):
-            return await self._rest(arrival)
+            return await self._rest(request)
         if path.startswith("/oauth/"):
-            return self._oauth(arrival)
+            return self._oauth(request)
         if path == "/":
             from b24nb.sandbox import page
 
@@ -117,70 +126,63 @@ class Server(HTTPServerConnectionDelegate):
             return Reply(200, "text/html; charset=utf-8", html.encode(), page.HEADERS), None
         return _NOTHING, None
 
-    async def _rest(self, arrival: Arrival) -> tuple[Reply, Fault | None]:
-        message = arrival.message
-        if message.verb == "OPTIONS":
-            return Reply(200, wire.JSON_TYPE, b"", _REST_HEADERS), None
-        if self.switches.limits and not self._admit(message.remote):
-            refusal = Refusal("QUERY_LIMIT_EXCEEDED", "Too many requests", 503)
-            return json_reply(refusal.status, refusal.envelope), None
-        request = wire.decode(message)
-        arrival.method = request.method
+    async def _rest(self, request: Request) -> tuple[Reply, Fault | None]:
+        if request.verb == "OPTIONS":
+            return Reply(200, messages.JSON_TYPE, b"", _REST_HEADERS), None
+        if self.switches.limits and not self._admit(request.remote):
+            return _refused("QUERY_LIMIT_EXCEEDED", "Too many requests", 503), None
+        request.decode()
         if self._later:
             await self._run_later()
         fault = self.api.faults.take(request.method)
         if fault is None or fault.effect == "before":
-            reply = await self._call(arrival, request)
+            answer = await self._call(request)
         else:
-            reply = json_reply(200, {"result": []}, _REST_HEADERS)
+            answer = reply(200, {"result": []}, _REST_HEADERS)
             if fault.effect == "later":
                 self._run_in(fault.delay, request)
         if fault and fault.refusal:
-            status, envelope = fault.refusal.status, fault.refusal.envelope
-            content_type, body = wire.encode(envelope, xml=request.xml)
-            reply = Reply(status, content_type, body, _REST_HEADERS, envelope["error"])
-        return reply, fault
+            answer = reply(fault.refusal.status, fault.refusal.envelope, _REST_HEADERS, xml=request.xml)
+        return answer, fault
 
-    async def _call(self, arrival: Arrival, request: wire.Request) -> Reply:
+    async def _call(self, request: Request) -> Reply:
         start, cpu = self.switches.clock(), time.thread_time()
-        outcome = await self.api.answer(request)
-        arrival.commands = outcome.commands
+        status, payload = await self.api.answer(request)
         took = self.switches.clock() - start
-        arrival.rest_ms = took * 1000
+        request.rest_ms = took * 1000
         headers = dict(_REST_HEADERS)
         if self.switches.cloud_headers:
             headers["X-Bitrix-Rest-Time"] = f"{took:.10f}"
             headers["X-Bitrix-Rest-User-Time"] = f"{time.thread_time() - cpu:.10f}"
             headers["X-Bitrix-Rest-System-Time"] = f"{0:.10f}"
-            if outcome.caller and outcome.caller.is_application:
-                headers["X-Bitrix-Rest-Application"] = outcome.caller.credential
-        content_type, body = wire.encode(outcome.payload, xml=request.xml)
-        return Reply(outcome.status, content_type, body, headers, outcome.payload.get("error"))
+            if request.caller and request.caller.is_application:
+                headers["X-Bitrix-Rest-Application"] = request.caller.credential
+        return reply(status, payload, headers, xml=request.xml)
 
-    def _oauth(self, arrival: Arrival) -> tuple[Reply, Fault | None]:
+    def _oauth(self, request: Request) -> tuple[Reply, Fault | None]:
         """The authorization server, which on a real portal is another host."""
-        from b24nb.sandbox import oauth
+        from b24nb.sandbox import token_endpoint
 
-        params, accounts = wire.parameters(arrival.message), self.api.accounts
-        path = arrival.message.path.removesuffix("/")
+        params, accounts = request.parameters(), self.api.accounts
+        path = request.path.removesuffix("/")
         if path == "/oauth/rest/app.info":
-            token = Credentials(params, wire.bearer(arrival.message.headers)).token
-            return json_reply(*oauth.app_info(token, accounts, self.url)), None
+            token = Credentials(params, request.bearer).token
+            return reply(*token_endpoint.app_info(token, accounts, self.url)), None
         if path != "/oauth/token":
             return _NOTHING, None
-        arrival.method = "oauth/token"
+        request.method = "oauth/token"
         fault = self.api.faults.take("oauth/token")
         if fault and fault.refusal:
-            return json_reply(fault.refusal.status, fault.refusal.envelope), fault
+            return reply(fault.refusal.status, fault.refusal.envelope), fault
         if fault and fault.effect != "before":
-            return json_reply(200, {}), fault
-        return json_reply(*oauth.token(params, accounts, self.url)), fault
+            return reply(200, {}), fault
+        return reply(*token_endpoint.token(params, accounts, self.url)), fault
 
     def _admit(self, remote: str) -> bool:
         bucket = self._buckets.setdefault(remote, LeakyBucket())
         return bucket.admit(spec.TARIFFS[self.switches.tariff], self.switches.clock())
 
-    def _run_in(self, seconds: float, request: wire.Request) -> None:
+    def _run_in(self, seconds: float, request: Request) -> None:
         """Carry a call out once the portal's clock has come that far."""
         self._later.append((self.switches.clock() + seconds, request))
         # Wakes up where the clock is the real one; another clock is looked at with each request.
@@ -192,3 +194,46 @@ class Server(HTTPServerConnectionDelegate):
         self._later = [(at, request) for at, request in self._later if at > now]
         for request in due:
             await self.api.answer(request)
+
+
+class Reader(HTTPMessageDelegate):
+    """Collects one request. A body over the limit is read to its end, so that the client can send it
+    all and then read why it was refused, but it is not kept."""
+
+    def __init__(self, server: Server, connection: HTTP1Connection) -> None:
+        self._server = server
+        self._connection = connection
+        self._chunks: list[bytes] = []
+        self._size = 0
+
+    def headers_received(self, start_line: Any, headers: HTTPHeaders) -> None:
+        self._start_line: RequestStartLine = start_line
+        self._headers = headers
+        if headers.get("Transfer-Encoding", "chunked").lower() != "chunked":
+            # Tornado before 6.5.3 would take the body for the next request.
+            stream = self._connection.detach()
+            stream.write(messages.head(400, "text/plain", 0))
+            stream.close()
+
+    def data_received(self, chunk: bytes) -> None:
+        self._size += len(chunk)
+        if self._size <= messages.MAX_BODY_BYTES:
+            self._chunks.append(chunk)
+
+    def finish(self) -> None:
+        context: Any = self._connection.context
+        request = Request(
+            verb=self._start_line.method,
+            # Tornado reads a request line as latin-1; a portal takes it for UTF-8.
+            target=self._start_line.path.encode("latin-1").decode("utf-8", "replace"),
+            headers=self._headers,
+            body=b"".join(self._chunks),
+            body_size=self._size,
+            secure=context.protocol == "https",
+            remote=context.remote_ip,
+            at=self._server.switches.clock(),
+        )
+        self._server.deliver(request, self._connection)
+
+    def on_connection_close(self) -> None:
+        self._chunks.clear()

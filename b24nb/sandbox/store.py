@@ -10,13 +10,19 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import Any
 
 from b24nb import spec
 from b24nb.sandbox import php
 from b24nb.sandbox.switches import Switches
+
+IN_MEMORY = ":memory:"
+#: All columns of a database; another program's, or another version's, differ.
+_COLUMNS = """
+    SELECT item.type, item.name, field.* FROM sqlite_master AS item, pragma_table_info(item.name) AS field
+    ORDER BY item.name, field.cid"""
 
 
 class SqlError(Exception):
@@ -39,20 +45,25 @@ class Store:
     def __init__(self, path: str, *, keep: bool, switches: Switches) -> None:
         self.switches = switches
         self.badges = Badges(self)
-        # A commit is in the write-ahead log, and so in the kernel's hands, before it is answered: that
-        # outlives kill -9 of this process. Only a power cut could take it, which NORMAL accepts.
-        # EXCLUSIVE keeps a second sandbox off the same file.
-        self._db = sqlite3.connect(path, isolation_level=None, timeout=0.2, cached_statements=256)
-        self._db.row_factory = sqlite3.Row
-        durability = "NORMAL" if keep else "OFF"
         schema = Path(__file__).with_name("schema.sql").read_text(encoding="utf-8")
-        try:
-            for pragma in ("locking_mode=EXCLUSIVE", "journal_mode=WAL", f"synchronous={durability}"):
-                self._db.execute(f"PRAGMA {pragma}")
-            self._db.executescript(f"PRAGMA foreign_keys=ON; BEGIN IMMEDIATE; {schema} COMMIT;")
-        except sqlite3.DatabaseError as error:
-            self.close()
-            raise RuntimeError(f"The sandbox can't use {path}: {error}.") from None
+        durability = "NORMAL" if keep else "OFF"
+        with ExitStack() as on_error:
+            try:
+                if path != IN_MEMORY:
+                    _check_file(Path(path), schema)
+                # A commit is in the write-ahead log, and so in the kernel's hands, before it is answered:
+                # that outlives kill -9 of this process. Only a power cut could take it, which NORMAL
+                # accepts. EXCLUSIVE keeps a second sandbox off the same file.
+                self._db = sqlite3.connect(path, isolation_level=None, timeout=0.2, cached_statements=256)
+                on_error.callback(self._db.close)
+                self._db.executescript(f"PRAGMA locking_mode=EXCLUSIVE; BEGIN IMMEDIATE; {schema} COMMIT;")
+                # After the tables, so that the file itself has them, and not the log beside it alone.
+                for pragma in ("journal_mode=WAL", f"synchronous={durability}", "foreign_keys=ON"):
+                    self._db.execute(f"PRAGMA {pragma}")
+            except (sqlite3.DatabaseError, OSError) as error:
+                raise RuntimeError(f"The sandbox can't use {path}: {error}.") from None
+            on_error.pop_all()
+        self._db.row_factory = sqlite3.Row
 
     def close(self) -> None:
         self._db.close()
@@ -96,6 +107,21 @@ class Store:
         """Change columns of one row."""
         columns = ", ".join(f"{column} = ?" for column in values)
         self.run(f"UPDATE {table} SET {columns} WHERE id = ?", (*values.values(), row_id))  # noqa: S608
+
+
+def _check_file(path: Path, schema: str) -> None:
+    """Make the file for this user only; one that is there must be a sandbox's own, or is left as it is."""
+    if path.exists() and path.stat().st_size:
+        address = f"{path.absolute().as_uri()}?immutable=1"
+        with (
+            closing(sqlite3.connect(address, uri=True, timeout=0.2)) as there,
+            closing(sqlite3.connect(IN_MEMORY)) as own,
+        ):
+            own.executescript(schema)
+            if there.execute(_COLUMNS).fetchall() != own.execute(_COLUMNS).fetchall():
+                raise sqlite3.DatabaseError("it is no database of this version's sandbox; name another file")
+    path.touch(0o600)
+    path.chmod(0o600)
 
 
 class Badges:
@@ -145,17 +171,10 @@ class Badges:
 
     def attach(self, activity_id: int, code: str, owner_type_id: int, owner_id: int) -> None:
         """Insert one attachment row; the column keeps 30 characters of the code."""
-        self.store.insert(
-            "attachment",
-            {
-                "created": self.store.switches.clock(),
-                "type": spec.ATTACHMENT_TYPE,
-                "value": self._fit("VALUE", code, spec.ATTACHED_CODE_WIDTH),
-                "entity_type_id": owner_type_id,
-                "entity_id": owner_id,
-                "activity_id": activity_id,
-            },
-        )
+        value = self._fit("VALUE", code, spec.ATTACHED_CODE_WIDTH)
+        row = {"created": self.store.switches.clock(), "type": spec.ATTACHMENT_TYPE, "value": value}
+        row |= {"entity_type_id": owner_type_id, "entity_id": owner_id, "activity_id": activity_id}
+        self.store.insert("attachment", row)
 
     def attached(self, activity_id: int) -> list[str]:
         """What the attachment rows of an activity hold, which may be a cut code."""
@@ -176,12 +195,8 @@ class Badges:
 
 
 def _badge(row: sqlite3.Row) -> dict[str, Any]:
-    return {
-        "code": row["code"],
-        "title": _decoded(row["title"]),
-        "value": _decoded(row["value"]),
-        "type": row["type"],
-    }
+    title, value = _decoded(row["title"]), _decoded(row["value"])
+    return {"code": row["code"], "title": title, "value": value, "type": row["type"]}
 
 
 def _decoded(stored: str) -> Any:

@@ -4,6 +4,7 @@ The portal takes 50 ms for a request and has its limits off; all three speak pla
 what is compared is the work of the clients. Rounds are interleaved. Printed are median and best of the
 rounds; on a machine that has other work to do, the best says more.
 A second part deletes 5,000 badges under an enforced rate limit, on a clock that passes only by waiting.
+A third sends 5,000 commands by ``batch`` to a portal without a limiter, next to the same requests bare.
 
 Run it with ``python -m tests.benchmarks.bench_bulk``.
 """
@@ -21,6 +22,7 @@ from typing import Any
 from unittest import mock
 from urllib.parse import urlsplit
 
+import requests
 from b24pysdk import BitrixWebhook, Client
 from b24pysdk.api.callers.call_method import _MethodCaller
 from fast_bitrix24 import Bitrix
@@ -31,7 +33,7 @@ from tests.fakes import FakeClock
 
 COUNT, ROUNDS, LATENCY_MS = 500, 7, 50
 FAST = ["fast_bitrix24 call", "fast_bitrix24 list"]
-DELETE, LIST = "crm.activity.badge.delete", "crm.activity.badge.list"
+DELETE, LIST, GET = (f"crm.activity.badge.{name}" for name in ("delete", "list", "get"))
 PORTAL = """
 import sys
 
@@ -101,6 +103,24 @@ def under_limits(count: int) -> tuple[float, float, int]:
     return taken, max(0.0, (requests - tariff.burst - 1) / tariff.per_second), refused
 
 
+def without_a_limiter(webhook: str, b24: b24nb.Client, count: int) -> dict[str, list[float]]:
+    """Seconds of so many commands by ``batch``, and of the same requests bare."""
+    commands = {str(n): (GET, {"code": "code0001"}) for n in range(count)}
+    session = requests.Session()
+
+    def bare() -> None:
+        for start in range(0, count, spec.BATCH_SIZE):
+            cmd = {f"k{n}": f"{GET}?code=code0001" for n in range(start, start + spec.BATCH_SIZE)}
+            session.post(f"{webhook}batch", json={"halt": 0, "cmd": cmd}).json()
+
+    ways: dict[str, Callable[[], Any]] = {"b24nb": lambda: b24.batch(commands), "bare requests": bare}
+    times: dict[str, list[float]] = {name: [] for name in ways}
+    for _ in range(ROUNDS):
+        for name, way in ways.items():
+            times[name].append(seconds(way))
+    return times
+
+
 def main() -> None:
     command = [sys.executable, "-c", PORTAL, str(COUNT), str(LATENCY_MS)]
     with (
@@ -109,9 +129,10 @@ def main() -> None:
     ):
         webhook = portal.stdout.readline().strip()
         try:
-            with b24nb.connect(webhook, journal=Path(folder) / "journal.db") as b24:
-                b24._connection.bucket.tariff = spec.Tariff("no limit", burst=10**9, per_second=10**9)
+            journal = Path(folder) / "journal.db"
+            with b24nb.connect(webhook, tariff="self-hosted", journal=journal) as b24:
                 found = compare(webhook, b24)
+                batches = without_a_limiter(webhook, b24, 5000)
         finally:
             portal.terminate()
     print(f"{COUNT} deletes, {LATENCY_MS} ms per request, {ROUNDS} rounds: median and best, seconds")
@@ -129,6 +150,12 @@ def main() -> None:
         f"  {taken:.2f} s, shortest possible {shortest:.2f} s: {taken / shortest:.3f}  (target: at most 1.05)"
     )
     print(f"  QUERY_LIMIT_EXCEEDED: {refused}  (target: 0)")
+    print("5,000 commands by batch on a portal without a limiter, seconds")
+    for name, values in batches.items():
+        print(f"  {name:42}{median(values):8.3f}{min(values):8.3f}")
+    ours, bare = batches.values()
+    ratios = [which(ours) / which(bare) for which in (median, min)]
+    print(f"  {'b24nb / bare requests':42}{ratios[0]:8.2f}{ratios[1]:8.2f}  (target: at most 1.2)")
 
 
 if __name__ == "__main__":

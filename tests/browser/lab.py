@@ -24,10 +24,10 @@ from playwright.sync_api import Browser, ConsoleMessage, Locator, Page, expect, 
 from b24nb.credentials import is_loopback
 
 ARTIFACTS = Path(__file__).parents[2] / "test-artifacts"
-START_SECONDS = 60
+START_SECONDS = 120
 STOP_SECONDS = 10
 #: For one step of a page; a busy machine is not a broken form.
-PATIENCE_MS = 20_000
+PATIENCE_MS = int(os.environ.get("BROWSER_PATIENCE_MS", "20000"))
 THEMES = {"light": "JupyterLab Light", "dark": "JupyterLab Dark"}
 SETTINGS: dict[str, dict[str, Any]] = {
     "@jupyterlab/apputils-extension/notification": {
@@ -112,9 +112,9 @@ class Lab:
 
 
 @contextmanager
-def jupyterlab(directory: Path) -> Iterator[Lab]:
+def jupyterlab(directory: Path, kind: type[Lab] = Lab) -> Iterator[Lab]:
     """A JupyterLab with this root directory, on a free port, with settings and state of its own."""
-    lab = Lab(directory)
+    lab = kind(directory)
     lab.state.mkdir(parents=True)
     for plugin, settings in SETTINGS.items():
         lab.write_settings(plugin, settings)

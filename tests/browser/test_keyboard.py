@@ -1,19 +1,67 @@
-"""The whole flow without a mouse.
-
-JupyterLab keeps plain arrows and letters for its cells while a list or a drop-down has the focus, so the
-keys there are Control and an arrow to move, the space bar to select, Alt and an arrow to open.
-"""
+"""Without a mouse: the whole flow, and no key that is typed in a form reaches the notebook's cells."""
 
 from __future__ import annotations
+
+import pytest
 
 import b24nb
 from tests.browser.conftest import OpenNotebook
 from tests.layers import require_package
 
 require_package("playwright")
-from playwright.sync_api import Locator, expect  # noqa: E402
+from playwright.sync_api import Locator, Page, expect  # noqa: E402
 
 START = "import b24nb\nfrom b24nb import forms\nb24 = b24nb.connect()"
+#: In JupyterLab's command mode these delete, insert, cut and change cells, and restart the kernel.
+SHORTCUTS = "ddbaxmz00"
+FOCUSABLE = "button, input, select, textarea, summary, [tabindex]"
+CELLS = """() => window.jupyterapp.shell.currentWidget.content.widgets
+  .map((cell) => [cell.model.type, cell.model.sharedModel.getSource()])"""
+FORMS = {
+    "list": "forms.list_form(b24, run=True)",
+    "inspect": "forms.inspect_form(b24, 'waitingPayment', run=True)",
+    "add": "forms.add_form(b24, 'vip', {'en': 'Client', 'de': 'Kunde'}, 'VIP')",
+    "delete": "form = forms.delete_form(b24); form.load(); form.render(form.state); form",
+    "preview": "forms.delete_form(b24, ['waitingPayment', 'newsletter'], run=True)",
+    "calls": "forms.calls_form(b24, run=True)",
+    "explorer": "forms.explorer(b24, run=True)",
+}
+
+
+def focusable(form: Locator) -> list[Locator]:
+    """Everything in a form that can have the focus, folded parts opened."""
+    form.evaluate("form => form.querySelectorAll('details').forEach((part) => { part.open = true; })")
+    places = form.locator(FOCUSABLE)
+    return [place for place in places.all() if place.is_visible() and place.is_enabled()]
+
+
+def press_shortcuts_in(form: Locator, page: Page) -> int:
+    """Press the notebook's shortcuts at every place of a form that can have the focus."""
+    places = focusable(form)
+    for place in places:
+        if place.count() and place.is_visible() and place.is_enabled():
+            place.evaluate("place => place.focus()")
+            for key in SHORTCUTS:
+                page.keyboard.press(key)
+    return len(places)
+
+
+@pytest.mark.parametrize("name", FORMS)
+def test_no_key_typed_in_a_form_reaches_the_cells(notebook: OpenNotebook, name: str) -> None:
+    opened = notebook(START, FORMS[name])
+    cells = opened.page.evaluate(CELLS)
+    if name == "explorer":
+        for tab in opened.shown.get_by_role("tab").all():
+            tab.click()
+            assert press_shortcuts_in(opened.shown, opened.page) > 5
+    else:
+        assert press_shortcuts_in(opened.shown, opened.page) > 1
+    assert opened.page.evaluate(CELLS) == cells
+    expect(opened.page.get_by_role("dialog")).to_have_count(0)
+    # The same key on a cell is a shortcut: what was asserted above could have failed.
+    opened.page.locator(".jp-Notebook .jp-Cell .jp-InputPrompt").first.click()
+    opened.page.keyboard.press("b")
+    assert len(opened.page.evaluate(CELLS)) == len(cells) + 1
 
 
 def test_list_inspect_add_delete_undo(notebook: OpenNotebook, b24: b24nb.Client) -> None:
@@ -29,6 +77,7 @@ def test_list_inspect_add_delete_undo(notebook: OpenNotebook, b24: b24nb.Client)
 
     def fill(label: str, text: str) -> None:
         opened.tab_to(field(label))
+        keys.press("Control+A")
         keys.type(text)
 
     def turn_to(tab: str) -> None:
@@ -38,18 +87,17 @@ def test_list_inspect_add_delete_undo(notebook: OpenNotebook, b24: b24nb.Client)
         keys.press("Enter")
 
     press("List badges")
-    expect(explorer.get_by_role("table", name="Badges: 12")).to_be_visible()
+    expect(explorer.get_by_text("12 badges", exact=True)).to_be_visible()
     opened.tab_to(field("Filter"))
     keys.type("contract")
-    expect(explorer.get_by_role("table", name="Badges: 1 matching of 12")).to_be_visible()
+    expect(explorer.get_by_text("1 of 12 badges")).to_be_visible()
     opened.tab_to(field("Language"))
     for key in ("Alt+ArrowDown", "ArrowDown", "Enter"):
         keys.press(key)
-    expect(explorer.get_by_role("cell", name="Unterschrieben")).to_be_visible()
-    opened.tab_to(field("Select"))
-    for key in ("Control+ArrowDown", "Space"):
-        keys.press(key)
-    expect(explorer.get_by_text("1 selected")).to_be_visible()
+    expect(explorer.get_by_role("gridcell", name="Unterschrieben")).to_be_visible()
+    opened.tab_to(explorer.get_by_role("row", name="documentSigned"))
+    keys.press("Space")
+    expect(explorer.get_by_text("1 of 12 badges, 1 selected")).to_be_visible()
 
     turn_to("Inspect")
     expect(field("Badge code")).to_have_value("documentSigned")
@@ -68,9 +116,7 @@ def test_list_inspect_add_delete_undo(notebook: OpenNotebook, b24: b24nb.Client)
     assert b24.badges.get("byKeyboard") == added
 
     turn_to("Delete")
-    opened.tab_to(field("Badge code"))
-    keys.press("Control+A")
-    keys.type("byKeyboard")
+    fill("Badge code", "byKeyboard")
     press("Preview deletion")
     expect(explorer.get_by_role("table", name="This will be deleted: 1")).to_contain_text("No mouse")
     fill("Confirm", "byKeyboard")
@@ -81,3 +127,34 @@ def test_list_inspect_add_delete_undo(notebook: OpenNotebook, b24: b24nb.Client)
     expect(explorer.get_by_role("button", name="Undo")).to_be_hidden()
     assert b24.badges.get("byKeyboard") == added
     assert opened.evaluate("explorer.last_error") == "None"
+
+
+def test_three_rows_are_chosen_deleted_and_brought_back(notebook: OpenNotebook, b24: b24nb.Client) -> None:
+    before = {badge.code: badge for badge in b24.badges.list()}
+    opened = notebook(START, "form = forms.delete_form(b24)\nform")
+    form, keys = opened.shown, opened.page.keyboard
+
+    opened.tab_to(form.get_by_role("button", name="Load badges"))
+    keys.press("Enter")
+    expect(form.get_by_text("12 badges", exact=True)).to_be_visible()
+    opened.tab_to(form.get_by_role("row", name="missedCall"))
+    for key in ("Space", "Shift+ArrowDown", "Shift+ArrowDown"):
+        keys.press(key)
+    expect(form.get_by_text("12 badges, 3 selected")).to_be_visible()
+    opened.tab_to(form.get_by_role("button", name="Preview deletion"))
+    keys.press("Enter")
+    expect(form.get_by_role("table", name="This will be deleted: 3")).to_be_visible()
+    opened.tab_to(form.get_by_label("Confirm"))
+    keys.type("3")
+    opened.tab_to(form.get_by_role("button", name="Delete 3 badges"))
+    keys.press("Enter")
+    expect(form.get_by_text("3 badges of 3 deleted.")).to_be_visible()
+    assert set(before) - {badge.code for badge in b24.badges.list()} == {
+        "missedCall",
+        "callAnswered",
+        "documentSigned",
+    }
+    opened.tab_to(form.get_by_role("button", name="Undo"))
+    keys.press("Enter")
+    expect(form.get_by_text("brought back")).to_be_visible()
+    assert {badge.code: badge for badge in b24.badges.list()} == before

@@ -2,12 +2,58 @@
 
 from __future__ import annotations
 
+import socket
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
 import pytest
 
 import b24nb
+from b24nb import errors
 from b24nb.credentials import Webhook
 from b24nb.rest.connection import Connection
 from tests.fakes import FakeClock
+from tests.servers import hang, http, serving
+
+READ, WRITE = "crm.activity.badge.get", "crm.activity.badge.delete"
+GOOD = http(b'{"result": true}')
+
+
+class SharedTime:
+    """A clock of several threads: it goes on to the next who wakes once all of them sleep."""
+
+    def __init__(self, threads: int) -> None:
+        self._now = 1_764_000_000.0
+        self._awake = threads
+        self._wakes: list[float] = []
+        self._changed = threading.Condition()
+
+    def __call__(self) -> float:
+        return self._now
+
+    time = monotonic = __call__
+
+    def sleep(self, seconds: float) -> None:
+        with self._changed:
+            wake = self._now + seconds
+            self._wakes.append(wake)
+            self._awake -= 1
+            self._go_on()
+            self._changed.wait_for(lambda: self._now >= wake)
+            self._wakes.remove(wake)
+            self._awake += 1
+
+    def leave(self) -> None:
+        with self._changed:
+            self._awake -= 1
+            self._go_on()
+
+    def _go_on(self) -> None:
+        waiting = [wake for wake in self._wakes if wake > self._now]
+        if self._awake == 0 and len(waiting) == len(self._wakes) and waiting:
+            self._now = min(waiting)
+            self._changed.notify_all()
 
 
 @pytest.mark.parametrize("batch", [False, True])
@@ -27,3 +73,138 @@ def test_a_last_look_before_every_attempt_can_stop_it(portal: b24nb.SandboxPorta
     assert looks == [0, 1]  # the second time after the refusal, and nothing was sent any more
     assert len(portal.requests) == len(connection.calls) == 1
     connection.close()
+
+
+def test_a_portal_that_counts_no_requests_is_not_waited_for(clock: FakeClock) -> None:
+    with b24nb.SandboxPortal() as portal:
+        for options in ({"credentials": portal}, {"credentials": portal.webhook, "tariff": "self-hosted"}):
+            with b24nb.connect(clock=clock, **options) as b24:
+                before = clock.monotonic()
+                b24.batch({str(n): ("server.time", None) for n in range(3000)})
+                assert clock.monotonic() == before
+                assert "no limit" in repr(b24.calls.limits)
+                assert "no limit" in b24.calls.limits._repr_html_()
+                assert set(b24.calls.limits.rate["seconds_until_safe"]) == {0}
+
+
+def test_a_sandbox_of_this_process_says_how_many_requests_it_takes(clock: FakeClock) -> None:
+    with (
+        b24nb.SandboxPortal(limits=True, tariff="enterprise", clock=clock) as portal,
+        b24nb.connect(portal, clock=clock) as b24,
+    ):
+        assert b24.calls.limits.bucket.tariff.name == "enterprise"
+
+
+def test_eight_clients_behind_one_address_all_get_through() -> None:
+    """Each believes that it has the whole rate; together they are refused until they slow down."""
+    clients, calls = 8, 20
+    clock = SharedTime(clients)
+    with b24nb.SandboxPortal(limits=True, clock=clock) as portal:
+        connections = [Connection(Webhook.parse(portal.webhook), clock=clock) for _ in range(clients)]
+
+        def work(connection: Connection) -> int:
+            try:
+                return len([connection.call("server.time") for _ in range(calls)])
+            finally:
+                clock.leave()
+
+        with ThreadPoolExecutor(clients) as pool:
+            assert list(pool.map(work, connections)) == [calls] * clients
+        refused = sum(call.error is not None for one in connections for call in one.calls)
+        for connection in connections:
+            connection.close()
+    assert 0 < refused < clients * calls
+
+
+BUSY = http(b"<html>busy</html>", "503 Service Unavailable", "Retry-After: 20")
+RATE = http(b'{"error": "QUERY_LIMIT_EXCEEDED"}', "503 Service Unavailable", "Retry-After: 20")
+
+
+@pytest.mark.parametrize(("reply", "method"), [(BUSY, READ), (RATE, READ), (RATE, WRITE)])
+def test_a_server_that_says_when_to_come_back_is_heard(reply: bytes, method: str) -> None:
+    with serving(reply, GOOD) as server:
+        connection = Connection(Webhook.parse(server.webhook), clock=FakeClock())
+        before = connection.clock.monotonic()
+        assert connection.call(method).result is True
+        assert connection.clock.monotonic() >= before + 20
+
+
+@pytest.mark.parametrize("stated", ["3600", "Wed, 01 Jan 2126 00:00:00 GMT"])
+@pytest.mark.parametrize("reply", [BUSY, RATE])
+def test_nobody_waits_an_hour_because_a_header_says_so(reply: bytes, stated: str) -> None:
+    with serving(reply.replace(b": 20", f": {stated}".encode())) as server:
+        connection = Connection(Webhook.parse(server.webhook), clock=FakeClock())
+        with pytest.raises(errors.B24Error) as caught:
+            connection.call(READ)
+        assert caught.value.retry_after >= 3600
+        assert len(connection.calls) == 1
+
+
+def test_a_header_that_cannot_be_read_is_not_waited_for() -> None:
+    with serving(BUSY.replace(b": 20", b": soon"), GOOD) as server:
+        assert Connection(Webhook.parse(server.webhook), clock=FakeClock()).call(READ).result is True
+
+
+def test_a_read_that_used_up_its_time_is_not_begun_again() -> None:
+    """The total is for the call, not for each of its attempts."""
+    with serving(hang, GOOD) as server:
+        connection = Connection(Webhook.parse(server.webhook), timeout=(1, 0.3), clock=FakeClock())
+        with pytest.raises(errors.Timeout, match=r"within 0\.3 s"):
+            connection.call(READ)
+        assert len(server.requests) == 1
+
+
+def test_the_addresses_of_a_host_share_the_time_to_connect(monkeypatch: pytest.MonkeyPatch) -> None:
+    given: list[float] = []
+
+    def dead(address: Any, timeout: float) -> socket.socket:
+        given.append(timeout)
+        if len(given) < 6:
+            raise TimeoutError("timed out")
+        return real(address, timeout)
+
+    real = socket.create_connection
+    with serving(GOOD) as server:
+        found = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", server.port))] * 6
+        monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: found)
+        monkeypatch.setattr(socket, "create_connection", dead)
+        connection = Connection(Webhook.parse(server.webhook), timeout=(6, 60))
+        assert connection.call(READ).result is True
+    assert given[0] <= 1, "a sixth of six seconds"
+    assert max(given) <= 6
+
+
+def test_who_stores_a_renewed_token_may_wait_for_a_thread_that_needs_another(clock: FakeClock) -> None:
+    told: list[b24nb.OAuthToken] = []
+    with b24nb.SandboxPortal(clock=clock) as portal, ThreadPoolExecutor(1) as pool:
+
+        def store(token: b24nb.OAuthToken) -> None:
+            told.append(token)
+            if len(told) == 1:
+                portal.faults.next("expired_token")
+                assert pool.submit(b24.call, "profile").result(timeout=30).result
+
+        with b24nb.connect(b24nb.OAuthToken(**portal.oauth, on_refresh=store), clock=clock) as b24:
+            clock.advance(3601)
+            assert b24.call("profile").result
+    assert len(told) == 2
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        *({"settle_after": wrong} for wrong in ("60", None, float("nan"), float("inf"), -5, True)),
+        *({"timeout": wrong} for wrong in ((5, float("inf")), (5, 1e12), (float("nan"), 5), (True, True))),
+        *({"verify": wrong} for wrong in (None, 0, "", 1.5)),
+        *({"tariff": wrong} for wrong in (None, [], "gold")),
+        *({"journal": wrong} for wrong in ("", 5, True)),
+    ],
+    ids=str,
+)
+def test_a_setting_that_cannot_be_right_is_refused_when_connecting(
+    portal: b24nb.SandboxPortal, settings: dict[str, Any]
+) -> None:
+    with pytest.raises(errors.InvalidInput) as caught:
+        b24nb.connect(portal.webhook, **settings)
+    assert caught.value.field in settings
+    assert not portal.requests

@@ -142,7 +142,15 @@ def test_confirm_is_a_number_that_has_to_fit(many: b24nb.SandboxPortal, b24: b24
     with pytest.raises(errors.InvalidInput, match="deletes 2 of 300"):
         b24.badges.delete_many(["c0000", "c0001", "none"], confirm=3)
     assert batches(many) == 0
-    assert b24.badges.delete_many(["c0000", "c0001", "none"], confirm=2, progress=False).ok
+    assert b24.badges.delete_many(["c0000", "c0001", "none"], confirm=2, progress=False).counts == {
+        "deleted": 2,
+        "already gone": 1,
+    }
+
+
+def test_a_code_that_no_badge_has_is_not_ok_unless_it_may_be_missing(b24: b24nb.Client) -> None:
+    assert not b24.badges.delete_many(["none"], progress=False).ok
+    assert b24.badges.delete_many(["none"], missing_ok=True, progress=False).ok
 
 
 def test_a_plan_sends_nothing_but_a_list(many: b24nb.SandboxPortal, b24: b24nb.Client) -> None:
@@ -273,8 +281,9 @@ def test_a_stale_plan_leaves_alone_what_changed_since(many: b24nb.SandboxPortal,
         somebody.badges.add("new", "t", "v", "primary")
         somebody.badges.delete("c0002")
     report = plan.apply(confirm=299, progress=False)
-    assert verdicts(report)[:5] == ["failed", "kept", "failed", "already gone", "deleted"]
-    assert "changed since the plan was made" in report.df["detail"][0]
+    assert verdicts(report)[:5] == ["changed", "kept", "changed", "already gone", "deleted"]
+    assert not report.ok
+    assert all(text in report.df["detail"][0] for text in ("Title 0", "theirs", "Nothing was sent"))
     assert {badge["title"] for badge in many.badges} == {"theirs", "t"}
 
 
@@ -337,8 +346,15 @@ def test_ctrl_c_ends_a_run_between_two_requests(
             signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
         return False
 
-    report = b24.badges.delete_many(codes(300), parallel=parallel, progress=False, cancel=press_after_two)
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a background job ignores it
+    try:
+        with pytest.raises(errors.Interrupted, match=r"Interrupted.*not sent") as caught:
+            b24.badges.delete_many(codes(300), parallel=parallel, progress=False, cancel=press_after_two)
+    finally:
+        signal.signal(signal.SIGINT, before)
+    report = caught.value.report
     counts = report.counts
+    assert isinstance(caught.value, KeyboardInterrupt)
     assert pressed.is_set()
     assert counts["deleted"] % 50 == 0
     assert counts["deleted"] + counts["not sent"] == 300
@@ -422,8 +438,8 @@ def test_the_whole_run_fails_where_the_portal_takes_no_request(
 ) -> None:
     many.faults.next("OVERLOAD_LIMIT", method="batch")
     report = b24.badges.delete_many(codes(120), progress=False)
-    assert verdicts(report) == ["failed"] * 50 + ["not sent"] * 70
-    assert set(report.df["error"][:50]) == {"OVERLOAD_LIMIT"}
+    assert verdicts(report) == ["failed"] * 49 + ["not sent"] * 71
+    assert set(report.df["error"][:49]) == {"OVERLOAD_LIMIT"}
     assert len(many.badges) == 300
 
 

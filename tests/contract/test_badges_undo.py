@@ -12,7 +12,8 @@ import b24nb
 from b24nb import errors
 from b24nb.badges.badge import Badge
 from b24nb.badges.changes import Step
-from b24nb.badges.journal import ChangeSet, UnfinishedChanges
+from b24nb.badges.journal import UnfinishedChanges
+from b24nb.badges.journal_store import ChangeSet
 from tests.fakes import FakeClock
 
 
@@ -139,8 +140,8 @@ def test_the_journal_of_a_sandbox_goes_with_it() -> None:
 
 def intend(b24: b24nb.Client, *steps: Step, ago: float = 0) -> None:
     """What a process leaves behind that is killed right after its intent."""
-    sender = b24.badges._sender
-    sender.journal.intend(ChangeSet("delete_many"), steps, sender.connection.clock.time() - ago)
+    applier = b24.badges._applier
+    applier.store.intend(ChangeSet("delete_many"), steps, applier.connection.clock.time() - ago)
 
 
 @pytest.fixture
@@ -228,10 +229,12 @@ def test_a_change_that_can_not_be_remembered_is_not_sent(portal: b24nb.SandboxPo
         for change in (
             lambda: b24.badges.delete("missedCall"),
             lambda: b24.badges.add("new", "t", "v", "primary"),
-            lambda: b24.badges.delete_many(["missedCall"], progress=False),
         ):
-            with pytest.raises(errors.B24Error, match="journal"):
+            with pytest.raises(errors.JournalError, match=r"journal.*is not sent"):
                 change()
+        report = b24.badges.delete_many([row["code"] for row in before], keep_going=True, progress=False)
+        assert report.counts == {"not sent": len(before)}
+        assert "can't be used" in report.df["detail"][0]
         assert portal.badges == before
 
 

@@ -10,12 +10,14 @@ import sys
 from pathlib import Path
 
 import nbformat
+import pytest
 import requests
+from nbformat.sign import NotebookNotary
 from requests.adapters import HTTPAdapter
 from urllib3.util import Retry
 
 import b24nb
-from b24nb import cli
+from b24nb import cli, lab
 
 MISSED = {"code": "missedCall"}
 
@@ -70,14 +72,81 @@ def test_sandbox_runs_until_it_is_interrupted_and_keeps_its_data(tmp_path: Path)
 
 def test_lab_copies_what_is_missing_and_never_overwrites(tmp_path: Path) -> None:
     directory = tmp_path / "mine"
-    copied = cli.copy_walkthroughs(directory)
-    assert copied == len(list(directory.glob("*.ipynb"))) >= 3
-    for path in directory.glob("*.ipynb"):
+    copied = lab.copy_walkthroughs(directory)
+    assert copied == sorted(directory.glob("*.ipynb"))
+    assert len(copied) >= 3
+    for path in copied:
         nbformat.read(path, as_version=4)
     (directory / "01-list.ipynb").write_text("mine")
     (directory / "02-inspect.ipynb").unlink()
-    assert cli.copy_walkthroughs(directory) == 1
+    elsewhere = tmp_path / "elsewhere.ipynb"
+    (directory / "03-delete.ipynb").unlink()
+    (directory / "03-delete.ipynb").symlink_to(elsewhere)
+    assert lab.copy_walkthroughs(directory) == [directory / "02-inspect.ipynb"]
     assert (directory / "01-list.ipynb").read_text() == "mine"
+    assert not elsewhere.exists()
+
+
+def test_lab_signs_its_copies_and_nothing_else(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("JUPYTER_DATA_DIR", str(tmp_path / "data"))
+    directory = tmp_path / "mine"
+    directory.mkdir()
+    mine = lab.copy_walkthroughs(tmp_path / "other")[0]
+    text = mine.read_text().replace("b24nb in five minutes", "my own page")
+    (directory / "00-quickstart.ipynb").write_text(text)
+    (directory / "notes.ipynb").write_text(text)
+    lab.sign(lab.copy_walkthroughs(directory))
+    notary = NotebookNotary()
+    trusted = {
+        path.name: notary.check_signature(nbformat.read(path, as_version=4))
+        for path in directory.glob("*.ipynb")
+    }
+    notary.store.close()
+    mine_are_not = {"00-quickstart.ipynb": False, "notes.ipynb": False}
+    assert trusted == dict.fromkeys(trusted, True) | mine_are_not
+
+
+def test_lab_without_jupyterlab_says_what_to_install(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(sys.modules, "jupyterlab", None)
+    assert cli.main(["lab", str(tmp_path / "mine")]) == 1
+    assert capsys.readouterr().err == 'b24nb: JupyterLab is not installed: pip install "b24nb[lab]"\n'
+    assert not (tmp_path / "mine").exists()
+
+
+def test_lab_with_a_file_in_the_way_says_so(tmp_path: Path) -> None:
+    (tmp_path / "mine").write_text("mine")
+    answer = run("lab", str(tmp_path / "mine"))
+    assert answer.returncode == 1
+    assert answer.stderr.startswith("b24nb: The walkthroughs can't be copied to ")
+    assert "Traceback" not in answer.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "directory", "passed"),
+    [
+        (["there", "--port", "9999", "--no-browser"], "there", ["--port", "9999", "--no-browser"]),
+        (["--port", "9999"], lab.DIRECTORY, ["--port", "9999"]),
+        ([], lab.DIRECTORY, []),
+    ],
+)
+def test_lab_passes_on_what_it_does_not_know(
+    arguments: list[str], directory: str, passed: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("DATA", "CONFIG"):
+        monkeypatch.setenv(f"JUPYTER_{name}_DIR", str(tmp_path / name))
+    monkeypatch.setenv("JUPYTER_CONFIG_PATH", "before")
+    monkeypatch.chdir(tmp_path)
+    started: list[list[str]] = []
+    monkeypatch.setattr(os, "execv", lambda _, command: started.append(command))
+    cli.main(["lab", *arguments])
+    (command,) = started
+    assert command[1:4] == ["-m", "jupyterlab", directory]
+    assert command[len(command) - len(passed) :] == passed
+    assert "--LabApp.default_url=/lab/tree/00-quickstart.ipynb" in command
+    assert os.environ["JUPYTER_CONFIG_PATH"].endswith(f"{os.pathsep}before")
+    assert len(list((tmp_path / directory).glob("*.ipynb"))) >= 3
 
 
 def test_lab_starts_jupyterlab_on_the_copies_and_passes_arguments_on(tmp_path: Path) -> None:

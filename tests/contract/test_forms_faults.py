@@ -11,9 +11,9 @@ import pytest
 
 import b24nb
 from b24nb import forms
-from b24nb.forms.views.form import Form
-from tests.contract.test_forms_views import click, shown
+from b24nb.forms.form import Form
 from tests.fakes import FakeClock
+from tests.widgets import click, shown
 
 PREFIX = "crm.activity.badge."
 
@@ -75,9 +75,9 @@ def b24(portal: b24nb.SandboxPortal, clock: FakeClock) -> Iterator[b24nb.Client]
 
 def works(form: Form, button: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """The same click once more, later: now it does what it is for."""
-    monkeypatch.setattr("b24nb.forms.presenters.base.ECHO_SECONDS", 0)
+    monkeypatch.setattr("b24nb.forms.state.ECHO_SECONDS", 0)
     click(form, button)
-    assert form.presenter.state.phase in ("done", "confirm"), shown(form)
+    assert form.state.phase in ("done", "confirm"), shown(form)
     assert form.last_error is None
 
 
@@ -118,8 +118,8 @@ def test_trouble_is_a_sentence_with_code_and_next_step(
     portal.faults.next(case.what, method=PREFIX + CLICKS[make], times=case.times, **(case.options or {}))
     click(form, button)
     text = shown(form)
-    message = form.presenter.state.message
-    assert form.presenter.state.phase == "failed"
+    message = form.state.message
+    assert form.state.phase == "failed"
     assert all(words in text for words in case.words), text
     assert len(message.text.split()) >= 4
     assert message.text.endswith(".")
@@ -133,9 +133,7 @@ def test_an_html_page_is_named_with_its_status(portal: b24nb.SandboxPortal, b24:
     form, button = list_(b24)
     portal.faults.next("html", status=502, times=3)
     click(form, button)
-    assert form.presenter.state.message.text == (
-        "What came back is not an answer of the portal's REST API (HTTP 502)."
-    )
+    assert form.state.message.text == ("What came back is not an answer of the portal's REST API (HTTP 502).")
     assert "an HTML page instead of JSON" in shown(form)
 
 
@@ -145,8 +143,8 @@ def test_too_many_requests_are_waited_out(
     form, button = make(b24)
     portal.faults.next("QUERY_LIMIT_EXCEEDED", method=PREFIX + CLICKS[make])
     click(form, button)
-    assert form.presenter.state.phase in ("done", "confirm"), shown(form)
-    assert form.timings["attempts"].max() == 2
+    assert form.state.phase in ("done", "confirm"), shown(form)
+    assert form.timings["attempt"].max() == 2
 
 
 @pytest.mark.parametrize("breakage", ["reset", "cut", "html"])
@@ -160,7 +158,7 @@ def test_a_lost_answer_to_a_change_that_happened_is_success(
     form, button = make(b24)
     portal.faults.next(breakage, method=PREFIX + CLICKS[make], after_effect=True)
     click(form, button)
-    assert form.presenter.state.phase == "done", shown(form)
+    assert form.state.phase == "done", shown(form)
     assert (form.timings["outcome"] == "seen").sum() == 1
     assert sum(request.method == PREFIX + CLICKS[make] for request in portal.requests) == 1
 
@@ -178,8 +176,8 @@ def test_a_portal_that_is_down_and_comes_back(
         form, button = make(b24)
         first.stop()
         click(form, button)
-        assert form.presenter.state.phase == "failed"
-        assert form.presenter.state.message.hint
+        assert form.state.phase == "failed"
+        assert form.state.message.hint
         assert "Error:" in shown(form)
         with b24nb.SandboxPortal(db=tmp_path / "portal.db", port=port):
             works(form, button, monkeypatch)

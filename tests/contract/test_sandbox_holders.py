@@ -28,7 +28,7 @@ LONG = BADGES[2]["code"]
 
 @pytest.fixture
 def held(clock: FakeClock) -> Iterator[Held]:
-    with SandboxPortal(badges=BADGES, clock=clock) as portal:
+    with SandboxPortal(badges=BADGES, clock=clock, code_limit=255) as portal:
         yield Held(portal, clock)
 
 

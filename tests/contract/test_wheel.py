@@ -43,5 +43,5 @@ def test_the_lab_opens_what_came_with_the_wheel(tmp_path: Path) -> None:
     )
     shipped = {path.name for path in (ROOT / "notebooks").glob("*.ipynb")}
     assert {path.name for path in directory.glob("*.ipynb")} == shipped
-    assert f"{len(shipped)} new" in answer.stdout
+    assert f"{len(shipped)} new copies" in answer.stdout
     assert (installed / "b24nb" / "walkthroughs").is_dir()

@@ -9,7 +9,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from b24nb.badges.badge import Badge, Badges
-from b24nb.badges.bulk import _chunks
 from b24nb.badges.changes import Action, Outcome, Step, Verdict, deletions, diff
 from b24nb.errors import BadgeInUse, NotApplied
 
@@ -52,7 +51,7 @@ def test_the_steps_lead_to_what_is_wanted(current: list[Badge], wanted: list[Bad
     for step in diff(Badges(current), Badges(wanted), removable=None if prune else ()):
         for _, method, params in step.commands("x"):
             if method == "crm.activity.badge.delete":
-                del portal[params["code"]]
+                del portal[next(code for code in portal if code.casefold() == params["code"].casefold())]
             else:
                 assert params["code"].casefold() not in {code.casefold() for code in portal}
                 portal[params["code"]] = Badge.from_wire(params)
@@ -61,16 +60,22 @@ def test_the_steps_lead_to_what_is_wanted(current: list[Badge], wanted: list[Bad
     assert set(portal.values()) == {*wanted, *left}
 
 
-def test_deletes_use_the_spelling_of_the_portal() -> None:
-    steps = [*deletions(Badges([badge("VIP")]), ["vip", "none"])]
+def test_deletes_use_the_spelling_of_the_caller_so_that_the_portal_decides() -> None:
+    steps = [*deletions(Badges([badge("VIP")]), ["vip", "none"], missing_ok=False)]
     assert [step.action for step in steps] == [Action.DELETE, Action.DELETE]
-    assert steps[0].commands("x") == [("x-delete", "crm.activity.badge.delete", {"code": "VIP"})]
+    assert steps[0].commands("x") == [("x-delete", "crm.activity.badge.delete", {"code": "vip"})]
     assert steps[1].commands("x") == []
+
+
+def test_a_badge_is_deleted_only_as_it_was_given() -> None:
+    seen = badge("vip", "as it was")
+    (step,) = deletions(Badges([badge("vip", "as it is")]), [seen], missing_ok=False)
+    assert step.before == seen
 
 
 def test_a_step_says_what_to_know_before_it_is_sent() -> None:
     assert "not restorable" in Step("a", badge("a", 5), None).note
-    assert "counts as unused" in Step("x" * 31, None, badge("x" * 31)).note
+    assert "31 characters" in Step("x" * 31, None, badge("x" * 31)).note
     assert Step("a", badge("a"), badge("a", "new")).note == "other title"
     assert Step("a", badge("a"), badge("a")).note == Step("a", None, badge("a")).note == ""
 
@@ -92,31 +97,16 @@ def test_what_a_batch_would_distort_is_known(title: Any, fits: bool) -> None:
     assert Step("a", badge("a", title), None).fits_batch
 
 
-@given(st.lists(st.sampled_from(["add", "replace", "alone"]), max_size=200))
-@settings(deadline=None)
-def test_chunks_hold_fifty_commands_and_lose_nothing(kinds: list[str]) -> None:
-    make = {
-        "add": lambda code: Step(code, None, badge(code)),
-        "replace": lambda code: Step(code, badge(code), badge(code, "new")),
-        "alone": lambda code: Step(code, None, badge(code, {})),
-    }
-    todo = {2 * place: make[kind](f"c{place}") for place, kind in enumerate(kinds)}
-    chunks = [*_chunks(todo)]
-    assert [item for chunk in chunks for item in chunk.items()] == [*todo.items()]
-    for chunk in chunks:
-        assert 0 < sum(len(step.commands("")) for step in chunk.values()) <= 50
-        assert len(chunk) == 1 or all(step.fits_batch for step in chunk.values())
-
-
-def test_full_chunks_are_full() -> None:
-    todo = {place: Step(f"c{place}", badge(f"c{place}"), None) for place in range(120)}
-    assert [len(chunk) for chunk in _chunks(todo)] == [50, 50, 20]
-
-
 def test_an_outcome_names_its_error_as_the_vendor_does() -> None:
     step = Step("a", badge("a"), None)
     refused = Outcome(step, Verdict.REFUSED, error=BadgeInUse("ENTITY_WITH_BADGE_EXISTS"))
-    assert (refused.error_name, refused.trouble) == ("ENTITY_WITH_BADGE_EXISTS", True)
+    assert (refused.error_name, refused.ok) == ("ENTITY_WITH_BADGE_EXISTS", False)
     assert Outcome(step, Verdict.FAILED, error=NotApplied("lost")).error_name == "NotApplied"
     assert Outcome(step, Verdict.GONE).error_name == ""
-    assert not Outcome(step, Verdict.GONE).trouble
+    assert Outcome(step, Verdict.GONE).ok
+
+
+def test_what_is_stored_differently_is_not_ok() -> None:
+    step = Step("a", None, badge("a"))
+    assert Outcome(step, Verdict.ADDED, badge=badge("a")).ok
+    assert not Outcome(step, Verdict.ADDED, badge=badge("a", "cut")).ok

@@ -9,7 +9,6 @@ import pytest
 
 from b24nb.badges.badge import Badge
 from b24nb.badges.checks import (
-    LongCode,
     NotRestorable,
     check,
     check_code,
@@ -48,7 +47,7 @@ def test_what_a_portal_takes_is_taken(change: dict[str, Any]) -> None:
         ("title", {"en": "x" * 4000}),
         ("title", {"en": "\ud800"}),
         *(("type", wrong) for wrong in ("", "Primary", "pink", None, 5, ["primary"])),
-        *(("code", wrong) for wrong in ("", None, 7, ["a"], "x" * 256, "\ud800")),
+        *(("code", wrong) for wrong in ("", None, 7, ["a"], "x" * 31, "\ud800")),
     ],
 )
 def test_what_a_portal_would_refuse_is_named_by_field(field: str, wrong: Any) -> None:
@@ -63,9 +62,13 @@ def test_all_problems_are_found_in_the_order_of_the_portal() -> None:
     assert [problem.field for problem in problems(wrong)] == ["title", "value", "type", "code"]
 
 
-def test_a_code_over_30_characters_is_a_warning_that_says_why() -> None:
-    with pytest.warns(LongCode, match="31 characters.* counts as unused"):
+def test_a_new_code_over_30_characters_is_refused_with_the_limit() -> None:
+    with pytest.raises(InvalidInput, match=r"31 characters.* at most 30 .*shorter"):
         check(Badge(**GOOD | {"code": "x" * 31}))
+
+
+def test_an_older_portal_can_be_asked_to_take_a_long_code_back() -> None:
+    assert not [*problems(Badge(**GOOD | {"code": "x" * 255}), code_limit=255)]
 
 
 def test_a_missing_badge_may_be_asked_for_by_a_long_code() -> None:

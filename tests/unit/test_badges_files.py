@@ -13,16 +13,18 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from b24nb.badges import files
-from b24nb.badges.badge import Badge, Badges
+from b24nb.badges.badge import Badge, Badges, folded
 from b24nb.errors import InvalidInput
+from b24nb.spec import BadgeType
 
 words = st.text(st.characters(exclude_categories=["Cs"]), min_size=1)
-languages = st.text(st.characters(exclude_categories=["Cs"]), min_size=1).filter(
-    lambda key: key == key.strip().rstrip(".")
+languages = st.sampled_from(["en", "de", "ru", "pt-BR", "zh_CN"])
+texts = words.filter(lambda text: not text.strip().startswith("{")) | st.dictionaries(
+    languages, words, min_size=1
 )
-texts = words | st.dictionaries(languages, words, min_size=1)
 writable = st.lists(
-    st.builds(Badge, words, texts, texts, words), unique_by=lambda badge: badge.code.casefold()
+    st.builds(Badge, words.filter(str.strip), texts, texts, st.sampled_from(BadgeType)),
+    unique_by=lambda badge: folded(badge.code),
 ).map(Badges)
 
 VIP = Badge("vip", {"en": "Client", "de": "Kunde"}, "VIP", "primary")
@@ -64,7 +66,7 @@ def test_a_backup_names_its_portal_and_time_and_no_more(tmp_path: Path) -> None:
 
 def test_csv_has_a_column_per_language(tmp_path: Path) -> None:
     text = write(Badges([VIP, Badge("x", "t", "v", "primary")]), tmp_path / "b.csv").read_bytes()
-    assert text.startswith(b"\xef\xbb\xbfcode,title.en,title.de,title,value,type\r\n")
+    assert text.startswith(b"\xef\xbb\xbfcode,type,title,value,title.en,title.de\r\n")
 
 
 def test_codes_stay_texts(tmp_path: Path) -> None:
@@ -131,12 +133,13 @@ def test_many_complaints_are_counted() -> None:
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
-        ("b.txt", b"", "neither in .csv nor in .json"),
+        ("b.txt", b"", "ends in .csv or .json"),
         ("b.csv", "code\nю".encode("cp1251"), "not UTF-8"),
-        ("b.csv", b"code,title,value,type\na,b\n", "line 2: 2 cells under 4 headings"),
+        ("b.csv", b"code,title,value,type\n\na,b,c,d,e\n", "Line 3: 5 cells under 4 headings"),
         ("b.csv", b'code,title,value,type\n"a,b\n', "unexpected end"),
         ("b.json", b"{", "not JSON"),
-        ("b.json", b"5", "holds no list"),
+        ("b.json", b"5", "read badges from a int"),
+        ("b.json", b"{}", "no list of badges"),
         ("b.json", b"[5]", "Row 1 is a int"),
         ("b.json", b'{"format": "b24nb badges", "version": 2}', "newer version"),
     ],
@@ -146,11 +149,6 @@ def test_files_that_can_not_be_read_say_why(name: str, content: bytes, message: 
     path.write_bytes(content)
     with pytest.raises(InvalidInput, match=message):
         files.read(path)
-
-
-def test_an_empty_file_is_no_badges(tmp_path: Path) -> None:
-    (tmp_path / "b.csv").write_text("")
-    assert files.read(tmp_path / "b.csv") == Badges()
 
 
 @pytest.mark.parametrize("source", [5, None])

@@ -8,6 +8,7 @@ import sqlite3
 import subprocess
 import sys
 import threading
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,7 @@ import pytest
 from b24nb import errors
 from b24nb.badges.badge import Badge
 from b24nb.badges.changes import Outcome, Step, Verdict
-from b24nb.badges.journal import ChangeSet, Journal, default_journal_path
+from b24nb.badges.journal_store import ChangeSet, JournalStore, default_journal_path
 
 HOST, USER = "example.bitrix24.com", "1"
 VIP = Badge("vip", {"en": "Client", "de": "Kunde"}, "VIP", "primary")
@@ -29,31 +30,30 @@ def path(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def journal(path: Path) -> Journal:
-    return Journal(path, host=HOST, user=USER)
+def journal(path: Path) -> JournalStore:
+    return JournalStore(path, host=HOST, user=USER)
 
 
-def test_reading_makes_no_file(journal: Journal, path: Path) -> None:
+def test_reading_makes_no_file(journal: JournalStore, path: Path) -> None:
     assert journal.entries() == journal.unfinished() == journal.last(3) == []
-    assert journal.notice == ""
-    assert journal.df.empty
+    assert journal.others() == []
     assert not path.parent.exists()
 
 
-def test_an_intent_is_on_disk_before_anything_can_be_sent(journal: Journal, path: Path) -> None:
+def test_an_intent_is_on_disk_before_anything_can_be_sent(journal: JournalStore, path: Path) -> None:
     journal.intend(ChangeSet("delete"), [DELETE, ADD], 6.0)
-    (first, second) = Journal(path, host=HOST, user=USER).unfinished()
+    (first, second) = JournalStore(path, host=HOST, user=USER).unfinished()
     assert (first.step, second.step) == (DELETE, ADD)
     assert (first.kind, first.at, first.verdict, first.changed) == ("delete", 6.0, None, None)
 
 
-def test_it_is_written_through_to_the_disk(journal: Journal) -> None:
+def test_it_is_written_through_to_the_disk(journal: JournalStore) -> None:
     with journal._writing() as db:
         assert db.execute("PRAGMA journal_mode").fetchone() == ("wal",)
         assert db.execute("PRAGMA synchronous").fetchone() == (2,)  # FULL
 
 
-def test_a_verdict_completes_its_intent(journal: Journal) -> None:
+def test_a_verdict_completes_its_intent(journal: JournalStore) -> None:
     ids = journal.intend(ChangeSet("apply"), [DELETE, ADD], 6.0)
     stored = Badge("vip", "as the portal has it", "v", "primary")
     refused = Outcome(
@@ -66,12 +66,11 @@ def test_a_verdict_completes_its_intent(journal: Journal) -> None:
     assert (first.verdict, first.changed, first.error) == ("refused", False, "ENTITY_WITH_BADGE_EXISTS")
     assert (first.detail, first.seen) == ("why", False)
     assert (second.verdict, second.changed, second.step.after) == ("added", True, stored)
-    assert journal.notice == ""
 
 
-def test_verdicts_are_on_disk_after_the_next_intent_or_flush(journal: Journal, path: Path) -> None:
+def test_verdicts_are_on_disk_after_the_next_intent_or_flush(journal: JournalStore, path: Path) -> None:
     def on_disk() -> list[Verdict | None]:
-        return [entry.verdict for entry in Journal(path, host=HOST, user=USER).entries()]
+        return [entry.verdict for entry in JournalStore(path, host=HOST, user=USER).entries()]
 
     change_set = ChangeSet("apply")
     (first,) = journal.intend(change_set, [DELETE], 6.0)
@@ -84,15 +83,13 @@ def test_verdicts_are_on_disk_after_the_next_intent_or_flush(journal: Journal, p
     assert on_disk() == ["deleted", "added"]
 
 
-def test_what_could_not_be_settled_stays_open(journal: Journal) -> None:
+def test_what_could_not_be_settled_stays_open(journal: JournalStore) -> None:
     ids = journal.intend(ChangeSet("delete"), [DELETE], 6.0)
     journal.conclude([(ids[0], Outcome(DELETE, Verdict.UNKNOWN, changed=None, open=True))])
     assert len(journal.unfinished()) == 1
-    assert "1 change(s) since 1970-01-01 00:00 UTC are unfinished" in journal.notice
-    assert "b24.journal.settle()" in journal.notice
 
 
-def test_who_sent_a_change_knows_better_than_who_looked(journal: Journal) -> None:
+def test_who_sent_a_change_knows_better_than_who_looked(journal: JournalStore) -> None:
     (id_,) = journal.intend(ChangeSet("delete"), [DELETE], 6.0)
     seen, answered = (
         Outcome(DELETE, Verdict.FAILED, changed=False),
@@ -104,7 +101,7 @@ def test_who_sent_a_change_knows_better_than_who_looked(journal: Journal) -> Non
     assert [entry.verdict for entry in journal.entries()] == ["deleted"]
 
 
-def test_last_counts_the_sets_that_changed_something(journal: Journal) -> None:
+def test_last_counts_the_sets_that_changed_something(journal: JournalStore) -> None:
     sets = []
     for verdict, changed in [("deleted", True), ("unknown", None), ("failed", False), ("deleted", True)]:
         sets.append(ChangeSet("delete"))
@@ -115,7 +112,7 @@ def test_last_counts_the_sets_that_changed_something(journal: Journal) -> None:
     assert [entry.change_set for entry in journal.last(9)] == [sets[n].number for n in (0, 1, 3)]
 
 
-def test_threads_agree_on_the_number_of_their_change_set(journal: Journal) -> None:
+def test_threads_agree_on_the_number_of_their_change_set(journal: JournalStore) -> None:
     change_set = ChangeSet("apply")
     together = threading.Barrier(8)
 
@@ -132,7 +129,7 @@ def test_threads_agree_on_the_number_of_their_change_set(journal: Journal) -> No
     assert {entry.change_set for entry in journal.entries()} == {change_set.number}
 
 
-def test_an_intent_that_fails_leaves_no_number_behind(journal: Journal, path: Path) -> None:
+def test_an_intent_that_fails_leaves_no_number_behind(journal: JournalStore, path: Path) -> None:
     change_set = ChangeSet("apply")
     with pytest.raises(AttributeError):
         journal.intend(change_set, [DELETE, None], 6.0)
@@ -141,28 +138,31 @@ def test_an_intent_that_fails_leaves_no_number_behind(journal: Journal, path: Pa
     assert [entry.change_set for entry in journal.entries()] == [change_set.number]
 
 
-def test_rows_of_other_portals_and_users_are_not_seen(journal: Journal, path: Path) -> None:
+def test_rows_of_other_portals_and_users_are_not_seen(journal: JournalStore, path: Path) -> None:
     journal.intend(ChangeSet("delete"), [DELETE], 6.0)
     for host, user in ((HOST, "7"), ("other.bitrix24.com", USER)):
-        other = Journal(path, host=host, user=user)
+        other = JournalStore(path, host=host, user=user)
         assert other.entries() == other.unfinished() == other.last(1) == []
-        assert other.notice == ""
+        assert other.others() == [(HOST, USER, 1)]
     assert len(journal.entries()) == 1
+    assert journal.others() == []
 
 
-def test_the_frame_has_a_row_per_step(journal: Journal) -> None:
-    ids = journal.intend(ChangeSet("apply"), [DELETE, Step("a", Badge("a", 5, "v", "x"), None)], 6.0)
-    journal.conclude([(ids[0], Outcome(DELETE, Verdict.DELETED, changed=True, seen=True))])
-    df = journal.df
-    assert df["verdict"].isna().tolist() == [False, True]
-    assert df["seen"].tolist() == [True, False]
-    assert str(df["at"].dt.tz) == "UTC"
-    assert df["before"][0] == VIP
-    assert df["note"][1].startswith("not restorable")
-    assert list(df.columns) == list(Journal(journal.path, host="x", user="").df.columns)
+def test_changes_of_a_former_address_count_once_they_are_adopted(journal: JournalStore, path: Path) -> None:
+    journal.intend(ChangeSet("delete"), [DELETE], 6.0)
+    journal.close()
+    renamed = JournalStore(path.with_name("new.db"), host="new.example.com", user="7")
+    renamed.intend(ChangeSet("add"), [ADD], 7.0)
+    renamed.adopt(HOST, USER, path)
+    assert [(entry.kind, entry.host, entry.user) for entry in renamed.entries()] == [
+        ("delete", HOST, USER),
+        ("add", "new.example.com", "7"),
+    ]
+    assert [entry.kind for entry in renamed.last(1)] == ["add"]
+    assert len(JournalStore(path, host=HOST, user=USER).entries()) == 1
 
 
-def test_threads_share_a_journal(journal: Journal) -> None:
+def test_threads_share_a_journal(journal: JournalStore) -> None:
     def work(number: int) -> None:
         change_set = ChangeSet("delete")
         for _ in range(20):
@@ -182,12 +182,12 @@ WRITER = """
 import sys
 from b24nb.badges.badge import Badge
 from b24nb.badges.changes import Outcome, Step, Verdict
-from b24nb.badges.journal import ChangeSet, Journal
+from b24nb.badges.journal_store import ChangeSet, JournalStore
 
 step = Step("vip", Badge("vip", "t", "v", "primary"), None)
 print("ready", flush=True)
 sys.stdin.readline()
-journal = Journal(sys.argv[1], host="example.bitrix24.com", user="1")
+journal = JournalStore(sys.argv[1], host="example.bitrix24.com", user="1")
 for number in range(int(sys.argv[2])):
     ids = journal.intend(ChangeSet("delete"), [step] * 3, number)
     print(number, flush=True)
@@ -210,7 +210,7 @@ def go(process: subprocess.Popen[str]) -> None:
     process.stdin.flush()
 
 
-def test_processes_that_start_at_once_share_a_journal(path: Path, journal: Journal) -> None:
+def test_processes_that_start_at_once_share_a_journal(path: Path, journal: JournalStore) -> None:
     processes = [writer(path, 30) for _ in range(3)]
     for process in processes:
         go(process)
@@ -222,7 +222,7 @@ def test_processes_that_start_at_once_share_a_journal(path: Path, journal: Journ
     assert len({entry.change_set for entry in journal.entries()}) == 90
 
 
-def test_what_was_committed_outlives_a_kill(path: Path, journal: Journal) -> None:
+def test_what_was_committed_outlives_a_kill(path: Path, journal: JournalStore) -> None:
     process = writer(path, 10_000)
     go(process)
     announced = [process.stdout.readline() for _ in range(20)]
@@ -238,20 +238,96 @@ def test_a_journal_that_can_not_be_used_is_an_error_in_words(path: Path, tmp_pat
     (tmp_path / "noise.db").write_bytes(os.urandom(4096))
     for bad in (tmp_path / "noise.db", tmp_path, tmp_path / "noise.db" / "below.db"):
         with pytest.raises(errors.B24Error, match="can't be used"):
-            Journal(bad, host=HOST, user=USER).intend(ChangeSet("delete"), [DELETE], 0.0)
+            JournalStore(bad, host=HOST, user=USER).intend(ChangeSet("delete"), [DELETE], 0.0)
 
 
-def test_a_journal_of_a_newer_version_is_left_alone(path: Path, journal: Journal) -> None:
+def test_a_journal_of_a_newer_version_is_read_as_far_as_it_is_understood(
+    path: Path, journal: JournalStore
+) -> None:
+    journal.intend(ChangeSet("delete"), [DELETE, ADD], 0.0)
+    journal.close()
+    with closing(sqlite3.connect(path)) as db, db:
+        db.execute("ALTER TABLE step ADD COLUMN colour TEXT")
+        db.execute("UPDATE step SET verdict = 'superseded', before = '{' WHERE id = 1")
+        db.execute("PRAGMA user_version = 99")
+    first, second = journal.entries()
+    assert (first.verdict, first.step.before, second.step) == ("superseded", None, ADD)
+    assert first.unread
+    assert not second.unread
+
+
+def test_a_journal_of_an_older_version_goes_on(path: Path, journal: JournalStore) -> None:
     journal.intend(ChangeSet("delete"), [DELETE], 0.0)
     journal.close()
-    with sqlite3.connect(path) as db:
-        db.execute("PRAGMA user_version = 2")
-    db.close()
-    with pytest.raises(errors.B24Error, match="newer version"):
-        journal.entries()
+    with closing(sqlite3.connect(path)) as db, db:
+        db.execute("ALTER TABLE step DROP COLUMN found")
+        db.execute("DROP TABLE adopted")
+        db.execute("DROP INDEX step_change_set")
+        db.execute("CREATE VIEW entry AS SELECT * FROM step JOIN change_set ON change_set.id = change_set")
+        db.execute("PRAGMA user_version = 1")
+    assert [entry.step for entry in journal.entries()] == [DELETE]
+    journal.intend(ChangeSet("delete"), [DELETE], 1.0, [VIP])
+    assert journal.entries()[-1].found == VIP
 
 
-def test_a_closed_journal_opens_again(journal: Journal) -> None:
+def test_a_database_of_something_else_is_left_byte_for_byte_as_it_was(tmp_path: Path) -> None:
+    path = tmp_path / "browser.db"
+    with closing(sqlite3.connect(path)) as db, db:
+        db.execute("CREATE TABLE bookmark (url TEXT)")
+    before = path.read_bytes()
+    with pytest.raises(errors.JournalError, match="something else"):
+        JournalStore(path, host=HOST, user=USER).intend(ChangeSet("delete"), [DELETE], 0.0)
+    assert path.read_bytes() == before
+    assert not [*tmp_path.glob("browser.db-*")]
+
+
+def test_only_its_owner_may_read_it(path: Path, journal: JournalStore) -> None:
+    journal.intend(ChangeSet("delete"), [DELETE], 0.0)
+    assert {file.stat().st_mode & 0o777 for file in path.parent.iterdir()} == {0o600}
+    assert path.parent.stat().st_mode & 0o777 == 0o700
+
+
+def test_a_locked_journal_is_told_and_can_still_be_read(
+    path: Path, journal: JournalStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("b24nb.badges.journal_store._BUSY_SECONDS", 0.1)
+    journal.intend(ChangeSet("delete"), [DELETE], 0.0)
+    with closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(errors.JournalError, match="locked"):
+            journal.intend(ChangeSet("delete"), [ADD], 0.0)
+        assert len(journal.entries()) == 1
+    journal.intend(ChangeSet("delete"), [ADD], 0.0)
+
+
+@pytest.mark.parametrize("replaced", [False, True])
+def test_a_journal_that_is_removed_while_open_is_noticed_before_the_next_intent(
+    replaced: bool, path: Path, journal: JournalStore
+) -> None:
+    journal.intend(ChangeSet("delete"), [DELETE], 0.0)
+    path.unlink()
+    if replaced:
+        path.touch()
+    with pytest.raises(errors.JournalError, match="removed or replaced"):
+        journal.intend(ChangeSet("delete"), [ADD], 0.0)
+    journal.intend(ChangeSet("delete"), [ADD], 0.0)
+    assert [entry.step for entry in journal.entries()] == [ADD]
+
+
+@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this system")
+def test_a_forked_child_opens_its_own_connection(journal: JournalStore) -> None:
+    journal.intend(ChangeSet("parent"), [DELETE], 0.0)
+    child = os.fork()
+    if child == 0:
+        journal.intend(ChangeSet("child"), [ADD], 1.0)
+        os._exit(0)
+    assert os.waitpid(child, 0)[1] == 0
+    journal.intend(ChangeSet("parent"), [DELETE], 2.0)
+    assert [entry.kind for entry in journal.entries()] == ["parent", "child", "parent"]
+
+
+def test_a_closed_journal_opens_again(journal: JournalStore) -> None:
     journal.intend(ChangeSet("delete"), [DELETE], 0.0)
     journal.close()
     journal.close()

@@ -35,12 +35,16 @@ def test_environment_and_project_agree(project: dict[str, object]) -> None:
     assert set(conda) == CONDA | {"python", "pip"}
     assert conda.pop("python") == project["requires-python"]
     conda.pop("pip")
-    pip_requirements = pip["pip"]
-    assert pip_requirements[-1] == "-e ."
-    wanted = dict(map(parse, project["dependencies"] + project["optional-dependencies"]["test"]))
-    assert conda | dict(map(parse, pip_requirements[:-1])) == wanted
-
-
-def test_the_tls_extra_is_part_of_the_test_extra(project: dict[str, object]) -> None:
+    assert pip == {"pip": ["-e .[test]"]}, "what conda does not name comes from the project"
     extras = project["optional-dependencies"]
-    assert set(extras["tls"]) <= set(extras["test"])
+    wanted = dict(map(parse, [*project["dependencies"], *extras["lab"], *extras["test"]]))
+    assert conda == {name: wanted[name] for name in CONDA}
+
+
+def test_a_plain_install_brings_no_jupyterlab(project: dict[str, object]) -> None:
+    names = {parse(requirement)[0] for requirement in project["dependencies"]}
+    assert not names & {"jupyterlab", "matplotlib", "nbformat", "notebook", "qs-codec"}
+
+
+def test_the_test_extra_has_the_others(project: dict[str, object]) -> None:
+    assert "b24nb[lab,tls]" in project["optional-dependencies"]["test"]

@@ -9,7 +9,7 @@ from markupsafe import escape
 
 import b24nb
 from b24nb.errors import InvalidInput
-from b24nb.rest.calls import Call, CallLog
+from b24nb.rest.calls import KEPT_BYTES, Call, CallLog
 from b24nb.rest.limits import LeakyBucket, Limits
 from b24nb.secret import masked
 from tests.fakes import FakeClock
@@ -119,6 +119,16 @@ def test_the_log_is_a_ring_that_says_what_it_dropped() -> None:
     assert "5 older ones were dropped" in repr(log)
     log.clear()
     assert (len(log), log.dropped, log.last) == (0, 0, None)
+
+
+def test_the_log_is_bounded_in_bytes_too_and_keeps_the_newest() -> None:
+    log = log_of()
+    for number in range(5):
+        log.record(http(client_ms=float(number)), KEPT_BYTES // 3)
+    assert (len(log), log.dropped, log[0].client_ms) == (2, 3, 3.0)
+    log.record(http(client_ms=9.0), KEPT_BYTES * 2)
+    assert [call.client_ms for call in log] == [9.0]
+    assert "5 older ones were dropped" in repr(log)
 
 
 def test_secrets_are_masked_wherever_they_lie() -> None:

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from b24nb.sandbox.batch import resolve
+from b24nb.sandbox.batch_method import resolve
 
 RESULTS: dict[str, Any] = {
     "result": {

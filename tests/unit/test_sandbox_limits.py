@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from b24nb import spec
-from b24nb.sandbox.limits import LeakyBucket, OperatingTime
+from b24nb.sandbox.rate_limits import LeakyBucket, OperatingTime
 
 
 @pytest.mark.parametrize(("plan", "burst", "per_second"), [("standard", 50, 2), ("enterprise", 250, 5)])

@@ -1,0 +1,393 @@
+"""The file of the journal: what is about to be changed, committed before it is sent, and what became of it.
+
+An intent with the whole badge is on disk before its request leaves, the verdict after the answer. A process
+killed in between leaves an intent without verdict, and nothing is lost.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import sqlite3
+import threading
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import closing, contextmanager, suppress
+from dataclasses import dataclass
+from importlib import resources
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+from b24nb.badges.badge import Badge
+from b24nb.badges.changes import Outcome, Step, Verdict
+from b24nb.errors import B24Error, JournalError
+
+_VERSION = 2
+_COLUMNS = "change_set, step.at, code, before, after, found, verdict, changed, seen, error, detail"
+_ENTRIES = (
+    f"SELECT step.id, {_COLUMNS}, kind, host, user FROM step JOIN change_set ON change_set.id = change_set"
+)
+_MINE = (
+    "(host, user) IN (SELECT :host, :user"
+    " UNION SELECT host, user FROM adopted WHERE by_host = :host AND by_user = :user)"
+)
+_TABLES = ("change_set", "step")
+_BACK = "SELECT (SELECT coalesce(min(id), 1) FROM main.{0}) - coalesce(max(id), 0) - 1 FROM former.{0}"
+_COPY = (
+    "INSERT INTO main.change_set (id, host, user, kind, at)"
+    " SELECT id + :change_set_back, host, user, kind, at"
+    " FROM former.change_set WHERE host = :host AND user = :user",
+    f"INSERT INTO main.step (id, {_COLUMNS.replace('step.', '')}) SELECT id + :step_back,"
+    f" {_COLUMNS.replace('step.', '').replace('set', 'set + :change_set_back')} FROM former.step"
+    " WHERE change_set IN (SELECT id FROM former.change_set WHERE host = :host AND user = :user)",
+)
+_CONCLUDE = (
+    "UPDATE step SET verdict = ?, changed = ?, seen = ?, before = iif(?, NULL, before),"
+    " after = coalesce(?, after), found = coalesce(?, found), error = ?, detail = ?"
+    " WHERE id = ? AND (? OR verdict IS NULL)"
+)
+_BUSY_SECONDS = 5.0
+#: Connections of a parent process: a child must neither use nor close them.
+_PARENTS: list[sqlite3.Connection] = []
+
+
+@dataclass(slots=True)
+class ChangeSet:
+    """What one undo takes back; it gets its number with its first intent."""
+
+    kind: str
+    number: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One line of the journal: a step, when it was last about to be sent, and what became of it.
+
+    ``verdict`` is a text that a newer version may have written; ``None``: unfinished. ``found``: what a look
+    showed right before, where that was not ``step.before``. ``unread``: what could not be understood.
+    """
+
+    id: int
+    change_set: int
+    at: float
+    step: Step
+    found: Badge | None
+    verdict: str | None
+    changed: bool | None
+    seen: bool
+    error: str
+    detail: str
+    kind: str
+    host: str
+    user: str
+    unread: str = ""
+
+
+def default_journal_path(host: str) -> Path:
+    """The file of a live portal in the user's data folder; raises :class:`JournalError` if there is none."""
+    import platformdirs
+
+    name = re.sub(r"[^\w.-]", "_", host.lower())
+    try:
+        return platformdirs.user_data_path("b24nb", appauthor=False) / "journals" / f"{name}.db"
+    except RuntimeError as error:
+        raise JournalError(f"There is no place for the journal: {error}", hint=_HINT) from error
+
+
+_HINT = "What can't be remembered is not sent; connect(journal=...) names another file."
+
+
+class JournalStore:
+    """The changes of one user on one portal, in a file that several processes and threads may share.
+
+    The file comes into being with the first change. ``path``: ``None`` is the default file of this host.
+    Only rows of this host and user, and those adopted, are read.
+    """
+
+    def __init__(self, path: str | PathLike[str] | None, *, host: str, user: str) -> None:
+        self._path = None if path is None else Path(path)
+        self.host = host
+        self.user = user
+        self._lock = threading.RLock()
+        self._connection: sqlite3.Connection | None = None
+        self._opened = (0, 0, 0)
+        self._replaced = False
+        self._concluded: list[tuple[Any, ...]] = []
+
+    @property
+    def path(self) -> Path:
+        """Of the file; raises :class:`JournalError` where there is no place for it."""
+        if self._path is None:
+            self._path = default_journal_path(self.host)
+        return self._path
+
+    def intend(
+        self, change_set: ChangeSet, steps: Sequence[Step], at: float, found: Sequence[Badge | None] = ()
+    ) -> list[int]:
+        """Commit what is about to be sent, and return when it is on disk; an id per step."""
+        with self._lock:  # chunks that go side by side agree on one number
+            with self._writing() as db:
+                head = (self.host, self.user, change_set.kind, at)
+                number = change_set.number or _insert(db, "change_set (host, user, kind, at)", head)
+                looks = found or [None] * len(steps)
+                rows = [
+                    (number, at, step.code, *map(_dump, (step.before, step.after, look)))
+                    for step, look in zip(steps, looks, strict=True)
+                ]
+                table = "step (change_set, at, code, before, after, found)"
+                ids = [_insert(db, table, row) for row in rows]
+            change_set.number = number
+        return ids
+
+    def note_attempt(self, ids: Sequence[int], at: float) -> None:
+        """Note that it is sent once more; its intent is on disk, so trouble with the file may wait."""
+        with suppress(JournalError), self._writing() as db:
+            db.executemany("UPDATE step SET at = ? WHERE id = ?", [(at, id_) for id_ in ids])
+
+    def conclude(self, outcomes: Iterable[tuple[int, Outcome]], *, first_hand: bool = True) -> None:
+        """Take the verdicts of intents; they are on disk after the next write or :meth:`flush`.
+
+        One that is lost with this process is found again by looking. What was only seen from outside
+        never overrules a verdict.
+        """
+        rows = [
+            (
+                *(outcome.verdict.value, outcome.changed, outcome.seen),
+                # A replace that only added: somebody else had deleted the old badge, or it is still there.
+                outcome.verdict is Verdict.ADDED and outcome.step.before is not None,
+                *(
+                    _dump(outcome.badge),
+                    _dump(outcome.found),
+                    outcome.error_name,
+                    outcome.detail,
+                    id_,
+                    first_hand,
+                ),
+            )
+            for id_, outcome in outcomes
+            if not outcome.open
+        ]
+        with self._lock:
+            self._concluded += rows
+
+    def flush(self) -> None:
+        """Write the verdicts that were taken."""
+        if self._concluded:
+            with self._writing():
+                pass
+
+    def entries(self, newest: int = -1) -> list[Entry]:
+        """Of this user on this portal, oldest first: all, or the newest ones."""
+        rows = self._entries(f"WHERE {_MINE} ORDER BY step.id DESC LIMIT :newest", newest=newest)
+        return rows[::-1]
+
+    def unfinished(self) -> list[Entry]:
+        """Intents without a verdict, oldest first."""
+        return self._entries(f"WHERE verdict IS NULL AND {_MINE} ORDER BY step.id")
+
+    def next_of(self, entry: Entry) -> Entry | None:
+        """The next line that was written for the same code."""
+        where = "WHERE code = :code COLLATE NOCASE AND step.id > :id ORDER BY step.id LIMIT 1"
+        return next(iter(self._entries(where, code=entry.step.code, id=entry.id)), None)
+
+    def last(self, count: int) -> list[Entry]:
+        """What the last change sets did, oldest first; steps and sets that changed nothing are left out."""
+        return self._entries(
+            f"WHERE changed IS NOT 0 AND change_set IN (SELECT id FROM change_set WHERE {_MINE} AND EXISTS"
+            " (SELECT 1 FROM step WHERE change_set = change_set.id AND changed IS NOT 0)"
+            " ORDER BY id DESC LIMIT :count) ORDER BY step.id",
+            count=count,
+        )
+
+    def others(self) -> list[tuple[str, str, int]]:
+        """Host, user and number of the change sets in this file that are somebody else's."""
+        return self._query(
+            f"SELECT host, user, count(*) FROM change_set WHERE NOT {_MINE} GROUP BY host, user"
+        )
+
+    def adopt(self, host: str, user: str, source: Path | None = None) -> None:
+        """Count the changes of another address or user from now on.
+
+        ``source``: the file of the portal's former address, whose lines are copied.
+        """
+        with self._lock, self._in_words():
+            if source:
+                _connect(source).close()  # brings it to our version
+                self._open().execute("ATTACH ? AS former", (str(source),))
+            with self._writing() as db:
+                names = {"host": host, "user": user, "by_host": self.host, "by_user": self.user}
+                db.execute("INSERT INTO adopted VALUES (:host, :user, :by_host, :by_user)", names)
+                if source:  # numbered below ours: they came before
+                    back = {
+                        f"{table}_back": db.execute(_BACK.format(table)).fetchone()[0] for table in _TABLES
+                    }
+                    for statement in _COPY:
+                        db.execute(statement, names | back)
+            if source:
+                self._open().execute("DETACH former")
+
+    def close(self) -> None:
+        """Close the file; the next use opens it again."""
+        with suppress(JournalError):  # the verdicts are found again by looking
+            self.flush()
+        with self._lock:
+            if self._connection and self._opened[2] == os.getpid():
+                self._connection.close()
+            self._connection = None
+
+    def _entries(self, where: str, **values: Any) -> list[Entry]:
+        return [_entry(row) for row in self._query(f"{_ENTRIES} {where}", **values)]
+
+    def _query(self, query: str, **values: Any) -> list[tuple[Any, ...]]:
+        with suppress(JournalError):  # full or locked: what is there can be read all the same
+            self.flush()
+        with self._lock, self._in_words():
+            if self._connection is None and not self.path.exists():
+                return []
+            return self._open().execute(query, {"host": self.host, "user": self.user, **values}).fetchall()
+
+    @contextmanager
+    def _writing(self) -> Iterator[sqlite3.Connection]:
+        """One transaction, on disk when it ends."""
+        with self._lock, self._in_words():
+            db = self._open()
+            if self._replaced:
+                self._replaced = False
+                raise JournalError(
+                    f"The journal {self.path} was removed or replaced while it was in use.",
+                    hint="Put it back, or do this again to go on with the file that is there now.",
+                )
+            db.execute("BEGIN IMMEDIATE")
+            try:
+                db.executemany(_CONCLUDE, self._concluded)
+                yield db
+                db.execute("COMMIT")
+            except BaseException:
+                if db.in_transaction:
+                    db.execute("ROLLBACK")
+                raise
+            self._concluded.clear()
+
+    def _open(self) -> sqlite3.Connection:
+        """The connection of this process to the file that is there."""
+        now = (*_identity(self.path), os.getpid())
+        if self._connection and self._opened != now:
+            if self._opened[2] != now[2]:
+                _PARENTS.append(self._connection)
+            else:
+                self._connection.close()
+                self._concluded.clear()  # verdicts of the file that was here before
+                self._replaced = True
+            self._connection = None
+        if self._connection is None:
+            _make_file(self.path)
+            self._connection = _connect(self.path)
+            self._opened = (*_identity(self.path), os.getpid())
+        return self._connection
+
+    @contextmanager
+    def _in_words(self) -> Iterator[None]:
+        """Trouble with the file, in words."""
+        try:
+            yield
+        except (sqlite3.Error, OSError) as error:
+            raise JournalError(f"The journal {self._path} can't be used: {error}.", hint=_HINT) from error
+
+
+def _identity(path: Path) -> tuple[int, int]:
+    try:
+        found = path.stat()
+    except OSError:
+        return 0, 0
+    return found.st_dev, found.st_ino
+
+
+def _make_file(path: Path) -> None:
+    """An empty file that only its owner may read, in a folder of the same kind."""
+    for folder in reversed(path.parents):
+        if not folder.exists():
+            folder.mkdir(mode=0o700, exist_ok=True)
+    with suppress(FileExistsError):
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
+
+
+def _connect(path: Path) -> sqlite3.Connection:
+    """A connection to a file of ours; one of somebody else's is left as it is."""
+    if path.stat().st_size:
+        address = f"{path.absolute().as_uri()}?mode=ro"
+        with closing(sqlite3.connect(address, uri=True, timeout=_BUSY_SECONDS)) as db:
+            names = {name for (name,) in db.execute("SELECT name FROM sqlite_master")}
+        if names and not {"change_set", "step"} <= names:
+            raise sqlite3.DatabaseError("it is a database of something else")
+    db = sqlite3.connect(path, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False)
+    try:
+        db.execute("PRAGMA synchronous = FULL")
+        if _version(db) < _VERSION:
+            _use_wal(db)
+            _migrate(db)
+    except BaseException:
+        db.close()
+        raise
+    return db
+
+
+def _use_wal(db: sqlite3.Connection) -> None:
+    """The one step in which SQLite does not wait for another process that opens the new file, too."""
+    give_up = time.monotonic() + _BUSY_SECONDS
+    while True:
+        try:
+            db.execute("PRAGMA journal_mode = WAL")
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > give_up:
+                raise
+            time.sleep(0.01)
+        else:
+            return
+
+
+def _migrate(db: sqlite3.Connection) -> None:
+    db.execute("BEGIN IMMEDIATE")
+    try:
+        steps = (
+            resources.files(__package__).joinpath("journal.sql").read_text("utf-8").split("-- version ")[1:]
+        )
+        for migration in steps[_version(db) :]:  # asked again: another process may have been faster
+            for statement in migration.partition("\n")[2].split(";\n"):
+                db.execute(statement)
+        db.execute(f"PRAGMA user_version = {max(_VERSION, _version(db))}")
+        db.execute("COMMIT")
+    except BaseException:
+        if db.in_transaction:
+            db.execute("ROLLBACK")
+        raise
+
+
+def _version(db: sqlite3.Connection) -> int:
+    return int(db.execute("PRAGMA user_version").fetchone()[0])
+
+
+def _insert(db: sqlite3.Connection, table: str, values: Sequence[Any]) -> int:
+    """A new row, and its number."""
+    query = f"INSERT INTO {table} VALUES ({', '.join('?' * len(values))}) RETURNING id"
+    return int(db.execute(query, values).fetchone()[0])
+
+
+def _dump(badge: Badge | None) -> str | None:
+    return json.dumps(badge.to_wire()) if badge else None
+
+
+def _entry(row: Sequence[Any]) -> Entry:
+    id_, change_set, at, code, before, after, found, verdict, changed, seen, *texts = row
+    badges: list[Badge | None] = []
+    unread = "" if verdict is None or verdict in list(Verdict) else f"verdict {verdict!r}"
+    for text in (before, after, found):
+        try:
+            badges.append(Badge.from_wire(json.loads(text)) if text else None)
+        except (ValueError, TypeError, B24Error):
+            badges.append(None)
+            unread = "a badge that can't be read"
+    effect = None if changed is None else bool(changed)
+    step = Step(code, badges[0], badges[1])
+    return Entry(id_, change_set, at, step, badges[2], verdict, effect, bool(seen), *texts, unread)  # type: ignore[call-arg]

@@ -1,0 +1,70 @@
+"""Characters that deceive a reader, made visible: a badge must not look like another one.
+
+Invisible and direction-changing characters become ``⟨U+200B⟩``, blanks that HTML drops become ``␣``, and a
+letter that only looks like its neighbours is followed by its number.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+#: Control, format and half characters, blanks that are no spaces, fillers, and our own marks. Joiners and
+#: variation selectors only where no emoji, Arabic or Indic letter before them needs them.
+_INVISIBLE = re.compile(
+    "[\x00-\x1f\x7f-\xa0\xad\u034f\u061c\u115f\u1160\u1680\u17b4\u17b5\u180e\u2000-\u200b\u200e\u200f"
+    "\u2028-\u202f\u205f-\u206f\u2423\u27e8\u2800\u3000\u3164\ufeff\uffa0\ufff9-\ufffb\ud800-\udfff"
+    "\U000e0000-\U000e0fff]|(?<![\u0590-\U0010ffff])[\u200c\u200d\ufe00-\ufe0f]"
+)
+_BLANKS = re.compile("^ +| +$| {2,}")
+_WORD = re.compile(r"[^\W\d_]+")
+_LATIN = re.compile("[A-Za-z\u00c0-\u024f\u1e00-\u1eff]")
+_OTHER = re.compile("[\u0370-\u052f\u1f00-\u1fff]")
+#: Cyrillic and Greek letters that look like Latin ones, and Latin ones that look like those.
+_LOOKS_LATIN = frozenset("аеорсухѕіјһԁԛԝАВЕКМНОРСТУХЅІЈԚԜοανρυικΑΒΕΖΗΙΚΜΝΟΡΤΥΧ")
+_LOOKS_OTHER = frozenset("aeopcyxsijhdqwvukABEKMHOPCTYXSIJQWZN")
+
+
+def visible(text: object, *, code: bool = False) -> str:
+    """A text with everything that deceives made visible; anything else as its text.
+
+    Parameters
+    ----------
+    text : object
+        What is shown.
+    code : bool
+        A code: one in look-alikes only (``сор`` for ``cop``) is marked too. As a text, that is a word.
+
+    Examples
+    --------
+    >>> visible("V\\u0406P\\u200b "), visible("Клиент с VIP"), visible(7)
+    ('VІ⟨U+0406⟩P⟨U+200B⟩␣', 'Клиент с VIP', '7')
+    """
+    text = str(text)
+    looks_latin = code and {*_OTHER.findall(text)} <= _LOOKS_LATIN
+    text = _INVISIBLE.sub(lambda found: _number(found[0]), text)
+    if not text.isascii():
+        if not unicodedata.is_normalized("NFKC", text):
+            text = "".join(char + _number(char) if _is_variant(char) else char for char in text)
+        text = _WORD.sub(lambda word: _marked(word[0], looks_latin), text)
+    return _BLANKS.sub(lambda found: "␣" * len(found[0]), text)
+
+
+def _is_variant(char: str) -> bool:
+    """A letter or digit like ``ｖ`` and ``𝐯``, whose plain form is ASCII."""
+    plain = unicodedata.normalize("NFKC", char)
+    return plain.isascii() and plain != char and unicodedata.category(char) in ("Lu", "Ll", "Nd")
+
+
+def _marked(word: str, looks_latin: bool) -> str:
+    """A word, with the letters marked that are of another script than they look."""
+    other = set(_OTHER.findall(word))
+    latin = set(_LATIN.findall(word)) if other else set()
+    if not (latin or (other and looks_latin)):
+        return word
+    odd = other if other <= _LOOKS_LATIN else latin & _LOOKS_OTHER
+    return "".join(char + _number(char) if char in odd else char for char in word)
+
+
+def _number(char: str) -> str:
+    return f"⟨U+{ord(char):04X}⟩"

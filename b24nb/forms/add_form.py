@@ -1,0 +1,297 @@
+"""The form that adds a badge: checks beside each field, a picture of the badge, an answer to a duplicate."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any, NamedTuple
+
+import ipywidgets as widgets  # type: ignore[import-untyped]
+from markupsafe import Markup
+
+from b24nb import spec
+from b24nb.badges import wire
+from b24nb.badges.badge import Badge, Text
+from b24nb.badges.checks import problems
+from b24nb.client import Client
+from b24nb.display import html
+from b24nb.errors import DuplicateCode, InvalidInput
+from b24nb.forms import parts
+from b24nb.forms.form import Form, Step, changes
+from b24nb.forms.messages import NOTHING_SENT, Message, message_for
+from b24nb.forms.state import Change, FormState, SharedState
+
+ONE, SEVERAL = "one text for all languages", "a text per language"
+EMPTY = Badge("", "", "", spec.BadgeType.PRIMARY)
+
+
+class Texts(NamedTuple):
+    """Title and pill text in one language, ``""`` for one text in all."""
+
+    language: str
+    title: str
+    value: str
+
+
+def rows_of(badge: Badge) -> list[Texts]:
+    """The rows that hold the texts of a badge; a text for all languages fills every row beside a map."""
+    maps = [text for text in (badge.title, badge.value) if isinstance(text, Mapping)]
+    languages = list(dict.fromkeys(code for text in maps for code in text)) or [""]
+    return [Texts(code, _in(badge.title, code), _in(badge.value, code)) for code in languages]
+
+
+def badge_of(code: str, type: str, rows: Sequence[Texts]) -> Badge:
+    """The badge as the fields describe it, right or wrong."""
+    if rows[0].language:
+        titles, values = ({row.language: row[place] for row in rows} for place in (1, 2))
+        return Badge(code, titles, values, type)
+    return Badge(code, rows[0].title, rows[0].value, type)
+
+
+def check(badge: Badge, rows: Sequence[Texts], *, complete: bool = True) -> dict[str, str]:
+    """What is wrong with each field, by its name: ``code``, ``title.0``, ``value.0``, ``language.1``, ...
+
+    ``complete=False``: somebody still types, so an empty field is no mistake yet.
+    """
+    found: dict[str, str] = {}
+    for place, row in enumerate(rows):
+        if row.language in [other.language for other in rows[:place]]:
+            found[f"language.{place}"] = "This language has a row already."
+        for problem in problems(Badge("code", row.title, row.value, badge.type)):
+            if complete or getattr(row, problem.field or ""):
+                found[f"{problem.field}.{place}"] = _worded(problem)
+    whole = not found and all(row.title and row.value for row in rows)
+    for problem in problems(badge):
+        if problem.field == "code" and (complete or badge.code):
+            found.setdefault("code", _worded(problem))
+        elif problem.field != "code" and whole:  # right one by one, and too long together
+            found[f"{problem.field}.0"] = _worded(problem)
+    if badge.code != badge.code.strip():
+        found.setdefault("code", "The badge code begins or ends with a space.")
+    return found
+
+
+def _in(text: Text, language: str) -> str:
+    return text if isinstance(text, str) else text.get(language, "")
+
+
+def _worded(problem: InvalidInput) -> str:
+    """A problem in the words of the labels."""
+    text = problem.message.replace("The code", "The badge code", 1)
+    return text.replace("The value", "The pill text", 1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AddState(FormState):
+    """``result`` is the badge that was added; ``existing`` the one that has the code already."""
+
+    existing: Badge | None = None
+
+
+class TextRow(parts.FieldRow):
+    """Title and pill text, for all languages or for one."""
+
+    def __init__(self, texts: Texts) -> None:
+        self.localised = bool(texts.language)
+        options = parts.languages(texts.language)
+        self.language = parts.field("Dropdown", "Language", texts.language or None, options=options)
+        self.title = parts.field("Text", "Title", texts.title, continuous_update=True)
+        self.value = parts.field("Text", "Pill text", texts.value, continuous_update=True)
+        self.remove_button = parts.button("Remove", "trash")
+        head = [parts.row(self.language, self.remove_button)] if self.localised else []
+        super().__init__(widgets.VBox([*head, self.title, self.value]))
+
+    @property
+    def texts(self) -> Texts:
+        """What the fields hold."""
+        return Texts(self.language.value if self.localised else "", self.title.value, self.value.value)
+
+
+class AddForm(Form):
+    """Adds a badge, and shows while one types how it will look."""
+
+    title = "Add a badge"
+    writes = True
+    blank = AddState()
+
+    def __init__(self, shared: SharedState, badge: Badge = EMPTY, *, alone: bool = True) -> None:
+        texts = rows_of(badge)
+        self.code = parts.field("Text", "Badge code", badge.code, continuous_update=True)
+        self.type = parts.choice("Type", [*spec.BadgeType], badge.type)
+        self.mode = parts.choice("Texts", [ONE, SEVERAL], SEVERAL if texts[0].language else ONE)
+        self.type.add_class("b24nb-types")
+        self._code = parts.FieldRow(self.code)
+        self._rows = widgets.VBox()
+        self.add_language_button = parts.button("Add a language", "plus")
+        self._languages = parts.row(self.add_language_button, indented=True)
+        self.add_button = parts.button("Add badge", "check", style="primary")
+        super().__init__(shared, alone=alone)
+        rows = [*map(self._row, texts)]
+        self._several, self._one = (
+            (rows, self._row(Texts("", "", ""))) if texts[0].language else ([], rows[0])
+        )
+        self.on_click(self.add_button, lambda: self.work(self.steps))
+        self.on_click(self.add_language_button, self._add_language)
+        self.on_change(self.mode, self._switch)
+        for field in (self.code, self.type):
+            self.on_change(field, self._typed)
+        self._set_rows(rows)
+
+    def arranged(self) -> Sequence[Any]:
+        # A picture above the button would move it away under the mouse that is leaving the last field.
+        button = parts.row(self.add_button, indented=True)
+        fields = [self._code, self.type, self.mode, self._rows, self._languages, button]
+        return [parts.row(widgets.VBox(fields), self.beside), self.messages, self.shown]
+
+    @property
+    def rows(self) -> tuple[TextRow, ...]:
+        """One row without a language, or one per language."""
+        return tuple(self._rows.children)
+
+    @property
+    def badge(self) -> Badge:
+        """The badge as the fields describe it, right or wrong."""
+        return badge_of(self.code.value, self.type.value, [row.texts for row in self.rows])
+
+    def steps(self) -> Sequence[Step]:
+        self.target, rows = self.badge, [row.texts for row in self.rows]
+        return [lambda: self.add(rows)]
+
+    @changes
+    def add(self, rows: Sequence[Texts]) -> AddState:
+        """Send the badge if its fields are right."""
+        badge: Any = self.target
+        if wrong := check(badge, rows):
+            return AddState(phase="invalid", message=NOTHING_SENT, field_errors=wrong)
+        try:
+            added = self.b24.badges.add(badge.code, badge.title, badge.value, badge.type)
+        except DuplicateCode as error:
+            existing = self.b24.badges.get(badge.code)
+            self.shared.see_changed(added=[existing])
+            wrong = {"code": f"The portal has a badge {existing.code!r}, shown below."}
+            return AddState(phase="failed", message=message_for(error), field_errors=wrong, existing=existing)
+        self.shared.see_changed(added=[added])
+        message = Message("done", f"The badge {added.code!r} was added.")
+        if added != badge:
+            message = Message(
+                "check", f"{message.text} The portal keeps other texts than were sent: see below."
+            )
+        return AddState(phase="done", message=message, result=added)
+
+    # -- drawing --------------------------------------------------------------------------------------
+
+    def picture(self, state: AddState) -> Iterable[Markup]:
+        if state.existing:
+            yield Markup("<p>The portal has this badge under the code:</p>")
+        if state.existing or (state.result and state.phase == "done"):
+            yield html.badge_card(state.existing or state.result, self.shared.language)
+
+    def aside(self, state: AddState) -> Iterable[Markup]:
+        """How the badge would look, and the call that adds it; once it is added, the result shows that."""
+        if any(row.title.value or row.value.value for row in self.rows):
+            if state.phase != "done":
+                yield html.badge_card(self.badge, self.shared.language)
+            yield parts.call_as_code(wire.ADD, self.badge.to_wire())
+
+    def draw(self, state: AddState) -> None:
+        self._say(state.field_errors)
+
+    def _typed(self) -> None:
+        """Say early what is wrong with what is there; what was said of another badge goes."""
+        self._typed_at = time.monotonic()
+        if not self._working:
+            gone = replace(self.state, phase="idle", message=None, field_errors={}, existing=None)
+            self.render(self.settle(gone))
+        badge, rows = self.badge, [row.texts for row in self.rows]
+        twins = self.shared.find_all([badge.code]).values()
+        advice = "".join(f"The portal has a badge {twin.code!r}: add would be refused." for twin in twins)
+        self._say(check(badge, rows, complete=False), advice)
+
+    def _say(self, problems: Mapping[str, str], advice: str = "") -> None:
+        self._code.say(problems.get("code", ""), advice=advice)
+        for place, row in enumerate(self.rows):
+            names = (f"{name}.{place}" for name in ("language", "title", "value"))
+            row.say(" ".join(problems[name] for name in names if name in problems))
+
+    def follow(self, change: Change) -> None:
+        if change == "language":
+            self.render(self.state)
+
+    # -- rows -----------------------------------------------------------------------------------------
+
+    def _row(self, texts: Texts) -> TextRow:
+        row = TextRow(texts)
+        for field in (row.language, row.title, row.value):
+            self.on_change(field, self._typed)
+        self.on_click(row.remove_button, partial(self._remove, row))
+        return row
+
+    def _set_rows(self, rows: Sequence[TextRow]) -> None:
+        self._rows.children = tuple(rows)
+        for row in rows:
+            row.remove_button.disabled = len(rows) == 1
+        parts.show(self._languages, rows[0].localised)
+        self._typed()
+
+    def _switch(self) -> None:
+        """The first row is carried over, the others are kept for the way back."""
+        self._several = self._several or [self._row(Texts(spec.FALLBACK_LANGUAGE, "", ""))]
+        first, several = self._several[0], self.mode.value == SEVERAL
+        old, new = (self._one, first) if several else (first, self._one)
+        with self.drawing():
+            new.title.value, new.value.value = old.title.value, old.value.value
+        self._set_rows(self._several if several else [self._one])
+
+    def _add_language(self) -> None:
+        met = {row.language.value for row in self._several}
+        if free := next((code for code in spec.LANGUAGES if code not in met), None):
+            self._several = [*self._several, self._row(Texts(free, "", ""))]
+            self._set_rows(self._several)
+
+    def _remove(self, row: TextRow) -> None:
+        self._several = [other for other in self._several if other is not row]
+        self._set_rows(self._several)
+
+
+def add_form(
+    b24: Client,
+    code: str = "",
+    title: Text = "",
+    value: Text = "",
+    type: str = "primary",
+    *,
+    run: bool = False,
+) -> AddForm:
+    """A form that adds a badge, and shows while one types how it will look.
+
+    Parameters
+    ----------
+    b24 : Client
+        The portal; its user has to be an administrator.
+    code, type : str
+        To start with.
+    title, value : str or mapping of str to str
+        To start with: one text, or a map language -> text.
+    run : bool
+        Add it at once.
+
+    Returns
+    -------
+    AddForm
+        ``.result`` is the :class:`~b24nb.Badge` that was added.
+
+    Examples
+    --------
+    >>> import b24nb
+    >>> from b24nb import forms
+    >>> with b24nb.connect(b24nb.SandboxPortal()) as b24:
+    ...     form = forms.add_form(b24, "vip", {"en": "Client", "de": "Kunde"}, "VIP", run=True)
+    >>> form.result.title["de"]
+    'Kunde'
+    """
+    for problem in problems(Badge(code, title, value, type)):
+        if problem.field == "type":  # there is no button for it
+            raise problem
+    return AddForm(SharedState(b24), Badge(code, title, value, type)).started(run)

@@ -1,0 +1,184 @@
+"""The form that shows the call log as it grows: what was called, what it cost, how near the limits are.
+
+Nothing here sends.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import ipywidgets as widgets  # type: ignore[import-untyped]
+import pandas as pd
+from markupsafe import Markup
+
+from b24nb.client import Client
+from b24nb.display import html
+from b24nb.forms import parts
+from b24nb.forms.form import Form, Step
+from b24nb.forms.messages import Message
+from b24nb.forms.state import FormState, SharedState
+from b24nb.rest.limits import Limits
+
+#: A look may take this share of the time, so that a long log does not slow the kernel down.
+SHARE = 0.1
+SHOWN = 15
+STATISTICS = ("n", "errors", "retries", "client_p50", "client_p95", "client_max", "server_max")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallsState(FormState):
+    """``result`` is the client's call log as a DataFrame, as it was when the state was made."""
+
+    summary: pd.DataFrame | None = None
+
+    def frame(self, limit: int | None = None) -> pd.DataFrame:
+        """The log as it was."""
+        return FormState().frame() if self.result is None else self.result.head(limit or len(self.result))
+
+
+class CallsForm(Form):
+    """Shows every call of the client, not only of one form: statistics, a chart and the limits."""
+
+    title = "Calls"
+    #: Seconds between two looks at the log while the form is on a screen.
+    pace = 1.0
+    blank = CallsState()
+
+    def __init__(self, shared: SharedState, *, alone: bool = True) -> None:
+        self.chart_button = parts.button("Draw chart", "bar-chart")
+        self.clear_button = parts.button("Clear log", "eraser")
+        self.name = parts.field("Text", "File", "calls.csv", width="20em")
+        self.name.style.description_width = "initial"
+        self.export_button = parts.button("Export CSV", "download")
+        self._name = parts.FieldRow(self.name, self.export_button)
+        self._chart = widgets.HTML()
+        self._poll: threading.Thread | None = None
+        super().__init__(shared, alone=alone)
+        self.calls = self.b24.calls
+        self.on_click(self.chart_button, lambda: self.work([self._draw_chart]))
+        self.on_click(self.clear_button, lambda: self.render(self.clear()))
+        self.on_click(self.export_button, lambda: self.work(lambda: [partial(self.export, self.name.value)]))
+        self._view_count = 0  # ipywidgets counts views from now on
+        self.observe(lambda _: self._guarded(self._follow_log), "_view_count")
+
+    def arranged(self) -> Sequence[Any]:
+        buttons = parts.row(self.chart_button, self.clear_button, self._name)
+        return [buttons, self.messages, self._chart, self.shown]
+
+    def steps(self) -> Sequence[Step]:
+        return [self.look]
+
+    def look(self) -> Any:
+        """Take the log as it is now; what was said last stays."""
+        log = self.b24.calls
+        state = replace(self.state, phase="done", result=log.df, summary=log.summary(), call=log.last)
+        return self.settle(state)
+
+    def clear(self) -> Any:
+        """Forget the calls; the limits stay, since the portal does not forget either."""
+        self.calls.clear()
+        return self._say("done", "The call log is empty. The limits stay: the portal counts on.")
+
+    def export(self, name: str) -> Any:
+        """Write the log as CSV to a new file. A file that is there is left alone."""
+        try:
+            with Path(name).open("x", encoding="utf-8", newline="") as file:
+                self.calls.df.to_csv(file, index=False)
+        except OSError as error:
+            there = "This file is there already; choose another name."
+            why = there if isinstance(error, FileExistsError) else f"It can't be written: {error.strerror}."
+            return self._say("check", "Nothing has been written.", name=why)
+        return self._say("done", f"{len(self.calls)} calls were written to {name}.")
+
+    def _say(self, kind: Any, text: str, **wrong: str) -> Any:
+        return self.settle(replace(self.look(), message=Message(kind, text), field_errors=wrong))
+
+    def draw(self, state: CallsState) -> None:
+        self._name.say(state.field_errors.get("name", ""))
+
+    def picture(self, state: CallsState) -> Iterable[Markup]:
+        yield from _gauges(self.b24.calls.limits)
+        if state.result is None or state.summary is None or not len(state.result):
+            yield parts.message_html(Message("note", "No calls yet."))
+            return
+        yield html.frame(state.summary[list(STATISTICS)], caption="Statistics per method, times in ms")
+        for reason in self.calls.missing("server_ms"):
+            yield parts.message_html(Message("note", reason))
+        requests = state.result[state.result["kind"] == "http"]
+        caption = f"Requests, newest first, times in ms: {len(requests)}"
+        yield parts.calls_table(requests, caption, SHOWN)
+
+    def numbers(self, state: Any) -> Iterable[Markup]:
+        return ()  # the picture is made of them
+
+    def _draw_chart(self) -> Any:
+        from b24nb.display import charts  # matplotlib takes a second to load
+
+        state = self.look()
+        if len(state.result):
+            chart = charts.timeline(state.result)
+            self._chart.value = parts.fragment(Markup(chart._repr_html_()))  # noqa: S704 - display made it
+        return state
+
+    def _follow_log(self) -> None:
+        """While somebody sees the form, follow the log."""
+        if self._view_count and not (self._poll and self._poll.is_alive()):
+            self._poll = threading.Thread(target=self._keep_looking, daemon=True)
+            self._poll.start()
+
+    def _keep_looking(self) -> None:
+        pause, seen, log = self.pace, -1, self.b24.calls
+        filled = True  # a gauge that is not empty falls by itself
+        while self._view_count:
+            if filled or log.dropped + len(log) != seen:
+                seen, filled = log.dropped + len(log), log.limits.bucket.level > 0
+                started = time.monotonic()
+                self._guarded(lambda: self.render(self.look()))
+                pause = max(self.pace, (time.monotonic() - started) / SHARE)
+            time.sleep(pause)
+
+
+def _gauges(limits: Limits) -> Iterable[Markup]:
+    """How near the limits are; a method that has cost nothing needs no gauge."""
+    bucket, rate = limits.bucket, limits.rate
+    burst, wait = int(rate["burst"].iloc[-1]), float(rate["seconds_until_safe"].iloc[-1])
+    unit = f"requests; {burst} at once are safe {f'in {wait:.0f} s' if wait else 'now'}"
+    yield html.gauge("Request rate, as this client sees it", bucket.level, bucket.tariff.burst, unit)
+    spent = limits.df[limits.df["operating_s"] > 0]
+    for method, seconds, limit, left in spent[["method", "operating_s", "limit_s", "calls_left"]].to_numpy():
+        forecast = "" if pd.isna(left) else f"; {left} calls left"
+        yield html.gauge(method, seconds, limit, f"s operating time{forecast}")
+
+
+def calls_form(b24: Client, *, run: bool = False) -> CallsForm:
+    """A form that shows the call log of the client as it grows, with statistics, a chart and the limits.
+
+    Parameters
+    ----------
+    b24 : Client
+        The portal.
+    run : bool
+        Show the log as it is now at once; on a screen the form follows it anyway.
+
+    Returns
+    -------
+    CallsForm
+        ``.df`` is the log.
+
+    Examples
+    --------
+    >>> import b24nb
+    >>> from b24nb import forms
+    >>> with b24nb.connect(b24nb.SandboxPortal()) as b24:
+    ...     badges = b24.badges.list()
+    ...     form = forms.calls_form(b24, run=True)
+    >>> form.df["method"].iloc[-1]
+    'crm.activity.badge.list'
+    """
+    return CallsForm(SharedState(b24)).started(run)

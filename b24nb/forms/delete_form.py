@@ -1,0 +1,358 @@
+"""The form that deletes badges, in three moves: choose, look, confirm. And one back."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
+from typing import Any
+
+import ipywidgets as widgets  # type: ignore[import-untyped]
+from markupsafe import Markup
+
+from b24nb import spec
+from b24nb.badges import wire
+from b24nb.badges.badge import Badge, Badges
+from b24nb.badges.changes import Action, Verdict
+from b24nb.badges.checks import not_restorable
+from b24nb.client import Client
+from b24nb.display import html
+from b24nb.display.language import pick
+from b24nb.errors import B24Error
+from b24nb.forms import parts
+from b24nb.forms.form import Form, Step, changes, sends
+from b24nb.forms.holders_lookup import HoldersLookup
+from b24nb.forms.messages import NOTHING_SENT, Message
+from b24nb.forms.state import Change, FormState, SharedState
+from b24nb.forms.table import Table
+
+#: Rows of a preview or a report that are not folded.
+OPEN_ROWS = 10
+TO_SEND_HELD = "send the held ones too, and let the portal decide"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeleteState(FormState):
+    """``result`` is the badge that was deleted, or for several the report.
+
+    Attributes
+    ----------
+    chosen : Badges
+        What the preview shows.
+    missing : tuple of str
+        Chosen codes that no badge has.
+    holders : HoldersLookup
+        Who holds the badges.
+    with_held : bool
+        Whether those that open activities hold are sent, too.
+    removed : Badges
+        What was deleted and can be brought back.
+    """
+
+    chosen: Badges = field(default_factory=Badges)
+    missing: tuple[str, ...] = ()
+    holders: HoldersLookup = field(default_factory=HoldersLookup)
+    with_held: bool = False
+    removed: Badges = field(default_factory=Badges)
+
+    @property
+    def held(self) -> Badges:
+        """What the portal would refuse to delete."""
+        return Badges(badge for badge in self.chosen if badge.code in self.holders.held)
+
+    @property
+    def to_delete(self) -> Badges:
+        """What the delete button sends: what the preview shows, without what would be refused."""
+        if self.with_held:
+            return self.chosen
+        return Badges(badge for badge in self.chosen if badge.code not in self.holders.held)
+
+    @property
+    def word(self) -> str:
+        """What has to be typed to confirm: the code, or for several their number."""
+        return self.to_delete[0].code if len(self.to_delete) == 1 else str(len(self.to_delete))
+
+    @property
+    def forecast(self) -> Message:
+        """What the delete button would do."""
+        stays = (
+            "The portal will probably refuse" if self.with_held else "Held, so that they would be refused:"
+        )
+        held = f" {stays} {parts.counted(self.held)}." if self.held else ""
+        text = f"{parts.counted(self.to_delete)} would be deleted.{held} Nothing has been deleted yet."
+        return Message("check" if held else "note", text)
+
+
+class DeleteForm(Form):
+    """Deletes badges after a look at what will go, and brings them back."""
+
+    title = "Delete badges"
+    writes = True
+    blank = DeleteState()
+
+    def __init__(self, shared: SharedState, codes: Sequence[str] = (), *, alone: bool = True) -> None:
+        self._codes = tuple(codes) if len(codes) > 1 else ()  # chosen before there is a table
+        code = codes[0] if len(codes) == 1 else ""
+        self.code = parts.field("Combobox", "Badge code", code, options=shared.codes)
+        self._code = parts.FieldRow(self.code)
+        self.table = Table(language=shared.language, label="Badges to choose from")
+        self.load_button = parts.button("Load badges", "list")
+        self.preview_button = parts.button("Preview deletion", "eye", style="primary")
+        buttons = parts.row(self.preview_button, self.load_button, indented=True)
+        self._choosing = widgets.VBox([self._code, buttons])
+        self.held_too = widgets.Checkbox(description=TO_SEND_HELD, indent=False, layout={"width": "auto"})
+        self.confirm = parts.field("Text", "Confirm", "")
+        self._confirm = parts.FieldRow(self.confirm)
+        self.delete_button = parts.button("Delete", "trash", style="danger")
+        self.back_button = parts.button("Choose others", "arrow-left")
+        self._last_buttons = parts.row(self.delete_button, self.back_button, indented=True)
+        self.undo_button = parts.button("Undo", "undo")
+        super().__init__(shared, alone=alone)
+        self.on_click(self.load_button, lambda: self.work([self.load]))
+        self.on_click(self.preview_button, lambda: self.work(self.steps))
+        self.on_click(self.back_button, lambda: self.render(self.forget()))
+        self.on_click(
+            self.delete_button, lambda: self.work(lambda: [partial(self.delete, self.confirm.value)])
+        )
+        self.on_click(self.undo_button, lambda: self.work([self.undo]))
+        self.on_change(self.code, lambda: self._choose((), self.code.value))
+        self.on_change(self.table, lambda: self._choose(self.table.selected), "selected")
+        self.on_change(self.held_too, self._send_held)
+
+    def arranged(self) -> Sequence[Any]:
+        last = [self.held_too, self.beside, self._confirm, self._last_buttons, self.undo_button]
+        return [self._choosing, self.messages, *last, self.shown, self.table]
+
+    # -- choosing -------------------------------------------------------------------------------------
+
+    def _choose(self, codes: Sequence[str], code: str = "") -> None:
+        """Rows or a typed code: what is chosen empties the other, and makes a preview stale."""
+        self._codes = tuple(codes)
+        with self.drawing():
+            self.table.selected, self.code.value = [*codes], code
+        self.render(self.forget())
+
+    def follow(self, change: Change) -> None:
+        if change == "selection":
+            known = self.shared.find_all(self.shared.selection).values()
+            typed = "" if known else "".join(self.shared.selection[:1])
+            if known or typed:
+                self._choose([badge.code for badge in known], typed)
+            return
+        with self.drawing():
+            if change == "badges":
+                self.code.options = self.shared.codes
+                self.table.show(self.shared.badges or Badges(), self._codes)
+            self.table.language = self.shared.language
+        self.render(self.state)
+
+    def forget(self) -> Any:
+        """Drop the preview, because another badge was chosen. What was deleted can still be brought back."""
+        return self.settle(DeleteState(removed=self.state.removed))
+
+    # -- looking --------------------------------------------------------------------------------------
+
+    def steps(self) -> Sequence[Step]:
+        codes = (self.code.value,) if self.code.value else self._codes
+        return [lambda: self.preview(codes), self.find_holders]
+
+    @sends
+    def preview(self, codes: Sequence[str]) -> DeleteState:
+        """Read the badges that would go. Deletes nothing."""
+        state: DeleteState = self.forget()
+        if not codes:
+            wrong = {"codes": "Type a code, or load the badges and choose rows of the table."}
+            return replace(state, phase="invalid", message=NOTHING_SENT, field_errors=wrong)
+        if len(codes) == 1:
+            found = {codes[0]: self.b24.badges.get(codes[0])}
+        else:
+            self.shared.see(self.b24.badges.list())
+            found = self.shared.find_all(codes)
+        missing = tuple(code for code in codes if code not in found)
+        if not found:
+            message = Message("check", f"No badge has one of these codes: {', '.join(missing)}.")
+            return replace(state, phase="failed", message=message)
+        state = replace(state, phase="confirm", chosen=Badges(dict.fromkeys(found.values())), missing=missing)
+        return replace(state, message=state.forecast)
+
+    @sends
+    def find_holders(self) -> DeleteState:
+        """Look who may hold the badges of the preview; a trouble here leaves the preview there."""
+        state: DeleteState = self.state
+        if state.phase == "confirm":
+            state = replace(state, holders=HoldersLookup.of(self, state.chosen))
+            state = replace(state, message=state.forecast)
+        return state
+
+    def _send_held(self) -> None:
+        state: DeleteState = replace(self.state, with_held=self.held_too.value)
+        self.render(self.settle(replace(state, message=state.forecast)))
+
+    # -- deleting -------------------------------------------------------------------------------------
+
+    @changes
+    def delete(self, typed: str) -> DeleteState:
+        """Delete what the preview shows, if its word was typed."""
+        state: DeleteState = self.state
+        if not state.to_delete:
+            message = Message("check", "Nothing to delete, so nothing has been sent.", hint="Preview first.")
+            return replace(state, phase="invalid", message=message)
+        if typed.strip() != state.word.strip():
+            wrong = {"confirm": f"Type {state.word} to confirm."}
+            return replace(state, phase="invalid", message=NOTHING_SENT, field_errors=wrong)
+        if len(state.to_delete) > 1:
+            return self._delete_many(state.to_delete)
+        removed = self.b24.badges.delete(state.to_delete[0])
+        self.shared.see_changed(gone=[removed.code])
+        message = Message("done", f"The badge {removed.code!r} was deleted.", hint="Undo brings it back.")
+        return DeleteState(phase="done", message=message, result=removed, removed=Badges([removed]))
+
+    def _delete_many(self, badges: Badges) -> DeleteState:
+        report = self.b24.badges.delete_many(badges, missing_ok=True, **self._options(badges))
+        deleted = [outcome.step for outcome in report if outcome.verdict is Verdict.DELETED]
+        gone = [outcome.step.code for outcome in report if outcome.verdict is Verdict.GONE]
+        removed = Badges(step.before for step in deleted if step.before)
+        self.shared.see_changed(gone=[*gone, *(badge.code for badge in removed)])
+        hint = "Undo brings them back." if removed else "The report says why."
+        text = f"{parts.counted(removed)} of {len(badges)} deleted."
+        message = Message("done" if report.ok else "check", text, hint=hint)
+        phase: Any = "done" if report.ok else "failed"
+        return DeleteState(phase=phase, message=message, result=report, removed=removed)
+
+    @changes
+    def undo(self) -> DeleteState:
+        """Bring back exactly what the last delete of this form took, whatever happened elsewhere since."""
+        removed: Badges = self.state.removed
+        plan = self.b24.badges.plan(removed)
+        if clashes := [step.code for step in plan.steps if step.action is Action.REPLACE]:
+            text = f"Somebody has made {', '.join(clashes)} anew, with other texts. Nothing has been sent."
+            hint = "Undo would overwrite that. b24.journal.plan_undo() shows what it would change."
+            return replace(self.state, phase="failed", message=Message("check", text, hint=hint))  # type: ignore[no-any-return]
+        report = plan.apply(**self._options(removed))
+        self.shared.see_changed(added=[outcome.badge for outcome in report if outcome.badge])
+        left = Badges(outcome.step.after for outcome in report if not outcome.ok and outcome.step.after)
+        back = (
+            f"{len(removed) - len(left)} of {parts.counted(removed)} brought back, as the last of the list."
+        )
+        phase: Any = "failed" if left else "done"
+        return DeleteState(
+            phase=phase, message=Message("check" if left else "done", back), result=report, removed=left
+        )
+
+    def failed(self, error: B24Error) -> DeleteState:
+        """What was previewed, or deleted, is still what it was."""
+        lost = super().failed(error)
+        return replace(self.state, phase="failed", message=lost.message, field_errors=lost.field_errors)  # type: ignore[no-any-return]
+
+    def settle(self, state: Any) -> Any:
+        self.target = state.to_delete or self.target
+        return super().settle(state)
+
+    def _options(self, badges: Badges) -> dict[str, Any]:
+        """Cancel is asked before each request of 50, which is also how far the work is."""
+        sent = itertools.count(0, spec.BATCH_SIZE)
+
+        def ask() -> bool:
+            self.show_progress("At work", min(next(sent), len(badges)), len(badges))
+            return self.cancel.is_set()
+
+        return {"keep_going": True, "progress": False, "cancel": ask}
+
+    # -- drawing --------------------------------------------------------------------------------------
+
+    def picture(self, state: DeleteState) -> Iterable[Markup]:
+        if state.chosen:
+            yield from map(parts.message_html, _warnings(state))
+            yield from parts.folded_after(OPEN_ROWS, state.chosen, partial(self._preview_table, state))
+            yield from state.holders.pieces
+            if state.to_delete:
+                yield parts.call_as_code(*_call(state.to_delete))
+        elif isinstance(state.result, Badge):
+            yield html.badges_table([state.result], self.shared.language, caption="Deleted")
+        elif state.result is not None:
+            table = partial(html.frame, caption="What became of each", limit=200)
+            yield from parts.folded_after(OPEN_ROWS, state.frame(), table)
+
+    def _preview_table(self, state: DeleteState, badges: Badges) -> Markup:
+        language, held = self.shared.language, () if state.with_held else state.holders.held
+        caption = f"This will be deleted: {len(state.to_delete)}"
+        rows = (
+            (
+                html.pill(badge.value, badge.type, language),
+                Markup("<code>{}</code>").format(badge.code),
+                pick(badge.title, language)[0],
+                "held: would be refused" if badge.code in held else "will be deleted",
+            )
+            for badge in badges[:200]
+        )
+        return parts.table(caption, ("badge", "code", "title", "what will happen"), rows)
+
+    def aside(self, state: DeleteState) -> Iterable[Markup]:
+        if state.to_delete:
+            what = "its code" if len(state.to_delete) == 1 else "the number of badges"
+            yield Markup("<p>To delete, type {}: <code>{}</code></p>").format(what, state.word)
+
+    def draw(self, state: DeleteState) -> None:
+        self._code.say(state.field_errors.get("codes", ""))
+        self._confirm.say(state.field_errors.get("confirm", ""))
+        for widget, visible in (
+            *((self._choosing, not state.chosen), (self.table, self.shared.badges and not state.chosen)),
+            *(
+                (self.held_too, state.held),
+                (self._confirm, state.to_delete),
+                (self._last_buttons, state.chosen),
+            ),
+            *((self.delete_button, state.to_delete), (self.undo_button, state.removed)),
+        ):
+            parts.show(widget, visible)
+        self.held_too.value = state.with_held
+        self.confirm.value = self.confirm.value if state.chosen else ""
+        count, removed = len(state.to_delete), state.removed
+        self.delete_button.description = "Delete badge" if count == 1 else f"Delete {count} badges"
+        named = removed[0].code if len(removed) == 1 else f"{len(removed)} badges"
+        self.undo_button.description = f"Undo: bring back {named}"
+
+
+def _call(badges: Badges) -> tuple[str, dict[str, Any]]:
+    """The call that deletes them: one, or the first batch of several."""
+    calls = [(wire.DELETE, {"code": badge.code}) for badge in badges[: spec.BATCH_SIZE]]
+    commands = {f"d{place}": call for place, call in enumerate(calls)}
+    return ("batch", {"halt": 1, "cmd": commands}) if len(calls) > 1 else calls[0]
+
+
+def _warnings(state: DeleteState) -> Iterable[Message]:
+    if state.missing:
+        yield Message("note", f"Not there, so nothing to delete: {', '.join(state.missing)}.")
+    if lost := [badge.code for badge in state.to_delete if not_restorable(badge)]:
+        yield Message("check", f"Can't be brought back: the portal would refuse to add {', '.join(lost)}.")
+
+
+def delete_form(b24: Client, codes: str | Iterable[str] = (), *, run: bool = False) -> DeleteForm:
+    """A form that deletes badges after a look at what will go, and brings them back.
+
+    Parameters
+    ----------
+    b24 : Client
+        The portal; its user has to be an administrator.
+    codes : str or iterable of str
+        To start with, one or several.
+    run : bool
+        Show the preview at once. Nothing is deleted before the code is typed and the button clicked.
+
+    Returns
+    -------
+    DeleteForm
+        ``.result`` is the :class:`~b24nb.Badge` that was deleted, or the report for several.
+
+    Examples
+    --------
+    >>> import b24nb
+    >>> from b24nb import forms
+    >>> with b24nb.connect(b24nb.SandboxPortal()) as b24:
+    ...     form = forms.delete_form(b24, "newsletter", run=True)
+    >>> form
+    <DeleteForm on SANDBOX (this notebook), confirm: 1 badge would be deleted. Nothing has been deleted yet.>
+    """
+    chosen = (codes,) if isinstance(codes, str) else tuple(codes)
+    return DeleteForm(SharedState(b24), chosen).started(run)

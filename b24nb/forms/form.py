@@ -1,0 +1,370 @@
+"""What every form has: places for message, result and numbers, and callbacks that never raise."""
+
+from __future__ import annotations
+
+import threading
+import time
+import warnings
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
+from contextvars import copy_context
+from dataclasses import replace
+from functools import partial, wraps
+from typing import Any
+
+import ipywidgets as widgets  # type: ignore[import-untyped]
+from IPython import get_ipython
+from markupsafe import Markup
+
+from b24nb.display import html
+from b24nb.errors import B24Error, InvalidInput
+from b24nb.forms import parts
+from b24nb.forms.messages import Message, message_for, standing_notices, unexpected
+from b24nb.forms.state import Change, ClickGuard, FormState, SharedState
+from b24nb.forms.table import Keeper
+from b24nb.rest.calls import CallLog
+
+#: A kernel may run what a click does before it takes in a text that was sent first: on two threads.
+SETTLE = 0.1
+#: A field that says something while one types may send the end of its text after the click.
+QUIET = 0.5
+#: Work that takes longer shows a bar and a Cancel button.
+PATIENCE = 0.3
+ROWS = 10
+BUSY = Message("note", "Still at work on the last click.")
+ECHO = "Already sent: the second click was not sent again."
+CANCELLED = Message("note", "Cancelled between two steps. What was done before is shown.")
+SAVED = Message("note", "This is what the form showed when it was displayed. Run the cell to use it.")
+_WARNINGS = threading.Lock()
+
+Step = Callable[[], FormState]
+
+
+def sends(method: Callable[..., Any], *, change: bool = False) -> Callable[..., Any]:
+    """Make a method that returns a new state one that sends once, and never raises an error of a portal."""
+
+    @wraps(method)
+    def sending(self: Form, *given: Any) -> Any:
+        what = (method.__name__, self.target) if change else None
+        return self.send(partial(method, self, *given), what)
+
+    return sending
+
+
+#: The same for a method that changes something: a second click on it within a second is not sent.
+changes = partial(sends, change=True)
+
+
+class Form(parts.Panel):
+    """A form: what is clicked becomes a state, and a state is drawn.
+
+    What is clicked ends up in :meth:`work`, what is sent in :meth:`send`, what is shown in :meth:`render`.
+    Work runs in a thread of its own, so that the kernel answers meanwhile.
+
+    Parameters
+    ----------
+    shared : SharedState
+        The portal, and what the forms of one explorer share.
+    alone : bool
+        Whether to say which portal and form this is; in the explorer that is said already.
+
+    Attributes
+    ----------
+    result : object
+        The last result; ``None`` before there is one.
+    df : pandas.DataFrame
+        The same as a DataFrame.
+    timings : pandas.DataFrame
+        The calls of this form, a row each, the columns of ``b24.calls.df``.
+    last_error : Exception or None
+        A fault of this package that a callback met. What a portal answers is no fault.
+    state : FormState
+        What it shows.
+    target : hashable
+        What the next change is about, so that an identical second click is known.
+    """
+
+    title = ""
+    writes = False
+    blank = FormState()
+
+    result = property(lambda self: self.state.result)
+    df = property(lambda self: self.state.frame())
+    timings = property(lambda self: self.calls.df)
+    #: What a form does and what it shows were two objects once.
+    presenter = property(lambda self: self)
+
+    def __init__(self, shared: SharedState, *, alone: bool = True) -> None:
+        self.shared, self.b24 = shared, shared.b24
+        self.state: Any = self.blank
+        self.target: Hashable = None
+        self.last_error: Exception | None = None
+        self.cancel = threading.Event()
+        self.calls = CallLog(self.b24.calls.limits)
+        self._guard = ClickGuard()
+        self._drawing = threading.RLock()
+        self._in_drawing = self._working = False
+        self._typed_at = float("-inf")
+        self._worker: threading.Thread | None = None
+        self._top = self._head(alone=alone)
+        self._message, self.shown, self.beside, self._numbers, self._bar = (widgets.HTML() for _ in range(5))
+        self.cancel_button = parts.button("Cancel", "stop")
+        self._busy = widgets.HBox([self._bar, self.cancel_button])
+        self.messages = widgets.VBox([self._busy, self._message])
+        head = widgets.HTML(html.page(parts.style(), *self._top))
+        parts.show(head, self._top)  # its style counts all the same
+        super().__init__([*([Keeper()] if alone else []), head, *self.arranged(), self._numbers])
+        self.add_class("b24nb-form")
+        if self.b24.portal.kind != "SANDBOX":
+            self.add_class("b24nb-live-form")
+        self.on_click(self.cancel_button, self.cancel.set)
+        shared.watchers.append(lambda change: self._guarded(partial(self.follow, change)))
+        self._show_busy(False)
+        self.render(self.state)
+
+    # -- what each form brings ------------------------------------------------------------------------
+
+    def arranged(self) -> Sequence[Any]:
+        """Its widgets from top to bottom; among them ``messages``, ``shown`` and, if used, ``beside``."""
+        raise NotImplementedError
+
+    def steps(self) -> Sequence[Step]:
+        """What the main button does with the fields as they are."""
+        raise NotImplementedError
+
+    def picture(self, state: Any) -> Iterable[Markup]:
+        """The result as HTML."""
+        return ()
+
+    def still(self, state: Any) -> Iterable[Markup]:
+        """The same for a reader without a kernel, who sees none of the widgets."""
+        return self.picture(state)
+
+    def aside(self, state: Any) -> Iterable[Markup]:
+        """What is shown in a place of its own, ``beside``, and not with the result."""
+        return ()
+
+    def draw(self, state: Any) -> None:
+        """Set the form's own widgets."""
+
+    def follow(self, change: Change) -> None:
+        """The badges, the selection or the language have changed."""
+
+    # -- clicks ---------------------------------------------------------------------------------------
+
+    def run(self) -> None:
+        self._do(self.steps())
+
+    def work(self, steps: Sequence[Step] | Callable[[], Sequence[Step]]) -> None:
+        """Do some steps in a thread of their own.
+
+        Parameters
+        ----------
+        steps : sequence of callable, or a callable that gives one
+            Each makes a state, which is shown before the next one begins. Cancel ends between two.
+        """
+        with self._drawing:
+            if self._working:
+                self._message.value = parts.fragment(parts.message_html(BUSY))
+                return
+            self._working = True
+        self._worker = threading.Thread(target=copy_context().run, args=(self._do, steps), daemon=True)
+        self._worker.start()
+        bar = threading.Timer(PATIENCE, lambda: self._show_busy(self._working))
+        bar.daemon = True
+        bar.start()
+        if get_ipython() is None:  # in a kernel, the end of a text may still be on its way
+            self._worker.join(PATIENCE)
+
+    def wait(self, timeout: float | None = None) -> bool:
+        """Wait for the work of the last click.
+
+        Parameters
+        ----------
+        timeout : float, optional
+            Seconds; ``None``: as long as it takes.
+
+        Returns
+        -------
+        bool
+            Whether it is done.
+        """
+        if self._worker:
+            self._worker.join(timeout)
+        return not self._working
+
+    def on_click(self, button: Any, handler: Callable[[], object]) -> None:
+        """Call ``handler`` when the button is clicked; nothing that it raises is lost."""
+        button.on_click(lambda _: self._guarded(handler))
+
+    def on_change(self, field: Any, handler: Callable[[], object], name: str = "value") -> None:
+        """Call ``handler`` when the user changes the field, not when :meth:`render` does."""
+        field.observe(lambda _: self._guarded(handler, by_user=True), name)
+
+    def _do(self, steps: Sequence[Step] | Callable[[], Sequence[Step]]) -> None:
+        if callable(steps):
+            self._let_texts_arrive()
+            steps = steps()
+        for place, step in enumerate(steps, start=1):
+            if not self._guarded(partial(self._take, step)):
+                break
+            if place < len(steps) and self.cancel.is_set():
+                self.render(replace(self.state, message=CANCELLED))
+                break
+        with self._drawing:
+            self._working = False
+            self._show_busy(False)
+
+    def _take(self, step: Step) -> None:
+        self.render(step())
+
+    def _let_texts_arrive(self) -> None:
+        if get_ipython() is not None:
+            time.sleep(SETTLE)
+            while time.monotonic() - self._typed_at < QUIET:
+                time.sleep(SETTLE)
+
+    def _guarded(self, handler: Callable[[], object], *, by_user: bool = False) -> bool:
+        """Nothing raises into the void: widgets would swallow it, and the reader would see nothing."""
+        with self._drawing:  # a drawing on another thread ends first
+            if by_user and self._in_drawing:
+                return True
+        try:
+            handler()
+        except Exception as error:  # noqa: BLE001
+            self.last_error = error
+            self._message.value = parts.fragment(parts.message_html(unexpected(error)))
+            return False
+        return True
+
+    # -- sending --------------------------------------------------------------------------------------
+
+    def send(self, work: Callable[[], Any], change: Hashable = None) -> Any:
+        """Do work that may send, once, and turn what goes wrong into a state.
+
+        Parameters
+        ----------
+        work : callable
+            Makes the new state; one with the phase ``invalid`` says that nothing was sent.
+        change : hashable, optional
+            What it changes, so that an identical second click is known; ``None``: it only reads.
+        """
+        passage = self._guard.enter(change)
+        if passage != "free":
+            before = self.state.message
+            echo = before and passage == "echo" and replace(before, text=f"{before.text} {ECHO}")
+            return replace(self.state, message=echo or BUSY)
+        self.cancel.clear()
+        state = self.state
+        try:
+            with self._recording(), _unwarned() if change else nullcontext():
+                try:
+                    state = work()
+                except B24Error as error:
+                    state = self.failed(error)
+            return self.settle(replace(state, call=self.calls.last))
+        finally:
+            self._guard.leave(change, sent=state.phase != "invalid")
+
+    @contextmanager
+    def _recording(self) -> Iterator[None]:
+        """Copy what the client's log gains meanwhile to the log of this form."""
+        log = self.b24.calls
+        before = log.dropped + len(log)
+        try:
+            yield
+        finally:
+            for call in log[max(0, before - log.dropped) :]:
+                self.calls.record(call)
+
+    @sends
+    def load(self) -> FormState:
+        """List the badges, so that they can be chosen from."""
+        badges = self.b24.badges.list()
+        self.shared.see(badges)
+        message = Message("note", f"{parts.counted(badges)} to choose from.")
+        return replace(self.state, field_errors={}, message=message)  # type: ignore[no-any-return]
+
+    def failed(self, error: B24Error) -> Any:
+        """The state after an error; a result that it would sit next to misleadingly is dropped."""
+        wrong = {error.field: error.message} if isinstance(error, InvalidInput) and error.field else {}
+        message = message_for(error, sandbox=self.b24.portal.kind == "SANDBOX")
+        return replace(self.blank, phase="failed", message=message, field_errors=wrong)
+
+    def settle(self, state: Any) -> Any:
+        """Keep a state as the last one."""
+        self.state = state
+        return state
+
+    def show_progress(self, text: str, done: int, total: int) -> None:
+        """Say what is being done, how many steps of it, and of how many (0: not known)."""
+        self._bar.value = parts.fragment(parts.progress(text, done, total))
+
+    # -- drawing --------------------------------------------------------------------------------------
+
+    def render(self, state: Any) -> None:
+        """Show a state: the only way to change what the form shows.
+
+        Parameters
+        ----------
+        state : FormState
+            Equal states look equal, whatever was shown before.
+        """
+        with self.drawing():
+            self._message.value = parts.fragment(*self._said(state))
+            self.shown.value = parts.fragment(*self.picture(state))
+            self.beside.value = parts.fragment(*self.aside(state))
+            self._numbers.value = parts.fragment(*self.numbers(state))
+            self.draw(state)
+
+    @contextmanager
+    def drawing(self) -> Iterator[None]:
+        """Changes of fields in here are not the user's."""
+        with self._drawing:
+            outer, self._in_drawing = self._in_drawing, True
+            try:
+                yield
+            finally:
+                self._in_drawing = outer
+
+    def numbers(self, state: Any) -> Iterable[Markup]:
+        """Result and timings as the DataFrames that they are in code."""
+        if len(first := state.frame(ROWS)):
+            yield html.folded("As a DataFrame: form.df", html.frame(first, caption="First rows"))
+        if len(self.calls):
+            table = parts.calls_table(self.timings, "Last calls, times in ms", ROWS)
+            yield html.folded("What it cost: form.timings", table)
+
+    def _head(self, *, alone: bool) -> list[Markup]:
+        portal = self.b24.portal
+        title = [html.portal_banner(portal), Markup("<h3>{}</h3>").format(self.title)] if alone else []
+        return [*title, *map(parts.message_html, standing_notices(portal, changes=self.writes))]
+
+    @staticmethod
+    def _said(state: FormState) -> list[Markup]:
+        return [parts.message_html(state.message)] if state.message else []
+
+    def _show_busy(self, busy: bool) -> None:
+        parts.show(self._busy, busy)
+        if not busy:
+            self.show_progress("Waiting for the portal", 0, 0)
+
+    def static(self) -> Iterable[Markup]:
+        state = self.state
+        result = [*self.still(state), *self.aside(state), *self.numbers(state)]
+        return [*self._top, *self._said(state), *result, parts.message_html(SAVED)]
+
+    def __repr__(self) -> str:
+        said = f": {self.state.message.text}" if self.state.message else ""
+        return f"<{type(self).__name__} on {self.b24.portal.where}, {self.state.phase}{said}>"
+
+
+@contextmanager
+def _unwarned() -> Iterator[None]:
+    """What a change warns of, the form has said before or says after it; a warning would make noise below it.
+
+    Python's filters belong to all threads, so one form at a time.
+    """
+    with _WARNINGS, warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)
+        yield

@@ -1,0 +1,138 @@
+"""The form that lists badges: one request, then everything in the table."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from typing import Any
+
+from markupsafe import Markup
+
+from b24nb.badges.badge import Badges
+from b24nb.client import Client
+from b24nb.display import html
+from b24nb.errors import B24Error, InvalidInput
+from b24nb.forms import parts
+from b24nb.forms.form import Form, Step, sends
+from b24nb.forms.messages import Message
+from b24nb.forms.state import Change, FormState, SharedState
+from b24nb.forms.table import ORDERS, Table
+
+#: Rows that a saved notebook shows to a reader without a kernel.
+STILL_ROWS = 25
+AS_REGISTERED = "as registered"
+
+
+class ListForm(Form):
+    """Lists the badges of a portal: filter, sort, select. ``result`` is what matches, in its order."""
+
+    title = "List badges"
+
+    def __init__(self, shared: SharedState, *, words: str = "", order: str = "", alone: bool = True) -> None:
+        self.list_button = parts.button("List badges", "refresh", style="primary")
+        options = parts.languages(shared.language)
+        self.language = parts.field("Dropdown", "Language", shared.language, width="17em", options=options)
+        self.language.style.description_width = "initial"
+        self.table = Table(words=words, order=order, language=shared.language)
+        super().__init__(shared, alone=alone)
+        self.on_click(self.list_button, lambda: self.work(self.steps))
+        self.on_change(self.language, lambda: shared.speak(self.language.value))
+        self.on_change(self.table, lambda: shared.select(self.table.selected), "selected")
+        for name in ("words", "kind", "order"):
+            self.on_change(self.table, self._arrange, name)
+
+    def arranged(self) -> Sequence[Any]:
+        return [parts.row(self.list_button, self.language), self.messages, self.table]
+
+    @property
+    def selection(self) -> tuple[str, ...]:
+        """Selected codes, on whatever page; other forms take them: ``delete_form(b24, form.selection)``."""
+        return self.shared.selection
+
+    def steps(self) -> Sequence[Step]:
+        return [self._fetch]
+
+    @sends
+    def _fetch(self) -> FormState:
+        badges = self.b24.badges.list()
+        self.shared.see(badges)
+        message = Message("done", f"{parts.counted(badges)} by one request.")
+        return FormState(phase="done", message=message, result=self.table.matching)
+
+    def failed(self, error: B24Error) -> Any:
+        """What was listed before stays on show."""
+        return replace(self.state, phase="failed", message=super().failed(error).message)
+
+    def follow(self, change: Change) -> None:
+        with self.drawing():
+            if change == "badges":
+                self.table.show(self.shared.badges or Badges(), self.shared.selection)
+                known = [code for _, code in self.language.options]
+                if met := self.table.languages - set(known):
+                    self.language.options = parts.languages(*known, *sorted(met))
+            elif change == "selection":
+                self.table.selected = [*self.shared.selection]
+            self.language.value = self.table.language = self.shared.language
+        self._arrange()
+
+    def _arrange(self) -> None:
+        """The table shows other badges, or in another order."""
+        if self.shared.badges is not None:
+            self.render(self.settle(replace(self.state, result=self.table.matching)))
+
+    def draw(self, state: FormState) -> None:
+        parts.show(self.table, self.shared.badges is not None)
+
+    def still(self, state: FormState) -> Iterable[Markup]:
+        if state.result is not None:
+            total = len(self.shared.badges or ())
+            matching = "" if len(state.result) == total else f"{len(state.result)} matching of "
+            caption = f"Badges: {matching}{total}"
+            yield html.badges_table(state.result, self.shared.language, STILL_ROWS, caption)
+
+
+def list_form(
+    b24: Client,
+    *,
+    filter: str = "",
+    language: str = "en",
+    sort: str = AS_REGISTERED,
+    run: bool = False,
+) -> ListForm:
+    """A form that lists the badges: filter, sort, turn pages, select.
+
+    Parameters
+    ----------
+    b24 : Client
+        The portal.
+    filter : str
+        Words that a badge must hold, in its code, texts or type.
+    language : str
+        In which texts are shown, by the portal's rule: this one, then ``en``, then the first.
+    sort : str
+        ``as registered``, ``code``, ``title``, ``value`` or ``type``.
+    run : bool
+        List at once.
+
+    Returns
+    -------
+    ListForm
+        ``.result`` is the :class:`~b24nb.Badges` that match, on all pages; ``.df`` the same as a DataFrame;
+        ``.selection`` the codes of the rows that are selected.
+
+    Examples
+    --------
+    >>> import b24nb
+    >>> from b24nb import forms
+    >>> with b24nb.connect(b24nb.SandboxPortal()) as b24:
+    ...     form = forms.list_form(b24, filter="call", sort="code", run=True)
+    >>> list(form.df["code"])
+    ['callAnswered', 'missedCall']
+    >>> form
+    <ListForm on SANDBOX (this notebook), done: 12 badges by one request.>
+    """
+    orders = {AS_REGISTERED: "", **dict(zip(ORDERS, ORDERS, strict=True))}
+    if sort not in orders:
+        raise InvalidInput(f"Can't sort by {sort!r}.", field="sort", hint=f"One of: {', '.join(orders)}.")
+    shared = SharedState(b24, language)
+    return ListForm(shared, words=filter, order=orders[sort]).started(run)

@@ -1,0 +1,106 @@
+"""What forms say: an error as a sentence, and what will go wrong whatever is clicked."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from b24nb import errors
+from b24nb.client import Portal
+from b24nb.credentials import redact
+
+_SENTENCES: dict[type, str] = {
+    errors.ConnectionFailed: "The portal could not be reached, or the connection to it broke.",
+    errors.Timeout: "The portal did not answer in time.",
+    errors.BadResponse: "What came back is not an answer of the portal's REST API{status}.",
+}
+_STOPPED = "The sandbox portal does not answer any more: it was stopped, or the notebook was restarted."
+_START_AGAIN = "Run the cell with connect() again, then the cell of this form."
+_UNKNOWN = "The portal answered with an error that nobody has described yet."
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One sentence to the reader, the vendor's code if there is one, and what to do next."""
+
+    kind: Literal["done", "error", "check", "note"]
+    text: str
+    code: str | None = None
+    hint: str | None = None
+    details: str | None = None
+
+
+NOTHING_SENT = Message("check", "Some fields need a look. Nothing has been sent.")
+
+
+def message_for(error: errors.B24Error, *, sandbox: bool = False) -> Message:
+    """An error as a sentence that an administrator of a CRM understands.
+
+    Parameters
+    ----------
+    error : B24Error
+        Whatever a call raised.
+    sandbox : bool
+        Whether the portal is a sandbox, which ends with its notebook.
+
+    Returns
+    -------
+    Message
+        With the vendor's code verbatim, if the portal answered.
+
+    Examples
+    --------
+    >>> from b24nb.errors import from_answer
+    >>> error = from_answer("QUERY_LIMIT_EXCEEDED", "Too many requests", http_status=503, method="")
+    >>> message_for(error).code
+    'QUERY_LIMIT_EXCEEDED'
+    """
+    http_status = getattr(error, "http_status", None)
+    status = f" (HTTP {http_status})" if http_status else ""
+    if isinstance(error, errors.ApiError):
+        fact = errors.find_fact(error.code, error.description, error.method)
+        words = f"The portal's own words{status}: {error.description or '(none)'}"
+        return Message("error", fact.meaning if fact else _UNKNOWN, error.code, error.hint, words)
+    if sentence := _SENTENCES.get(type(error)):
+        details = f"{type(error).__name__}: {error.message}"
+        hint = error.hint or "Try again in a moment."
+        if sandbox and isinstance(error, errors.ConnectionFailed):
+            sentence, hint = _STOPPED, _START_AGAIN
+        return Message("error", sentence.format(status=status), hint=hint, details=details)
+    caught = isinstance(error, errors.InvalidInput | errors.ReadOnly | errors.BadgeChanged)
+    return Message("check" if caught else "error", error.message, hint=error.hint)
+
+
+def unexpected(error: Exception) -> Message:
+    """A fault of this package, shown without any secret that its text may quote."""
+    text = f"Unexpected error: {type(error).__name__}: {redact(str(error))}"
+    return Message("error", text, hint="The form can still be used; its last_error holds the exception.")
+
+
+def standing_notices(portal: Portal, *, changes: bool) -> tuple[Message, ...]:
+    """What will go wrong here before anything is sent, as far as the portal told when connecting.
+
+    Parameters
+    ----------
+    portal : Portal
+        Rights and scopes.
+    changes : bool
+        Whether the form adds or deletes something.
+    """
+    notices = []
+    if portal.scopes is not None and "crm" not in portal.scopes:
+        text = "These credentials lack the scope crm: the portal refuses every call about badges."
+        hint = "Tick CRM in the settings of the webhook, or make a webhook that has it."
+        notices.append(Message("check", text, "insufficient_scope", hint))
+    if changes and portal.admin is False:
+        text = (
+            f"Adding and deleting badges takes an administrator of the portal, and "
+            f"{portal.user or 'this user'} is none as far as the portal says."
+        )
+        hint = "Connect with a webhook that an administrator made. Nothing has been sent."
+        notices.append(Message("check", text, "ACCESS_DENIED", hint))
+    if changes and portal.read_only:
+        text = "This client is read-only: every change is refused before it is sent."
+        hint = "Connect without read_only (and without B24_READ_ONLY) to change something."
+        notices.append(Message("check", text, hint=hint))
+    return tuple(notices)

@@ -1,1 +1,0 @@
-"""What happens: field values become frozen states. No widgets, no HTML."""

@@ -1,0 +1,124 @@
+"""The table that badges are chosen from: filter, sort, turn pages and select, all of it in the browser.
+
+Core ipywidgets has no table whose rows can be clicked; this one is an anywidget, ``table.js`` beside it.
+What travels and is saved with a notebook is small: the rows as packed JSON, and what was chosen.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import zlib
+from collections.abc import Iterable, Mapping
+from functools import lru_cache
+from importlib import resources
+from typing import Any
+
+import anywidget
+import traitlets
+
+from b24nb import spec
+from b24nb.badges.badge import Badge, Badges
+from b24nb.display.language import pick
+
+#: How rows can be sorted, by what the viewer reads; ``-`` before it: the other way round.
+ORDERS = ("code", "title", "value", "type")
+
+
+def _beside(name: str) -> str:
+    return resources.files(__package__).joinpath(name).read_text(encoding="utf-8")
+
+
+class Keeper(anywidget.AnyWidget):
+    """Keeps keys in the form that it is in, and says so when the kernel has gone. It shows nothing else."""
+
+    _esm = _beside("table.js")
+    _css = _beside("table.css")
+
+
+class Table(anywidget.AnyWidget):
+    """Badges to look through and to choose from.
+
+    Attributes
+    ----------
+    badges : Badges
+        All of them, in the portal's order.
+    selected : list of str
+        Codes of the rows that are selected, in the order they were chosen.
+    words, kind : str
+        The filter: words that a badge must hold, its type.
+    order : str
+        One of :data:`ORDERS`, ``-`` before it to turn it round, ``""`` for the portal's order.
+    language : str
+        In which texts are shown.
+    label : str
+        What a screen reader calls the table.
+    """
+
+    _esm = Keeper._esm
+    _css = Keeper._css
+    rows = traitlets.Unicode("").tag(sync=True)
+    selected = traitlets.List(traitlets.Unicode()).tag(sync=True)
+    words = traitlets.Unicode("").tag(sync=True)
+    kind = traitlets.Unicode("").tag(sync=True)
+    order = traitlets.Unicode("").tag(sync=True)
+    language = traitlets.Unicode("en").tag(sync=True)
+    label = traitlets.Unicode("Badges").tag(sync=True)
+
+    def __init__(self, **traits: Any) -> None:
+        self.badges = Badges()
+        super().__init__(**traits)
+
+    def show(self, badges: Badges, selected: Iterable[str] = ()) -> None:
+        """Show these badges, with those selected of them that are to be."""
+        chosen = frozenset(selected)
+        with self.hold_sync():
+            self.badges = badges
+            self.rows = pack(badges)
+            self.selected = [badge.code for badge in badges if badge.code in chosen]
+
+    @property
+    def matching(self) -> Badges:
+        """The badges that are shown, on all pages, in the order in which they are."""
+        wanted = self.words.casefold().split()
+        found = [
+            badge
+            for badge in self.badges
+            if (not self.kind or badge.type == self.kind) and all(word in _haystack(badge) for word in wanted)
+        ]
+        if column := self.order.removeprefix("-"):
+
+            def key(badge: Badge) -> str:
+                return pick(getattr(badge, column), self.language)[0].casefold()
+
+            found.sort(key=key, reverse=self.order.startswith("-"))
+        return Badges(found)
+
+    @property
+    def languages(self) -> set[str]:
+        """Languages that some text is in."""
+        texts = (text for badge in self.badges for text in (badge.title, badge.value))
+        return {str(code) for text in texts if isinstance(text, Mapping) for code in text}
+
+
+@lru_cache(maxsize=2)
+def pack(badges: Badges) -> str:
+    """Badges as compressed JSON: a tenth of their length, so that a saved notebook stays small."""
+    rows = [[badge.code, _plain(badge.title), _plain(badge.value), str(badge.type)] for badge in badges]
+    tags = {code: language.tag for code, language in spec.LANGUAGES.items()}
+    text = json.dumps({"rows": rows, "tags": tags}, ensure_ascii=False, separators=(",", ":"))
+    return base64.b64encode(zlib.compress(text.encode("utf-8", "replace"), 1)).decode()
+
+
+def _plain(text: Any) -> Any:
+    """A text, or a map of texts; a portal that was written to by other means can hold something else."""
+    if isinstance(text, Mapping):
+        return {str(language): str(words) for language, words in text.items()}
+    return str(text)
+
+
+def _haystack(badge: Badge) -> str:
+    texts = [badge.code, badge.type]
+    for text in (badge.title, badge.value):
+        texts += [text] if isinstance(text, str) else text.values()
+    return "\n".join(map(str, texts)).casefold()

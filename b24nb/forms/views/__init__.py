@@ -1,1 +1,0 @@
-"""What is shown: widgets that draw a state."""

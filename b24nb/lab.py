@@ -1,0 +1,104 @@
+"""``b24nb lab``: copies of the walkthroughs, opened in JupyterLab as they were made.
+
+JupyterLab paints the outputs of a notebook that somebody signed on this machine, and of no other. So the
+copies made here are signed: they are the package's own. A file of the user's never is.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from importlib import resources
+from importlib.util import find_spec
+from pathlib import Path
+
+from b24nb.errors import B24Error
+
+DIRECTORY = "b24nb-walkthroughs"
+FIRST = "00-quickstart.ipynb"
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Copy the walkthroughs that are missing, and let JupyterLab take over.
+
+    Parameters
+    ----------
+    arguments : sequence of str
+        The directory of the copies, where the first one is no option; all others go to JupyterLab as
+        they are.
+
+    Raises
+    ------
+    B24Error
+        Where JupyterLab is not installed, or the copies can't be written.
+    """
+    if find_spec("jupyterlab") is None:
+        raise B24Error('JupyterLab is not installed: pip install "b24nb[lab]"')
+    named = bool(arguments) and not arguments[0].startswith("-")
+    directory = Path(arguments[0] if named else DIRECTORY)
+    try:
+        copied = copy_walkthroughs(directory)
+        sign(copied)
+    except OSError as error:
+        raise B24Error(f"The walkthroughs can't be copied to {directory}: {error}.") from None
+    print(f"Begin with {directory / FIRST} ({len(copied)} new copies here; edit them as you like).")
+    sys.stdout.flush()
+    command = [sys.executable, "-m", "jupyterlab", str(directory)]
+    if not any(one.startswith("--LabApp.default_url") for one in arguments):
+        command.append(f"--LabApp.default_url=/lab/tree/{FIRST}")
+    if hasattr(os, "geteuid") and os.geteuid() == 0:
+        # Containers run as root, where JupyterLab wants to be told; it listens on this machine only.
+        command.append("--allow-root")
+    # Defaults of JupyterLab for this run, below the user's own settings: widgets are saved with a notebook.
+    paths = [str(_package() / "lab_settings"), os.environ.get("JUPYTER_CONFIG_PATH", "")]
+    os.environ["JUPYTER_CONFIG_PATH"] = os.pathsep.join(filter(None, paths))
+    os.execv(sys.executable, [*command, *arguments[named:]])  # noqa: S606 - signals included
+
+
+def copy_walkthroughs(directory: Path) -> list[Path]:
+    """Copy the walkthroughs that are missing, so that the shipped ones are never edited.
+
+    Parameters
+    ----------
+    directory : Path
+        Made if need be. A file that is there is left alone.
+
+    Returns
+    -------
+    list of Path
+        The notebooks that were copied.
+    """
+    inside = _package() / "walkthroughs"  # in the wheel; in a checkout they lie beside the package
+    shipped = inside if inside.is_dir() else _package().parent / "notebooks"
+    copied = []
+    for source in sorted(shipped.rglob("*")):
+        target = directory / source.relative_to(shipped)
+        if source.is_dir() or ".ipynb_checkpoints" in source.parts:
+            continue
+        target.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            with target.open("xb") as file:
+                file.write(source.read_bytes())
+        except FileExistsError:
+            continue
+        if target.suffix == ".ipynb":
+            copied.append(target)
+    return copied
+
+
+def sign(notebooks: Sequence[Path]) -> None:
+    """Let this user's Jupyter trust these notebooks as they are now."""
+    import nbformat
+    from nbformat.sign import NotebookNotary
+
+    notary = NotebookNotary()
+    try:
+        for path in notebooks:
+            notary.sign(nbformat.read(path, as_version=4))
+    finally:
+        notary.store.close()
+
+
+def _package() -> Path:
+    return Path(str(resources.files("b24nb")))

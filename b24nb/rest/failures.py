@@ -1,0 +1,141 @@
+"""Why there is no answer, in a typed error that says what to do and quotes no address."""
+
+from __future__ import annotations
+
+import http.client
+import re
+import socket
+import ssl
+from collections.abc import Iterable
+from urllib.parse import urljoin, urlsplit
+
+import requests
+import urllib3
+from urllib3.exceptions import ReadTimeoutError
+
+from b24nb.errors import BadResponse, ConnectionFailed, Timeout, TransportError
+from b24nb.secret import Secret, redact
+
+_CUT = http.client.RemoteDisconnected | http.client.IncompleteRead
+FAILURES = (
+    requests.RequestException,
+    urllib3.exceptions.HTTPError,
+    OSError,
+    http.client.HTTPException,
+    UnicodeError,  # a host name that DNS can't have
+)
+
+
+def failed(error: BaseException, method: str, total: float, *, sent: bool) -> TransportError:
+    """The error for a failed request; never quotes the original, which quotes the address."""
+    cause = _innermost(error)
+    if isinstance(error, requests.exceptions.ContentDecodingError):
+        return BadResponse(f"{method}: the compressed answer can't be unpacked.", method=method)
+    if isinstance(cause, http.client.HTTPException) and not isinstance(cause, _CUT):
+        return BadResponse(f"{method}: what came back is not HTTP.", method=method, sent=sent)
+    if isinstance(cause, TimeoutError | ReadTimeoutError):
+        return Timeout(
+            f"{method}: {f'no complete answer within {total:g} s' if sent else 'no connection in time'}.",
+            method=method,
+            sent=sent,
+            hint="Is the portal slow or out of reach? connect(timeout=(connect, total)) sets the limits.",
+        )
+    what, hint = "could not connect", "Check the address, the network and the proxy settings."
+    if sent:
+        what = "the connection broke before the answer was complete"
+        hint = "The portal may have carried the call out: look before you repeat a write."
+    elif isinstance(error, requests.exceptions.ProxyError):
+        what, hint = _proxy(cause)
+    elif isinstance(error, requests.exceptions.SSLError):
+        what, hint = _tls(cause)
+    elif isinstance(cause, socket.gaierror):
+        what = "host not found"
+    return ConnectionFailed(f"{method}: {what}.", method=method, sent=sent, hint=hint)
+
+
+def _proxy(cause: BaseException) -> tuple[str, str]:
+    """What a proxy did before anything was sent, and what to do."""
+    status = re.search(r"Tunnel connection failed: (\d{3})", str(cause))
+    code = status[1] if status else ""
+    if code == "407":
+        hint = "Put user and password into HTTPS_PROXY=http://user:password@proxy:port, or ask who runs it."
+        return "the proxy wants a user name and a password (HTTP 407)", hint
+    if code:
+        hint = "Ask who runs the proxy to let this host pass, or name the host in NO_PROXY."
+        return f"the proxy refused to connect to the portal (HTTP {code})", hint
+    return "could not connect through the proxy", "Check HTTPS_PROXY, or name the portal's host in NO_PROXY."
+
+
+_RENEW = "Check the clock of this machine; if it is right, the portal's certificate has to be renewed."
+_TRUST = "connect(verify='authority.pem') takes the authority that signed it: a company proxy's, or your own."
+_NAME = "Check the host in the address; another server may answer under it, a proxy's or an old one."
+#: Code of OpenSSL -> what is wrong with the certificate, and what to do.
+_CERTIFICATES = {
+    9: ("is not valid yet", _RENEW),
+    10: ("has expired", _RENEW),
+    18: ("is self-signed", _TRUST),
+    19: ("was signed by an authority that this machine does not know (self-signed)", _TRUST),
+    20: ("was signed by an authority that this machine does not know", _TRUST),
+    62: ("is for another host name", _NAME),
+    64: ("is for another address", _NAME),
+}
+
+
+def _tls(cause: BaseException) -> tuple[str, str]:
+    """Why no trusted connection came about, and what to do."""
+    # Older urllib3 compares the host name by itself, and raises a ValueError of its own.
+    code = getattr(cause, "verify_code", 62 if isinstance(cause, ValueError) else 0)
+    if code or isinstance(cause, ssl.SSLCertVerificationError):
+        what, hint = _CERTIFICATES.get(code, ("was not accepted", _TRUST))
+        return f"the portal's certificate {what}", hint
+    if "WRONG_VERSION_NUMBER" in str(cause):
+        return (
+            "what answers there does not speak https",
+            "Check the port and the proxy settings.",
+        )
+    return (
+        "TLS failed",
+        "Check the address, and the file given by verify=, if any.",
+    )
+
+
+def _innermost(error: BaseException) -> BaseException:
+    """requests wraps urllib3, which wraps the socket's error; the last one says what happened."""
+    seen = set()
+    while id(error) not in seen:
+        seen.add(id(error))
+        inner = getattr(error, "reason", None) or next(
+            (arg for arg in reversed(error.args) if isinstance(arg, BaseException)), None
+        )
+        if not isinstance(inner, BaseException):
+            break
+        error = inner
+    return error
+
+
+def moved(response: requests.Response, method: str, secrets: Iterable[Secret]) -> BadResponse:
+    """The error for a redirect: to which host, never with the path, which can hold the secret."""
+    here = urlsplit(response.url)
+    try:
+        target = urlsplit(urljoin(response.url, response.headers["Location"]))
+        host = target.netloc.rpartition("@")[2]
+    except ValueError:
+        target, host = here, ""
+    if not host:
+        where, hint = "an address that can't be read", "Look at what answers at this address."
+    elif host.lower() != here.netloc.lower():
+        where = f"{target.scheme}://{host}, another host, which must not get the secret"
+        hint = "If the portal was renamed, connect with its new address."
+    elif re.search(r"auth|log-?in|sso|oauth", target.path, re.IGNORECASE):
+        where = "a login page of the same host"
+        hint = "Something there wants a person to log in first: ask for an exception for the path /rest/."
+    else:
+        where = "another page of the same host"
+        hint = "Check the address, https included; or something before the portal rewrites the path /rest/."
+    return BadResponse(
+        f"{method}: the answer is a redirect (HTTP {response.status_code}) to {redact(where, secrets)}. "
+        "It was not followed.",
+        method=method,
+        http_status=response.status_code,
+        hint=hint,
+    )

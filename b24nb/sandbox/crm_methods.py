@@ -1,0 +1,278 @@
+"""Deals and activities through the classic CRM methods: lists with filter, order, select and pages.
+
+Deals are there for activities to hang on: a sales pipeline with stages, three of them final. Activities
+are what holds a badge; these methods see configurable ones from outside only, but find and remove them,
+also through a webhook. Assumed: the details of deals, and who may read which activity. Vendor pages:
+https://apidocs.bitrix24.com/api-reference/crm/deals/index.html
+https://apidocs.bitrix24.com/api-reference/crm/timeline/activities/activity-base/index.html
+https://apidocs.bitrix24.com/settings/how-to-call-rest-api/list-methods-pecularities.html
+"""
+
+from __future__ import annotations
+
+import re
+import sqlite3
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from b24nb.sandbox import php
+from b24nb.sandbox.rest_method import Answer, Call, Refusal, classic
+from b24nb.sandbox.store import Store, dump, load
+
+DEAL = 2
+CONFIGURABLE = "CONFIGURABLE_REST_APP"
+PAGE = 50
+
+# -- lists ----------------------------------------------------------------------------------------
+
+_CONDITIONS: Mapping[str, str] = {
+    **{operator: f"{{}} {operator} ?" for operator in ("=", ">", ">=", "<", "<=")},
+    **dict.fromkeys(("!", "!="), "{} <> ?"),
+    "@": "{} = ?",
+    "!@": "{} <> ?",
+    "%": "instr(lower({}), lower(?)) > 0",
+}
+_FILTER_KEY = re.compile(r"(!=|>=|<=|!@|[!=@<>%])?([A-Z_]+)")
+
+
+class Table(NamedTuple):
+    """A table as the classic methods show it: all texts. A column is named as on the wire, but in lower
+    case."""
+
+    name: str
+    fields: tuple[str, ...]
+
+    def record(self, row: sqlite3.Row) -> dict[str, Any]:
+        return {field: php.to_text(row[field.lower()]) for field in self.fields}
+
+    def changes(self, call: Call) -> dict[str, Any]:
+        """The columns that the ``fields`` of a call set."""
+        given = php.items(call.get("fields"))
+        return {
+            str(field).lower(): php.to_text(value)
+            for field, value in given
+            if field in self.fields and field != "ID"
+        }
+
+    def find(self, call: Call) -> sqlite3.Row | None:
+        """The row whose ``id`` a call names."""
+        return call.store.row(f"SELECT * FROM {self.name} WHERE id = ?", (php.to_int(call.get("id")),))  # noqa: S608
+
+    def page(self, call: Call, record: Any, where: str = "1", values: tuple[Any, ...] = ()) -> Answer:
+        """The page of records that a call asks for; ``where`` limits it to what the caller may see."""
+        conditions, parameters = self._conditions(call.get("filter"))
+        found = f"FROM {self.name} WHERE {' AND '.join((where, *conditions))}"
+        parameters = [*values, *parameters]
+        total = call.store.count(f"SELECT count(*) {found}", parameters)
+        start = max(call.start or 0, 0)
+        page = f"SELECT * {found} ORDER BY {self._order(call.get('order'))} LIMIT {PAGE} OFFSET ?"
+        rows = [record(row) for row in call.store.rows(page, [*parameters, start])]
+        names = {php.to_text(name) for _, name in php.items(call.get("select"))}
+        if names and "*" not in names:
+            rows = [{name: value for name, value in row.items() if name in names} for row in rows]
+        more = start + PAGE < total and call.start != -1
+        return Answer(rows, total=call.counted(total), next=start + PAGE if more else None)
+
+    def _conditions(self, wanted: Any) -> tuple[list[str], list[Any]]:
+        conditions: list[str] = []
+        parameters: list[Any] = []
+        for key, value in php.items(wanted):
+            found = _FILTER_KEY.fullmatch(str(key))
+            if not found or found[2] not in self.fields:
+                continue  # a portal ignores what it can't filter by
+            column, operator = found[2].lower(), found[1] or "="
+            if isinstance(value, list | dict):
+                # One parameter, however many values: SQLite has a limit, PHP has none to speak of.
+                negated = "NOT " if operator.startswith("!") else ""
+                conditions.append(f"{column} {negated}IN (SELECT value FROM json_each(?))")  # noqa: S608
+                parameters.append(dump([php.to_text(inner) for _, inner in php.items(value)]))
+            else:
+                conditions.append(_CONDITIONS[operator].format(column))
+                parameters.append(php.to_text(value))
+        return conditions, parameters
+
+    def _order(self, wanted: Any) -> str:
+        parts = [
+            f"{str(field).lower()} {'DESC' if php.to_text(way).upper() == 'DESC' else 'ASC'}"
+            for field, way in php.items(wanted)
+            if field in self.fields
+        ]
+        return ", ".join([*parts, "id"])
+
+
+# -- deals ----------------------------------------------------------------------------------------
+
+
+class Stage(NamedTuple):
+    """A column of the kanban."""
+
+    name: str
+    final: bool = False
+
+
+STAGES: Mapping[str, Stage] = {
+    "NEW": Stage("New"),
+    "PREPARATION": Stage("Documents"),
+    "PREPAYMENT_INVOICE": Stage("Invoice"),
+    "EXECUTING": Stage("In progress"),
+    "WON": Stage("Won", final=True),
+    "LOSE": Stage("Lost", final=True),
+    "APOLOGY": Stage("Lost, analysis", final=True),
+}
+DEALS = Table("deal", ("ID", "TITLE", "STAGE_ID", "OPPORTUNITY", "CURRENCY_ID", "ASSIGNED_BY_ID"))
+#: Owner types, each with its long and short symbol.
+_OWNER_TYPES = {1: ("Lead", "L"), DEAL: ("Deal", "D"), 3: ("Contact", "C"), 4: ("Company", "CO")}
+
+
+@classic("crm.deal.list", "crm")
+def list_deals(call: Call) -> Any:
+    return DEALS.page(call, DEALS.record)
+
+
+@classic("crm.deal.get", "crm")
+def get_deal(call: Call) -> Any:
+    return DEALS.record(_existing_deal(call))
+
+
+@classic("crm.deal.add", "crm")
+def add_deal(call: Call) -> Any:
+    defaults = {"title": "Deal", "stage_id": "NEW", "opportunity": 0, "currency_id": "EUR"}
+    defaults |= {"assigned_by_id": call.caller.user.id}
+    return call.store.insert("deal", defaults | _deal_changes(call))
+
+
+@classic("crm.deal.update", "crm")
+def update_deal(call: Call) -> Any:
+    row, changes = _existing_deal(call), _deal_changes(call)
+    if changes:
+        with call.store.transaction():
+            call.store.update("deal", row["id"], changes)
+            if STAGES[changes.get("stage_id", row["stage_id"])].final:
+                _drop_badges(call.store, row["id"])
+    return True
+
+
+@classic("crm.deal.delete", "crm")
+def delete_deal(call: Call) -> Any:
+    row = _existing_deal(call)
+    with call.store.transaction():
+        _drop_badges(call.store, row["id"])
+        call.store.run("DELETE FROM activity WHERE owner_type_id = ? AND owner_id = ?", (DEAL, row["id"]))
+        call.store.run("DELETE FROM deal WHERE id = ?", (row["id"],))
+    return True
+
+
+@classic("crm.enum.ownertype", "crm")
+def owner_types(call: Call) -> Any:
+    return [
+        {"ID": number, "NAME": name, "SYMBOL_CODE": name.upper(), "SYMBOL_CODE_SHORT": short}
+        for number, (name, short) in _OWNER_TYPES.items()
+    ]
+
+
+def _drop_badges(store: Store, deal_id: int) -> None:
+    """A deal at its end, or gone, shows no badges any more."""
+    store.run("DELETE FROM attachment WHERE entity_type_id = ? AND entity_id = ?", (DEAL, deal_id))
+
+
+def _existing_deal(call: Call) -> sqlite3.Row:
+    row = DEALS.find(call)
+    if row is None:
+        raise Refusal("", "Not found")
+    return row
+
+
+def _deal_changes(call: Call) -> dict[str, Any]:
+    changes = DEALS.changes(call)
+    if "opportunity" in changes:
+        amount = re.match(r"\d{1,15}(\.\d+)?", changes["opportunity"])
+        changes["opportunity"] = float(amount[0]) if amount else 0
+    if changes.get("stage_id", "NEW") not in STAGES:
+        raise Refusal("", "Stage is not found.")
+    return changes
+
+
+# -- activities -----------------------------------------------------------------------------------
+
+_ACTIVITY_FIELDS = (
+    "ID OWNER_TYPE_ID OWNER_ID PROVIDER_ID PROVIDER_TYPE_ID SUBJECT COMPLETED RESPONSIBLE_ID DEADLINE"
+    " ORIGIN_ID ORIGINATOR_ID IS_INCOMING_CHANNEL"
+)
+ACTIVITIES = Table("activity", tuple(_ACTIVITY_FIELDS.split()))
+
+
+@classic("crm.activity.list", "crm")
+def list_activities(call: Call) -> Any:
+    user = call.caller.user
+    if user.admin:
+        return ACTIVITIES.page(call, _activity)
+    return ACTIVITIES.page(call, _activity, "responsible_id = ?", (user.id,))
+
+
+@classic("crm.activity.get", "crm")
+def get_activity(call: Call) -> Any:
+    return _activity(_existing_activity(call, "get"))
+
+
+@classic("crm.activity.add", "crm")
+def add_activity(call: Call) -> Any:
+    changes = ACTIVITIES.changes(call)
+    if changes.get("provider_id") == CONFIGURABLE:
+        raise _use_configurable("add")
+    return insert_activity(call.store, changes)
+
+
+@classic("crm.activity.update", "crm")
+def update_activity(call: Call) -> Any:
+    row, changes = _existing_activity(call, "update"), ACTIVITIES.changes(call)
+    changes = {name: value for name, value in changes.items() if not name.startswith("provider")}
+    call.store.update("activity", row["id"], {**changes, "last_updated": call.switches.clock()})
+    return True
+
+
+@classic("crm.activity.delete", "crm")
+def delete_activity(call: Call) -> Any:
+    """Works for configurable activities too, and so releases a badge; its attachment rows cascade."""
+    row = _existing_activity(call, None)
+    call.store.run("DELETE FROM activity WHERE id = ?", (row["id"],))
+    return True
+
+
+def insert_activity(store: Store, columns: dict[str, Any]) -> int:
+    """A new activity; its id. What is not given is as a portal fills it in."""
+    now = store.switches.clock()
+    return store.insert("activity", {"created": now, "last_updated": now, **columns})
+
+
+def readable(call: Call, row: sqlite3.Row) -> bool:
+    """Assumed: an employee reads what is his own, the administrator everything."""
+    return call.caller.user.admin or row["responsible_id"] == call.caller.user.id
+
+
+def _activity(row: sqlite3.Row) -> dict[str, Any]:
+    """All texts, as the classic methods have it, but for the decoded ``PROVIDER_PARAMS``."""
+    times = {"CREATED": php.iso(row["created"]), "LAST_UPDATED": php.iso(row["last_updated"])}
+    return {
+        **ACTIVITIES.record(row),
+        "TYPE_ID": "6",
+        **times,
+        "PROVIDER_PARAMS": load(row["provider_params"]),
+    }
+
+
+def _existing_activity(call: Call, action: str | None) -> sqlite3.Row:
+    """The activity of the call. Configurable ones have methods of their own for ``action``."""
+    if php.to_int(call.get("id")) <= 0:
+        raise Refusal("", "ID is not defined or invalid.")
+    row = ACTIVITIES.find(call)
+    if row is None:
+        raise Refusal("", "Activity is not found.")
+    if not readable(call, row):
+        raise Refusal("", "Access denied.")
+    if action and row["provider_id"] == CONFIGURABLE:
+        raise _use_configurable(action)
+    return row
+
+
+def _use_configurable(action: str) -> Refusal:
+    return Refusal("", f"Use crm.activity.configurable.{action} for this activity provider")

@@ -1,0 +1,281 @@
+"""Requests and answers of HTTP: from bytes to a REST call, from an answer to bytes, and what is remembered.
+
+Read in the vendor's server code: path credentials win over the body, the body over the query string;
+broken JSON is silently no body at all; only the suffix of the method selects the format.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from http.client import responses
+from types import MappingProxyType
+from typing import Any, NamedTuple
+from urllib.parse import unquote
+
+from tornado.http1connection import HTTP1Connection
+from tornado.httputil import HTTPHeaders, ResponseStartLine
+
+from b24nb._version import __version__
+from b24nb.sandbox import php
+from b24nb.sandbox.accounts import RESERVED, Credentials
+from b24nb.sandbox.rest_method import METHODS, Caller, Params
+
+#: As PHP is usually set up for a portal (``max_input_vars``).
+MAX_PARAMETERS = 10_000
+MAX_BODY_BYTES = 8 * 1024 * 1024
+JSON_TYPE = "application/json; charset=utf-8"
+XML_TYPE = "text/xml; charset=utf-8"
+SANDBOX = f"b24nb/{__version__}"
+
+
+class Record(NamedTuple):
+    """One request as the portal saw it. It holds no secret: of path and method only what is known to be
+    none is shown, the query is left out.
+
+    Attributes
+    ----------
+    at : float
+        When it arrived, by the portal's clock.
+    verb, path, method : str
+        ``method`` is the REST method as sent, ``""`` where there is none.
+    http_status : int or None
+        ``None`` where no answer was sent.
+    error : str or None
+        Code of the error, or kind of the fault.
+    ms : float
+        Milliseconds until the answer was ready, simulated work included.
+    bytes : int
+        Of the answer's body.
+    commands : mapping
+        For ``batch``: how often each method was called inside.
+    rest_ms : float or None
+        Milliseconds of the REST API alone, as ``X-Bitrix-Rest-Time`` states them; ``None`` where it was
+        not reached.
+    """
+
+    at: float
+    verb: str
+    path: str
+    method: str
+    http_status: int | None
+    error: str | None
+    ms: float
+    bytes: int
+    commands: Mapping[str, int]
+    rest_ms: float | None
+
+
+class Reply(NamedTuple):
+    """What goes back."""
+
+    status: int
+    content_type: str
+    body: bytes
+    headers: Mapping[str, str] = MappingProxyType({})
+    error: str | None = None
+
+
+@dataclass
+class Request:
+    """An HTTP request as it arrived, the REST call in it, and what becomes known of it on the way."""
+
+    verb: str
+    target: str
+    headers: Mapping[str, str]
+    body: bytes
+    body_size: int
+    secure: bool
+    remote: str
+    at: float
+    began: float = field(default_factory=time.perf_counter)
+    method: str = ""
+    xml: bool = False
+    params: Params = field(default_factory=dict)
+    credentials: Credentials = field(init=False)
+    caller: Caller | None = None
+    commands: list[str] = field(default_factory=list)
+    rest_ms: float | None = None
+
+    @cached_property
+    def path(self) -> str:
+        return unquote(self.target.partition("?")[0])
+
+    @property
+    def start(self) -> int | None:
+        params = self.credentials.params
+        return php.to_int(params["start"]) if "start" in params else None
+
+    @property
+    def state(self) -> str:
+        return php.to_text(self.credentials.params.get("state"))
+
+    def decode(self) -> None:
+        """Read the REST call that a request to ``/rest/`` makes."""
+        user, code, self.method, self.xml = route(self.path)
+        params = self.parameters()
+        if user:
+            params |= {"aplogin": user, "ap": code}
+        self.credentials = Credentials(params, self.bearer, self.secure)
+        self.params = {key: value for key, value in params.items() if key not in _STRIPPED}
+
+    def parameters(self) -> Params:
+        """Query string and body as one PHP array; a key of the body replaces that of the query, whole."""
+        query = self.target.partition("?")[2]
+        params = php.parse_query(query, limit=MAX_PARAMETERS) if query else {}
+        if self.verb == "POST" and self.body:
+            params |= _body(self.headers.get("Content-Type", ""), self.body)
+        return params
+
+    @property
+    def bearer(self) -> str:
+        """The token of an ``Authorization`` header."""
+        scheme, _, token = self.headers.get("Authorization", "").partition(" ")
+        return token.strip() if scheme.lower() == "bearer" else ""
+
+    def record(self, reply: Reply, broken: str | None) -> Record:
+        """What is remembered; ``broken`` is the kind of fault where the answer does not arrive whole."""
+        silent = broken in ("reset", "hang")
+        return Record(
+            at=self.at,
+            verb=self.verb,
+            path=shown(self.path)[:200],
+            method=shown(self.method),
+            http_status=None if silent else reply.status,
+            error=broken or reply.error,
+            ms=(time.perf_counter() - self.began) * 1000,
+            bytes=0 if silent else len(reply.body),
+            commands=Counter(shown(name.lower()) for name in self.commands),
+            rest_ms=self.rest_ms,
+        )
+
+
+_STRIPPED = frozenset((*RESERVED, "method", "start", "state"))
+_SUFFIX = re.compile(r"(.*)\.(json|xml)", re.IGNORECASE | re.DOTALL)
+#: Words that are no secret: of the paths, numbers of users, and what looks like a method. Keys of webhooks
+#: have sixteen characters and no dot, and tokens seventy.
+_SHOWN = re.compile(r"|rest|api|oauth|token|\d{1,9}|[A-Za-z]{1,15}(\.([A-Za-z]{1,15}|\d{1,4}))+")
+
+
+def shown(text: str) -> str:
+    """A path or a method for logs: its parts as they are where they can't be a secret.
+
+    >>> shown("/rest/1/a1b2c3d4e5f6g7h8/profile.json")
+    '/rest/1/***/profile.json'
+    """
+    return "/".join(part if part in METHODS or _SHOWN.fullmatch(part) else "***" for part in text.split("/"))
+
+
+def split_suffix(method: str) -> tuple[str, bool]:
+    """A method without ``.json`` or ``.xml``, and whether it was ``.xml``."""
+    found = _SUFFIX.fullmatch(method)
+    return (found[1], found[2].lower() == "xml") if found else (method, False)
+
+
+def route(path: str) -> tuple[str, str, str, bool]:
+    """User, code, method and whether XML is wanted; a path that matches no route has no method.
+
+    >>> route("/rest/1/secret/server.time.JSON/")
+    ('1', 'secret', 'server.time', False)
+    >>> route("/rest/secret/server.time")
+    ('', '', '', False)
+    """
+    segments = path.removeprefix("/rest/").removesuffix("/").split("/")
+    method, xml = split_suffix(segments[-1])
+    if len(segments) == 1:
+        return "", "", method, xml
+    if len(segments) == 3 and all(segments):
+        return segments[0], segments[1], method, xml
+    return "", "", "", xml
+
+
+def _body(content_type: str, body: bytes) -> Params:
+    kind, _, rest = content_type.partition(";")
+    kind = kind.strip().lower()
+    if kind == "application/json" or "+json" in kind:
+        return _json_body(body)
+    if kind == "multipart/form-data":
+        return _multipart_body(rest, body)
+    return php.parse_query(_text(body), limit=MAX_PARAMETERS)
+
+
+def _json_body(body: bytes) -> Params:
+    """Whatever is no JSON object or list counts as absent, without a word."""
+    try:
+        value = php.decode_json(body.decode("utf-8"))
+    except ValueError:
+        return {}
+    return dict(php.items(value))
+
+
+_BOUNDARY = re.compile(r'boundary=(?:"([^"]+)"|([^;\s]+))')
+_FIELD_NAME = re.compile(rb';\s*name="([^"]*)"')
+
+
+def _multipart_body(content_type: str, body: bytes) -> Params:
+    boundary = _BOUNDARY.search(content_type)
+    if not boundary:
+        return {}
+    pairs = []
+    for part in body.split(b"--" + (boundary[1] or boundary[2]).encode())[1:]:
+        head, _, value = part.partition(b"\r\n\r\n")
+        name = _FIELD_NAME.search(head)
+        if name and b"filename=" not in head:  # files are no parameters
+            pairs.append((_text(name[1]), _text(value.removesuffix(b"\r\n"))))
+    return php.from_pairs(pairs, limit=MAX_PARAMETERS)
+
+
+def _text(raw: bytes) -> str:
+    return raw.decode("utf-8", "replace")
+
+
+# -- answers --------------------------------------------------------------------------------------
+
+
+def reply(
+    status: int, payload: Any, headers: Mapping[str, str] = MappingProxyType({}), *, xml: bool = False
+) -> Reply:
+    """An envelope as the portal prints it."""
+    text = php.encode_xml(payload) if xml else php.encode_json(payload)
+    error = payload.get("error")
+    return Reply(
+        status,
+        XML_TYPE if xml else JSON_TYPE,
+        text.encode("utf-8", "replace"),
+        headers,
+        error if isinstance(error, str) else None,
+    )
+
+
+def plain(status: int, text: str) -> Reply:
+    """A sentence of the web server, not of the REST API."""
+    return Reply(status, "text/plain; charset=utf-8", text.encode(), error=text)
+
+
+def reason(status: int) -> str:
+    return responses.get(status, "Unknown")  # a fault may ask for any three digits
+
+
+def head(status: int, content_type: str, length: int, extra: str = "") -> bytes:
+    """The head of an answer after which the connection closes."""
+    return (
+        f"HTTP/1.1 {status} {reason(status)}\r\nContent-Type: {content_type}\r\nContent-Length: {length}\r\n"
+        f"X-Sandbox: {SANDBOX}\r\nConnection: close\r\n{extra}\r\n"
+    ).encode()
+
+
+def send(connection: HTTP1Connection, answer: Reply, *, head_only: bool) -> None:
+    """Write an answer and hand the connection back for the next request."""
+    headers = HTTPHeaders()
+    headers["Content-Type"] = answer.content_type
+    headers["Content-Length"] = str(len(answer.body))
+    headers["X-Sandbox"] = SANDBOX
+    for name, value in answer.headers.items():
+        headers[name] = value
+    start_line = ResponseStartLine("HTTP/1.1", answer.status, reason(answer.status))
+    connection.write_headers(start_line, headers, None if head_only else answer.body)
+    connection.finish()

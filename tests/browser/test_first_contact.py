@@ -1,0 +1,167 @@
+"""The first minute of somebody new: `b24nb lab` in an empty home, then a notebook of their own."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from b24nb import spec
+from tests.layers import require_package
+from tests.notebooks.runner import WALKTHROUGHS
+
+require_package("playwright")
+from playwright.sync_api import Browser, Locator, expect  # noqa: E402
+
+from tests.browser.lab import IDLE, Lab, NotebookPage, jupyterlab, write_notebook  # noqa: E402
+from tests.browser.looks import hard_to_read  # noqa: E402
+
+GROUNDS = {
+    "rgb({}, {}, {})".format(*bytes.fromhex(colour.background[1:])) for colour in spec.BADGE_COLOURS.values()
+}
+
+
+class NewHome(Lab):
+    """What `b24nb lab` starts for a user whose home is empty."""
+
+    def __init__(self, directory: Path) -> None:
+        super().__init__(directory)
+        self.copies = directory / "copies"
+
+    def environment(self) -> dict[str, str]:
+        kept = {
+            name: value
+            for name, value in super().environment().items()
+            if not name.startswith(("JUPY", "IPY"))
+        }
+        kept.pop("XDG_DATA_HOME")
+        home = self.directory / "home"
+        home.mkdir()
+        return kept | {"HOME": str(home), "JUPYTER_RUNTIME_DIR": str(self.state / "runtime")}
+
+    def command(self) -> list[str]:
+        options = [
+            option for option in super().command()[3:] if not option.startswith("--ServerApp.root_dir")
+        ]
+        return [sys.executable, "-m", "b24nb", "lab", str(self.copies), *options]
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[NewHome]:
+    with jupyterlab(tmp_path_factory.mktemp("new"), NewHome) as lab:
+        lab.directory = lab.copies
+        yield lab
+
+
+@pytest.fixture
+def opened(browser: Browser, home: NewHome) -> Iterator[NotebookPage]:
+    page = NotebookPage(browser, home)
+    yield page
+    page.close()
+
+
+def painted(pills: Locator) -> list[str]:
+    """The texts of pills, of which each has to be seen in a colour of the kanban."""
+    found: list[list[str]] = pills.evaluate_all(
+        """pills => pills.filter((pill) => pill.checkVisibility()).map((pill) =>
+             [pill.innerText, getComputedStyle(pill).backgroundColor, getComputedStyle(pill).borderRadius])"""
+    )
+    assert [look for _, *look in found if look[0] not in GROUNDS or look[1] != "999px"] == []
+    return [text for text, *_ in found]
+
+
+def test_it_says_in_a_line_where_to_begin_and_opens_that(opened: NotebookPage, home: NewHome) -> None:
+    said = [line for line in home.log.read_text().splitlines() if "Begin with" in line]
+    assert len(said) == 1
+    assert str(home.copies / "00-quickstart.ipynb") in said[0]
+    opened.page.goto(f"{home.url}/?token={home.token}")
+    opened.page.wait_for_function(IDLE)
+    assert "/lab/tree/00-quickstart.ipynb" in opened.page.url
+    expect(opened.page.get_by_role("tab", name="00-quickstart.ipynb")).to_be_visible()
+
+
+@pytest.mark.parametrize("name", [path.name for path in WALKTHROUGHS])
+def test_a_walkthrough_just_opened_looks_as_it_was_made(
+    opened: NotebookPage, home: NewHome, name: str
+) -> None:
+    opened.open(home.copies / name)
+    assert opened.evaluate("'b24nb' in __import__('sys').modules") == "False", "nothing has run"
+    pills = opened.page.locator(".jp-Notebook .b24nb-pill")
+    expect(pills.first).to_be_attached()
+    texts = painted(pills)
+    assert all(not text.startswith("[") for text in texts)
+    assert opened.page.get_by_text("Error displaying widget").count() == 0
+    banner = opened.page.locator(".b24nb-banner").first
+    expect(banner).to_contain_text("SANDBOX (this notebook): ")
+    assert texts or name.startswith(("05", "06")), "these two show no badges"
+
+
+def test_a_chart_has_no_white_slab_in_a_dark_theme_and_its_words_are_readable(
+    opened: NotebookPage, home: NewHome
+) -> None:
+    write_notebook(home.copies / "chart.ipynb", [
+        "import b24nb\nb24 = b24nb.connect(b24nb.SandboxPortal())\nb24.badges.list()\nb24.calls.plot()"
+    ])  # fmt: skip
+    opened.open(home.copies / "chart.ipynb")
+    opened.run_all()
+    chart = opened.shown.get_by_role("img")
+    expect(chart).to_be_visible()
+    light = corner(chart)
+    opened.page.evaluate(
+        "() => window.jupyterapp.commands.execute('apputils:change-theme', { theme: 'JupyterLab Dark' })"
+    )
+    opened.page.wait_for_function("() => document.body.dataset.jpThemeLight === 'false'")
+    dark = corner(chart)
+    assert min(light) > 250
+    assert max(dark) < 30, "the ground of the notebook"
+
+
+def corner(picture: Locator) -> tuple[int, ...]:
+    """The colour of a corner of what is seen of an element."""
+    from io import BytesIO
+
+    from PIL import Image
+
+    with Image.open(BytesIO(picture.screenshot())) as seen:
+        return seen.convert("RGB").getpixel((3, 3))  # type: ignore[return-value]
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_every_text_of_our_outputs_is_readable(opened: NotebookPage, home: NewHome, theme: str) -> None:
+    opened.open(home.copies / "00-quickstart.ipynb")
+    opened.page.evaluate(
+        "theme => window.jupyterapp.commands.execute('apputils:change-theme', { theme })",
+        "JupyterLab Dark" if theme == "dark" else "JupyterLab Light",
+    )
+    opened.page.wait_for_function(
+        f"() => document.body.dataset.jpThemeLight === '{str(theme == 'light').lower()}'"
+    )
+    outputs = opened.page.locator(".jp-Notebook .jp-OutputArea-output:has(.b24nb)")
+    assert [faint for place in range(outputs.count()) for faint in hard_to_read(outputs.nth(place))] == []
+
+
+def test_a_notebook_saved_with_its_forms_reopens_with_them_readable(
+    opened: NotebookPage, browser: Browser, home: NewHome
+) -> None:
+    path = home.copies / "mine.ipynb"
+    write_notebook(path, [
+        "import b24nb\nfrom b24nb import forms\nb24 = b24nb.connect(b24nb.SandboxPortal())",
+        "forms.explorer(b24, run=True)",
+    ])  # fmt: skip
+    opened.open(path)
+    opened.run_all()
+    expect(opened.shown.get_by_text("missedCall").first).to_be_visible()
+    opened.page.evaluate("() => window.jupyterapp.commands.execute('docmanager:save')")
+    opened.page.wait_for_function("() => !window.jupyterapp.shell.currentWidget.context.model.dirty")
+    opened.page.evaluate("() => window.jupyterapp.shell.currentWidget.sessionContext.shutdown()")
+
+    again = NotebookPage(browser, home)
+    again.open(path)
+    try:
+        expect(again.shown.get_by_text("missedCall").first).to_be_visible()
+        assert again.page.get_by_text("Error displaying widget").count() == 0
+        assert again.evaluate("'b24nb' in __import__('sys').modules") == "False", "a new session"
+    finally:
+        again.close()

@@ -1,0 +1,129 @@
+"""A client that was closed, forgotten, or taken along by a forked process."""
+
+from __future__ import annotations
+
+import gc
+import json
+import os
+import threading
+from pathlib import Path
+
+import pytest
+
+import b24nb
+from b24nb import errors
+from b24nb.credentials import Webhook
+from b24nb.rest.connection import Connection
+from tests.fakes import FakeClock
+from tests.servers import http, serving
+
+
+def sandboxes() -> int:
+    gc.collect()
+    return sum(thread.name == "b24nb-sandbox" for thread in threading.enumerate())
+
+
+@pytest.mark.parametrize("whose", ["its own sandbox", "a given sandbox", "an address"])
+def test_a_closed_client_refuses_in_words_and_sends_nothing(portal: b24nb.SandboxPortal, whose: str) -> None:
+    given = {"its own sandbox": None, "a given sandbox": portal, "an address": portal.webhook}[whose]
+    b24 = b24nb.connect(given)
+    b24.badges.list()
+    b24.close()
+    b24.close()
+    sent = len(portal.requests)
+    for ask in (
+        b24.badges.list,
+        lambda: b24.badges.get("missedCall"),
+        lambda: b24.badges.delete("missedCall"),
+        lambda: b24.badges.plan([]),
+        lambda: b24.call("profile"),
+        lambda: b24.batch({"a": ("profile", None)}),
+    ):
+        with pytest.raises(errors.ClientClosed, match=r"was closed.*connect\(\)") as caught:
+            ask()
+        assert "Nothing was sent" in repr(b24nb.explain(caught.value))
+    assert len(portal.requests) == sent
+    assert portal.running
+    assert repr(b24)
+    assert b24._repr_html_()
+    assert b24.calls.df["method"].iloc[-1] == "crm.activity.badge.list"
+
+
+def test_what_was_called_and_changed_can_be_read_after_the_end(
+    portal: b24nb.SandboxPortal, tmp_path: Path
+) -> None:
+    with b24nb.connect(portal, journal=tmp_path / "journal.db") as b24:
+        b24.badges.delete("missedCall")
+    assert list(b24.calls.df["method"])[-1] == "crm.activity.badge.delete"
+    assert list(b24.journal.df["code"]) == ["missedCall"]
+
+
+def test_a_client_that_nobody_holds_stops_its_sandbox() -> None:
+    before = sandboxes()
+    for _ in range(3):
+        b24 = b24nb.connect()
+        b24.badges.list()
+        b24 = b24nb.connect(b24nb.SandboxPortal())
+        b24.badges.list()
+    assert sandboxes() <= before + 1
+    del b24
+    assert sandboxes() == before
+
+
+def test_a_sandbox_that_somebody_else_holds_goes_on(portal: b24nb.SandboxPortal) -> None:
+    mine = b24nb.SandboxPortal()
+    b24 = b24nb.connect(mine)
+    b24 = b24nb.connect(mine)
+    gc.collect()
+    assert b24.badges.list()
+    b24.close()
+    assert mine.running, "it ran already when this client came"
+    mine.stop()
+
+
+def test_a_failed_connect_leaves_nothing_behind() -> None:
+    before = sandboxes()
+    with pytest.raises(errors.InvalidInput):
+        b24nb.connect(timeout=(0, 0))
+    assert sandboxes() == before
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
+@pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
+def test_a_forked_process_gets_the_answers_to_its_own_questions() -> None:
+    """Parent and children share the kept connection of before the fork, and must not use it both."""
+    with b24nb.SandboxPortal(latency_ms=5) as portal, b24nb.connect(portal) as b24:
+        codes = [badge.code for badge in b24.badges.list()][:4]
+        children = []
+        for code in codes:
+            read, write = os.pipe()
+            pid = os.fork()
+            if pid == 0:
+                try:
+                    answers = [b24.call("crm.activity.badge.get", {"code": code}) for _ in range(12)]
+                    found = [answer.result["badge"]["code"] for answer in answers]
+                except BaseException as error:  # the parent shows it
+                    found = [repr(error)]
+                os.write(write, json.dumps(found).encode())
+                os._exit(0)
+            os.close(write)
+            children.append((pid, read))
+        mine = [b24.badges.get(codes[0]).code for _ in range(12)]
+        for code, (pid, read) in zip(codes, children, strict=True):
+            with os.fdopen(read) as pipe:
+                assert json.load(pipe) == [code] * 12
+            os.waitpid(pid, 0)
+        assert mine == [codes[0]] * 12
+
+
+def test_a_call_that_waits_while_the_client_is_closed_is_not_sent() -> None:
+    with serving(http(b'{"error": "QUERY_LIMIT_EXCEEDED"}', "503 Service Unavailable")) as server:
+
+        class Closing(FakeClock):
+            def sleep(self, seconds: float) -> None:
+                connection.close()
+
+        connection = Connection(Webhook.parse(server.webhook), clock=Closing())
+        with pytest.raises(errors.ClientClosed):
+            connection.call("profile")
+        assert len(server.requests) == 1

@@ -1,0 +1,103 @@
+"""What somebody types wrong is said in one line; the sandbox portal says why it can't start."""
+
+from __future__ import annotations
+
+import os
+import socket
+import sqlite3
+import subprocess
+import sys
+import threading
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+import b24nb
+from b24nb import cli
+from b24nb.errors import ConnectionFailed
+
+
+def run(*arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "b24nb", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, timeout=60, env=os.environ | settings)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ([], "COMMAND"),
+        (["nonsense"], "nonsense"),
+        (["doctor", "--fast"], "--fast"),
+        (["sandbox", "--port", "99999"], "0 to 65535"),
+        (["sandbox", "--port=-1"], "0 to 65535"),
+        (["sandbox", "--port", "http"], "0 to 65535"),
+        (["sandbox", "--db"], "--db"),
+    ],
+)
+def test_arguments_that_make_no_sense_are_named_in_one_line(
+    arguments: list[str], words: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        cli.main(arguments)
+    said = capsys.readouterr().err
+    assert (ended.value.code, said.count("\n")) == (2, 1)
+    assert words in said
+    assert "--help" in said
+
+
+def test_a_port_in_use_is_said_in_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        assert cli.main(["sandbox", "--port", str(taken.getsockname()[1])]) == 1
+    said = capsys.readouterr().err
+    assert "in use" in said
+    assert said.count("\n") == 1
+
+
+@pytest.mark.parametrize("what", ["a folder", "in no folder", "a text", "another program's"])
+def test_a_database_that_can_not_be_used_is_said_in_one_line_and_left_alone(
+    what: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "none" / "x.db" if what == "in no folder" else tmp_path / "x.db"
+    if what == "a folder":
+        path.mkdir()
+    elif what == "a text":
+        path.write_text("no database " * 100)
+    elif what == "another program's":
+        with closing(sqlite3.connect(path)) as other, other:
+            other.execute("CREATE TABLE user (x)")
+    before = path.read_bytes() if path.is_file() else None
+    assert cli.main(["sandbox", "--db", str(path)]) == 1
+    said = capsys.readouterr().err
+    assert said.startswith(f"b24nb: The sandbox can't use {path}: ")
+    assert said.count("\n") == 1
+    assert before == (path.read_bytes() if path.is_file() else None)
+
+
+def test_a_console_without_the_letters_shows_the_rest(tmp_path: Path) -> None:
+    """As in a terminal of an old Windows, or where a scheduler starts the command."""
+    answer = run("sandbox", "--db", str(tmp_path / "нет" / "портал.db"), PYTHONIOENCODING="ascii")
+    assert answer.returncode == 1
+    assert answer.stderr.startswith("b24nb: The sandbox can't use ")
+    assert answer.stderr.count("\n") == 1
+
+
+def test_connect_says_that_the_embedded_portal_can_not_start_here(monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_thread(self: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(threading.Thread, "start", no_thread)
+    with pytest.raises(ConnectionFailed, match=r"embedded portal can't start here: can't start new thread\."):
+        b24nb.connect()
+
+
+@pytest.mark.parametrize("missing", ["socket.create_server", "asyncio.events.new_event_loop"])
+def test_connect_says_so_where_no_socket_is_to_be_had(monkeypatch: pytest.MonkeyPatch, missing: str) -> None:
+    def no_socket(*_: object, **__: object) -> socket.socket:
+        raise OSError("Function not implemented")
+
+    monkeypatch.setattr(missing, no_socket)
+    before = threading.active_count()
+    with pytest.raises(ConnectionFailed, match="can't start here: Function not implemented"):
+        b24nb.connect()
+    assert threading.active_count() == before

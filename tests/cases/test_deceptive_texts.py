@@ -1,0 +1,110 @@
+"""Texts that deceive the eye are marked wherever a badge is looked at before something is done to it."""
+
+from __future__ import annotations
+
+import html
+import re
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import b24nb
+from b24nb import forms
+from b24nb.badges.badge import Badge, Badges
+from b24nb.display.visible import visible
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("vi\u200bp", "vi⟨U+200B⟩p"),
+        ("\u202epiv", "⟨U+202E⟩piv"),
+        ("vip\ufeff", "vip⟨U+FEFF⟩"),
+        ("vip ", "vip␣"),
+        ("  vip", "␣␣vip"),
+        ("a  b", "a␣␣b"),
+        ("a\u00a0b", "a⟨U+00A0⟩b"),
+        ("a\tb\n", "a⟨U+0009⟩b⟨U+000A⟩"),
+        ("v\u0456p", "v\u0456⟨U+0456⟩p"),
+        ("K\u043b\u0438\u0435\u043d\u0442", "K⟨U+004B⟩\u043b\u0438\u0435\u043d\u0442"),
+        ("ｖip", "ｖ⟨U+FF56⟩ip"),
+        ("vip\u200d", "vip⟨U+200D⟩"),
+        ("vip\ufe0f", "vip⟨U+FE0F⟩"),
+        ("\ud83d", "⟨U+D83D⟩"),
+        ("vip\U000e0041", "vip⟨U+E0041⟩"),
+        ("⟨U+200B⟩", "⟨U+27E8⟩U+200B⟩"),
+        ("␣vip", "⟨U+2423⟩vip"),
+    ],
+)
+def test_what_can_not_be_seen_is_shown(text: str, shown: str) -> None:
+    assert visible(text) == visible(text, code=True) == shown
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "VIP client",
+        "Клиент с оплатой",
+        "РОСТ",
+        "SMS-ка",
+        "Größe №5… ½",
+        "👩‍💻 ❤️",
+        "می‌خواهم",
+        "日本語",
+        "Νέος",
+    ],
+)
+def test_ordinary_texts_of_any_script_stay_as_they_are(text: str) -> None:
+    assert visible(text) == text
+
+
+def test_a_code_of_look_alikes_alone_is_marked_but_not_a_word() -> None:
+    assert visible("\u0441\u043e\u0440") == "\u0441\u043e\u0440"
+    assert visible("\u0441\u043e\u0440", code=True) == "\u0441⟨U+0441⟩\u043e⟨U+043E⟩\u0440⟨U+0440⟩"
+    assert visible("клиент", code=True) == "клиент"
+
+
+@given(st.text())
+def test_a_marked_text_can_always_be_sent_to_a_browser_and_two_texts_never_look_the_same(text: str) -> None:
+    shown = visible(text)
+    shown.encode()
+    assert not re.search("^ | $|  |[\u200b\u202a-\u202e\u2066-\u2069\ufeff\x00-\x1f]", shown)
+
+
+@given(st.text("ab \u200b⟨⟩U+20B␣\u202e", max_size=8), st.text("ab \u200b⟨⟩U+20B␣\u202e", max_size=8))
+def test_two_texts_are_never_shown_as_one(one: str, other: str) -> None:
+    assert (visible(one) == visible(other)) == (one == other)
+
+
+FAKE = Badge("vi\u200bp", {"en": "Cl\u0456ent", "de": " Kunde"}, "\u202ePIV", "prim\u00a0ary")
+MARKS = ("U+200B", "U+0456", "U+202E", "U+00A0")
+
+
+def test_badges_show_it_in_tables_cards_and_text() -> None:
+    badges = Badges([FAKE])
+    for shown in (badges._repr_html_(), FAKE._repr_html_()):
+        assert [mark for mark in MARKS if mark not in shown] == []
+        assert "␣Kunde" in html.unescape(shown)
+    assert "vi⟨U+200B⟩p" in repr(badges)
+
+
+def test_plans_and_reports_show_it(b24: b24nb.Client) -> None:
+    wanted = Badge("vi\u200bp", {"en": "Cl\u0456ent"}, "\u202ePIV", "primary")
+    plan = b24.badges.plan([wanted])
+    assert [mark for mark in MARKS[:3] if mark not in plan._repr_html_()] == []
+    assert "U+200B" in plan.apply(progress=False)._repr_html_()
+
+
+def test_the_code_to_be_typed_is_the_one_that_is_seen(b24: b24nb.Client) -> None:
+    b24.badges.add("vi\u200bp", "Client", "VIP", "primary")
+    for typed, left in (("vip", True), ("vi⟨U+200B⟩p", False)):
+        form = forms.delete_form(b24)
+        form.code.value = "vi\u200bp"
+        form.preview_button.click()
+        form.wait()
+        form.confirm.value = typed
+        form.delete_button.click()
+        form.wait()
+        assert ("vi\u200bp" in b24.badges.list()) is left

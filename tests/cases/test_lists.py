@@ -1,0 +1,189 @@
+"""Lists that are not all there, rows that are odd, and answers about something else."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+
+import b24nb
+from b24nb import errors
+from b24nb.badges import wire
+from b24nb.badges.badge import Badge
+from b24nb.badges.checks import not_restorable
+from b24nb.badges.holders import find_holders
+from b24nb.credentials import Webhook
+from b24nb.rest.connection import Connection
+from tests.fakes import FakeClock
+from tests.servers import RawServer, http, serving
+
+
+def rows(count: int) -> list[dict[str, Any]]:
+    return [{"code": f"c{n}", "title": "T", "value": "V", "type": "primary"} for n in range(count)]
+
+
+@contextmanager
+def portal(*envelopes: dict[str, Any]) -> Iterator[tuple[Connection, RawServer]]:
+    """A portal that gives these answers, the last one for ever."""
+    with serving(*(http(json.dumps(envelope).encode()) for envelope in envelopes)) as server:
+        yield Connection(Webhook.parse(server.webhook), clock=FakeClock()), server
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"total": 120},
+        {"total": "120"},
+        {"total": 120.0},
+        {"total": 120, "next": 50},
+        {"next": 50},
+        {"next": "50"},
+        {"total": 50, "next": 50},
+        {"total": "many"},
+        {"total": True},
+        {"total": []},
+        {"total": 1e400},
+    ],
+)
+def test_50_badges_of_120_are_never_all(more: dict[str, Any]) -> None:
+    with (
+        portal({"result": {"badges": rows(50)}, **more}) as (connection, _),
+        pytest.raises(errors.BadResponse, match="badges"),
+    ):
+        wire.list_badges(connection)
+
+
+@pytest.mark.parametrize(
+    "more", [{}, {"total": 50}, {"total": "50"}, {"total": 50.0}, {"total": 50, "next": None}]
+)
+def test_all_badges_are_all_however_they_are_counted(more: dict[str, Any]) -> None:
+    with portal({"result": {"badges": rows(50)}, **more}) as (connection, _):
+        assert len(wire.list_badges(connection)) == 50
+
+
+def test_a_badge_that_comes_twice_is_noticed() -> None:
+    with (
+        portal({"result": {"badges": rows(50) + rows(20)}, "total": 70}) as (connection, _),
+        pytest.raises(errors.BadResponse, match="'c0' 2 times"),
+    ):
+        wire.list_badges(connection)
+
+
+@pytest.mark.parametrize("other", ["gold", "vip2", "vi", " vip"])
+def test_an_answer_about_another_badge_is_no_answer(other: str) -> None:
+    row = {"code": other, "title": "T", "value": "V", "type": "primary"}
+    with (
+        portal({"result": {"badge": row}}) as (connection, _),
+        pytest.raises(errors.BadResponse, match=f"asked for the badge 'vip' and sent '{other}'"),
+    ):
+        wire.get_badge(connection, "vip")
+
+
+@pytest.mark.parametrize(("asked", "stored"), [("VIP", "vip"), ("vip ", "vip"), ("STRASSE", "straße")])
+def test_the_stored_spelling_of_a_code_may_differ_as_portals_compare_codes(asked: str, stored: str) -> None:
+    row = {"code": stored, "title": "T", "value": "V", "type": "primary"}
+    with portal({"result": {"badge": row}}) as (connection, _):
+        assert wire.get_badge(connection, asked).code == stored
+
+
+ODD = [
+    {"code": "number", "title": 123, "value": "V", "type": "primary"},
+    {"code": "nothing", "title": None, "value": "V", "type": "primary"},
+    {"code": "yes", "title": "T", "value": True, "type": "primary"},
+    {"code": "typeless", "title": "T", "value": "V"},
+    {"code": "half", "title": "a\ud800", "value": {"en": "b\udc00"}, "type": "primary"},
+    {"code": "half\ud83d", "title": "T", "value": "V", "type": "primary"},
+    {"code": "map", "title": {"en": None, "de": 5}, "value": "V", "type": "primary"},
+    {"code": "list", "title": [], "value": ["x"], "type": "primary"},
+    {"code": "bare"},
+]
+
+
+def test_odd_rows_hurt_neither_the_list_nor_its_displays() -> None:
+    good = rows(1)
+    with portal({"result": {"badges": ODD + good}, "total": len(ODD) + 1}) as (connection, _):
+        badges = wire.list_badges(connection)
+    assert [badge.code for badge in badges] == [row["code"] for row in ODD + good]
+    assert (badges["number"].title, badges["yes"].value, badges["typeless"].type) == (123, True, None)
+    assert (badges["list"].title, badges["list"].value) == ({}, {"0": "x"})
+    displays = [repr(badges), badges._repr_html_(), *(badge._repr_html_() for badge in badges)]
+    displays += [repr(badges.in_language("de")), badges.in_language("de")._repr_html_(), *map(repr, badges)]
+    for shown in displays:
+        shown.encode()  # what a notebook does with it
+    assert "⟨U+D800⟩" in displays[1]
+    assert len(badges.flat) == len(badges.df) == len(badges)
+    restorable = {badge.code: not not_restorable(badge) for badge in badges}
+    assert restorable.pop("c0")
+    assert restorable.pop("list")  # an empty map can be added
+    assert not any(restorable.values())
+
+
+def test_odd_rows_survive_a_backup_and_are_left_alone_by_its_plan() -> None:
+    odd = [row for row in ODD if row["code"] in ("number", "yes", "half")]
+    with b24nb.SandboxPortal(badges=odd + rows(1)) as sandbox, b24nb.connect(sandbox) as b24:
+        path = b24.badges.backup("odd.json")
+        plan = b24.badges.plan(path, prune=True)
+        assert plan.counts["keep"] == len(b24.badges.list()) == 4
+        plan._repr_html_().encode()
+
+
+HOLDER = {
+    "ID": "1",
+    "OWNER_TYPE_ID": "2",
+    "OWNER_ID": "3",
+    "SUBJECT": "s",
+    "LAST_UPDATED": "2026-01-01T00:00:00+03:00",
+    "PROVIDER_PARAMS": {"badgeCode": "c1"},
+}
+
+
+@pytest.mark.parametrize(
+    ("row", "certainty"),
+    [
+        ("x", None),
+        (["x"], None),
+        (None, None),
+        ({**HOLDER, "PROVIDER_PARAMS": '{"badgeCode": "c1"}'}, None),
+        ({**HOLDER, "LAST_UPDATED": "0001-01-01T00:00:00"}, {"likely", "possible"}),
+        ({**HOLDER, "LAST_UPDATED": "9999-12-31T23:59:59-14:00"}, {"likely"}),
+        ({**HOLDER, "LAST_UPDATED": 5}, {"likely"}),
+        ({**dict.fromkeys(HOLDER), "PROVIDER_PARAMS": {"badgeCode": "c1"}}, {"likely"}),
+    ],
+)
+def test_odd_activities_do_not_hide_the_others(row: Any, certainty: set[str] | None) -> None:
+    other = {**HOLDER, "ID": "2"}
+    with portal({"result": [row, other], "total": 2}) as (connection, _):
+        found = find_holders(connection, {"c1"})
+    assert found[-1]["activity_id"] == "2"
+    assert len(found) == 1 + (certainty is not None)
+    assert certainty is None or found[0]["certainty"] in certainty
+    assert all(isinstance(cell, str) for cells in found for cell in cells.values())
+
+
+def page(start: int) -> list[dict[str, Any]]:
+    return [{**HOLDER, "ID": str(start + n)} for n in range(50)]
+
+
+@pytest.mark.parametrize("total", [10**9, "1000000000", 1e9])
+def test_activities_that_are_counted_but_not_there_cost_one_more_request(total: Any) -> None:
+    nothing: dict[str, Any] = {f"k{n}": [] for n in range(50)}
+    batch = {"result": {"result": nothing, "result_error": [], "result_total": [], "result_next": []}}
+    with portal({"result": page(0), "total": total}, batch) as (connection, server):
+        assert len(find_holders(connection, {"c1"})) == 50
+        assert len(server.requests) == 2
+
+
+def test_activities_of_several_pages_come_once_each() -> None:
+    more = {"k0": page(25), "k1": page(100)[:7]}
+    batch = {"result": {"result": more, "result_error": [], "result_total": [], "result_next": []}}
+    with portal({"result": page(0), "total": "107"}, batch) as (connection, _):
+        ids = [int(row["activity_id"]) for row in find_holders(connection, {"c1"})]
+    assert ids == [*range(75), *range(100, 107)]
+
+
+def test_a_badge_keeps_what_the_portal_sent_word_for_word() -> None:
+    for row in ODD[:3]:
+        assert Badge.from_wire(row).to_wire() == row

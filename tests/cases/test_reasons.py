@@ -1,0 +1,219 @@
+"""A call that fails says why, and what to do next."""
+
+from __future__ import annotations
+
+import datetime as dt
+import ssl
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import b24nb
+from b24nb import errors
+from b24nb.credentials import Webhook
+from b24nb.rest.connection import Connection
+from tests.fakes import FakeClock
+from tests.layers import require_package
+from tests.servers import RawServer, http, serving
+
+READ, WRITE = "crm.activity.badge.list", "crm.activity.badge.delete"
+
+
+def connection_to(webhook: str, **options: Any) -> Connection:
+    return Connection(Webhook.parse(webhook), timeout=(2, 5), clock=FakeClock(), **options)
+
+
+def failure(webhook: str, method: str = READ, **options: Any) -> errors.B24Error:
+    """What a call raises; its explanation must hold the same next step, and no text the secret."""
+    connection = connection_to(webhook, **options)
+    with pytest.raises(errors.B24Error) as caught:
+        connection.call(method)
+    connection.close()
+    error = caught.value
+    assert error.hint
+    assert error.hint in repr(b24nb.explain(error))
+    assert "abcdef0123456789" not in f"{error} {b24nb.explain(error)!r}"
+    return error
+
+
+@pytest.mark.parametrize(
+    ("status", "next_step"),
+    [
+        ("401 Unauthorized", "login of its own"),
+        ("403 Forbidden", "firewall"),
+        ("404 Not Found", "check the host"),
+        ("406 Not Acceptable", "firewall"),
+        ("413 Payload Too Large", "less at once"),
+    ],
+)
+@pytest.mark.parametrize("method", [READ, WRITE])
+def test_the_page_of_a_firewall_is_named_and_not_asked_for_again(
+    status: str, next_step: str, method: str
+) -> None:
+    with serving(http(b"<html><h1>request blocked</h1></html>", status)) as server:
+        error = failure(server.webhook, method)
+        assert f"an HTML page instead of JSON, HTTP {status[:3]}" in str(error)
+        assert next_step in error.hint
+        assert error.sent, "a write is looked at"
+        assert len(server.requests) == 1
+
+
+def test_a_busy_server_is_asked_again() -> None:
+    with serving(http(b"<html>", "429 Too Many Requests"), http(b'{"result": []}')) as server:
+        assert connection_to(server.webhook).call(READ).result == []
+
+
+@pytest.mark.parametrize(
+    ("location", "says", "next_step"),
+    [
+        ("{here}/rest/1/abcdef0123456789/x/", "another page of the same host", "rewrites"),
+        ("/rest/1/abcdef0123456789/x/", "another page of the same host", "rewrites"),
+        ("/auth/index.php?backurl=%2F", "a login page of the same host", "log in"),
+        ("https://new.example.com/rest/1/abcdef0123456789/x", "https://new.example.com", "new address"),
+        ("//user:pw@new.example.com/x", "http://new.example.com", "new address"),
+        ("http://[::1/x", "can't be read", "what answers"),
+    ],
+)
+@pytest.mark.parametrize("method", [READ, WRITE])
+def test_a_redirect_says_where_to(location: str, says: str, next_step: str, method: str) -> None:
+    server: RawServer
+    with serving() as server:
+        here = server.webhook.split("/rest/")[0]
+        server.replies[:] = [http(b"", "302 Found", f"Location: {location.format(here=here)}")]
+        error = failure(server.webhook, method)
+        assert says in str(error)
+        assert next_step in error.hint
+        assert ("another host" in str(error)) is ("new.example" in location)
+        assert "pw" not in str(error)
+        assert error.sent, "it may come after the effect"
+        assert len(server.requests) == 1
+
+
+@pytest.mark.parametrize(
+    ("status", "says", "next_step"),
+    [
+        ("407 Proxy Authentication Required", "HTTP 407", "user:password@"),
+        ("403 Forbidden", "HTTP 403", "NO_PROXY"),
+    ],
+)
+def test_a_proxy_that_refuses_is_named(
+    monkeypatch: pytest.MonkeyPatch, status: str, says: str, next_step: str
+) -> None:
+    with serving(http(b"", status)) as proxy:
+        monkeypatch.setenv("HTTPS_PROXY", f"http://127.0.0.1:{proxy.port}")
+        error = failure("https://portal.example/rest/1/abcdef0123456789/", WRITE)
+    assert "the proxy" in str(error)
+    assert says in str(error)
+    assert next_step in error.hint
+    assert not error.sent
+
+
+def test_a_proxy_that_is_not_there_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    with serving() as proxy:
+        monkeypatch.setenv("HTTPS_PROXY", f"http://127.0.0.1:{proxy.port}")
+    assert "through the proxy" in str(failure("https://portal.example/rest/1/abcdef0123456789/"))
+
+
+class Certified:
+    """A server with a certificate of the given kind, and the file of the authority that signed it."""
+
+    def __init__(self, folder: Path, name: str = "127.0.0.1", **dates: dt.datetime) -> None:
+        require_package("trustme")
+        import trustme
+
+        authority = trustme.CA()
+        self.bundle = str(folder / "authority.pem")
+        authority.cert_pem.write_to_path(self.bundle)
+        self._context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        authority.issue_cert(name, **dates).configure_cert(self._context)
+
+    def __call__(self, connection: Any) -> None:
+        self._context.wrap_socket(connection, server_side=True).close()
+
+
+PAST = dt.datetime(2020, 1, 1, tzinfo=dt.UTC)
+FUTURE = dt.datetime(2099, 1, 1, tzinfo=dt.UTC)
+MONTH = dt.timedelta(days=30)
+
+
+@pytest.mark.parametrize(
+    ("certificate", "trusted", "says", "next_step"),
+    [
+        ({"not_before": PAST, "not_after": PAST + MONTH}, True, "has expired", "clock"),
+        ({"not_before": FUTURE, "not_after": FUTURE + MONTH}, True, "is not valid yet", "clock"),
+        ({"name": "other.example"}, True, "another", "Check the host"),
+        ({}, False, "does not know", "verify="),
+    ],
+)
+def test_a_certificate_that_is_refused_says_what_is_wrong_with_it(
+    tmp_path: Path, certificate: dict[str, Any], trusted: bool, says: str, next_step: str
+) -> None:
+    server = Certified(tmp_path, **certificate)
+    with serving(server, read=False) as listening:
+        webhook = listening.webhook.replace("http:", "https:")
+        error = failure(webhook, WRITE, verify=server.bundle if trusted else True)
+    assert f"the portal's certificate {'is for ' if 'name' in certificate else ''}" in str(error)
+    assert says in str(error)
+    assert next_step in error.hint
+    assert not error.sent
+
+
+def test_https_to_a_server_without_it_is_named() -> None:
+    with serving(http(b"", "400 Bad Request"), read=False) as server:
+        assert "does not speak https" in str(failure(server.webhook.replace("http:", "https:")))
+
+
+@pytest.mark.parametrize("name", ["REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"])
+def test_a_bundle_of_the_environment_that_is_missing_is_named(
+    monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.delenv("REQUESTS_CA_BUNDLE", raising=False)
+    monkeypatch.setenv(name, "/nowhere/company.pem")
+    error = failure("https://127.0.0.1:9/rest/1/abcdef0123456789/")
+    assert "/nowhere/company.pem" in str(error)
+    assert name in error.hint
+
+
+def test_a_file_that_holds_no_authority_is_named(tmp_path: Path) -> None:
+    (tmp_path / "ca.pem").write_text("nothing\n")
+    with serving(b"", read=False) as server:
+        error = failure(server.webhook.replace("http:", "https:"), verify=str(tmp_path / "ca.pem"))
+    assert "file given by verify=" in error.hint
+
+
+@pytest.fixture
+def packed() -> Iterator[RawServer]:
+    """An answer in several layers of compression, which can hide any size."""
+    with serving(http(b"x", "200 OK", "Content-Encoding: " + ", ".join(["gzip"] * 20))) as server:
+        yield server
+
+
+def test_answers_are_asked_for_uncompressed_and_layers_are_refused(packed: RawServer) -> None:
+    assert "packed" in str(failure(packed.webhook, WRITE))
+    assert b"accept-encoding: identity" in packed.requests[0].lower()
+
+
+def test_a_refused_webhook_may_have_been_found_published() -> None:
+    said = repr(b24nb.explain("INVALID_CREDENTIALS"))
+    assert "found published" in said
+    assert "another administrator" in said
+
+
+@pytest.mark.parametrize(
+    ("sent", "read"),
+    [
+        ('"120"', 120),
+        ("120.0", 120),
+        ('"120.0"', 120),
+        ("1.5", None),
+        ('"many"', None),
+        ("true", None),
+        ("[]", None),
+    ],
+)
+def test_a_count_that_php_wrote_as_a_text_is_a_number(sent: str, read: int | None) -> None:
+    with serving(http(f'{{"result": [], "total": {sent}, "next": {sent}}}'.encode())) as server:
+        answer = connection_to(server.webhook).call(READ)
+    assert (answer.total, answer.next) == (read, read)

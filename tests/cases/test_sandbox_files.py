@@ -1,0 +1,160 @@
+"""What a sandbox portal writes, and what it leaves alone: files, logs, other requests, what nobody holds."""
+
+from __future__ import annotations
+
+import gc
+import os
+import re
+import socket
+import sqlite3
+import stat
+import threading
+from contextlib import closing
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+import requests
+from markupsafe import escape
+
+import b24nb
+from b24nb.sandbox import SandboxPortal
+from tests.contract.rest import rest
+
+OTHERS = {
+    "a table of the same name": "CREATE TABLE user (x)",
+    "a table with fewer columns": "CREATE TABLE badge (id INTEGER PRIMARY KEY, code, title, value, type)",
+    "other tables": "CREATE TABLE notes (x)",
+    "a view of the same name": "CREATE VIEW deal AS SELECT 1 AS id",
+}
+
+
+@pytest.mark.parametrize("sql", OTHERS.values(), ids=OTHERS)
+@pytest.mark.parametrize("mode", ["DELETE", "WAL"])
+def test_a_database_of_another_program_is_refused_and_left_byte_for_byte(
+    tmp_path: Path, sql: str, mode: str
+) -> None:
+    path = tmp_path / "other.db"
+    with closing(sqlite3.connect(path)) as other, other:
+        other.execute(f"PRAGMA journal_mode={mode}")
+        other.execute(sql)
+    before, names = path.read_bytes(), sorted(tmp_path.iterdir())
+    with pytest.raises(RuntimeError, match="no database of this version's sandbox"):
+        SandboxPortal(db=path).start()
+    assert path.read_bytes() == before
+    assert sorted(tmp_path.iterdir()) == names
+
+
+def test_an_empty_file_becomes_a_portal(tmp_path: Path) -> None:
+    path = tmp_path / "portal.db"
+    path.touch()
+    for _ in range(2):
+        with SandboxPortal(db=path) as portal:
+            assert len(portal.badges) == 12
+
+
+@pytest.mark.skipif(os.name != "posix", reason="file modes are POSIX")
+def test_a_kept_database_is_for_this_user_only(tmp_path: Path) -> None:
+    path = tmp_path / "portal.db"
+    for mode in (None, 0o644):
+        if mode:
+            path.chmod(mode)
+        with SandboxPortal(db=path):
+            modes = {name.name: stat.S_IMODE(name.stat().st_mode) for name in tmp_path.glob("portal.db*")}
+        assert len(modes) > 1  # the log beside it too
+        assert set(modes.values()) == {0o600}
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "/rest/{secret}/profile",
+        "//rest/1/{secret}/profile",
+        "/rest//1/{secret}/profile",
+        "/REST/1/{secret}/profile",
+        "/1/{secret}/profile",
+        "/rest/api/1/{secret}/profile",
+        "/rest%2F1%2F{secret}/profile",
+        "/rest%252F1%252F{secret}/profile",
+        "/rest/{secret}",
+        "/rest/{secret}.json",
+        "/rest/profile.{secret}",
+        "/rest/profile?ap={secret}&aplogin=1",
+        "/x/../rest/1/{secret}/profile",
+        "/rest/1/{secret};x/profile",
+        "/{secret}",
+    ],
+)
+def test_no_spelling_of_an_address_leaves_its_secret_in_page_or_log(
+    portal: SandboxPortal, address: str
+) -> None:
+    secret = urlsplit(portal.webhook).path.split("/")[3]
+    with socket.create_connection(("127.0.0.1", urlsplit(portal.url).port), timeout=20) as connection:
+        target = address.format(secret=secret)
+        connection.sendall(f"GET {target} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n".encode())
+        while connection.recv(65536):
+            pass
+    assert len(portal.requests) == 1
+    assert secret not in repr(portal.requests)
+    assert secret not in requests.get(portal.url, timeout=20).text
+
+
+def test_neither_does_a_command_of_a_batch(portal: SandboxPortal) -> None:
+    secret = urlsplit(portal.webhook).path.split("/")[3]
+    rest(portal.webhook, "batch", {"cmd": [secret, f"rest/1/{secret}/profile", "profile", "profile?x=1"]})
+    assert portal.requests[0].commands["profile"] == 2
+    assert secret not in repr(portal.requests) + requests.get(portal.url, timeout=20).text
+
+
+def test_a_method_that_does_not_exist_is_shown_as_it_was_typed(portal: SandboxPortal) -> None:
+    rest(portal.webhook, "crm.activty.badge.list")
+    assert portal.requests[0].method == "crm.activty.badge.list"
+
+
+@pytest.mark.parametrize("encoding", ["xchunked", "chunked, identity", "gzip, chunked", "identity", ""])
+def test_a_body_of_another_transfer_encoding_is_never_taken_for_the_next_request(
+    portal: SandboxPortal, encoding: str
+) -> None:
+    inside = f"GET {urlsplit(portal.webhook).path}crm.activity.badge.delete?code=missedCall HTTP/1.1\r\n"
+    outside = f"POST /rest/profile HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: {encoding}\r\n\r\n"
+    with socket.create_connection(("127.0.0.1", urlsplit(portal.url).port), timeout=20) as connection:
+        connection.sendall(f"{outside}{inside}Host: localhost\r\n\r\n".encode())
+        answer = b""
+        while chunk := connection.recv(65536):  # until it hangs up
+            answer += chunk
+    assert answer.startswith(b"HTTP/1.1 400 ")
+    assert answer.count(b"HTTP/1.1") == 1
+    assert "missedCall" in [badge["code"] for badge in portal.badges]
+    assert rest(portal.webhook, "profile").ok
+
+
+def test_what_nobody_holds_is_stopped_and_its_files_are_gone() -> None:
+    before = threading.active_count()
+    portal = SandboxPortal().start()
+    directory = Path(portal.journal_path).parent
+    thread = next(thread for thread in threading.enumerate() if thread.name == "b24nb-sandbox")
+    assert directory.is_dir()
+    del portal
+    gc.collect()
+    thread.join(10)
+    assert not directory.exists()
+    assert threading.active_count() == before
+
+
+def test_injected_errors_are_texts_that_a_portal_sends(b24: b24nb.Client, portal: SandboxPortal) -> None:
+    """Nothing that stands for something else is left in them; `{code}` is the portal's own."""
+    for code in b24nb.catalogue()["code"].unique():
+        portal.faults.next(code, method="server.time")
+        said = rest(portal.webhook, "server.time").json()["error_description"]
+        assert not re.search(r"\{(?!code\}|5\})", said), said
+
+
+def test_a_card_of_the_kanban_carries_the_number_of_its_deal(portal: SandboxPortal) -> None:
+    page = requests.get(portal.url, timeout=20).text
+    held = rest(portal.webhook, "crm.activity.list", {"filter": {"COMPLETED": "N"}}).json()["result"]
+    ids = sorted({row["OWNER_ID"] for row in held})
+    deals = rest(portal.webhook, "crm.deal.list", {"filter": {"@ID": ids}, "select": ["ID", "TITLE"]}).json()
+    assert [deal["ID"] for deal in deals["result"]] == ids
+    for deal in deals["result"]:
+        card = page.partition(str(escape(deal["TITLE"])))[2][:80]
+        assert f"Deal {deal['ID']}<" in card

@@ -1,0 +1,375 @@
+"""Tables that people bring: read back exactly, or refused in words; never understood as something else."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import resource
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+import b24nb
+from b24nb.badges import files
+from b24nb.badges.badge import Badge, Badges
+from b24nb.badges.files import codes_of
+from b24nb.errors import InvalidInput
+
+H, R = "code,title,value,type\n", "vip,Client,VIP,primary\n"
+VIP = Badge("vip", "Client", "VIP", "primary")
+
+TEXTS = [
+    *(
+        "Client",
+        "Клиент ждёт",
+        "Größe",
+        "a,b",
+        "a;b",
+        "a\tb",
+        "a|b",
+        'say "hi"',
+        '"',
+        "two\nlines",
+        "cr\rhere",
+    ),
+    *("=1+1", "@SUM(1)", "-5", "+7 900", "'=1", "'tis", "''", " edges ", "NA", "null", "1e5", "007", "🙂"),
+    *("{draft}", "[]", "sep=;", "code", "\ufeffx", "{'en': 'x'}", '{"en": "x"}', "{}"),
+]
+MAPS = [{"en": "Client", "de": "Kunde"}, {"ru": "Клиент"}, {"en": "=1", "pt-BR": "a;b"}, {"de": "{'x': 1}"}]
+CODES = [
+    "vip",
+    "007",
+    "NA",
+    "null",
+    "=x",
+    "'=y",
+    "a,b",
+    "a;b",
+    "клиент",
+    "two\nlines",
+    " blank",
+    "title",
+    "-",
+]
+KINDS = ["success", "failure", "warning", "primary", "secondary"]
+#: A known set: each text once as a title, maps among them; those that look like a map's text are at the end.
+KNOWN = [
+    Badge(
+        CODES[n] if n < len(CODES) else f"code{n}",
+        title,
+        MAPS[n % 3] if n % 4 == 1 else TEXTS[-n - 4],
+        KINDS[n % 5],
+    )
+    for n, title in enumerate([*MAPS[:3], *TEXTS[:-3], *TEXTS[-3:], MAPS[3]])
+    if n + 4 <= len(TEXTS)
+] + [Badge(f"map{n}", title, "v", "primary") for n, title in enumerate([*TEXTS[-3:], MAPS[3]])]
+
+
+def looks_like_a_map(badge: Badge) -> bool:
+    texts = [text for text in (badge.title, badge.value) if isinstance(text, str)]
+    texts += [
+        words for text in (badge.title, badge.value) if isinstance(text, dict) for words in text.values()
+    ]
+    return any(text in (*TEXTS[-3:], "{'x': 1}") for text in texts)
+
+
+def table_of(badges: list[Badge], columns: list[str]) -> list[list[str]]:
+    """The rows that a person would write, headings first."""
+
+    def cell(badge: Badge, column: str) -> str:
+        field, _, language = column.partition(".")
+        text = getattr(badge, field, "note")
+        if language:
+            return text.get(language, "") if isinstance(text, dict) else ""
+        return "" if isinstance(text, dict) else text
+
+    return [columns, *([cell(badge, column) for column in columns] for badge in badges)]
+
+
+def rows_of(text: str) -> list[list[str]]:
+    return list(csv.reader(io.StringIO(text, newline="")))
+
+
+@st.composite
+def spreadsheets(draw: st.DrawFn, folder: Path) -> tuple[bytes, list[Badge], bool]:
+    """A file, the badges in it, and whether it may be refused."""
+    badges = draw(st.lists(st.sampled_from(KNOWN), unique_by=lambda badge: badge.code, max_size=8))
+    source = draw(st.sampled_from(["person", "person", "backup", "frame", "flat"]))
+    if source == "backup":
+        badges = [badge for badge in badges if not looks_like_a_map(badge)]
+        path = files.write(Badges(badges), folder / "own.csv", portal="", at="")
+        rows = rows_of(path.read_bytes().decode("utf-8-sig"))
+    elif source == "frame":
+        rows = rows_of(Badges(badges).df.to_csv(index=draw(st.booleans())))
+    elif source == "flat":
+        rows = rows_of(Badges(badges).flat.to_csv(index=draw(st.booleans())))
+    else:
+        languages = [
+            f"{field}.{code}" for field in ("title", "value") for code in ("en", "de", "ru", "pt-BR")
+        ]
+        columns = draw(st.permutations([*files.FIELDS, *languages, "comment"]))
+        rows = table_of(badges, columns)
+        rows[0] = [draw(st.sampled_from([name, f" {name} ", name])) for name in columns]
+    texts = [text for badge in badges for text in (badge.title, badge.value)]
+    refusable = any(map(looks_like_a_map, badges))
+    refusable |= source == "frame" and any(isinstance(text, dict) for text in texts)
+    refusable |= source in ("frame", "flat") and "\\r" in repr(texts)  # pandas leaves it unquoted
+    width = len(rows[0])
+    if draw(st.booleans()):  # rows that end where their cells end
+        rows[1:] = [row[: max((n + 1 for n, cell in enumerate(row) if cell), default=0)] for row in rows[1:]]
+    if draw(st.booleans()):  # formatted cells to the right
+        rows = [
+            [*row, *[""] * (width - len(row)), *draw(st.sampled_from([[], [""], ["", " "]]))] for row in rows
+        ]
+    for _ in range(draw(st.integers(0, 3))):
+        blank = draw(st.sampled_from([[], [""] * width, [" ", "", ""], [""] * (width + 2)]))
+        rows.insert(draw(st.integers(0, len(rows))), blank)
+    if draw(st.integers(0, 9)) == 0:  # a line above the headings
+        rows.insert(0, ["Our badges"])
+        refusable = True
+    separator = draw(st.sampled_from(",;\t|"))
+    end = draw(st.sampled_from(["\r\n", "\n", "\r"]))
+    # Python leaves the other kind of line end in a cell unquoted.
+    refusable |= any(char in text for char in "\r\n" if char not in end for row in rows for text in row)
+    out = io.StringIO(newline="")
+    quoting = draw(st.sampled_from([csv.QUOTE_MINIMAL, csv.QUOTE_ALL, csv.QUOTE_NONNUMERIC]))
+    csv.writer(out, delimiter=separator, lineterminator=end, quoting=quoting).writerows(rows)
+    text = (f"sep={separator}{end}" if draw(st.booleans()) else "") + out.getvalue()
+    good = ["utf-8", "utf-8", "utf-8-sig", "utf-16"]
+    encoding = draw(st.sampled_from([*good, "cp1251", "cp1252", "utf-16-le", "utf-32"]))
+    return text.encode(encoding, "replace"), badges, refusable or encoding not in good
+
+
+def understood(folder: Path, sheet: tuple[bytes, list[Badge], bool]) -> None:
+    content, badges, refusable = sheet
+    path = folder / "sheet.csv"
+    path.write_bytes(content)
+    if refusable:
+        with suppress(InvalidInput):
+            found = files.read(path)
+            # With a question mark the file holds another text: its encoding lacks a letter.
+            assert found == Badges(badges) or b"?" in content
+    else:
+        assert files.read(path) == Badges(badges)
+
+
+def check_spreadsheets(folder: Path, count: int) -> None:
+    @settings(max_examples=count, deadline=None, suppress_health_check=list(HealthCheck), database=None)
+    @given(spreadsheets(folder))
+    def run(sheet: tuple[bytes, list[Badge], bool]) -> None:
+        understood(folder, sheet)
+
+    run()
+
+
+def test_200_spreadsheets_are_read_exactly_or_refused(tmp_path: Path) -> None:
+    check_spreadsheets(tmp_path, 200)
+
+
+@pytest.mark.slow
+def test_5000_spreadsheets_are_read_exactly_or_refused(tmp_path: Path) -> None:
+    check_spreadsheets(tmp_path, 5000)
+
+
+@pytest.mark.parametrize(
+    ("text", "count"),
+    [
+        (H + R + ",,,\n,,,\n", 1),
+        (H + R + ",,,\ngold,Gold,G,warning\n", 2),
+        (",,,\n" + H + R, 1),
+        (H + R + " , , , \n", 1),
+        (H + R.replace("\n", ",,\n"), 1),
+        ("sep=;\n" + (H + R).replace(",", ";"), 1),
+        ("\ufeff" + (H + R).replace(",", ";").replace("\n", "\r\n") + ";;;\r\n", 1),
+        (H, 0),
+    ],
+)
+def test_habits_of_spreadsheets_are_understood(b24: b24nb.Client, text: str, count: int) -> None:
+    Path("b.csv").write_text(text, encoding="utf-8", newline="")
+    assert b24.badges.plan("b.csv").counts["add"] == count
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"\xef\xbb\xbf", b"\n\n\n", b",,,\n", b"vip,Client,VIP,primary\n", b"Code list\n" + H.encode()],
+)
+def test_a_file_without_the_heading_code_is_never_nothing_wanted(b24: b24nb.Client, content: bytes) -> None:
+    Path("b.csv").write_bytes(content)
+    with pytest.raises(InvalidInput, match="no column `code`"):
+        b24.badges.plan("b.csv", prune=True)
+
+
+@pytest.mark.parametrize("frame", [pd.DataFrame(), pd.DataFrame({"title": ["t"]}), Badges([VIP]).df.T])
+def test_a_frame_without_codes_is_never_nothing_wanted(b24: b24nb.Client, frame: pd.DataFrame) -> None:
+    with pytest.raises(InvalidInput, match="no column `code`"):
+        b24.badges.plan(frame, prune=True)
+
+
+def test_a_short_row_lacks_what_is_not_there(tmp_path: Path) -> None:
+    (tmp_path / "b.csv").write_text("code,title,value,type\nvip,Client\n")
+    with pytest.raises(InvalidInput, match="Line 2: The value is missing"):
+        files.read(tmp_path / "b.csv")
+
+
+def test_the_text_of_a_map_is_no_title(b24: b24nb.Client) -> None:
+    b24.badges.list().df.to_csv("p.csv", index=False)
+    for source in ("p.csv", pd.read_csv("p.csv")):
+        with pytest.raises(InvalidInput, match="text of a map"):
+            b24.badges.plan(source)
+
+
+def test_a_heading_that_pandas_numbered_is_no_language(tmp_path: Path) -> None:
+    (tmp_path / "b.csv").write_text("code,title.en,title.en,value,type\nvip,a,b,VIP,primary\n")
+    for source in (tmp_path / "b.csv", pd.read_csv(tmp_path / "b.csv")):
+        with pytest.raises(InvalidInput, match=r"two columns|names no language"):
+            files.read(source)
+
+
+@pytest.mark.parametrize(
+    "shape",
+    [
+        lambda badges: badges,
+        lambda badges: badges.df,
+        lambda badges: badges.df.set_index("code"),
+        lambda badges: badges.df.set_index(["code", "type"]).reset_index("type"),
+        lambda badges: badges.flat,
+        lambda badges: badges.flat.set_index("code"),
+        lambda badges: badges.flat.to_dict("records"),
+        lambda badges: pd.DataFrame(badges),
+        lambda badges: pd.concat([badges.flat, pd.DataFrame([{"code": None}])]),
+        lambda badges: {"result": {"badges": [badge.to_wire() for badge in badges]}, "total": len(badges)},
+        lambda badges: {"badges": [badge.to_wire() for badge in badges]},
+    ],
+)
+def test_every_shape_of_the_portals_own_badges_changes_nothing(b24: b24nb.Client, shape: Any) -> None:
+    badges = b24.badges.list()
+    assert b24.badges.plan(shape(badges), prune=True).counts == {
+        "add": 0,
+        "replace": 0,
+        "delete": 0,
+        "keep": len(badges),
+    }
+
+
+def test_a_saved_answer_is_taken_back(b24: b24nb.Client) -> None:
+    answer = b24.call("crm.activity.badge.list")
+    Path("answer.json").write_text(json.dumps(answer.raw))
+    for source in ("answer.json", answer.raw, answer.result):
+        assert b24.badges.plan(source).counts["keep"] == len(b24.badges.list())
+
+
+@pytest.mark.parametrize("more", [{"total": 120}, {"next": 50}, {"total": "120"}])
+def test_a_saved_page_is_not_all_badges(b24: b24nb.Client, more: dict[str, Any]) -> None:
+    with pytest.raises(InvalidInput, match="sent"):
+        b24.badges.plan({"result": {"badges": [VIP.to_wire()]}, **more}, prune=True)
+
+
+ROW = b'"title": "T", "value": "V", "type": "primary"'
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        *(b"[" * 100_000 + b"]" * 100_000, b'{"badges":' * 50_000 + b"[]" + b"}" * 50_000),
+        b'[{"code": ' + b"9" * 5000 + b", " + ROW + b"}]",
+        b'[{"code": "x", "title": NaN, "value": "V", "type": "primary"}]',
+        *(b'{"badges": Infinity}', b'{"badges": {"x": 1}}', b'"x"', b"7", b"null", b"{}"),
+        b'[{"code": "\\ud800", ' + ROW + b"}]",
+        b'[{"code": "x", "title": {"en": '
+        + b"[" * 900
+        + b"]" * 900
+        + b'}, "value": "V", "type": "primary"}]',
+        b'[{"code": "x", "title": ' + b"[" * 900 + b"]" * 900 + b', "value": "V", "type": "primary"}]',
+        b'[{"code": "x", "title": "T", "value": "V", "type": ' + b"[" * 900 + b"]" * 900 + b"}]",
+        *(b'[{"code": [], ' + ROW + b"}]", b'[{"code": "x", "title": [1], "value": "V", "type": "primary"}]'),
+        *(b'[{"code": "x", "title": {"": "T"}, "value": "V", "type": "primary"}]', b'[{"code.": "x"}]'),
+        b'{"format": "b24nb badges", "version": [], "badges": []}',
+        b'[{"code": "' + b"x" * 1_000_000 + b'", ' + ROW + b"}, " + b'{"code": "X", "title": "T"}]',
+    ],
+)
+def test_hostile_json_is_refused_in_words(b24: b24nb.Client, content: bytes) -> None:
+    Path("b.json").write_bytes(content)
+    with pytest.raises(InvalidInput) as caught:
+        b24.badges.plan("b.json", prune=True)
+    assert len(str(caught.value)) < 5000
+
+
+def test_a_map_that_holds_itself_is_refused(b24: b24nb.Client) -> None:
+    title: dict[str, Any] = {}
+    title["en"] = title
+    for row in ({**VIP.to_wire(), "title": title}, Badge("x", title, "V", "primary")):
+        with pytest.raises(InvalidInput, match="not a text"):
+            b24.badges.plan([row])
+
+
+@pytest.mark.parametrize("path", ["a\0.csv", "badges.xlsx", "", "https://portal.example/rest/1/s3cret/"])
+def test_a_path_that_can_not_be_one_is_refused_without_being_shown(b24: b24nb.Client, path: str) -> None:
+    with pytest.raises(InvalidInput) as caught:
+        b24.badges.plan(path)
+    assert "s3cret" not in str(caught.value)
+
+
+def test_a_long_list_takes_no_more_memory_than_it_needs(tmp_path: Path) -> None:
+    (tmp_path / "b.csv").write_text(H + "".join(f"x{n},T,V,primary\n" for n in range(20_000)))
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    assert len(files.read(tmp_path / "b.csv")) == 20_000
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 100_000  # KiB
+
+
+BADGES = Badges([VIP, Badge("007", "t", "v", "success")])
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        ["vip", "007"],
+        iter(("vip", "007")),
+        BADGES.df,
+        BADGES.df.set_index("code"),
+        BADGES.flat["code"],
+        BADGES.df.set_index("code").index,
+        BADGES.df["code"].to_numpy(),
+        {"vip": 1, "007": 2}.keys(),
+    ],
+)
+def test_codes_come_out_of_any_list_or_table(values: Any) -> None:
+    assert codes_of(values) == ["vip", "007"]
+
+
+def test_badges_among_codes_say_exactly_which_is_meant() -> None:
+    assert codes_of(BADGES) == [*BADGES]
+    assert codes_of([VIP, "007"]) == [VIP, "007"]
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ("vip", "this is str"),
+        (b"vip", "this is bytes"),
+        (5, "this is int"),
+        (None, "this is NoneType"),
+        (float("nan"), "this is float"),
+        (VIP, "this is Badge"),
+        ({"code": "vip"}, "this is dict"),
+        (BADGES.df.iloc[0], "this is a row"),
+        (BADGES.df["title"], "another column"),
+        (BADGES.df.set_index("title").index, "another column"),
+        (BADGES.df[["title"]], "a table without it"),
+        (pd.DataFrame(), "a table without it"),
+        ([float("nan")], "nan is not a text"),
+        (pd.DataFrame({"code": ["a", None]}), "is not a text"),
+        (pd.DataFrame({"code": [1, 2]}), "1 is not a text"),
+        ([""], "code is empty"),
+        (["vip", "vip"], "'vip' is repeated"),
+        ([VIP, "VIP "], "differ only in letter case or blanks"),
+    ],
+)
+def test_what_holds_no_codes_is_refused(values: Any, message: str) -> None:
+    with pytest.raises(InvalidInput, match=message):
+        codes_of(values)

@@ -1,0 +1,116 @@
+"""The site, built once as from a clean clone: warnings are errors, and there is no network."""
+
+from __future__ import annotations
+
+import functools
+import http.server
+import os
+import shutil
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.layers import require_package, require_program
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
+
+ROOT = Path(__file__).parents[2]
+SPHINX = """
+import socket, sys
+from sphinx.cmd.build import main
+def refuse(*args): raise OSError("the site is built without a network")
+socket.socket.connect = socket.create_connection = socket.getaddrinfo = refuse
+sys.exit(main())
+"""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The build takes half a minute; `make docs` shows sooner what is wrong with it."""
+    for item in items:
+        if "clone" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.slow)
+
+
+def copy_sources(to: Path) -> None:
+    """What a clean clone has, as far as the site needs it: nothing that an earlier build has left."""
+    skip = shutil.ignore_patterns("__pycache__", ".ipynb_checkpoints", "node_modules", "_build")
+    for folder in ("b24nb", "notebooks"):
+        shutil.copytree(ROOT / folder, to / folder, ignore=skip)
+    (to / "docs").mkdir()
+    for name in ("_static", "templates"):
+        shutil.copytree(ROOT / "docs" / name, to / "docs" / name)
+    generated = {"errors.md", "reference.md"}
+    for path in [*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.*")]:
+        if path.is_file() and path.name not in generated:
+            shutil.copy2(path, to / path.relative_to(ROOT))
+
+
+def build(root: Path, builder: str = "html") -> subprocess.CompletedProcess[str]:
+    """Run Sphinx as `make docs` does; without any network where the system can arrange that."""
+    alone = ["unshare", "--net"] if shutil.which("unshare") else []
+    if alone and subprocess.run([*alone, "true"], capture_output=True, check=False).returncode:
+        alone = []
+    options = ["--fail-on-warning", "--keep-going", "-b", builder, "docs", "docs/_build/html"]
+    return subprocess.run(
+        [*alone, sys.executable, "-c", SPHINX, *options],
+        cwd=root,
+        env=os.environ | {"PYTHONPATH": str(root), "PYTHONWARNINGS": "default"},
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+
+
+@pytest.fixture(scope="session")
+def clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of the sources with its site built."""
+    for package in ("sphinx", "myst_nb", "numpydoc", "pydata_sphinx_theme"):
+        require_package(package)
+    root = tmp_path_factory.mktemp("clone")
+    copy_sources(root)
+    for builder in ("html", "text"):
+        result = build(root, builder)
+        assert result.returncode == 0, result.stdout + result.stderr
+    return root
+
+
+@pytest.fixture(scope="session")
+def site(clone: Path) -> Path:
+    """Folder of the built site."""
+    return clone / "docs" / "_build" / "html"
+
+
+class Quiet(http.server.SimpleHTTPRequestHandler):
+    def log_message(self, format: str, *args: object) -> None:
+        pass
+
+
+@pytest.fixture(scope="session")
+def address(site: Path) -> Iterator[str]:
+    """Where the site is served, as on its host."""
+    with http.server.ThreadingHTTPServer(
+        ("127.0.0.1", 0), functools.partial(Quiet, directory=str(site))
+    ) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}/"
+        server.shutdown()
+        thread.join()
+
+
+# Playwright keeps an event loop running in this thread; the other layers bring loops of their own.
+@pytest.fixture(scope="package")
+def browser() -> Iterator[Browser]:
+    require_package("playwright")
+    program = require_program("chromium", "chromium-browser", "google-chrome")
+    from tests.browser.lab import chromium
+
+    with chromium(program) as browser:
+        yield browser

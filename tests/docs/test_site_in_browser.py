@@ -1,0 +1,138 @@
+"""The site as somebody sees it: both themes, a wide and a narrow screen, on paper, and its search."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.docs.test_site import pages
+from tests.layers import require, require_package
+
+require_package("playwright")
+from playwright.sync_api import Page, ViewportSize, expect  # noqa: E402
+
+from tests.browser.looks import AXE, hard_to_read  # noqa: E402
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
+
+#: What axe finds; it measures contrast too, slowly, which `hard_to_read` does for both themes.
+RUN_AXE = """async () => {
+  const options = { resultTypes: ["violations"], rules: { "color-contrast": { enabled: false } } };
+  return (await axe.run(document, options)).violations
+    .filter((rule) => ["serious", "critical"].includes(rule.impact))
+    .flatMap((rule) => rule.nodes.map((node) => `${rule.id}: ${node.html.slice(0, 200)}`));
+}"""
+WIDE: ViewportSize = {"width": 1280, "height": 900}
+NARROW: ViewportSize = {"width": 400, "height": 800}
+
+
+@contextmanager
+def reader(browser: Browser, address: str, theme: str = "light") -> Iterator[tuple[Page, list[str]]]:
+    """A page of a reader who has chosen a theme, and the complaints: errors, and requests to elsewhere."""
+    context = browser.new_context(viewport=WIDE, reduced_motion="reduce")
+    context.add_init_script(f"for (const key of ['mode', 'theme']) localStorage.setItem(key, '{theme}')")
+    page, complaints = context.new_page(), []
+    page.on("console", lambda m: complaints.append(m.text) if m.type in ("error", "warning") else None)
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    page.on("requestfailed", lambda request: complaints.append(f"failed: {request.url}"))
+    page.on(
+        "request",
+        lambda request: (
+            None if request.url.startswith((address, "data:")) else complaints.append(request.url)
+        ),
+    )
+    yield page, complaints
+    context.close()
+
+
+def names(site: Path) -> list[str]:
+    return [path.relative_to(site).as_posix() for path in pages(site)]
+
+
+def unfold(page: Page) -> None:
+    """Open what is folded, so that it is looked at as well."""
+    page.evaluate("() => document.querySelectorAll('details').forEach((folded) => { folded.open = true; })")
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_every_page_is_readable(browser: Browser, site: Path, address: str, theme: str) -> None:
+    found: dict[str, object] = {}
+    with reader(browser, address, theme) as (page, complaints):
+        for name in names(site):
+            page.goto(address + name)
+            assert page.evaluate("() => document.documentElement.dataset.theme") == theme
+            unfold(page)
+            troubles = {"faint": hard_to_read(page.locator("body"))}
+            page.set_viewport_size(NARROW)
+            troubles["faint on a narrow screen"] = hard_to_read(page.locator("body"))
+            troubles["wider than the screen"] = page.evaluate(
+                "() => Math.max(0, document.scrollingElement.scrollWidth - innerWidth)"
+            )
+            page.set_viewport_size(WIDE)
+            found |= {f"{name}, {what}": trouble for what, trouble in troubles.items() if trouble}
+    assert found == {}
+    assert complaints == []
+
+
+@pytest.mark.parametrize("screen", [WIDE, NARROW], ids=["wide", "narrow"])
+def test_nothing_stands_in_the_way_of_a_screen_reader(
+    browser: Browser, site: Path, address: str, screen: ViewportSize
+) -> None:
+    require(AXE.exists(), "axe-core (npm ci --prefix tests/browser)")
+    found: dict[str, list[str]] = {}
+    with reader(browser, address) as (page, _):
+        page.set_viewport_size(screen)
+        for name in names(site):
+            page.goto(address + name)
+            unfold(page)
+            page.add_script_tag(path=AXE)
+            if barriers := page.evaluate(RUN_AXE):
+                found[name] = barriers
+    assert found == {}
+
+
+def test_a_dark_page_is_printed_dark_on_light(browser: Browser, address: str) -> None:
+    with reader(browser, address, "dark") as (page, _):
+        for name in ("index", "errors", "walkthroughs/03-delete", "methods/crm.activity.badge.delete"):
+            page.goto(f"{address}{name}.html")
+            page.emulate_media(media="print")
+            unfold(page)
+            assert hard_to_read(page.locator("body")) == []
+            background = page.evaluate("() => getComputedStyle(document.body).backgroundColor")
+            assert background == "rgb(255, 255, 255)"
+            expect(page.locator(".bd-sidebar-primary")).to_be_hidden()
+
+
+def test_the_picture_is_the_one_of_the_theme(browser: Browser, address: str) -> None:
+    for theme in ("light", "dark"):
+        with reader(browser, address, theme) as (page, _):
+            page.goto(f"{address}index.html")
+            shown = page.locator("img[src*=explorer]").filter(visible=True)
+            expect(shown).to_have_attribute("src", f"_images/explorer-{theme}.png")
+
+
+@pytest.mark.parametrize(
+    ("words", "title"),
+    [
+        ("NOT_FOUND", "Bitrix24 REST errors"),
+        ("plan_undo", "plan_undo"),
+        ("undo a delete", "Delete a badge"),
+        ("crm.activity.badge.delete", "crm.activity.badge.delete: delete a badge in Python"),
+    ],
+)
+def test_search_finds_it(browser: Browser, address: str, words: str, title: str) -> None:
+    with reader(browser, address) as (page, complaints):
+        page.goto(f"{address}index.html")
+        page.keyboard.press("Control+K")
+        page.keyboard.type(words)
+        page.keyboard.press("Enter")
+        page.wait_for_url("**/search.html?q=*")
+        expect(page.get_by_text("Search finished")).to_be_visible()
+        results = page.locator("#search-results li a").all_inner_texts()
+        assert any(title in result for result in results[:10]), results
+        assert complaints == []

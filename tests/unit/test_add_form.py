@@ -1,0 +1,191 @@
+"""The form that adds a badge."""
+
+from __future__ import annotations
+
+import threading
+from typing import Any
+
+import pytest
+
+import b24nb
+from b24nb import forms
+from b24nb.badges.badge import Badge
+from b24nb.forms.add_form import Texts, check, rows_of
+from tests.widgets import asked, click, shown
+
+
+def fill(form: Any, code: str, *texts: tuple[str, str]) -> None:
+    form.code.value = code
+    for row, (title, value) in zip(form.rows, texts, strict=True):
+        row.title.value, row.value.value = title, value
+
+
+def test_one_text(b24: b24nb.Client) -> None:
+    form = forms.add_form(b24)
+    click(form, form.add_button)
+    assert "The badge code is empty." in shown(form)
+    assert "The pill text is empty." in shown(form.rows[0])
+    fill(form, "vip", ("Client", "Very important"))
+    form.type.value = "success"
+    assert "Very important" in shown(form)  # how it will look
+    click(form, form.add_button)
+    assert b24.badges.get("vip") == form.result == Badge("vip", "Client", "Very important", "success")
+    assert "was added" in shown(form)
+
+
+def test_a_text_per_language(b24: b24nb.Client) -> None:
+    form = forms.add_form(b24)
+    fill(form, "vip", ("Client", "VIP"))
+    form.mode.value = form.mode.options[1]
+    assert [row.language.value for row in form.rows] == ["en"]
+    form.add_language_button.click()
+    form.add_language_button.click()
+    form.rows[1].remove_button.click()
+    form.rows[1].language.value = "ru"
+    fill(form, "vip", ("Client", "VIP"), ("Клиент", "ВИП"))
+    click(form, form.add_button)
+    assert form.result.title == {"en": "Client", "ru": "Клиент"}
+    assert form.result.value == {"en": "VIP", "ru": "ВИП"}
+
+
+def test_switching_between_one_text_and_several_loses_nothing(b24: b24nb.Client) -> None:
+    form = forms.add_form(b24, "vip", {"en": "Client", "de": "Kunde"}, {"en": "VIP", "de": "Wichtig"})
+    several = form.badge
+    form.mode.value = form.mode.options[0]
+    assert form.badge == Badge("vip", "Client", "VIP", "primary")
+    form.mode.value = form.mode.options[1]
+    assert form.badge == several
+    form.mode.value = form.mode.options[0]
+    form.rows[0].title.value = "Customer"
+    form.mode.value = form.mode.options[1]
+    assert form.badge.title == {"en": "Customer", "de": "Kunde"}
+    assert form.last_error is None
+
+
+@pytest.mark.parametrize(
+    ("code", "rows", "wrong"),
+    [
+        ("", [("", "", "")], {"code", "title.0", "value.0"}),
+        ("c" * 256, [("", "t", "v")], {"code"}),
+        (" c", [("", "t", "v")], {"code"}),
+        ("c", [("", "ж" * 700, "v")], {"title.0"}),
+        ("c", [(language, "ж" * 300, "v") for language in ("en", "de", "ru")], {"title.0"}),
+        ("c", [("en", "t", "v"), ("en", "t", "v")], {"language.1"}),
+        ("c", [("en", "t", "v"), ("de", "", "")], {"title.1", "value.1"}),
+    ],
+)
+def test_every_wrong_field_is_named_before_anything_is_sent(
+    code: str,
+    rows: list[tuple[str, str, str]],
+    wrong: set[str],
+    b24: b24nb.Client,
+    portal: b24nb.SandboxPortal,
+) -> None:
+    def text(place: int) -> Any:
+        return {row[0]: row[place] for row in rows} if rows[0][0] else rows[0][place]
+
+    before = len(portal.requests)
+    if len({row[0] for row in rows}) == len(rows):
+        form = forms.add_form(b24, code, text(1), text(2), run=True)
+        found = form.state.field_errors
+        assert form.state.phase == "invalid"
+    else:
+        found = check(Badge(code, "t", "v", "primary"), [Texts(*row) for row in rows])
+    assert found.keys() == wrong
+    assert all(message.endswith((".", "]")) for message in found.values())
+    assert len(portal.requests) == before
+
+
+def test_an_empty_field_is_no_mistake_while_one_types(b24: b24nb.Client) -> None:
+    form = forms.add_form(b24)
+    form.code.value = "c"
+    assert "Check:" not in shown(form)
+
+
+def test_what_is_too_long_or_there_already_is_said_while_one_types(b24: b24nb.Client) -> None:
+    forms.list_form(b24, run=True)
+    explorer = forms.explorer(b24, run=True)
+    form = explorer.forms["Add"]
+    assert form.code.continuous_update
+    form.code.value = "MISSEDCALL"
+    assert "The portal has a badge 'missedCall'" in shown(form)
+    form.code.value = "c" * 256
+    assert "characters" in shown(form)
+    form.code.value = "vip"
+    assert "Check:" not in shown(form)
+
+
+def test_a_message_stands_beside_its_field_and_goes_when_that_changes(b24: b24nb.Client) -> None:
+    form = forms.add_form(b24, "vip", {"en": "Client", "de": ""}, {"en": "VIP", "de": "VIP"}, run=True)
+    assert form.state.field_errors.keys() == {"title.1"}
+    assert "The title is empty." in shown(form.rows[1])
+    assert "The title is empty." not in shown(form.rows[0])
+    form.rows[1].title.value = "Kunde"
+    assert "The title is empty." not in shown(form)
+    assert "Nothing has been sent" not in shown(form)
+
+
+def test_a_duplicate_shows_the_badge_that_has_the_code_until_a_field_changes(b24: b24nb.Client) -> None:
+    form = forms.add_form(b24, "missedcall", "t", "v", run=True)
+    assert (form.state.phase, form.state.message.code) == ("failed", "BX_INVALID_VALUE")
+    assert form.state.existing.code == "missedCall"
+    assert "Missed call" in shown(form)
+    assert form.result is None
+    form.code.value = "vip"
+    assert "Missed call" not in shown(form)
+    assert "The portal's code" not in shown(form)
+
+
+def test_the_card_of_an_added_badge_goes_when_a_field_changes(b24: b24nb.Client) -> None:
+    form = forms.add_form(b24, "vip", "Client", "VIP", run=True)
+    form.rows[0].title.value = "Customer"
+    assert "was added" not in shown(form)
+    assert form.result.title == "Client"
+
+
+def test_the_call_that_the_button_sends_is_shown_in_every_language(b24: b24nb.Client) -> None:
+    texts = {"title": {"en": "Client", "de": "Kunde"}, "value": {"en": "VIP", "de": "Wichtig"}}
+    wanted = {"code": "vip", **texts, "type": "primary"}
+    form = forms.add_form(b24, **wanted)
+    code = str(b24nb.as_code("crm.activity.badge.add", wanted, "curl"))
+    assert " ".join(code.split()) in shown(form)
+
+
+def test_clicks_on_many_threads_at_once_are_one_request(
+    b24: b24nb.Client, portal: b24nb.SandboxPortal
+) -> None:
+    form = forms.add_form(b24, "vip", "t", "v")
+    threads = [threading.Thread(target=form.add_button.click) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert form.wait(10)
+    assert asked(portal, "add") == 1
+    assert form.last_error is None
+    assert form.result.code == "vip"
+
+
+def test_a_second_click_is_not_sent_and_one_after_a_second_is(
+    b24: b24nb.Client, portal: b24nb.SandboxPortal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    form = forms.add_form(b24, "vip", "t", "v", run=True)
+    click(form, form.add_button)
+    assert "Already sent" in shown(form)
+    assert form.result.code == "vip"
+    assert asked(portal, "add") == 1
+    monkeypatch.setattr("b24nb.forms.state.ECHO_SECONDS", 0)
+    click(form, form.add_button)
+    assert form.state.message.code == "BX_INVALID_VALUE"
+    assert asked(portal, "add") == 2
+
+
+def test_a_type_that_does_not_exist_is_refused_at_once(b24: b24nb.Client) -> None:
+    with pytest.raises(b24nb.errors.InvalidInput, match="pink"):
+        forms.add_form(b24, "vip", "t", "v", "pink")
+
+
+def test_a_text_for_all_languages_fills_every_row_beside_a_map() -> None:
+    badge = Badge("vip", {"en": "Client", "de": "Kunde"}, "VIP", "primary")
+    assert rows_of(badge) == [Texts("en", "Client", "VIP"), Texts("de", "Kunde", "VIP")]
+    assert rows_of(Badge("vip", "Client", "VIP", "primary")) == [Texts("", "Client", "VIP")]

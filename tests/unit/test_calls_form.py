@@ -1,0 +1,78 @@
+"""The form that shows the call log."""
+
+from __future__ import annotations
+
+import time
+
+import pandas as pd
+import pytest
+
+import b24nb
+from b24nb import forms
+from b24nb.forms.explorer import CallsForm
+from tests.widgets import click, pieces, shown
+
+
+def test_log_chart_and_clear(b24: b24nb.Client) -> None:
+    form = forms.calls_form(b24, run=True)
+    assert "Statistics per method" in shown(form)
+    assert "of 50 requests" in shown(form)
+    assert len(form.df) == len(form.timings) == len(b24.calls)
+    click(form, form.chart_button)
+    assert any("<img" in piece or "<svg" in piece for piece in pieces(form))
+    click(form, form.clear_button)
+    assert len(b24.calls) == 0
+    assert "No calls yet." in shown(form)
+
+
+def test_export_leaves_files_alone_that_are_there(b24: b24nb.Client) -> None:
+    b24.badges.list()
+    form = forms.calls_form(b24)
+    click(form, form.export_button)
+    form.run()  # as the next look at the log does
+    assert "calls were written to calls.csv." in shown(form)
+    click(form, form.export_button)
+    assert "there already" in form.state.field_errors["name"]
+    for name in ("no/such/directory.csv", ""):
+        form.name.value = name
+        click(form, form.export_button)
+        assert form.state.field_errors["name"].endswith(".")
+    assert pd.read_csv("calls.csv")["method"].iloc[-1] == "crm.activity.badge.list"
+
+
+def test_columns_that_say_the_same_everywhere_are_left_out(
+    b24: b24nb.Client, portal: b24nb.SandboxPortal
+) -> None:
+    b24.badges.list()
+    form = forms.calls_form(b24, run=True)
+    requests = form.shown.value.partition("newest first")[2]
+    assert "client_ms" in requests
+    assert not any(name in requests for name in ("attempt", "http_status", "error"))
+    portal.faults.next("QUERY_LIMIT_EXCEEDED")
+    b24.badges.list()
+    form.run()
+    requests = form.shown.value.partition("newest first")[2]
+    assert all(name in requests for name in ("attempt", "http_status", "QUERY_LIMIT_EXCEEDED"))
+
+
+def test_why_a_time_of_the_portal_is_missing() -> None:
+    with b24nb.SandboxPortal(cloud_headers=False) as portal, b24nb.connect(portal) as b24:
+        b24.badges.list()
+        form = forms.calls_form(b24, run=True)
+    assert "the portal counts in whole seconds" in shown(form)
+
+
+def test_the_log_is_followed_while_the_form_is_on_a_screen(
+    b24: b24nb.Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(CallsForm, "pace", 0.01)
+    form = forms.calls_form(b24)
+    b24.badges.list()
+    assert form.result is None
+    form._view_count = 1  # what the front end reports
+    deadline = time.monotonic() + 5
+    while form.result is None and time.monotonic() < deadline:
+        time.sleep(0.01)
+    form._view_count = 0
+    assert form.df["method"].iloc[-1] == "crm.activity.badge.list"
+    assert form.last_error is None

@@ -1,0 +1,223 @@
+"""The form that deletes badges: choose, look, confirm; and back."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+import b24nb
+from b24nb import forms
+from b24nb.badges.badge import Badge
+from b24nb.display.snippets import FLAVOURS
+from tests.widgets import asked, click, shown, tree
+
+
+def confirm(form: Any, word: str) -> None:
+    form.confirm.value = word
+    click(form, form.delete_button)
+
+
+def test_delete_one_and_undo(b24: b24nb.Client, portal: b24nb.SandboxPortal) -> None:
+    before = portal.badges
+    form = forms.delete_form(b24)
+    form.code.value = "missedcall"
+    assert form.delete_button not in tree(form)
+    click(form, form.preview_button)
+    assert asked(portal, "delete") == 0
+    assert "type its code: missedCall" in shown(form)
+    confirm(form, "missedcall")
+    assert "Type missedCall to confirm." in shown(form)
+    assert asked(portal, "delete") == 0
+    form.confirm.value = "missedCall"
+    form.delete_button.click()
+    form.delete_button.click()
+    assert form.wait(10)
+    assert asked(portal, "delete") == 1
+    assert "was deleted." in shown(form)
+    assert form.delete_button not in tree(form)
+    click(form, form.undo_button)
+    assert portal.badges == [*before[1:], before[0]]
+    assert form.undo_button not in tree(form)
+
+
+def test_rows_of_the_table_are_deleted_by_their_number(
+    b24: b24nb.Client, portal: b24nb.SandboxPortal
+) -> None:
+    before = portal.badges
+    form = forms.delete_form(b24)
+    assert form.table not in tree(form)
+    click(form, form.load_button)
+    form.table.selected = ["missedCall", "newsletter"]
+    click(form, form.preview_button)
+    assert form.table not in tree(form), "the verdict is not pushed away"
+    assert form.delete_button.description == "Delete 2 badges"
+    confirm(form, "2")
+    assert list(form.df["verdict"]) == ["deleted", "deleted"]
+    assert "2 badges of 2 deleted" in shown(form)
+    click(form, form.undo_button)
+    assert sorted(portal.badges, key=str) == sorted(before, key=str)
+
+
+def test_what_the_portal_would_refuse_is_marked_and_not_counted(
+    b24: b24nb.Client, portal: b24nb.SandboxPortal
+) -> None:
+    portal.attach("paid")
+    form = forms.delete_form(b24, ["missedCall", "nonsense", "paid", "newsletter"], run=True)
+    assert form.state.message.text.startswith("2 badges would be deleted. Held")
+    assert "held: would be refused" in shown(form)
+    assert "Not there, so nothing to delete: nonsense." in shown(form)
+    confirm(form, "2")
+    assert list(form.df["code"]) == ["missedCall", "newsletter"]
+    assert [badge.code for badge in form.state.removed] == ["missedCall", "newsletter"]
+
+
+def test_what_is_held_is_sent_only_where_that_is_wanted(
+    b24: b24nb.Client, portal: b24nb.SandboxPortal
+) -> None:
+    portal.attach("missedCall")
+    form = forms.delete_form(b24, "missedCall", run=True)
+    assert form.delete_button not in tree(form)
+    assert "ENTITY_WITH_BADGE_EXISTS" in shown(form)
+    form.held_too.value = True
+    confirm(form, "missedCall")
+    assert (form.state.phase, form.state.message.code) == ("failed", "ENTITY_WITH_BADGE_EXISTS")
+    assert asked(portal, "delete") == 1
+    assert len(form.state.chosen) == len(form.state.holders.found) == 1
+
+
+def test_a_badge_that_somebody_changed_meanwhile_is_left_alone(
+    b24: b24nb.Client, portal: b24nb.SandboxPortal
+) -> None:
+    form = forms.delete_form(b24, "newsletter", run=True)
+    several = forms.delete_form(b24, ["newsletter", "missedCall"], run=True)
+    b24.badges.delete("newsletter")
+    theirs = b24.badges.add("newsletter", "theirs", "v", "primary")
+    sent = asked(portal, "delete")
+    confirm(form, "newsletter")
+    assert form.state.phase == "failed"
+    assert "has changed" in shown(form)
+    assert asked(portal, "delete") == sent
+    confirm(several, "2")
+    assert dict(zip(several.df["code"], several.df["verdict"], strict=True)) == {
+        "newsletter": "changed",
+        "missedCall": "deleted",
+    }
+    assert b24.badges.get("newsletter") == theirs
+
+
+def test_rows_beyond_ten_are_folded(b24: b24nb.Client) -> None:
+    form = forms.delete_form(b24, [badge.code for badge in b24.badges.list()], run=True)
+    assert "2 more" in shown(form)
+    assert form.shown.value.index("<details>") > form.shown.value.index("newsletter")
+
+
+def test_codes_that_nobody_has_are_nothing_to_confirm(b24: b24nb.Client, portal: b24nb.SandboxPortal) -> None:
+    form = forms.delete_form(b24, ["nonsense", "more"], run=True)
+    assert (form.state.phase, len(form.state.chosen)) == ("failed", 0)
+    assert "nonsense, more" in shown(form)
+    empty = forms.delete_form(b24, run=True)
+    assert (empty.state.phase, list(empty.state.field_errors)) == ("invalid", ["codes"])
+    assert asked(portal, "delete") == 0
+
+
+def test_choosing_anew_drops_the_preview(b24: b24nb.Client, portal: b24nb.SandboxPortal) -> None:
+    form = forms.delete_form(b24, "missedCall", run=True)
+    click(form, form.load_button)
+    click(form, form.back_button)
+    form.table.selected = ["paid", "newsletter"]
+    assert form.code.value == ""
+    assert form.delete_button not in tree(form)
+    click(form, form.preview_button)
+    assert form.state.word == "2"
+    form.code.value = "nonsense"
+    assert form.table.selected == []
+    assert form.delete_button not in tree(form)
+    click(form, form.preview_button)
+    assert (form.state.phase, len(form.state.chosen), form.state.message.code) == ("failed", 0, "NOT_FOUND")
+    confirm(form, "nonsense")
+    assert asked(portal, "delete") == 0
+
+
+def test_undo_takes_back_this_delete_whatever_happened_since(b24: b24nb.Client) -> None:
+    form = forms.delete_form(b24, "missedCall", run=True)
+    confirm(form, "missedCall")
+    b24.badges.add("new", "t", "v", "primary")
+    click(form, form.undo_button)
+    assert {"missedCall", "new"} <= {badge.code for badge in b24.badges.list()}
+
+
+def test_undo_does_not_overwrite_what_somebody_made_anew(b24: b24nb.Client) -> None:
+    form = forms.delete_form(b24, "missedCall", run=True)
+    confirm(form, "missedCall")
+    theirs = b24.badges.add("missedCall", "theirs", "v", "primary")
+    click(form, form.undo_button)
+    assert (form.state.phase, len(form.state.removed)) == ("failed", 1)
+    assert b24.badges.get("missedCall") == theirs
+
+
+def test_a_badge_that_could_not_be_added_again_is_named_before(b24: b24nb.Client) -> None:
+    rows = [Badge("broken", "", "v", "primary").to_wire()]
+    with b24nb.SandboxPortal(badges=rows) as portal, b24nb.connect(portal) as b24:
+        form = forms.delete_form(b24, "broken", run=True)
+        assert "Can't be brought back" in shown(form)
+        confirm(form, "broken")
+        assert form.result.code == "broken"
+
+
+def test_the_call_that_the_button_sends_is_shown_in_every_language(b24: b24nb.Client) -> None:
+    one = forms.delete_form(b24, "missedCall", run=True)
+    for flavour in FLAVOURS:
+        code = str(b24nb.as_code("crm.activity.badge.delete", {"code": "missedCall"}, flavour))
+        assert " ".join(code.split()) in shown(one)
+    several = forms.delete_form(b24, ["paid", "newsletter"], run=True)
+    assert "crm.activity.badge.delete?code=paid" in shown(several)
+    assert "crm.activity.badge.delete?code=newsletter" in shown(several)
+
+
+def test_cancel_ends_between_two_requests() -> None:
+    rows = [Badge(f"c{n:03}", "t", "v", "primary").to_wire() for n in range(120)]
+    with b24nb.SandboxPortal(badges=rows) as portal, b24nb.connect(portal) as b24:
+        form = forms.delete_form(b24, [row["code"] for row in rows], run=True)
+        show_progress, seen = form.show_progress, []
+
+        def progress(text: str, done: int, total: int) -> None:
+            show_progress(text, done, total)
+            seen.append((done, total))
+            if done == 50:
+                form.cancel_button.click()
+
+        form.show_progress = progress
+        confirm(form, "120")
+        left = len(portal.badges)
+        assert 0 < left < 120
+        assert len(form.state.removed) == 120 - left
+        assert form.df["verdict"].value_counts().to_dict() == {"not sent": left, "deleted": 120 - left}
+        assert (50, 120) in seen
+
+
+def test_an_employee_is_told_before_anything_is_sent(portal: b24nb.SandboxPortal) -> None:
+    with b24nb.connect(portal.webhooks["employee"]) as b24:
+        before = len(portal.requests)
+        for make in (forms.delete_form, forms.add_form):
+            assert "takes an administrator" in shown(make(b24))
+        assert "takes an administrator" not in shown(forms.list_form(b24))
+        assert len(portal.requests) == before
+        form = forms.delete_form(b24, "newsletter", run=True)
+        confirm(form, "newsletter")
+        assert "ACCESS_DENIED" in shown(form)
+        assert form.result is None
+
+
+def test_a_read_only_client_says_so_and_sends_nothing(portal: b24nb.SandboxPortal) -> None:
+    with b24nb.connect(portal, read_only=True) as b24:
+        form = forms.delete_form(b24, "newsletter", run=True)
+        assert "read-only" in shown(form)
+        confirm(form, "newsletter")
+        assert form.state.message.kind == "check"
+        assert asked(portal, "delete") == 0
+
+
+@pytest.mark.parametrize("codes", ["newsletter", ["newsletter"]])
+def test_one_code_in_any_shape(b24: b24nb.Client, codes: Any) -> None:
+    assert forms.delete_form(b24, codes, run=True).state.word == "newsletter"

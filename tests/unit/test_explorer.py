@@ -1,0 +1,83 @@
+"""All forms in one widget: one list, one selection, one language."""
+
+from __future__ import annotations
+
+import b24nb
+from b24nb import forms
+from tests.widgets import click, shown
+
+
+def test_tabs_have_titles(b24: b24nb.Client) -> None:
+    explorer = forms.explorer(b24)
+    titles = [explorer._tabs.get_title(place) for place in range(5)]
+    assert titles == ["List", "Inspect", "Add", "Delete", "Calls"]
+    assert shown(explorer).count("SANDBOX") == 1
+
+
+def test_what_is_selected_in_the_list_is_what_the_others_speak_of(b24: b24nb.Client) -> None:
+    explorer = forms.explorer(b24, run=True)
+    tabs = explorer.forms
+    delete = tabs["Delete"]
+    delete.code.value = tabs["Inspect"].code.value = "missedCall"
+    tabs["List"].table.selected = ["paid", "newsletter"]
+    assert tabs["Inspect"].code.value == "paid"
+    assert set(delete.table.selected) == {"paid", "newsletter"}
+    assert delete.code.value == ""
+    click(delete, delete.preview_button)
+    delete.confirm.value = "2"
+    click(delete, delete.delete_button)
+    assert "paid" not in tabs["Inspect"].code.options
+    assert len(tabs["List"].df) == 10
+    assert len(tabs["List"].table.badges) == 10
+    click(delete, delete.undo_button)
+    assert len(tabs["List"].df) == 12
+    assert explorer.last_error is None
+
+
+def test_a_code_typed_in_inspect_is_the_one_to_delete(b24: b24nb.Client) -> None:
+    explorer = forms.explorer(b24)
+    explorer.forms["Inspect"].code.value = "newsletter"
+    assert explorer.forms["Delete"].code.value == "newsletter"
+    explorer.run()
+    explorer.forms["Inspect"].code.value = "MISSEDcall"
+    assert explorer.forms["Delete"].table.selected == ["missedCall"]
+    assert explorer.forms["List"].selection == ("missedCall",)
+
+
+def test_all_speak_the_language_of_the_list(b24: b24nb.Client) -> None:
+    explorer = forms.explorer(b24, run=True)
+    tabs = explorer.forms
+    for name in ("Inspect", "Delete"):
+        tabs[name].code.value = "documentSigned"
+        tabs[name].run()
+    tabs["List"].language.value = "de"
+    assert tabs["Delete"].table.language == "de"
+    for name in ("Inspect", "Delete"):
+        assert "Vertrag" in shown(tabs[name])
+        assert "Unterschrieben" in shown(tabs[name])
+
+
+def test_a_choice_of_ones_own_outlives_a_refreshed_list(b24: b24nb.Client) -> None:
+    explorer = forms.explorer(b24, run=True)
+    lists, delete = explorer.forms["List"], explorer.forms["Delete"]
+    lists.table.selected = ["paid"]
+    delete.table.selected = ["newsletter", "missedCall"]
+    click(delete, delete.preview_button)
+    click(lists, lists.list_button)
+    assert set(delete.table.selected) == {"newsletter", "missedCall"}
+    assert delete.state.word == "2"
+    lists.table.selected = ["paid", "onHold"]
+    assert set(delete.table.selected) == {"paid", "onHold"}
+    assert not delete.state.chosen
+
+
+def test_it_answers_for_the_open_tab(b24: b24nb.Client) -> None:
+    explorer = forms.explorer(b24, run=True)
+    assert len(explorer.result) == len(explorer.df) == 12
+    assert list(explorer.timings["method"]) == ["crm.activity.badge.list"]
+    explorer._tabs.selected_index = 1
+    assert explorer.result is None
+    assert explorer.wait()
+    assert repr(explorer).startswith(
+        "<Explorer of List, Inspect, Add, Delete, Calls: <InspectForm on SANDBOX"
+    )

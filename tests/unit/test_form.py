@@ -1,0 +1,235 @@
+"""What holds for every form."""
+
+from __future__ import annotations
+
+import dataclasses
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import ipywidgets as widgets
+import pytest
+
+import b24nb
+from b24nb import errors, forms
+from b24nb.badges.badge import Badge
+from b24nb.forms.messages import message_for, unexpected
+from b24nb.forms.state import ClickGuard
+from tests.fakes import FakeClock
+from tests.widgets import asked, click, pieces, shown, tree
+
+MAKERS: dict[str, Callable[..., Any]] = {name: getattr(forms, name) for name in forms.__all__}
+EVIL = "<img src=x onerror=window.pwned=1>"
+
+
+@pytest.mark.parametrize("name", MAKERS)
+def test_making_and_showing_a_form_sends_nothing(
+    name: str, b24: b24nb.Client, portal: b24nb.SandboxPortal
+) -> None:
+    before = len(portal.requests)
+    form = MAKERS[name](b24)
+    bundle = form._repr_mimebundle_()
+    assert len(portal.requests) == before
+    assert bundle["application/vnd.jupyter.widget-view+json"]["model_id"] == form.model_id
+    assert bundle["text/plain"] == repr(form)
+    assert "\n" not in repr(form)
+    assert len(repr(form)) < 200
+    assert "SANDBOX" in bundle["text/html"]
+    assert len(form.df) == 0
+    assert form.timings is not None
+    assert form.last_error is None
+
+
+def test_a_saved_notebook_shows_what_the_form_showed(b24: b24nb.Client) -> None:
+    for form, words in (
+        (forms.list_form(b24, filter="call", run=True), ["Missed call", "Badges: 2 matching of 12"]),
+        (forms.inspect_form(b24, "missedCall", run=True), ["Missed call", "curl", "The time block"]),
+        (forms.add_form(b24, "vip", "Client", "Very important"), ["Add a badge", "Very important"]),
+        (forms.delete_form(b24, "missedCall", run=True), ["To delete, type its code", "Missed call"]),
+        (forms.calls_form(b24, run=True), ["Statistics per method", "of 50 requests"]),
+        (forms.explorer(b24, run=True), ["reviewRequested", "Run the cell to use it."]),
+    ):
+        static = form._repr_mimebundle_()["text/html"]
+        assert [word for word in words if word not in static] == []
+        assert "<script" not in static
+        assert len(static) < 64_000
+
+
+@pytest.mark.parametrize("name", MAKERS)
+def test_every_field_has_a_label_and_every_button_a_verb(name: str, b24: b24nb.Client) -> None:
+    fields = [widget for widget in tree(MAKERS[name](b24)) if hasattr(widget, "description")]
+    assert all(widget.description or isinstance(widget, widgets.HTML) for widget in fields)
+    labels = {widget.description for widget in fields if isinstance(widget, widgets.Button)}
+    verbs = ("List", "Inspect", "Load", "Add", "Remove", "Preview", "Draw", "Clear", "Export")
+    assert all(label.startswith(verbs) for label in labels), labels
+    assert not any(getattr(widget, "button_style", "") == "danger" for widget in fields)
+
+
+@pytest.mark.parametrize("name", ["list_form", "inspect_form", "delete_form", "explorer"])
+def test_what_a_portal_says_stays_text(name: str) -> None:
+    rows = [Badge(EVIL, {"en": EVIL, EVIL: EVIL}, EVIL, "primary").to_wire()]
+    with b24nb.SandboxPortal(badges=rows) as portal, b24nb.connect(portal) as b24:
+        code = [EVIL] if name in ("inspect_form", "delete_form") else []
+        form = MAKERS[name](b24, *code, run=True)
+        static = form._repr_mimebundle_()["text/html"]
+        assert EVIL.replace("<", "&lt;").replace(">", "&gt;") in static
+        assert not any("<img" in piece for piece in [*pieces(form), static])
+
+
+def test_no_secret_is_in_any_widget_or_bundle(b24: b24nb.Client, portal: b24nb.SandboxPortal) -> None:
+    secret = portal.webhook.rstrip("/").rpartition("/")[2]
+    explorer = forms.explorer(b24, run=True)
+    for form in explorer.forms.values():
+        form.run()
+    every = [*tree(explorer), *(widget for form in explorer.forms.values() for widget in tree(form))]
+    states = " ".join(str(widget.get_state()) for widget in every)
+    assert "missedCall" in states
+    assert secret not in states
+    assert secret not in str(explorer._repr_mimebundle_())
+
+
+def test_the_same_state_looks_the_same_on_a_used_form(b24: b24nb.Client) -> None:
+    used = forms.inspect_form(b24, "documentSigned", run=True)
+    used.code.value = "nonsense"
+    click(used, used.inspect_button)
+    fresh = forms.inspect_form(b24, "nonsense", run=True)
+    said = [[piece for piece in pieces(form) if "Last calls" not in piece] for form in (used, fresh)]
+    assert said[0] == said[1]
+
+
+def test_the_kernel_answers_while_a_form_waits(portal: b24nb.SandboxPortal, b24: b24nb.Client) -> None:
+    portal.switches.latency_ms = 1500
+    form = forms.list_form(b24)
+    started = time.monotonic()
+    form.list_button.click()
+    assert time.monotonic() - started < 1
+    deadline = time.monotonic() + 5
+    while form.cancel_button not in tree(form) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert "<progress" in form._bar.value
+    form.list_button.click()
+    assert "Still at work" in shown(form)
+    assert form.wait(10)
+    assert form.cancel_button not in tree(form)
+    assert len(form.df) == 12
+    assert asked(portal, "list") == 1
+
+
+def test_an_unexpected_error_is_shown_and_kept_and_the_form_goes_on(
+    b24: b24nb.Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    form = forms.list_form(b24)
+
+    def broken() -> None:
+        raise RuntimeError("https://x.bitrix24.com/rest/1/s3cr3t/")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(b24.badges, "list", broken)
+        form.list_button.click()
+        assert form.wait(10)
+    assert "Unexpected error: RuntimeError" in shown(form)
+    assert "s3cr3t" not in shown(form)
+    assert isinstance(form.last_error, RuntimeError)
+    form.list_button.click()
+    assert form.wait(10)
+    assert len(form.df) == 12
+
+
+def test_live_looks_different(b24: b24nb.Client) -> None:
+    sandbox = forms.list_form(b24)
+    b24.portal = dataclasses.replace(b24.portal, kind="LIVE", host="example.bitrix24.com")
+    live = forms.list_form(b24)
+    assert "LIVE example.bitrix24.com" in shown(live)
+    assert "SANDBOX this notebook" in shown(sandbox)
+    assert "b24nb-live-form" in live._dom_classes
+    assert "b24nb-live-form" not in sandbox._dom_classes
+
+
+def test_a_sandbox_that_was_stopped_says_so_and_how_to_go_on(tmp_path: Path) -> None:
+    with b24nb.SandboxPortal(db=tmp_path / "portal.db") as portal:
+        b24 = b24nb.connect(portal.webhook)
+    with b24:
+        form = forms.list_form(b24, run=True)
+        assert "it was stopped" in shown(form)
+        assert "Run the cell with connect() again" in shown(form)
+        assert form.last_error is None
+
+
+def test_credentials_without_the_scope_are_told_before_anything_is_sent(portal: b24nb.SandboxPortal) -> None:
+    with b24nb.connect(portal.webhooks["noscope"]) as b24:
+        before = len(portal.requests)
+        assert "insufficient_scope" in shown(forms.list_form(b24))
+        assert len(portal.requests) == before
+
+
+def test_timings_have_the_shape_of_the_call_log(b24: b24nb.Client, portal: b24nb.SandboxPortal) -> None:
+    form = forms.list_form(b24)
+    portal.faults.next("reset", times=2)
+    click(form, form.list_button)
+    assert list(form.timings.columns) == list(b24.calls.df.columns)
+    assert list(form.timings["attempt"]) == [1, 2, 3]
+
+
+# -- one click is one request -------------------------------------------------------------------------
+
+
+def test_an_identical_change_within_a_second_is_an_echo() -> None:
+    clock = FakeClock()
+    guard = ClickGuard(clock)
+    assert guard.enter("delete vip") == "free"
+    assert guard.enter("delete vip") == "echo"
+    assert guard.enter("delete paid") == "busy"
+    assert guard.enter(None) == "busy"
+    clock.advance(10)  # work may take long; the second counts from its end
+    guard.leave("delete vip", sent=True)
+    clock.advance(0.9)
+    assert guard.enter("delete vip") == "echo"
+    assert guard.enter("delete paid") == "free"
+    guard.leave("delete paid", sent=True)
+    clock.advance(1.1)
+    assert guard.enter("delete paid") == "free"
+
+
+def test_what_was_not_sent_leaves_no_echo() -> None:
+    guard = ClickGuard(FakeClock())
+    assert guard.enter("add") == "free"
+    guard.leave("add", sent=False)
+    assert guard.enter("add") == "free"
+
+
+def test_two_threads_with_the_same_change_send_it_once(
+    b24: b24nb.Client, portal: b24nb.SandboxPortal
+) -> None:
+    form = forms.add_form(b24, "vip", "Client", "VIP")
+    (step,) = form.steps()
+    start = threading.Barrier(2)
+    said = []
+
+    def send() -> None:
+        start.wait()
+        said.append(step().message.text)
+
+    threads = [threading.Thread(target=send) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert asked(portal, "add") == 1
+    assert sum("Already sent" in text or "at work" in text for text in said) == 1
+    assert form.state.phase == "done"
+
+
+# -- messages -----------------------------------------------------------------------------------------
+
+
+def test_an_unknown_code_is_kept() -> None:
+    message = message_for(errors.from_answer("NEW_TROUBLE", "words", http_status=400, method="m"))
+    assert message.code == "NEW_TROUBLE"
+    assert "words" in message.details
+
+
+def test_an_unexpected_error_shows_no_secret() -> None:
+    error = RuntimeError("GET https://x.bitrix24.com/rest/1/s3cr3t/profile failed")
+    assert "s3cr3t" not in unexpected(error).text

@@ -1,0 +1,91 @@
+"""The form that lists badges."""
+
+from __future__ import annotations
+
+import pytest
+
+import b24nb
+from b24nb import forms
+from b24nb.badges.badge import Badge
+from b24nb.errors import InvalidInput
+from tests.widgets import asked, click, shown, tree
+
+
+def test_one_request_then_filter_and_sort(b24: b24nb.Client, portal: b24nb.SandboxPortal) -> None:
+    form = forms.list_form(b24)
+    assert form.result is None
+    assert len(form.df) == 0
+    assert form.table not in tree(form)
+    click(form, form.list_button)
+    assert "12 badges by one request" in shown(form)
+    assert [badge.to_wire() for badge in form.result] == portal.badges
+    form.table.words = "call"  # as the browser reports it
+    assert list(form.df["code"]) == ["missedCall", "callAnswered"]
+    form.table.order = "code"
+    assert list(form.df["code"]) == ["callAnswered", "missedCall"]
+    assert asked(portal, "list") == 1
+    assert list(form.timings["method"]) == ["crm.activity.badge.list"]
+    assert form.last_error is None
+
+
+def test_start_values(b24: b24nb.Client) -> None:
+    form = forms.list_form(b24, filter="call", sort="code", language="de", run=True)
+    assert list(form.df["code"]) == ["callAnswered", "missedCall"]
+    assert (form.table.words, form.table.order, form.table.language) == ("call", "code", "de")
+    with pytest.raises(InvalidInput, match="Can't sort by 'colour'"):
+        forms.list_form(b24, sort="colour")
+
+
+def test_selected_rows_are_what_code_and_other_forms_take(b24: b24nb.Client) -> None:
+    form = forms.list_form(b24, run=True)
+    form.table.selected = ["paid", "newsletter"]
+    assert form.selection == ("paid", "newsletter")
+    delete = forms.delete_form(b24, form.selection, run=True)
+    assert {badge.code for badge in delete.state.chosen} == {"paid", "newsletter"}
+    b24.badges.delete("paid")
+    click(form, form.list_button)
+    assert form.selection == ("newsletter",)
+
+
+def test_the_language_is_that_of_table_and_static_picture(b24: b24nb.Client) -> None:
+    form = forms.list_form(b24, filter="contract", run=True)
+    form.language.value = "de"
+    assert form.table.language == "de"
+    assert "Unterschrieben" in form._repr_mimebundle_()["text/html"]
+
+
+def test_a_language_that_no_portal_has_can_be_chosen() -> None:
+    rows = [Badge("odd", {"xx": "Strange"}, "v", "primary").to_wire()]
+    with b24nb.SandboxPortal(badges=rows) as portal, b24nb.connect(portal) as b24:
+        form = forms.list_form(b24, run=True)
+        form.language.value = "xx"
+        assert form.table.language == "xx"
+        assert form.last_error is None
+
+
+def test_a_failed_refresh_leaves_the_old_list_on_show(b24: b24nb.Client, portal: b24nb.SandboxPortal) -> None:
+    form = forms.list_form(b24, run=True)
+    before = form.result
+    portal.faults.next("ACCESS_DENIED", description="REST is available only by subscription.")
+    click(form, form.list_button)
+    assert form.result == before
+    assert (form.state.phase, form.state.message.code) == ("failed", "ACCESS_DENIED")
+    assert form.table in tree(form)
+
+
+def test_what_one_form_changes_the_other_forms_of_the_client_show(b24: b24nb.Client) -> None:
+    listed, untouched = forms.list_form(b24, run=True), forms.list_form(b24)
+    delete = forms.delete_form(b24, "newsletter", run=True)
+    delete.confirm.value = "newsletter"
+    click(delete, delete.delete_button)
+    assert "newsletter" not in [badge.code for badge in listed.table.badges]
+    add = forms.add_form(b24, "vip", "Client", "VIP", run=True)
+    assert listed.result[-1] == add.result
+    assert untouched.result is None
+
+
+def test_the_forms_of_another_portal_do_not_follow(b24: b24nb.Client) -> None:
+    listed = forms.list_form(b24, run=True)
+    with b24nb.SandboxPortal() as other, b24nb.connect(other) as b24_there:
+        forms.add_form(b24_there, "vip", "Client", "VIP", run=True)
+    assert len(listed.result) == 12

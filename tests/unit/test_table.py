@@ -1,0 +1,67 @@
+"""The table widget as Python sees it: what travels to the browser, and what is shown."""
+
+from __future__ import annotations
+
+import base64
+import json
+import zlib
+from typing import Any
+
+import pytest
+
+from b24nb.badges.badge import Badge, Badges
+from b24nb.forms.table import Table
+
+BADGES = Badges(
+    [
+        Badge("missedCall", "Missed call", {"en": "Call back", "de": "Anrufen"}, "failure"),
+        Badge("signed", {"en": "Contract", "ru": "Договор"}, "Signed", "success"),
+        Badge("paid", {"en": "zebra", "de": "Ameise"}, "Paid", "success"),
+    ]
+)
+
+
+def unpacked(table: Table) -> Any:
+    return json.loads(zlib.decompress(base64.b64decode(table.rows)))
+
+
+def test_rows_travel_whole_and_small() -> None:
+    table = Table()
+    table.show(BADGES)
+    assert unpacked(table)["rows"][1] == ["signed", {"en": "Contract", "ru": "Договор"}, "Signed", "success"]
+    many = Badges(Badge(f"badge{n}", {"en": f"Client {n}"}, f"Pill {n}", "primary") for n in range(10_000))
+    table.show(many)
+    assert len(json.dumps(table.get_state(["rows", "selected"]))) < 300_000
+
+
+def test_what_is_no_text_is_shown_as_one() -> None:
+    table = Table()
+    table.show(Badges([Badge("odd", 7, {"en": None}, 5), Badge("half \ud83d", "t", "v", "primary")]))  # type: ignore[arg-type, dict-item]
+    assert unpacked(table)["rows"] == [["odd", "7", {"en": "None"}, "5"], ["half ?", "t", "v", "primary"]]
+    assert len(table.matching) == 2
+
+
+@pytest.mark.parametrize(
+    ("traits", "found"),
+    [
+        ({}, ["missedCall", "signed", "paid"]),
+        ({"words": "MISSED"}, ["missedCall"]),
+        ({"words": "anrufen fail"}, ["missedCall"]),
+        ({"words": "договор"}, ["signed"]),
+        ({"words": "nothing like this"}, []),
+        ({"kind": "success"}, ["signed", "paid"]),
+        ({"order": "title"}, ["signed", "missedCall", "paid"]),
+        ({"order": "title", "language": "de"}, ["paid", "signed", "missedCall"]),
+        ({"order": "-code", "kind": "success"}, ["signed", "paid"]),
+    ],
+)
+def test_code_sees_the_rows_that_the_browser_shows(traits: dict[str, str], found: list[str]) -> None:
+    table = Table(**traits)
+    table.show(BADGES)
+    assert [badge.code for badge in table.matching] == found
+
+
+def test_only_what_is_there_stays_selected() -> None:
+    table = Table()
+    table.show(BADGES, ["paid", "gone", "missedCall"])
+    assert table.selected == ["missedCall", "paid"]

@@ -1,0 +1,45 @@
+"""A form as somebody without a browser uses it: set values, click, read what it shows."""
+
+from __future__ import annotations
+
+import html
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import ipywidgets as widgets
+
+import b24nb
+from b24nb.forms.form import Form
+
+
+def tree(widget: Any) -> Iterator[Any]:
+    """A widget and everything in it that is not hidden."""
+    if getattr(widget, "layout", None) is not None and widget.layout.display == "none":
+        return
+    yield widget
+    for child in getattr(widget, "children", ()):
+        yield from tree(child)
+
+
+def pieces(form: Any) -> list[str]:
+    """The HTML that a form shows, piece by piece."""
+    return [widget.value for widget in tree(form) if isinstance(widget, widgets.HTML)]
+
+
+def shown(form: Any) -> str:
+    """All that the HTML of a form says, without its tags."""
+    text = re.sub(r"<style>.*?</style>|<[^>]*>", " ", " ".join(pieces(form)), flags=re.DOTALL)
+    return " ".join(html.unescape(text).split())
+
+
+def click(form: Form, button: Any) -> None:
+    """Click, and wait until the work is done; a fault of ours would be in ``last_error``."""
+    button.click()
+    assert form.wait(10)
+    assert form.last_error is None, repr(form.last_error)
+
+
+def asked(portal: b24nb.SandboxPortal, method: str) -> int:
+    """How many requests of a badge method have reached the portal."""
+    return sum(request.method == f"crm.activity.badge.{method}" for request in portal.requests)
