@@ -5,7 +5,7 @@ The module is not called ``connect``: it would shadow the function of that name.
 
 from __future__ import annotations
 
-import os
+import sys
 import tempfile
 import warnings
 from collections.abc import Callable
@@ -14,6 +14,7 @@ from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from b24nb._settings import READ_ONLY, WEBHOOK, Setting, read_settings
 from b24nb.badges.journal import UnfinishedChanges
 from b24nb.badges.journal_store import JournalStore
 from b24nb.badges.methods import BadgeMethods
@@ -23,13 +24,14 @@ from b24nb.errors import ConnectionFailed, InvalidInput
 from b24nb.rest.clock import SYSTEM_CLOCK, Clock
 from b24nb.rest.connection import Connection
 from b24nb.rest.transport import check_seconds
+from b24nb.secret import Secret, mask_address
 
 if TYPE_CHECKING:
     from b24nb.sandbox import SandboxPortal
 
 
 def connect(
-    credentials: str | Credentials | SandboxPortal | None = None,
+    credentials: str | Secret | Credentials | SandboxPortal | None = None,
     *,
     tariff: str = "standard",
     timeout: tuple[float, float] = (5, 60),
@@ -54,11 +56,11 @@ def connect(
         call is complete: looking up the name, connecting, sending, waiting, reading, and the repeats of a
         read or of a connection that did not come about. Not counted are waits for the request rate, after
         which the total begins anew, and the renewal of a token, which has a total of its own.
-    verify : bool or str
-        As in requests: check certificates, or a path of certificate authorities.
+    verify : bool or path
+        Check certificates, or a file of certificate authorities. Only ``False`` switches the check off.
     read_only : bool
         Refuse every write before it is sent. ``B24_READ_ONLY=1`` in the environment or ``.env`` does the
-        same.
+        same; a word that is neither yes nor no is an error.
     journal : path, optional
         Where to keep what was changed. ``None``: one file per portal in the user's data folder; for a
         sandbox, beside its database and gone with it.
@@ -74,7 +76,7 @@ def connect(
     Raises
     ------
     InvalidInput
-        The credentials can't be right; nothing was sent.
+        The credentials or settings can't be right; nothing was sent.
     BadCredentials, ConnectionFailed, ...
         The portal did not take them, or can't be reached.
 
@@ -95,8 +97,12 @@ def connect(
     'SANDBOX'
     >>> b24.close()
     """
-    settings = _settings()
-    found = _credentials(credentials, settings)
+    if isinstance(credentials, str):
+        credentials = Secret(credentials)
+    tariff, timeout, verify, read_only = map(mask_address, (tariff, timeout, verify, read_only))
+    settings = read_settings()
+    found, source = _credentials(credentials, settings.get(WEBHOOK))
+    switch = _read_only_from(read_only, settings.get(READ_ONLY))
     path = _path_of(journal)
     check_seconds(settle_after, "settle_after")
     on_close: Callable[[], object] = bool
@@ -107,17 +113,12 @@ def connect(
             path, verify = path or found.journal_path, found.ca_file or verify
             tariff = found.switches.tariff if found.switches.limits else "self-hosted"
             found = Webhook.parse(found.webhook)
-        connection = Connection(
-            found,
-            tariff=tariff,
-            timeout=timeout,
-            verify=verify,
-            read_only=read_only or _is_on(settings.get("B24_READ_ONLY")),
-            clock=clock,
-        )
+        options: dict[str, Any] = {"tariff": tariff, "timeout": timeout, "verify": verify, "clock": clock}
+        connection = Connection(found, read_only=bool(switch), **options)
         release = failed.enter_context(ExitStack())
         release.callback(connection.close)
-        portal = Portal.ask(connection)
+        sources = {"credentials_from": source, "read_only_from": switch}
+        portal = Portal.ask(connection, own_sandbox=_is_of_this_process(found.origin), **sources)
         store = _open_journal(path, portal, found, release, named=journal is not None)
         badges = BadgeMethods(connection, store, settle_after=settle_after)
         if badges.journal.notice:
@@ -168,19 +169,24 @@ def _journal_path(portal: Portal, release: ExitStack) -> str | PathLike[str] | N
     return Path(directory) / "journal.db"
 
 
-def _credentials(given: Any, settings: dict[str, str]) -> Credentials | SandboxPortal:
-    if given is None:
-        given = settings.get("B24_WEBHOOK") or None
+def _credentials(given: Any, setting: Setting | None) -> tuple[Credentials | SandboxPortal, str]:
+    """What to connect with, and where it came from."""
+    if given is None and setting is not None:
+        try:
+            return Webhook.parse(setting.value), setting.source
+        except InvalidInput as error:
+            failure = InvalidInput(f"{setting.source}: {error.message}", field=error.field, hint=error.hint)
+        raise failure
     if isinstance(given, Webhook | OAuthToken):
-        return given
-    if isinstance(given, str):
-        return Webhook.parse(given)
+        return given, "argument"
+    if isinstance(given, Secret):
+        return Webhook.parse(given), "argument"
     from b24nb.sandbox import SandboxPortal
 
     if given is None:
-        return SandboxPortal(limits=True)
+        return SandboxPortal(limits=True), f"{WEBHOOK} is not set"
     if isinstance(given, SandboxPortal):
-        return given
+        return given, "argument"
     raise InvalidInput(
         f"Can't connect with a {type(given).__name__}.",
         field="credentials",
@@ -188,13 +194,16 @@ def _credentials(given: Any, settings: dict[str, str]) -> Credentials | SandboxP
     )
 
 
-def _settings() -> dict[str, str]:
-    """``B24_*`` from the environment, else from ``.env`` here; read only, never exported."""
-    from dotenv import dotenv_values
+def _read_only_from(given: Any, setting: Setting | None) -> str:
+    """What makes the client read-only; ``""`` if nothing does."""
+    if not isinstance(given, bool):
+        raise InvalidInput(f"read_only is True or False, not {given!r}.", field="read_only")
+    by_setting = setting.source if setting and setting.is_on else ""
+    return by_setting or ("argument" if given else "")
 
-    both = {**dotenv_values(".env"), **os.environ}
-    return {name: value for name, value in both.items() if name.startswith("B24_") and value}
 
-
-def _is_on(value: str | None) -> bool:
-    return (value or "").strip().lower() in ("1", "true", "yes", "on")
+def _is_of_this_process(origin: str) -> bool:
+    """Whether a sandbox portal that was started here answers at an address."""
+    module = sys.modules.get("b24nb.sandbox.portal")
+    portals = module.INSTANCES if module else ()
+    return any(portal.running and portal.url == origin for portal in portals)

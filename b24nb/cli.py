@@ -101,6 +101,7 @@ def sandbox(args: argparse.Namespace) -> int:
 
 def doctor(args: argparse.Namespace) -> int:
     """Connect as a notebook would, and say what was found. Changes nothing."""
+    from pathlib import Path
     from statistics import median
 
     from b24nb._connect import connect
@@ -108,6 +109,10 @@ def doctor(args: argparse.Namespace) -> int:
     with connect(read_only=True) as b24:
         portal = b24.portal
         print(f"portal   {portal.where}")
+        source = portal.credentials_from.replace(".env", str(Path(".env").resolve()))
+        print(f"settings {source}{': this is an embedded sandbox portal' if portal.own_sandbox else ''}")
+        if portal.read_only_from != "argument":
+            print(f"         {portal.read_only_from}: read-only")
         print(f"user     {portal.user or 'unknown'}")
         rights = {True: "administrator: may add and delete badges", None: "unknown"}
         print(f"rights   {rights.get(portal.admin, 'not an administrator: may list and inspect badges')}")

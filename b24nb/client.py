@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 
 from b24nb.errors import ApiError
 from b24nb.rest.connection import Connection, Response
+from b24nb.secret import mask_address
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -45,6 +46,11 @@ class Portal:
         When this was asked, UTC.
     read_only : bool
         Whether this client refuses to change anything.
+    own_sandbox : bool
+        Whether it is a sandbox that runs in this process.
+    credentials_from, read_only_from : str
+        Where the credentials and the switch come from: ``argument``, or a setting and its place, for example
+        ``B24_WEBHOOK in .env``. ``""``: not known, or not read-only.
     """
 
     kind: Literal["SANDBOX", "LIVE"]
@@ -55,15 +61,27 @@ class Portal:
     scopes: tuple[str, ...] | None
     asked_at: datetime
     read_only: bool
+    own_sandbox: bool = False
+    credentials_from: str = ""
+    read_only_from: str = ""
 
     @classmethod
-    def ask(cls, connection: Connection) -> Portal:
+    def ask(
+        cls,
+        connection: Connection,
+        *,
+        own_sandbox: bool = False,
+        credentials_from: str = "",
+        read_only_from: str = "",
+    ) -> Portal:
         """Ask a portal who we are, by one batch of two commands.
 
         Parameters
         ----------
         connection : Connection
             An open connection.
+        own_sandbox, credentials_from, read_only_from
+            What the portal can't know.
 
         Returns
         -------
@@ -87,18 +105,35 @@ class Portal:
             scopes=None if scopes is None else tuple(map(str, scopes)),
             asked_at=datetime.fromtimestamp(connection.clock.time(), UTC),
             read_only=connection.read_only,
+            own_sandbox=own_sandbox and connection.is_sandbox,
+            credentials_from=credentials_from,
+            read_only_from=read_only_from,
         )
 
     @property
+    def place(self) -> str:
+        """The host, or ``this notebook``: the address of its sandbox says nothing to a reader."""
+        return "this notebook" if self.own_sandbox else self.host
+
+    @property
     def where(self) -> str:
-        """``LIVE`` with the host, or ``SANDBOX (this notebook)``: its address says nothing to a reader."""
-        return "SANDBOX (this notebook)" if self.kind == "SANDBOX" else f"LIVE {self.host}"
+        """Kind and place: ``LIVE example.bitrix24.com``, ``SANDBOX (this notebook)``."""
+        return f"{self.kind} ({self.place})" if self.own_sandbox else f"{self.kind} {self.place}"
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """Where the settings come from, in words; those given as arguments are known to the reader."""
+        switch = f"read-only by {self.read_only_from}" if self.read_only_from else "read-only"
+        return (
+            *([self.credentials_from] if self.credentials_from not in ("", "argument") else []),
+            *([switch.removesuffix(" by argument")] if self.read_only else []),
+        )
 
     def __str__(self) -> str:
         rights = {True: "administrator", False: "not an administrator", None: "rights unknown"}[self.admin]
         scopes = "unknown" if self.scopes is None else (", ".join(self.scopes) or "none")
-        mode = ", read-only" if self.read_only else ""
-        return f"{self.where}, {self.user or 'user unknown'} ({rights}), scopes: {scopes}{mode}"
+        told = "".join(f", {source}" for source in self.sources)
+        return f"{self.where}, {self.user or 'user unknown'} ({rights}), scopes: {scopes}{told}"
 
     def __repr__(self) -> str:
         return f"<Portal {self}>"
@@ -197,6 +232,7 @@ class Client:
         ...     b24.call("crm.activity.badge.get", {"code": "missedCall"}).result["badge"]["type"]
         'failure'
         """
+        method = mask_address(method)
         return self._connection.call(method, params)
 
     def batch(

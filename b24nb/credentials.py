@@ -1,49 +1,33 @@
-"""Webhooks and OAuth tokens: parsed once, masked everywhere.
+"""Webhooks and OAuth tokens: parsed once, normalised once, masked everywhere.
 
 A credential is data: it knows where to send a call and with which secret, and shows neither by
-accident. The secret comes out of :meth:`Webhook.reveal` and :meth:`OAuthToken.reveal` only, which
-the transport calls and nothing else does.
+accident. Addresses and tokens become a :class:`~b24nb.secret.Secret` in the first line that gets them;
+the transport alone reveals an :class:`Endpoint`.
 """
 
 from __future__ import annotations
 
-import getpass
-import ipaddress
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from types import MappingProxyType
-from typing import NoReturn
-from urllib.parse import SplitResult, urlsplit
+from typing import Any, NoReturn
+from urllib.parse import urlencode, urlsplit
 
 from b24nb import spec
-from b24nb.errors import InvalidInput
+from b24nb.address import is_loopback, refuse, refuse_placeholders, split, typed, warn_of_cells
+from b24nb.secret import MASK, HiddenBytes, Secret, redact, without_frames
 
-MASK = "***"
+__all__ = ["Credentials", "Endpoint", "OAuthToken", "Webhook", "is_loopback", "redact"]
 
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """Where and how one call goes: the only value that holds a secret in clear. Never displayed."""
+    """Where and how one call goes; the transport reveals it when it sends."""
 
-    url: str = field(repr=False)
-    headers: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}), repr=False)
-
-
-def is_loopback(host: str) -> bool:
-    """Whether a host name or address means this machine.
-
-    Examples
-    --------
-    >>> is_loopback("localhost"), is_loopback("127.0.0.1"), is_loopback("example.bitrix24.com")
-    (True, True, False)
-    """
-    if host.lower().rstrip(".") == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host.strip("[]")).is_loopback
-    except ValueError:
-        return False
+    origin: str
+    url: Secret
+    secrets: tuple[Secret, ...] = ()
+    headers: Mapping[str, Secret] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -76,10 +60,10 @@ class Webhook:
     scheme: str
     host: str
     user: str
-    _secret: str
+    _secret: Secret
 
     @classmethod
-    def parse(cls, url: str) -> Webhook:
+    def parse(cls, url: str | Secret) -> Webhook:
         """Read a webhook from the address that the portal shows.
 
         Parameters
@@ -90,36 +74,54 @@ class Webhook:
         Returns
         -------
         Webhook
+            Its host in the one spelling that all addresses of this portal share: lower case, as ``xn--``
+            where it is not ASCII, without a default port or a last dot.
 
         Raises
         ------
         InvalidInput
             Says which part is wrong and what to do; never repeats the secret.
+
+        Warns
+        -----
+        SecretInCell
+            If the address stands in a cell of the notebook that runs this.
         """
-        parts = _split(url, what="webhook")
+        url = Secret(url)
+        webhook = without_frames(cls._parsed, url)
+        warn_of_cells(webhook._secret)
+        return webhook
+
+    @classmethod
+    def _parsed(cls, url: Secret) -> Webhook:
+        parts, host = split(url, what="webhook")
         segments = [segment for segment in parts.path.split("/") if segment]
         if not segments or segments[0] != "rest":
-            _refuse("The path of a webhook starts with /rest/.")
+            refuse("The path of a webhook starts with /rest/.")
         if segments[1:2] == ["api"]:
-            _refuse("This is a REST 3.0 address (/rest/api/), which has no badge methods.", "Drop /api.")
+            refuse("This is a REST 3.0 address (/rest/api/), which has no badge methods.", "Drop /api.")
         if len(segments) == 2:
-            _refuse(
+            refuse(
                 "The user segment or the code is missing: a webhook has two parts after /rest/.",
                 "Copy the whole address from the portal: https://{portal}/rest/{user}/{code}/.",
             )
         if len(segments) > 3:
-            _refuse(
+            refuse(
                 "There is something behind the code, probably a method name pasted along.",
                 "End the address after the code: https://{portal}/rest/{user}/{code}/.",
             )
         if len(segments) < 3:
-            _refuse("User and code are missing after /rest/.")
+            refuse("User and code are missing after /rest/.")
         user, secret = segments[1:]
         if re.search(r"\.(json|xml)$|^crm\.|^profile$", secret):
-            _refuse("There is a method name where the code should be: the user segment is missing.")
+            refuse("There is a method name where the code should be: the user segment is missing.")
         if parts.query or parts.fragment:
-            _refuse("A webhook has no ? or # part.", "Pass parameters to the call, not in the address.")
-        return cls(parts.scheme, parts.netloc, user, secret)
+            refuse("A webhook has no ? or # part.", "Pass parameters to the call, not in the address.")
+        refuse_placeholders("user segment of the webhook", user)
+        refuse_placeholders("code of the webhook", secret)
+        if not re.fullmatch(r"[\w.@+-]+", user, re.ASCII) or not re.fullmatch(r"[\w.~-]+", secret, re.ASCII):
+            refuse("User and code of a webhook are plain letters and digits.", "Copy the address again.")
+        return cls(parts.scheme, host, user, Secret(secret))
 
     @classmethod
     def ask(cls) -> Webhook:
@@ -132,9 +134,9 @@ class Webhook:
         Raises
         ------
         InvalidInput
-            As :meth:`parse`.
+            As :meth:`parse`; also where nobody can type, or what is typed would be shown.
         """
-        return cls.parse(getpass.getpass("Webhook address (not shown): "))
+        return cls.parse(without_frames(typed))
 
     @property
     def origin(self) -> str:
@@ -147,13 +149,14 @@ class Webhook:
         return f"{self.origin}/rest/{self.user}/{MASK}/"
 
     @property
-    def secrets(self) -> tuple[str, ...]:
+    def secrets(self) -> tuple[Secret, ...]:
         """What must never be shown; for redaction."""
         return (self._secret,)
 
-    def reveal(self, method: str) -> Endpoint:
-        """Where a call goes, in clear. For the transport only."""
-        return Endpoint(f"{self.origin}/rest/{self.user}/{self._secret}/{method}")
+    def endpoint(self, method: str) -> Endpoint:
+        """Where a call goes."""
+        url = Secret(f"{self.origin}/rest/{self.user}/{self._secret.reveal()}/{method}")
+        return Endpoint(self.origin, url, self.secrets)
 
     def __repr__(self) -> str:
         return f"Webhook({self.masked})"
@@ -164,7 +167,11 @@ class Webhook:
         raise TypeError("A webhook is not pickled, so that its code can't end up in a file.")
 
 
-@dataclass(frozen=True, slots=True, repr=False, kw_only=True)
+#: Names that the vendor uses for the same thing: in events and token answers, and in the frame of a page.
+_AUTH_NAMES = {"auth_id": "access_token", "refresh_id": "refresh_token"}
+
+
+@dataclass(frozen=True, slots=True, repr=False, init=False)
 class OAuthToken:
     """The tokens of an application.
 
@@ -177,7 +184,8 @@ class OAuthToken:
     portal : str
         ``https://example.bitrix24.com``; a ``client_endpoint`` (``…/rest/``) is accepted.
     access_token, refresh_token : str
-        As the authorization server issued them.
+        As the authorization server issued them. The attributes are masked: ``.reveal()`` gives the text
+        to whoever stores it.
     client_id, client_secret : str, optional
         Of the application; needed to refresh.
     auth_server : str, optional
@@ -196,26 +204,81 @@ class OAuthToken:
     """
 
     portal: str
-    access_token: str
-    refresh_token: str = ""
-    client_id: str = ""
-    client_secret: str = ""
-    auth_server: str = spec.OAUTH_SERVER
-    on_refresh: Callable[[OAuthToken], None] | None = None
+    access_token: Secret
+    refresh_token: Secret
+    client_id: str
+    client_secret: Secret
+    auth_server: str
+    on_refresh: Callable[[OAuthToken], None] | None
 
-    def __post_init__(self) -> None:
-        parts = _split(self.portal, what="portal")
-        if parts.path.strip("/") not in ("", "rest"):
-            _refuse("Give the portal's address without a path, for example https://example.bitrix24.com.")
-        object.__setattr__(self, "portal", f"{parts.scheme}://{parts.netloc}")
-        server = _split(self.auth_server, what="authorization server")
-        object.__setattr__(self, "auth_server", f"{server.scheme}://{server.netloc}")
-        for name in ("access_token", "refresh_token", "client_id", "client_secret"):
-            value = getattr(self, name)
-            if not isinstance(value, str) or not re.fullmatch(r"[!-~]*", value):
-                _refuse(f"{name} is a text of plain letters, digits and signs, without spaces.")
-        if not self.access_token:
-            _refuse("access_token is empty.")
+    def __init__(
+        self,
+        *,
+        portal: str | Secret,
+        access_token: str | Secret,
+        refresh_token: str | Secret = "",
+        client_id: str | Secret = "",
+        client_secret: str | Secret = "",
+        auth_server: str | Secret = spec.OAUTH_SERVER,
+        on_refresh: Callable[[OAuthToken], None] | None = None,
+    ) -> None:
+        # All of them: people put the right thing into the wrong place.
+        access_token, refresh_token = Secret(access_token), Secret(refresh_token)
+        client_id, client_secret = Secret(client_id), Secret(client_secret)
+        portal, auth_server = Secret(portal), Secret(auth_server)
+        object.__setattr__(self, "portal", "")  # for the repr, if one of them is refused
+        without_frames(_check_tokens, access_token, refresh_token, client_id, client_secret)
+        for name, value in {
+            "portal": without_frames(_portal_of, portal),
+            "access_token": access_token,
+            "refresh_token": refresh_token,
+            "client_id": client_id.reveal(),
+            "client_secret": client_secret,
+            "auth_server": without_frames(_server_of, auth_server),
+            "on_refresh": on_refresh,
+        }.items():
+            object.__setattr__(self, name, value)
+
+    @classmethod
+    def from_auth(
+        cls,
+        auth: Mapping[str, Any],
+        *,
+        client_id: str | Secret = "",
+        client_secret: str | Secret = "",
+        on_refresh: Callable[[OAuthToken], None] | None = None,
+    ) -> OAuthToken:
+        """The tokens as the portal hands them to an application.
+
+        Parameters
+        ----------
+        auth : mapping
+            ``auth`` of an event or an installation, the answer of the authorization server, or the fields of
+            a page in a frame (``AUTH_ID``, ``REFRESH_ID``, ``DOMAIN``, …). The portal is taken from
+            ``client_endpoint``, else from ``domain``; ``member_id`` and the like are not needed.
+            ``portal``, ``client_id``, ``client_secret`` and ``auth_server`` are taken too.
+        client_id, client_secret, on_refresh
+            As in the class. The secret is sent to ``server_endpoint`` only if that is a server of the vendor.
+
+        Returns
+        -------
+        OAuthToken
+
+        Raises
+        ------
+        InvalidInput
+            The portal or the access token is missing, or can't be right.
+
+        Examples
+        --------
+        >>> OAuthToken.from_auth({"domain": "example.bitrix24.com", "access_token": "secret"})
+        OAuthToken(https://example.bitrix24.com/rest/, access_token=***)
+        """
+        sealed, client_secret = Secret(auth), Secret(client_secret)
+        del auth
+        fields = without_frames(_fields_of, sealed)
+        given = {"client_id": Secret(client_id), "client_secret": client_secret}
+        return cls(**fields | {name: one for name, one in given.items() if one}, on_refresh=on_refresh)
 
     @property
     def origin(self) -> str:
@@ -238,7 +301,7 @@ class OAuthToken:
         return f"{self.portal}/rest/"
 
     @property
-    def secrets(self) -> tuple[str, ...]:
+    def secrets(self) -> tuple[Secret, ...]:
         """What must never be shown; for redaction."""
         return tuple(filter(None, (self.access_token, self.refresh_token, self.client_secret)))
 
@@ -248,23 +311,32 @@ class OAuthToken:
         return bool(self.refresh_token and self.client_id and self.client_secret)
 
     @property
-    def renewal(self) -> dict[str, str]:
-        """The fields of a request for a new pair, in clear. For the transport only."""
-        return {
+    def token_endpoint(self) -> Endpoint:
+        """Where a new pair comes from."""
+        form = {"Content-Type": Secret("application/x-www-form-urlencoded")}
+        url = Secret(f"{self.auth_server}/oauth/token/")
+        return Endpoint(self.auth_server, url, self.secrets, form)
+
+    def renewal(self) -> HiddenBytes:
+        """The body of a request for a new pair."""
+        return without_frames(self._renewal)
+
+    def _renewal(self) -> HiddenBytes:
+        fields = {
             "grant_type": "refresh_token",
             "client_id": self.client_id,
-            "client_secret": self.client_secret,
-            "refresh_token": self.refresh_token,
+            "client_secret": self.client_secret.reveal(),
+            "refresh_token": self.refresh_token.reveal(),
         }
+        return HiddenBytes(urlencode(fields).encode())
 
-    def reveal(self, method: str) -> Endpoint:
-        """Where a call goes and with which token, in clear. For the transport only."""
-        return Endpoint(
-            f"{self.portal}/rest/{method}",
-            MappingProxyType({"Authorization": f"Bearer {self.access_token}"}),
-        )
+    def endpoint(self, method: str) -> Endpoint:
+        """Where a call goes and with which token."""
+        bearer = Secret(f"Bearer {self.access_token.reveal()}")
+        url = Secret(f"{self.portal}/rest/{method}")
+        return Endpoint(self.portal, url, self.secrets, {"Authorization": bearer})
 
-    def renewed(self, access_token: str, refresh_token: str) -> OAuthToken:
+    def renewed(self, access_token: Secret, refresh_token: Secret) -> OAuthToken:
         """The same application with a new pair."""
         return replace(self, access_token=access_token, refresh_token=refresh_token)
 
@@ -280,58 +352,49 @@ class OAuthToken:
 Credentials = Webhook | OAuthToken
 
 
-def redact(text: str, credentials: Credentials | None = None) -> str:
-    """A text without webhook codes, tokens or the given credentials' secrets.
-
-    Parameters
-    ----------
-    text : str
-        Anything that may quote an address or a header.
-    credentials : Webhook or OAuthToken, optional
-        Whose secrets are replaced wherever they stand, also outside an address.
-
-    Returns
-    -------
-    str
-
-    Examples
-    --------
-    >>> redact("POST /rest/1/abcdef0123456789/crm.activity.badge.get")
-    'POST /rest/1/***/crm.activity.badge.get'
-    """
-    for secret in credentials.secrets if credentials else ():
-        text = text.replace(secret, MASK)
-    text = re.sub(r"(/rest/(?!api/)[^/\s?#]+/)[^/\s?#'\"<>]+(?=[/'\"\s?#<>]|$)", rf"\1{MASK}", text)
-    text = re.sub(r"(?i)(\bbearer\s+)[^\s'\",]+", rf"\1{MASK}", text)
-    named = "auth|access_token|refresh_token|client_secret|ap|code(?=[^&]*grant)"
-    return re.sub(rf"(?i)([?&](?:{named})=)[^&\s'\"]+", rf"\1{MASK}", text)
+def _check_tokens(*tokens: Secret) -> None:
+    names = ("access_token", "refresh_token", "client_id", "client_secret")
+    for name, token in zip(names, tokens, strict=True):
+        text = token.reveal()
+        if not isinstance(text, str):
+            refuse(f"{name} is a text.")
+        refuse_placeholders(name, text)
+        if not re.fullmatch(r"[!-~]*", text):
+            refuse(f"{name} is a text of plain letters, digits and signs, without spaces.")
+    if not tokens[0]:
+        refuse("access_token is empty.")
 
 
-def _refuse(message: str, hint: str = "") -> NoReturn:
-    raise InvalidInput(message, field="credentials", hint=hint)
+def _portal_of(address: Secret) -> str:
+    parts, host = split(address, what="portal")
+    if parts.path.strip("/") not in ("", "rest"):
+        refuse("Give the portal's address without a path, for example https://example.bitrix24.com.")
+    return f"{parts.scheme}://{host}"
 
 
-def _split(url: str, *, what: str) -> SplitResult:
-    """Check what webhook, portal and authorization server have in common."""
-    if not isinstance(url, str) or not url.strip():
-        _refuse(f"The address of the {what} is empty.")
-    url = url.strip().strip("\"'")
-    if re.search(r"\s", url):
-        _refuse(f"There is a space or line break inside the address of the {what}.", "Copy it again.")
-    if "://" not in url:
-        _refuse(f"The address of the {what} starts with https://.")
-    try:
-        parts = urlsplit(url)
-        hostname, _ = parts.hostname or "", parts.port
-    except ValueError:
-        _refuse(f"The address of the {what} can't be read.", "Copy it again from the portal.")
-    if not hostname or parts.username or parts.password:
-        _refuse(f"The address of the {what} needs a host and no user name before it.")
-    if parts.scheme not in ("https", "http"):
-        _refuse(f"The address of the {what} starts with https://.")
-    if parts.scheme == "http" and not is_loopback(hostname):
-        _refuse(
-            "http:// would send the secret in clear over the network.",
-            "Use https://; plain http is accepted for this machine only.",
-        )
-    return parts
+def _server_of(address: Secret) -> str:
+    parts, host = split(address, what="authorization server")
+    return f"{parts.scheme}://{host}"
+
+
+def _fields_of(auth: Secret) -> dict[str, Secret]:
+    """What the class takes, of the vendor's mapping."""
+    found: Any = auth.reveal()
+    if not isinstance(found, Mapping):
+        refuse("from_auth takes the mapping that the portal gives an application.")
+    given = {}
+    for name, value in found.items():
+        known = str(name).lower()
+        given[_AUTH_NAMES.get(known, known)] = value
+    server = given.pop("server_endpoint", "") or ""
+    domain, endpoint = given.pop("domain", ""), given.pop("client_endpoint", "")
+    scheme = "http" if str(given.get("protocol", 1)) == "0" else "https"
+    if not given.get("portal"):
+        # The authorization server calls itself `domain` in its own answers.
+        if not endpoint and (not domain or domain == urlsplit(server).netloc):
+            refuse("The portal is missing: client_endpoint, or domain.")
+        given["portal"] = endpoint or (domain if "://" in domain else f"{scheme}://{domain}")
+    if server and "auth_server" not in given and urlsplit(server).hostname in spec.OAUTH_HOSTS:
+        given["auth_server"] = server
+    taken = ("portal", "access_token", "refresh_token", "client_id", "client_secret", "auth_server")
+    return {"access_token": Secret("")} | {name: Secret(given[name]) for name in taken if given.get(name)}

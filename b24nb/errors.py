@@ -39,6 +39,7 @@ import re
 from functools import lru_cache
 
 from b24nb import spec
+from b24nb.secret import redact
 
 
 class B24Error(Exception):
@@ -55,9 +56,9 @@ class B24Error(Exception):
     retry_after: float | None = None
 
     def __init__(self, message: str, *, hint: str = "") -> None:
-        super().__init__(message)
-        self.message = message
-        self.hint = hint
+        # Whatever a caller put into the wrong place, an address shows no secret.
+        self.message, self.hint = redact(message), redact(hint)
+        super().__init__(self.message)
 
     def __str__(self) -> str:
         return f"{self.message} {self.hint}".rstrip()

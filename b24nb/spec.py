@@ -277,6 +277,8 @@ ACCESS_TOKEN_SECONDS = 3600
 REFRESH_TOKEN_SECONDS = 180 * 24 * 3600
 AUTHORIZATION_CODE_SECONDS = 30
 OAUTH_SERVER = "https://oauth.bitrix.info"
+#: Which of them issues tokens depends on the region.
+OAUTH_HOSTS = frozenset({"oauth.bitrix.info", "oauth.bitrix24.tech"})
 
 # -- errors ---------------------------------------------------------------------------------------
 

@@ -11,6 +11,7 @@ from markupsafe import Markup
 from b24nb import errors, spec
 from b24nb.display import html
 from b24nb.errors import ApiError, B24Error, InvalidInput, TransportError
+from b24nb.secret import mask_address
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -125,6 +126,7 @@ def explain(error: B24Error | str) -> Explanation:
     >>> explain("QUERY_LIMIT_EXCEEDED").facts[0].repeat
     'after waiting'
     """
+    error = mask_address(error)
     if isinstance(error, ApiError):
         fact = errors.find_fact(error.code, error.description, error.method)
         said = f": {error.description}" if error.description else ""

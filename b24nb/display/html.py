@@ -233,7 +233,9 @@ class PortalLike(Protocol):
     @property
     def kind(self) -> str: ...
     @property
-    def host(self) -> str: ...
+    def place(self) -> str: ...
+    @property
+    def sources(self) -> tuple[str, ...]: ...
     @property
     def user(self) -> str | None: ...
     @property
@@ -251,13 +253,13 @@ def portal_banner(portal: PortalLike) -> Markup:
     scopes = "unknown" if portal.scopes is None else ", ".join(portal.scopes) or "none"
     parts = [
         Markup('<span class="b24nb-tag">{}</span>').format(portal.kind),
-        Markup("<strong>{}</strong>").format(portal.host if live else "this notebook"),
+        Markup("<strong>{}</strong>").format(portal.place),
         Markup("<span>{} ({})</span>").format(portal.user or "user unknown", rights),
         Markup("<span>scopes: {}</span>").format(scopes),
     ]
-    if portal.read_only:
-        parts.append(Markup('<span class="b24nb-tag">read-only</span>'))
-    elif live:
+    tags = [Markup('<span class="b24nb-tag">{}</span>'), Markup("<span>{}</span>")]
+    parts += [tags[not source.startswith("read-only")].format(source) for source in portal.sources]
+    if live and not portal.read_only:
         parts.append(Markup("<span>changes here are real</span>"))
     return Markup('<div class="b24nb-banner{}">{}</div>').format(
         " b24nb-live" if live else "", _EMPTY.join(parts)

@@ -17,6 +17,7 @@ from b24nb import spec
 from b24nb.display import html
 from b24nb.display.literals import JS, JSON, PHP, PYTHON, bash
 from b24nb.errors import InvalidInput
+from b24nb.secret import mask_address, masked
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -135,13 +136,14 @@ def as_code(
       })
     })
     """
+    method, flavour = mask_address(method), mask_address(flavour)
     if flavour not in FLAVOURS:
         raise InvalidInput(
             f"There is no flavour {flavour!r}.", field="flavour", hint=f"One of: {', '.join(FLAVOURS)}."
         )
     if not re.fullmatch(r"[A-Za-z][\w.]*", method):
         raise InvalidInput(f"{method!r} is no name of a method.", field="method")
-    given = {name: value for name, value in (params or {}).items() if name not in _RESERVED}
+    given = {name: masked(value) for name, value in (params or {}).items() if name not in _RESERVED}
     calls = _calls(given.get("cmd")) if method == "batch" else {}
     if calls:
         texts = {key: _command(**call) for key, call in calls.items()}

@@ -10,7 +10,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
 
-from b24nb.credentials import MASK
 from b24nb.errors import InvalidInput
 
 if TYPE_CHECKING:
@@ -31,9 +30,6 @@ _MISSING_BECAUSE = {
     "contradiction": "the portal's figure is more than the caller waited",
     "silence": "the portal states none",
 }
-_SECRET_NAMES = frozenset(
-    {"auth", "access_token", "refresh_token", "client_secret", "ap", "sessid", "authorization"}
-)
 
 
 @dataclass(slots=True)
@@ -119,27 +115,6 @@ class Call:
         from b24nb.display.snippets import as_code
 
         return as_code(self.method, self.params, flavour)
-
-
-def masked(params: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Parameters without secrets, however deep they lie.
-
-    Examples
-    --------
-    >>> masked({"code": "vip", "auth": "secret"})
-    {'code': 'vip', 'auth': '***'}
-    """
-    return {
-        name: MASK if str(name).lower() in _SECRET_NAMES else _masked(value) for name, value in params.items()
-    }
-
-
-def _masked(value: Any) -> Any:
-    if isinstance(value, str):
-        return value
-    if isinstance(value, Mapping):
-        return masked(value)
-    return [_masked(item) for item in value] if isinstance(value, list | tuple) else value
 
 
 def _number(value: Any, below: float = math.inf) -> float | None:

@@ -14,10 +14,10 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
-from urllib.parse import urlencode
 
 from b24nb import spec
-from b24nb.credentials import MASK, Credentials, Endpoint, OAuthToken, is_loopback, redact
+from b24nb.address import is_loopback
+from b24nb.credentials import Credentials, Endpoint, OAuthToken
 from b24nb.errors import (
     ApiError,
     ClientClosed,
@@ -31,12 +31,13 @@ from b24nb.errors import (
 )
 from b24nb.rest import batch
 from b24nb.rest.batch import BatchResponse, Command
-from b24nb.rest.calls import Call, CallLog, masked
+from b24nb.rest.calls import Call, CallLog
 from b24nb.rest.clock import SYSTEM_CLOCK, Clock
 from b24nb.rest.limits import LeakyBucket, Limits
 from b24nb.rest.params import as_json
 from b24nb.rest.response import Response, parse_response, parse_token_response
 from b24nb.rest.transport import Answer, Transport
+from b24nb.secret import MASK, masked, redact
 
 __all__ = ["Connection", "Response"]
 
@@ -79,11 +80,6 @@ def _may_be_repeated(error: TransportError, *, write: bool) -> bool:
         return isinstance(error, ConnectionFailed | Timeout)
     status = getattr(error, "http_status", None) or 200
     return not write and (not 300 <= status < 500 or status in _PASSING)
-
-
-class _Hidden(bytes):
-    def __repr__(self) -> str:
-        return MASK
 
 
 class Connection:
@@ -162,7 +158,11 @@ class Connection:
             self._refuse_if_read_only(method)
         params = params or {}
         envelope, call = self._send_with_retries(
-            method, params, write=write, shown=masked(params), before_send=before_send
+            method,
+            params,
+            write=write,
+            shown=masked(params, self.credentials.secrets),
+            before_send=before_send,
         )
         return Response.of(envelope, call)
 
@@ -221,7 +221,8 @@ class Connection:
             if is_write(method):
                 self._refuse_if_read_only(method)
                 write = True
-        hidden = [(key, method, masked(params or {})) for key, method, params in commands]
+        secrets = self.credentials.secrets
+        hidden = [(key, method, masked(params or {}, secrets)) for key, method, params in commands]
         envelope, call = self._send_with_retries(
             "batch",
             batch.write(commands, halt=halt),
@@ -256,7 +257,7 @@ class Connection:
     def _check(self, method: str, params: Mapping[str, Any] | None) -> None:
         if not isinstance(method, str) or not _NAME.fullmatch(method):
             raise InvalidInput(
-                f"{redact(repr(method), self.credentials)} is not the name of a REST method.",
+                f"{redact(repr(method), self.credentials.secrets)} is not the name of a REST method.",
                 field="method",
                 hint="For example crm.activity.badge.list; parameters go beside it.",
             )
@@ -286,7 +287,7 @@ class Connection:
             used = self.credentials
             call = Call(self.clock.time(), "http", method, "", shown, attempt)
             try:
-                found = self._attempt(used.reveal(method), body, call, write=write, total=total - spent)
+                found = self._attempt(used.endpoint(method), body, call, write=write, total=total - spent)
             except TransportError as error:
                 failures += 1
                 pause = max(_PAUSE * failures, error.retry_after or 0)
@@ -367,18 +368,11 @@ class Connection:
             token = self.credentials
             if token is not used or not isinstance(token, OAuthToken):
                 return  # another thread was faster
-            call = Call(self.clock.time(), "http", "oauth.token", "", masked(token.renewal))
-            endpoint = Endpoint(
-                f"{token.auth_server}/oauth/token/", {"Content-Type": "application/x-www-form-urlencoded"}
-            )
+            shown = {"grant_type": "refresh_token", "client_secret": MASK, "refresh_token": MASK}
+            call = Call(self.clock.time(), "http", "oauth.token", "", shown)
             try:
-                # No variable holds the secrets: some displays of tracebacks show variables.
                 pair = self._attempt(
-                    endpoint,
-                    _Hidden(urlencode(token.renewal).encode()),
-                    call,
-                    write=True,
-                    read=parse_token_response,
+                    token.token_endpoint, token.renewal(), call, write=True, read=parse_token_response
                 )
             except TransportError as error:
                 error.sent = False  # the call for which this is done was refused: it did not happen

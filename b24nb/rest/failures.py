@@ -6,6 +6,7 @@ import http.client
 import re
 import socket
 import ssl
+from collections.abc import Iterable
 from urllib.parse import urljoin, urlsplit
 
 import requests
@@ -13,6 +14,7 @@ import urllib3
 from urllib3.exceptions import ReadTimeoutError
 
 from b24nb.errors import BadResponse, ConnectionFailed, Timeout, TransportError
+from b24nb.secret import Secret, redact
 
 _CUT = http.client.RemoteDisconnected | http.client.IncompleteRead
 FAILURES = (
@@ -111,7 +113,7 @@ def _innermost(error: BaseException) -> BaseException:
     return error
 
 
-def moved(response: requests.Response, method: str) -> BadResponse:
+def moved(response: requests.Response, method: str, secrets: Iterable[Secret]) -> BadResponse:
     """The error for a redirect: to which host, never with the path, which can hold the secret."""
     here = urlsplit(response.url)
     try:
@@ -131,7 +133,8 @@ def moved(response: requests.Response, method: str) -> BadResponse:
         where = "another page of the same host"
         hint = "Check the address, https included; or something before the portal rewrites the path /rest/."
     return BadResponse(
-        f"{method}: the answer is a redirect (HTTP {response.status_code}) to {where}. It was not followed.",
+        f"{method}: the answer is a redirect (HTTP {response.status_code}) to {redact(where, secrets)}. "
+        "It was not followed.",
         method=method,
         http_status=response.status_code,
         hint=hint,

@@ -8,10 +8,11 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
-from b24nb.credentials import Credentials, redact
+from b24nb.credentials import Credentials
 from b24nb.errors import ApiError, BadResponse, from_answer
 from b24nb.rest.calls import Call
 from b24nb.rest.transport import Answer
+from b24nb.secret import Secret, redact, redact_known, without_frames
 
 _NO_JSON = object()
 _SOMEBODY = "Something between here and the portal answered, or the portal is in trouble; try later."
@@ -91,7 +92,7 @@ def parse_response(answer: Answer, method: str, credentials: Credentials) -> Map
     BadResponse
         For anything that the REST API does not send.
     """
-    envelope = _decoded(answer, method)
+    envelope = _decoded(answer, method, credentials)
     if "error" in envelope:
         return error_of(envelope, method, credentials, answer.status)
     # A batch can carry results under the status of one of its commands.
@@ -104,13 +105,18 @@ def parse_token_response(
     answer: Answer, method: str, credentials: Credentials
 ) -> Mapping[str, Any] | ApiError:
     """The same for the authorization server: its answers have no ``result``, its errors can come as 200."""
-    envelope = _decoded(answer, method)
+    return without_frames(_new_pair, answer, method, credentials)
+
+
+def _new_pair(answer: Answer, method: str, credentials: Credentials) -> Mapping[str, Any] | ApiError:
+    envelope = _decoded(answer, method, credentials)
     if "error" in envelope:
         return error_of(envelope, method, credentials, answer.status)
-    pair = envelope.get("access_token"), envelope.get("refresh_token")
-    if answer.status >= 400 or not all(isinstance(token, str) and token for token in pair):
+    names = ("access_token", "refresh_token")
+    pair = {name: envelope.get(name) for name in names}
+    if answer.status >= 400 or not all(isinstance(token, str) and token for token in pair.values()):
         raise _strange(answer, method)
-    return envelope
+    return {name: Secret(token) for name, token in pair.items()}
 
 
 def error_of(
@@ -119,19 +125,17 @@ def error_of(
     """The exception for an envelope that has the key ``error``; ``status`` is None within a batch."""
     code, description = str(envelope["error"]), envelope.get("error_description")
     return from_answer(
-        redact(code),
-        redact(description, credentials) if isinstance(description, str) else "",
+        redact(code, credentials.secrets),
+        redact(description, credentials.secrets) if isinstance(description, str) else "",
         http_status=status,
         method=method,
     )
 
 
-def _decoded(answer: Answer, method: str) -> Mapping[str, Any]:
-    try:
-        envelope = json.loads(answer.body)
-    except (ValueError, RecursionError):
-        envelope = _NO_JSON
-    if envelope is _NO_JSON:  # raised here, since the parser's error holds the whole answer
+def _decoded(answer: Answer, method: str, credentials: Credentials) -> Mapping[str, Any]:
+    # The answer's text may quote our secrets: it stays in frames that no error keeps.
+    envelope = without_frames(_json_of, answer, credentials)
+    if envelope is _NO_JSON:
         raise BadResponse(
             f"{method}: {_described(answer)}, HTTP {answer.status}.",
             method=method,
@@ -141,6 +145,15 @@ def _decoded(answer: Answer, method: str) -> Mapping[str, Any]:
     if not isinstance(envelope, dict):
         raise _strange(answer, method)
     return envelope
+
+
+def _json_of(answer: Answer, credentials: Credentials) -> Any:
+    """The answer's JSON without the secrets that went out with the call."""
+    try:
+        text = answer.body.decode(json.detect_encoding(answer.body), "surrogatepass")
+        return json.loads(redact_known(text, credentials.secrets))
+    except (ValueError, RecursionError):
+        return _NO_JSON
 
 
 def _strange(answer: Answer, method: str) -> BadResponse:

@@ -16,7 +16,7 @@ import threading
 import time
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -27,9 +27,11 @@ from requests.adapters import HTTPAdapter
 from urllib3.connection import HTTPConnection, HTTPSConnection
 
 from b24nb._version import __version__
-from b24nb.credentials import Endpoint, is_loopback, redact
-from b24nb.errors import BadResponse, InvalidInput, TransportError
+from b24nb.address import is_loopback
+from b24nb.credentials import Endpoint
+from b24nb.errors import BadResponse, InvalidInput
 from b24nb.rest.failures import FAILURES, failed, moved
+from b24nb.secret import redact
 
 MAX_BODY = 64 * 1024 * 1024
 _CHUNK = 64 * 1024
@@ -41,8 +43,8 @@ class Answer:
     """What came back: status, headers, the whole body, and how long it took."""
 
     status: int
-    headers: Mapping[str, str]
-    body: bytes
+    headers: Mapping[str, str] = field(repr=False)  # it may quote the address, and hold new tokens
+    body: bytes = field(repr=False)
     client_ms: float
     bytes_out: int
 
@@ -138,26 +140,28 @@ class Transport:
         _call.sent = False
         try:
             return self._post(endpoint, body, method, total)
-        except (TransportError, InvalidInput, KeyboardInterrupt) as error:
-            failure = error.with_traceback(None)
         except FAILURES as error:
             failure = failed(error, method, self.total, sent=_call.sent)
+        except BaseException as error:  # noqa: BLE001 - ours, Ctrl-C, or what a signal's handler raised
+            failure = error
         # Raised here: neither the cause nor a frame that holds the address in clear hangs on to it.
+        failure.__traceback__ = failure.__context__ = failure.__cause__ = None
         raise failure
 
     def _post(self, endpoint: Endpoint, body: bytes, method: str, total: float) -> Answer:
-        headers = {"Content-Type": "application/json", **endpoint.headers}
+        headers = {"Content-Type": "application/json"}
+        headers |= {name: value.reveal() for name, value in endpoint.headers.items()}
         started = time.perf_counter()
-        request = requests.Request("POST", endpoint.url, headers=headers, data=body)
+        request = requests.Request("POST", endpoint.url.reveal(), headers=headers, data=body)
         timeout: Any = urllib3.Timeout(connect=self._connect, total=total)
         with self._session.send(
             self._session.prepare_request(request),
             timeout=timeout,
             allow_redirects=False,
-            **self._route(endpoint.url),
+            **self._route(endpoint.origin),
         ) as response:
             if response.is_redirect:
-                raise moved(response, method)
+                raise moved(response, method, endpoint.secrets)
             content = _read(response, method)
             elapsed = (time.perf_counter() - started) * 1000
             return Answer(response.status_code, response.headers, content, elapsed, len(body))
@@ -268,6 +272,7 @@ class _HTTP(HTTPConnection):
     """Notes when the first byte of a request leaves: from then on it may have been carried out."""
 
     response_class = _Response
+    debuglevel = 0  # else `http.client.HTTPConnection.debuglevel = 1` prints the address and the headers
 
     def _new_conn(self) -> socket.socket:
         """To the first address that answers; urllib3 would give each of them the whole time."""

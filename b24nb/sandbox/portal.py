@@ -17,6 +17,9 @@ from b24nb.sandbox.switches import Switches
 
 _T = TypeVar("_T")
 
+#: Those of this process, for whoever has only an address.
+INSTANCES: weakref.WeakSet[SandboxPortal] = weakref.WeakSet()
+
 
 class SandboxPortal:
     """What it does not reproduce: the https check, the request limit (both are switches, off by default),
@@ -122,6 +125,7 @@ class SandboxPortal:
         self._thread: ServerThread | None = None
         self._running: RunningPortal | None = None
         self._stop: Callable[[], object] = lambda: None
+        INSTANCES.add(self)
 
     # -- life -------------------------------------------------------------------------------------
 

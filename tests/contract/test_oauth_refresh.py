@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import traceback
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
@@ -104,20 +103,6 @@ def test_a_renewal_whose_answer_is_lost_leaves_the_call_unsent(
         assert caught.value.method == "oauth.token"
         assert b24.calls.last.outcome == "lost"
         assert b24.badges.get("missedCall")
-
-
-def test_a_traceback_with_variables_holds_no_secret(aging: b24nb.SandboxPortal, clock: FakeClock) -> None:
-    """Some displays of tracebacks print the variables of each frame, `%xmode Verbose` among them."""
-    token = token_of(aging)
-    with b24nb.connect(token, clock=clock) as b24:
-        clock.advance(3601)
-        aging.faults.next("cut", method="oauth/token")
-        with pytest.raises(errors.TransportError) as caught:
-            b24.call("profile")
-    shown = "".join(traceback.TracebackException.from_exception(caught.value, capture_locals=True).format())
-    assert "_refresh" in shown
-    for secret in (token.access_token, token.refresh_token, token.client_secret):
-        assert secret not in shown
 
 
 def test_an_answer_without_a_pair_is_no_renewal(clock: FakeClock) -> None:

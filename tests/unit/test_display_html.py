@@ -62,7 +62,8 @@ class Seen(HTMLParser):
 
 def portal(**fields: Any) -> SimpleNamespace:
     known = {"kind": "LIVE", "host": "portal.example", "user": "Maria", "admin": True}
-    return SimpleNamespace(**(known | {"scopes": ("crm", "user"), "read_only": False} | fields))
+    known |= {"scopes": ("crm", "user"), "read_only": False, "place": "portal.example", "sources": ()}
+    return SimpleNamespace(**(known | fields))
 
 
 def attacked_frame() -> pd.DataFrame:
@@ -88,7 +89,7 @@ PLACES: dict[str, Callable[[], Any]] = {
     "answer": lambda: html.answer(ATTACK, {ATTACK: ATTACK}),
     "gauge": lambda: html.gauge(ATTACK, 1, 2, ATTACK),
     "banner": lambda: html.portal_banner(
-        portal(kind=ATTACK, host=ATTACK, user=ATTACK, scopes=(ATTACK, ATTACK))
+        portal(kind=ATTACK, place=ATTACK, sources=(ATTACK,), user=ATTACK, scopes=(ATTACK, ATTACK))
     ),
 }
 
@@ -182,7 +183,10 @@ def test_an_unknown_type_is_painted_grey() -> None:
 
 
 def test_live_and_sandbox_differ_in_more_than_a_word() -> None:
-    live, sandbox = Seen(str(html.portal_banner(portal()))), html.portal_banner(portal(kind="SANDBOX"))
+    live, sandbox = (
+        Seen(str(html.portal_banner(portal()))),
+        html.portal_banner(portal(kind="SANDBOX", place="this notebook")),
+    )
     assert live.text.startswith("LIVEportal.example")
     assert "changes here are real" in live.text
     assert ("class", "b24nb-banner b24nb-live") in live.attributes
@@ -206,7 +210,8 @@ def test_live_and_sandbox_differ_in_more_than_a_word() -> None:
         ({"scopes": None}, "scopes: unknown"),
         ({"scopes": ()}, "scopes: none"),
         ({"scopes": ("crm", "user")}, "scopes: crm, user"),
-        ({"read_only": True}, "read-only"),
+        ({"read_only": True, "sources": ("read-only",)}, "read-only"),
+        ({"sources": ("B24_WEBHOOK in .env",)}, "B24_WEBHOOK in .env"),
     ],
 )
 def test_the_banner_says_what_is_known_and_what_is_not(fields: dict[str, Any], words: str) -> None:

@@ -15,8 +15,8 @@ PACKAGE = Path(b24nb.__file__).parent
 MODULES = sorted(PACKAGE.rglob("*.py"))
 
 #: Rooms from left to right; an import may only point to the left, or stay inside its room.
-ROOMS = ["spec", "errors", "credentials", "display", "rest", "badges", "client", "forms", "_connect"]
-ROOMS += ["lab", "cli"]
+ROOMS = ["spec", "secret", "errors", "address", "credentials", "display", "rest", "badges", "client", "forms"]
+ROOMS += ["_settings", "_connect", "lab", "cli"]
 ALWAYS = {"_version"}
 
 

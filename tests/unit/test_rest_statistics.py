@@ -9,8 +9,9 @@ from markupsafe import escape
 
 import b24nb
 from b24nb.errors import InvalidInput
-from b24nb.rest.calls import KEPT_BYTES, Call, CallLog, masked
+from b24nb.rest.calls import KEPT_BYTES, Call, CallLog
 from b24nb.rest.limits import LeakyBucket, Limits
+from b24nb.secret import masked
 from tests.fakes import FakeClock
 
 

@@ -1,0 +1,126 @@
+"""What the environment and the file ``.env`` say. A setting that can't be read is an error, never "off"."""
+
+from __future__ import annotations
+
+import codecs
+import io
+import os
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NoReturn
+
+from b24nb.errors import InvalidInput
+from b24nb.secret import Secret, without_frames
+
+WEBHOOK, READ_ONLY = "B24_WEBHOOK", "B24_READ_ONLY"
+_YES = frozenset({"1", "true", "t", "yes", "y", "on", "enable", "enabled", "да", "д"})
+_NO = frozenset({"0", "false", "f", "no", "n", "off", "disable", "disabled", "нет", "н"})
+#: UTF-32 first: its mark begins with that of UTF-16.
+_MARKS = (
+    (codecs.BOM_UTF32_LE, "utf-32"),
+    (codecs.BOM_UTF32_BE, "utf-32"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+)
+_FILE = ".env"
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """A value that is set, and where."""
+
+    value: Secret
+    source: str
+
+    @property
+    def is_on(self) -> bool:
+        """Whether a switch is on.
+
+        Raises
+        ------
+        InvalidInput
+            For a word that is neither yes nor no.
+        """
+        word = self.value.reveal().strip("\"' ").lower()
+        known = word in _YES or word in _NO
+        yes, word = word in _YES, ""  # it may be anything, also a secret
+        if not known:
+            _refuse(f"{self.source} is neither yes nor no.", "Write 1 or 0 (yes and no, on and off do too).")
+        return yes
+
+
+def read_settings() -> dict[str, Setting]:
+    """The settings that are not empty: from the environment, else from ``.env`` here; read, never exported.
+
+    Raises
+    ------
+    InvalidInput
+        Names the file and the line that can't be read, or the variable with a mistyped name.
+    """
+    return without_frames(_read)
+
+
+def _read() -> dict[str, Setting]:
+    path = Path(_FILE)
+    found = _from_file(path) if path.exists() and not path.is_dir() else {}
+    for name, value in os.environ.items():
+        _check_name(name, f"The environment variable {name!r}")
+        if name in (WEBHOOK, READ_ONLY) and value.strip():
+            found[name] = Setting(Secret(value), f"{name} in the environment")
+    return found
+
+
+def _from_file(path: Path) -> dict[str, Setting]:
+    from dotenv import dotenv_values
+    from dotenv.parser import parse_stream
+
+    text = re.sub(r"\r\n?", "\n", _text_of(path))
+    values = dotenv_values(stream=io.StringIO(text))
+    for binding in parse_stream(io.StringIO(text)):
+        before = binding.original.string
+        line = binding.original.line + before[: len(before) - len(before.lstrip())].count("\n")
+        where = f"Line {line} of {_FILE}"
+        if binding.error and "b24_" in before.lower():
+            _refuse(f"{where} can't be read.", f"Write {WEBHOOK}=… or {READ_ONLY}=1, quotes closed.")
+        _check_name(binding.key or "", f"The name in line {line} of {_FILE}")
+        if binding.key not in (WEBHOOK, READ_ONLY):
+            continue
+        value = values.get(binding.key)
+        if binding.value is None or (binding.value and not value):
+            _refuse(f"{where} sets {binding.key} to nothing.", "Give it a value, or remove the line.")
+        if re.search("[\udc80-\udcff]", value or ""):
+            _refuse(f"{where} is not written in UTF-8.", f"Save {_FILE} as UTF-8.")
+    return {
+        name: Setting(Secret(value), f"{name} in {_FILE}")
+        for name in (WEBHOOK, READ_ONLY)
+        if (value := (values.get(name) or "").strip())
+    }
+
+
+def _text_of(path: Path) -> str:
+    """The file's text; a byte that is not UTF-8 stays recognisable, since it may stand in a comment."""
+    try:
+        raw = path.read_bytes()
+    except OSError as error:
+        _refuse(f"{_FILE} can't be read: {error.strerror}.", "Check who may read it.")
+    encoding = next((name for mark, name in _MARKS if raw.startswith(mark)), "utf-8-sig")
+    try:
+        text = raw.decode(encoding, "surrogateescape" if encoding == "utf-8-sig" else "strict")
+    except UnicodeDecodeError:
+        text = "\0"
+    if "\0" in text:
+        _refuse(f"{_FILE} is not written in UTF-8.", "Save it as UTF-8.")
+    return text
+
+
+def _check_name(name: str, what: str) -> None:
+    """``B24_READONLY`` and the like: a switch that nobody reads would be off in silence."""
+    for known in (WEBHOOK, READ_ONLY):
+        letters = re.sub(r"[^a-z]", "", name.lower())
+        if name != known and letters.endswith(re.sub(r"[^a-z]", "", known.lower())):
+            _refuse(f"{what} looks like {known}, but is spelled otherwise.", f"Write {known}.")
+
+
+def _refuse(message: str, hint: str) -> NoReturn:
+    raise InvalidInput(message, field="settings", hint=hint)

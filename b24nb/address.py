@@ -1,0 +1,141 @@
+"""Addresses that people paste: what can't be right is refused, and a host has one spelling."""
+
+from __future__ import annotations
+
+import getpass
+import ipaddress
+import re
+import sys
+import unicodedata
+import warnings
+from typing import Any, NoReturn
+from urllib.parse import SplitResult, urlsplit
+
+from b24nb.errors import InvalidInput
+from b24nb.secret import Secret, without_frames
+
+
+class SecretInCell(UserWarning):
+    """A webhook is written as text into a notebook cell, and so is saved with the notebook."""
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a host name or address means this machine.
+
+    Examples
+    --------
+    >>> is_loopback("localhost"), is_loopback("127.0.0.1"), is_loopback("example.bitrix24.com")
+    (True, True, False)
+    """
+    if host.lower().rstrip(".") == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return False
+
+
+def refuse(message: str, hint: str = "") -> NoReturn:
+    """Raise the error for credentials that can't be right."""
+    raise InvalidInput(message, field="credentials", hint=hint)
+
+
+def refuse_placeholders(what: str, text: str) -> None:
+    """Our own masks, and what documentation writes where a reader's own value belongs."""
+    if "*" in text or "…" in text or "..." in text:
+        refuse(f"The {what} is a masked one.", "Copy the address from the portal, not from an output.")
+    if re.search(r"[{}<>\[\]]|put_|^your[-_]|^(.)\1{3,}$", text, re.IGNORECASE):
+        refuse(f"The {what} is a placeholder of the documentation.", "Put your own in its place.")
+
+
+def split(secret: Secret, *, what: str) -> tuple[SplitResult, str]:
+    """Check what webhook, portal and authorization server have in common; the host normalised."""
+    url = secret.reveal()
+    if not isinstance(url, str) or not url.strip():
+        refuse(f"The address of the {what} is empty.")
+    url = _trimmed(url)
+    if re.search(r"\s", url):
+        refuse(f"There is a space or line break inside the address of the {what}.", "Copy it again.")
+    if any(unicodedata.category(sign)[0] in "CZ" for sign in url):
+        refuse(f"There is an invisible character inside the address of the {what}.", "Copy it again.")
+    if "://" not in url:
+        refuse(f"The address of the {what} starts with https://.")
+    try:
+        parts = urlsplit(url)
+        hostname, port = parts.hostname or "", parts.port
+    except ValueError:
+        refuse(f"The address of the {what} can't be read.", "Copy it again from the portal.")
+    if not hostname or parts.username or parts.password:
+        refuse(f"The address of the {what} needs a host and no user name before it.")
+    if parts.scheme not in ("https", "http"):
+        refuse(f"The address of the {what} starts with https://.")
+    if parts.scheme == "http" and not is_loopback(hostname):
+        refuse(
+            "http:// would send the secret in clear over the network.",
+            "Use https://; plain http is accepted for this machine only.",
+        )
+    host = _one_spelling(hostname, what)
+    return parts, host if port in (None, {"https": 443, "http": 80}[parts.scheme]) else f"{host}:{port}"
+
+
+def _trimmed(url: str) -> str:
+    """Without blanks, quotes and invisible characters at the ends."""
+    ends = "".join(sign for sign in {*url} if unicodedata.category(sign)[0] in "CZ")
+    return url.strip(ends).strip("\"'").strip(ends)
+
+
+def _one_spelling(hostname: str, what: str) -> str:
+    """A host as all spellings of it shall be: lower case, ASCII, without a last dot."""
+    refuse_placeholders(f"host of the {what}", hostname)
+    if ":" in hostname:
+        return f"[{hostname}]"
+    for label in hostname.split("."):
+        scripts = {unicodedata.name(sign, "?").split()[0] for sign in label if sign.isalpha()}
+        if len(scripts) > 1:
+            refuse(
+                f"A name in the host of the {what} mixes alphabets: one letter looks like another.",
+                "Type the address instead of copying it.",
+            )
+    name = hostname.lower().rstrip(".")
+    try:
+        host = name.encode("idna").decode()
+        if host.encode().decode("idna") != name and not name.isascii():
+            host = ""  # an older rule than the browsers' changes letters, and so the host
+    except UnicodeError:
+        host = ""
+    if not re.fullmatch(r"[a-z0-9_-]+(\.[a-z0-9_-]+)*", host):
+        refuse(f"The host of the {what} can't be read.", "Copy the address again from the portal.")
+    return host
+
+
+def typed() -> Secret:
+    """What somebody types at the keyboard, not shown."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", getpass.GetPassWarning)  # it would show what is typed
+        try:
+            return Secret(getpass.getpass("Webhook address (not shown): "))
+        except (EOFError, OSError, NotImplementedError, getpass.GetPassWarning):
+            pass
+    raise InvalidInput(
+        "Nobody can type here without being seen: this does not run at a keyboard.",
+        field="credentials",
+        hint="Set B24_WEBHOOK in the environment or in a file .env, and call connect() without an address.",
+    )
+
+
+def warn_of_cells(secret: Secret) -> None:
+    """Where a notebook runs this, look whether one of its cells holds the code as text."""
+    shell = getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)()
+    if hasattr(shell, "kernel") and without_frames(_stands_in, secret, shell):
+        # Not `warn`: that would show the line, and with it the secret.
+        warnings.warn_explicit(
+            "This webhook is written into a cell, and is saved with the notebook. Put it into a file .env "
+            "beside the notebook (B24_WEBHOOK=…) and call connect(), or use connect(Webhook.ask()).",
+            SecretInCell,
+            "b24nb",
+            1,
+        )
+
+
+def _stands_in(secret: Secret, shell: Any) -> bool:
+    return any(secret.reveal() in str(cell) for cell in shell.user_ns.get("In", ()))

@@ -1,0 +1,306 @@
+"""Credentials are parsed once, refuse what people get wrong, and show no secret."""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+import io
+import json
+import pickle
+from dataclasses import asdict, replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from b24nb.address import SecretInCell, is_loopback
+from b24nb.credentials import OAuthToken, Webhook
+from b24nb.errors import InvalidInput
+from b24nb.secret import Secret
+
+SECRET = "s3cr3tCode012345"
+ADDRESS = f"https://example.bitrix24.com/rest/1/{SECRET}/"
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        ADDRESS,
+        ADDRESS.rstrip("/"),
+        f"  {ADDRESS}\n",
+        f'"{ADDRESS}"',
+        ADDRESS.replace("/rest/1/", "/rest//1/"),
+        f"\ufeff{ADDRESS}\u200b",
+        ADDRESS.replace("https", "HTTPS"),
+    ],
+)
+def test_a_webhook_is_read_in_the_forms_people_paste(address: str) -> None:
+    webhook = Webhook.parse(address)
+    assert (webhook.origin, webhook.user) == ("https://example.bitrix24.com", "1")
+    assert webhook.endpoint("crm.activity.badge.get").url.reveal() == f"{ADDRESS}crm.activity.badge.get"
+
+
+def test_the_user_segment_may_be_a_login_and_the_host_may_have_a_port() -> None:
+    webhook = Webhook.parse(f"https://crm.example.org:8443/rest/anna/{SECRET}/")
+    assert (webhook.host, webhook.user) == ("crm.example.org:8443", "anna")
+
+
+@pytest.mark.parametrize(
+    ("address", "says"),
+    [
+        ("", "empty"),
+        (f"{ADDRESS}crm.activity.badge.list", "method name pasted along"),
+        (f"{ADDRESS}crm.activity.badge.list.json", "method name pasted along"),
+        (f"https://example.bitrix24.com/rest/{SECRET}/", "user segment"),
+        (f"https://example.bitrix24.com/rest/{SECRET}/crm.deal.list", "method name where the code should be"),
+        (f"https://example.bitrix24.com/rest/1/{SECRET[:4]} {SECRET[4:]}/", "space"),
+        (f"http://example.bitrix24.com/rest/1/{SECRET}/", "in clear"),
+        (f"example.bitrix24.com/rest/1/{SECRET}/", "starts with https://"),
+        (f"ftp://example.bitrix24.com/rest/1/{SECRET}/", "starts with https://"),
+        (f"https://example.bitrix24.com/rest/api/1/{SECRET}/", "REST 3.0"),
+        ("https://example.bitrix24.com/rest/", "missing"),
+        ("https://example.bitrix24.com/", "/rest/"),
+        (f"{ADDRESS}?code=missedCall", r"\?"),
+        (f"https://anna:pw@example.bitrix24.com/rest/1/{SECRET}/", "host"),
+        (f"https://example.bitrix24.com:port/rest/1/{SECRET}/", "can't be read"),
+        (f"https:///rest/1/{SECRET}/", "host"),
+        (f"https://example.bitrix24.com/rest/1/{SECRET}\u200b/", "invisible"),
+        (f"https://example.bitrix24.com/rest/1/{SECRET[:5]}\u00ad{SECRET[5:]}/", "invisible"),
+        (f"https://exa\u200bmple.bitrix24.com/rest/1/{SECRET}/", "invisible"),
+        (f"https://example.bitrix24.com/rest/1/{SECRET}\u202e/", "invisible"),
+        (f"https://example.bitrix24.com/rest/1/\u0430{SECRET}/", "plain letters"),
+        (f"https://ex\u0430mple.bitrix24.com/rest/1/{SECRET}/", "mixes alphabets"),
+        (f"https://example.bitrix24.com/rest/1/{SECRET[:4]}%20/", "plain letters"),
+        (f"https://straße.example/rest/1/{SECRET}/", "can't be read"),
+        (f"https://exa_mple..com/rest/1/{SECRET}/", "can't be read"),
+        ("https://example.bitrix24.com/rest/1/***/", "masked"),
+        ("https://example.bitrix24.com/rest/1/abc…/", "masked"),
+        (f"https://{{portal}}/rest/1/{SECRET}/", "placeholder"),
+        ("https://example.bitrix24.com/rest/1/{code}/", "placeholder"),
+        (f"https://example.bitrix24.com/rest/put_your_user_id_here/{SECRET}/", "placeholder"),
+        ("https://example.bitrix24.com/rest/1/put_your_webhook_here/", "placeholder"),
+        ("https://example.bitrix24.com/rest/1/**put_your_webhook_here**/", "masked|placeholder"),
+        (f"https://your-portal.bitrix24.com/rest/1/{SECRET}/", "placeholder"),
+        ("https://example.bitrix24.com/rest/1/your_webhook_code/", "placeholder"),
+        ("https://example.bitrix24.com/rest/1/xxxxxxxxxxxxxxxx/", "placeholder"),
+    ],
+)
+def test_a_mistake_is_named_without_repeating_the_secret(address: str, says: str) -> None:
+    with pytest.raises(InvalidInput, match=says) as caught:
+        Webhook.parse(address)
+    assert SECRET not in f"{caught.value!r} {caught.value}"
+    assert isinstance(caught.value, ValueError)
+
+
+@pytest.mark.parametrize("host", ["localhost", "127.0.0.1", "127.0.0.1:8080", "[::1]:80"])
+def test_plain_http_is_for_this_machine_only(host: str) -> None:
+    assert Webhook.parse(f"http://{host}/rest/1/{SECRET}/").scheme == "http"
+
+
+@pytest.mark.parametrize(
+    ("spelling", "host"),
+    [
+        ("Example.Bitrix24.COM", "example.bitrix24.com"),
+        ("example.bitrix24.com:443", "example.bitrix24.com"),
+        ("example.bitrix24.com.", "example.bitrix24.com"),
+        ("example.bitrix24.com.:443", "example.bitrix24.com"),
+        ("example.bitrix24.com:8443", "example.bitrix24.com:8443"),
+        ("ПОРТАЛ.рф", "xn--80awhdgm.xn--p1ai"),
+        ("портал.рф:443", "xn--80awhdgm.xn--p1ai"),
+        ("XN--80AWHDGM.xn--p1ai", "xn--80awhdgm.xn--p1ai"),
+        ("münchen.example", "xn--mnchen-3ya.example"),
+    ],
+)
+def test_a_host_has_one_spelling(spelling: str, host: str) -> None:
+    assert Webhook.parse(f"https://{spelling}/rest/1/{SECRET}/").host == host
+    assert OAuthToken(portal=f"https://{spelling}/rest/", access_token="a").host == host
+
+
+def test_http_drops_its_own_default_port() -> None:
+    assert Webhook.parse(f"http://LOCALHOST:80/rest/1/{SECRET}/").host == "localhost"
+    assert Webhook.parse(f"http://localhost:443/rest/1/{SECRET}/").host == "localhost:443"
+
+
+def test_ask_reads_without_showing(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("getpass.getpass", lambda prompt: ADDRESS)
+    assert Webhook.ask() == Webhook.parse(ADDRESS)
+    assert capsys.readouterr() == ("", "")
+
+
+def test_ask_where_nobody_can_type_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("os.open", lambda *_: (_ for _ in ()).throw(OSError("no terminal")))
+    for typed in ("", f"{ADDRESS}\n"):  # the second would be echoed
+        monkeypatch.setattr("sys.stdin", io.StringIO(typed))
+        with pytest.raises(InvalidInput, match=r"Nobody can type here.*B24_WEBHOOK.*\.env"):
+            Webhook.ask()
+
+
+class Shell:
+    """What a kernel offers: the cells that were run."""
+
+    kernel = object()
+
+    def __init__(self, *cells: str) -> None:
+        self.user_ns = {"In": ["", *cells]}
+
+
+def test_a_webhook_written_into_a_cell_is_warned_of(monkeypatch: pytest.MonkeyPatch) -> None:
+    ipython = pytest.importorskip("IPython")
+    monkeypatch.setattr(ipython, "get_ipython", lambda: Shell("1", f'b24 = b24nb.connect("{ADDRESS}")'))
+    with pytest.warns(SecretInCell, match=r"\.env .*Webhook\.ask") as caught:
+        Webhook.parse(ADDRESS)
+    assert SECRET not in str(caught[0].message)
+    monkeypatch.setattr(ipython, "get_ipython", lambda: Shell("b24nb.connect(os.environ['HOOK'])"))
+    Webhook.parse(ADDRESS)
+
+
+def test_a_token_normalises_its_addresses() -> None:
+    token = OAuthToken(portal="https://example.bitrix24.com/rest/", access_token="a")
+    assert (token.origin, token.host, token.can_refresh) == (
+        "https://example.bitrix24.com",
+        "example.bitrix24.com",
+        False,
+    )
+    endpoint = token.endpoint("profile")
+    assert endpoint.url.reveal() == "https://example.bitrix24.com/rest/profile"
+    assert endpoint.headers == {"Authorization": Secret("Bearer a")}
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"portal": "http://example.bitrix24.com", "access_token": "a"},
+        {"portal": ADDRESS, "access_token": "a"},
+        {"portal": "https://example.bitrix24.com", "access_token": ""},
+        {"portal": "https://example.bitrix24.com", "access_token": "a b"},
+        {"portal": "https://example.bitrix24.com", "access_token": 5},
+        {"portal": "https://example.bitrix24.com", "access_token": "***"},
+        {"portal": "https://example.bitrix24.com", "access_token": "a", "client_secret": "{client_secret}"},
+        {"portal": "https://example.bitrix24.com", "access_token": "put_access_token_here"},
+        {
+            "portal": "https://example.bitrix24.com",
+            "access_token": "a",
+            "auth_server": "http://auth.example.com",
+        },
+    ],
+)
+def test_a_wrong_token_is_refused(wrong: dict[str, str]) -> None:
+    with pytest.raises(InvalidInput):
+        OAuthToken(**wrong)
+
+
+AUTH = {
+    "access_token": SECRET,
+    "refresh_token": f"{SECRET}r",
+    "expires": "1764000000",
+    "expires_in": 3600,
+    "scope": "crm",
+    "domain": "Example.bitrix24.com",
+    "server_endpoint": "https://oauth.bitrix24.tech/rest/",
+    "client_endpoint": "https://example.bitrix24.com/rest/",
+    "status": "L",
+    "member_id": "f" * 32,
+    "user_id": 1,
+    "application_token": "a" * 32,
+}
+FRAME = {"DOMAIN": "example.bitrix24.com", "PROTOCOL": "1", "AUTH_ID": SECRET, "REFRESH_ID": f"{SECRET}r"}
+ANSWER = AUTH | {"domain": "oauth.bitrix24.tech"}
+
+
+@pytest.mark.parametrize("auth", [AUTH, FRAME, ANSWER], ids=["event", "frame", "token answer"])
+def test_a_token_is_made_from_what_the_portal_gives_an_application(auth: dict[str, object]) -> None:
+    token = OAuthToken.from_auth(auth, client_id="app.1", client_secret="client-secret")
+    assert (token.portal, token.access_token, token.refresh_token) == (
+        "https://example.bitrix24.com",
+        Secret(SECRET),
+        Secret(f"{SECRET}r"),
+    )
+    assert token.can_refresh
+    expected = "https://oauth.bitrix24.tech" if "server_endpoint" in auth else "https://oauth.bitrix.info"
+    assert token.auth_server == expected
+
+
+def test_the_clients_secret_goes_to_no_server_that_an_event_names() -> None:
+    token = OAuthToken.from_auth(AUTH | {"server_endpoint": "https://evil.example/rest/"})
+    assert token.auth_server == "https://oauth.bitrix.info"
+
+
+@pytest.mark.parametrize(
+    "auth",
+    [
+        {},
+        {"access_token": SECRET},
+        {"domain": "example.bitrix24.com"},
+        {name: value for name, value in ANSWER.items() if name != "client_endpoint"},
+        SECRET,
+        None,
+    ],
+)
+def test_an_authorization_without_portal_or_token_is_refused(auth: object) -> None:
+    with pytest.raises(InvalidInput) as caught:
+        OAuthToken.from_auth(auth)
+    assert SECRET not in str(caught.value)
+
+
+def test_the_sandbox_gives_what_from_auth_takes() -> None:
+    import b24nb
+
+    with b24nb.SandboxPortal() as portal, b24nb.connect(OAuthToken.from_auth(portal.oauth)) as b24:
+        assert b24.badges.get("missedCall")
+
+
+TOKEN = OAuthToken(
+    portal="https://example.bitrix24.com",
+    access_token=SECRET,
+    refresh_token=f"{SECRET}r",
+    client_id="app.1",
+    client_secret=f"{SECRET}c",
+)
+
+
+@pytest.mark.parametrize("credential", [Webhook.parse(ADDRESS), TOKEN], ids=["webhook", "token"])
+def test_no_display_shows_the_secret_and_no_file_gets_it(credential: Webhook | OAuthToken) -> None:
+    shown = [repr(credential), str(credential), f"{credential}", credential.masked, repr([credential])]
+    shown += [repr(credential.endpoint("profile")), str(asdict(credential.endpoint("profile")))]
+    shown += [str(asdict(credential)), json.dumps(asdict(credential), default=str), repr(credential.secrets)]
+    shown += [f"{secret} {secret!s} {secret!r} {secret:>9}" for secret in credential.secrets]
+    assert all(SECRET not in text for text in shown)
+    for look in (vars, dict, list, lambda value: value.__dict__):
+        with pytest.raises((TypeError, AttributeError)):
+            json.dumps(credential, default=look)
+    for value in (credential, *credential.secrets):
+        with pytest.raises(TypeError, match="not pickled"):
+            pickle.dumps(value)
+        with pytest.raises(TypeError):
+            json.dumps(value)
+    with pytest.raises(TypeError, match="not pickled"):
+        copy.deepcopy(credential)
+
+
+def test_whoever_stores_a_new_pair_can_reveal_it() -> None:
+    assert TOKEN.refresh_token.reveal() == f"{SECRET}r"
+    assert replace(TOKEN, refresh_token="other").refresh_token.reveal() == "other"
+    assert TOKEN.renewal().decode() == (
+        f"grant_type=refresh_token&client_id=app.1&client_secret={SECRET}c&refresh_token={SECRET}r"
+    )
+    assert SECRET not in f"{TOKEN.renewal()!r} {TOKEN.renewal()}"
+
+
+@given(st.text(max_size=200))
+def test_parse_never_fails_in_another_way(text: str) -> None:
+    with contextlib.suppress(InvalidInput):
+        Webhook.parse(text)
+
+
+def test_loopback() -> None:
+    assert [
+        is_loopback(host) for host in ("LOCALHOST.", "::1", "127.8.9.1", "10.0.0.1", "localhost.example.com")
+    ] == [
+        True,
+        True,
+        True,
+        False,
+        False,
+    ]

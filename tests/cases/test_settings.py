@@ -1,0 +1,185 @@
+"""Settings from the environment and `.env`: read, or refused in words; never silently off."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import b24nb
+from b24nb import errors
+
+SECRET = "s3cr3tc0deabcdef"
+
+
+def write(data: bytes) -> None:
+    Path(".env").write_bytes(data)
+
+
+@pytest.mark.parametrize(
+    ("word", "on"),
+    [(word, True) for word in ("1", "true", "TRUE", "t", "Yes", "y", "on", "enabled", "да", ' "1" ')]
+    + [(word, False) for word in ("0", "false", "No", "n", "off", "disabled", "нет", "", " ")],
+)
+def test_the_usual_words_for_yes_and_no_switch_read_only(
+    portal: b24nb.SandboxPortal, monkeypatch: pytest.MonkeyPatch, word: str, on: bool
+) -> None:
+    monkeypatch.setenv("B24_READ_ONLY", word)
+    with b24nb.connect(portal) as b24:
+        assert b24.portal.read_only is on
+
+
+@pytest.mark.parametrize("word", ["ture", "2", "ja", "TRUE.", "1 # keep", "read-only"])
+def test_a_word_that_nobody_knows_is_refused_and_the_variable_named(
+    portal: b24nb.SandboxPortal, monkeypatch: pytest.MonkeyPatch, word: str
+) -> None:
+    monkeypatch.setenv("B24_READ_ONLY", word)
+    with pytest.raises(errors.InvalidInput, match="B24_READ_ONLY in the environment is neither"):
+        b24nb.connect(portal)
+    assert not portal.requests
+
+
+def test_an_empty_variable_does_not_switch_off_what_the_file_says(
+    portal: b24nb.SandboxPortal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(b"B24_READ_ONLY=1\n")
+    monkeypatch.setenv("B24_READ_ONLY", "")
+    with b24nb.connect(portal) as b24:
+        assert b24.portal.read_only
+
+
+@pytest.mark.parametrize("given", [None, "no", 0, 1, ""])
+def test_read_only_is_true_or_false_not_a_word(portal: b24nb.SandboxPortal, given: object) -> None:
+    with pytest.raises(errors.InvalidInput, match="read_only is True or False"):
+        b24nb.connect(portal, read_only=given)
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        lambda text: text.encode(),
+        lambda text: text.encode("utf-8-sig"),
+        lambda text: text.encode("utf-16"),
+        lambda text: text.encode("utf-32"),
+        lambda text: text.replace("\n", "\r\n").encode("utf-16"),
+        lambda text: text.replace("\n", "\r").encode(),
+        lambda text: "# мой портал\n".encode("cp1251") + text.encode(),
+        lambda text: b"export " + text.encode(),
+    ],
+    ids=["plain", "BOM", "UTF-16", "UTF-32", "PowerShell", "CR", "cp1251 comment", "export"],
+)
+@pytest.mark.parametrize("order", [1, -1])
+def test_a_file_is_read_as_editors_write_it(portal: b24nb.SandboxPortal, written: object, order: int) -> None:
+    lines = ["B24_READ_ONLY=1", f"B24_WEBHOOK={portal.webhook}"][::order]
+    write(written("".join(f"{line}\n" for line in lines)))
+    with b24nb.connect() as b24:
+        assert b24.portal.read_only
+        assert b24.portal.credentials_from == "B24_WEBHOOK in .env"
+    assert portal.requests
+
+
+@pytest.mark.parametrize(
+    ("data", "says"),
+    [
+        (b'A=1\n\nB24_READ_ONLY="1\n', "Line 3 of .env can't be read"),
+        (f"A=1\nset B24_WEBHOOK=https://x.example/rest/1/{SECRET}/\n".encode(), "Line 2 of .env"),
+        (b"B24_READ_ONLY: 1\n", "Line 1 of .env"),
+        (b"B24_READ_ONLY\n", "Line 1 of .env sets B24_READ_ONLY to nothing"),
+        (b"B24_READ_ONLY=${NOT_SET}\n", "Line 1 of .env sets B24_READ_ONLY to nothing"),
+        (b"A=1\nB24_READONLY=1\n", "line 2 of .env looks like B24_READ_ONLY"),
+        (b"b24_read_only=1\n", "line 1 of .env looks like B24_READ_ONLY"),
+        (b"B24_READ_ONLY:1\n", "line 1 of .env looks like B24_READ_ONLY"),
+        ("B24_READ_ONLY=да\n".encode("cp1251"), "Line 1 of .env is not written in UTF-8"),
+        ("B24_READ_ONLY=1\n".encode("utf-16-le"), ".env is not written in UTF-8"),
+        (b"\xff\xfeB", ".env is not written in UTF-8"),
+        (b"B24_WEBHOOK=nonsense\n", "B24_WEBHOOK in .env: The address"),
+    ],
+)
+def test_a_line_that_cannot_be_read_is_named_and_not_repeated(data: bytes, says: str) -> None:
+    write(data)
+    with pytest.raises(errors.InvalidInput) as caught:
+        b24nb.connect()
+    assert says in str(caught.value)
+    assert SECRET not in str(caught.value)
+
+
+def test_a_mistyped_name_in_the_environment_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("B24_READONLY", "1")
+    with pytest.raises(errors.InvalidInput, match="'B24_READONLY' looks like B24_READ_ONLY"):
+        b24nb.connect()
+
+
+def test_a_folder_called_env_is_none_of_our_business() -> None:
+    Path(".env").mkdir()
+    with b24nb.connect() as b24:
+        assert b24.portal.kind == "SANDBOX"
+
+
+def test_lines_of_other_programs_may_be_as_broken_as_they_like() -> None:
+    write(b'OTHER="unclosed\nset X\n\xff\xfe=1\n')
+    with b24nb.connect() as b24:
+        assert b24.portal.kind == "SANDBOX"
+
+
+@pytest.mark.parametrize("verify", ["", None, 0, 1, "false", b"", [], "https://x.example/rest/1/" + SECRET])
+def test_only_false_switches_the_check_of_certificates_off(verify: object) -> None:
+    with pytest.raises(errors.InvalidInput) as caught:
+        b24nb.connect(f"https://x.example/rest/1/{SECRET}/", verify=verify)
+    assert caught.value.field == "verify"
+    assert SECRET not in str(caught.value)
+
+
+def test_the_portal_says_where_its_settings_came_from(
+    portal: b24nb.SandboxPortal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with b24nb.connect() as b24:
+        assert "B24_WEBHOOK is not set" in repr(b24)
+        assert "B24_WEBHOOK is not set" in b24._repr_html_()
+    write(b"B24_READ_ONLY=yes\n")
+    monkeypatch.setenv("B24_WEBHOOK", portal.webhook)
+    with b24nb.connect() as b24:
+        assert (b24.portal.credentials_from, b24.portal.read_only_from) == (
+            "B24_WEBHOOK in the environment",
+            "B24_READ_ONLY in .env",
+        )
+        for shown in (repr(b24), b24._repr_html_()):
+            assert "B24_WEBHOOK in the environment" in shown
+            assert "read-only by B24_READ_ONLY in .env" in shown
+    with b24nb.connect(portal, read_only=True) as b24:
+        assert (b24.portal.credentials_from, b24.portal.read_only_from) == (
+            "argument",
+            "B24_READ_ONLY in .env",
+        )
+
+
+def test_a_sandbox_of_this_process_is_this_notebook_another_one_shows_its_address(
+    portal: b24nb.SandboxPortal,
+) -> None:
+    with b24nb.connect(portal.webhook) as b24:
+        assert b24.portal.where == "SANDBOX (this notebook)"
+    command = [sys.executable, "-m", "b24nb", "sandbox"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        webhook = process.stdout.readline().strip().removeprefix("B24_WEBHOOK=")
+        try:
+            with b24nb.connect(webhook) as b24:
+                host = webhook.split("/")[2]
+                assert b24.portal.where == f"SANDBOX {host}"
+                assert host in b24._repr_html_()
+        finally:
+            process.terminate()
+
+
+def test_doctor_says_what_it_looks_at(portal: b24nb.SandboxPortal) -> None:
+    def doctor() -> str:
+        command = [sys.executable, "-m", "b24nb", "doctor"]
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout
+
+    assert "B24_WEBHOOK is not set: this is an embedded sandbox portal" in doctor()
+    write(f"B24_WEBHOOK={portal.webhook}\nB24_READ_ONLY=1\n".encode())
+    said = doctor()
+    assert f"B24_WEBHOOK in {Path('.env').resolve()}" in said
+    assert "B24_READ_ONLY in .env: read-only" in said
