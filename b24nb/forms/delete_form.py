@@ -70,8 +70,10 @@ class DeleteState(FormState):
         why = "The portal will probably refuse" if state.with_held else "Held, so they would be refused:"
         stays = f" {why} {parts.counted(held)}." if held else ""
         text = f"{parts.counted(to_delete)} would be deleted.{stays} Nothing has been deleted yet."
-        message = Message("check" if held else "note", text)
-        return replace(state, held=held, to_delete=to_delete, message=message)
+        what = "its code" if len(to_delete) == 1 else "the number of badges"
+        state = replace(state, held=held, to_delete=to_delete)
+        hint = f"To delete, type {what}: {state.word}" if to_delete else None
+        return replace(state, message=Message("check" if held else "note", text, hint=hint))
 
     @property
     def word(self) -> str:
@@ -106,8 +108,8 @@ class DeleteForm(Form):
         self.back_button = self.button("Choose others", "arrow-left", lambda: self.work([self.forget]))
         self._last_buttons = parts.row(self.delete_button, self.back_button, indented=True)
         self.undo_button = self.button("Undo", "undo", lambda: self.work([self.undo]))
-        last = [self.held_too, self.beside, self._confirm, self._last_buttons, self.undo_button]
-        return [self._choosing, self.messages, *last, self.shown, self.table]
+        last = [self.held_too, self._confirm, self._last_buttons, self.undo_button]
+        return [self._choosing, self.messages, *last, self.shown, self.beside, self.table]
 
     def _confirmed(self) -> None:
         self.work(lambda: [partial(self.delete, self.confirm.value)])
@@ -240,9 +242,6 @@ class DeleteForm(Form):
         if state.chosen:
             yield from map(parts.message_html, _warnings(state))
             yield from parts.folded_after(OPEN_ROWS, state.chosen, partial(self._preview_table, state))
-            yield from state.holders.pieces
-            if state.to_delete:
-                yield parts.call_as_code(*_call(state.to_delete))
         elif isinstance(state.result, Badge):
             yield html.badges_table([state.result], self.shared.language, caption="Deleted")
         elif state.result is not None:
@@ -264,9 +263,12 @@ class DeleteForm(Form):
         return parts.table(caption, ("badge", "code", "title", "what will happen"), rows)
 
     def aside(self, state: DeleteState) -> Iterable[Markup]:
+        return state.holders.pieces
+
+    def numbers(self, state: DeleteState) -> Iterable[Markup]:
         if state.to_delete:
-            what = "its code" if len(state.to_delete) == 1 else "the number of badges"
-            yield Markup("<p>To delete, type {}: <code>{}</code></p>").format(what, state.word)
+            yield parts.call_as_code(*_call(state.to_delete))
+        yield from super().numbers(state)
 
     def draw(self, state: DeleteState) -> None:
         parts.show(self._choosing, not state.chosen)

@@ -49,7 +49,7 @@ class InspectForm(Form):
         self.inspect_button = self.button("Inspect badge", "search", self.start, style="primary")
         self.load_button = self.button("Load codes", "list", lambda: self.work([self.load]))
         buttons = parts.row(self.inspect_button, self.load_button, indented=True)
-        return [self.field_row("code", self.code), buttons, self.messages, self.shown]
+        return [self.field_row("code", self.code), buttons, self.messages, self.shown, self.beside]
 
     def steps(self) -> Sequence[Step]:
         code = self.code.value
@@ -88,16 +88,22 @@ class InspectForm(Form):
             self.render(self.state)
 
     def picture(self, state: InspectState) -> Iterable[Markup]:
-        if not state.result or not state.answer:
-            return
-        card = html.badge_card(state.result, self.shared.language)
-        yield Markup('<div class="b24nb-side">{}{}</div>').format(card, _languages(state.result))
-        yield from state.holders.pieces
-        if state.answer.time:
-            block = parts.table("The time block of the answer", ("key", "value"), state.answer.time.items())
+        if state.result:
+            card = html.badge_card(state.result, self.shared.language)
+            yield Markup('<div class="b24nb-side">{}{}</div>').format(card, _languages(state.result))
+
+    def aside(self, state: InspectState) -> Iterable[Markup]:
+        return state.holders.pieces
+
+    def numbers(self, state: InspectState) -> Iterable[Markup]:
+        if state.result and state.answer:
+            block = parts.table(
+                "The time block of the answer", ("key", "value"), (state.answer.time or {}).items()
+            )
             yield html.folded("The time block", block)
-        yield html.folded("The raw answer", html.answer(wire.GET, state.answer.raw))
-        yield parts.call_as_code(wire.GET, {"code": state.result.code})
+            yield html.folded("The raw answer", html.answer(wire.GET, state.answer.raw))
+            yield parts.call_as_code(wire.GET, {"code": state.result.code})
+        yield from super().numbers(state)
 
 
 def _languages(badge: Badge) -> Markup:
