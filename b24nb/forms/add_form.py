@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from typing import Any, NamedTuple
 
 import ipywidgets as widgets  # type: ignore[import-untyped]
@@ -33,6 +32,9 @@ class Texts(NamedTuple):
     language: str
     title: str
     value: str
+
+
+NO_TEXTS = Texts("", "", "")
 
 
 def rows_of(badge: Badge) -> list[Texts]:
@@ -93,13 +95,15 @@ class AddState(FormState):
 class TextRow(parts.FieldRow):
     """Title and pill text, for all languages or for one."""
 
-    def __init__(self, texts: Texts) -> None:
+    def __init__(self, form: AddForm, texts: Texts) -> None:
         self.localised = bool(texts.language)
         options = parts.languages(texts.language)
         self.language = parts.field("Dropdown", "Language", texts.language or None, options=options)
         self.title = parts.field("Text", "Title", texts.title, continuous_update=True)
         self.value = parts.field("Text", "Pill text", texts.value, continuous_update=True)
-        self.remove_button = parts.button("Remove", "trash")
+        self.remove_button = form.button("Remove", "trash", lambda: form.remove(self))
+        for field in (self.language, self.title, self.value):
+            form.on_change(field, form.check_early)
         head = [parts.row(self.language, self.remove_button)] if self.localised else []
         super().__init__(widgets.VBox([*head, self.title, self.value]))
 
@@ -116,30 +120,24 @@ class AddForm(Form):
     writes = True
     blank = AddState()
 
-    def __init__(self, shared: SharedState, badge: Badge = EMPTY, *, alone: bool = True) -> None:
+    def arranged(self, badge: Badge = EMPTY) -> Sequence[Any]:
         texts = rows_of(badge)
         self.code = parts.field("Text", "Badge code", badge.code, continuous_update=True)
         self.type = parts.choice("Type", [*spec.BadgeType], badge.type)
-        self.mode = parts.choice("Texts", [ONE, SEVERAL], SEVERAL if texts[0].language else ONE)
         self.type.add_class("b24nb-types")
-        self._code = parts.FieldRow(self.code)
+        self.mode = parts.choice("Texts", [ONE, SEVERAL], SEVERAL if texts[0].language else ONE)
         self._rows = widgets.VBox()
-        self.add_language_button = parts.button("Add a language", "plus")
+        self.add_language_button = self.button("Add a language", "plus", self._add_language)
         self._languages = parts.row(self.add_language_button, indented=True)
-        self.add_button = parts.button("Add badge", "check", style="primary")
-        super().__init__(shared, alone=alone)
-        rows = [*map(self._row, texts)]
-        self._several, self._one = (
-            (rows, self._row(Texts("", "", ""))) if texts[0].language else ([], rows[0])
-        )
-        self.on_click(self.add_button, lambda: self.work(self.steps))
-        self.on_click(self.add_language_button, self._add_language)
+        self.add_button = self.button("Add badge", "check", self.start, style="primary")
+        self._code = self.field_row("code", self.code)
+        rows = [TextRow(self, row) for row in texts]
+        self._several = rows if texts[0].language else []
+        self._one = TextRow(self, NO_TEXTS) if texts[0].language else rows[0]
+        self._set_rows(rows)
         self.on_change(self.mode, self._switch)
         for field in (self.code, self.type):
-            self.on_change(field, self._typed)
-        self._set_rows(rows)
-
-    def arranged(self) -> Sequence[Any]:
+            self.on_change(field, self.check_early)
         # A picture above the button would move it away under the mouse that is leaving the last field.
         button = parts.row(self.add_button, indented=True)
         fields = [self._code, self.type, self.mode, self._rows, self._languages, button]
@@ -175,9 +173,7 @@ class AddForm(Form):
         self.shared.see_changed(added=[added])
         message = Message("done", f"The badge {added.code!r} was added.")
         if added != badge:
-            message = Message(
-                "check", f"{message.text} The portal keeps other texts than were sent: see below."
-            )
+            message = replace(message, kind="check", hint="The portal keeps other texts than were sent.")
         return AddState(phase="done", message=message, result=added)
 
     # -- drawing --------------------------------------------------------------------------------------
@@ -198,7 +194,7 @@ class AddForm(Form):
     def draw(self, state: AddState) -> None:
         self._say(state.field_errors)
 
-    def _typed(self) -> None:
+    def check_early(self) -> None:
         """Say early what is wrong with what is there; what was said of another badge goes."""
         self._typed_at = time.monotonic()
         if not self._working:
@@ -221,23 +217,16 @@ class AddForm(Form):
 
     # -- rows -----------------------------------------------------------------------------------------
 
-    def _row(self, texts: Texts) -> TextRow:
-        row = TextRow(texts)
-        for field in (row.language, row.title, row.value):
-            self.on_change(field, self._typed)
-        self.on_click(row.remove_button, partial(self._remove, row))
-        return row
-
     def _set_rows(self, rows: Sequence[TextRow]) -> None:
         self._rows.children = tuple(rows)
         for row in rows:
             row.remove_button.disabled = len(rows) == 1
         parts.show(self._languages, rows[0].localised)
-        self._typed()
+        self.check_early()
 
     def _switch(self) -> None:
         """The first row is carried over, the others are kept for the way back."""
-        self._several = self._several or [self._row(Texts(spec.FALLBACK_LANGUAGE, "", ""))]
+        self._several = self._several or [TextRow(self, NO_TEXTS._replace(language=spec.FALLBACK_LANGUAGE))]
         first, several = self._several[0], self.mode.value == SEVERAL
         old, new = (self._one, first) if several else (first, self._one)
         with self.drawing():
@@ -247,10 +236,11 @@ class AddForm(Form):
     def _add_language(self) -> None:
         met = {row.language.value for row in self._several}
         if free := next((code for code in spec.LANGUAGES if code not in met), None):
-            self._several = [*self._several, self._row(Texts(free, "", ""))]
+            self._several = [*self._several, TextRow(self, NO_TEXTS._replace(language=free))]
             self._set_rows(self._several)
 
-    def _remove(self, row: TextRow) -> None:
+    def remove(self, row: TextRow) -> None:
+        """Take the texts of a language out."""
         self._several = [other for other in self._several if other is not row]
         self._set_rows(self._several)
 

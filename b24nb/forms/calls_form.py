@@ -50,25 +50,19 @@ class CallsForm(Form):
     pace = 1.0
     blank = CallsState()
 
-    def __init__(self, shared: SharedState, *, alone: bool = True) -> None:
-        self.chart_button = parts.button("Draw chart", "bar-chart")
-        self.clear_button = parts.button("Clear log", "eraser")
+    def arranged(self) -> Sequence[Any]:
+        self.calls = self.b24.calls
+        self.chart_button = self.button("Draw chart", "bar-chart", lambda: self.work([self._draw_chart]))
+        self.clear_button = self.button("Clear log", "eraser", lambda: self.work([self.clear]))
         self.name = parts.field("Text", "File", "calls.csv", width="20em")
         self.name.style.description_width = "initial"
-        self.export_button = parts.button("Export CSV", "download")
-        self._name = parts.FieldRow(self.name, self.export_button)
+        self.export_button = self.button("Export CSV", "download", self._export)
         self._chart = widgets.HTML()
         self._poll: threading.Thread | None = None
-        super().__init__(shared, alone=alone)
-        self.calls = self.b24.calls
-        self.on_click(self.chart_button, lambda: self.work([self._draw_chart]))
-        self.on_click(self.clear_button, lambda: self.render(self.clear()))
-        self.on_click(self.export_button, lambda: self.work(lambda: [partial(self.export, self.name.value)]))
         self._view_count = 0  # ipywidgets counts views from now on
         self.observe(lambda _: self._guarded(self._follow_log), "_view_count")
-
-    def arranged(self) -> Sequence[Any]:
-        buttons = parts.row(self.chart_button, self.clear_button, self._name)
+        export = self.field_row("name", self.name, self.export_button)
+        buttons = parts.row(self.chart_button, self.clear_button, export)
         return [buttons, self.messages, self._chart, self.shown]
 
     def steps(self) -> Sequence[Step]:
@@ -85,6 +79,9 @@ class CallsForm(Form):
         self.calls.clear()
         return self._say("done", "The call log is empty. The limits stay: the portal counts on.")
 
+    def _export(self) -> None:
+        self.work(lambda: [partial(self.export, self.name.value)])
+
     def export(self, name: str) -> Any:
         """Write the log as CSV to a new file. A file that is there is left alone."""
         try:
@@ -98,9 +95,6 @@ class CallsForm(Form):
 
     def _say(self, kind: Any, text: str, **wrong: str) -> Any:
         return self.settle(replace(self.look(), message=Message(kind, text), field_errors=wrong))
-
-    def draw(self, state: CallsState) -> None:
-        self._name.say(state.field_errors.get("name", ""))
 
     def picture(self, state: CallsState) -> Iterable[Markup]:
         yield from _gauges(self.b24.calls.limits)

@@ -19,7 +19,6 @@ from b24nb.badges.checks import not_restorable
 from b24nb.client import Client
 from b24nb.display import html
 from b24nb.display.language import pick
-from b24nb.errors import B24Error
 from b24nb.forms import parts
 from b24nb.forms.form import Form, Step, changes, sends
 from b24nb.forms.holders_lookup import HoldersLookup
@@ -29,6 +28,7 @@ from b24nb.forms.table import Table
 
 #: Rows of a preview or a report that are not folded.
 OPEN_ROWS = 10
+EMPTY = Badges()
 TO_SEND_HELD = "send the held ones too, and let the portal decide"
 
 
@@ -46,42 +46,39 @@ class DeleteState(FormState):
         Who holds the badges.
     with_held : bool
         Whether those that open activities hold are sent, too.
+    to_delete, held : Badges
+        What the delete button sends, and what the portal would refuse to delete.
     removed : Badges
         What was deleted and can be brought back.
     """
 
-    chosen: Badges = field(default_factory=Badges)
+    chosen: Badges = EMPTY
     missing: tuple[str, ...] = ()
     holders: HoldersLookup = field(default_factory=HoldersLookup)
     with_held: bool = False
-    removed: Badges = field(default_factory=Badges)
+    to_delete: Badges = EMPTY
+    held: Badges = EMPTY
+    removed: Badges = EMPTY
 
-    @property
-    def held(self) -> Badges:
-        """What the portal would refuse to delete."""
-        return Badges(badge for badge in self.chosen if badge.code in self.holders.held)
-
-    @property
-    def to_delete(self) -> Badges:
-        """What the delete button sends: what the preview shows, without what would be refused."""
-        if self.with_held:
-            return self.chosen
-        return Badges(badge for badge in self.chosen if badge.code not in self.holders.held)
+    def previewed(self, **known: Any) -> DeleteState:
+        """The same with what more is known, and what the delete button would do now."""
+        state = replace(self, phase="confirm", **known)
+        codes = state.holders.held
+        held = Badges(badge for badge in state.chosen if badge.code in codes)
+        free = Badges(badge for badge in state.chosen if badge.code not in codes)
+        to_delete = state.chosen if state.with_held else free
+        why = "The portal will probably refuse" if state.with_held else "Held, so they would be refused:"
+        stays = f" {why} {parts.counted(held)}." if held else ""
+        text = f"{parts.counted(to_delete)} would be deleted.{stays} Nothing has been deleted yet."
+        what = "its code" if len(to_delete) == 1 else "the number of badges"
+        state = replace(state, held=held, to_delete=to_delete)
+        hint = f"To delete, type {what}: {state.word}" if to_delete else None
+        return replace(state, message=Message("check" if held else "note", text, hint=hint))
 
     @property
     def word(self) -> str:
         """What has to be typed to confirm: the code, or for several their number."""
         return self.to_delete[0].code if len(self.to_delete) == 1 else str(len(self.to_delete))
-
-    @property
-    def forecast(self) -> Message:
-        """What the delete button would do."""
-        stays = (
-            "The portal will probably refuse" if self.with_held else "Held, so that they would be refused:"
-        )
-        held = f" {stays} {parts.counted(self.held)}." if self.held else ""
-        text = f"{parts.counted(self.to_delete)} would be deleted.{held} Nothing has been deleted yet."
-        return Message("check" if held else "note", text)
 
 
 class DeleteForm(Form):
@@ -90,39 +87,32 @@ class DeleteForm(Form):
     title = "Delete badges"
     writes = True
     blank = DeleteState()
+    keeps = True
 
-    def __init__(self, shared: SharedState, codes: Sequence[str] = (), *, alone: bool = True) -> None:
+    def arranged(self, codes: Sequence[str] = ()) -> Sequence[Any]:
         self._codes = tuple(codes) if len(codes) > 1 else ()  # chosen before there is a table
         code = codes[0] if len(codes) == 1 else ""
-        self.code = parts.field("Combobox", "Badge code", code, options=shared.codes)
-        self._code = parts.FieldRow(self.code)
-        self.table = Table(language=shared.language, label="Badges to choose from")
-        self.load_button = parts.button("Load badges", "list")
-        self.preview_button = parts.button("Preview deletion", "eye", style="primary")
-        buttons = parts.row(self.preview_button, self.load_button, indented=True)
-        self._choosing = widgets.VBox([self._code, buttons])
-        self.held_too = widgets.Checkbox(description=TO_SEND_HELD, indent=False, layout={"width": "auto"})
-        self.confirm = parts.field("Text", "Confirm", "")
-        self._confirm = parts.FieldRow(self.confirm)
-        self.delete_button = parts.button("Delete", "trash", style="danger")
-        self.back_button = parts.button("Choose others", "arrow-left")
-        self._last_buttons = parts.row(self.delete_button, self.back_button, indented=True)
-        self.undo_button = parts.button("Undo", "undo")
-        super().__init__(shared, alone=alone)
-        self.on_click(self.load_button, lambda: self.work([self.load]))
-        self.on_click(self.preview_button, lambda: self.work(self.steps))
-        self.on_click(self.back_button, lambda: self.render(self.forget()))
-        self.on_click(
-            self.delete_button, lambda: self.work(lambda: [partial(self.delete, self.confirm.value)])
-        )
-        self.on_click(self.undo_button, lambda: self.work([self.undo]))
+        self.code = parts.field("Combobox", "Badge code", code, options=self.shared.codes)
         self.on_change(self.code, lambda: self._choose((), self.code.value))
+        self.preview_button = self.button("Preview deletion", "eye", self.start, style="primary")
+        self.load_button = self.button("Load badges", "list", lambda: self.work([self.load]))
+        buttons = parts.row(self.preview_button, self.load_button, indented=True)
+        self._choosing = widgets.VBox([self.field_row("codes", self.code), buttons])
+        self.table = Table(language=self.shared.language, label="Badges to choose from")
         self.on_change(self.table, lambda: self._choose(self.table.selected), "selected")
+        self.held_too = widgets.Checkbox(description=TO_SEND_HELD, indent=False, layout={"width": "auto"})
         self.on_change(self.held_too, self._send_held)
+        self.confirm = parts.field("Text", "Confirm", "")
+        self._confirm = self.field_row("confirm", self.confirm)
+        self.delete_button = self.button("Delete", "trash", self._confirmed, style="danger")
+        self.back_button = self.button("Choose others", "arrow-left", lambda: self.work([self.forget]))
+        self._last_buttons = parts.row(self.delete_button, self.back_button, indented=True)
+        self.undo_button = self.button("Undo", "undo", lambda: self.work([self.undo]))
+        last = [self.held_too, self._confirm, self._last_buttons, self.undo_button]
+        return [self._choosing, self.messages, *last, self.shown, self.beside, self.table]
 
-    def arranged(self) -> Sequence[Any]:
-        last = [self.held_too, self.beside, self._confirm, self._last_buttons, self.undo_button]
-        return [self._choosing, self.messages, *last, self.shown, self.table]
+    def _confirmed(self) -> None:
+        self.work(lambda: [partial(self.delete, self.confirm.value)])
 
     # -- choosing -------------------------------------------------------------------------------------
 
@@ -173,21 +163,16 @@ class DeleteForm(Form):
         if not found:
             message = Message("check", f"No badge has one of these codes: {', '.join(missing)}.")
             return replace(state, phase="failed", message=message)
-        state = replace(state, phase="confirm", chosen=Badges(dict.fromkeys(found.values())), missing=missing)
-        return replace(state, message=state.forecast)
+        return state.previewed(chosen=Badges(dict.fromkeys(found.values())), missing=missing)
 
     @sends
     def find_holders(self) -> DeleteState:
         """Look who may hold the badges of the preview; a trouble here leaves the preview there."""
         state: DeleteState = self.state
-        if state.phase == "confirm":
-            state = replace(state, holders=HoldersLookup.of(self, state.chosen))
-            state = replace(state, message=state.forecast)
-        return state
+        return state.previewed(holders=HoldersLookup.of(self, state.chosen)) if state.chosen else state
 
     def _send_held(self) -> None:
-        state: DeleteState = replace(self.state, with_held=self.held_too.value)
-        self.render(self.settle(replace(state, message=state.forecast)))
+        self.render(self.settle(self.state.previewed(with_held=self.held_too.value)))
 
     # -- deleting -------------------------------------------------------------------------------------
 
@@ -217,8 +202,8 @@ class DeleteForm(Form):
         hint = "Undo brings them back." if removed else "The report says why."
         text = f"{parts.counted(removed)} of {len(badges)} deleted."
         message = Message("done" if report.ok else "check", text, hint=hint)
-        phase: Any = "done" if report.ok else "failed"
-        return DeleteState(phase=phase, message=message, result=report, removed=removed)
+        phase = "done" if report.ok else "failed"
+        return DeleteState(phase=phase, message=message, result=report, removed=removed)  # type: ignore[arg-type]
 
     @changes
     def undo(self) -> DeleteState:
@@ -232,18 +217,10 @@ class DeleteForm(Form):
         report = plan.apply(**self._options(removed))
         self.shared.see_changed(added=[outcome.badge for outcome in report if outcome.badge])
         left = Badges(outcome.step.after for outcome in report if not outcome.ok and outcome.step.after)
-        back = (
-            f"{len(removed) - len(left)} of {parts.counted(removed)} brought back, as the last of the list."
-        )
-        phase: Any = "failed" if left else "done"
-        return DeleteState(
-            phase=phase, message=Message("check" if left else "done", back), result=report, removed=left
-        )
-
-    def failed(self, error: B24Error) -> DeleteState:
-        """What was previewed, or deleted, is still what it was."""
-        lost = super().failed(error)
-        return replace(self.state, phase="failed", message=lost.message, field_errors=lost.field_errors)  # type: ignore[no-any-return]
+        count = f"{len(removed) - len(left)} of {parts.counted(removed)}"
+        message = Message("check" if left else "done", f"{count} brought back, as the last of the list.")
+        phase = "failed" if left else "done"
+        return DeleteState(phase=phase, message=message, result=report, removed=left)  # type: ignore[arg-type]
 
     def settle(self, state: Any) -> Any:
         self.target = state.to_delete or self.target
@@ -265,9 +242,6 @@ class DeleteForm(Form):
         if state.chosen:
             yield from map(parts.message_html, _warnings(state))
             yield from parts.folded_after(OPEN_ROWS, state.chosen, partial(self._preview_table, state))
-            yield from state.holders.pieces
-            if state.to_delete:
-                yield parts.call_as_code(*_call(state.to_delete))
         elif isinstance(state.result, Badge):
             yield html.badges_table([state.result], self.shared.language, caption="Deleted")
         elif state.result is not None:
@@ -289,23 +263,21 @@ class DeleteForm(Form):
         return parts.table(caption, ("badge", "code", "title", "what will happen"), rows)
 
     def aside(self, state: DeleteState) -> Iterable[Markup]:
+        return state.holders.pieces
+
+    def numbers(self, state: DeleteState) -> Iterable[Markup]:
         if state.to_delete:
-            what = "its code" if len(state.to_delete) == 1 else "the number of badges"
-            yield Markup("<p>To delete, type {}: <code>{}</code></p>").format(what, state.word)
+            yield parts.call_as_code(*_call(state.to_delete))
+        yield from super().numbers(state)
 
     def draw(self, state: DeleteState) -> None:
-        self._code.say(state.field_errors.get("codes", ""))
-        self._confirm.say(state.field_errors.get("confirm", ""))
-        for widget, visible in (
-            *((self._choosing, not state.chosen), (self.table, self.shared.badges and not state.chosen)),
-            *(
-                (self.held_too, state.held),
-                (self._confirm, state.to_delete),
-                (self._last_buttons, state.chosen),
-            ),
-            *((self.delete_button, state.to_delete), (self.undo_button, state.removed)),
-        ):
-            parts.show(widget, visible)
+        parts.show(self._choosing, not state.chosen)
+        parts.show(self.table, self.shared.badges and not state.chosen)
+        parts.show(self.held_too, state.held)
+        parts.show(self._confirm, state.to_delete)
+        parts.show(self.delete_button, state.to_delete)
+        parts.show(self._last_buttons, state.chosen)
+        parts.show(self.undo_button, state.removed)
         self.held_too.value = state.with_held
         self.confirm.value = self.confirm.value if state.chosen else ""
         count, removed = len(state.to_delete), state.removed

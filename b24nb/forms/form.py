@@ -20,10 +20,12 @@ from b24nb.display import html
 from b24nb.errors import B24Error, InvalidInput
 from b24nb.forms import parts
 from b24nb.forms.messages import Message, message_for, standing_notices, unexpected
-from b24nb.forms.state import Change, ClickGuard, FormState, SharedState
+from b24nb.forms.state import Change, FormState, SharedState
 from b24nb.forms.table import Keeper
 from b24nb.rest.calls import CallLog
 
+#: A click this soon after the same change was sent is the echo of a double click, not a decision.
+ECHO_SECONDS = 1.0
 #: A kernel may run what a click does before it takes in a text that was sent first: on two threads.
 SETTLE = 0.1
 #: A field that says something while one types may send the end of its text after the click.
@@ -65,6 +67,8 @@ class Form(parts.Panel):
     ----------
     shared : SharedState
         The portal, and what the forms of one explorer share.
+    *start
+        What its fields hold to begin with.
     alone : bool
         Whether to say which portal and form this is; in the explorer that is said already.
 
@@ -87,6 +91,8 @@ class Form(parts.Panel):
     title = ""
     writes = False
     blank = FormState()
+    #: Whether what is shown stays there after an error.
+    keeps = False
 
     result = property(lambda self: self.state.result)
     df = property(lambda self: self.state.frame())
@@ -94,43 +100,44 @@ class Form(parts.Panel):
     #: What a form does and what it shows were two objects once.
     presenter = property(lambda self: self)
 
-    def __init__(self, shared: SharedState, *, alone: bool = True) -> None:
+    def __init__(self, shared: SharedState, *start: Any, alone: bool = True) -> None:
         self.shared, self.b24 = shared, shared.b24
         self.state: Any = self.blank
         self.target: Hashable = None
         self.last_error: Exception | None = None
         self.cancel = threading.Event()
         self.calls = CallLog(self.b24.calls.limits)
-        self._guard = ClickGuard()
+        self._sending = threading.Lock()
+        self._last: tuple[Hashable, float] = None, 0.0
+        self.field_rows: dict[str, parts.FieldRow] = {}
         self._drawing = threading.RLock()
         self._in_drawing = self._working = False
         self._typed_at = float("-inf")
         self._worker: threading.Thread | None = None
         self._top = self._head(alone=alone)
         self._message, self.shown, self.beside, self._numbers, self._bar = (widgets.HTML() for _ in range(5))
-        self.cancel_button = parts.button("Cancel", "stop")
+        self.cancel_button = self.button("Cancel", "stop", self.cancel.set)
         self._busy = widgets.HBox([self._bar, self.cancel_button])
         self.messages = widgets.VBox([self._busy, self._message])
         head = widgets.HTML(html.page(parts.style(), *self._top))
         parts.show(head, self._top)  # its style counts all the same
-        super().__init__([*([Keeper()] if alone else []), head, *self.arranged(), self._numbers])
+        super().__init__([*([Keeper()] if alone else []), head, *self.arranged(*start), self._numbers])
         self.add_class("b24nb-form")
         if self.b24.portal.kind != "SANDBOX":
             self.add_class("b24nb-live-form")
-        self.on_click(self.cancel_button, self.cancel.set)
         shared.watchers.append(lambda change: self._guarded(partial(self.follow, change)))
         self._show_busy(False)
         self.render(self.state)
 
     # -- what each form brings ------------------------------------------------------------------------
 
-    def arranged(self) -> Sequence[Any]:
-        """Its widgets from top to bottom; among them ``messages``, ``shown`` and, if used, ``beside``."""
-        raise NotImplementedError
+    def arranged(self, *start: Any, **options: Any) -> Sequence[Any]:
+        """Make its widgets and give them from top to bottom; ``messages, shown, beside`` are made already."""
+        return ()
 
     def steps(self) -> Sequence[Step]:
         """What the main button does with the fields as they are."""
-        raise NotImplementedError
+        return ()
 
     def picture(self, state: Any) -> Iterable[Markup]:
         """The result as HTML."""
@@ -154,6 +161,10 @@ class Form(parts.Panel):
 
     def run(self) -> None:
         self._do(self.steps())
+
+    def start(self) -> None:
+        """Do what the main button does, in a thread."""
+        self.work(self.steps)
 
     def work(self, steps: Sequence[Step] | Callable[[], Sequence[Step]]) -> None:
         """Do some steps in a thread of their own.
@@ -193,11 +204,18 @@ class Form(parts.Panel):
             self._worker.join(timeout)
         return not self._working
 
-    def on_click(self, button: Any, handler: Callable[[], object]) -> None:
-        """Call ``handler`` when the button is clicked; nothing that it raises is lost."""
+    def button(self, verb: str, icon: str, handler: Callable[[], object], *, style: str = "") -> Any:
+        """A button whose face is a verb; nothing that its handler raises is lost."""
+        button = widgets.Button(description=verb, icon=icon, button_style=style, layout={"width": "auto"})
         button.on_click(lambda _: self._guarded(handler))
+        return button
 
-    def on_change(self, field: Any, handler: Callable[[], object], name: str = "value") -> None:
+    def field_row(self, name: str, *fields: Any) -> parts.FieldRow:
+        """A field with room for what a state says of it by this name."""
+        self.field_rows[name] = parts.FieldRow(*fields)
+        return self.field_rows[name]
+
+    def on_change(self, field: Any, handler: Callable[[], object], name: Any = "value") -> None:
         """Call ``handler`` when the user changes the field, not when :meth:`render` does."""
         field.observe(lambda _: self._guarded(handler, by_user=True), name)
 
@@ -245,37 +263,42 @@ class Form(parts.Panel):
         Parameters
         ----------
         work : callable
-            Makes the new state; one with the phase ``invalid`` says that nothing was sent.
+            Makes the new state.
         change : hashable, optional
             What it changes, so that an identical second click is known; ``None``: it only reads.
         """
-        passage = self._guard.enter(change)
-        if passage != "free":
-            before = self.state.message
-            echo = before and passage == "echo" and replace(before, text=f"{before.text} {ECHO}")
-            return replace(self.state, message=echo or BUSY)
-        self.cancel.clear()
-        state = self.state
+        # Disabling a button would not stop a double click: both clicks are in the queue before the first
+        # one is handled, and they may be handled on different threads.
+        if not self._sending.acquire(blocking=False):
+            return replace(self.state, message=BUSY)
         try:
-            with self._recording(), _unwarned() if change else nullcontext():
+            last, at = self._last
+            if change is not None and change == last and time.monotonic() - at < ECHO_SECONDS:
+                said = self.state.message or BUSY
+                return replace(self.state, message=replace(said, text=f"{said.text} {ECHO}"))
+            self.cancel.clear()
+            with self._recording(change), _unwarned() if change else nullcontext():
                 try:
                     state = work()
                 except B24Error as error:
                     state = self.failed(error)
             return self.settle(replace(state, call=self.calls.last))
         finally:
-            self._guard.leave(change, sent=state.phase != "invalid")
+            self._sending.release()
 
     @contextmanager
-    def _recording(self) -> Iterator[None]:
-        """Copy what the client's log gains meanwhile to the log of this form."""
+    def _recording(self, change: Hashable) -> Iterator[None]:
+        """Copy what the client's log gains meanwhile to the log of this form; what was sent may echo."""
         log = self.b24.calls
         before = log.dropped + len(log)
         try:
             yield
         finally:
-            for call in log[max(0, before - log.dropped) :]:
+            calls = log[max(0, before - log.dropped) :]
+            for call in calls:
                 self.calls.record(call)
+            if change is not None:  # the second counts from here, since the echo waited in the queue
+                self._last = change if calls else None, time.monotonic()
 
     @sends
     def load(self) -> FormState:
@@ -287,9 +310,10 @@ class Form(parts.Panel):
 
     def failed(self, error: B24Error) -> Any:
         """The state after an error; a result that it would sit next to misleadingly is dropped."""
+        known = self.state if self.keeps else self.blank
         wrong = {error.field: error.message} if isinstance(error, InvalidInput) and error.field else {}
         message = message_for(error, sandbox=self.b24.portal.kind == "SANDBOX")
-        return replace(self.blank, phase="failed", message=message, field_errors=wrong)
+        return replace(known, phase="failed", message=message, field_errors=wrong)
 
     def settle(self, state: Any) -> Any:
         """Keep a state as the last one."""
@@ -315,6 +339,8 @@ class Form(parts.Panel):
             self.shown.value = parts.fragment(*self.picture(state))
             self.beside.value = parts.fragment(*self.aside(state))
             self._numbers.value = parts.fragment(*self.numbers(state))
+            for name, field_row in self.field_rows.items():
+                field_row.say(state.field_errors.get(name, ""))
             self.draw(state)
 
     @contextmanager

@@ -43,19 +43,13 @@ class InspectForm(Form):
     title = "Inspect a badge"
     blank = InspectState()
 
-    def __init__(self, shared: SharedState, code: str = "", *, alone: bool = True) -> None:
-        self.code = parts.field("Combobox", "Badge code", code, options=shared.codes)
-        self._code = parts.FieldRow(self.code)
-        self.inspect_button = parts.button("Inspect badge", "search", style="primary")
-        self.load_button = parts.button("Load codes", "list")
-        super().__init__(shared, alone=alone)
-        self.on_click(self.inspect_button, lambda: self.work(self.steps))
-        self.on_click(self.load_button, lambda: self.work([self.load]))
+    def arranged(self, code: str = "") -> Sequence[Any]:
+        self.code = parts.field("Combobox", "Badge code", code, options=self.shared.codes)
         self.on_change(self.code, self._typed)
-
-    def arranged(self) -> Sequence[Any]:
+        self.inspect_button = self.button("Inspect badge", "search", self.start, style="primary")
+        self.load_button = self.button("Load codes", "list", lambda: self.work([self.load]))
         buttons = parts.row(self.inspect_button, self.load_button, indented=True)
-        return [self._code, buttons, self.messages, self.shown]
+        return [self.field_row("code", self.code), buttons, self.messages, self.shown, self.beside]
 
     def steps(self) -> Sequence[Step]:
         code = self.code.value
@@ -93,20 +87,23 @@ class InspectForm(Form):
         if change == "language":
             self.render(self.state)
 
-    def draw(self, state: InspectState) -> None:
-        self._code.say(state.field_errors.get("code", ""))
-
     def picture(self, state: InspectState) -> Iterable[Markup]:
-        if not state.result or not state.answer:
-            return
-        card = html.badge_card(state.result, self.shared.language)
-        yield Markup('<div class="b24nb-side">{}{}</div>').format(card, _languages(state.result))
-        yield from state.holders.pieces
-        if state.answer.time:
-            block = parts.table("The time block of the answer", ("key", "value"), state.answer.time.items())
+        if state.result:
+            card = html.badge_card(state.result, self.shared.language)
+            yield Markup('<div class="b24nb-side">{}{}</div>').format(card, _languages(state.result))
+
+    def aside(self, state: InspectState) -> Iterable[Markup]:
+        return state.holders.pieces
+
+    def numbers(self, state: InspectState) -> Iterable[Markup]:
+        if state.result and state.answer:
+            block = parts.table(
+                "The time block of the answer", ("key", "value"), (state.answer.time or {}).items()
+            )
             yield html.folded("The time block", block)
-        yield html.folded("The raw answer", html.answer(wire.GET, state.answer.raw))
-        yield parts.call_as_code(wire.GET, {"code": state.result.code})
+            yield html.folded("The raw answer", html.answer(wire.GET, state.answer.raw))
+            yield parts.call_as_code(wire.GET, {"code": state.result.code})
+        yield from super().numbers(state)
 
 
 def _languages(badge: Badge) -> Markup:

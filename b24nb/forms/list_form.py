@@ -11,7 +11,7 @@ from markupsafe import Markup
 from b24nb.badges.badge import Badges
 from b24nb.client import Client
 from b24nb.display import html
-from b24nb.errors import B24Error, InvalidInput
+from b24nb.errors import InvalidInput
 from b24nb.forms import parts
 from b24nb.forms.form import Form, Step, sends
 from b24nb.forms.messages import Message
@@ -27,21 +27,17 @@ class ListForm(Form):
     """Lists the badges of a portal: filter, sort, select. ``result`` is what matches, in its order."""
 
     title = "List badges"
+    keeps = True
 
-    def __init__(self, shared: SharedState, *, words: str = "", order: str = "", alone: bool = True) -> None:
-        self.list_button = parts.button("List badges", "refresh", style="primary")
-        options = parts.languages(shared.language)
+    def arranged(self, words: str = "", order: str = "") -> Sequence[Any]:
+        shared, options = self.shared, parts.languages(self.shared.language)
+        self.list_button = self.button("List badges", "refresh", self.start, style="primary")
         self.language = parts.field("Dropdown", "Language", shared.language, width="17em", options=options)
         self.language.style.description_width = "initial"
         self.table = Table(words=words, order=order, language=shared.language)
-        super().__init__(shared, alone=alone)
-        self.on_click(self.list_button, lambda: self.work(self.steps))
         self.on_change(self.language, lambda: shared.speak(self.language.value))
         self.on_change(self.table, lambda: shared.select(self.table.selected), "selected")
-        for name in ("words", "kind", "order"):
-            self.on_change(self.table, self._arrange, name)
-
-    def arranged(self) -> Sequence[Any]:
+        self.on_change(self.table, self._arrange, ["words", "kind", "order"])
         return [parts.row(self.list_button, self.language), self.messages, self.table]
 
     @property
@@ -58,10 +54,6 @@ class ListForm(Form):
         self.shared.see(badges)
         message = Message("done", f"{parts.counted(badges)} by one request.")
         return FormState(phase="done", message=message, result=self.table.matching)
-
-    def failed(self, error: B24Error) -> Any:
-        """What was listed before stays on show."""
-        return replace(self.state, phase="failed", message=super().failed(error).message)
 
     def follow(self, change: Change) -> None:
         with self.drawing():
@@ -135,4 +127,4 @@ def list_form(
     if sort not in orders:
         raise InvalidInput(f"Can't sort by {sort!r}.", field="sort", hint=f"One of: {', '.join(orders)}.")
     shared = SharedState(b24, language)
-    return ListForm(shared, words=filter, order=orders[sort]).started(run)
+    return ListForm(shared, filter, orders[sort]).started(run)

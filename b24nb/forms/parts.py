@@ -61,11 +61,6 @@ def style() -> Markup:
     return Markup("<style>{}</style>").format(Markup(css))  # noqa: S704 - our own file
 
 
-def button(verb: str, icon: str, *, style: str = "") -> Any:
-    """A button; its face is a verb."""
-    return widgets.Button(description=verb, button_style=style, icon=icon, layout={"width": "auto"})
-
-
 def field(kind: str, label: str, value: Any, *, width: str = "26em", **options: Any) -> Any:
     """A labelled field: ``kind`` is a widget with a description, which becomes its ``<label>``."""
     # Letter by letter, a browser holds a text back while the kernel works on the one before, but not a

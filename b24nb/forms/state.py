@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import threading
-import time
-from collections.abc import Callable, Hashable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 from weakref import WeakKeyDictionary, WeakSet
@@ -15,9 +13,6 @@ from b24nb.badges.badge import Badge, Badges, ByCode
 from b24nb.client import Client
 from b24nb.forms.messages import Message
 from b24nb.rest.calls import Call
-
-#: A click this soon after the same change was sent is the echo of a double click, not a decision.
-ECHO_SECONDS = 1.0
 
 Phase = Literal["idle", "invalid", "confirm", "done", "failed"]
 Change = Literal["badges", "selection", "language"]
@@ -52,51 +47,6 @@ class FormState:
         result = Badges([self.result]) if isinstance(self.result, Badge) else self.result
         frame: pd.DataFrame = (Badges() if result is None else result[:limit]).df
         return frame
-
-
-class ClickGuard:
-    """Lets one click through at a time, and no echo of the last change.
-
-    Disabling a button does not stop a double click: both clicks are in the queue before the first one
-    is handled, and they may be handled on different threads.
-
-    Parameters
-    ----------
-    clock : callable
-        Seconds that only go forward.
-    """
-
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
-        self._clock = clock
-        self._lock = threading.Lock()
-        self._busy = False
-        self._last: Hashable = None
-        self._at = 0.0
-
-    def enter(self, change: Hashable) -> Literal["free", "busy", "echo"]:
-        """Whether this click may pass; where it is ``free``, :meth:`leave` has to follow.
-
-        Parameters
-        ----------
-        change : hashable
-            What would be changed, ``None`` for a click that only reads.
-        """
-        with self._lock:
-            echo = change is not None and change == self._last
-            if echo and (self._busy or self._clock() - self._at < ECHO_SECONDS):
-                return "echo"
-            if self._busy:
-                return "busy"
-            self._busy = True
-            self._last = self._last if change is None else change
-            return "free"
-
-    def leave(self, change: Hashable, *, sent: bool) -> None:
-        """The work is done; the second counts from here, since the echo waited in the queue."""
-        with self._lock:
-            self._busy = False
-            if change is not None:
-                self._last, self._at = change if sent else None, self._clock()
 
 
 class SharedState:

@@ -2,18 +2,13 @@
 // text (textContent) or plain attributes, never HTML. The model's traits are described in table.py.
 
 const PAGE = 15;
-const COLUMNS = { value: "Badge", code: "Code", title: "Title", type: "Type", languages: "Languages" };
+const COLUMNS = { value: "Badge", code: "Code", title: "Title", type: "Type" };
 const TYPES = ["success", "failure", "warning", "primary", "secondary"];
-const GONE =
-  "This form is not connected to a kernel: it was restarted or stopped, or the notebook was just opened. " +
-  "Run the cells from the top to use it.";
+const GONE = "This form has no kernel: it was restarted, or the notebook was just opened. Run the cells to use it.";
 
 function make(tag, attributes = {}, ...children) {
   const element = document.createElement(tag);
-  for (const [name, value] of Object.entries(attributes)) {
-    if (name in element && typeof value !== "string") element[name] = value;
-    else element.setAttribute(name, value);
-  }
+  for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
   element.append(...children);
   return element;
 }
@@ -24,6 +19,8 @@ function pick(text, language) {
   const found = [language, "en", ...Object.keys(text)].find((code) => text[code]);
   return found ? [text[found], found] : ["", ""];
 }
+
+const number = (value) => value.toLocaleString("en");
 
 async function unpack(packed) {
   const bytes = Uint8Array.from(atob(packed), (letter) => letter.charCodeAt(0));
@@ -62,12 +59,12 @@ function setText(cell, text, language, tags) {
 
 // One line of the table, made once and filled anew for each page.
 function makeLine() {
-  const box = make("input", { type: "checkbox", tabIndex: -1 });
+  const box = make("input", { type: "checkbox", tabindex: -1 });
   const pill = make("span", { class: "b24nb-pill" });
   const [code, title, more] = [make("code"), make("span"), make("span", { class: "b24nb-more" })];
   const [type, languages] = [make("td"), make("td", { class: "b24nb-wide-only" })];
   const cells = [make("td", {}, box), make("td", {}, pill), make("td", {}, code), make("td", {}, title, more)];
-  const line = make("tr", { tabIndex: -1 }, ...cells, type, languages);
+  const line = make("tr", {}, ...cells, type, languages);
   const fill = (row, place, { language, tags, selected, focusable }) => {
     line.hidden = !row;
     line.tabIndex = focusable ? 0 : -1;
@@ -81,7 +78,6 @@ function makeLine() {
     setText(title, row.title, language, tags);
     const others = typeof row.title === "string" ? 0 : Object.keys(row.title).length - 1;
     more.textContent = others > 0 ? ` (+${others})` : "";
-    more.title = others > 0 ? Object.entries(row.title).map((pair) => pair.join(": ")).join("; ") : "";
     code.textContent = row.code;
     type.textContent = row.type;
     languages.textContent = row.languages;
@@ -93,10 +89,10 @@ function makeHead(onSort, all) {
   const heads = Object.entries(COLUMNS).map(([column, name]) => {
     const button = make("button", { type: "button" }, name);
     button.addEventListener("click", () => onSort(column));
-    const className = column === "languages" ? "b24nb-wide-only" : "";
-    return [column, make("th", { scope: "col", class: className }, button)];
+    return [column, make("th", { scope: "col" }, button)];
   });
-  const row = make("tr", {}, make("td", {}, all), ...heads.map(([, head]) => head));
+  const languages = make("th", { scope: "col", class: "b24nb-wide-only" }, "Languages");
+  const row = make("tr", {}, make("td", {}, all), ...heads.map(([, head]) => head), languages);
   const mark = (order) => {
     for (const [column, head] of heads) {
       const sorted = order === column ? "ascending" : order === `-${column}` ? "descending" : "none";
@@ -108,15 +104,13 @@ function makeHead(onSort, all) {
 
 function makeParts() {
   const words = make("input", { type: "search", spellcheck: "false" });
-  const kind = make("select", {}, make("option", { value: "" }, "all"));
-  kind.append(...TYPES.map((type) => make("option", { value: type }, type)));
-  const status = make("span", { role: "status" });
-  const clear = make("button", { type: "button" }, "Clear selection");
-  const back = make("button", { type: "button" }, "Previous");
-  const next = make("button", { type: "button" }, "Next");
-  const where = make("span");
-  const bar = make("div", { class: "b24nb-bar" });
-  bar.append(make("label", {}, "Filter", words), make("label", {}, "Type", kind), status, clear);
+  const types = TYPES.map((type) => make("option", { value: type }, type));
+  const kind = make("select", {}, make("option", { value: "" }, "all"), ...types);
+  const [status, where] = [make("span", { role: "status" }), make("span")];
+  const faces = ["Clear selection", "Previous", "Next"];
+  const [clear, back, next] = faces.map((face) => make("button", { type: "button" }, face));
+  const labels = [make("label", {}, "Filter", words), make("label", {}, "Type", kind)];
+  const bar = make("div", { class: "b24nb-bar" }, ...labels, status, clear);
   const pager = make("div", { class: "b24nb-bar" }, back, next, where);
   return { words, kind, status, clear, back, next, where, bar, pager };
 }
@@ -125,11 +119,11 @@ function renderTable({ model, el }) {
   let [all, tags, found, page, cursor, anchor] = [[], {}, [], 0, 0, 0];
   const parts = makeParts();
   const box = make("input", { type: "checkbox" });
-  const head = makeHead(sortBy, box);
+  const head = makeHead((column) => sortBy(column), box);
   const lines = Array.from({ length: PAGE }, makeLine);
   const body = make("tbody", {}, ...lines.map(({ line }) => line));
-  const table = make("table", { class: "b24nb-table", role: "grid", "aria-multiselectable": "true" });
-  table.append(make("thead", {}, head.row), body);
+  const grid = { class: "b24nb-table", role: "grid", "aria-multiselectable": "true" };
+  const table = make("table", grid, make("thead", {}, head.row), body);
   el.classList.add("b24nb", "b24nb-grid");
   el.replaceChildren(parts.bar, make("div", { class: "b24nb-scroll" }, table), parts.pager);
 
@@ -144,9 +138,8 @@ function renderTable({ model, el }) {
   function mark(selected, rows, on) {
     rows.forEach(({ code }) => (on ? selected.add(code) : selected.delete(code)));
     set({ selected: [...selected] });
-    draw(); // boxes show what is, also where nothing has changed
+    draw(); // boxes show what is, also where nothing changed
   }
-
   function arranged() {
     found = arrange(all, { words: get("words"), kind: get("kind"), order: get("order"), language: get("language") });
     [page, cursor, anchor] = [0, 0, 0];
@@ -158,17 +151,16 @@ function renderTable({ model, el }) {
       fill(found[first + place], first + place, { language, tags, selected, focusable: first + place === cursor }),
     );
     const here = found.reduce((count, row) => count + selected.has(row.code), 0);
-    const noun = all.length === 1 ? "badge" : "badges";
-    const count = found.length === all.length ? "" : `${found.length.toLocaleString("en")} of `;
-    const unseen = selected.size > here ? ` (${selected.size - here} not among these)` : "";
-    const chose = selected.size ? `, ${selected.size.toLocaleString("en")} selected${unseen}` : "";
-    parts.status.textContent = `${count}${all.length.toLocaleString("en")} ${noun}${chose}`;
+    const count = found.length === all.length ? "" : `${number(found.length)} of `;
+    const unseen = selected.size > here ? ` (${number(selected.size - here)} not among these)` : "";
+    const chose = selected.size ? `, ${number(selected.size)} selected${unseen}` : "";
+    parts.status.textContent = `${count}${number(all.length)} badge${all.length === 1 ? "" : "s"}${chose}`;
     parts.clear.hidden = !selected.size;
     box.checked = found.length > 0 && here === found.length;
     box.indeterminate = here > 0 && here < found.length;
     box.setAttribute("aria-label", `Select all ${found.length} that match`);
     const last = Math.min(first + PAGE, found.length);
-    parts.where.textContent = `Rows ${first + 1} to ${last} of ${found.length.toLocaleString("en")}`;
+    parts.where.textContent = `Rows ${number(first + 1)} to ${number(last)} of ${number(found.length)}`;
     parts.pager.hidden = found.length <= PAGE;
     parts.back.disabled = page === 0;
     parts.next.disabled = last >= found.length;
@@ -178,20 +170,22 @@ function renderTable({ model, el }) {
     if (parts.words.value !== get("words")) parts.words.value = get("words");
     parts.kind.value = get("kind");
   }
-  function sortBy(column) {
-    const turned = { [column]: `-${column}`, [`-${column}`]: "" };
-    set({ order: turned[get("order")] ?? column });
-  }
-  function turn(to, focus = false) {
+  const sortBy = (column) => set({ order: { [column]: `-${column}`, [`-${column}`]: "" }[get("order")] ?? column });
+  function show(to) {
     cursor = Math.max(0, Math.min(to, found.length - 1));
     page = Math.floor(cursor / PAGE);
     draw();
-    if (focus) lines[cursor % PAGE].line.focus();
+  }
+  function move(to, range) {
+    show(to);
+    lines[cursor % PAGE].line.focus();
+    if (range) choose(cursor, true);
+    else anchor = cursor;
   }
   function choose(place, range) {
     const selected = chosen();
     const on = range || !selected.has(found[place].code);
-    if (!range) anchor = place;
+    anchor = range ? anchor : place;
     cursor = place;
     mark(selected, found.slice(Math.min(anchor, place), Math.max(anchor, place) + 1), on);
   }
@@ -203,11 +197,8 @@ function renderTable({ model, el }) {
     const [down, up] = [cursor + PAGE, cursor - PAGE];
     const moves = { ArrowDown: cursor + 1, ArrowUp: cursor - 1, PageDown: down, PageUp: up, Home: 0, End: Infinity };
     if (!found.length || event.altKey) return;
-    if (event.key in moves) {
-      turn(moves[event.key], true);
-      if (event.shiftKey) choose(cursor, true);
-      else anchor = cursor;
-    } else if (event.key === " ") choose(cursor, event.shiftKey);
+    if (event.key in moves) move(moves[event.key], event.shiftKey);
+    else if (event.key === " ") choose(cursor, event.shiftKey);
     else if (event.key === "a" && (event.ctrlKey || event.metaKey)) chooseAll();
     else return;
     event.preventDefault();
@@ -216,8 +207,8 @@ function renderTable({ model, el }) {
   parts.words.addEventListener("input", () => set({ words: parts.words.value }, 200));
   parts.kind.addEventListener("change", () => set({ kind: parts.kind.value }));
   parts.clear.addEventListener("click", () => (set({ selected: [] }), parts.words.focus()));
-  parts.back.addEventListener("click", () => turn((page - 1) * PAGE));
-  parts.next.addEventListener("click", () => turn((page + 1) * PAGE));
+  parts.back.addEventListener("click", () => show((page - 1) * PAGE));
+  parts.next.addEventListener("click", () => show((page + 1) * PAGE));
   box.addEventListener("click", chooseAll);
   body.addEventListener("keydown", pressed);
   body.addEventListener("mousedown", (event) => event.shiftKey && event.preventDefault()); // marks no text
@@ -231,8 +222,7 @@ function renderTable({ model, el }) {
   async function load() {
     const packed = get("rows");
     const read = packed ? await unpack(packed) : { rows: [], tags: {} };
-    if (packed !== get("rows")) return; // newer ones are on their way
-    [all, tags] = [read.rows, read.tags];
+    if (packed === get("rows")) [all, tags] = [read.rows, read.tags]; // else newer ones are on their way
     arranged();
   }
   const follows = { rows: load, selected: draw, label: draw };

@@ -1,19 +1,20 @@
-"""How quick the list form is with 10,000 badges.
+"""How quick the list form is with 10,000 badges: in the kernel, and in a browser.
 
 Run: ``python -m tests.benchmarks.bench_forms``. The portal is a process of its own; printed are medians and
-the best round. ipywidgets keeps every form alive, so the forms of a round are closed, and garbage is
-collected, before the next is timed: else each measures what those before it left behind.
+the best round. In the browser, the table is alone in a page: a keystroke in the filter, a click on a header
+and so on, until the page is laid out anew. ipywidgets keeps every form alive, so the forms of a round are
+closed, and garbage is collected, before the next is timed: else each measures what those before it left.
 """
 
 from __future__ import annotations
 
 import gc
+import json
 import statistics
 import subprocess
 import sys
 import time
 from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -23,12 +24,30 @@ import requests
 
 import b24nb
 from b24nb import forms
+from b24nb.display import html
+from b24nb.forms.table import Table
+from tests.browser.lab import chromium
+from tests.browser.test_table import SHOW, TRAITS
 
 BADGES = 10_000
 ROUNDS = 15
 LIST = "crm.activity.badge.list"
-#: What one types; each is a keystroke in the filter box.
-TYPED = ("b", "ba", "bad", "badge 99", "primary", "kunde 12", "zzz", "")
+#: What is done in the browser; ``turn`` counts.
+ACTIONS = {
+    "a keystroke in the filter": """
+      const box = document.querySelector("input[type=search]");
+      box.value = ["b", "ba", "bad", "badge 99", "primary", "kunde 12", "zzz", ""][turn % 8];
+      box.dispatchEvent(new Event("input"));""",
+    "a click on a header": "document.querySelectorAll('th button')[turn % 4].click();",
+    "the next page": "document.querySelectorAll('.b24nb-bar')[1].querySelectorAll('button')[1].click();",
+    "select all": "document.querySelector('thead input').click();",
+}
+TIMED = """(turn) => {
+  const started = performance.now();
+  ACTION
+  document.body.getBoundingClientRect(); // lays the page out
+  return performance.now() - started;
+}"""
 
 
 def main() -> None:
@@ -89,21 +108,44 @@ def _measure(webhook: str) -> None:
             median = statistics.median(times[action])
             best = min(times[action])
             print(f"{name:28} {median:7.1f} ms   best {best:.1f}   {median / base:.2f} times")
-        _measure_fields(form)
+        _measure_browser(form.table.badges)
+        print(
+            f"state of an explorer that has listed: {_state_size(forms.explorer(b24, run=True)) / 1e6:.2f} MB"
+        )
 
 
-def _measure_fields(form: Any) -> None:
-    for name, field, values in (
-        ("filter, a keystroke", form.words, TYPED),
-        ("sort", form.order, ("title", "code", "type", "as registered")),
-        ("next page", None, range(5)),
-    ):
-        taken = [
-            _milliseconds(partial(setattr, field, "value", value) if field else form.next_button.click)
-            for value in values
-        ]
-        print(f"{name:28} {statistics.median(taken):7.1f} ms   at most {max(taken):.1f} ms")
-    assert form.last_error is None
+def _measure_browser(badges: b24nb.Badges) -> None:
+    import shutil
+
+    program = shutil.which("chromium") or shutil.which("google-chrome")
+    if program is None:
+        print("the browser's part needs chromium")
+        return
+    table = Table()
+    table.show(badges)
+    traits = {name: getattr(table, name) for name in TRAITS}
+    with chromium(program) as browser:
+        page = browser.new_page()
+        page.set_content(f"{html.css()}<style>{Table._css}</style><div id='table'></div>")
+        page.evaluate(SHOW, [Table._esm, traits])
+        page.get_by_text(f"{len(badges):,} badges").wait_for()
+        for name, action in ACTIONS.items():
+            taken = [page.evaluate(TIMED.replace("ACTION", action), turn) for turn in range(20)]
+            median = statistics.median(taken)
+            print(f"in the browser, {name:24} {median:7.1f} ms   at most {max(taken):.1f} ms")
+
+
+def _state_size(form: Any) -> int:
+    """Bytes of all widgets of a form as a notebook keeps them, without what is as ipywidgets has it."""
+    seen, todo, size = set(), [form], 0
+    while todo:
+        widget = todo.pop()
+        if widget.model_id in seen:
+            continue
+        seen.add(widget.model_id)
+        size += len(json.dumps(widget.get_state(), indent=1, default=str))
+        todo += [part for part in (*getattr(widget, "children", ()), widget.layout) if part is not None]
+    return size
 
 
 def _close(widget: Any) -> None:

@@ -9,16 +9,9 @@ from tests.browser.conftest import OpenNotebook
 from tests.layers import require_package
 
 require_package("playwright")
-from playwright.sync_api import Locator, expect  # noqa: E402
+from playwright.sync_api import expect  # noqa: E402
 
 START = "import b24nb\nfrom b24nb import forms\nb24 = b24nb.connect()"
-
-
-def texts(form: Locator, caption: str, column: int) -> list[str]:
-    """One column of a table, its head left out; the first column is 0."""
-    rows = form.get_by_role("table", name=caption, exact=True).get_by_role("row")
-    cells = [row.get_by_role("cell").nth(column).inner_text() for row in rows.all()[1:]]
-    return [cell.strip() for cell in cells]
 
 
 def test_list_filter_and_page(notebook: OpenNotebook, b24: b24nb.Client) -> None:
@@ -32,24 +25,33 @@ def test_list_filter_and_page(notebook: OpenNotebook, b24: b24nb.Client) -> None
         }
     )
     everything = [badge.code for badge in b24.badges.list()]
-    form = notebook(START, "form = forms.list_form(b24)\nform").shown
+    opened = notebook(START, "form = forms.list_form(b24)\nform")
+    form = opened.shown
+
+    def codes() -> list[str]:
+        return form.locator("tbody tr:not([hidden]) code").all_inner_texts()
 
     form.get_by_role("button", name="List badges").click()
-    expect(form.get_by_text("Page 1 of 2")).to_be_visible()
-    assert texts(form, "Badges: 30", 1) == everything[:25]
-
-    form.get_by_role("button", name="Next page").click()
-    expect(form.get_by_text("Page 2 of 2")).to_be_visible()
-    assert texts(form, "Badges: 30", 1) == everything[25:]
+    expect(form.get_by_text("Rows 1 to 15 of 30")).to_be_visible()
+    assert codes() == everything[:15]
+    form.get_by_role("button", name="Next").click()
+    assert codes() == everything[15:]
 
     form.get_by_label("Filter").fill("call")
-    expect(form.get_by_role("table", name="Badges: 2 matching of 30")).to_be_visible()
-    assert texts(form, "Badges: 2 matching of 30", 1) == ["missedCall", "callAnswered"]
-    expect(form.get_by_role("button", name="Next page")).to_be_disabled()
+    expect(form.get_by_text("2 of 30 badges")).to_be_visible()
+    assert codes() == ["missedCall", "callAnswered"]
+    form.get_by_role("columnheader", name="Code").get_by_role("button").click()
+    assert codes() == ["callAnswered", "missedCall"]
+    form.get_by_role("row", name="missedCall").click()
+    expect(form.get_by_text("2 of 30 badges, 1 selected")).to_be_visible()
+    opened.page.wait_for_timeout(500)  # the filter travels when one stops typing
+    assert opened.evaluate("list(form.df['code']), form.selection") == (
+        "(['callAnswered', 'missedCall'], ('missedCall',))"
+    )
 
     form.get_by_label("Filter").fill("contract")
     form.get_by_label("Language").select_option("German (de)")
-    expect(form.get_by_role("cell", name="Unterschrieben")).to_be_visible()
+    expect(form.get_by_role("gridcell", name="Unterschrieben")).to_be_visible()
 
 
 def test_inspect(notebook: OpenNotebook, portal: b24nb.SandboxPortal) -> None:
@@ -65,8 +67,9 @@ def test_inspect(notebook: OpenNotebook, portal: b24nb.SandboxPortal) -> None:
 
     form.get_by_text("The raw answer").click()
     expect(form.get_by_text('"waitingPayment"').first).to_be_visible()
-    form.get_by_label("Code in").select_option("PHP (b24phpsdk)")
-    expect(form.get_by_text("<?php")).to_be_visible()
+    form.get_by_text("The call as code").click()
+    form.get_by_text("PHP (b24phpsdk)").click()
+    expect(form.get_by_text("<?php").first).to_be_visible()
 
     assert opened.evaluate("form.result.type") == "'warning'"
     assert opened.evaluate("form.last_error") == "None"
@@ -124,6 +127,49 @@ def test_delete_with_typed_confirmation_and_undo(notebook: OpenNotebook, b24: b2
     expect(form.get_by_role("button", name="Undo")).to_be_hidden()
     assert b24.badges.get("documentSigned") == before
     assert opened.evaluate("form.last_error") == "None"
+
+
+def test_rows_are_chosen_with_the_mouse_deleted_and_brought_back(
+    notebook: OpenNotebook, b24: b24nb.Client
+) -> None:
+    before = {badge.code: badge for badge in b24.badges.list()}
+    opened = notebook(START, "explorer = forms.explorer(b24, run=True)\nexplorer")
+    explorer = opened.shown
+    for code in ("missedCall", "newsletter", "birthday"):
+        explorer.get_by_role("row", name=code).filter(visible=True).click()
+    explorer.get_by_role("tab", name="Delete").click()
+    expect(explorer.get_by_text("12 badges, 3 selected").filter(visible=True)).to_be_visible()
+    explorer.get_by_role("button", name="Preview deletion").click()
+    expect(explorer.get_by_role("table", name="This will be deleted: 3")).to_be_visible()
+    explorer.get_by_label("Confirm").fill("3")
+    explorer.get_by_role("button", name="Delete 3 badges").click()
+    expect(explorer.get_by_text("3 badges of 3 deleted.")).to_be_visible()
+    explorer.get_by_role("tab", name="List").click()
+    expect(explorer.get_by_text("9 badges", exact=True).filter(visible=True)).to_be_visible()
+    explorer.get_by_role("tab", name="Delete").click()
+    explorer.get_by_role("button", name="Undo").click()
+    expect(explorer.get_by_text("3 of 3 badges brought back")).to_be_visible()
+    assert {badge.code: badge for badge in b24.badges.list()} == before
+    assert opened.evaluate("explorer.last_error") == "None"
+
+
+def test_what_is_typed_is_checked_while_it_is_typed(notebook: OpenNotebook) -> None:
+    opened = notebook(START, "explorer = forms.explorer(b24, run=True)\nexplorer")
+    opened.shown.get_by_role("tab", name="Add").click()
+    code = opened.shown.get_by_label("Badge code").filter(visible=True)
+    code.focus()
+    opened.page.keyboard.type("missedcall")
+    expect(opened.shown.get_by_text("The portal has a badge 'missedCall'")).to_be_visible()
+    expect(code).to_be_focused()
+
+
+def test_a_form_without_its_kernel_says_so(notebook: OpenNotebook) -> None:
+    opened = notebook(START, "forms.list_form(b24, run=True)")
+    gone = opened.shown.get_by_text("This form has no kernel")
+    expect(gone).to_be_hidden()
+    opened.page.evaluate("() => window.jupyterapp.shell.currentWidget.sessionContext.restartKernel()")
+    expect(gone).to_be_visible()
+    expect(opened.shown.get_by_role("row", name="missedCall")).to_be_visible()
 
 
 def test_work_that_takes_long_can_be_cancelled(notebook: OpenNotebook, portal: b24nb.SandboxPortal) -> None:

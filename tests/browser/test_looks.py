@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.browser.conftest import OpenNotebook
+from tests.browser.conftest import OpenNotebook, OpenPage
 from tests.layers import require, require_package
 
 require_package("playwright")
@@ -47,6 +47,7 @@ def visit(explorer: Locator, name: str) -> Locator:
         label("Badge code").fill("waitingPayment")
         click("Preview deletion")
         expect(explorer.get_by_text("will refuse to delete").filter(visible=True)).to_be_visible()
+        explorer.get_by_label("send the held ones too").check()
         click("Delete badge")
         expect(explorer.get_by_text("Type waitingPayment to confirm.")).to_be_visible()
     elif name == "Calls":
@@ -100,3 +101,14 @@ def test_the_meter_of_barriers(browser: Browser) -> None:
     found = [barrier["rule"] for barrier in barriers(page.locator("#widget"))]
     page.close()
     assert found == ["image-alt"], "and nothing that stands beside the widget"
+
+
+@pytest.mark.parametrize("width", [1280, 800])
+def test_nothing_is_cut_off(pages: OpenPage, width: int) -> None:
+    opened = pages(EXPLORER)
+    opened.page.set_viewport_size({"width": width, "height": 1200})
+    opened.run_all()
+    wide = """form => [...form.querySelectorAll('.b24nb-scroll, .widget-html-content, .b24nb-form')]
+      .filter((part) => part.offsetParent && part.scrollWidth > part.clientWidth + 1)
+      .map((part) => `${part.className}: ${part.scrollWidth} > ${part.clientWidth}`)"""
+    assert {name: visit(opened.shown, name).evaluate(wide) for name in TABS} == {name: [] for name in TABS}

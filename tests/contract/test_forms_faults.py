@@ -75,7 +75,7 @@ def b24(portal: b24nb.SandboxPortal, clock: FakeClock) -> Iterator[b24nb.Client]
 
 def works(form: Form, button: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """The same click once more, later: now it does what it is for."""
-    monkeypatch.setattr("b24nb.forms.state.ECHO_SECONDS", 0)
+    monkeypatch.setattr("b24nb.forms.form.ECHO_SECONDS", 0)
     click(form, button)
     assert form.state.phase in ("done", "confirm"), shown(form)
     assert form.last_error is None

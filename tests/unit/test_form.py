@@ -15,9 +15,8 @@ import pytest
 import b24nb
 from b24nb import errors, forms
 from b24nb.badges.badge import Badge
-from b24nb.forms.messages import message_for, unexpected
-from b24nb.forms.state import ClickGuard
-from tests.fakes import FakeClock
+from b24nb.forms.messages import Message, message_for, unexpected
+from b24nb.forms.state import FormState
 from tests.widgets import asked, click, pieces, shown, tree
 
 MAKERS: dict[str, Callable[..., Any]] = {name: getattr(forms, name) for name in forms.__all__}
@@ -175,28 +174,28 @@ def test_timings_have_the_shape_of_the_call_log(b24: b24nb.Client, portal: b24nb
 # -- one click is one request -------------------------------------------------------------------------
 
 
-def test_an_identical_change_within_a_second_is_an_echo() -> None:
-    clock = FakeClock()
-    guard = ClickGuard(clock)
-    assert guard.enter("delete vip") == "free"
-    assert guard.enter("delete vip") == "echo"
-    assert guard.enter("delete paid") == "busy"
-    assert guard.enter(None) == "busy"
-    clock.advance(10)  # work may take long; the second counts from its end
-    guard.leave("delete vip", sent=True)
-    clock.advance(0.9)
-    assert guard.enter("delete vip") == "echo"
-    assert guard.enter("delete paid") == "free"
-    guard.leave("delete paid", sent=True)
-    clock.advance(1.1)
-    assert guard.enter("delete paid") == "free"
+def test_an_identical_change_within_a_second_is_an_echo(
+    b24: b24nb.Client, portal: b24nb.SandboxPortal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    form = forms.list_form(b24)
+
+    def ask() -> FormState:
+        b24.badges.list()
+        return FormState(message=Message("done", "Listed."))
+
+    for change in ("paid", "paid", "vip", "vip", None, None):
+        said = form.send(ask, change).message.text
+    assert asked(portal, "list") == 4, "what only reads is no echo"
+    assert said == "Listed."
+    assert form.send(ask, "vip").message.text == "Listed. Already sent: the second click was not sent again."
+    monkeypatch.setattr("b24nb.forms.form.ECHO_SECONDS", 0)
+    assert form.send(ask, "vip").message.text == "Listed."
 
 
-def test_what_was_not_sent_leaves_no_echo() -> None:
-    guard = ClickGuard(FakeClock())
-    assert guard.enter("add") == "free"
-    guard.leave("add", sent=False)
-    assert guard.enter("add") == "free"
+def test_what_was_not_sent_leaves_no_echo(b24: b24nb.Client) -> None:
+    form = forms.list_form(b24)
+    made = [form.send(FormState, "vip") for _ in range(2)]
+    assert [state.message for state in made] == [None, None]
 
 
 def test_two_threads_with_the_same_change_send_it_once(
