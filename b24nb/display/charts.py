@@ -211,7 +211,7 @@ def _png(figure: Figure) -> bytes:
     drawn, stream = io.BytesIO(), io.BytesIO()
     figure.savefig(drawn, format="png", metadata={"Software": None})
     with Image.open(drawn) as picture:
-        picture.convert("RGB").quantize(32, dither=Image.Dither.NONE).save(stream, "png", optimize=True)
+        picture.convert("RGB").quantize(24, dither=Image.Dither.NONE).save(stream, "png", optimize=True)
     return stream.getvalue()
 
 

@@ -66,7 +66,7 @@ def _rules() -> tuple[tuple[Markup, set[str]], ...]:
 
 def page(*parts: Markup) -> str:
     """One output: the parts, and the style that they use."""
-    content = join(parts, "\n")
+    content = join(parts, " ")
     return str(Markup('{}<div class="b24nb">{}</div>').format(css(content), content))
 
 
@@ -91,8 +91,8 @@ def pill(text: str | Mapping[str, str], type: str, language: str | None = None) 
 
 def card(head: Any, rows: Iterable[tuple[str, Any]], *, wide: bool = False) -> Markup:
     """A frame with a head and labelled values."""
-    fields = join((Markup("<dt>{}</dt> <dd>{}</dd>").format(*row) for row in rows), "\n")
-    return Markup('<div class="b24nb-card{}"><div>{}</div>\n<dl>{}</dl></div>').format(
+    fields = join((Markup("<dt>{}</dt> <dd>{}</dd>").format(*row) for row in rows), " ")
+    return Markup('<div class="b24nb-card{}"><div>{}</div> <dl>{}</dl></div>').format(
         " b24nb-wide" if wide else "", head, fields
     )
 
@@ -184,14 +184,14 @@ def table(
 
     def row(cell: Markup, values: Sequence[Any]) -> Markup:
         cells = join(map(cell.format, marks, values), " ")
-        return Markup("<tr>{}</tr>\n").format(cells)
+        return Markup("<tr>{}</tr> ").format(cells)
 
     more = f"{hidden:,} more rows not shown; .df has all." if hidden > 0 else ""
     return Markup(
         '<div class="b24nb-scroll"><table class="b24nb-table">{}<thead>{}</thead>'
         "<tbody>{}</tbody></table>{}</div>"
     ).format(
-        Markup("<caption>{}</caption>\n").format(caption) if caption else "",
+        Markup("<caption>{}</caption> ").format(caption) if caption else "",
         row(_HEAD_CELL, head),
         join(row(_CELL, values) for values in rows),
         Markup("<p>{}</p>").format(more) if more else "",
@@ -231,13 +231,13 @@ def message(
     if details:
         content.append(folded("Details", details))
     return Markup('<div class="b24nb-message b24nb-{}" role="status">{}</div>').format(
-        kind, join(content, "\n")
+        kind, join(content, " ")
     )
 
 
 def folded(title: str, content: Markup) -> Markup:
     """Something to open with a click or a key."""
-    return Markup("<details><summary>{}</summary>\n{}</details>").format(title, content)
+    return Markup("<details><summary>{}</summary> {}</details>").format(title, content)
 
 
 def code(text: str, label: str = "") -> Markup:
@@ -249,7 +249,7 @@ def code(text: str, label: str = "") -> Markup:
 def answer(method: str, envelope: Mapping[str, Any]) -> Markup:
     """The answer of a portal as it came."""
     text = json.dumps(envelope, indent=2, ensure_ascii=False)
-    return Markup("<div>{} answered</div>\n{}").format(_code(method), code(text, f"answer of {method}"))
+    return Markup("<div>{} answered</div> {}").format(_code(method), code(text, f"answer of {method}"))
 
 
 def gauge(label: str, value: float, limit: float, unit: str) -> Markup:
