@@ -21,6 +21,7 @@ from markupsafe import Markup
 
 from b24nb import spec
 from b24nb.display.language import pick
+from b24nb.display.visible import visible
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -85,7 +86,7 @@ def pill(text: str | Mapping[str, str], type: str, language: str | None = None) 
     colour = type if type in spec.BADGE_COLOURS else spec.BadgeType.SECONDARY
     # The brackets are seen where the style is not: there they tell a pill from a plain text.
     return Markup('<span class="b24nb-pill b24nb-pill-{}"{}><span>[</span>{}<span>]</span></span>').format(
-        str(colour), _lang(text, language), pick(text, language)[0]
+        str(colour), _lang(text, language), visible(pick(text, language)[0])
     )
 
 
@@ -99,18 +100,18 @@ def card(head: Any, rows: Iterable[tuple[str, Any]], *, wide: bool = False) -> M
 
 def badge_card(badge: Any, language: str | None = None) -> Markup:
     """A badge as it meets a user: title and pill, with its fields and every language below."""
-    rows: list[tuple[str, Any]] = [("code", _code(badge.code)), ("type", badge.type)]
+    rows: list[tuple[str, Any]] = [("code", _code(badge.code)), ("type", visible(badge.type))]
     for name, text in (("title", badge.title), ("value", badge.value)):
         if not isinstance(text, Mapping):
-            rows.append((name, text))
+            rows.append((name, visible(text)))
             continue
         rows += [
-            (f"{name}, {code}", Markup("<span{}>{}</span>").format(_tag(code), words))
+            (f"{name}, {visible(code)}", Markup("<span{}>{}</span>").format(_tag(code), visible(words)))
             for code, words in text.items()
         ]
     head = Markup("<div{}>{}</div> {}").format(
         _lang(badge.title, language),
-        pick(badge.title, language)[0],
+        visible(pick(badge.title, language)[0]),
         pill(badge.value, badge.type, language),
     )
     return card(head, rows)
@@ -125,8 +126,8 @@ def badges_table(
             pill(badge.value, badge.type, language),
             _code(badge.code),
             _localised(badge.title, language),
-            badge.type,
-            _languages(badge),
+            visible(badge.type),
+            visible(_languages(badge)),
         )
         for badge in badges[:limit]
     ]
@@ -224,7 +225,7 @@ def message(
         Markup("<strong>{}</strong> {}").format(_WORDS[kind], text) if kind in _WORDS else text
     ]
     if code is not None:
-        lines.append(Markup("The portal's code: {}").format(_code(code or "(empty)")))
+        lines.append(Markup("The portal's code: <code>{}</code>").format(code or "(empty)"))
     if hint:
         lines.append(hint)
     content = [Markup("<p>{}</p>").format(line) for line in lines]
@@ -241,7 +242,8 @@ def folded(title: str, content: Markup) -> Markup:
 
 
 def code(text: str, label: str = "") -> Markup:
-    """Code or data to read and copy."""
+    """Code or data to read and copy; half a character, which no browser takes, becomes JSON's escape."""
+    text = text.encode(errors="backslashreplace").decode()
     aria = Markup(' aria-label="{}"').format(label) if label else ""
     return Markup('<pre class="b24nb-code" tabindex="0"{}>{}</pre>').format(aria, text)
 
@@ -249,7 +251,8 @@ def code(text: str, label: str = "") -> Markup:
 def answer(method: str, envelope: Mapping[str, Any]) -> Markup:
     """The answer of a portal as it came."""
     text = json.dumps(envelope, indent=2, ensure_ascii=False)
-    return Markup("<div>{} answered</div> {}").format(_code(method), code(text, f"answer of {method}"))
+    named = Markup("<div><code>{}</code> answered</div> {}")
+    return named.format(method, code(text, f"answer of {method}"))
 
 
 def gauge(label: str, value: float, limit: float, unit: str) -> Markup:
@@ -287,20 +290,21 @@ def _cell(value: Any) -> str:
         return f"{value:%Y-%m-%d %H:%M:%S}"
     if isinstance(value, float):
         return f"{value:,.1f}" if abs(value) >= 100 else f"{value:.3g}"
-    return (
-        json.dumps(dict(value), ensure_ascii=False, default=str) if isinstance(value, Mapping) else str(value)
-    )
+    if isinstance(value, Mapping):
+        value = json.dumps(dict(value), ensure_ascii=False, default=str)
+    return visible(value)
 
 
-def _code(text: str) -> Markup:
-    return Markup("<code>{}</code>").format(text)
+def _code(code: str) -> Markup:
+    """The code of a badge."""
+    return Markup("<code>{}</code>").format(visible(code, code=True))
 
 
 def _localised(text: str | Mapping[str, str], language: str | None) -> str:
-    shown = pick(text, language)[0]
+    shown = visible(pick(text, language)[0])
     if not isinstance(text, Mapping):
         return shown
-    every = "; ".join(f"{code}: {words}" for code, words in text.items())
+    every = visible("; ".join(f"{code}: {words}" for code, words in text.items()))
     more = f" (+{len(text) - 1})" if len(text) > 1 else ""
     return Markup('<span title="{}"><span{}>{}</span>{}</span>').format(
         every, _lang(text, language), shown, more
