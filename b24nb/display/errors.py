@@ -47,7 +47,8 @@ def catalogue() -> pd.DataFrame:
         A row per error and meaning. Columns: ``code, kind`` (the class that is raised), ``message``
         (literal; ``{name}`` varies), ``http_documented, http_observed`` (Int64, NA: not stated), ``meaning``,
         ``cause``, ``remedy``, ``repeat`` (``yes``, ``after waiting``, ``after a change``, ``look first`` or
-        ``no``), ``before_effect``, ``methods`` (empty: any), ``section``, ``source``, ``system_page`` (whether the vendor has it
+        ``no``), ``before_effect``,
+        ``methods`` (empty: any), ``section``, ``source``, ``system_page`` (whether the vendor has it
         among the 15 system errors).
 
     Notes
