@@ -23,11 +23,11 @@ _SOURCES = {
     "observed": "observed on portals",
     "assumed": "assumed",
 }
-_COLUMNS = list(spec.ErrorFact.__dataclass_fields__)
 
 #: What is true of our own errors; the vendor's are in the catalogue.
 _OWN: dict[str, tuple[str, str]] = {
     "InvalidInput": ("The input can't be right. Nothing was sent.", "after a change"),
+    "BadgeChanged": ("The badge is not any more what was looked at. Nothing was sent.", "after a change"),
     "ReadOnly": ("This client refuses to change anything. Nothing was sent.", "after a change"),
     "ClientClosed": ("The client was closed before. Nothing was sent.", "after a change"),
     "ConnectionFailed": ("The portal could not be reached, or the connection broke.", "look first"),
@@ -47,7 +47,8 @@ def catalogue() -> pd.DataFrame:
         A row per error and meaning. Columns: ``code, kind`` (the class that is raised), ``message``
         (literal; ``{name}`` varies), ``http_documented, http_observed`` (Int64, NA: not stated), ``meaning``,
         ``cause``, ``remedy``, ``repeat`` (``yes``, ``after waiting``, ``after a change``, ``look first`` or
-        ``no``), ``methods`` (empty: any), ``section``, ``source``, ``system_page`` (whether the vendor has it
+        ``no``), ``before_effect``,
+        ``methods`` (empty: any), ``section``, ``source``, ``system_page`` (whether the vendor has it
         among the 15 system errors).
 
     Notes
@@ -64,8 +65,7 @@ def catalogue() -> pd.DataFrame:
     import pandas as pd
 
     rows = [asdict(fact) | {"methods": ", ".join(fact.methods)} for fact in spec.error_facts()]
-    frame = pd.DataFrame(rows, columns=_COLUMNS)
-    return frame.astype({"http_documented": "Int64", "http_observed": "Int64"})
+    return pd.DataFrame(rows).astype({"http_documented": "Int64", "http_observed": "Int64"})
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -91,16 +91,11 @@ class Explanation:
         return f"{self.title}\n" + "\n\n".join(map(_aligned, blocks))
 
     def _repr_html_(self) -> str:
-        if not self.lines:
-            return html.page(html.frame(_meanings(self.facts), self.title))
-        rows = Markup("").join(
-            Markup("<dt>{}</dt><dd>{}</dd>").format(label, text) for label, text in self.lines
-        )
-        return html.page(
-            Markup(
-                '<div class="b24nb-card b24nb-wide"><div><strong>{}</strong></div><dl>{}</dl></div>'
-            ).format(self.title, rows)
-        )
+        title = Markup("<strong>{}</strong>").format(self.title)
+        if self.lines:
+            return html.page(html.card(title, self.lines, wide=True))
+        meanings = (html.card(fact.message or "(empty)", _block(fact), wide=True) for fact in self.facts)
+        return html.page(title, *meanings)
 
 
 def explain(error: B24Error | str) -> Explanation:
@@ -186,28 +181,3 @@ def _aligned(lines: Sequence[tuple[str, str]]) -> str:
 def _statuses(fact: spec.ErrorFact) -> tuple[str, str]:
     observed = "200, inside the answer of the batch" if fact.section == "batch" else fact.http_observed
     return str(fact.http_documented or "not stated"), str(observed or "not known")
-
-
-def _both(fact: spec.ErrorFact) -> str:
-    """Both statuses, short: where the portal does as documented, one number."""
-    documented, observed = fact.http_documented, fact.http_observed
-    if documented == observed or observed is None:
-        return str(documented)
-    return f"portal: {observed}" if documented is None else f"{documented} (portal: {observed})"
-
-
-def _meanings(facts: Sequence[spec.ErrorFact]) -> pd.DataFrame:
-    """The meanings of one code side by side."""
-    import pandas as pd
-
-    return pd.DataFrame(
-        {
-            "message": fact.message or "(empty)",
-            "meaning": fact.meaning,
-            "what to do": fact.remedy,
-            "safe to repeat": fact.repeat,
-            "raised as": fact.kind,
-            "HTTP": _both(fact),
-        }
-        for fact in facts
-    )

@@ -1,58 +1,74 @@
 """HTML for everything that a reader sees; the one place where it is written.
 
 Escaping goes by type, as markupsafe does it: a ``str`` is text and is escaped, a :class:`Markup` is HTML
-and was made here. Each output carries its own style, so that it looks right wherever it is shown;
-nothing has an id, a script or an address of another site, and the same value gives the same HTML.
+and was made here. Each output carries the style rules that it uses, so that it looks right wherever it is
+shown; where they are stripped its words still stand apart. Nothing has an id, a script or an address of
+another site, and the same value gives the same HTML.
+
+Jinja writes code, not these: loading it would take a tenth of the time until the first table is seen.
 """
 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from importlib import resources
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from markupsafe import Markup
 
 from b24nb import spec
-from b24nb.display.colour import readable
 from b24nb.display.language import pick
 from b24nb.display.visible import visible
-from b24nb.errors import ApiError, B24Error
 
 if TYPE_CHECKING:
     import pandas as pd
 
-_EMPTY = Markup("")
+_HEAD_CELL = Markup('<th scope="col"{}>{}</th>')
+_CELL = Markup("<td{}>{}</td>")
+_NUMBER = Markup(' class="b24nb-number"')
+_WORDS = {"done": "Done.", "error": "Error:", "check": "Check:"}
 
 
-class BadgeLike(Protocol):
-    """What of a badge is shown."""
+def join(pieces: Iterable[str], between: str = "") -> Markup:
+    """Pieces of HTML one after the other; a ``str`` among them is text."""
+    return Markup(between).join(pieces)  # noqa: S704 - what stands between is ours
 
-    @property
-    def code(self) -> str: ...
-    @property
-    def title(self) -> str | Mapping[str, str]: ...
-    @property
-    def value(self) -> str | Mapping[str, str]: ...
-    @property
-    def type(self) -> str: ...
+
+def css(content: str | None = None) -> Markup:
+    """The style rules that some HTML uses, for light and dark themes.
+
+    Parameters
+    ----------
+    content : str, optional
+        Without it, all rules: for a page whose parts come later.
+    """
+    used = {"b24nb", *re.findall(r"b24nb-[\w-]+", content or "")}
+    rules = (rule for rule, classes in _rules() if content is None or classes <= used)
+    return Markup("<style>{}</style>").format(join(rules))
 
 
 @lru_cache(maxsize=1)
-def css() -> Markup:
-    """The style of all displays, for light and dark themes."""
-    style = resources.files(__package__).joinpath("style.css").read_text(encoding="utf-8")
-    for type_, colour in spec.BADGE_COLOURS.items():
-        text = readable(colour.text, colour.background)
-        style += f".b24nb-pill-{type_}{{background:{colour.background};color:{text}}}"
-    return Markup("<style>{}</style>").format(Markup(style.replace("\n", "")))  # noqa: S704 - our own file
+def _rules() -> tuple[tuple[Markup, set[str]], ...]:
+    """Each rule of the style with the classes that it needs."""
+    lines = resources.files(__package__).joinpath("style.css").read_text(encoding="utf-8").splitlines()
+    lines += (
+        f".b24nb-pill-{type_}{{background:{colour.background};color:{colour.readable}}}"
+        for type_, colour in spec.BADGE_COLOURS.items()
+    )
+    selectors = (line.partition("{")[0] for line in lines)
+    return tuple(
+        (Markup(line), set(re.findall(r"b24nb[\w-]*", selector)))  # noqa: S704 - our own file
+        for line, selector in zip(lines, selectors, strict=True)
+    )
 
 
 def page(*parts: Markup) -> str:
-    """One output: the style and the parts."""
-    return str(Markup('{}<div class="b24nb">{}</div>').format(css(), _EMPTY.join(parts)))
+    """One output: the parts, and the style that they use."""
+    content = join(parts, " ")
+    return str(Markup('{}<div class="b24nb">{}</div>').format(css(content), content))
 
 
 def pill(text: str | Mapping[str, str], type: str, language: str | None = None) -> Markup:
@@ -67,18 +83,24 @@ def pill(text: str | Mapping[str, str], type: str, language: str | None = None) 
     language : str, optional
         The viewer's.
     """
-    colour = type if type in tuple(spec.BadgeType) else spec.BadgeType.SECONDARY.value
-    return Markup('<span class="b24nb-pill b24nb-pill-{}"{}>{}</span>').format(
+    colour = type if type in spec.BADGE_COLOURS else spec.BadgeType.SECONDARY
+    # The brackets are seen where the style is not: there they tell a pill from a plain text.
+    return Markup('<span class="b24nb-pill b24nb-pill-{}"{}><span>[</span>{}<span>]</span></span>').format(
         str(colour), _lang(text, language), visible(pick(text, language)[0])
     )
 
 
-def badge_card(badge: BadgeLike, language: str | None = None) -> Markup:
+def card(head: Any, rows: Iterable[tuple[str, Any]], *, wide: bool = False) -> Markup:
+    """A frame with a head and labelled values."""
+    fields = join((Markup("<dt>{}</dt> <dd>{}</dd>").format(*row) for row in rows), " ")
+    return Markup('<div class="b24nb-card{}"><div>{}</div> <dl>{}</dl></div>').format(
+        " b24nb-wide" if wide else "", head, fields
+    )
+
+
+def badge_card(badge: Any, language: str | None = None) -> Markup:
     """A badge as it meets a user: title and pill, with its fields and every language below."""
-    rows = [
-        ("code", Markup("<code>{}</code>").format(visible(badge.code, code=True))),
-        ("type", visible(badge.type)),
-    ]
+    rows: list[tuple[str, Any]] = [("code", _code(badge.code)), ("type", visible(badge.type))]
     for name, text in (("title", badge.title), ("value", badge.value)):
         if not isinstance(text, Mapping):
             rows.append((name, visible(text)))
@@ -87,26 +109,22 @@ def badge_card(badge: BadgeLike, language: str | None = None) -> Markup:
             (f"{name}, {visible(code)}", Markup("<span{}>{}</span>").format(_tag(code), visible(words)))
             for code, words in text.items()
         ]
-    fields = _EMPTY.join(Markup("<dt>{}</dt><dd>{}</dd>").format(name, shown) for name, shown in rows)
-    return Markup('<div class="b24nb-card"><div{}>{}</div>{}<dl>{}</dl></div>').format(
+    head = Markup("<div{}>{}</div> {}").format(
         _lang(badge.title, language),
         visible(pick(badge.title, language)[0]),
         pill(badge.value, badge.type, language),
-        fields,
     )
+    return card(head, rows)
 
 
 def badges_table(
-    badges: Sequence[BadgeLike],
-    language: str | None = None,
-    limit: int = 200,
-    caption: str | None = None,
+    badges: Sequence[Any], language: str | None = None, limit: int = 200, caption: str | None = None
 ) -> Markup:
     """Badges as a table; a text in several languages says how many more there are."""
     rows = [
         (
             pill(badge.value, badge.type, language),
-            Markup("<code>{}</code>").format(visible(badge.code, code=True)),
+            _code(badge.code),
             _localised(badge.title, language),
             visible(badge.type),
             visible(_languages(badge)),
@@ -114,45 +132,71 @@ def badges_table(
         for badge in badges[:limit]
     ]
     head = ("badge", "code", "title", "type", "languages")
-    return _table(head, rows, caption or f"Badges: {len(badges)}", len(badges) - len(rows))
+    return table(head, rows, caption or f"Badges: {len(badges)}", hidden=len(badges) - len(rows))
 
 
 def changes_table(
-    changes: Sequence[tuple[str, str, BadgeLike | None, BadgeLike | None, str]],
-    caption: str,
-    limit: int = 200,
+    changes: Sequence[tuple[str, str, Any, Any, str]], caption: str, limit: int = 200
 ) -> Markup:
     """What is to be changed: a sign, the code, the badge before and after, and what to know about it."""
 
-    def shown(badge: BadgeLike | None) -> Markup:
-        if badge is None:
-            return _EMPTY
-        return Markup("{} {}").format(pill(badge.value, badge.type), _localised(badge.title, None))
+    def shown(badge: Any) -> str:
+        return join((pill(badge.value, badge.type), _localised(badge.title, None)), " ") if badge else ""
 
     rows = [
-        (sign, Markup("<code>{}</code>").format(visible(code, code=True)), shown(before), shown(after), note)
+        (sign, _code(code), shown(before), shown(after), note)
         for sign, code, before, after, note in changes[:limit]
     ]
-    return _table(("", "code", "before", "after", "note"), rows, caption, len(changes) - len(rows))
+    head = ("", "code", "before", "after", "note")
+    return table(head, rows, caption, hidden=len(changes) - len(rows))
 
 
 def frame(df: pd.DataFrame, caption: str | None = None, limit: int = 50) -> Markup:
     """Any DataFrame, escaped, with numbers to the right."""
-    import pandas as pd
+    from pandas import RangeIndex
+    from pandas.api.types import is_bool_dtype, is_numeric_dtype
 
     shown = df.head(limit)
-    named = not isinstance(df.index, pd.RangeIndex)
-    numeric = [
-        pd.api.types.is_numeric_dtype(dtype) and not pd.api.types.is_bool_dtype(dtype) for dtype in df.dtypes
-    ]
-    head = [*df.index.names, *df.columns] if named else list(df.columns)
+    levels = 0 if isinstance(df.index, RangeIndex) else df.index.nlevels
+    head = [*df.index.names, *df.columns] if levels else list(df.columns)
     rows = []
     for label, values in zip(shown.index, shown.itertuples(index=False, name=None), strict=True):
-        labels = (label if isinstance(label, tuple) else (label,)) if named else ()
-        rows.append([*map(_cell, labels), *map(_cell, values)])
-    right = [*([False] * (df.index.nlevels if named else 0)), *numeric]
+        labels = (label if isinstance(label, tuple) else (label,)) if levels else ()
+        rows.append([_cell(value) for value in (*labels, *values)])
+    right = {
+        levels + place
+        for place, dtype in enumerate(df.dtypes)
+        if is_numeric_dtype(dtype) and not is_bool_dtype(dtype)
+    }
     names = ["" if name is None else str(name) for name in head]
-    return _table(names, rows, caption, len(df) - len(shown), right)
+    return table(names, rows, caption, hidden=len(df) - len(shown), right=right)
+
+
+def table(
+    head: Sequence[Any],
+    rows: Iterable[Sequence[Any]],
+    caption: str | None = None,
+    *,
+    hidden: int = 0,
+    right: Iterable[int] = (),
+) -> Markup:
+    """A table: ``hidden`` rows are left out, the columns at the places ``right`` are numbers."""
+    marks = [_NUMBER if place in set(right) else "" for place in range(len(head))]
+
+    def row(cell: Markup, values: Sequence[Any]) -> Markup:
+        cells = join(map(cell.format, marks, values), " ")
+        return Markup("<tr>{}</tr> ").format(cells)
+
+    more = f"{hidden:,} more rows not shown; .df has all." if hidden > 0 else ""
+    return Markup(
+        '<div class="b24nb-scroll"><table class="b24nb-table">{}<thead>{}</thead>'
+        "<tbody>{}</tbody></table>{}</div>"
+    ).format(
+        Markup("<caption>{}</caption> ").format(caption) if caption else "",
+        row(_HEAD_CELL, head),
+        join(row(_CELL, values) for values in rows),
+        Markup("<p>{}</p>").format(more) if more else "",
+    )
 
 
 def message(
@@ -177,124 +221,63 @@ def message(
     details : Markup, optional
         Below, folded.
     """
-    word = {"done": "Done.", "error": "Error:", "check": "Check:", "note": ""}[kind]
-    lines = [
-        Markup("<p><strong>{}</strong> {}</p>").format(word, text)
-        if word
-        else Markup("<p>{}</p>").format(text)
+    lines: list[Any] = [
+        Markup("<strong>{}</strong> {}").format(_WORDS[kind], text) if kind in _WORDS else text
     ]
     if code is not None:
-        lines.append(Markup("<p>The portal's code: <code>{}</code></p>").format(code or "(empty)"))
+        lines.append(Markup("The portal's code: <code>{}</code>").format(code or "(empty)"))
     if hint:
-        lines.append(Markup("<p>{}</p>").format(hint))
+        lines.append(hint)
+    content = [Markup("<p>{}</p>").format(line) for line in lines]
     if details:
-        lines.append(folded("Details", details))
+        content.append(folded("Details", details))
     return Markup('<div class="b24nb-message b24nb-{}" role="status">{}</div>').format(
-        kind, _EMPTY.join(lines)
+        kind, join(content, " ")
     )
-
-
-def error_box(error: B24Error) -> Markup:
-    """An error as a sentence, with the vendor's code and the next step."""
-    text = (error.description or error.message) if isinstance(error, ApiError) else error.message
-    return message("error", text, getattr(error, "code", None), error.hint)
 
 
 def folded(title: str, content: Markup) -> Markup:
     """Something to open with a click or a key."""
-    return Markup("<details><summary>{}</summary>{}</details>").format(title, content)
+    return Markup("<details><summary>{}</summary> {}</details>").format(title, content)
 
 
 def code(text: str, label: str = "") -> Markup:
     """Code or data to read and copy; half a character, which no browser takes, becomes JSON's escape."""
     text = text.encode(errors="backslashreplace").decode()
-    aria = Markup(' aria-label="{}"').format(label) if label else _EMPTY
+    aria = Markup(' aria-label="{}"').format(label) if label else ""
     return Markup('<pre class="b24nb-code" tabindex="0"{}>{}</pre>').format(aria, text)
 
 
 def answer(method: str, envelope: Mapping[str, Any]) -> Markup:
     """The answer of a portal as it came."""
     text = json.dumps(envelope, indent=2, ensure_ascii=False)
-    return Markup("<div><code>{}</code> answered</div>{}").format(method, code(text, f"answer of {method}"))
+    named = Markup("<div><code>{}</code> answered</div> {}")
+    return named.format(method, code(text, f"answer of {method}"))
 
 
 def gauge(label: str, value: float, limit: float, unit: str) -> Markup:
     """How near a limit is, as a bar and in words."""
-    share = min(1.0, max(0.0, value / limit if limit else 0.0))
     words = f"{label}: {value:.0f} of {limit:.0f} {unit}"
-    return Markup('<div class="b24nb-gauge">{}<div><span style="width:{}%"></span></div></div>').format(
-        words, f"{100 * share:.0f}"
-    )
+    bar = Markup('<progress max="{}" value="{}"></progress>').format(limit or 1, min(max(value, 0), limit))
+    return Markup('<div class="b24nb-gauge"><label>{} {}</label></div>').format(words, bar)
 
 
-class PortalLike(Protocol):
-    """What of a portal is shown."""
-
-    @property
-    def kind(self) -> str: ...
-    @property
-    def place(self) -> str: ...
-    @property
-    def sources(self) -> tuple[str, ...]: ...
-    @property
-    def user(self) -> str | None: ...
-    @property
-    def admin(self) -> bool | None: ...
-    @property
-    def scopes(self) -> tuple[str, ...] | None: ...
-    @property
-    def read_only(self) -> bool: ...
-
-
-def portal_banner(portal: PortalLike) -> Markup:
+def portal_banner(portal: Any) -> Markup:
     """Where calls go and as whom. LIVE can't be taken for SANDBOX: another word, frame and filling."""
     live = portal.kind != "SANDBOX"
+    where = "({})" if portal.where.endswith(")") else "{}"
     rights = {True: "administrator", False: "not an administrator", None: "rights unknown"}[portal.admin]
     scopes = "unknown" if portal.scopes is None else ", ".join(portal.scopes) or "none"
-    parts = [
-        Markup('<span class="b24nb-tag">{}</span>').format(portal.kind),
-        Markup("<strong>{}</strong>").format(portal.place),
-        Markup("<span>{} ({})</span>").format(portal.user or "user unknown", rights),
-        Markup("<span>scopes: {}</span>").format(scopes),
-    ]
-    tags = [Markup('<span class="b24nb-tag">{}</span>'), Markup("<span>{}</span>")]
-    parts += [tags[not source.startswith("read-only")].format(source) for source in portal.sources]
-    if live and not portal.read_only:
-        parts.append(Markup("<span>changes here are real</span>"))
-    return Markup('<div class="b24nb-banner{}">{}</div>').format(
-        " b24nb-live" if live else "", _EMPTY.join(parts)
+    said = f"{portal.user or 'user unknown'} ({rights}), scopes: {scopes}"
+    mark = Markup('<span class="b24nb-tag">{}</span>').format
+    more = [mark(source) if source.startswith("read-only") else source for source in portal.sources]
+    more += ["changes here are real"] if live and not portal.read_only else []
+    return Markup('<div class="b24nb-banner{}">{} <strong>{}</strong>: {}.</div>').format(
+        " b24nb-live" if live else "",
+        mark(portal.kind),
+        where.format(portal.place),
+        join((said, *more), "; "),
     )
-
-
-def _table(
-    head: Iterable[str],
-    rows: Sequence[Sequence[Any]],
-    caption: str | None,
-    hidden: int = 0,
-    right: Sequence[bool] | None = None,
-) -> Markup:
-    head = list(head)
-    number = Markup(' class="b24nb-number"')
-    marks = [number if numeric else _EMPTY for numeric in right or [False] * len(head)]
-    titles = _EMPTY.join(
-        Markup('<th scope="col"{}>{}</th>').format(mark, name) for mark, name in zip(marks, head, strict=True)
-    )
-    body = _EMPTY.join(
-        Markup("<tr>{}</tr>").format(
-            _EMPTY.join(
-                Markup("<td{}>{}</td>").format(mark, cell) for mark, cell in zip(marks, row, strict=True)
-            )
-        )
-        for row in rows
-    )
-    more = (
-        Markup("<p>{} more rows not shown; .df has all.</p>").format(f"{hidden:,}") if hidden > 0 else _EMPTY
-    )
-    top = Markup("<caption>{}</caption>").format(caption) if caption else _EMPTY
-    return Markup(
-        '<div class="b24nb-scroll"><table class="b24nb-table">{}<thead><tr>{}</tr></thead>'
-        "<tbody>{}</tbody></table>{}</div>"
-    ).format(top, titles, body, more)
 
 
 def _cell(value: Any) -> str:
@@ -308,14 +291,19 @@ def _cell(value: Any) -> str:
     if isinstance(value, float):
         return f"{value:,.1f}" if abs(value) >= 100 else f"{value:.3g}"
     if isinstance(value, Mapping):
-        return visible(json.dumps(dict(value), ensure_ascii=False))
+        value = json.dumps(dict(value), ensure_ascii=False, default=str)
     return visible(value)
 
 
-def _localised(text: str | Mapping[str, str], language: str | None) -> Markup:
+def _code(code: str) -> Markup:
+    """The code of a badge."""
+    return Markup("<code>{}</code>").format(visible(code, code=True))
+
+
+def _localised(text: str | Mapping[str, str], language: str | None) -> str:
     shown = visible(pick(text, language)[0])
     if not isinstance(text, Mapping):
-        return Markup("<span>{}</span>").format(shown)
+        return shown
     every = visible("; ".join(f"{code}: {words}" for code, words in text.items()))
     more = f" (+{len(text) - 1})" if len(text) > 1 else ""
     return Markup('<span title="{}"><span{}>{}</span>{}</span>').format(
@@ -323,16 +311,16 @@ def _localised(text: str | Mapping[str, str], language: str | None) -> Markup:
     )
 
 
-def _languages(badge: BadgeLike) -> str:
+def _languages(badge: Any) -> str:
     maps = [text for text in (badge.title, badge.value) if isinstance(text, Mapping)]
     return ", ".join(dict.fromkeys(code for text in maps for code in text))
 
 
-def _lang(text: str | Mapping[str, str], language: str | None) -> Markup:
+def _lang(text: str | Mapping[str, str], language: str | None) -> str:
     return _tag(pick(text, language)[1])
 
 
-def _tag(code: str | None) -> Markup:
+def _tag(code: str | None) -> str:
     """The ``lang`` attribute, for screen readers and hyphenation, where the language is known."""
     known = spec.LANGUAGES.get(code) if code else None
-    return Markup(' lang="{}"').format(known.tag) if known else _EMPTY
+    return Markup(' lang="{}"').format(known.tag) if known else ""

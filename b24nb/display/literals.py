@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import math
 import re
-import unicodedata
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from numbers import Integral
 from typing import Any
+from urllib.parse import quote
 
 from b24nb.errors import InvalidInput
 
@@ -29,8 +31,8 @@ class Syntax:
         The brackets of a map and of a list.
     constants : (str, str, str)
         True, false and null.
-    indent : int
-        Spaces to a level.
+    indent : str
+        Of a level.
     padding : str
         Inside of the brackets of a map on one line.
     last : str
@@ -43,7 +45,7 @@ class Syntax:
     maps: tuple[str, str]
     lists: tuple[str, str]
     constants: tuple[str, str, str]
-    indent: int = 4
+    indent: str = "    "
     padding: str = ""
     last: str = ""
 
@@ -59,7 +61,9 @@ class Syntax:
             return self.constants[2 if value is None else int(not value)]
         if isinstance(value, str):
             return self.text(value)
-        if isinstance(value, int | float) and value == value and abs(value) != float("inf"):
+        if isinstance(value, Integral):
+            return str(int(value))
+        if isinstance(value, float) and math.isfinite(value):
             return json.dumps(value)
         if isinstance(value, Mapping):
             items = [
@@ -68,19 +72,15 @@ class Syntax:
             return self._block(self.maps, items, level)
         if isinstance(value, list | tuple):
             return self._block(self.lists, [self.write(item, level + 1) for item in value], level)
-        raise InvalidInput(
-            f"A {type(value).__name__} can't be sent.",
-            field="params",
-            hint="Use what JSON has: texts, numbers.",
-        )
+        raise _unsendable(value)
 
     def _block(self, brackets: tuple[str, str], items: list[str], level: int) -> str:
         pad = self.padding if items and brackets is self.maps else ""
         line = pad.join((brackets[0], ", ".join(items), brackets[1]))
         if not items or (len(line) <= _SHORT and "\n" not in line):
             return line
-        margin = " " * self.indent * level
-        body = "".join(f"{margin}{' ' * self.indent}{item},\n" for item in items)
+        margin = self.indent * level
+        body = "".join(f"{margin}{self.indent}{item},\n" for item in items)
         return f"{brackets[0]}\n{body[:-2]}{self.last}\n{margin}{brackets[1]}"
 
 
@@ -102,24 +102,32 @@ def _js_key(text: str) -> str:
 
 def _php(text: str) -> str:
     """In single quotes, where nothing is expanded; with control characters in double quotes."""
-    if not any(unicodedata.category(char) == "Cc" for char in text):
+    if not re.search(r"[\x00-\x1f\x7f-\x9f]", text):
         return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"
     names = {"\n": "\\n", "\r": "\\r", "\t": "\\t", "\\": "\\\\", '"': '\\"', "$": "\\$"}
-    return (
-        '"'
-        + "".join(
-            names.get(char) or (f"\\u{{{ord(char):x}}}" if unicodedata.category(char) == "Cc" else char)
-            for char in text
-        )
-        + '"'
-    )
+
+    def escaped(found: re.Match[str]) -> str:
+        return names.get(found[0], f"\\u{{{ord(found[0]):x}}}")
+
+    return '"' + re.sub(r'[\x00-\x1f\x7f-\x9f\\"$]', escaped, text) + '"'
 
 
-JSON = Syntax(_json, _json, ": ", ("{", "}"), ("[", "]"), ("true", "false", "null"), indent=2)
-JS = Syntax(_js, _js_key, ": ", ("{", "}"), ("[", "]"), ("true", "false", "null"), indent=2, padding=" ")
-PHP = Syntax(_php, _php, " => ", ("[", "]"), ("[", "]"), ("true", "false", "null"), last=",")
+def _go(text: str) -> str:
+    """Go's texts have the escapes of JSON's; a byte order mark may stand in no Go source."""
+    return _json(text).replace("\ufeff", "\\ufeff")
+
+
+_BRACES, _BRACKETS, _CONSTANTS = ("{", "}"), ("[", "]"), ("true", "false", "null")
+JSON = Syntax(_json, _json, ": ", _BRACES, _BRACKETS, _CONSTANTS, indent="  ")
+#: Where a pipe may turn other characters into question marks.
+ASCII_JSON = replace(JSON, text=json.dumps, key=json.dumps)
+JS = Syntax(_js, _js_key, ": ", _BRACES, _BRACKETS, _CONSTANTS, indent="  ", padding=" ")
+PHP = Syntax(_php, _php, " => ", _BRACKETS, _BRACKETS, _CONSTANTS, last=",")
 #: The escapes of JSON's texts are Python's too.
-PYTHON = Syntax(_json, _json, ": ", ("{", "}"), ("[", "]"), ("True", "False", "None"), last=",")
+PYTHON = Syntax(_json, _json, ": ", _BRACES, _BRACKETS, ("True", "False", "None"), last=",")
+GO = Syntax(
+    _go, _go, ": ", ("b24.Params{", "}"), ("[]any{", "}"), ("true", "false", "nil"), indent="\t", last=","
+)
 
 
 def bash(text: str) -> str:
@@ -131,3 +139,45 @@ def bash(text: str) -> str:
     "'it'\\\\''s'"
     """
     return "'" + text.replace("'", "'\\''") + "'"
+
+
+def powershell(text: str) -> str:
+    """The same for PowerShell, which takes typographic quotes for quotes, too.
+
+    Examples
+    --------
+    >>> powershell("it's")
+    "'it''s'"
+    """
+    return "'" + re.sub("(['\u2018-\u201b])", r"\1\1", text) + "'"
+
+
+def command(method: str, params: Mapping[str, Any] | None) -> str:
+    """A command of a batch as the wire has it, in PHP's notation.
+
+    Examples
+    --------
+    >>> command("crm.activity.badge.get", {"code": "a&b", "of": ["x"]})
+    'crm.activity.badge.get?code=a%26b&of[0]=x'
+    """
+    query = "&".join(f"{name}={quote(text, safe='')}" for name, text in _flat(params or {}))
+    return f"{method}?{query}" if query else method
+
+
+def _flat(value: Any, prefix: str = "") -> Iterator[tuple[str, str]]:
+    """``a[b]=c`` for maps, ``a[0]=c`` for lists. An empty one can't be written."""
+    if isinstance(value, Mapping | list | tuple):
+        for key, item in value.items() if isinstance(value, Mapping) else enumerate(value):
+            name = quote(str(key), safe="")
+            yield from _flat(item, f"{prefix}[{name}]" if prefix else name)
+    elif isinstance(value, bool) or value is None:
+        yield prefix, "1" if value else "0" if value is False else ""
+    elif isinstance(value, str | Integral) or (isinstance(value, float) and math.isfinite(value)):
+        yield prefix, str(value)
+    else:
+        raise _unsendable(value)
+
+
+def _unsendable(value: Any) -> InvalidInput:
+    hint = "Use what JSON has: texts, numbers."
+    return InvalidInput(f"A {type(value).__name__} can't be sent.", field="params", hint=hint)

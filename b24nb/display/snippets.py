@@ -11,11 +11,10 @@ from collections.abc import Mapping
 from functools import lru_cache
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote
 
 from b24nb import spec
 from b24nb.display import html
-from b24nb.display.literals import JS, JSON, PHP, PYTHON, bash
+from b24nb.display.literals import ASCII_JSON, GO, JS, JSON, PHP, PYTHON, bash, command, powershell
 from b24nb.errors import InvalidInput
 from b24nb.secret import mask_address, masked
 
@@ -34,31 +33,28 @@ PLACEHOLDERS: Mapping[str, str] = MappingProxyType(
     }
 )
 
+#: Flavour -> title and template.
+_FLAVOURS = {
+    "curl": ("cURL (webhook)", "curl.sh"),
+    "curl-oauth": ("cURL (OAuth)", "curl.sh"),
+    "js": ("JS (b24jssdk)", "b24jssdk.mjs"),
+    "js-umd": ("JS in the browser (b24jssdk)", "b24jssdk.html"),
+    "php": ("PHP (b24phpsdk)", "b24phpsdk.php"),
+    "bx24js": ("BX24.js", "bx24.js"),
+    "crest": ("PHP (CRest)", "crest.php"),
+    "python": ("Python (requests)", "requests.py"),
+    "b24pysdk": ("Python (b24pysdk)", "b24pysdk.py"),
+    "go": ("Go (b24gosdk)", "b24gosdk.go"),
+}
 #: The flavours of :func:`as_code`, with their titles.
-FLAVOURS: Mapping[str, str] = MappingProxyType(
-    {
-        "curl": "cURL (webhook)",
-        "curl-oauth": "cURL (OAuth)",
-        "js": "JS (b24jssdk)",
-        "js-umd": "JS in the browser (b24jssdk)",
-        "php": "PHP (b24phpsdk)",
-        "bx24js": "BX24.js",
-        "crest": "PHP (CRest)",
-        "python": "Python (requests)",
-        "b24pysdk": "Python (b24pysdk)",
-    }
-)
+FLAVOURS: Mapping[str, str] = MappingProxyType({name: title for name, (title, _) in _FLAVOURS.items()})
+#: The shells that the flavours ``curl`` and ``curl-oauth`` are written for.
+SHELLS = ("bash", "powershell")
 
-_TEMPLATES = {
-    "curl": "curl.sh",
-    "curl-oauth": "curl.sh",
-    "js": "b24jssdk.mjs",
-    "js-umd": "b24jssdk.html",
-    "php": "b24phpsdk.php",
-    "bx24js": "bx24.js",
-    "crest": "crest.php",
-    "python": "requests.py",
-    "b24pysdk": "b24pysdk.py",
+#: What the vendor's answers are wrapped in.
+_WRAPPERS = {
+    f"crm.activity.badge.{name}": key
+    for name, key in (("add", "badge"), ("get", "badge"), ("list", "badges"))
 }
 
 #: Parameters that carry credentials, and the one that routing takes: never part of a snippet.
@@ -89,7 +85,12 @@ class Code(str):
 
 
 def as_code(
-    method: str, params: Mapping[str, Any] | None = None, flavour: str = "curl", *, oauth: bool = False
+    method: str,
+    params: Mapping[str, Any] | None = None,
+    flavour: str = "curl",
+    *,
+    oauth: bool = False,
+    shell: str = "bash",
 ) -> Code:
     """A call in another language, ready to run once the placeholders are filled in.
 
@@ -98,16 +99,19 @@ def as_code(
     Parameters
     ----------
     method : str
-        Any REST method. For ``batch``, the commands in ``params["cmd"]`` are texts as on the wire
-        (``"crm.activity.badge.get?code=vip"``) or pairs of method and parameters.
+        Any REST method. For ``batch``, the commands in ``params["cmd"]`` are pairs of method and
+        parameters, or texts as on the wire (``"crm.activity.badge.get?code=vip"``), which stay as they are.
     params : mapping, optional
         What JSON can carry.
     flavour : str
         ``curl``, ``curl-oauth``, ``js`` (b24jssdk 2, in Node), ``js-umd`` (b24jssdk 2, in an application's
-        page), ``php`` (b24phpsdk), ``bx24js``, ``crest``, ``python`` (requests) or ``b24pysdk``.
+        page), ``php`` (b24phpsdk), ``bx24js``, ``crest``, ``python`` (requests), ``b24pysdk`` or ``go``
+        (b24gosdk).
     oauth : bool
         With an application's tokens instead of a webhook. ``js-umd``, ``bx24js`` and ``crest`` get their
         credentials from the page or from a file of settings, and look the same.
+    shell : {"bash", "powershell"}
+        For ``curl`` and ``curl-oauth``; ``powershell`` is for the ``curl.exe`` of Windows.
 
     Returns
     -------
@@ -117,7 +121,7 @@ def as_code(
     Raises
     ------
     InvalidInput
-        For an unknown flavour, or parameters that JSON can't carry.
+        For an unknown flavour or shell, or parameters that JSON can't carry.
 
     Notes
     -----
@@ -137,20 +141,21 @@ def as_code(
     })
     """
     method, flavour = mask_address(method), mask_address(flavour)
-    if flavour not in FLAVOURS:
-        raise InvalidInput(
-            f"There is no flavour {flavour!r}.", field="flavour", hint=f"One of: {', '.join(FLAVOURS)}."
-        )
+    for field, value, known in (("flavour", flavour, FLAVOURS), ("shell", shell, SHELLS)):
+        if value not in known:
+            hint = f"One of: {', '.join(known)}."
+            raise InvalidInput(f"There is no {field} {value!r}.", field=field, hint=hint)
     if not re.fullmatch(r"[A-Za-z][\w.]*", method):
         raise InvalidInput(f"{method!r} is no name of a method.", field="method")
     given = {name: masked(value) for name, value in (params or {}).items() if name not in _RESERVED}
-    calls = _calls(given.get("cmd")) if method == "batch" else {}
-    if calls:
-        texts = {key: _command(**call) for key, call in calls.items()}
-        given = {"halt": int(_true(given.get("halt"))), "cmd": texts}
+    given, calls = _batch(given) if method == "batch" else (given, {})
+    template = _FLAVOURS[flavour][1]
+    if template == "curl.sh" and shell == "powershell":
+        template = "curl.ps1"
+    documented = spec.METHODS.get(method)
     text = (
         _environment()
-        .get_template(f"{_TEMPLATES[flavour]}.j2")
+        .get_template(f"{template}.j2")
         .render(
             PLACEHOLDERS,
             method=method,
@@ -158,7 +163,9 @@ def as_code(
             calls=calls,
             halt=bool(given.get("halt")),
             oauth=oauth or flavour == "curl-oauth",
-            wrapped=_is_plain(method, given),
+            reads=documented is not None and not documented.changes,
+            as_documented=documented is not None and _as_documented(documented, given),
+            wrapper=_WRAPPERS.get(method),
             oauth_server=spec.OAUTH_SERVER,
         )
     )
@@ -172,54 +179,35 @@ def _environment() -> Environment:
     environment = Environment(  # noqa: S701 - code, not HTML; the display escapes it
         loader=PackageLoader(__package__), undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
-    environment.filters.update(json=JSON.write, js=JS.write, php=PHP.write, python=PYTHON.write, bash=bash)
+    environment.filters.update(bash=bash, powershell=powershell)
+    languages = {"json": JSON, "ascii_json": ASCII_JSON, "js": JS, "php": PHP, "python": PYTHON, "go": GO}
+    environment.filters.update({name: syntax.write for name, syntax in languages.items()})
     return environment
 
 
-def _is_plain(method: str, given: Mapping[str, Any]) -> bool:
+def _as_documented(known: spec.Method, given: Mapping[str, Any]) -> bool:
     """Whether a badge method is called as documented, so that b24pysdk's function for it takes the call."""
-    known = spec.METHODS[method].parameters if method in spec.METHODS else None
-    return (
-        known is not None
-        and {one.name for one in known} == set(given)
-        and all(
-            isinstance(given[one.name], str) or ("map" in one.type and isinstance(given[one.name], Mapping))
-            for one in known
-        )
+    return {one.name for one in known.parameters} == set(given) and all(
+        isinstance(given[one.name], str) or ("map" in one.type and isinstance(given[one.name], Mapping))
+        for one in known.parameters
     )
 
 
-def _calls(cmd: Any) -> dict[str, dict[str, Any]]:
-    """The commands of a batch, read back from the notation of the wire where they are texts."""
-    pairs = cmd.items() if isinstance(cmd, Mapping) else enumerate(cmd or ())
-    read = ((str(key), _read(text) if isinstance(text, str) else text) for key, text in pairs)
-    return {key: {"method": method, "params": params or {}} for key, (method, params) in read}
-
-
-def _read(command: str) -> tuple[str, dict[str, Any]]:
-    import qs_codec
-
-    method, _, query = command.partition("?")
-    options = qs_codec.DecodeOptions(duplicates=qs_codec.Duplicates.LAST, list_limit=1000)
-    return method, qs_codec.decode(query, options)
-
-
-def _command(method: str, params: Mapping[str, Any]) -> str:
-    """A command as the wire has it, in PHP's notation: ``a[b]=c``, ``a[0]=c``."""
-    query = "&".join(f"{name}={quote(value, safe='')}" for name, value in _flat(params))
-    return f"{method}?{query}" if query else method
-
-
-def _flat(value: Any, prefix: str = "") -> list[tuple[str, str]]:
-    if isinstance(value, Mapping | list | tuple):
-        pairs = value.items() if isinstance(value, Mapping) else enumerate(value)
-        names = ((quote(str(key), safe=""), item) for key, item in pairs)
-        return [pair for name, item in names for pair in _flat(item, f"{prefix}[{name}]" if prefix else name)]
-    if isinstance(value, bool):
-        return [(prefix, str(int(value)))]
-    return [(prefix, "" if value is None else str(value))]
-
-
-def _true(value: Any) -> bool:
-    """As PHP sees it: the text ``"0"`` is false, ``"false"`` is true."""
-    return bool(value) and value != "0"
+def _batch(given: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, dict[str, Any]]]:
+    """The parameters of a batch as the wire has them, and its commands where all are pairs."""
+    cmd = given.get("cmd") or {}
+    commands = {str(key): one for key, one in (cmd.items() if isinstance(cmd, Mapping) else enumerate(cmd))}
+    for one in commands.values():
+        if not isinstance(one, str) and not (isinstance(one, list | tuple) and len(one) == 2):
+            raise InvalidInput(
+                f"A {type(one).__name__} is no command of a batch.",
+                field="params",
+                hint='A command is a pair like ("crm.activity.badge.get", {"code": "vip"}).',
+            )
+    texts = {key: one if isinstance(one, str) else command(*one) for key, one in commands.items()}
+    # As PHP sees it: the text "0" is false, "false" is true.
+    halt = int(bool(given.get("halt")) and given["halt"] != "0")
+    if any(isinstance(one, str) for one in commands.values()):
+        return {"halt": halt, "cmd": texts}, {}
+    calls = {key: {"method": method, "params": params or {}} for key, (method, params) in commands.items()}
+    return {"halt": halt, "cmd": texts}, calls

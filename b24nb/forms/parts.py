@@ -13,7 +13,6 @@ from markupsafe import Markup
 
 from b24nb import spec
 from b24nb.display import html
-from b24nb.display.colour import readable
 from b24nb.display.snippets import FLAVOURS, as_code
 from b24nb.forms.messages import Message
 
@@ -56,9 +55,9 @@ def style() -> Markup:
     """The style of fields and buttons; the five types have the colours of their pills."""
     css = resources.files(__package__).joinpath("form.css").read_text(encoding="utf-8")
     for place, colour in enumerate(spec.BADGE_COLOURS.values(), start=1):
-        text = readable(colour.text, colour.background)
-        css += f".b24nb-types button:nth-of-type({place}){{background:{colour.background};color:{text}}}"
-    return Markup("<style>{}</style>").format(Markup(css))  # noqa: S704 - our own file
+        paint = f"background:{colour.background};color:{colour.readable}"
+        css += f".b24nb-types button:nth-of-type({place}){{{paint}}}"
+    return Markup("{}<style>{}</style>").format(html.css(), Markup(css))  # noqa: S704 - our own file
 
 
 def field(kind: str, label: str, value: Any, *, width: str = "26em", **options: Any) -> Any:

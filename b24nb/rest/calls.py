@@ -10,8 +10,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
 
-from b24nb.errors import InvalidInput
-
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -104,17 +102,17 @@ class Call:
         self.operating_s = _number(time.get("operating"), below=_FOREVER)
         self.operating_reset_at = _number(time.get("operating_reset_at"), below=_FOREVER)
 
-    def as_code(self, flavour: str = "curl") -> Code:
+    def as_code(self, flavour: str = "curl", *, oauth: bool = False, shell: str = "bash") -> Code:
         """This call in another language; host and secret are placeholders.
 
         Parameters
         ----------
-        flavour : str
+        flavour, oauth, shell
             See :func:`b24nb.as_code`.
         """
         from b24nb.display.snippets import as_code
 
-        return as_code(self.method, self.params, flavour)
+        return as_code(self.method, self.params, flavour, oauth=oauth, shell=shell)
 
 
 def _number(value: Any, below: float = math.inf) -> float | None:
@@ -194,27 +192,17 @@ class CallLog(Sequence[Call]):
 
         return summary(self.df, by)
 
-    def plot(self, kind: str = "timeline") -> Chart:
-        """A picture of the calls.
+    def plot(self) -> Chart:
+        """A picture of the calls: a bar per HTTP attempt, with the portal's part inside.
 
-        Parameters
-        ----------
-        kind : {"timeline", "distribution"}
-            A bar per attempt with the portal's part inside, or how the times of each method spread.
-
-        Raises
-        ------
-        InvalidInput
-            For another kind.
+        Returns
+        -------
+        Chart
+            See :func:`b24nb.display.charts.timeline`.
         """
-        from b24nb.display import charts
+        from b24nb.display.charts import timeline
 
-        kinds = {"timeline": charts.timeline, "distribution": charts.distribution}
-        if kind not in kinds:
-            raise InvalidInput(
-                f"There is no chart {kind!r}.", field="kind", hint=f"One of: {', '.join(kinds)}."
-            )
-        return kinds[kind](self.df)
+        return timeline(self.df)
 
     def __getitem__(self, index: Any) -> Any:
         return self._snapshot()[index]

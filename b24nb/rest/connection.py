@@ -227,7 +227,7 @@ class Connection:
             "batch",
             batch.write(commands, halt=halt),
             write=write,
-            shown=batch.write(hidden, halt=halt),
+            shown={"halt": int(halt), "cmd": {key: (method, params) for key, method, params in hidden}},
             paced=True,
             before_send=before_send,
         )

@@ -4,17 +4,14 @@ from __future__ import annotations
 
 import sys
 
-import nbformat
-
-from tests.notebooks.runner import WALKTHROUGHS, run, tidy
+from tests.notebooks.runner import WALKTHROUGHS, run, save, tidy
 
 
 def main(names: list[str]) -> None:
     for path in WALKTHROUGHS:
         if names and not any(path.name.startswith(name) for name in names):
             continue
-        notebook = tidy(run(path))
-        nbformat.write(notebook, path)
+        save(tidy(run(path)), path)
         print(f"{path.name}: {path.stat().st_size // 1024} kB")
 
 

@@ -74,6 +74,16 @@ def tidy(notebook: NotebookNode) -> NotebookNode:
     return notebook
 
 
+def save(notebook: NotebookNode, path: Path) -> None:
+    """Write sources line by line, for whoever compares versions, and outputs in one piece, to save room."""
+    written = json.loads(nbformat.writes(notebook))
+    for cell in written["cells"]:
+        for output in cell.get("outputs", []):
+            pieces = output.get("data", output)
+            pieces.update({kind: "".join(it) for kind, it in pieces.items() if isinstance(it, list)})
+    path.write_text(json.dumps(written, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
 def _is_cleared(output: NotebookNode) -> bool:
     """A tqdm bar in a notebook leaves an empty widget view behind; its text says all."""
     data = output.get("data", {})

@@ -49,7 +49,20 @@ def test_committed_notebooks_hold_nothing_of_the_machine(path: Path) -> None:
     assert not re.search(r"127\.0\.0\.1:\d+|localhost:\d+", outputs), "a port"
     assert not re.search(r"/(home|root|work|Users|tmp)/", outputs), "a path of a machine"
     assert not re.search(r"rest/\d+/[A-Za-z0-9]{12,}", outputs), "a webhook's code"
-    assert path.stat().st_size < 400_000
+
+
+def test_all_walkthroughs_together_are_small_enough_to_mail() -> None:
+    assert sum(path.stat().st_size for path in WALKTHROUGHS) < 450_000
+
+
+@each
+def test_after_running_all_every_form_is_alive_and_no_picture_can_be_taken_for_one(path: Path) -> None:
+    cells = nbformat.read(path, as_version=4).cells
+    sources = "\n".join(cell.source for cell in cells)
+    assert not re.search(r"\bb24\.close\(", sources)
+    assert "![" not in sources
+    assert "<img" not in "".join(cell.source for cell in cells if cell.cell_type == "markdown")
+    assert "b24nb.connect(b24nb.Webhook.ask()" in cells[-1].source, "the line for a real portal"
 
 
 @pytest.mark.parametrize("name", sorted(OPEN_TO_REAL_PORTALS))

@@ -14,14 +14,12 @@ import matplotlib.image
 import pandas as pd
 import pytest
 from matplotlib.axes import Axes
-from matplotlib.collections import PathCollection
 
 from b24nb.display import charts
-from b24nb.display.colour import contrast
-from b24nb.errors import InvalidInput
 from b24nb.rest.calls import Call, CallLog
 from b24nb.rest.clock import SYSTEM_CLOCK
 from b24nb.rest.limits import Limits
+from tests.contrast import contrast
 
 NOON = 1_764_072_000.0  # 2025-11-25 12:00:00 UTC
 
@@ -99,46 +97,9 @@ def test_only_the_last_attempts_are_drawn_and_it_says_so() -> None:
     assert "the last 40 of 90 HTTP attempts, 2025-11-25 12:00:50 to 12:01:29 UTC" in chart.alt
 
 
-def test_distribution_has_every_time_and_boxes_where_they_mean_something() -> None:
-    lists = [call(number, "crm.activity.badge.list", client_ms=10.0 + number) for number in range(9)]
-    chart = charts.distribution(log(*lists, call(client_ms=12.0, error="NOT_FOUND")).df)
-    (axes,) = chart.figure.axes
-    dots = [dots for dots in axes.collections if isinstance(dots, PathCollection)]
-    times = sorted(float(x) for group in dots for x, _ in group.get_offsets())
-    assert times == [*(10.0 + number for number in range(3)), 12.0, *(13.0 + number for number in range(6))]
-    assert [(box.get_x(), box.get_width()) for box in axes.patches] == [(12.0, 4.0)]
-    assert {
-        "crm.activity.badge.list  (n = 9)",
-        "crm.activity.badge.get  (n = 1)",
-        "answered",
-        "error",
-    } <= set(words(axes))
-    assert "crm.activity.badge.list: 9 times, median 14.0 ms, 10.0 ms to 18.0 ms" in chart.alt
-    assert axes.get_xscale() == "linear"
-
-
-def test_distribution_is_logarithmic_only_where_times_differ_widely() -> None:
-    (axes,) = charts.distribution(log(call(client_ms=2.0), call(client_ms=60_000.0)).df).figure.axes
-    assert axes.get_xscale() == "log"
-    ticks = [label.get_text() for label in axes.get_xticklabels()]
-    assert {"10", "100", "1,000", "10,000"} <= set(ticks), "numbers rather than powers"
-    assert "milliseconds waited (logarithmic)" in words(axes)
-
-
-def test_distribution_keeps_the_slowest_methods() -> None:
-    chart = charts.distribution(log(*(call(0, f"m{n}.get", client_ms=1.0 + n) for n in range(30))).df)
-    (axes,) = chart.figure.axes
-    labels = [label.get_text() for label in axes.get_yticklabels()]
-    assert labels[0] == "m29.get  (n = 1)"
-    assert len(labels) == 20
-    assert chart.alt.startswith("Times of 30 methods.")
-    assert chart.alt.endswith("and 25 more methods.")
-
-
-@pytest.mark.parametrize("draw", [charts.timeline, charts.distribution])
-def test_no_calls_yet(draw: Any) -> None:
+def test_no_calls_yet() -> None:
     for rows in ([], [call(kind="command", client_ms=None, server_ms=None)]):
-        chart = draw(log(*rows).df)
+        chart = charts.timeline(log(*rows).df)
         assert chart.alt == "No calls yet."
         assert [text.get_text() for text in chart.figure.axes[0].texts] == ["No calls yet"]
 
@@ -155,13 +116,14 @@ def test_alternative_text_tells_what_is_seen() -> None:
 
 def test_a_notebook_shows_it_once_with_its_text() -> None:
     chart = charts.timeline(TROUBLE.df)
-    (image,) = re.findall(r'<img src="data:image/png;base64,[^"]+" alt="([^"]+)"', chart._repr_html_())
+    (image,) = re.findall(
+        r'<img class="b24nb-chart" src="data:image/png;base64,[^"]+" alt="([^"]+)"', chart._repr_html_()
+    )
     assert image == chart.alt
     shown_by = {name for name in dir(chart) if name.startswith("_repr_") and name.endswith("_")}
     assert shown_by == {"_repr_html_"}
 
 
-@pytest.mark.parametrize("draw", [charts.timeline, charts.distribution])
 @pytest.mark.parametrize(
     "nasty",
     [
@@ -174,20 +136,19 @@ def test_a_notebook_shows_it_once_with_its_text() -> None:
         "% {0} {}",
     ],
 )
-def test_any_text_can_be_drawn_and_none_gets_out(draw: Any, nasty: str) -> None:
-    chart = draw(log(call(0, nasty, error=nasty), call(1, nasty)).df)
+def test_any_text_can_be_drawn_and_none_gets_out(nasty: str) -> None:
+    chart = charts.timeline(log(call(0, nasty, error=nasty), call(1, nasty)).df)
     assert chart.png.startswith(b"\x89PNG")
     assert "<img src=x" not in chart._repr_html_()
     assert chart._repr_html_().count("<img") == 1
 
 
-@pytest.mark.parametrize("draw", [charts.timeline, charts.distribution])
-def test_same_calls_same_bytes_whatever_style_the_notebook_has(draw: Any) -> None:
-    first = draw(TROUBLE.df).png
+def test_same_calls_same_bytes_whatever_style_the_notebook_has() -> None:
+    first = charts.timeline(TROUBLE.df).png
     with matplotlib.rc_context(
         {"figure.facecolor": "black", "text.color": "white", "font.size": 30, "axes.grid": True}
     ):
-        assert draw(TROUBLE.df).png == first
+        assert charts.timeline(TROUBLE.df).png == first
         assert matplotlib.rcParams["font.size"] == 30, "the notebook keeps its style"
     assert b"Software" not in first
     assert b"matplotlib" not in first.lower()
@@ -203,18 +164,15 @@ def test_the_ground_is_opaque_and_light_with_readable_inks() -> None:
     assert contrast(charts._SERVER, charts._WAIT) >= 3, "the portal's part stands out, on grey paper too"
 
 
-def test_a_hundred_thousand_calls_are_drawn_in_seconds() -> None:
-    many = log(*(call(n, f"m{n % 3}.get", client_ms=5.0 + n % 70) for n in range(100_000)))
-    (axes,) = charts.distribution(many.df).figure.axes
-    groups = [len(dots.get_offsets()) for dots in axes.collections if isinstance(dots, PathCollection)]
-    assert charts._DOTS <= max(groups) <= 2 * charts._DOTS
-
-
-def test_the_log_draws_both_kinds_and_refuses_others() -> None:
+def test_the_log_draws_itself() -> None:
     assert TROUBLE.plot().alt.startswith("Timeline of 5")
-    assert TROUBLE.plot("distribution").alt.startswith("Times of 3 methods")
-    with pytest.raises(InvalidInput, match="timeline, distribution"):
-        TROUBLE.plot("pie")
+
+
+def test_without_matplotlib_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("matplotlib", "matplotlib.style"):
+        monkeypatch.setitem(sys.modules, name, None)
+    with pytest.raises(ImportError, match=re.escape('pip install "b24nb[lab]"')):
+        TROUBLE.plot()
 
 
 def test_drawing_from_a_thread_works() -> None:
@@ -231,7 +189,7 @@ def test_drawing_leaves_pyplot_and_the_backend_of_the_notebook_alone() -> None:
         "from b24nb.display import charts\n"
         "assert 'matplotlib' not in sys.modules\n"
         "from tests.unit.test_display_charts import TROUBLE, charts\n"
-        "charts.timeline(TROUBLE.df); charts.distribution(TROUBLE.df)\n"
+        "charts.timeline(TROUBLE.df)\n"
         "assert 'matplotlib.pyplot' not in sys.modules\n"
     )
     subprocess.run([sys.executable, "-c", code], check=True, cwd=__file__.split("/tests/")[0])
@@ -241,5 +199,4 @@ def test_frames_are_not_changed() -> None:
     df = TROUBLE.df
     before = df.copy()
     charts.timeline(df)
-    charts.distribution(df)
     pd.testing.assert_frame_equal(df, before)

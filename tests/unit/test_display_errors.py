@@ -29,7 +29,7 @@ def test_the_catalogue_is_the_table_of_facts() -> None:
     table = b24nb.catalogue()
     assert list(table.columns) == [
         "code", "kind", "message", "http_documented", "http_observed", "meaning", "cause", "remedy",
-        "repeat", "methods", "section", "source", "system_page",
+        "repeat", "before_effect", "methods", "section", "source", "system_page",
     ]  # fmt: skip
     assert len(table) == len(FACTS)
     assert table["http_observed"].dtype == table["http_documented"].dtype == pd.Int64Dtype()

@@ -6,6 +6,8 @@ import ast
 import json
 import re
 import shlex
+import shutil
+import subprocess
 from datetime import date
 from types import MappingProxyType
 
@@ -14,6 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import b24nb
+from b24nb.display import literals
 from b24nb.display.literals import JSON, PYTHON, bash
 from b24nb.display.snippets import FLAVOURS, PLACEHOLDERS, as_code
 from b24nb.errors import InvalidInput
@@ -59,10 +62,102 @@ def test_nothing_calls_a_method_that_a_plain_result_lacks(flavour: str) -> None:
     assert ".error()" not in code or flavour == "bx24js"
 
 
+#: One name for each thing that Go's literals are made of.
+GO = re.compile(r'"(?:[^"\\]|\\.)*"|b24\.Params\{|\[\]any\{|[}:,]|[^\s}:,"]+')
+
+
+def read_go(text: str) -> object:
+    """The value of a Go literal, as its grammar has it; nothing may be left over."""
+    tokens = GO.findall(text)
+    assert "".join(tokens) == re.sub(r'("(?:[^"\\]|\\.)*")|\s', r"\1", text), "nothing was passed over"
+
+    def value() -> object:
+        token = tokens.pop(0)
+        if token in ("b24.Params{", "[]any{"):
+            items: list = []
+            while tokens[0] != "}":
+                item = value()
+                if token == "b24.Params{":
+                    assert tokens.pop(0) == ":"
+                    item = (item, value())
+                items.append(item)
+                if tokens[0] == ",":
+                    tokens.pop(0)
+            tokens.pop(0)
+            return dict(items) if token == "b24.Params{" else items
+        return None if token == "nil" else json.loads(token)
+
+    found = value()
+    assert tokens == []
+    return found
+
+
+@given(VALUES)
+def test_go_reads_back_what_was_written(value: object) -> None:
+    assert read_go(literals.GO.write(value)) == value
+
+
+@given(VALUES)
+def test_go_literals_are_those_of_the_grammar(value: object) -> None:
+    text = literals.GO.write(value)
+    assert "\ufeff" not in text, "a Go source may not have it"
+    assert not re.search(r"[^,{]\n\t*\}", text), "a line break inside of braces follows a comma"
+
+
+@pytest.mark.parametrize("oauth", [False, True])
+def test_go_calls_the_official_sdk(oauth: bool) -> None:
+    params = {"code": "it's", "title": {"en": 'A "client"', "de": "\\"}, "value": "v", "type": "primary"}
+    code = as_code(ADD, params, "go", oauth=oauth)
+    call = re.search(
+        r'client\.Core\(\)\.Call\(ctx, "([\w.]+)", (b24\.Params\{.*?\n\t\})\)\n', code, re.DOTALL
+    )
+    assert call is not None
+    assert call[1] == ADD
+    assert read_go(call[2]) == params
+    assert 'b24.Unwrap(res.Result, "badge")' in code
+    assert ("b24.NewOAuthClient(" if oauth else "b24.NewClient(") in code
+    assert "Unwrap" not in as_code("crm.activity.badge.delete", {"code": "vip"}, "go")
+    read = as_code(GET, {"code": "vip"}, "go")
+    assert 'b24.Params{"code": "vip"}, b24.WithIdempotent())' in read, "a read may be sent again"
+    for text in (code, read, as_code("batch", {"cmd": {"a": (GET, {"code": "vip"})}}, "go")):
+        if gofmt := shutil.which("gofmt"):
+            subprocess.run([gofmt, "-e"], input=text, text=True, capture_output=True, check=True)
+
+
+@given(VALUES)
+def test_a_powershell_reads_back_what_was_written(value: object) -> None:
+    code = as_code(GET, {"code": value}, "curl", shell="powershell")
+    assert code.isascii(), "what a pipe of Windows PowerShell lets through"
+    text = re.match(r"'((?:[^']|'')*)' \| curl\.exe ", code)
+    assert text is not None
+    assert json.loads(text[1].replace("''", "'")) == {"code": value}
+
+
+def test_curl_for_powershell_is_the_same_call_in_its_notation() -> None:
+    code = as_code(GET, {"code": "it's"}, "curl", shell="powershell")
+    assert code == (
+        """'{"code": "it''s"}' | curl.exe --silent --show-error --fail-with-body `\n"""
+        "  --header 'Content-Type: application/json' `\n"
+        "  --data-binary '@-' `\n"
+        f"  'https://{PLACEHOLDERS['host']}/rest/{PLACEHOLDERS['webhook']}/{GET}'"
+    )
+    assert "Bearer" in as_code(GET, {}, "curl-oauth", shell="powershell")
+    assert as_code(GET, {}, "php", shell="powershell") == as_code(GET, {}, "php")
+    assert literals.powershell("it\u2019s") == "'it\u2019\u2019s'", "a quote to PowerShell"
+
+
 @pytest.mark.parametrize("flavour", FLAVOURS)
-def test_a_batch_is_the_same_from_the_wire_and_from_pairs(flavour: str) -> None:
+def test_commands_as_texts_stay_as_they_are(flavour: str) -> None:
+    wire = f"{GET}?code=it%27s%26"
+    code = as_code("batch", {"cmd": {"a": wire, "b": (GET, {"code": "a&b"})}}, flavour)
+    assert "it%27s%26" in code
+    assert "code=a%26b" in code, "beside a text, a pair is one, too"
+
+
+@pytest.mark.parametrize("flavour", ["curl", "php", "python", "go"])
+def test_a_batch_of_pairs_is_written_as_on_the_wire(flavour: str) -> None:
     params = {"code": "it's", "title": {"en": "A & b", "de": "="}, "value": "v", "type": "primary"}
-    wire = f"{ADD}?code=it%27s&title[en]=A+%26+b&title[de]=%3D&value=v&type=primary"
+    wire = f"{ADD}?code=it%27s&title[en]=A%20%26%20b&title[de]=%3D&value=v&type=primary"
     from_pairs = as_code("batch", {"cmd": {"a": (ADD, params), "b": (GET, None)}, "halt": True}, flavour)
     assert from_pairs == as_code("batch", {"cmd": {"a": wire, "b": GET}, "halt": "1"}, flavour)
     assert from_pairs != as_code("batch", {"cmd": {"a": wire, "b": GET}, "halt": "0"}, flavour)
@@ -70,6 +165,7 @@ def test_a_batch_is_the_same_from_the_wire_and_from_pairs(flavour: str) -> None:
 
 def test_a_batch_that_the_client_sent(b24: b24nb.Client) -> None:
     b24.batch({"first": (GET, {"code": "missedCall"}), "second": ("profile", None)})
+    assert b24.calls.last.params["cmd"]["first"] == (GET, {"code": "missedCall"})
     code = b24.calls.last.as_code("b24pysdk")
     assert f'("{GET}", {{"code": "missedCall"}})' in code
     assert '("profile", {})' in code
@@ -101,6 +197,8 @@ def test_values_of_this_package_are_taken() -> None:
     ("method", "params", "flavour", "field"),
     [
         (GET, {}, "cobol", "flavour"),
+        ("batch", {"cmd": {"a": (GET, {"code": date(2026, 1, 1)})}}, "curl", "params"),
+        ("batch", {"cmd": [7]}, "curl", "params"),
         ("rm -rf; x", {}, "curl", "method"),
         (GET, {"code": date(2026, 1, 1)}, "curl", "params"),
         (GET, {"code": float("nan")}, "js", "params"),
@@ -111,6 +209,11 @@ def test_what_can_not_be_written_is_refused(method: str, params: dict, flavour: 
         as_code(method, params, flavour)
     assert caught.value.field == field
     assert caught.value.hint or field == "method"
+
+
+def test_an_unknown_shell_is_refused() -> None:
+    with pytest.raises(InvalidInput, match="bash, powershell"):
+        as_code(GET, {}, "curl", shell="fish")
 
 
 def test_code_is_a_text_with_a_display() -> None:

@@ -141,7 +141,7 @@ def test_live_looks_different(b24: b24nb.Client) -> None:
     b24.portal = dataclasses.replace(b24.portal, kind="LIVE", host="example.bitrix24.com")
     live = forms.list_form(b24)
     assert "LIVE example.bitrix24.com" in shown(live)
-    assert "SANDBOX this notebook" in shown(sandbox)
+    assert "SANDBOX (this notebook)" in shown(sandbox)
     assert "b24nb-live-form" in live._dom_classes
     assert "b24nb-live-form" not in sandbox._dom_classes
 

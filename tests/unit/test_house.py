@@ -75,7 +75,7 @@ def test_exported_names_exist_and_are_sorted() -> None:
 
 
 def test_import_is_light() -> None:
-    heavy = ["pandas", "ipywidgets", "matplotlib", "tornado", "jinja2", "qs_codec", "tqdm", "dotenv"]
+    heavy = ["pandas", "ipywidgets", "matplotlib", "tornado", "jinja2", "tqdm", "dotenv"]
     code = f"import sys, b24nb; print([m for m in {heavy} if m in sys.modules])"
     answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert answer.stdout.strip() == "[]"
