@@ -87,7 +87,7 @@ def made_by_readers(
     app: Sphinx, what: str, name: str, cls: Any, options: Any, signature: str | None, returns: str | None
 ) -> tuple[str, None] | None:
     """Leave out how a class is made where its docstring does not say: the package makes it."""
-    if what != "class":
+    if what not in ("class", "exception") or signature is None:
         return None
     doc = ClassDoc(cls)
     described = {parameter.name for part in ("Parameters", "Attributes") for parameter in doc[part]}

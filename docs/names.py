@@ -28,8 +28,9 @@ def reference() -> tuple[dict[str, Any], dict[str, Any]]:
     while waiting:
         for word in _types_named_by(waiting.pop()) & by_name.keys():
             cls = by_name[word]
-            if in_forms(cls):  # of a form, readers use what all forms have
-                cls = [base for base in cls.__mro__ if in_forms(base)][-1]
+            if in_forms(cls):  # of a form, readers use what is described of all forms
+                described = (base for base in cls.__mro__ if "Attributes\n" in (base.__doc__ or ""))
+                cls = next(described, cls)
             name = f"{cls.__module__}.{cls.__name__}"
             shown = cls in exported.values() or name in met or cls.__module__ == b24nb.errors.__name__
             if not shown and not cls.__name__.startswith("_"):

@@ -60,7 +60,7 @@ def build(root: Path, builder: str = "html") -> subprocess.CompletedProcess[str]
     return subprocess.run(
         [*alone, sys.executable, "-c", SPHINX, *options],
         cwd=root,
-        env=os.environ | {"PYTHONPATH": str(root), "PYTHONWARNINGS": "default"},
+        env=os.environ | {"PYTHONPATH": str(root)},
         capture_output=True,
         text=True,
         timeout=300,

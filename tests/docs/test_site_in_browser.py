@@ -116,6 +116,15 @@ def test_the_picture_is_the_one_of_the_theme(browser: Browser, address: str) -> 
             expect(shown).to_have_attribute("src", f"_images/explorer-{theme}.png")
 
 
+def test_only_headings_without_a_word_are_left_out(browser: Browser, address: str) -> None:
+    with reader(browser, address) as (page, _):
+        page.goto(f"{address}walkthroughs/03-delete.html")
+        unfold(page)
+        heads = page.locator("thead").all()
+        assert heads
+        assert [head.is_visible() for head in heads] == [bool(head.text_content().strip()) for head in heads]
+
+
 @pytest.mark.parametrize(
     ("words", "title"),
     [
