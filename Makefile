@@ -31,6 +31,10 @@ $(VENV)/installed-docs: $(VENV)/installed
 	$(BIN)/python $(PIP_INSTALL) -e '.[docs]'
 	touch $@
 
+$(VENV)/installed-check: $(VENV)/installed-test
+	$(BIN)/python $(PIP_INSTALL) -e '.[check]'
+	touch $@
+
 $(LOWEST)/installed-test: pyproject.toml tests/lowest.py
 	test -x $(LOWEST)/bin/python || $(PYTHON) -m venv $(LOWEST)
 	$(LOWEST)/bin/python tests/lowest.py > $(LOWEST)/constraints.txt
@@ -53,7 +57,7 @@ test-quick: $(VENV)/installed-test ## what needs neither a browser nor another l
 test-lowest: $(LOWEST)/installed-test  ## the same with the lowest versions that pyproject.toml declares
 	$(LOWEST)/bin/python -m pytest -W ignore::DeprecationWarning -m "not slow" $(QUICK) $(ARGS)
 
-check: $(VENV)/installed-test      ## ruff and mypy
+check: $(VENV)/installed-check     ## ruff and mypy
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check b24nb tests docs
 	$(BIN)/mypy

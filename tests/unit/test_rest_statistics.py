@@ -11,7 +11,6 @@ import b24nb
 from b24nb.errors import InvalidInput
 from b24nb.rest.calls import KEPT_BYTES, Call, CallLog
 from b24nb.rest.limits import LeakyBucket, Limits
-from b24nb.secret import masked
 from tests.fakes import FakeClock
 
 #: The portal states seconds with ten places; no figure that is made of them can be finer.
