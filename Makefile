@@ -1,13 +1,18 @@
 # Two commands do all the set-up: `make lab` and `make test`.
 PYTHON ?= python3
 ARGS ?=
+# Another Python in an environment of its own: make test-quick PYTHON=python3.13 VENV=.venv-3.13
 VENV := .venv
 BIN := $(VENV)/bin
+LOWEST := .venv-lowest
 # What JupyterLab opens: copies, so that the shipped walkthroughs are never edited.
 LAB_DIR ?= walkthroughs
+PIP_INSTALL := -m pip install --quiet --disable-pip-version-check
+# The layers that need neither a browser nor another language.
+QUICK := tests/unit tests/contract tests/cases tests/foreign
 
 .DEFAULT_GOAL := help
-.PHONY: help lab test test-full check notebooks screenshots docs docs-serve clean
+.PHONY: help lab test test-full test-quick test-lowest check notebooks screenshots docs docs-serve dist clean
 
 help:                      ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/'
@@ -15,15 +20,25 @@ help:                      ## this list
 # The stamps make a second call start at once; a changed pyproject.toml installs again.
 $(VENV)/installed: pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[lab]'
+	$(BIN)/python $(PIP_INSTALL) -e '.[lab]'
 	touch $@
 
 $(VENV)/installed-test: $(VENV)/installed
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[test]'
+	$(BIN)/python $(PIP_INSTALL) -e '.[test]'
 	touch $@
 
 $(VENV)/installed-docs: $(VENV)/installed
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[docs]'
+	$(BIN)/python $(PIP_INSTALL) -e '.[docs]'
+	touch $@
+
+$(VENV)/installed-check: $(VENV)/installed-test
+	$(BIN)/python $(PIP_INSTALL) -e '.[check]'
+	touch $@
+
+$(LOWEST)/installed-test: pyproject.toml tests/lowest.py
+	test -x $(LOWEST)/bin/python || $(PYTHON) -m venv $(LOWEST)
+	$(LOWEST)/bin/python tests/lowest.py > $(LOWEST)/constraints.txt
+	$(LOWEST)/bin/python $(PIP_INSTALL) --constraint $(LOWEST)/constraints.txt -e '.[test]'
 	touch $@
 
 lab: $(VENV)/installed     ## open JupyterLab on the walkthroughs, against the embedded sandbox portal
@@ -35,7 +50,14 @@ test: $(VENV)/installed-test       ## everything but the slow tests
 test-full: $(VENV)/installed-test  ## the slow tests too
 	$(BIN)/python -m pytest $(ARGS)
 
-check: $(VENV)/installed-test      ## ruff and mypy
+test-quick: $(VENV)/installed-test ## what needs neither a browser nor another language; ARGS=--cov measures coverage
+	$(BIN)/python -m pytest -m "not slow" $(QUICK) $(ARGS)
+
+# Old libraries use what newer ones below them have deprecated: not for us to mend.
+test-lowest: $(LOWEST)/installed-test  ## the same with the lowest versions that pyproject.toml declares
+	$(LOWEST)/bin/python -m pytest -W ignore::DeprecationWarning -m "not slow" $(QUICK) $(ARGS)
+
+check: $(VENV)/installed-check     ## ruff and mypy
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check b24nb tests docs
 	$(BIN)/mypy
@@ -53,5 +75,11 @@ docs: $(VENV)/installed-docs       ## the site, in docs/_build/html
 docs-serve: docs           ## build the site and show it on http://127.0.0.1:8000/
 	$(BIN)/python -m http.server --bind 127.0.0.1 --directory docs/_build/html 8000
 
+dist: $(VENV)/installed            ## the wheel and the source archive, checked
+	$(BIN)/python $(PIP_INSTALL) build twine
+	rm -rf dist
+	$(BIN)/python -m build --quiet
+	$(BIN)/python -m twine check --strict dist/*
+
 clean:                     ## remove what the other commands made
-	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis build dist docs/_build
+	rm -rf .venv .venv-* .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage build dist docs/_build

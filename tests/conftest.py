@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import socket
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,6 +13,9 @@ import pytest
 import b24nb
 from b24nb.credentials import is_loopback
 from tests.fakes import FakeClock
+
+# A shell starts a background job with Ctrl-C ignored, and so would every test and its child processes.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(autouse=True)

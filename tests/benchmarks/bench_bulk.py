@@ -153,8 +153,8 @@ def main() -> None:
     print("5,000 commands by batch on a portal without a limiter, seconds")
     for name, values in batches.items():
         print(f"  {name:42}{median(values):8.3f}{min(values):8.3f}")
-    ours, bare = batches.values()
-    ratios = [which(ours) / which(bare) for which in (median, min)]
+    by_batch, bare = batches.values()
+    ratios = [which(by_batch) / which(bare) for which in (median, min)]
     print(f"  {'b24nb / bare requests':42}{ratios[0]:8.2f}{ratios[1]:8.2f}  (target: at most 1.2)")
 
 

@@ -60,7 +60,7 @@ class Stage:
             path = quote(self.fill(request.path), safe=AS_THEY_ARE)
             connection.request(request.verb, path, body, self.fill(dict(request.headers)))
             response = connection.getresponse()
-            return response.status, response.headers, response.read()
+            return response.status, response.headers, response.read()  # type: ignore[return-value]
         except OSError as trouble:
             if trouble.errno == errno.EADDRNOTAVAIL:
                 require(False, f"the loopback address {request.address}")

@@ -222,18 +222,6 @@ def test_a_scope_that_a_command_lacks(portal: b24nb.SandboxPortal) -> None:
     assert error.hint
 
 
-@pytest.mark.parametrize("in_use", [True, False])
-def test_the_badge_methods_raise_them_too(b24: b24nb.Client, in_use: bool) -> None:
-    if in_use:
-        with pytest.raises(errors.BadgeInUse) as caught:
-            b24.badges.delete("waitingPayment")
-    else:
-        with pytest.raises(errors.DuplicateCode) as caught:
-            b24.badges.add("missedCall", "t", "v", "primary")
-    assert caught.value.http_status == 400
-    assert caught.value.hint
-
-
 def test_an_unknown_code_is_kept(portal: b24nb.SandboxPortal, b24: b24nb.Client) -> None:
     portal.faults.next("SOMETHING_NEW", description="Nobody knows", status=418)
     with pytest.raises(errors.ApiError) as caught:
@@ -242,16 +230,6 @@ def test_an_unknown_code_is_kept(portal: b24nb.SandboxPortal, b24: b24nb.Client)
     assert (caught.value.code, caught.value.description) == ("SOMETHING_NEW", "Nobody knows")
     assert caught.value.http_status == 418
     assert caught.value.hint
-
-
-@pytest.mark.parametrize("code", ["", "0"])
-def test_a_code_that_is_no_truth_is_still_an_error(
-    portal: b24nb.SandboxPortal, b24: b24nb.Client, code: str
-) -> None:
-    portal.faults.next(code, description="Something", status=400)
-    with pytest.raises(errors.ApiError) as caught:
-        b24.call("crm.activity.list")
-    assert caught.value.code == code
 
 
 def test_every_error_of_the_badge_methods_is_met() -> None:

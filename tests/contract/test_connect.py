@@ -8,6 +8,7 @@ import pytest
 
 import b24nb
 from b24nb import errors
+from tests.layers import require_package
 
 
 def test_without_settings_a_sandbox_starts_and_ends_with_the_client() -> None:
@@ -69,12 +70,6 @@ def test_an_employee_and_a_webhook_without_scope_are_seen_for_what_they_are(
         assert "crm" not in without_scope.portal.scopes
 
 
-def test_oauth_connects_too(portal: b24nb.SandboxPortal) -> None:
-    token = b24nb.OAuthToken(portal=portal.url, access_token=portal.oauth["access_token"])
-    with b24nb.connect(token) as b24:
-        assert b24.badges.get("missedCall").code == "missedCall"
-
-
 @pytest.mark.parametrize("wrong", [42, b"https://", ["x"]])
 def test_other_things_are_refused(wrong: object) -> None:
     with pytest.raises(errors.InvalidInput, match="Can't connect"):
@@ -113,7 +108,7 @@ def test_read_only_refuses_every_write_before_it_is_sent(portal: b24nb.SandboxPo
 
 
 def test_tls(tmp_path: Path) -> None:
-    pytest.importorskip("trustme")
+    require_package("trustme")
     with b24nb.SandboxPortal(tls=True) as portal, b24nb.connect(portal) as b24:
         assert portal.url.startswith("https://")
         assert b24.badges.get("missedCall")
@@ -148,10 +143,8 @@ def test_a_sandbox_with_a_file_keeps_its_journal_though_its_port_changes(tmp_pat
 
 
 def test_a_portal_that_hides_who_i_am_is_unknown_not_wrong(portal: b24nb.SandboxPortal) -> None:
+    portal.faults.next("ACCESS_DENIED", method="profile")
     with b24nb.connect(portal) as b24:
-        from b24nb.client import Portal
-
-        portal.faults.next("ACCESS_DENIED", method="profile")
-        seen = Portal.ask(b24._connection)
+        seen = b24.portal
     assert (seen.user, seen.admin, seen.kind) == (None, None, "SANDBOX")
     assert "user unknown (rights unknown)" in str(seen)

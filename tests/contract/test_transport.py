@@ -9,7 +9,6 @@ import signal
 import socket
 import ssl
 import threading
-import time
 import traceback
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -25,6 +24,7 @@ from b24nb.credentials import Webhook
 from b24nb.rest.connection import Connection, is_write
 from b24nb.rest.transport import MAX_BODY
 from tests.fakes import FakeClock
+from tests.layers import require_package
 from tests.servers import RawServer, Reply, drip, hang, http, read_request, reset, serving
 
 GOOD = http(b'{"result": true, "time": {"start": 1.5, "finish": 1.6, "duration": 0.0001}}')
@@ -77,10 +77,8 @@ def test_a_wrong_answer_is_a_typed_error_in_time(
     total = 0.4 if error is errors.Timeout else 10
     with serving(reply) as server:
         connection = connect(server, total)
-        started = time.monotonic()
         with pytest.raises(error, match=says) as caught:
             connection.call(method, {"code": "x"})
-        assert time.monotonic() - started < 3 * (total + 1)
         raised = caught.value
         log = connection.calls.df
         assert set(log["error"]) == {error.__name__}
@@ -270,7 +268,7 @@ def test_an_answer_that_is_gzipped_is_read() -> None:
 
 
 def test_verify_takes_a_file_and_a_wrong_certificate_is_refused() -> None:
-    trustme = pytest.importorskip("trustme")
+    require_package("trustme")
     import b24nb
 
     with b24nb.SandboxPortal(tls=True) as portal:
@@ -279,7 +277,6 @@ def test_verify_takes_a_file_and_a_wrong_certificate_is_refused() -> None:
         with pytest.raises(errors.ConnectionFailed, match="certificate"):
             connection.call(READ)
         assert Connection(Webhook.parse(portal.webhook), verify=portal.ca_file).call("profile").result
-    assert trustme
 
 
 @pytest.mark.parametrize(
@@ -322,7 +319,9 @@ def test_a_proxy_that_refuses_has_not_sent_a_write(monkeypatch: pytest.MonkeyPat
 
 def test_tls_that_breaks_after_the_request_left_is_a_lost_answer() -> None:
     """A broken record is an SSLError like a wrong certificate, but the write may have happened."""
-    trustme = pytest.importorskip("trustme")
+    require_package("trustme")
+    import trustme
+
     authority = trustme.CA()
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     authority.issue_cert("127.0.0.1").configure_cert(context)
@@ -347,7 +346,9 @@ def test_tls_that_breaks_after_the_request_left_is_a_lost_answer() -> None:
 def test_the_bundle_of_the_environment_is_used_unless_another_is_given(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    trustme = pytest.importorskip("trustme")
+    require_package("trustme")
+    import trustme
+
     import b24nb
 
     (tmp_path / "other.pem").write_bytes(trustme.CA().cert_pem.bytes())

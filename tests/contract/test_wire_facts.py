@@ -34,7 +34,7 @@ def test_live_facts_use_nothing_that_only_a_sandbox_has() -> None:
         assert fact.badges is not None, fact.id
         assert all(isinstance(step, Send | Answer) for step in fact.steps), fact.id
         for request in (step for step in fact.steps if isinstance(step, Send)):
-            places = re.findall(r"<([a-z_]+)>", f"{request.path} {request.body} {request.headers}")
+            places = re.findall(r"<([a-z_]+)>", f"{request.path} {request.body!r} {request.headers}")
             assert set(places) <= {"admin"}, fact.id
             assert request.path.startswith(("<admin>/", "/rest/")), fact.id
 

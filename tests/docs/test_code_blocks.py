@@ -6,6 +6,7 @@ import contextlib
 import inspect
 import json
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -34,7 +35,7 @@ def text_of(path: Path) -> str:
     return "\n".join("".join(cell["source"]) + "\n" for cell in cells if cell["cell_type"] == "markdown")
 
 
-def blocks(language: str) -> list[object]:
+def blocks(language: str) -> Sequence[object]:
     """The fences of a language, page by page."""
     pages = []
     for path in [*WRITTEN, *NOTEBOOKS]:

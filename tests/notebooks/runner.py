@@ -104,9 +104,7 @@ def differences(committed: NotebookNode, fresh: NotebookNode) -> list[str]:
 def _comparable(outputs: list[NotebookNode]) -> str:
     kept = []
     for output in outputs:
-        output = dict(output)
-        output.pop("execution_count", None)
-        kept.append(output)
+        kept.append({name: value for name, value in output.items() if name != "execution_count"})
     text = json.dumps(kept, indent=1, sort_keys=True, ensure_ascii=False)
     return re.sub(r'"model_id": "\w+"', '"model_id": ""', text)
 

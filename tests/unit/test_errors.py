@@ -83,23 +83,6 @@ def test_each_methods_errors_are_described(method: spec.Method) -> None:
     assert set(method.documented_errors) | set(method.errors) <= known
 
 
-def test_an_unknown_code_is_kept() -> None:
-    error = errors.from_answer("BRAND_NEW", "", http_status=418, method="x.y")
-    assert type(error) is errors.ApiError
-    assert (error.code, error.http_status) == ("BRAND_NEW", 418)
-    assert "BRAND_NEW" in str(error)
-    assert error.hint
-
-
-@pytest.mark.parametrize("code", ["", "0"])
-def test_codes_that_are_false_are_codes(code: str) -> None:
-    error = errors.from_answer(
-        code, "Language `xx` was not found", http_status=400, method="crm.activity.badge.add"
-    )
-    assert error.code == code
-    assert isinstance(error, errors.ApiError)
-
-
 def test_the_tree_is_drawn_as_it_is() -> None:
     drawn = dict(re.findall(r"^\W*(\w+)(?: \(also a ValueError\))?  +(\w.+)$", errors.__doc__, re.M))
     public = {

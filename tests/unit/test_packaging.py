@@ -1,50 +1,77 @@
-"""`environment.yml` and `pyproject.toml` ask for the same things."""
+"""`environment.yml`, the Makefile and the workflows say the same as `pyproject.toml`."""
 
 from __future__ import annotations
 
 import re
 import tomllib
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.layers import require_package
+from tests.lowest import declared, lowest
 
 ROOT = Path(__file__).parents[2]
-CONDA = {"ipywidgets", "requests", "pandas", "jupyterlab", "pytest"}
-
-
-def parse(requirement: str) -> tuple[str, str]:
-    name, bounds = re.fullmatch(r"([\w-]+)(.*)", requirement).groups()
-    return re.sub(r"[-_]+", "-", name).lower(), bounds
+PYTHON = "Programming Language :: Python :: "
 
 
 @pytest.fixture(scope="module")
-def project() -> dict[str, object]:
-    return tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+def project() -> dict[str, Any]:
+    project: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    return project
 
 
-def test_environment_and_project_agree(project: dict[str, object]) -> None:
+def yaml_of(path: Path) -> dict[Any, Any]:
     require_package("yaml")
     import yaml
 
-    environment = yaml.safe_load((ROOT / "environment.yml").read_text())
-    assert environment["channels"] == ["conda-forge"]
-    *conda, pip = environment["dependencies"]
-    conda = dict(map(parse, conda))
-    assert set(conda) == CONDA | {"python", "pip"}
-    assert conda.pop("python") == project["requires-python"]
-    conda.pop("pip")
-    assert pip == {"pip": ["-e .[test]"]}, "what conda does not name comes from the project"
-    extras = project["optional-dependencies"]
-    wanted = dict(map(parse, [*project["dependencies"], *extras["lab"], *extras["test"]]))
-    assert conda == {name: wanted[name] for name in CONDA}
+    content: dict[Any, Any] = yaml.safe_load(path.read_text())
+    return content
 
 
-def test_a_plain_install_brings_no_jupyterlab(project: dict[str, object]) -> None:
-    names = {parse(requirement)[0] for requirement in project["dependencies"]}
+def test_an_environment_of_conda_is_the_project_with_its_extras(project: dict[str, Any]) -> None:
+    environment = yaml_of(ROOT / "environment.yml")
+    assert (environment["name"], environment["channels"]) == ("b24nb", ["conda-forge"])
+    python, pip, requirements = environment["dependencies"]
+    assert (python, pip) == (f"python{project['requires-python']}", "pip")
+    (found,) = requirements["pip"]
+    extras = re.fullmatch(r"-e \.\[(.+)]", found)
+    assert extras is not None
+    assert set(extras[1].split(",")) == {"lab", "test"} <= set(project["optional-dependencies"])
+
+
+def test_the_test_extra_holds_the_others_that_tests_need(project: dict[str, Any]) -> None:
+    assert "b24nb[lab,tls]" in project["optional-dependencies"]["test"]
+
+
+def test_a_plain_install_brings_no_jupyterlab(project: dict[str, Any]) -> None:
+    names = {re.split(r"[\[>=<]", requirement)[0] for requirement in project["dependencies"]}
     assert not names & {"jupyterlab", "matplotlib", "nbformat", "notebook", "qs-codec"}
 
 
-def test_the_test_extra_has_the_others(project: dict[str, object]) -> None:
-    assert "b24nb[lab,tls]" in project["optional-dependencies"]["test"]
+def test_each_requirement_says_from_which_version_on_it_works() -> None:
+    assert lowest("requests>=2.32,<3") == "requests==2.32"
+    assert lowest("b24nb[lab,tls]") is None
+    with pytest.raises(ValueError, match="requests<3: say"):
+        lowest("requests<3")
+    for requirement in declared():
+        lowest(requirement)
+
+
+@pytest.mark.parametrize("name", ["ci", "release"])
+def test_workflows_and_the_full_check_call_targets_that_exist(name: str) -> None:
+    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.M))
+    called = set(re.findall(r"\bmake ([a-z-]+)", (ROOT / ".ci/run").read_text()))
+    for job in yaml_of(ROOT / f".github/workflows/{name}.yml")["jobs"].values():
+        for step in job["steps"]:
+            called |= set(re.findall(r"\bmake ([a-z-]+)", step.get("run", "")))
+    assert called <= targets
+
+
+def test_the_workflow_runs_on_each_python_that_is_declared(project: dict[str, Any]) -> None:
+    matrix = yaml_of(ROOT / ".github/workflows/ci.yml")["jobs"]["quick"]["strategy"]["matrix"]
+    versions = {line.removeprefix(PYTHON) for line in project["classifiers"] if line.startswith(PYTHON)}
+    assert set(matrix["python"]) == versions
+    oldest = min(versions, key=lambda text: int(text.split(".")[1]))
+    assert matrix["include"] == [{"python": oldest, "versions": "lowest"}]

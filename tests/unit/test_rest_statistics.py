@@ -11,8 +11,10 @@ import b24nb
 from b24nb.errors import InvalidInput
 from b24nb.rest.calls import KEPT_BYTES, Call, CallLog
 from b24nb.rest.limits import LeakyBucket, Limits
-from b24nb.secret import masked
 from tests.fakes import FakeClock
+
+#: The portal states seconds with ten places; no figure that is made of them can be finer.
+HEADER_MS = 1e-6
 
 
 def log_of(*calls: Call, kept: int = 100_000) -> CallLog:
@@ -131,12 +133,6 @@ def test_the_log_is_bounded_in_bytes_too_and_keeps_the_newest() -> None:
     assert "5 older ones were dropped" in repr(log)
 
 
-def test_secrets_are_masked_wherever_they_lie() -> None:
-    params = {"AUTH": "s", "fields": {"access_token": "s", "x": {"client_secret": "s"}}, "code": "c"}
-    assert "'s'" not in repr(masked(params))
-    assert masked(params)["code"] == "c"
-
-
 def test_the_statistics_are_those_of_the_portals_own_log(
     portal: b24nb.SandboxPortal, b24: b24nb.Client
 ) -> None:
@@ -158,12 +154,12 @@ def test_the_statistics_are_those_of_the_portals_own_log(
         assert row["n"] == len(records)
         assert row["errors"] == len(records) - len(answered)
         assert row["bytes_in"] == sum(record.bytes for record in records)
-        assert row["server_max"] == pytest.approx(answered.max())
+        assert row["server_max"] == pytest.approx(answered.max(), abs=HEADER_MS)
         for percent, needed in ((50, 5), (90, 20), (95, 20), (99, 100)):
             figure = row[f"server_p{percent}"]
             assert pd.isna(figure) == (len(answered) < needed)
             if pd.notna(figure):
-                assert figure == pytest.approx(np.percentile(answered, percent))
+                assert figure == pytest.approx(np.percentile(answered, percent), abs=HEADER_MS)
     commands = sum(sum(record.commands.values()) for record in theirs)
     assert summary.loc["batch", "commands_per_request"] == pytest.approx(commands / 24)
     assert ((log["client_ms"] - log["server_ms"]).dropna() >= 0).all()
