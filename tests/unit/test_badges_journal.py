@@ -8,8 +8,10 @@ import sqlite3
 import subprocess
 import sys
 import threading
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import ExitStack, closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -24,6 +26,24 @@ DELETE = Step("vip", VIP, None)
 ADD = Step("vip", None, VIP)
 
 
+@pytest.fixture(autouse=True)
+def every_store_is_closed(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Python 3.13 warns of a database that nobody closed."""
+    with ExitStack() as stack:
+
+        def opened(*args: Any, **options: Any) -> JournalStore:
+            store = JournalStore(*args, **options)
+            stack.callback(store.close)
+            return store
+
+        monkeypatch.setitem(globals(), "open_store", opened)
+        yield
+
+
+def open_store(*args: Any, **options: Any) -> JournalStore:
+    raise AssertionError("the fixture replaces it")
+
+
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
     return tmp_path / "deep" / "journal.db"
@@ -31,7 +51,7 @@ def path(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def journal(path: Path) -> JournalStore:
-    return JournalStore(path, host=HOST, user=USER)
+    return open_store(path, host=HOST, user=USER)
 
 
 def test_reading_makes_no_file(journal: JournalStore, path: Path) -> None:
@@ -42,7 +62,7 @@ def test_reading_makes_no_file(journal: JournalStore, path: Path) -> None:
 
 def test_an_intent_is_on_disk_before_anything_can_be_sent(journal: JournalStore, path: Path) -> None:
     journal.intend(ChangeSet("delete"), [DELETE, ADD], 6.0)
-    (first, second) = JournalStore(path, host=HOST, user=USER).unfinished()
+    (first, second) = open_store(path, host=HOST, user=USER).unfinished()
     assert (first.step, second.step) == (DELETE, ADD)
     assert (first.kind, first.at, first.verdict, first.changed) == ("delete", 6.0, None, None)
 
@@ -70,7 +90,7 @@ def test_a_verdict_completes_its_intent(journal: JournalStore) -> None:
 
 def test_verdicts_are_on_disk_after_the_next_intent_or_flush(journal: JournalStore, path: Path) -> None:
     def on_disk() -> list[Verdict | None]:
-        return [entry.verdict for entry in JournalStore(path, host=HOST, user=USER).entries()]
+        return [entry.verdict for entry in open_store(path, host=HOST, user=USER).entries()]
 
     change_set = ChangeSet("apply")
     (first,) = journal.intend(change_set, [DELETE], 6.0)
@@ -141,7 +161,7 @@ def test_an_intent_that_fails_leaves_no_number_behind(journal: JournalStore, pat
 def test_rows_of_other_portals_and_users_are_not_seen(journal: JournalStore, path: Path) -> None:
     journal.intend(ChangeSet("delete"), [DELETE], 6.0)
     for host, user in ((HOST, "7"), ("other.bitrix24.com", USER)):
-        other = JournalStore(path, host=host, user=user)
+        other = open_store(path, host=host, user=user)
         assert other.entries() == other.unfinished() == other.last(1) == []
         assert other.others() == [(HOST, USER, 1)]
     assert len(journal.entries()) == 1
@@ -151,7 +171,7 @@ def test_rows_of_other_portals_and_users_are_not_seen(journal: JournalStore, pat
 def test_changes_of_a_former_address_count_once_they_are_adopted(journal: JournalStore, path: Path) -> None:
     journal.intend(ChangeSet("delete"), [DELETE], 6.0)
     journal.close()
-    renamed = JournalStore(path.with_name("new.db"), host="new.example.com", user="7")
+    renamed = open_store(path.with_name("new.db"), host="new.example.com", user="7")
     renamed.intend(ChangeSet("add"), [ADD], 7.0)
     renamed.adopt(HOST, USER, path)
     assert [(entry.kind, entry.host, entry.user) for entry in renamed.entries()] == [
@@ -159,7 +179,7 @@ def test_changes_of_a_former_address_count_once_they_are_adopted(journal: Journa
         ("add", "new.example.com", "7"),
     ]
     assert [entry.kind for entry in renamed.last(1)] == ["add"]
-    assert len(JournalStore(path, host=HOST, user=USER).entries()) == 1
+    assert len(open_store(path, host=HOST, user=USER).entries()) == 1
 
 
 def test_threads_share_a_journal(journal: JournalStore) -> None:
@@ -238,7 +258,7 @@ def test_a_journal_that_can_not_be_used_is_an_error_in_words(path: Path, tmp_pat
     (tmp_path / "noise.db").write_bytes(os.urandom(4096))
     for bad in (tmp_path / "noise.db", tmp_path, tmp_path / "noise.db" / "below.db"):
         with pytest.raises(errors.B24Error, match="can't be used"):
-            JournalStore(bad, host=HOST, user=USER).intend(ChangeSet("delete"), [DELETE], 0.0)
+            open_store(bad, host=HOST, user=USER).intend(ChangeSet("delete"), [DELETE], 0.0)
 
 
 def test_a_journal_of_a_newer_version_is_read_as_far_as_it_is_understood(
@@ -276,7 +296,7 @@ def test_a_database_of_something_else_is_left_byte_for_byte_as_it_was(tmp_path: 
         db.execute("CREATE TABLE bookmark (url TEXT)")
     before = path.read_bytes()
     with pytest.raises(errors.JournalError, match="something else"):
-        JournalStore(path, host=HOST, user=USER).intend(ChangeSet("delete"), [DELETE], 0.0)
+        open_store(path, host=HOST, user=USER).intend(ChangeSet("delete"), [DELETE], 0.0)
     assert path.read_bytes() == before
     assert not [*tmp_path.glob("browser.db-*")]
 
