@@ -92,10 +92,10 @@ def sign(notebooks: Sequence[Path]) -> None:
     import nbformat
     from nbformat.sign import NotebookNotary
 
-    notary = NotebookNotary()  # type: ignore[no-untyped-call]
+    notary = NotebookNotary()
     try:
         for path in notebooks:
-            notary.sign(nbformat.read(path, as_version=4))  # type: ignore[no-untyped-call]
+            notary.sign(nbformat.read(path, as_version=4))
     finally:
         notary.store.close()
 

@@ -325,7 +325,7 @@ def misplaced(b24: b24nb.Client, own: str) -> Iterator[Callable[[], object]]:
     yield lambda: b24.badges.backup(own)
     yield lambda: b24.badges.add("x", "t", "v", own)
     yield lambda: b24.call("no.such.method", {"handler": own})
-    yield lambda: b24.calls.plot(own)
+    yield lambda: b24nb.as_code("profile", {}, own)
 
 
 def failures(calls: Iterator[Callable[[], object]]) -> Iterator[tuple[int, BaseException]]:
