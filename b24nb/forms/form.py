@@ -160,6 +160,7 @@ class Form(parts.Panel):
     # -- clicks ---------------------------------------------------------------------------------------
 
     def run(self) -> None:
+        """Do what the main button does, and return when it is done."""
         self._do(self.steps())
 
     def start(self) -> None:
@@ -380,6 +381,7 @@ class Form(parts.Panel):
             self.show_progress("Waiting for the portal", 0, 0)
 
     def static(self) -> Iterable[Markup]:
+        """What the form shows, without fields and buttons."""
         state = self.state
         result = [*self.still(state), *self.aside(state), *self.numbers(state)]
         return [*self._top, *self._said(state), *result, parts.message_html(SAVED)]
