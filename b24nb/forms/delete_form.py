@@ -19,6 +19,7 @@ from b24nb.badges.checks import not_restorable
 from b24nb.client import Client
 from b24nb.display import html
 from b24nb.display.language import pick
+from b24nb.display.visible import visible
 from b24nb.forms import parts
 from b24nb.forms.form import Form, Step, changes, sends
 from b24nb.forms.holders_lookup import HoldersLookup
@@ -77,8 +78,9 @@ class DeleteState(FormState):
 
     @property
     def word(self) -> str:
-        """What has to be typed to confirm: the code, or for several their number."""
-        return self.to_delete[0].code if len(self.to_delete) == 1 else str(len(self.to_delete))
+        """What has to be typed to confirm: the code as it is shown, or for several their number."""
+        alone = len(self.to_delete) == 1
+        return visible(self.to_delete[0].code, code=True) if alone else str(len(self.to_delete))
 
 
 class DeleteForm(Form):
@@ -254,8 +256,8 @@ class DeleteForm(Form):
         rows = (
             (
                 html.pill(badge.value, badge.type, language),
-                Markup("<code>{}</code>").format(badge.code),
-                pick(badge.title, language)[0],
+                Markup("<code>{}</code>").format(visible(badge.code, code=True)),
+                visible(pick(badge.title, language)[0]),
                 "held: would be refused" if badge.code in held else "will be deleted",
             )
             for badge in badges[:200]

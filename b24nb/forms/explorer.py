@@ -59,6 +59,7 @@ class Explorer(parts.Panel):
         return next((form.last_error for form in self.forms.values() if form.last_error), None)
 
     def run(self) -> None:
+        """Do what the main button of the open tab does."""
         self.open_form.run()
 
     def wait(self, timeout: float | None = None) -> bool:
@@ -66,6 +67,7 @@ class Explorer(parts.Panel):
         return self.open_form.wait(timeout)
 
     def static(self) -> Iterable[Markup]:
+        """What the open tab shows, without fields and buttons."""
         return [self._banner, *self.open_form.static()]
 
     def __repr__(self) -> str:

@@ -119,8 +119,8 @@ class Form(parts.Panel):
         self.cancel_button = self.button("Cancel", "stop", self.cancel.set)
         self._busy = widgets.HBox([self._bar, self.cancel_button])
         self.messages = widgets.VBox([self._busy, self._message])
-        head = widgets.HTML(html.page(parts.style(), *self._top))
-        parts.show(head, self._top)  # its style counts all the same
+        head = widgets.HTML(html.page(html.css(), parts.style(), *self._top))
+        parts.show(head, self._top)  # its style counts all the same, for what comes later, too
         super().__init__([*([Keeper()] if alone else []), head, *self.arranged(*start), self._numbers])
         self.add_class("b24nb-form")
         if self.b24.portal.kind != "SANDBOX":
@@ -160,6 +160,7 @@ class Form(parts.Panel):
     # -- clicks ---------------------------------------------------------------------------------------
 
     def run(self) -> None:
+        """Do what the main button does, and return when it is done."""
         self._do(self.steps())
 
     def start(self) -> None:
@@ -223,8 +224,9 @@ class Form(parts.Panel):
         if callable(steps):
             self._let_texts_arrive()
             steps = steps()
+        done = True
         for place, step in enumerate(steps, start=1):
-            if not self._guarded(partial(self._take, step)):
+            if not (done := self._guarded(partial(self._take, step))):
                 break
             if place < len(steps) and self.cancel.is_set():
                 self.render(replace(self.state, message=CANCELLED))
@@ -232,6 +234,8 @@ class Form(parts.Panel):
         with self._drawing:
             self._working = False
             self._show_busy(False)
+            if done:  # a click meanwhile has left its note
+                self._message.value = parts.fragment(*self._said(self._drawn))
 
     def _take(self, step: Step) -> None:
         self.render(step())
@@ -335,6 +339,7 @@ class Form(parts.Panel):
             Equal states look equal, whatever was shown before.
         """
         with self.drawing():
+            self._drawn = state
             self._message.value = parts.fragment(*self._said(state))
             self.shown.value = parts.fragment(*self.picture(state))
             self.beside.value = parts.fragment(*self.aside(state))
@@ -376,6 +381,7 @@ class Form(parts.Panel):
             self.show_progress("Waiting for the portal", 0, 0)
 
     def static(self) -> Iterable[Markup]:
+        """What the form shows, without fields and buttons."""
         state = self.state
         result = [*self.still(state), *self.aside(state), *self.numbers(state)]
         return [*self._top, *self._said(state), *result, parts.message_html(SAVED)]

@@ -13,6 +13,7 @@ from b24nb.badges.badge import Badge
 from b24nb.client import Client
 from b24nb.display import html
 from b24nb.display.language import pick
+from b24nb.display.visible import visible
 from b24nb.forms import parts
 from b24nb.forms.form import Form, Step, sends
 from b24nb.forms.holders_lookup import HoldersLookup
@@ -113,7 +114,8 @@ def _languages(badge: Badge) -> Markup:
     viewers = [(parts.language_name(code), code) for code in codes]
     viewers.append(("any other" if codes else "any", ""))
     rows = (
-        (name, pick(badge.title, code)[0], html.pill(badge.value, badge.type, code)) for name, code in viewers
+        (name, visible(pick(badge.title, code)[0]), html.pill(badge.value, badge.type, code))
+        for name, code in viewers
     )
     return parts.table("What the portal shows", ("viewer's language", "title", "pill"), rows)
 

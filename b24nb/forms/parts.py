@@ -22,17 +22,12 @@ USUAL: dict[str, Any] = {"attempt": 1, "http_status": 200, "error": ""}
 
 
 class Panel(widgets.VBox):  # type: ignore[misc]
-    """A widget that a notebook can show, and keep as HTML for readers without a kernel."""
+    """A widget that a notebook can show, and keep as HTML for readers without a kernel.
+
+    ``run()`` does what its main button does; ``static()`` gives what it shows without fields and buttons.
+    """
 
     _ipython_display_ = None  # older ipywidgets have one that would hide the HTML
-
-    def run(self) -> None:
-        """Do what the main button does, and return when it is done."""
-        raise NotImplementedError
-
-    def static(self) -> Iterable[Markup]:
-        """What it shows, without fields and buttons."""
-        raise NotImplementedError
 
     def started(self, run: bool) -> Self:
         """Itself, and its result at once if that is wanted."""

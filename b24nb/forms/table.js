@@ -28,11 +28,11 @@ async function unpack(packed) {
   const { rows, tags } = await new Response(stream).json();
   return {
     tags,
-    rows: rows.map(([code, title, value, type]) => {
+    rows: rows.map(([code, shown, title, value, type]) => {
       const [maps, texts] = [[title, value].filter((text) => typeof text !== "string"), [title, value]];
       const languages = [...new Set(maps.flatMap(Object.keys))].join(", ");
       const words = texts.flatMap((text) => (typeof text === "string" ? text : Object.values(text)));
-      return { code, title, value, type, languages, words: [code, type, ...words].join("\n").toLowerCase() };
+      return { code, shown, title, value, type, languages, words: [code, type, ...words].join("\n").toLowerCase() };
     }),
   };
 }
@@ -78,7 +78,7 @@ function makeLine() {
     setText(title, row.title, language, tags);
     const others = typeof row.title === "string" ? 0 : Object.keys(row.title).length - 1;
     more.textContent = others > 0 ? ` (+${others})` : "";
-    code.textContent = row.code;
+    code.textContent = row.shown;
     type.textContent = row.type;
     languages.textContent = row.languages;
   };

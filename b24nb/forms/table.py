@@ -20,6 +20,7 @@ import traitlets
 from b24nb import spec
 from b24nb.badges.badge import Badge, Badges
 from b24nb.display.language import pick
+from b24nb.display.visible import visible
 
 #: How rows can be sorted, by what the viewer reads; ``-`` before it: the other way round.
 ORDERS = ("code", "title", "value", "type")
@@ -104,17 +105,21 @@ class Table(anywidget.AnyWidget):
 @lru_cache(maxsize=2)
 def pack(badges: Badges) -> str:
     """Badges as compressed JSON: a tenth of their length, so that a saved notebook stays small."""
-    rows = [[badge.code, _plain(badge.title), _plain(badge.value), str(badge.type)] for badge in badges]
+    texts = (map(_shown, (badge.title, badge.value, badge.type)) for badge in badges)
+    rows = [
+        [badge.code, visible(badge.code, code=True), *shown]
+        for badge, shown in zip(badges, texts, strict=True)
+    ]
     tags = {code: language.tag for code, language in spec.LANGUAGES.items()}
     text = json.dumps({"rows": rows, "tags": tags}, ensure_ascii=False, separators=(",", ":"))
     return base64.b64encode(zlib.compress(text.encode("utf-8", "replace"), 1)).decode()
 
 
-def _plain(text: Any) -> Any:
-    """A text, or a map of texts; a portal that was written to by other means can hold something else."""
+def _shown(text: Any) -> Any:
+    """A text, or a map of texts, with what deceives made visible."""
     if isinstance(text, Mapping):
-        return {str(language): str(words) for language, words in text.items()}
-    return str(text)
+        return {str(language): visible(words) for language, words in text.items()}
+    return visible(text)
 
 
 def _haystack(badge: Badge) -> str:

@@ -47,7 +47,7 @@ def test_a_saved_notebook_shows_what_the_form_showed(b24: b24nb.Client) -> None:
         (forms.inspect_form(b24, "missedCall", run=True), ["Missed call", "curl", "The time block"]),
         (forms.add_form(b24, "vip", "Client", "Very important"), ["Add a badge", "Very important"]),
         (forms.delete_form(b24, "missedCall", run=True), ["To delete, type its code", "Missed call"]),
-        (forms.calls_form(b24, run=True), ["Statistics per method", "of 50 requests"]),
+        (forms.calls_form(b24, run=True), ["Statistics per method", "newest first"]),
         (forms.explorer(b24, run=True), ["reviewRequested", "Run the cell to use it."]),
     ):
         static = form._repr_mimebundle_()["text/html"]

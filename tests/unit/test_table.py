@@ -28,7 +28,13 @@ def unpacked(table: Table) -> Any:
 def test_rows_travel_whole_and_small() -> None:
     table = Table()
     table.show(BADGES)
-    assert unpacked(table)["rows"][1] == ["signed", {"en": "Contract", "ru": "Договор"}, "Signed", "success"]
+    assert unpacked(table)["rows"][1] == [
+        "signed",
+        "signed",
+        {"en": "Contract", "ru": "Договор"},
+        "Signed",
+        "success",
+    ]
     many = Badges(Badge(f"badge{n}", {"en": f"Client {n}"}, f"Pill {n}", "primary") for n in range(10_000))
     table.show(many)
     assert len(json.dumps(table.get_state(["rows", "selected"]))) < 300_000
@@ -37,7 +43,10 @@ def test_rows_travel_whole_and_small() -> None:
 def test_what_is_no_text_is_shown_as_one() -> None:
     table = Table()
     table.show(Badges([Badge("odd", 7, {"en": None}, 5), Badge("half \ud83d", "t", "v", "primary")]))  # type: ignore[arg-type, dict-item]
-    assert unpacked(table)["rows"] == [["odd", "7", {"en": "None"}, "5"], ["half ?", "t", "v", "primary"]]
+    assert unpacked(table)["rows"] == [
+        ["odd", "odd", "7", {"en": "None"}, "5"],
+        ["half ?", "half ⟨U+D83D⟩", "t", "v", "primary"],
+    ]
     assert len(table.matching) == 2
 
 
