@@ -138,7 +138,7 @@ def test_an_unexpected_error_is_shown_and_kept_and_the_form_goes_on(
 
 def test_live_looks_different(b24: b24nb.Client) -> None:
     sandbox = forms.list_form(b24)
-    b24.portal = dataclasses.replace(b24.portal, kind="LIVE", host="example.bitrix24.com")
+    b24.portal = dataclasses.replace(b24.portal, kind="LIVE", host="example.bitrix24.com", own_sandbox=False)
     live = forms.list_form(b24)
     assert "LIVE example.bitrix24.com" in shown(live)
     assert "SANDBOX (this notebook)" in shown(sandbox)
