@@ -358,6 +358,8 @@ def test_an_address_in_the_wrong_place_is_not_repeated(portal: b24nb.SandboxPort
         assert code not in shown(error), type(error)
 
 
+# What goes off inside the garbage collector or a finalizer is dropped by Python, and told as a warning.
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 def test_an_exception_out_of_nowhere_brings_no_frame_with_the_secret() -> None:
     """A timer that goes off anywhere in the middle of reading an address."""
     address, chance = Secret(HOOK), random.Random(7)
