@@ -20,6 +20,7 @@ from sphinx.application import Sphinx
 
 import b24nb
 from b24nb import cli, spec
+from b24nb.display.errors import page_of
 from b24nb.display.snippets import FLAVOURS
 
 BLANK = "\n\n"
@@ -98,8 +99,8 @@ def _pages(templates: Path) -> Iterator[tuple[str, bytes]]:
 
 
 def anchor(code: str) -> str:
-    """Where the errors page explains a code; one place for spellings that differ only in letter case."""
-    return "error-" + (re.sub(r"[^a-z0-9]+", "-", code.lower()) or "empty")
+    """The anchor of a code on the errors page, as `explain()` and the forms name it."""
+    return page_of(code).partition("#")[2]
 
 
 def _helps() -> Iterator[tuple[str, str]]:

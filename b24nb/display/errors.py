@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
@@ -166,7 +167,13 @@ def _lines(fact: spec.ErrorFact) -> list[tuple[str, str]]:
         ("answered by", ", ".join(fact.methods) or "any method"),
         ("HTTP status", "documentation: {}; portal: {}".format(*_statuses(fact))),
         ("known from", ", ".join(_SOURCES[source] for source in fact.source.split(", "))),
+        ("on the site", page_of(fact.code)),
     ]
+
+
+def page_of(code: str) -> str:
+    """Where the site (``make docs``) explains a code; one place for codes that differ in letter case only."""
+    return "errors.html#error-" + (re.sub(r"[^a-z0-9]+", "-", code.lower()) or "empty")
 
 
 def _block(fact: spec.ErrorFact) -> list[tuple[str, str]]:

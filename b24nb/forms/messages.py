@@ -8,6 +8,7 @@ from typing import Literal
 from b24nb import errors
 from b24nb.client import Portal
 from b24nb.credentials import redact
+from b24nb.display.errors import page_of
 
 _SENTENCES: dict[type, str] = {
     errors.ConnectionFailed: "The portal could not be reached, or the connection to it broke.",
@@ -59,7 +60,7 @@ def message_for(error: errors.B24Error, *, sandbox: bool = False) -> Message:
     status = f" (HTTP {http_status})" if http_status else ""
     if isinstance(error, errors.ApiError):
         fact = errors.find_fact(error.code, error.description, error.method)
-        words = f"The portal's own words{status}: {error.description or '(none)'}"
+        words = f"The portal's own words{status}: {error.description or '(none)'} More: {page_of(error.code)}"
         return Message("error", fact.meaning if fact else _UNKNOWN, error.code, error.hint, words)
     if sentence := _SENTENCES.get(type(error)):
         details = f"{type(error).__name__}: {error.message}"

@@ -12,6 +12,7 @@ from markupsafe import escape
 
 import b24nb
 from b24nb import errors, spec
+from b24nb.display.errors import page_of
 from b24nb.errors import ConnectionFailed, InvalidInput, NotApplied, Timeout, from_answer
 
 FACTS = spec.error_facts()
@@ -134,3 +135,10 @@ def test_the_explanation_stands_under_the_traceback() -> None:
     assert fact is not None
     assert told.rstrip().endswith(f"{fact.meaning} {fact.cause} Safe to repeat: {fact.repeat}.")
     assert fact.remedy in told
+
+
+def test_every_explanation_names_its_place_on_the_site() -> None:
+    assert page_of("NOT_FOUND") == "errors.html#error-not-found"
+    assert page_of("") == "errors.html#error-empty"
+    for fact in spec.error_facts():
+        assert page_of(fact.code) in repr(b24nb.explain(fact.code))
