@@ -363,7 +363,7 @@ class Form(parts.Panel):
         if len(first := state.frame(ROWS)):
             yield html.folded("As a DataFrame: form.df", html.frame(first, caption="First rows"))
         if len(self.calls):
-            table = parts.calls_table(self.timings, "Last calls, times in ms", ROWS)
+            table = parts.calls_table(self.timings, "Last calls", ROWS)
             yield html.folded("What it cost: form.timings", table)
 
     def _head(self, *, alone: bool) -> list[Markup]:
