@@ -262,14 +262,9 @@ class Form(parts.Panel):
     # -- sending --------------------------------------------------------------------------------------
 
     def send(self, work: Callable[[], Any], change: Hashable = None) -> Any:
-        """Do work that may send, once, and turn what goes wrong into a state.
+        """Do work that makes a new state and may send, once; what goes wrong is a state, too.
 
-        Parameters
-        ----------
-        work : callable
-            Makes the new state.
-        change : hashable, optional
-            What it changes, so that an identical second click is known; ``None``: it only reads.
+        ``change`` is what it changes, so that an identical second click is known; ``None``: it only reads.
         """
         # Disabling a button would not stop a double click: both clicks are in the queue before the first
         # one is handled, and they may be handled on different threads.
@@ -331,13 +326,7 @@ class Form(parts.Panel):
     # -- drawing --------------------------------------------------------------------------------------
 
     def render(self, state: Any) -> None:
-        """Show a state: the only way to change what the form shows.
-
-        Parameters
-        ----------
-        state : FormState
-            Equal states look equal, whatever was shown before.
-        """
+        """Show a state; nothing else changes what is shown. Equal states look equal, whatever was before."""
         with self.drawing():
             self._drawn = state
             self._message.value = parts.fragment(*self._said(state))
