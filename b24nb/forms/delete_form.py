@@ -137,7 +137,7 @@ class DeleteForm(Form):
                 self.code.options = self.shared.codes
                 self.table.show(self.shared.badges or Badges(), self._codes)
             self.table.language = self.shared.language
-        self.render(self.state)
+        self.redraw()
 
     def forget(self) -> Any:
         """Drop the preview, because another badge was chosen. What was deleted can still be brought back."""

@@ -337,6 +337,11 @@ class Form(parts.Panel):
                 field_row.say(state.field_errors.get(name, ""))
             self.draw(state)
 
+    def redraw(self) -> None:
+        """Show the state once more, unless work is under way, which ends with that."""
+        if not self._sending.locked():
+            self.render(self.state)
+
     @contextmanager
     def drawing(self) -> Iterator[None]:
         """Changes of fields in here are not the user's."""

@@ -86,7 +86,7 @@ class InspectForm(Form):
             elif change == "selection" and self.shared.selection:
                 self.code.value = self.shared.selection[0]
         if change == "language":
-            self.render(self.state)
+            self.redraw()
 
     def picture(self, state: InspectState) -> Iterable[Markup]:
         if state.result:
