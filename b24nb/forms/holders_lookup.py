@@ -18,7 +18,7 @@ from b24nb.forms import parts
 from b24nb.forms.form import Form
 from b24nb.forms.messages import Message, message_for
 
-HEAD = ("code", "activity", "belongs to", "subject", "does it hold the badge?")
+HEAD = ("code", "activity", "belongs to", "subject", "holds it?")
 
 
 @dataclass(frozen=True, slots=True)
