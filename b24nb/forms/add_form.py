@@ -213,7 +213,7 @@ class AddForm(Form):
 
     def follow(self, change: Change) -> None:
         if change == "language":
-            self.render(self.state)
+            self.redraw()
 
     # -- rows -----------------------------------------------------------------------------------------
 

@@ -101,12 +101,12 @@ class CallsForm(Form):
         if state.result is None or state.summary is None or not len(state.result):
             yield parts.message_html(Message("note", "No calls yet."))
             return
-        yield html.frame(state.summary[list(STATISTICS)], caption="Statistics per method, times in ms")
+        summary = state.summary[list(STATISTICS)].reset_index()
+        yield parts.figures(summary, "Statistics per method, times in ms")
         for reason in self.calls.missing("server_ms"):
             yield parts.message_html(Message("note", reason))
         requests = state.result[state.result["kind"] == "http"]
-        caption = f"Requests, newest first, times in ms: {len(requests)}"
-        yield parts.calls_table(requests, caption, SHOWN)
+        yield parts.calls_table(requests, f"Requests, newest first: {len(requests)}", SHOWN)
 
     def numbers(self, state: Any) -> Iterable[Markup]:
         return ()  # the picture is made of them

@@ -102,7 +102,7 @@ class DeleteForm(Form):
         self._choosing = widgets.VBox([self.field_row("codes", self.code), buttons])
         self.table = Table(language=self.shared.language, label="Badges to choose from")
         self.on_change(self.table, lambda: self._choose(self.table.selected), "selected")
-        self.held_too = widgets.Checkbox(description=TO_SEND_HELD, indent=False, layout={"width": "auto"})
+        self.held_too = parts.field("Checkbox", TO_SEND_HELD, False, width="auto")
         self.on_change(self.held_too, self._send_held)
         self.confirm = parts.field("Text", "Confirm", "")
         self._confirm = self.field_row("confirm", self.confirm)
@@ -137,7 +137,7 @@ class DeleteForm(Form):
                 self.code.options = self.shared.codes
                 self.table.show(self.shared.badges or Badges(), self._codes)
             self.table.language = self.shared.language
-        self.render(self.state)
+        self.redraw()
 
     def forget(self) -> Any:
         """Drop the preview, because another badge was chosen. What was deleted can still be brought back."""
@@ -262,7 +262,7 @@ class DeleteForm(Form):
             )
             for badge in badges[:200]
         )
-        return parts.table(caption, ("badge", "code", "title", "what will happen"), rows)
+        return html.table(("badge", "code", "title", "what will happen"), rows, caption)
 
     def aside(self, state: DeleteState) -> Iterable[Markup]:
         return state.holders.pieces

@@ -262,14 +262,9 @@ class Form(parts.Panel):
     # -- sending --------------------------------------------------------------------------------------
 
     def send(self, work: Callable[[], Any], change: Hashable = None) -> Any:
-        """Do work that may send, once, and turn what goes wrong into a state.
+        """Do work that makes a new state and may send, once; what goes wrong is a state, too.
 
-        Parameters
-        ----------
-        work : callable
-            Makes the new state.
-        change : hashable, optional
-            What it changes, so that an identical second click is known; ``None``: it only reads.
+        ``change`` is what it changes, so that an identical second click is known; ``None``: it only reads.
         """
         # Disabling a button would not stop a double click: both clicks are in the queue before the first
         # one is handled, and they may be handled on different threads.
@@ -331,13 +326,7 @@ class Form(parts.Panel):
     # -- drawing --------------------------------------------------------------------------------------
 
     def render(self, state: Any) -> None:
-        """Show a state: the only way to change what the form shows.
-
-        Parameters
-        ----------
-        state : FormState
-            Equal states look equal, whatever was shown before.
-        """
+        """Show a state; nothing else changes what is shown. Equal states look equal, whatever was before."""
         with self.drawing():
             self._drawn = state
             self._message.value = parts.fragment(*self._said(state))
@@ -347,6 +336,11 @@ class Form(parts.Panel):
             for name, field_row in self.field_rows.items():
                 field_row.say(state.field_errors.get(name, ""))
             self.draw(state)
+
+    def redraw(self) -> None:
+        """Show the state once more, unless work is under way, which ends with that."""
+        if not self._sending.locked():
+            self.render(self.state)
 
     @contextmanager
     def drawing(self) -> Iterator[None]:
@@ -363,7 +357,7 @@ class Form(parts.Panel):
         if len(first := state.frame(ROWS)):
             yield html.folded("As a DataFrame: form.df", html.frame(first, caption="First rows"))
         if len(self.calls):
-            table = parts.calls_table(self.timings, "Last calls, times in ms", ROWS)
+            table = parts.calls_table(self.timings, "Last calls", ROWS)
             yield html.folded("What it cost: form.timings", table)
 
     def _head(self, *, alone: bool) -> list[Markup]:

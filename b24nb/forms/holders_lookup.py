@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import pandas as pd
 from markupsafe import Markup
@@ -11,12 +12,13 @@ from markupsafe import Markup
 from b24nb.badges import holders
 from b24nb.badges.badge import Badge
 from b24nb.display import html
+from b24nb.display.visible import visible
 from b24nb.errors import B24Error
 from b24nb.forms import parts
 from b24nb.forms.form import Form
 from b24nb.forms.messages import Message, message_for
 
-COLUMNS = ("code", "activity_id", "owner_type", "owner_id", "subject", "certainty", "reason")
+HEAD = ("code", "activity", "belongs to", "subject", "holds it?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +54,7 @@ class HoldersLookup:
         elif self.found is not None:
             yield parts.message_html(self._verdict())
             if len(self.found):
-                yield html.frame(self.found[list(COLUMNS)], caption="Open activities that name it")
+                yield html.table(HEAD, self._rows(), "Open activities that name it")
 
     def _verdict(self) -> Message:
         likely = pd.DataFrame() if self.found is None else self.found[self.found["certainty"] != "no"]
@@ -66,3 +68,8 @@ class HoldersLookup:
             code="ENTITY_WITH_BADGE_EXISTS",
             hint="Complete them in the portal, or delete them: holders(code) has the call for each.",
         )
+
+    def _rows(self) -> Iterable[tuple[Any, ...]]:
+        for row in [] if self.found is None else self.found.itertuples():
+            names = (row.code, row.activity_id, f"{row.owner_type} {row.owner_id}", row.subject)
+            yield *map(visible, names), f"{row.certainty}: {row.reason}"

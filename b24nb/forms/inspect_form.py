@@ -86,7 +86,7 @@ class InspectForm(Form):
             elif change == "selection" and self.shared.selection:
                 self.code.value = self.shared.selection[0]
         if change == "language":
-            self.render(self.state)
+            self.redraw()
 
     def picture(self, state: InspectState) -> Iterable[Markup]:
         if state.result:
@@ -98,9 +98,7 @@ class InspectForm(Form):
 
     def numbers(self, state: InspectState) -> Iterable[Markup]:
         if state.result and state.answer:
-            block = parts.table(
-                "The time block of the answer", ("key", "value"), (state.answer.time or {}).items()
-            )
+            block = html.table(("key", "value"), (state.answer.time or {}).items())
             yield html.folded("The time block", block)
             yield html.folded("The raw answer", html.answer(wire.GET, state.answer.raw))
             yield parts.call_as_code(wire.GET, {"code": state.result.code})
@@ -117,7 +115,7 @@ def _languages(badge: Badge) -> Markup:
         (name, visible(pick(badge.title, code)[0]), html.pill(badge.value, badge.type, code))
         for name, code in viewers
     )
-    return parts.table("What the portal shows", ("viewer's language", "title", "pill"), rows)
+    return html.table(("viewer's language", "title", "pill"), rows, "What the portal shows")
 
 
 def inspect_form(b24: Client, code: str | None = None, *, run: bool = False) -> InspectForm:

@@ -70,7 +70,8 @@ class ListForm(Form):
     def _arrange(self) -> None:
         """The table shows other badges, or in another order."""
         if self.shared.badges is not None:
-            self.render(self.settle(replace(self.state, result=self.table.matching)))
+            self.settle(replace(self.state, result=self.table.matching))
+            self.redraw()
 
     def draw(self, state: FormState) -> None:
         parts.show(self.table, self.shared.badges is not None)

@@ -10,15 +10,17 @@ from typing import Any, Self
 import ipywidgets as widgets  # type: ignore[import-untyped]
 import pandas as pd
 from markupsafe import Markup
+from pandas.api.types import is_numeric_dtype
 
 from b24nb import spec
 from b24nb.display import html
 from b24nb.display.snippets import FLAVOURS, as_code
+from b24nb.display.visible import visible
 from b24nb.forms.messages import Message
 
 LABEL_WIDTH = "8em"
-#: Columns of calls that are left out where they say the same everywhere: this.
-USUAL: dict[str, Any] = {"attempt": 1, "http_status": 200, "error": ""}
+#: What says nothing in a column of this name; elsewhere 0.
+USUAL: dict[Any, Any] = {"attempt": 1, "error": "", "at": "", "method": ""}
 
 
 class Panel(widgets.VBox):  # type: ignore[misc]
@@ -101,7 +103,7 @@ def show(widget: Any, visible: object) -> None:
 
 def fragment(*pieces: Markup) -> str:
     """HTML for a part of a form; the style sheet stands in its head."""
-    return str(Markup('<div class="b24nb">{}</div>').format(join(pieces))) if pieces else ""
+    return str(Markup('<div class="b24nb">{}</div>').format(html.join(pieces))) if pieces else ""
 
 
 def message_html(message: Message) -> Markup:
@@ -110,25 +112,26 @@ def message_html(message: Message) -> Markup:
     return html.message(message.kind, message.text, message.code, message.hint, details)
 
 
-def table(caption: str, head: Iterable[str], rows: Iterable[Iterable[Any]]) -> Markup:
-    """A small table whose cells may be pills."""
-    titles = join(Markup('<th scope="col">{}</th>').format(title) for title in head)
-    lines = (join(Markup("<td>{}</td>").format(cell) for cell in row) for row in rows)
-    body = join(Markup("<tr>{}</tr>").format(line) for line in lines)
-    return Markup(
-        '<div class="b24nb-scroll"><table class="b24nb-table"><caption>{}</caption>'
-        "<thead><tr>{}</tr></thead><tbody>{}</tbody></table></div>"
-    ).format(caption, titles, body)
+def figures(frame: pd.DataFrame, caption: str, limit: int = 50) -> Markup:
+    """A DataFrame with its decimals aligned; columns that say nothing anywhere are left out."""
+    told = [name for name in frame if not frame[name].fillna(USUAL.get(name, 0)).eq(USUAL.get(name, 0)).all()]
+    columns = [[_figure(value) for value in frame[name].head(limit)] for name in told]
+    right = [place for place, name in enumerate(told) if is_numeric_dtype(frame[name])]
+    hidden = len(frame) - min(limit, len(frame))
+    return html.table(told, zip(*columns, strict=True), caption, hidden=hidden, right=right)
+
+
+def _figure(value: Any) -> str:
+    if value is pd.NA or value is None:
+        return "NA"
+    return f"{value:,.1f}" if isinstance(value, float) else visible(value)
 
 
 def calls_table(calls: pd.DataFrame, caption: str, limit: int) -> Markup:
-    """Calls, newest first: the times always, and what else is not as usual in all of them."""
-    told = [name for name, usual in USUAL.items() if not (calls[name].fillna(usual) == usual).all()]
-    times = [name for name in ("client_ms", "server_ms", "network_ms") if name in calls]
-    newest = calls[["at", "method", *told, *times]].iloc[::-1].reset_index(drop=True)
-    newest = newest.fillna({"error": ""})
-    newest[times] = newest[times].astype("Float64").round(1)
-    return html.frame(newest, caption=caption, limit=limit)
+    """Calls, newest first."""
+    columns = ["at", "method", "attempt", "error", "client_ms", "server_ms", "network_ms"]
+    newest = calls.iloc[::-1][columns].fillna({"error": ""})
+    return figures(newest.assign(at=newest["at"].dt.strftime("%H:%M:%S")), f"{caption}, times in ms", limit)
 
 
 def folded_after(count: int, rows: Any, make: Callable[[Any], Markup]) -> Iterable[Markup]:
@@ -141,12 +144,7 @@ def folded_after(count: int, rows: Any, make: Callable[[Any], Markup]) -> Iterab
 def call_as_code(method: str, params: Mapping[str, Any]) -> Markup:
     """A call in each language; host and secret are placeholders."""
     codes = ((title, html.code(as_code(method, params, name), title)) for name, title in FLAVOURS.items())
-    return html.folded("The call as code", join(html.folded(title, code) for title, code in codes))
-
-
-def join(pieces: Iterable[Markup]) -> Markup:
-    """Pieces of HTML, one after the other."""
-    return Markup("").join(pieces)
+    return html.folded("The call as code", html.join(html.folded(title, code) for title, code in codes))
 
 
 def progress(text: str, done: int, total: int) -> Markup:

@@ -96,7 +96,9 @@ class SharedState:
 
     def see(self, badges: Badges) -> None:
         """Take the portal's answer as what there is."""
-        self.badges = badges if self.badges is None else self.badges
+        if self.badges is None:
+            self.badges = badges
+            self._tell("badges")
         self._change(lambda _: badges)
 
     def see_changed(self, gone: Iterable[str] = (), added: Iterable[Badge] = ()) -> None:
@@ -108,8 +110,8 @@ class SharedState:
     def _change(self, change: Callable[[Badges], Iterable[Badge]]) -> None:
         """Where the badges were never listed, what else there is would be a guess."""
         for shared in tuple(self._siblings):
-            if shared.badges is not None:
-                shared.badges = Badges(change(shared.badges))
+            if shared.badges is not None and (new := Badges(change(shared.badges))) != shared.badges:
+                shared.badges = new
                 shared._tell("badges")
                 if shared.selection:
                     shared.select(shared.find_all(shared.selection))

@@ -81,6 +81,8 @@ class Table(anywidget.AnyWidget):
     @property
     def matching(self) -> Badges:
         """The badges that are shown, on all pages, in the order in which they are."""
+        if not (self.words or self.kind or self.order):
+            return self.badges
         wanted = self.words.casefold().split()
         found = [
             badge
@@ -99,7 +101,8 @@ class Table(anywidget.AnyWidget):
     def languages(self) -> set[str]:
         """Languages that some text is in."""
         texts = (text for badge in self.badges for text in (badge.title, badge.value))
-        return {str(code) for text in texts if isinstance(text, Mapping) for code in text}
+        maps = (text for text in texts if not isinstance(text, str) and isinstance(text, Mapping))
+        return {str(code) for text in maps for code in text}
 
 
 @lru_cache(maxsize=2)
@@ -117,9 +120,9 @@ def pack(badges: Badges) -> str:
 
 def _shown(text: Any) -> Any:
     """A text, or a map of texts, with what deceives made visible."""
-    if isinstance(text, Mapping):
-        return {str(language): visible(words) for language, words in text.items()}
-    return visible(text)
+    if isinstance(text, str) or not isinstance(text, Mapping):  # to ask for a str is quicker
+        return visible(text)
+    return {str(language): visible(words) for language, words in text.items()}
 
 
 def _haystack(badge: Badge) -> str:

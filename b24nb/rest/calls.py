@@ -248,7 +248,10 @@ def _frame(rows: Sequence[Call]) -> pd.DataFrame:
     frame = pd.DataFrame(columns)
     for name in ("at", "operating_reset_at"):
         frame[name] = pd.to_datetime(frame[name].astype("Float64"), unit="s", utc=True)
-    return frame.astype(_DTYPES)
+    frame = frame.astype(_DTYPES)
+    network = frame["client_ms"] - frame["server_ms"]
+    frame.insert(list(frame).index("processing_ms"), "network_ms", network)
+    return frame
 
 
 def _calls(count: int) -> str:

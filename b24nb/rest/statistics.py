@@ -46,10 +46,8 @@ def summary(df: pd.DataFrame, by: str | Sequence[str] = "method") -> pd.DataFram
     if wrong := [key for key in keys if key not in _GROUPS]:
         raise InvalidInput(f"Can't group by {wrong[0]!r}.", field="by", hint=f"One of: {', '.join(_GROUPS)}.")
     http = df[df["kind"] == "http"]
-    network = http["client_ms"] - http["server_ms"]
     http = http.assign(
-        network_ms=network,
-        waited_ms=http["client_ms"].where(network.notna()),
+        waited_ms=http["client_ms"].where(http["network_ms"].notna()),
         failed=http["error"].notna(),
         again=http["attempt"] > 1,
         single=http["method"] != "batch",

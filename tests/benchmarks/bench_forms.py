@@ -144,7 +144,11 @@ def _state_size(form: Any) -> int:
             continue
         seen.add(widget.model_id)
         size += len(json.dumps(widget.get_state(), indent=1, default=str))
-        todo += [part for part in (*getattr(widget, "children", ()), widget.layout) if part is not None]
+        todo += [
+            part
+            for part in (*getattr(widget, "children", ()), getattr(widget, "layout", None))
+            if part is not None
+        ]
     return size
 
 

@@ -107,6 +107,7 @@ def test_the_meter_of_barriers(browser: Browser) -> None:
 def test_nothing_is_cut_off(pages: OpenPage, width: int) -> None:
     opened = pages(EXPLORER)
     opened.page.set_viewport_size({"width": width, "height": 1200})
+    opened.page.evaluate("() => window.jupyterapp.commands.execute('application:toggle-left-area')")
     opened.run_all()
     wide = """form => [...form.querySelectorAll('.b24nb-scroll, .widget-html-content, .b24nb-form')]
       .filter((part) => part.offsetParent && part.scrollWidth > part.clientWidth + 1)

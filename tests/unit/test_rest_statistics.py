@@ -45,7 +45,7 @@ COLUMNS = [
         "client_ms",
         "server_ms",
     ),
-    *("processing_ms", "operating_s", "operating_reset_at", "bytes_out", "bytes_in"),
+    *("network_ms", "processing_ms", "operating_s", "operating_reset_at", "bytes_out", "bytes_in"),
 ]
 
 
