@@ -41,7 +41,7 @@ class JournalNotWritten(UserWarning):
     """A change was made, and its verdict could not be written to the journal; its intent is there."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class RunOptions:
     """How many steps are sent; what ``delete_many``, ``apply`` and ``release`` take."""
 
@@ -115,14 +115,7 @@ class ChangeApplier:
         return outcomes
 
     def _attempt(
-        self,
-        intent: _Intent,
-        steps: Steps,
-        found: Found,
-        *,
-        batch: bool = False,
-        halt: bool = False,
-        look: bool = False,
+        self, intent: _Intent, steps: Steps, found: Found, batch: bool = False, halt: bool = False, look: bool = False
     ) -> list[Outcome]:
         """Send, and find out what happened in any case."""
         commands: list[Command] = [(_LOOK, LIST, {})] if look else []

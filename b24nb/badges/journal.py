@@ -161,10 +161,9 @@ class Journal:
         if (host, user) not in {(where, who) for where, who, _ in self._store.others()}:
             beside = self._store.path.with_name(default_journal_path(host).name)
             of_host = repr(str(beside)) if beside.exists() and host != self._store.host else "<the file that has them>"
-            raise InvalidInput(
-                f"The journal {self._store.path} holds no changes of user {user} on {host}.",
-                hint=" ".join([*self._others(), f"connect(journal={of_host}) opens the file that has them."]),
-            )
+            hint = " ".join([*self._others(), f"connect(journal={of_host}) opens the file that has them."])
+            text = f"The journal {self._store.path} holds no changes of user {user} on {host}."
+            raise InvalidInput(text, hint=hint)
         self._store.adopt(host, user)
         return self
 

@@ -31,6 +31,10 @@ _MINE = (
     "(host, user) IN (SELECT :host, :user"
     " UNION SELECT host, user FROM adopted WHERE by_host = :host AND by_user = :user)"
 )
+_LAST = (
+    f"SELECT id FROM change_set WHERE {_MINE} AND EXISTS (SELECT 1 FROM step WHERE change_set = change_set.id"
+    " AND changed IS NOT 0) ORDER BY id DESC LIMIT :count"
+)
 _CONCLUDE = (
     "UPDATE step SET verdict = ?, changed = ?, seen = ?, error = ?, detail = ?, before = iif(?, NULL, before),"
     " after = coalesce(?, after), found = coalesce(?, found) WHERE id = ? AND (? OR verdict IS NULL)"
@@ -173,12 +177,7 @@ class JournalStore:
 
     def last(self, count: int) -> list[Entry]:
         """What the last change sets did, oldest first; steps and sets that changed nothing are left out."""
-        return self._entries(
-            f"WHERE changed IS NOT 0 AND change_set IN (SELECT id FROM change_set WHERE {_MINE} AND EXISTS"
-            " (SELECT 1 FROM step WHERE change_set = change_set.id AND changed IS NOT 0)"
-            " ORDER BY id DESC LIMIT :count) ORDER BY step.id",
-            count=count,
-        )
+        return self._entries(f"WHERE changed IS NOT 0 AND change_set IN ({_LAST}) ORDER BY step.id", count=count)
 
     def others(self) -> list[tuple[str, str, int]]:
         """Host, user and number of the change sets in this file that are somebody else's."""
@@ -216,10 +215,8 @@ class JournalStore:
             db = self._open()
             if self._replaced:
                 self._replaced = False
-                raise JournalError(
-                    f"The journal {self.path} was removed or replaced while it was in use.",
-                    hint="Put it back, or do this again to go on with the file that is there now.",
-                )
+                hint = "Put it back, or do this again to go on with the file that is there now."
+                raise JournalError(f"The journal {self.path} was removed or replaced while it was in use.", hint=hint)
             with db:  # commits, or rolls back
                 db.execute("BEGIN IMMEDIATE")
                 db.executemany(_CONCLUDE, self._concluded)

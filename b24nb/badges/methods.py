@@ -275,9 +275,7 @@ class BadgeMethods:
             If nothing could be sent at all.
         """
         wanted = files.codes_of(codes)
-        options = RunOptions(
-            keep_going=keep_going, parallel=parallel, progress=progress, confirm=confirm, cancel=cancel
-        )
+        options = RunOptions(keep_going, parallel, progress, confirm, cancel)
         self._applier.refuse_if_read_only()
         current = self.list()
         steps = [*changes.deletions(current, wanted, missing_ok=missing_ok)]

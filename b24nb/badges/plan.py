@@ -96,9 +96,7 @@ class Plan:
         ReadOnly, TransportError, ApiError
             If nothing could be sent at all.
         """
-        options = RunOptions(
-            keep_going=keep_going, parallel=parallel, progress=progress, confirm=confirm, cancel=cancel
-        )
+        options = RunOptions(keep_going, parallel, progress, confirm, cancel)
         self._applier.refuse_if_read_only()
         current = list_badges(self._applier.connection)
         return self.send(current, options, guarded=True)
