@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from http.client import HTTPConnection
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+from urllib.parse import urlsplit
 
+from b24nb import SandboxPortal
+
+Envelope = tuple[int, Any]
 Reply = bytes | Callable[[socket.socket], None]
 
 
@@ -70,9 +78,7 @@ def read_request(connection: socket.socket) -> bytes:
             return data
         data += piece
     head, _, body = data.partition(b"\r\n\r\n")
-    length = next(
-        (int(line.split(b":")[1]) for line in head.lower().split(b"\r\n") if b"content-length" in line), 0
-    )
+    length = next((int(line.split(b":")[1]) for line in head.lower().split(b"\r\n") if b"content-length" in line), 0)
     while len(body) < length:
         body += connection.recv(65536)
     return head + b"\r\n\r\n" + body
@@ -90,11 +96,7 @@ def serving(*replies: Reply, read: bool = True) -> Iterator[RawServer]:
 
 def http(body: bytes, status: str = "200 OK", *headers: str, length: int | None = None) -> bytes:
     """A whole answer; ``length`` other than that of the body makes it a cut one."""
-    lines = [
-        f"HTTP/1.1 {status}",
-        f"Content-Length: {len(body) if length is None else length}",
-        "Connection: close",
-    ]
+    lines = [f"HTTP/1.1 {status}", f"Content-Length: {len(body) if length is None else length}", "Connection: close"]
     return "\r\n".join([*lines, *headers, "", ""]).encode() + body
 
 
@@ -117,3 +119,45 @@ def hang(connection: socket.socket) -> None:
 def reset(connection: socket.socket) -> None:
     """RST instead of an answer."""
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\x01\x00\x00\x00\x00\x00\x00\x00")
+
+
+@contextmanager
+def in_front_of(portal: SandboxPortal, answer: Callable[[str, Callable[[], Envelope]], Envelope]) -> Iterator[str]:
+    """The webhook of a server before a sandbox that may lie: ``answer`` gets the method, and a function that
+    passes the request on and gives status and envelope; it returns what is sent instead."""
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers["Content-Length"]))
+
+            def pass_on() -> Envelope:
+                upstream = HTTPConnection(urlsplit(portal.url).netloc)
+                upstream.request("POST", self.path, body, {"Content-Type": self.headers["Content-Type"]})
+                response = upstream.getresponse()
+                found = response.status, json.loads(response.read())
+                upstream.close()
+                return found
+
+            status, envelope = answer(self.path.rpartition("/")[2].removesuffix(".json"), pass_on)
+            content = json.dumps(envelope).encode()
+            self.send_response(status)
+            self.send_header("Content-Type", "application/json; charset=utf-8")
+            self.send_header("Content-Length", str(len(content)))
+            if 300 <= status < 400:
+                self.send_header("Location", "http://127.0.0.1:9/elsewhere")
+            self.end_headers()
+            self.wfile.write(content)
+
+        def log_message(self, *_: Any) -> None:
+            """Tests are quiet."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
+    try:
+        origin = urlsplit(portal.webhook)
+        yield origin._replace(netloc=f"127.0.0.1:{server.server_port}").geturl()
+    finally:
+        server.shutdown()
+        server.server_close()

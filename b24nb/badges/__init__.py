@@ -1,7 +1,7 @@
 """What a badge is, and everything that can be done to badges.
 
-From the values to what a reader calls: ``badge``, ``checks``, ``files`` (badges and where they come from),
-``wire`` (the four methods as requests and answers), ``changes`` (what is to happen to each badge),
-``journal`` (what is remembered), ``lost``, ``sending``, ``bulk`` (how changes are sent, and found again
-when an answer is lost), ``holders``, ``plan``, ``history``, ``methods`` (``b24.badges``, ``b24.journal``).
+From the values to what a reader calls: ``badge``, ``changes`` (what is to happen to each badge, and what a portal
+would refuse of it), ``evidence`` (what the portal's answers mean), ``files`` (badges in tables and files),
+``holders`` (who holds a badge), ``journal_store`` (what is remembered), ``apply`` (the one write path), ``plan``,
+``journal`` (``b24.journal``), ``methods`` (``b24.badges``).
 """

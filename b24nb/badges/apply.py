@@ -4,49 +4,80 @@ Every change goes this way. What is known to be wrong is refused; the portal is 
 badge is not any more what it was made for is left alone; the intent is committed to the journal right
 before the request leaves; the answer is believed only where it proves something, else the portal is looked
 at; the verdict is written.
+
+Many changes go in requests of 50 commands, side by side if wanted, ended between two requests. Worker threads
+send; the calling thread only waits, so that Ctrl-C never breaks a request in the middle.
 """
 
 from __future__ import annotations
 
+import threading
 import warnings
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor, wait
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 
-from b24nb import errors
-from b24nb.badges.badge import Badge, ByCode
-from b24nb.badges.changes import Command, Outcome, Step, Verdict
-from b24nb.badges.evidence import Answer, Doubt, judge_answers, judge_failure, reconcile
+from b24nb import errors, spec
+from b24nb.badges.badge import Badge, Badges, ByCode
+from b24nb.badges.changes import DELETE, LIST, UNDO, Action, Command, Outcome, Step, Verdict, gone, problems
+from b24nb.badges.evidence import Answer, Doubt, badges_of, contradicted, judge_answers, list_badges, reconcile
+from b24nb.badges.holders import name_holders
 from b24nb.badges.journal_store import ChangeSet, JournalStore
-from b24nb.badges.wire import LIST, badges_of
 from b24nb.rest.calls import Call
-from b24nb.rest.connection import Connection, Response
+from b24nb.rest.connection import Connection
 
+Steps = Sequence[Step]
 Found = Sequence[Badge | None]
-#: Key of the look that rides in a batch.
-_LOOK = "look"
+Cancel = threading.Event | Callable[[], bool]
+Failure = errors.ApiError | errors.TransportError
+#: Key of the look that rides in a batch; a look older than so many seconds is made again with the next request.
+_LOOK, _STALE = "look", 1.0
+_INTERRUPTED = "stopped by Ctrl-C"
 
 
 class JournalNotWritten(UserWarning):
     """A change was made, and its verdict could not be written to the journal; its intent is there."""
 
 
+@dataclass(frozen=True, slots=True)
+class RunOptions:
+    """How many steps are sent; what ``delete_many``, ``apply`` and ``release`` take."""
+
+    keep_going: bool = False
+    parallel: int = 1
+    progress: bool = True
+    confirm: int | None = None
+    cancel: Cancel | None = None
+
+    def __post_init__(self) -> None:
+        if type(self.parallel) is not int or self.parallel < 1:
+            raise errors.InvalidInput("parallel is a number of threads, 1 or more.", field="parallel")
+
+    @property
+    def cancelled(self) -> bool:
+        """Whether the caller wants an end."""
+        asked = self.cancel.is_set if isinstance(self.cancel, threading.Event) else self.cancel
+        return bool(asked and asked())
+
+
+@dataclass
 class ChangeApplier:
     """Makes changes on one portal and writes them in its journal.
 
     ``settle_after``: seconds after sending until an effect that is not visible will not come any more.
     """
 
-    def __init__(self, connection: Connection, store: JournalStore, settle_after: float) -> None:
-        self.connection = connection
-        self.store = store
-        self.settle_after = settle_after
-        self.portal: object = None  # a sandbox of this process lives as long as something can change it
+    connection: Connection
+    store: JournalStore
+    settle_after: float
+    portal: object = None  # a sandbox of this process lives as long as something can change it
 
     def refuse_if_read_only(self) -> None:
         """Raise :class:`ReadOnly` before anything is written or sent."""
         if self.connection.read_only:
-            hint = "Connect without read_only to change badges."
-            raise errors.ReadOnly("This client is read-only.", hint=hint)
+            raise errors.ReadOnly("This client is read-only.", hint="Connect without read_only to change badges.")
 
     def apply_one(self, kind: str, step: Step, found: Badge | None = None) -> Outcome:
         """One step as a change set, by calls of its own; raises if it was not made or is not known.
@@ -70,13 +101,7 @@ class ChangeApplier:
         return ""
 
     def send(
-        self,
-        change_set: ChangeSet,
-        steps: Sequence[Step],
-        found: Found,
-        *,
-        batch: bool = False,
-        **options: bool,
+        self, change_set: ChangeSet, steps: Steps, found: Found, *, batch: bool = False, **options: bool
     ) -> list[Outcome]:
         """Send steps by one ``batch`` (at most 50 commands), or one step by a call per command.
 
@@ -90,20 +115,13 @@ class ChangeApplier:
         return outcomes
 
     def _attempt(
-        self,
-        intent: _Intent,
-        steps: Sequence[Step],
-        found: Found,
-        *,
-        batch: bool = False,
-        halt: bool = False,
-        look: bool = False,
+        self, intent: _Intent, steps: Steps, found: Found, batch: bool = False, halt: bool = False, look: bool = False
     ) -> list[Outcome]:
         """Send, and find out what happened in any case."""
         commands: list[Command] = [(_LOOK, LIST, {})] if look else []
         commands += [command for place, step in enumerate(steps) for command in step.commands(f"s{place}")]
         answers: Mapping[str, Answer] = {}
-        failure: errors.ApiError | errors.TransportError | None = None
+        failure: Failure | None = None
         try:
             if batch:
                 answers = self.connection.send_chunk(commands, halt=halt, before_send=intent)
@@ -116,45 +134,38 @@ class ChangeApplier:
         looked = answers.get(_LOOK)
         if isinstance(looked, errors.ApiError):  # refused, where it was not before: go on without
             return self._attempt(intent, steps, found, batch=batch, halt=halt)
-        found = _found_by(looked, steps) if looked else found
+        if looked:
+            with suppress(errors.BadResponse):
+                here = ByCode(badges_of(looked))
+                found = [None if (now := here.find(step.code)) == step.before else now for step in steps]
         return self._judged(steps, found, answers, failure, intent.sent_at)
 
     def _judged(
-        self,
-        steps: Sequence[Step],
-        found: Found,
-        answers: Mapping[str, Answer],
-        failure: errors.ApiError | errors.TransportError | None,
-        sent_at: float,
+        self, steps: Steps, found: Found, answers: Mapping[str, Answer], failure: Failure | None, sent_at: float
     ) -> list[Outcome]:
         """What the answers prove, and a look where they prove nothing."""
         outcomes: dict[int, Outcome] = {}
         doubts: dict[int, Doubt] = {}
         for place, (step, before) in enumerate(zip(steps, found, strict=True)):
             pair = answers.get(f"s{place}-delete"), answers.get(f"s{place}-add")
-            outcome = judge_failure(step, failure) if failure else judge_answers(step, *pair)
-            if outcome:
-                detail = outcome.detail or _edited(outcome, before)
-                outcomes[place] = replace(outcome, found=before, detail=detail)
-            else:
-                refusal = next((one for one in pair if isinstance(one, errors.ApiError)), None)
-                doubts[place] = Doubt(step, before, failure or refusal)
-        outcomes |= zip(doubts, self._reconciled([*doubts.values()], failure, sent_at), strict=True)
+            refusal = failure or next((one for one in pair if isinstance(one, errors.ApiError)), None)
+            outcome = _without_effect(step, failure) if failure else judge_answers(step, *pair)
+            if outcome is None:
+                doubts[place] = Doubt(step, before, refusal)
+                continue
+            if before and step.before and outcome.changed and not outcome.detail:
+                edited = f"somebody had changed it just before; the journal keeps it as it was last: {before!r}"
+                outcome = replace(outcome, detail=edited)
+            outcomes[place] = replace(outcome, found=before)
+        if doubts:  # look, as long as the effect can still come: not after somebody has answered
+            answered = 300 <= (getattr(failure, "http_status", 0) or 0) < 500
+            lost = isinstance(failure, errors.TransportError) and not answered
+            seen = reconcile(self.connection, [*doubts.values()], sent_at + self.settle_after if lost else 0)
+            outcomes |= zip(doubts, seen, strict=True)
+            call = getattr(failure, "call", None)
+            if isinstance(call, Call) and all(outcome.done for outcome in seen):
+                call.outcome = "seen"
         return [outcomes[place] for place in range(len(steps))]
-
-    def _reconciled(
-        self, doubts: Sequence[Doubt], failure: errors.B24Error | None, sent_at: float
-    ) -> list[Outcome]:
-        """Look, as long as the effect can still come: not after somebody has answered."""
-        if not doubts:
-            return []
-        answered = 300 <= (getattr(failure, "http_status", 0) or 0) < 500
-        lost = isinstance(failure, errors.TransportError) and not answered
-        outcomes = reconcile(self.connection, doubts, sent_at + self.settle_after if lost else 0)
-        call = getattr(failure, "call", None)
-        if isinstance(call, Call) and all(outcome.done for outcome in outcomes):
-            call.outcome = "seen"
-        return outcomes
 
     def _calls(self, commands: Sequence[Command], intent: _Intent) -> Mapping[str, Answer]:
         """A call per command, until one fails."""
@@ -172,54 +183,179 @@ class ChangeApplier:
 
     def _completed(self, outcome: Outcome, intent: _Intent) -> Outcome:
         """The rest of a replace of which one half was made, by a call of its own."""
-        step = outcome.step
+        step, error = outcome.step, outcome.error
         if outcome.half_done:
             (again,) = self._attempt(intent, [Step(step.code, None, step.before)], [None])
             if again.verdict is Verdict.ADDED:
-                detail = "the old badge was put back, as the last of the list"
-                return replace(outcome, changed=False, detail=detail)
+                return replace(outcome, changed=False, detail="the old badge was put back, as the last of the list")
             detail = f"deleted, but not added, and putting the old badge back failed: {again.error}"
             verdict = Verdict.UNKNOWN if again.open else outcome.verdict
             return replace(outcome, verdict=verdict, open=again.open, detail=detail)
-        if outcome.nothing_to_replace and step.before:
+        nothing_there = isinstance(error, errors.NotFound) and error.method == DELETE
+        if nothing_there and step.action is Action.REPLACE and step.before:
             (again,) = self._attempt(intent, [Step(step.code, None, step.after)], [None])
             respelt = f"beside {step.before.code!r}: this portal tells letter case apart"
-            detail = respelt if step.before.code != step.code else "somebody else had deleted it"
-            return replace(
-                again, step=step, detail=detail if again.verdict is Verdict.ADDED else again.detail
-            )
+            why = respelt if step.before.code != step.code else "somebody else had deleted it"
+            return replace(again, step=step, detail=why if again.verdict is Verdict.ADDED else again.detail)
         return outcome
 
 
+@dataclass
 class _Intent:
     """Commits steps to the journal right before their first request leaves; notes when later ones do."""
 
-    def __init__(
-        self, applier: ChangeApplier, change_set: ChangeSet, steps: Sequence[Step], found: Found
-    ) -> None:
-        self._clock, self._store = applier.connection.clock, applier.store
-        self._what, self._found = (change_set, steps), found
-        self.ids: list[int] = []
-        self.sent_at = 0.0
+    applier: ChangeApplier
+    change_set: ChangeSet
+    steps: Steps
+    found: Found
+    ids: list[int] = field(default_factory=list)
+    sent_at: float = 0.0
 
     def __call__(self) -> None:
-        self.sent_at = self._clock.monotonic()
+        clock, store = self.applier.connection.clock, self.applier.store
+        self.sent_at = clock.monotonic()
         if self.ids:
-            self._store.note_attempt(self.ids, self._clock.time())
+            store.note_attempt(self.ids, clock.time())
         else:
-            self.ids = self._store.intend(*self._what, self._clock.time(), self._found)
+            self.ids = store.intend(self.change_set, self.steps, clock.time(), self.found)
 
 
-def _found_by(look: Response, steps: Sequence[Step]) -> list[Badge | None]:
-    """What the look of the same request showed in place of what the steps were made for."""
-    try:
-        here = ByCode(badges_of(look))
-    except errors.BadResponse:
-        return [None] * len(steps)
-    return [None if (badge := here.find(step.code)) == step.before else badge for step in steps]
+def apply_many(
+    applier: ChangeApplier, kind: str, steps: Steps, current: Badges, options: RunOptions
+) -> tuple[list[Outcome], bool]:
+    """Many steps as one change set: their outcomes in their order, and whether Ctrl-C ended it.
+
+    ``current`` is what the portal has now: a step that was made for something else is not sent.
+    """
+    run = _Run(applier, ChangeSet(kind), options)
+    run.leave_alone(enumerate(steps), current)
+    run.send()
+    not_sent = {place: Outcome(step, Verdict.NOT_SENT, detail=run.stopped) for place, step in enumerate(steps)}
+    outcomes = [*(not_sent | run.outcomes).values()]
+    if trouble := applier.flush():
+        outcomes = [replace(one, detail=trouble) if one.changed else one for one in outcomes]
+    return name_holders(applier.connection, outcomes), run.stopped == _INTERRUPTED
 
 
-def _edited(outcome: Outcome, found: Badge | None) -> str:
-    if not found or not outcome.changed or outcome.step.before is None:
-        return ""
-    return f"somebody had changed it just before; the journal keeps it as it was last: {found!r}"
+class _Run:
+    """One run over many steps: what is left of it, and what has become of the rest."""
+
+    def __init__(self, applier: ChangeApplier, change_set: ChangeSet, options: RunOptions) -> None:
+        self._applier, self._change_set, self._options = applier, change_set, options
+        self._connection, self._undo = applier.connection, change_set.kind == UNDO
+        self._lock = threading.Lock()
+        self._todo: deque[tuple[int, Step]] = deque()
+        self.outcomes: dict[int, Outcome] = {}
+        self.stopped = ""
+        self._looked_at = self._connection.clock.monotonic()
+
+    def leave_alone(self, steps: Iterable[tuple[int, Step]], current: Badges) -> None:
+        """Settle what need not or must not be sent; the rest is to do."""
+        here, steps = ByCode(current), list(steps)
+        done = [one.after for _, one in steps if one.after and one.before != one.after == here.find(one.code)]
+        lagging = contradicted(self._connection, done) if self._undo else set()
+        for place, step in steps:
+            if step.code in lagging:
+                text = f"The portal's list shows {step.code!r}, and get does not."
+                error = errors.OutcomeUnknown(text, hint="Try again in a moment.")
+                self.outcomes[place] = Outcome(step, Verdict.UNKNOWN, error=error)
+            elif outcome := _beforehand(step, here, undo=self._undo):
+                self.outcomes[place] = outcome
+            else:
+                self._todo.append((place, step))
+
+    def send(self) -> None:
+        """Send what is to do, until it is done, stopped or interrupted."""
+        if not self._todo:
+            return
+        from tqdm.auto import tqdm  # type: ignore[import-untyped]
+
+        total, known, hidden = len(self._todo), len(self.outcomes), not self._options.progress
+        with tqdm(total=total, desc=self._change_set.kind, unit="badge", disable=hidden) as bar:
+            # Leaving the pool waits for the requests that are under way.
+            with suppress(KeyboardInterrupt), ThreadPoolExecutor(self._options.parallel) as pool:
+                try:
+                    with self._lock:  # nothing leaves before the pool knows all threads that it has to wait for
+                        workers = [pool.submit(self._work) for _ in range(self._options.parallel)]
+                    while wait(workers, timeout=0.1).not_done:
+                        bar.update(len(self.outcomes) - known - bar.n)
+                    for worker in workers:
+                        worker.result()
+                except KeyboardInterrupt:
+                    self.stopped = _INTERRUPTED
+                    raise
+            bar.update(len(self.outcomes) - known - bar.n)
+
+    def _work(self) -> None:
+        try:
+            while chunk := self._take():
+                self._send_chunk(*chunk)
+        except BaseException:
+            self.stopped = "stopped by an error"
+            raise
+
+    def _take(self) -> tuple[dict[int, Step], bool] | None:
+        """The steps of the next request, 50 commands at most, and whether a look rides with them.
+
+        A look is one command of a request: it rides where that costs no further request, or where the
+        last one is older than a second.
+        """
+        with self._lock:
+            if not self.stopped and self._options.cancelled:
+                self.stopped = "cancelled"
+            if self.stopped or not self._todo:
+                return None
+            if not self._todo[0][1].fits_batch:
+                return dict([self._todo.popleft()]), False
+            size, now = spec.BATCH_SIZE, self._connection.clock.monotonic()
+            left = sum(len(step.commands()) for _, step in self._todo)
+            look = now - self._looked_at > _STALE or -(-left // (size - 1)) == -(-left // size)
+            self._looked_at = now if look else self._looked_at
+            chunk: dict[int, Step] = {}
+            room = size - look
+            while self._todo and (step := self._todo[0][1]).fits_batch and len(step.commands()) <= room:
+                room -= len(step.commands())
+                chunk.update([self._todo.popleft()])
+            return chunk, look
+
+    def _send_chunk(self, chunk: dict[int, Step], look: bool) -> None:
+        """Send, and put back what is to be sent again: a portal halts at a missing badge, too."""
+        steps, halt = [*chunk.values()], not self._options.keep_going
+        unknown: Found = [None] * len(steps)
+        batch = steps[0].fits_batch
+        made = self._applier.send(self._change_set, steps, unknown, batch=batch, halt=halt, look=look)
+        self.outcomes |= {place: one for place, one in zip(chunk, made, strict=True) if not one.left_out}
+        failed = [one for one in made if one.failed]
+        if failed and (halt or isinstance(failed[0].error, errors.JournalError)):
+            self.stopped = self.stopped or "stopped at a failure"
+        rest = [item for item in chunk.items() if item[0] not in self.outcomes]
+        if not failed and 0 < len(rest) < len(chunk):
+            # Somebody else is at work: see what is left.
+            try:
+                current = list_badges(self._connection)
+            except errors.B24Error as error:
+                self.stopped = f"stopped: {error.message}"
+                return
+            with self._lock:
+                self.leave_alone(rest, current)
+
+
+def _without_effect(step: Step, error: Failure) -> Outcome | None:
+    """What the failure of a whole request proves; ``None``: nothing, so look."""
+    if isinstance(error, errors.TransportError):
+        return None if error.sent else Outcome(step, Verdict.NOT_SENT, error=error)
+    return Outcome(step, Verdict.FAILED, error=error) if errors.raised_before_effect(error) else None
+
+
+def _beforehand(step: Step, here: ByCode, *, undo: bool) -> Outcome | None:
+    """The outcome of a step that need not or must not be sent."""
+    now = here.find(step.before.code if step.before else step.code)
+    if now == step.after:
+        return Outcome(step, Verdict.KEPT) if now else gone(step)
+    if now != step.before:
+        return Outcome(step, Verdict.CHANGED, error=errors.BadgeChanged(step.code, step.before, now))
+    # A badge with a long code can come back on an older portal only, which is asked.
+    limit = spec.CODE_WIDTH if undo else spec.CODE_LIMIT
+    for problem in problems(step.after, limit) if step.after else ():
+        return Outcome(step, Verdict.FAILED, error=problem)
+    return None

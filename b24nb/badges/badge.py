@@ -8,18 +8,21 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, NoReturn, overload
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar, overload
 
+from b24nb import spec
+from b24nb.display import html
+from b24nb.display.language import pick
 from b24nb.display.visible import visible
 from b24nb.errors import BadResponse
-from b24nb.spec import BadgeType
 
 if TYPE_CHECKING:
     import pandas as pd
 
+T = TypeVar("T")
 Text = str | Mapping[str, str]
 
 FIELDS = ("code", "title", "value", "type")
@@ -88,7 +91,7 @@ class Badge:
             text = getattr(self, name)
             if isinstance(text, Mapping):
                 object.__setattr__(self, name, Texts(text))
-        if isinstance(self.type, BadgeType):
+        if isinstance(self.type, spec.BadgeType):
             object.__setattr__(self, "type", self.type.value)
 
     @classmethod
@@ -135,8 +138,6 @@ class Badge:
         return f"Badge({', '.join(f'{name}={value!r}' for name, value in self.to_wire().items())})"
 
     def _repr_html_(self) -> str:
-        from b24nb.display import html
-
         return html.page(html.badge_card(self))
 
 
@@ -167,9 +168,7 @@ class Badges(Sequence[Badge]):
     @property
     def df(self) -> pd.DataFrame:
         """A new DataFrame with the columns ``code, title, value, type``; language maps stay dicts."""
-        import pandas as pd
-
-        return pd.DataFrame({name: [getattr(badge, name) for badge in self] for name in FIELDS}, dtype=object)
+        return frame((badge.to_wire().values() for badge in self), FIELDS)
 
     @property
     def flat(self) -> pd.DataFrame:
@@ -179,11 +178,7 @@ class Badges(Sequence[Badge]):
         ``None`` where there is nothing. ``b24.badges.plan`` takes it. A map that columns can't hold (empty,
         or with an empty text) is its JSON text, which ``plan`` refuses.
         """
-        import pandas as pd
-
-        rows = [badge.cells() for badge in self]
-        names = columns_of(rows)
-        return pd.DataFrame([[row.get(name) for name in names] for row in rows], columns=names, dtype=object)
+        return flat_frame([badge.cells() for badge in self])
 
     def in_language(self, language: str) -> Badges:
         """The badges with plain texts, as a viewer of this language is shown them.
@@ -198,12 +193,8 @@ class Badges(Sequence[Badge]):
         -------
         Badges
         """
-        from b24nb.display.language import pick
-
-        return Badges(
-            Badge(badge.code, pick(badge.title, language)[0], pick(badge.value, language)[0], badge.type)
-            for badge in self
-        )
+        texts = ((badge, pick(badge.title, language)[0], pick(badge.value, language)[0]) for badge in self)
+        return Badges(Badge(badge.code, title, value, badge.type) for badge, title, value in texts)
 
     @overload
     def __getitem__(self, index: int | str) -> Badge: ...
@@ -233,17 +224,9 @@ class Badges(Sequence[Badge]):
         return hash(self._badges)
 
     def __repr__(self) -> str:
-        lines = [f"Badges: {len(self)}"]
-        for badge in self._badges[:SHOWN]:
-            code, type_ = visible(badge.code, code=True), visible(badge.type)
-            lines.append(f"  {code}  {type_}  {badge.title!r}  {badge.value!r}")
-        if len(self) > SHOWN:
-            lines.append(f"  ({len(self) - SHOWN} more not shown; .df has all)")
-        return "\n".join(lines)
+        return listing(f"Badges: {len(self)}", self._badges, _line)
 
     def _repr_html_(self) -> str:
-        from b24nb.display import html
-
         return html.page(html.badges_table(self, limit=SHOWN))
 
 
@@ -273,10 +256,28 @@ def text_of(sent: Any) -> Any:
     return {str(place): item for place, item in enumerate(sent)} if isinstance(sent, list) else sent
 
 
-def columns_of(rows: Iterable[Mapping[str, Any]]) -> list[str]:
-    """The columns of rows of :meth:`Badge.cells`: the fields, the languages of titles, those of values."""
+def frame(rows: Iterable[Iterable[Any]], columns: Iterable[str]) -> pd.DataFrame:
+    """A table whose cells stay what they are."""
+    import pandas as pd
+
+    return pd.DataFrame([[*row] for row in rows], columns=[*columns], dtype=object)
+
+
+def flat_frame(rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
+    """Rows of :meth:`Badge.cells`, with the columns of the fields, then of the languages of titles, of values."""
     names = dict.fromkeys(name for row in rows for name in row if name not in FIELDS)
-    return ["code", "type", "title", "value", *sorted(names, key=lambda name: name.partition(".")[0])]
+    columns = ["code", "type", "title", "value", *sorted(names, key=lambda name: name.partition(".")[0])]
+    return frame(([row.get(name) for name in columns] for row in rows), columns)
+
+
+def listing(head: str, items: Sequence[T], line: Callable[[T], str]) -> str:
+    """A text with a line per item, which ends where it gets too long."""
+    more = [f"  ({len(items) - SHOWN} more not shown; .df has all)"] if len(items) > SHOWN else []
+    return "\n".join([head, *(f"  {line(item)}" for item in items[:SHOWN]), *more])
+
+
+def _line(badge: Badge) -> str:
+    return f"{visible(badge.code, code=True)}  {visible(badge.type)}  {badge.title!r}  {badge.value!r}"
 
 
 def _fits_column(item: tuple[Any, Any]) -> bool:

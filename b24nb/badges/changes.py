@@ -1,18 +1,32 @@
-"""What should happen to each badge, and what did: plain values, nothing is sent here."""
+"""What should happen to each badge, what a portal would refuse of it, and what did: nothing is sent here.
+
+The vendor's pages list two errors of ``add``; its server code makes the checks below, in this order.
+"""
 
 from __future__ import annotations
 
+import json
+import re
+import warnings
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from reprlib import repr as short
 from typing import Any
 
+from b24nb import spec
 from b24nb.badges.badge import FIELDS, Badge, Badges, ByCode
-from b24nb.badges.checks import not_restorable
-from b24nb.badges.wire import ADD, DELETE, fits_batch
-from b24nb.errors import ApiError, B24Error, InvalidInput, NotFound
+from b24nb.errors import ApiError, B24Error, InvalidInput
 
+ADD = "crm.activity.badge.add"
+DELETE = "crm.activity.badge.delete"
+GET = "crm.activity.badge.get"
+LIST = "crm.activity.badge.list"
 Command = tuple[str, str, Mapping[str, Any]]
+#: What ``batch`` takes for a reference to another command's result, also in the middle of a text.
+_REFERENCE = re.compile(r"\$(result|error|total|next|time)\[")
+#: Half of a pair of surrogates, which JSON can hold and UTF-8 can't.
+_HALF = re.compile("[\ud800-\udfff]")
 
 
 class Action(StrEnum):
@@ -82,25 +96,16 @@ class Step:
                 notes.append(f"the portal has it as {self.before.code!r}")
         return "; ".join(filter(None, dict.fromkeys(notes)))
 
-    def commands(self, prefix: str) -> list[Command]:
+    def commands(self, prefix: str = "") -> list[Command]:
         """The calls that make the change, their keys starting with ``prefix``."""
-        calls: list[Command] = []
-        if self.before != self.after:
-            if self.before:
-                calls.append((f"{prefix}-delete", DELETE, {"code": self.code}))
-            if self.after:
-                calls.append((f"{prefix}-add", ADD, self.after.to_wire()))
-        return calls
-
-    @property
-    def cost(self) -> int:
-        """How many calls it takes."""
-        return len(self.commands(""))
+        delete = (f"{prefix}-delete", DELETE, {"code": self.code}) if self.before else None
+        add = (f"{prefix}-add", ADD, self.after.to_wire()) if self.after else None
+        return [call for call in (delete, add) if call] if self.before != self.after else []
 
     @property
     def fits_batch(self) -> bool:
         """Whether its texts survive the query text of a batch; else it needs calls of its own."""
-        return all(fits_batch(params) for _, _, params in self.commands(""))
+        return all(fits_batch(params) for _, _, params in self.commands())
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,12 +171,6 @@ class Outcome:
         return self.step.action is Action.REPLACE and self.verdict is Verdict.FAILED and bool(self.changed)
 
     @property
-    def nothing_to_replace(self) -> bool:
-        """Whether there was no old badge to delete, and the new one was not added for that."""
-        refused = isinstance(self.error, NotFound) and self.error.method == DELETE
-        return self.step.action is Action.REPLACE and refused
-
-    @property
     def error_name(self) -> str:
         """The vendor's code, else the name of the error's class, else ``""``."""
         if self.error is None:
@@ -197,12 +196,9 @@ def diff(current: Badges, wanted: Badges, removable: Collection[str] | None = ()
     ['replace']
     """
     here = ByCode(current)
-    met = set()
-    for badge in wanted:
-        before = here.find(badge.code)
-        if before:
-            met.add(before.code)
-        yield Step(badge.code, before, badge)
+    steps = [Step(badge.code, here.find(badge.code), badge) for badge in wanted]
+    met = {step.before.code for step in steps if step.before}
+    yield from steps
     for badge in current:
         if badge.code not in met and (removable is None or badge.code in removable):
             yield Step(badge.code, badge, None)
@@ -212,18 +208,122 @@ def deletions(current: Badges, wanted: Iterable[str | Badge], *, missing_ok: boo
     """The steps that delete these, in their order; a badge is deleted only as it was given."""
     here = ByCode(current)
     for item in wanted:
-        if isinstance(item, Badge):
-            yield Step(item.code, item, None)
-        else:
-            before = here.find(item)
-            yield Step(item, before, None, missing_ok=missing_ok or before is not None)
+        code, before = (item.code, item) if isinstance(item, Badge) else (item, here.find(item))
+        yield Step(code, before, None, missing_ok=missing_ok or before is not None)
 
 
-def gone(step: Step) -> Outcome:
+def gone(step: Step, refusal: B24Error | None = None) -> Outcome:
     """The outcome of a delete for which there is no badge any more, or never was one."""
+    if step.before and refusal and step.before.code != step.code:
+        detail = f"this portal tells letter case apart, and has {step.before.code!r}"
+        return Outcome(step, Verdict.GONE, error=refusal, detail=detail)
     if step.before:
         return Outcome(step, Verdict.GONE, detail="somebody else deleted it")
     error = InvalidInput(f"No badge has the code {step.code!r}.", hint="badges.list() shows all.")
-    return Outcome(
-        step, Verdict.GONE, error=None if step.missing_ok else error, detail="no badge has this code"
-    )
+    detail = "no badge has this code"
+    return Outcome(step, Verdict.GONE, error=None if step.missing_ok else error, detail=detail)
+
+
+class NotRestorable(UserWarning):
+    """A badge about to be deleted that ``add`` would refuse: there is no way back."""
+
+
+class StoredDifferently(UserWarning):
+    """The portal took a badge and keeps other texts than were sent."""
+
+
+def problems(badge: Badge, code_limit: int = spec.CODE_LIMIT) -> Iterator[InvalidInput]:
+    """Why a portal would refuse to add a badge, whose fields may hold anything.
+
+    Which languages a portal knows can't be asked, so an unknown one is left to the portal.
+    ``code_limit``: older portals take longer codes, which matters where one is to be put back.
+
+    Examples
+    --------
+    >>> [problem.field for problem in problems(Badge("vip", "", {"en": ""}, "pink"))]
+    ['title', 'value', 'type']
+    """
+    for field in ("title", "value"):
+        yield from _text_problems(field, getattr(badge, field))
+    if badge.type not in list(spec.BadgeType):
+        hint = f"Choose one of {', '.join(spec.BadgeType)}."
+        yield InvalidInput(f"The type {short(badge.type)} does not exist.", field="type", hint=hint)
+    yield from code_problems(badge.code)
+    if isinstance(badge.code, str) and len(badge.code) > code_limit:
+        text = f"The code has {len(badge.code)} characters; a portal takes at most {code_limit} in a new one."
+        yield InvalidInput(text, field="code", hint="Choose a shorter code.")
+
+
+def code_problems(code: Any) -> Iterator[InvalidInput]:
+    """Why a code can't name a badge at all."""
+    if not isinstance(code, str):
+        hint = "Write it in quotes: codes are texts."
+        yield InvalidInput(f"The code {short(code)} is not a text.", field="code", hint=hint)
+    elif not code or _HALF.search(code):
+        what = "holds half a character, which can't be sent" if code else "is empty"
+        yield InvalidInput(f"The code {what}.", field="code")
+
+
+def check_code(code: Any) -> None:
+    """Raise :class:`InvalidInput` if this can't be the code of a badge."""
+    for problem in code_problems(code):
+        raise problem
+
+
+def check(badge: Badge) -> None:
+    """Raise :class:`InvalidInput` for the first problem."""
+    for problem in problems(badge):
+        raise problem
+
+
+def not_restorable(badge: Badge | None) -> str:
+    """Why ``add`` would refuse to bring this badge back, ``""`` if it would not."""
+    for problem in problems(badge) if badge else ():
+        return f"not restorable: {problem.message}"
+    return ""
+
+
+def warn_if_not_restorable(badges: Iterable[Badge]) -> None:
+    """Warn before these are deleted, if there is no way back for one of them."""
+    lost = [badge.code for badge in badges if not_restorable(badge)]
+    if lost:
+        names = ", ".join(map(repr, lost))
+        text = f"add would refuse {names} as it stands, so it can't be restored by the journal."
+        warnings.warn(text, NotRestorable, stacklevel=3)
+
+
+def fits_batch(params: Mapping[str, Any]) -> bool:
+    """Whether parameters survive the query text of a batch command.
+
+    An empty map can't be written there, and a text like ``$result[a]`` would be replaced. Both can be
+    sent by a call of their own.
+    """
+    texts = [params.values(), *(text.values() for text in params.values() if isinstance(text, Mapping))]
+    flat = [item for group in texts for item in group]
+    return not any(_REFERENCE.search(item) if isinstance(item, str) else item == {} for item in flat)
+
+
+def _text_problems(field: str, text: Any) -> Iterator[InvalidInput]:
+    texts = text if isinstance(text, Mapping) else {"": text}
+    wrong = [(language, what) for language, item in texts.items() if (what := _wrong(language, item, text))]
+    for language, what in wrong:
+        where = f" in {language!r}" if texts is text and isinstance(language, str) else ""
+        hint = "Give a text, or a map language -> text."
+        yield InvalidInput(f"The {field}{where} {what}.", field=field, hint=hint)
+    # Stored as ASCII JSON with escaped slashes: what is not ASCII counts six times.
+    plain = dict(texts) if texts is text else text
+    stored = 0 if wrong else len(json.dumps(plain, separators=(",", ":")).replace("/", "\\/"))
+    if stored > spec.TEXT_WIDTH:
+        message = f"The {field} takes {stored} characters as the portal stores it; it keeps {spec.TEXT_WIDTH}."
+        yield InvalidInput(message, field=field, hint="Every letter that is not ASCII counts six times.")
+
+
+def _wrong(language: Any, item: Any, text: Any) -> str:
+    """What is wrong with a part of a text; ``""`` if it is right."""
+    if isinstance(text, Mapping) and not (language and isinstance(language, str)):
+        return "has a language that is not a text"
+    if not isinstance(item, str):
+        return "is not a text"
+    if not item:
+        return "is empty"
+    return "holds half a character, which can't be sent" if _HALF.search(language + item) else ""

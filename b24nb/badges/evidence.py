@@ -1,4 +1,4 @@
-"""What became of a change, by evidence: the one answer that means success, else a look at the portal.
+"""What the portal's answers about badges mean: the one that means success, else a look at the portal.
 
 A connection can break after the portal has begun to work, and a portal may work on a request for a minute.
 So a change whose answer was lost is looked for at once, then ever less often, until the last moment at
@@ -8,76 +8,99 @@ which its effect can appear. It is never sent again blindly.
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from b24nb.badges.badge import Badge
-from b24nb.badges.changes import DONE, Action, Outcome, Step, Verdict, gone
-from b24nb.badges.wire import GET, badge_of, get_badge, list_badges
-from b24nb.errors import (
-    ApiError,
-    B24Error,
-    BadgeInUse,
-    BadResponse,
-    NotApplied,
-    NotFound,
-    OutcomeUnknown,
-    TransportError,
-    raised_before_effect,
-)
+from b24nb import errors
+from b24nb.badges.badge import Badge, Badges, folded
+from b24nb.badges.changes import DONE, GET, LIST, Action, Outcome, Step, Verdict, gone
+from b24nb.errors import ApiError, B24Error, BadResponse, NotFound
 from b24nb.rest.connection import Connection, Response
 
 Answer = Response | ApiError
 _FIRST_PAUSE = 0.25
+_AGAIN = "Somebody may be changing them; list again."
+
+
+def list_badges(connection: Connection) -> Badges:
+    """All badges of the portal, by one request: ``crm.activity.badge.list`` does not page."""
+    return badges_of(connection.call(LIST))
+
+
+def badges_of(response: Response) -> Badges:
+    """The badges of an answer to ``list``, each once."""
+    badges = Badges(map(Badge.from_wire, whole_list(response.raw)))
+    for code, count in Counter(badge.code for badge in badges).items():
+        if count > 1:
+            raise BadResponse(f"The portal sent the badge {code!r} {count} times.", method=LIST, hint=_AGAIN)
+    return badges
+
+
+def whole_list(envelope: Mapping[str, Any]) -> list[Any]:
+    """The rows of an answer of ``list``, which is refused if it may be a part of them only."""
+    result, total = envelope.get("result"), envelope.get("total")
+    rows = result.get("badges") if isinstance(result, Mapping) else None
+    if not isinstance(rows, list):
+        raise BadResponse("There is no list of badges in the answer.", method=LIST)
+    if total is not None and number_of(total) != len(rows):
+        text = f"The portal counts {str(total)[:20]} badges and sent {len(rows)}."
+        raise BadResponse(text, method=LIST, hint=_AGAIN)
+    if envelope.get("next"):
+        raise BadResponse(f"The portal sent a page of {len(rows)} badges, not all of them.", method=LIST)
+    return rows
+
+
+def number_of(total: Any) -> int | None:
+    """How many rows there are, which some servers write as a text; ``None`` if that is no number."""
+    try:
+        return None if isinstance(total, bool) else int(float(total))
+    except (TypeError, ValueError, OverflowError):
+        return None
+
+
+def get_badge(connection: Connection, code: str) -> Badge:
+    """One badge; the portal's spelling of the code may differ in letter case."""
+    return badge_of(connection.call(GET, {"code": code}), code)
+
+
+def badge_of(response: Response, code: str) -> Badge:
+    """The badge of an answer to ``get`` or ``add``, which must be the one that was asked for."""
+    badge = Badge.from_wire(response.result.get("badge") if isinstance(response.result, Mapping) else None)
+    if folded(badge.code) != folded(code):
+        raise BadResponse(f"The portal was asked for the badge {code!r} and sent {badge.code!r}.")
+    return badge
 
 
 def judge_answers(step: Step, deleted: Answer | None, added: Answer | None) -> Outcome | None:
     """What the answers to the commands of a step prove; ``None``: nothing, so look."""
-    if any(isinstance(answer, ApiError) and not raised_before_effect(answer) for answer in (deleted, added)):
+    if any(isinstance(one, ApiError) and not errors.raised_before_effect(one) for one in (deleted, added)):
         return None
-    refusal = deleted if isinstance(deleted, NotFound) else None
-    if step.before and not refusal:
-        if deleted is None:
-            return Outcome(step, Verdict.NOT_SENT)
+    missing = isinstance(deleted, NotFound)
+    if step.before and not (missing and step.after):
+        if isinstance(deleted, errors.BadgeInUse):
+            return Outcome(step, Verdict.REFUSED, error=deleted)
         if isinstance(deleted, ApiError):
-            verdict = Verdict.REFUSED if isinstance(deleted, BadgeInUse) else Verdict.FAILED
-            return Outcome(step, verdict, error=deleted)
-        if deleted.result is not True:
-            return None
-        if step.after is None:
-            return Outcome(step, Verdict.DELETED, changed=True)
+            return gone(step, deleted) if missing else Outcome(step, Verdict.FAILED, error=deleted)
+        if deleted is None or deleted.result is not True:
+            return None if deleted else Outcome(step, Verdict.NOT_SENT)
     if step.after is None:
-        if step.before and step.before.code != step.code:
-            detail = f"this portal tells letter case apart, and has {step.before.code!r}"
-            return Outcome(step, Verdict.GONE, error=refusal, detail=detail)
-        return gone(step)
+        return Outcome(step, Verdict.DELETED, changed=True)
     if isinstance(added, ApiError):
-        return Outcome(step, Verdict.FAILED, changed=bool(step.before) and not refusal, error=added)
+        return Outcome(step, Verdict.FAILED, changed=bool(step.before) and not missing, error=added)
     if added is None:
-        return Outcome(step, Verdict.FAILED if refusal else Verdict.NOT_SENT, error=refusal)
-    verdict = Verdict.ADDED if refusal else DONE[step.action]
-    return _judge_added(step, added, verdict, "somebody else had deleted it" if refusal else "")
-
-
-def judge_failure(step: Step, error: ApiError | TransportError) -> Outcome | None:
-    """What the failure of a whole request proves; ``None``: nothing, so look."""
-    if isinstance(error, TransportError) and not error.sent:
-        return Outcome(step, Verdict.NOT_SENT, error=error)
-    if isinstance(error, ApiError) and raised_before_effect(error):
-        return Outcome(step, Verdict.FAILED, error=error)
-    return None
-
-
-def _judge_added(step: Step, added: Response, verdict: Verdict, detail: str) -> Outcome | None:
+        error = deleted if isinstance(deleted, NotFound) else None
+        return Outcome(step, Verdict.FAILED if missing else Verdict.NOT_SENT, error=error)
     try:
-        badge = badge_of(added)
+        badge = badge_of(added, step.after.code)
     except BadResponse:
         return None
-    if step.after is None or badge.code != step.after.code:
+    if badge.code != step.after.code:
         return None
-    if badge != step.after:
-        detail = f"stored differently: {badge!r}"
+    odd = f"stored differently: {badge!r}" if badge != step.after else ""
+    verdict = Verdict.ADDED if missing else DONE[step.action]
+    detail = odd or ("somebody else had deleted it" if missing else "")
     return Outcome(step, verdict, changed=True, badge=badge, detail=detail)
 
 
@@ -103,7 +126,8 @@ def reconcile(connection: Connection, doubts: Sequence[Doubt], deadline: float) 
         try:
             here = _look(connection, [doubt.step for doubt in missing.values()], thorough=last_look)
         except B24Error as error:
-            known |= {place: _blind(doubt, error) for place, doubt in missing.items()}
+            for place, doubt in missing.items():
+                known[place] = _unknown(doubt, f"looking for {doubt.step.code!r} failed: {error.message}", open=True)
         else:
             judged = {place: _judge(doubt, here, last_look=last_look) for place, doubt in missing.items()}
             known |= {place: outcome for place, outcome in judged.items() if outcome}
@@ -115,25 +139,21 @@ def reconcile(connection: Connection, doubts: Sequence[Doubt], deadline: float) 
 
 def contradicted(connection: Connection, badges: Iterable[Badge]) -> set[str]:
     """The codes of those badges, out of a list, that ``get`` does not find: the list lags behind."""
-    if not (listed := [*badges]):
-        return set()
-    gets = connection.batch({badge.code: (GET, {"code": badge.code}) for badge in listed})
-    return {code for code, answer in gets.items() if isinstance(answer, NotFound)}
+    gets = {badge.code: (GET, {"code": badge.code}) for badge in badges}
+    answers = connection.batch(gets) if gets else {}
+    return {code for code, answer in answers.items() if isinstance(answer, NotFound)}
 
 
 def _look(connection: Connection, steps: Sequence[Step], *, thorough: bool) -> dict[str, Badge]:
     """The badges that matter, by the portal's spelling: one by ``get``, several by ``list``."""
     codes = {badge.code for step in steps for badge in (step.before, step.after) if badge}
-    if len(codes) == 1:
-        try:
-            badge = get_badge(connection, *codes)
-        except NotFound:
-            # A code that the portal keeps in another spelling shows in the whole list only.
-            if not thorough or steps[0].after is None:
-                return {}
-        else:
-            return {badge.code: badge}
-    return {badge.code: badge for badge in list_badges(connection)}
+    badges: Iterable[Badge]
+    try:
+        badges = [get_badge(connection, *codes)] if len(codes) == 1 else list_badges(connection)
+    except NotFound:
+        # A code that the portal keeps in another spelling shows in the whole list only.
+        badges = list_badges(connection) if thorough and steps[0].after else []
+    return {badge.code: badge for badge in badges}
 
 
 def _judge(doubt: Doubt, here: dict[str, Badge], *, last_look: bool) -> Outcome | None:
@@ -143,29 +163,27 @@ def _judge(doubt: Doubt, here: dict[str, Badge], *, last_look: bool) -> Outcome 
     new = here.get(step.after.code) if step.after else None
     if new == step.after and (new or not old):
         if step.before is None and doubt.found:
-            return _unknown(doubt, "was there before, so nobody can tell whether this call added it")
+            return _unknown(doubt, f"{step.code!r} was there before, so nobody can tell whether this call added it")
         return Outcome(step, DONE[step.action], changed=True, seen=True, detail="seen by looking")
     present = old or new
     if present and present not in (step.before, doubt.found):
-        return _unknown(doubt, "now has other texts than were sent")
+        return _unknown(doubt, f"{step.code!r} now has other texts than were sent")
     if not last_look:
         return None
-    if respelt := _respelt(step.after, here):
-        return _unknown(doubt, f"is not there, but its texts are, under {respelt!r}")
+    if step.after and (respelt := _respelt(step.after, here)):
+        return _unknown(doubt, f"{step.code!r} is not there, but its texts are, under {respelt!r}")
     half = step.action is Action.REPLACE and not present
-    effect = "was deleted and not added again" if half else "shows no effect"
-    text = f"{_cause(doubt)}: {step.code!r} {effect}."
+    text = f"{_cause(doubt)}: {step.code!r} {'was deleted and not added again' if half else 'shows no effect'}."
     told = doubt.because if isinstance(doubt.because, ApiError) else None
-    error = told or NotApplied(text, hint="It is safe to repeat.", sent=True)
+    error = told or errors.NotApplied(text, hint="It is safe to repeat.", sent=True)
     return Outcome(step, Verdict.FAILED, changed=half, error=error, seen=True)
 
 
-def _respelt(wanted: Badge | None, here: dict[str, Badge]) -> str:
+def _respelt(wanted: Badge, here: dict[str, Badge]) -> str:
     """The code under which a portal that changes codes may keep this badge; ``""`` if there is none."""
-    key = _letters(wanted.code) if wanted else ""
+    key = _letters(wanted.code)
     for code, badge in here.items():
-        start = _letters(code)
-        if key and wanted and start and key.startswith(start) and badge == replace(wanted, code=code):
+        if _letters(code) and key.startswith(_letters(code)) and badge == replace(wanted, code=code):
             return code
     return ""
 
@@ -175,20 +193,12 @@ def _letters(code: str) -> str:
 
 
 def _cause(doubt: Doubt) -> str:
-    return (
-        f"The answer does not tell ({doubt.because.message.rstrip('.')})"
-        if doubt.because
-        else "The answer was lost"
-    )
+    because = doubt.because and doubt.because.message.rstrip(".")
+    return f"The answer does not tell ({because})" if because else "The answer was lost"
 
 
-def _unknown(doubt: Doubt, what: str) -> Outcome:
-    text = f"{_cause(doubt)}, and {doubt.step.code!r} {what}."
-    error = OutcomeUnknown(text, hint="Look at it before you go on.", sent=True)
-    return Outcome(doubt.step, Verdict.UNKNOWN, changed=None, error=error, seen=True)
-
-
-def _blind(doubt: Doubt, error: B24Error) -> Outcome:
-    text = f"{_cause(doubt)}, and looking for {doubt.step.code!r} failed: {error.message}"
-    unknown = OutcomeUnknown(text, hint="b24.journal.settle() looks again.", sent=True)
-    return Outcome(doubt.step, Verdict.UNKNOWN, changed=None, error=unknown, open=True)
+def _unknown(doubt: Doubt, what: str, *, open: bool = False) -> Outcome:
+    hint = "b24.journal.settle() looks again." if open else "Look at it before you go on."
+    text = f"{_cause(doubt)}, and {what.rstrip('.')}."
+    error = errors.OutcomeUnknown(text, hint=hint, sent=True)
+    return Outcome(doubt.step, Verdict.UNKNOWN, changed=None, error=error, seen=not open, open=open)

@@ -19,16 +19,15 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from b24nb.badges.badge import FIELDS, LANGUAGE, Badge, Badges, Texts, columns_of, folded, text_of
-from b24nb.badges.checks import check_code
-from b24nb.badges.wire import whole_list
+from b24nb.badges.badge import FIELDS, LANGUAGE, Badge, Badges, Texts, flat_frame, folded, text_of
+from b24nb.badges.changes import check_code
+from b24nb.badges.evidence import whole_list
 from b24nb.errors import BadResponse, InvalidInput
 
 if TYPE_CHECKING:
     import pandas as pd
 
 Source = str | os.PathLike[str] | Mapping[str, Any] | Iterable[Badge | Mapping[str, Any]]
-Row = Badge | Iterable[tuple[Any, Any]]
 
 FORMAT, VERSION = "b24nb badges", 1
 #: Complaints that one error shows, and characters of each.
@@ -40,6 +39,10 @@ _MAP = re.compile(r"\s*\{\s*(['\"].*:.*)?\}\s*", re.DOTALL)
 #: A first line that tells Excel the separator, else what stands beside the heading `code`.
 _SEP_LINE = re.compile(r'"?sep=([^"\r\n])"?[,;\t ]*(?:\r\n?|\n|$)', re.IGNORECASE)
 _HEADING = re.compile(r'(?:^|[\r\n]|([,;\t|]))[ "]*code[ "]*(?:([,;\t|])|[\r\n]|$)', re.IGNORECASE)
+
+
+class Row(list[tuple[Any, Any]]):
+    """Columns and cells; two columns can have the same name."""
 
 
 def read(source: Source | pd.DataFrame) -> Badges:
@@ -72,7 +75,7 @@ def read(source: Source | pd.DataFrame) -> Badges:
     badges: list[Badge] = []
     for where, row in _rows(source):
         try:
-            badge = row if isinstance(row, Badge) else _badge(row)
+            badge = _badge(row)
             _check(badge)
             badges.append(badge)
         except InvalidInput as problem:
@@ -149,11 +152,11 @@ def write(badges: Badges, path: str | os.PathLike[str], *, portal: str, at: str)
     target = Path(path)
     if _suffix(target) == ".json":
         head = {"format": FORMAT, "version": VERSION, "created_at": at, "portal": portal}
-        rows = [badge.to_wire() for badge in badges]
-        text = json.dumps({**head, "badges": rows}, ensure_ascii=False, indent=1)
+        text = json.dumps(head | {"badges": [*map(Badge.to_wire, badges)]}, ensure_ascii=False, indent=1)
         content = text.encode(errors="backslashreplace")  # half a character becomes JSON's escape for it
     else:
-        content = _csv(badges).encode("utf-8-sig")  # the mark tells spreadsheets that it is UTF-8
+        text = flat_frame([*map(_csv_row, badges)]).to_csv(index=False, lineterminator="\r\n")
+        content = text.encode("utf-8-sig")  # the mark tells spreadsheets that it is UTF-8
     _replace(Path(os.path.realpath(target)), content)
     return target
 
@@ -174,34 +177,28 @@ def _replace(target: Path, content: bytes) -> None:
         raise
 
 
-def _rows(source: Any) -> Iterable[tuple[str, Row]]:
+def _rows(source: Any) -> Iterable[tuple[str, Any]]:
     """Rows with where they stand."""
     if isinstance(source, str | os.PathLike):
         path = Path(source)
         if _suffix(path) == ".csv":
             return _csv_rows(path)
-        source = _json(path)
+        try:
+            source = json.loads(_text(path))
+        except (ValueError, RecursionError) as error:
+            raise InvalidInput(f"{path.name} is not JSON that can be read: {error}.", field="wanted") from None
     elif (frame := _frame(source)) is not None:
-        return _frame_rows(frame)
+        cells = frame.astype(object).where(frame.notna(), None).itertuples(index=False, name=None)
+        return _table([*frame.columns], _numbered(cells))
     if isinstance(source, Mapping):
         source = _listed(source)
     if isinstance(source, str | bytes) or not isinstance(source, Iterable):
         raise InvalidInput(f"Can't read badges from a {type(source).__name__}.", field="wanted")
-    return _items(source)
+    return _numbered(source)
 
 
-def _items(items: Iterable[Any]) -> Iterator[tuple[str, Row]]:
-    for place, item in enumerate(items, 1):
-        if not isinstance(item, Badge | Mapping):
-            raise InvalidInput(f"Row {place} is a {type(item).__name__}, not a badge.", field="wanted")
-        yield f"Row {place}", item if isinstance(item, Badge) else item.items()
-
-
-def _json(path: Path) -> Any:
-    try:
-        return json.loads(_text(path))
-    except (ValueError, RecursionError) as error:
-        raise InvalidInput(f"{path.name} is not JSON that can be read: {error}.", field="wanted") from None
+def _numbered(rows: Iterable[Any]) -> Iterator[tuple[str, Any]]:
+    return ((f"Row {place}", row) for place, row in enumerate(rows, 1))
 
 
 def _listed(content: Mapping[str, Any]) -> list[Any]:
@@ -222,26 +219,15 @@ def _frame(source: Any) -> pd.DataFrame | None:
     return cast("pd.DataFrame", source.reset_index(level="code") if indexed else source)
 
 
-def _frame_rows(frame: pd.DataFrame) -> Iterator[tuple[str, Row]]:
-    cells = frame.astype(object).where(frame.notna(), None).itertuples(index=False, name=None)
-    return _table([*frame.columns], ((f"Row {place}", row) for place, row in enumerate(cells, 1)))
-
-
 def _csv_rows(path: Path) -> Iterator[tuple[str, Row]]:
     text = _text(path)
     told, heading = _SEP_LINE.match(text), _HEADING.search(text)
     separator = told[1] if told else (heading and (heading[1] or heading[2])) or ","
-    lines = _lines("\n" + text[told.end() :] if told else text, separator)
-    return _table(next(lines, ("", []))[1], lines)
-
-
-def _lines(text: str, separator: str) -> Iterator[tuple[str, list[str]]]:
-    """The lines of a CSV file that are not blank, and where they stand."""
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
+    file = io.StringIO("\n" + text[told.end() :] if told else text, newline="")
+    reader = csv.reader(file, delimiter=separator, strict=True)
+    lines = ((f"Line {reader.line_num}", cells) for cells in reader if any(map(str.strip, cells)))
     try:
-        for cells in reader:
-            if any(map(str.strip, cells)):
-                yield f"Line {reader.line_num}", cells
+        yield from _table(next(lines, ("", []))[1], lines)
     except csv.Error as error:
         raise InvalidInput(f"Line {reader.line_num}: {error}.", field="wanted") from None
 
@@ -251,10 +237,9 @@ def _table(names: Sequence[Any], rows: Iterable[tuple[str, Sequence[Any]]]) -> I
     if ("code", None) not in map(_heading, names):
         raise InvalidInput("There is no column `code`; the first row names the columns.", field="wanted")
     for where, cells in rows:
-        row = [(name, cell) for name, cell in zip(names, cells, strict=False) if not _is_empty(cell)]
+        row = Row((name, cell) for name, cell in zip(names, cells, strict=False) if not _is_empty(cell))
         if any(map(str.strip, cells[len(names) :])):
-            text = f"{where}: {len(cells)} cells under {len(names)} headings."
-            raise InvalidInput(text, field="wanted")
+            raise InvalidInput(f"{where}: {len(cells)} cells under {len(names)} headings.", field="wanted")
         for name, cell in row:
             if isinstance(cell, str) and _MAP.fullmatch(cell) and _heading(name)[0] in FIELDS:
                 text = f"{where}: the {name} is the text of a map; write a column per language, or JSON."
@@ -274,11 +259,15 @@ def _is_empty(cell: Any) -> bool:
     return cell is None or (isinstance(cell, str) and not cell)
 
 
-def _badge(row: Iterable[tuple[Any, Any]]) -> Badge:
+def _badge(row: Any) -> Badge:
     """A badge from cells; an empty cell of a language means that the text lacks it."""
+    if isinstance(row, Badge):
+        return row
+    if not isinstance(row, Row | Mapping):
+        raise InvalidInput(f"This is a {type(row).__name__}, not a badge.", field="wanted")
     plain: dict[str, Any] = {}
     localised: dict[str, dict[str, Any]] = {}
-    row = list(row)
+    row = [*row.items()] if isinstance(row, Mapping) else row
     escaped = next((str(cell).split() for name, cell in row if name == _ESCAPED), ())
     for name, cell in row:
         field, language = _heading(name)
@@ -309,15 +298,6 @@ def _check(badge: Badge) -> None:
                 raise InvalidInput(f"The {field} is not a text but a {type(words).__name__}.", field=field)
 
 
-def _csv(badges: Badges) -> str:
-    import pandas as pd
-
-    rows = [_csv_row(badge) for badge in badges]
-    return pd.DataFrame(rows, columns=columns_of(rows), dtype=object).to_csv(
-        index=False, lineterminator="\r\n"
-    )
-
-
 def _csv_row(badge: Badge) -> dict[str, str]:
     """The cells of a badge, none of them a formula, from which it can be read back."""
     row = badge.cells()
@@ -325,7 +305,7 @@ def _csv_row(badge: Badge) -> dict[str, str]:
         row |= {name: f"'{row[name]}" for name in formulas} | {_ESCAPED: " ".join(formulas)}
     with suppress(InvalidInput, TypeError, UnicodeEncodeError):
         "".join(row.values()).encode()
-        if [_badge(cells) for _, cells in _table([*row], [("", [*row.values()])])] == [badge]:  # type: ignore[arg-type]
+        if [_badge(cells) for _, cells in _table([*row], [("", [*row.values()])])] == [badge]:
             return row
     raise InvalidInput(f"The badge {badge.code!r} holds what CSV can't.", hint="Write a .json file.")
 

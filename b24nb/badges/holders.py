@@ -11,7 +11,7 @@ from typing import Any
 
 from b24nb import spec
 from b24nb.badges.changes import Outcome, Verdict
-from b24nb.badges.wire import number_of
+from b24nb.badges.evidence import number_of
 from b24nb.errors import B24Error, BadResponse
 from b24nb.rest.connection import Connection, Response
 
@@ -34,39 +34,28 @@ _SHOWN = 5
 def find_holders(connection: Connection, codes: Collection[str]) -> list[dict[str, str]]:
     """The open configurable activities that name one of these codes: rows with :data:`COLUMNS`."""
     oldest = connection.clock.time() - spec.ATTACHMENT_DAYS * 24 * 3600
-    found = []
-    for row in _open_activities(connection):
-        params = row.get("PROVIDER_PARAMS")
-        code = params.get("badgeCode") if isinstance(params, dict) else None
-        if isinstance(code, str) and code in codes:
-            found.append(_holder(row, code, oldest))
-    return found
+    named = [(row, row.get("PROVIDER_PARAMS")) for row in _open_activities(connection)]
+    held = [(row, params.get("badgeCode")) for row, params in named if isinstance(params, dict)]
+    return [_holder(row, code, oldest) for row, code in held if isinstance(code, str) and code in codes]
 
 
 def name_holders(connection: Connection, outcomes: Sequence[Outcome]) -> list[Outcome]:
     """The outcomes, with the holders named where a delete was refused."""
-    refused = {_stored(outcome) for outcome in outcomes if outcome.verdict is Verdict.REFUSED}
-    if not refused:
-        return list(outcomes)
+    refused = {one.step.code: one.step.before for one in outcomes if one.verdict is Verdict.REFUSED}
+    stored = {code: badge.code for code, badge in refused.items() if badge}
     names: dict[str, list[str]] = {}
     nobody = "held by an activity that this user may not read"
     try:
-        for row in find_holders(connection, refused):
+        for row in find_holders(connection, stored.values()) if stored else ():
             where = f"activity {row['activity_id']} of {row['owner_type']} {row['owner_id']}"
             names.setdefault(row["code"], []).append(where)
     except B24Error as error:
         nobody = f"who holds it could not be read: {error.message}"
-
-    def named(outcome: Outcome) -> Outcome:
-        mine = names.get(_stored(outcome), [])
-        more = f" and {len(mine) - _SHOWN} more" if len(mine) > _SHOWN else ""
-        return replace(outcome, detail=f"held by {', '.join(mine[:_SHOWN])}{more}" if mine else nobody)
-
-    return [named(outcome) if outcome.verdict is Verdict.REFUSED else outcome for outcome in outcomes]
-
-
-def _stored(outcome: Outcome) -> str:
-    return outcome.step.before.code if outcome.step.before else ""
+    told = {}
+    for code, holders in ((code, names.get(name, [])) for code, name in stored.items()):
+        more = f" and {len(holders) - _SHOWN} more" if len(holders) > _SHOWN else ""
+        told[code] = f"held by {', '.join(holders[:_SHOWN])}{more}" if holders else nobody
+    return [replace(one, detail=told[one.step.code]) if one.step.code in told else one for one in outcomes]
 
 
 def _open_activities(connection: Connection) -> Collection[dict[str, Any]]:

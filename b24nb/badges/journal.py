@@ -7,24 +7,27 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
+from operator import attrgetter
 from typing import TYPE_CHECKING
 
 from b24nb.badges.apply import ChangeApplier
 from b24nb.badges.badge import SHOWN, Badge, Badges
 from b24nb.badges.changes import DONE, UNDO, Outcome, Step, Verdict, diff
-from b24nb.badges.evidence import Doubt, contradicted, reconcile
+from b24nb.badges.evidence import Doubt, contradicted, list_badges, reconcile
 from b24nb.badges.journal_store import Entry, default_journal_path
 from b24nb.badges.plan import Plan, Report
-from b24nb.badges.wire import list_badges
+from b24nb.display import html
 from b24nb.errors import InvalidInput, JournalError
 
 if TYPE_CHECKING:
     import pandas as pd
 
 _COLUMNS = (
-    *("change_set", "kind", "at", "host", "user", "code", "action", "verdict"),
-    *("seen", "error", "detail", "note", "before", "after"),
+    *("change_set", "kind", "at", "host", "user", "step.code", "step.action", "verdict"),
+    *("seen", "error", "detail", "note", "step.before", "step.after"),
 )
+_CELLS = attrgetter(*_COLUMNS)
+_SHORT = ["change_set", "kind", "at", "code", "action", "verdict"]
 
 
 class UnfinishedChanges(UserWarning):
@@ -93,7 +96,7 @@ class Journal:
             deadline = clock.monotonic() + max(0.0, self._applier.settle_after - passed)
             doubts = [Doubt(entry.step, entry.found) for entry in rest]
             looked = reconcile(self._applier.connection, doubts, deadline)
-            known |= {entry.id: outcome for entry, outcome in zip(rest, looked, strict=True)}
+            known |= zip((entry.id for entry in rest), looked, strict=True)
         self._store.conclude(known.items(), first_hand=False)
         self._store.flush()
         return Report(known[entry.id] for entry in entries)
@@ -128,11 +131,7 @@ class Journal:
         current = list_badges(self._applier.connection)
         left, target = _left_and_target(done)
         # What the journal knows to be changed and the list shows as it was: does the list lag behind?
-        stale = [
-            badge
-            for badge in current
-            if badge.code in target and left[badge.code] != badge == target[badge.code]
-        ]
+        stale = [one for one in current if one.code in target and left[one.code] != one == target[one.code]]
         lagging = contradicted(self._applier.connection, stale)
         here = Badges(badge for badge in current if badge.code not in lagging)
         steps = _way_back(left, target, here)
@@ -159,26 +158,20 @@ class Journal:
             There are no such changes.
         """
         host, user = host.lower() or self._store.host, user or self._store.user
-        source = None
         if (host, user) not in {(where, who) for where, who, _ in self._store.others()}:
-            source = default_journal_path(host)
-            if host == self._store.host or not source.exists():
-                raise InvalidInput(
-                    f"The journal holds no changes of user {user} on {host}.",
-                    hint=" ".join(self._others()) or "connect(journal=...) opens the file that has them.",
-                )
-        self._store.adopt(host, user, source)
+            beside = self._store.path.with_name(default_journal_path(host).name)
+            of_host = repr(str(beside)) if beside.exists() and host != self._store.host else "<the file that has them>"
+            hint = " ".join([*self._others(), f"connect(journal={of_host}) opens the file that has them."])
+            text = f"The journal {self._store.path} holds no changes of user {user} on {host}."
+            raise InvalidInput(text, hint=hint)
+        self._store.adopt(host, user)
         return self
 
     def _unfinished(self) -> list[str]:
         entries = self._store.unfinished()
-        if not entries:
-            return []
-        since = datetime.fromtimestamp(entries[0].at, UTC)
-        return [
-            f"{len(entries)} change(s) since {since:%Y-%m-%d %H:%M} UTC are unfinished: another process is "
-            "at work, or it was killed. b24.journal.settle() looks at the portal and completes them."
-        ]
+        text = "{} change(s) since {:%Y-%m-%d %H:%M} UTC are unfinished: another process is at work, or it was killed."
+        told = text.format(len(entries), datetime.fromtimestamp(entries[0].at, UTC)) if entries else ""
+        return [f"{told} b24.journal.settle() looks at the portal and completes them."] if entries else []
 
     def _others(self) -> list[str]:
         """Whose changes the journal holds beside ours, and how to count them as ours."""
@@ -203,46 +196,33 @@ class Journal:
         return Outcome(step, verdict, changed, detail=detail, seen=True, found=entry.found)
 
     def __repr__(self) -> str:
-        text = self.notice
-        with suppress(JournalError):
-            df = self._newest()
-            text = "\n".join(
-                filter(None, [df.to_string(index=False) if len(df) else "nothing was changed yet", text])
-            )
-        return f"Journal\n{text}"
+        newest = self._newest()
+        table = "" if newest is None else newest.to_string(index=False) if len(newest) else "nothing was changed yet"
+        return "\n".join(filter(None, ["Journal", table, self.notice]))
 
     def _repr_html_(self) -> str:
-        from b24nb.display import html
+        newest, notice = self._newest(), self.notice
+        table = [] if newest is None else [html.frame(newest, caption="Journal", limit=SHOWN)]
+        return html.page(*table, *([html.message("check", notice)] if notice else []))
 
-        parts = [html.message("check", notice)] if (notice := self.notice) else []
-        with suppress(JournalError):
-            parts.insert(0, html.frame(self._newest(), caption="Journal", limit=SHOWN))
-        return html.page(*parts)
-
-    def _newest(self) -> pd.DataFrame:
-        df = _frame(self._store.entries(newest=SHOWN))[
-            ["change_set", "kind", "at", "code", "action", "verdict"]
-        ]
-        return df.assign(at=df["at"].dt.floor("s"))
+    def _newest(self) -> pd.DataFrame | None:
+        with suppress(JournalError):  # the notice tells
+            df = _frame(self._store.entries(newest=SHOWN))[_SHORT]
+            return df.assign(at=df["at"].dt.floor("s"))
+        return None
 
 
 def _frame(entries: Sequence[Entry]) -> pd.DataFrame:
     import pandas as pd
 
-    rows = [
-        (
-            *(entry.change_set, entry.kind, entry.at, entry.host, entry.user, entry.step.code),
-            *(entry.step.action.value, entry.verdict or pd.NA, entry.seen, entry.error, entry.detail),
-            entry.step.note + (f"; not understood: {entry.unread}" if entry.unread else ""),
-            *(
-                badge and json.dumps(badge.to_wire(), ensure_ascii=False)
-                for badge in (entry.step.before, entry.step.after)
-            ),
-        )
-        for entry in entries
-    ]
-    df = pd.DataFrame(rows, columns=list(_COLUMNS))
-    return df.assign(at=pd.to_datetime(df["at"], unit="s", utc=True))
+    df = pd.DataFrame(map(_CELLS, entries), columns=[name.removeprefix("step.") for name in _COLUMNS], dtype=object)
+    cells = {name: df[name].map(_plain) for name in ("action", "verdict", "before", "after")}
+    return df.assign(at=pd.to_datetime(df["at"].astype(float), unit="s", utc=True), **cells).infer_objects()
+
+
+def _plain(cell: Badge | str | None) -> str | None:
+    """A badge as JSON text, all else as it is."""
+    return json.dumps(cell.to_wire(), ensure_ascii=False) if isinstance(cell, Badge) else cell and str(cell)
 
 
 def _left_and_target(done: Sequence[Entry]) -> tuple[dict[str, Badge | None], dict[str, Badge | None]]:
@@ -260,9 +240,7 @@ def _left_and_target(done: Sequence[Entry]) -> tuple[dict[str, Badge | None], di
     return left, target
 
 
-def _way_back(
-    left: dict[str, Badge | None], target: dict[str, Badge | None], current: Badges
-) -> Iterator[Step]:
+def _way_back(left: dict[str, Badge | None], target: dict[str, Badge | None], current: Badges) -> Iterator[Step]:
     """The steps from what is there now to what was there before the first of our changes."""
     here = {badge.code: badge for badge in current}
     foreign = {code for code in target if here.get(code) not in (None, left[code], target[code])}

@@ -17,6 +17,7 @@ CREATE TABLE step (
     error TEXT NOT NULL DEFAULT '', detail TEXT NOT NULL DEFAULT ''
 );
 CREATE INDEX unfinished_step ON step (id) WHERE verdict IS NULL;
+PRAGMA user_version = 1;
 
 -- version 2
 DROP VIEW IF EXISTS entry;
@@ -24,3 +25,4 @@ DROP VIEW IF EXISTS entry;
 ALTER TABLE step ADD COLUMN found TEXT;
 CREATE TABLE adopted (host TEXT NOT NULL, user TEXT NOT NULL, by_host TEXT NOT NULL, by_user TEXT NOT NULL);
 CREATE INDEX step_change_set ON step (change_set, changed);
+PRAGMA user_version = 2;

@@ -26,27 +26,18 @@ from b24nb.errors import B24Error, JournalError
 
 _VERSION = 2
 _COLUMNS = "change_set, step.at, code, before, after, found, verdict, changed, seen, error, detail"
-_ENTRIES = (
-    f"SELECT step.id, {_COLUMNS}, kind, host, user FROM step JOIN change_set ON change_set.id = change_set"
-)
+_ENTRIES = f"SELECT step.id, {_COLUMNS}, kind, host, user FROM step JOIN change_set ON change_set.id = change_set"
 _MINE = (
     "(host, user) IN (SELECT :host, :user"
     " UNION SELECT host, user FROM adopted WHERE by_host = :host AND by_user = :user)"
 )
-_TABLES = ("change_set", "step")
-_BACK = "SELECT (SELECT coalesce(min(id), 1) FROM main.{0}) - coalesce(max(id), 0) - 1 FROM former.{0}"
-_COPY = (
-    "INSERT INTO main.change_set (id, host, user, kind, at)"
-    " SELECT id + :change_set_back, host, user, kind, at"
-    " FROM former.change_set WHERE host = :host AND user = :user",
-    f"INSERT INTO main.step (id, {_COLUMNS.replace('step.', '')}) SELECT id + :step_back,"
-    f" {_COLUMNS.replace('step.', '').replace('set', 'set + :change_set_back')} FROM former.step"
-    " WHERE change_set IN (SELECT id FROM former.change_set WHERE host = :host AND user = :user)",
+_LAST = (
+    f"SELECT id FROM change_set WHERE {_MINE} AND EXISTS (SELECT 1 FROM step WHERE change_set = change_set.id"
+    " AND changed IS NOT 0) ORDER BY id DESC LIMIT :count"
 )
 _CONCLUDE = (
-    "UPDATE step SET verdict = ?, changed = ?, seen = ?, before = iif(?, NULL, before),"
-    " after = coalesce(?, after), found = coalesce(?, found), error = ?, detail = ?"
-    " WHERE id = ? AND (? OR verdict IS NULL)"
+    "UPDATE step SET verdict = ?, changed = ?, seen = ?, error = ?, detail = ?, before = iif(?, NULL, before),"
+    " after = coalesce(?, after), found = coalesce(?, found) WHERE id = ? AND (? OR verdict IS NULL)"
 )
 _BUSY_SECONDS = 5.0
 #: Connections of a parent process: a child must neither use nor close them.
@@ -84,6 +75,11 @@ class Entry:
     user: str
     unread: str = ""
 
+    @property
+    def note(self) -> str:
+        """What to know about it, and what of it could not be understood."""
+        return self.step.note + (f"; not understood: {self.unread}" if self.unread else "")
+
 
 def default_journal_path(host: str) -> Path:
     """The file of a live portal in the user's data folder; raises :class:`JournalError` if there is none."""
@@ -112,7 +108,7 @@ class JournalStore:
         self.user = user
         self._lock = threading.RLock()
         self._connection: sqlite3.Connection | None = None
-        self._opened = (0, 0, 0)
+        self._opened: tuple[int, ...] = ()
         self._replaced = False
         self._concluded: list[tuple[Any, ...]] = []
 
@@ -127,17 +123,16 @@ class JournalStore:
         self, change_set: ChangeSet, steps: Sequence[Step], at: float, found: Sequence[Badge | None] = ()
     ) -> list[int]:
         """Commit what is about to be sent, and return when it is on disk; an id per step."""
+        looks = found or [None] * len(steps)
         with self._lock:  # chunks that go side by side agree on one number
             with self._writing() as db:
                 head = (self.host, self.user, change_set.kind, at)
                 number = change_set.number or _insert(db, "change_set (host, user, kind, at)", head)
-                looks = found or [None] * len(steps)
-                rows = [
-                    (number, at, step.code, *map(_dump, (step.before, step.after, look)))
+                table = "step (change_set, at, code, before, after, found)"
+                ids = [
+                    _insert(db, table, (number, at, step.code, *map(_dump, (step.before, step.after, look))))
                     for step, look in zip(steps, looks, strict=True)
                 ]
-                table = "step (change_set, at, code, before, after, found)"
-                ids = [_insert(db, table, row) for row in rows]
             change_set.number = number
         return ids
 
@@ -152,25 +147,13 @@ class JournalStore:
         One that is lost with this process is found again by looking. What was only seen from outside
         never overrules a verdict.
         """
-        rows = [
-            (
-                *(outcome.verdict.value, outcome.changed, outcome.seen),
-                # A replace that only added: somebody else had deleted the old badge, or it is still there.
-                outcome.verdict is Verdict.ADDED and outcome.step.before is not None,
-                *(
-                    _dump(outcome.badge),
-                    _dump(outcome.found),
-                    outcome.error_name,
-                    outcome.detail,
-                    id_,
-                    first_hand,
-                ),
-            )
-            for id_, outcome in outcomes
-            if not outcome.open
-        ]
         with self._lock:
-            self._concluded += rows
+            for id_, one in outcomes:
+                told = one.verdict.value, one.changed, one.seen, one.error_name, one.detail
+                # A replace that only added: somebody else had deleted the old badge, or it is still there.
+                badges = one.verdict is Verdict.ADDED, _dump(one.badge), _dump(one.found)
+                if not one.open:
+                    self._concluded.append((*told, *badges, id_, first_hand))
 
     def flush(self) -> None:
         """Write the verdicts that were taken."""
@@ -194,46 +177,23 @@ class JournalStore:
 
     def last(self, count: int) -> list[Entry]:
         """What the last change sets did, oldest first; steps and sets that changed nothing are left out."""
-        return self._entries(
-            f"WHERE changed IS NOT 0 AND change_set IN (SELECT id FROM change_set WHERE {_MINE} AND EXISTS"
-            " (SELECT 1 FROM step WHERE change_set = change_set.id AND changed IS NOT 0)"
-            " ORDER BY id DESC LIMIT :count) ORDER BY step.id",
-            count=count,
-        )
+        return self._entries(f"WHERE changed IS NOT 0 AND change_set IN ({_LAST}) ORDER BY step.id", count=count)
 
     def others(self) -> list[tuple[str, str, int]]:
         """Host, user and number of the change sets in this file that are somebody else's."""
-        return self._query(
-            f"SELECT host, user, count(*) FROM change_set WHERE NOT {_MINE} GROUP BY host, user"
-        )
+        return self._query(f"SELECT host, user, count(*) FROM change_set WHERE NOT {_MINE} GROUP BY host, user")
 
-    def adopt(self, host: str, user: str, source: Path | None = None) -> None:
-        """Count the changes of another address or user from now on.
-
-        ``source``: the file of the portal's former address, whose lines are copied.
-        """
-        with self._lock, self._in_words():
-            if source:
-                _connect(source).close()  # brings it to our version
-                self._open().execute("ATTACH ? AS former", (str(source),))
-            with self._writing() as db:
-                names = {"host": host, "user": user, "by_host": self.host, "by_user": self.user}
-                db.execute("INSERT INTO adopted VALUES (:host, :user, :by_host, :by_user)", names)
-                if source:  # numbered below ours: they came before
-                    back = {
-                        f"{table}_back": db.execute(_BACK.format(table)).fetchone()[0] for table in _TABLES
-                    }
-                    for statement in _COPY:
-                        db.execute(statement, names | back)
-            if source:
-                self._open().execute("DETACH former")
+    def adopt(self, host: str, user: str) -> None:
+        """Count the changes of another address or user in this file from now on."""
+        with self._writing() as db:
+            db.execute("INSERT INTO adopted VALUES (?, ?, ?, ?)", (host, user, self.host, self.user))
 
     def close(self) -> None:
         """Close the file; the next use opens it again."""
         with suppress(JournalError):  # the verdicts are found again by looking
             self.flush()
         with self._lock:
-            if self._connection and self._opened[2] == os.getpid():
+            if self._connection and self._opened[0] == os.getpid():
                 self._connection.close()
             self._connection = None
 
@@ -255,26 +215,19 @@ class JournalStore:
             db = self._open()
             if self._replaced:
                 self._replaced = False
-                raise JournalError(
-                    f"The journal {self.path} was removed or replaced while it was in use.",
-                    hint="Put it back, or do this again to go on with the file that is there now.",
-                )
-            db.execute("BEGIN IMMEDIATE")
-            try:
+                hint = "Put it back, or do this again to go on with the file that is there now."
+                raise JournalError(f"The journal {self.path} was removed or replaced while it was in use.", hint=hint)
+            with db:  # commits, or rolls back
+                db.execute("BEGIN IMMEDIATE")
                 db.executemany(_CONCLUDE, self._concluded)
                 yield db
-                db.execute("COMMIT")
-            except BaseException:
-                if db.in_transaction:
-                    db.execute("ROLLBACK")
-                raise
             self._concluded.clear()
 
     def _open(self) -> sqlite3.Connection:
         """The connection of this process to the file that is there."""
-        now = (*_identity(self.path), os.getpid())
+        now = _identity(self.path)
         if self._connection and self._opened != now:
-            if self._opened[2] != now[2]:
+            if self._opened[0] != now[0]:
                 _PARENTS.append(self._connection)
             else:
                 self._connection.close()
@@ -282,9 +235,8 @@ class JournalStore:
                 self._replaced = True
             self._connection = None
         if self._connection is None:
-            _make_file(self.path)
             self._connection = _connect(self.path)
-            self._opened = (*_identity(self.path), os.getpid())
+            self._opened = _identity(self.path)
         return self._connection
 
     @contextmanager
@@ -296,25 +248,18 @@ class JournalStore:
             raise JournalError(f"The journal {self._path} can't be used: {error}.", hint=_HINT) from error
 
 
-def _identity(path: Path) -> tuple[int, int]:
-    try:
-        found = path.stat()
-    except OSError:
-        return 0, 0
-    return found.st_dev, found.st_ino
-
-
-def _make_file(path: Path) -> None:
-    """An empty file that only its owner may read, in a folder of the same kind."""
-    for folder in reversed(path.parents):
-        if not folder.exists():
-            folder.mkdir(mode=0o700, exist_ok=True)
-    with suppress(FileExistsError):
-        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
+def _identity(path: Path) -> tuple[int, ...]:
+    """This process, and the file."""
+    found = path.stat() if path.exists() else None
+    return (os.getpid(), found.st_dev, found.st_ino) if found else (os.getpid(),)
 
 
 def _connect(path: Path) -> sqlite3.Connection:
-    """A connection to a file of ours; one of somebody else's is left as it is."""
+    """A connection to a file of ours, made if there is none; one of somebody else's is left as it is."""
+    for folder in reversed(path.parents):
+        folder.mkdir(mode=0o700, exist_ok=True)
+    if not path.exists():
+        path.touch(mode=0o600)  # only its owner may read it
     if path.stat().st_size:
         address = f"{path.absolute().as_uri()}?mode=ro"
         with closing(sqlite3.connect(address, uri=True, timeout=_BUSY_SECONDS)) as db:
@@ -325,7 +270,6 @@ def _connect(path: Path) -> sqlite3.Connection:
     try:
         db.execute("PRAGMA synchronous = FULL")
         if _version(db) < _VERSION:
-            _use_wal(db)
             _migrate(db)
     except BaseException:
         db.close()
@@ -333,35 +277,23 @@ def _connect(path: Path) -> sqlite3.Connection:
     return db
 
 
-def _use_wal(db: sqlite3.Connection) -> None:
-    """The one step in which SQLite does not wait for another process that opens the new file, too."""
+def _migrate(db: sqlite3.Connection) -> None:
     give_up = time.monotonic() + _BUSY_SECONDS
     while True:
         try:
             db.execute("PRAGMA journal_mode = WAL")
+            break
         except sqlite3.OperationalError as error:
+            # SQLite does not wait here for another process that opens the new file, too.
             if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > give_up:
                 raise
             time.sleep(0.01)
-        else:
-            return
-
-
-def _migrate(db: sqlite3.Connection) -> None:
-    db.execute("BEGIN IMMEDIATE")
-    try:
-        steps = (
-            resources.files(__package__).joinpath("journal.sql").read_text("utf-8").split("-- version ")[1:]
-        )
-        for migration in steps[_version(db) :]:  # asked again: another process may have been faster
-            for statement in migration.partition("\n")[2].split(";\n"):
+    text = resources.files(__package__).joinpath("journal.sql").read_text("utf-8")
+    with db:
+        db.execute("BEGIN IMMEDIATE")
+        for migration in re.split(r"-- version \d+\n", text)[1:][_version(db) :]:
+            for statement in migration.split(";\n"):
                 db.execute(statement)
-        db.execute(f"PRAGMA user_version = {max(_VERSION, _version(db))}")
-        db.execute("COMMIT")
-    except BaseException:
-        if db.in_transaction:
-            db.execute("ROLLBACK")
-        raise
 
 
 def _version(db: sqlite3.Connection) -> int:

@@ -9,16 +9,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from b24nb.badges import files, wire
-from b24nb.badges.apply import ChangeApplier
-from b24nb.badges.badge import Badge, Badges, Text
-from b24nb.badges.bulk import Cancel, RunOptions
-from b24nb.badges.changes import Step, deletions, diff
-from b24nb.badges.checks import StoredDifferently, check, check_code, problems, warn_if_not_restorable
+from b24nb.badges import changes, evidence, files
+from b24nb.badges.apply import Cancel, ChangeApplier, RunOptions
+from b24nb.badges.badge import Badge, Badges, Text, frame
 from b24nb.badges.holders import COLUMNS, find_holders
 from b24nb.badges.journal import Journal
 from b24nb.badges.journal_store import JournalStore
-from b24nb.badges.plan import Plan, Report, check_confirmed, run
+from b24nb.badges.plan import Plan, Report
 from b24nb.errors import BadgeChanged, InvalidInput, NotFound
 from b24nb.rest.connection import Connection
 
@@ -72,7 +69,7 @@ class BadgeMethods:
         ...     "missedCall" in [badge.code for badge in b24.badges.list()]
         True
         """
-        return wire.list_badges(self._connection)
+        return evidence.list_badges(self._connection)
 
     def get(self, code: str) -> Badge:
         """One badge.
@@ -95,8 +92,8 @@ class BadgeMethods:
         -----
         Vendor page: https://apidocs.bitrix24.com/api-reference/crm/timeline/activities/configurable/badges/crm-activity-badge-get.html
         """
-        check_code(code)
-        return wire.get_badge(self._connection, code)
+        changes.check_code(code)
+        return evidence.get_badge(self._connection, code)
 
     def add(self, code: str, title: Text, value: Text, type: str) -> Badge:
         """Register a badge. The portal is asked first whether there is one, so two calls.
@@ -145,17 +142,17 @@ class BadgeMethods:
         Badge(code='gold', title={'en': 'Client', 'de': 'Kunde'}, value='Gold', type='warning')
         """
         badge = Badge(code, title, value, type)
-        check(badge)
+        changes.check(badge)
         self._applier.refuse_if_read_only()
         try:
-            found = wire.get_badge(self._connection, code)
+            found = evidence.get_badge(self._connection, code)
         except NotFound:
             found = None
         # Sent in any case: whether a code is taken is the portal's word.
-        stored = self._applier.apply_one("add", Step(code, None, badge), found).badge or badge
+        stored = self._applier.apply_one("add", changes.Step(code, None, badge), found).badge or badge
         if stored != badge:
             text = f"The portal stored the badge {code!r} differently: {stored!r} instead of {badge!r}."
-            warnings.warn(text, StoredDifferently, stacklevel=2)
+            warnings.warn(text, changes.StoredDifferently, stacklevel=2)
         return stored
 
     def delete(self, code: str | Badge) -> Badge:
@@ -197,13 +194,13 @@ class BadgeMethods:
         Vendor page: https://apidocs.bitrix24.com/api-reference/crm/timeline/activities/configurable/badges/crm-activity-badge-delete.html
         """
         seen, name = (code, code.code) if isinstance(code, Badge) else (None, code)
-        check_code(name)
+        changes.check_code(name)
         self._applier.refuse_if_read_only()
-        badge = wire.get_badge(self._connection, name)
+        badge = evidence.get_badge(self._connection, name)
         if seen and badge != seen:
             raise BadgeChanged(seen.code, seen, badge)
-        warn_if_not_restorable([badge])
-        self._applier.apply_one("delete", Step(badge.code, badge, None))
+        changes.warn_if_not_restorable([badge])
+        self._applier.apply_one("delete", changes.Step(badge.code, badge, None))
         return badge
 
     def holders(self, code: str) -> pd.DataFrame:
@@ -229,10 +226,8 @@ class BadgeMethods:
         -----
         Vendor page: https://apidocs.bitrix24.com/api-reference/crm/timeline/activities/activity-base/crm-activity-list.html
         """
-        import pandas as pd
-
-        check_code(code)
-        return pd.DataFrame(find_holders(self._connection, {code}), columns=list(COLUMNS), dtype=object)
+        changes.check_code(code)
+        return frame((row.values() for row in find_holders(self._connection, {code})), COLUMNS)
 
     def delete_many(
         self,
@@ -280,14 +275,13 @@ class BadgeMethods:
             If nothing could be sent at all.
         """
         wanted = files.codes_of(codes)
-        options = RunOptions(keep_going=keep_going, parallel=parallel, progress=progress, cancel=cancel)
+        options = RunOptions(keep_going, parallel, progress, confirm, cancel)
         self._applier.refuse_if_read_only()
         current = self.list()
-        steps = [*deletions(current, wanted, missing_ok=missing_ok)]
-        to_delete = [step.before for step in steps if step.before]
-        check_confirmed(len(to_delete), len(current), confirm, needed=False)
-        warn_if_not_restorable(to_delete)
-        return run(self._applier, "delete_many", steps, current, options)
+        steps = [*changes.deletions(current, wanted, missing_ok=missing_ok)]
+        changes.warn_if_not_restorable(step.before for step in steps if step.before)
+        plan = Plan(steps, kind="delete_many", total=len(current), applier=self._applier)
+        return plan.send(current, options)
 
     def plan(self, wanted: files.Source | pd.DataFrame, *, prune: bool = False) -> Plan:
         """Compare wanted badges with the portal, and show what would be changed.
@@ -322,14 +316,13 @@ class BadgeMethods:
         """
         badges = files.read(wanted)
         current = self.list()
-        steps = [*diff(current, badges, removable=None if prune else ())]
-        files.refuse(
-            InvalidInput(f"{step.code!r}: {problem.message}{way_out}", field=problem.field)
-            for step in steps
-            if step.after and step.after != step.before
-            for problem in problems(step.after)
-            for way_out in [f" {_WAY_OUT}" if step.before and problem.field == "code" else ""]
-        )
+        steps = [*changes.diff(current, badges, removable=None if prune else ())]
+        wrong = []
+        for step in steps:
+            for problem in changes.problems(step.after) if step.after and step.after != step.before else ():
+                way_out = f" {_WAY_OUT}" if step.before and problem.field == "code" else ""
+                wrong.append(InvalidInput(f"{step.code!r}: {problem.message}{way_out}", field=problem.field))
+        files.refuse(wrong)
         return Plan(steps, kind="apply", total=len(current), applier=self._applier)
 
     def backup(self, path: str | os.PathLike[str]) -> Path:

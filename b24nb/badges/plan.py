@@ -5,18 +5,19 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, overload
+from typing import TYPE_CHECKING, Any, SupportsIndex, overload
 
-from b24nb.badges.apply import ChangeApplier
-from b24nb.badges.badge import SHOWN, Badge, Badges
-from b24nb.badges.bulk import Cancel, RunOptions, apply_many
+from b24nb.badges.apply import Cancel, ChangeApplier, RunOptions, apply_many
+from b24nb.badges.badge import SHOWN, Badge, Badges, T, frame, listing
 from b24nb.badges.changes import Action, Outcome, Step, Verdict
-from b24nb.badges.wire import list_badges
+from b24nb.badges.evidence import list_badges
+from b24nb.display import html
 from b24nb.errors import Interrupted, InvalidInput
 
 if TYPE_CHECKING:
     import pandas as pd
 
+_TEXTS = ("title", "value", "type")
 _SIGNS = {Action.ADD: "+", Action.DELETE: "-", Action.REPLACE: "~", Action.KEEP: "="}
 
 
@@ -30,13 +31,7 @@ class Plan:
     """
 
     def __init__(
-        self,
-        steps: Iterable[Step],
-        *,
-        kind: str,
-        total: int,
-        applier: ChangeApplier,
-        remarks: Sequence[str] = (),
+        self, steps: Iterable[Step], *, kind: str, total: int, applier: ChangeApplier, remarks: Sequence[str] = ()
     ) -> None:
         self.steps = tuple(steps)
         self._kind = kind
@@ -47,8 +42,7 @@ class Plan:
     @property
     def counts(self) -> dict[str, int]:
         """How many steps of each action; 0 included."""
-        counted = Counter(step.action for step in self.steps)
-        return {action.value: counted[action] for action in Action}
+        return _counts((step.action for step in self.steps), Action)
 
     @property
     def df(self) -> pd.DataFrame:
@@ -58,15 +52,9 @@ class Plan:
         as they will be and ``title_before, value_before, type_before`` as they are, ``None`` where there
         is no badge; several languages are JSON text; ``note``: what to know before it is sent.
         """
-        import pandas as pd
-
-        rows = [
-            (step.action.value, step.code, *_texts(step.after), *_texts(step.before), step.note)
-            for step in self.steps
-        ]
-        texts = ["title", "value", "type"]
-        columns = ["action", "code", *texts, *(f"{name}_before" for name in texts), "note"]
-        return pd.DataFrame(rows, columns=columns, dtype=object)
+        columns = ["action", "code", *_TEXTS, *(f"{name}_before" for name in _TEXTS), "note"]
+        rows = ((one.action.value, one.code, *_texts(one.after), *_texts(one.before), one.note) for one in self.steps)
+        return frame(rows, columns)
 
     def apply(
         self,
@@ -108,75 +96,50 @@ class Plan:
         ReadOnly, TransportError, ApiError
             If nothing could be sent at all.
         """
-        options = RunOptions(keep_going=keep_going, parallel=parallel, progress=progress, cancel=cancel)
+        options = RunOptions(keep_going, parallel, progress, confirm, cancel)
         self._applier.refuse_if_read_only()
         current = list_badges(self._applier.connection)
-        deletes = self.counts["delete"]
-        check_confirmed(deletes, len(current), confirm, needed=2 * deletes > len(current))
-        return run(self._applier, self._kind, self.steps, current, options)
+        return self.send(current, options, guarded=True)
+
+    def send(self, current: Badges, options: RunOptions, *, guarded: bool = False) -> Report:
+        """Make the changes; ``guarded``: if more than half is deleted, the number must be confirmed."""
+        deletes = sum(step.before is not None and step.after is None for step in self.steps)
+        total = len(current)
+        needed = options.confirm is not None or (guarded and 2 * deletes > total)
+        if needed and options.confirm != deletes:
+            hint = f"If that is meant, give confirm={deletes}."
+            raise InvalidInput(f"This deletes {deletes} of {total} badges.", field="confirm", hint=hint)
+        outcomes, interrupted = apply_many(self._applier, self._kind, self.steps, current, options)
+        if interrupted:
+            raise Interrupted(Report(outcomes))
+        return Report(outcomes)
 
     def __len__(self) -> int:
         return len(self.steps)
 
     def __repr__(self) -> str:
-        lines = [f"Plan: {_counted(self.counts)}"]
-        changes = self._changes()
-        for step in changes[:SHOWN]:
-            before = f"  was {step.before!r}" if step.action is Action.REPLACE else ""
-            note = f"  ({step.note})" if step.note else ""
-            lines.append(
-                f"  {_SIGNS[step.action]} {step.after or step.before or repr(step.code)}{before}{note}"
-            )
-        if len(changes) > SHOWN:
-            lines.append(f"  ({len(changes) - SHOWN} more not shown; .df has all)")
-        return "\n".join([*lines, *self._notes()])
+        return "\n".join([listing(f"Plan: {_counted(self.counts)}", self._changes(), _line), *self._notes()])
 
     def _repr_html_(self) -> str:
-        from b24nb.display import html
-
-        changes = [
-            (_SIGNS[step.action], step.code, step.before, step.after, step.note) for step in self._changes()
-        ]
-        table = html.changes_table(changes, f"Plan: {_counted(self.counts)}", limit=SHOWN)
+        rows = [(_SIGNS[one.action], one.code, one.before, one.after, one.note) for one in self._changes()]
+        table = html.changes_table(rows, f"Plan: {_counted(self.counts)}", limit=SHOWN)
         return html.page(table, *(html.message("note", remark) for remark in self._notes()))
 
     def _changes(self) -> list[Step]:
         return [step for step in self.steps if step.action is not Action.KEEP or step.note]
 
     def _notes(self) -> list[str]:
-        remarks = [*self._remarks]
-        if self.counts["add"] or self.counts["replace"]:
-            remarks.append("Added and replaced badges take the last places of the list.")
+        moved = self.counts["add"] or self.counts["replace"]
+        place = ["Added and replaced badges take the last places of the list."] if moved else []
         deletes = self.counts["delete"]
         confirm = f"confirm={deletes}" if 2 * deletes > self._total else ""
-        return [*remarks, f"Nothing has been sent. .apply({confirm}) sends it."]
+        return [*self._remarks, *place, f"Nothing has been sent. .apply({confirm}) sends it."]
 
 
-def run(
-    applier: ChangeApplier, kind: str, steps: Sequence[Step], current: Badges, options: RunOptions
-) -> Report:
-    """Make the changes and report; after Ctrl-C the report travels in an :class:`Interrupted`."""
-    outcomes, interrupted = apply_many(applier, kind, steps, current, options)
-    if interrupted:
-        raise Interrupted(Report(outcomes))
-    return Report(outcomes)
-
-
-def check_confirmed(deletes: int, total: int, confirm: int | None, *, needed: bool) -> None:
-    """Raise :class:`InvalidInput` if the number of deletes is not confirmed, or another one is."""
-    if confirm != deletes and (needed or confirm is not None):
-        raise InvalidInput(
-            f"This deletes {deletes} of {total} badges.",
-            field="confirm",
-            hint=f"If that is meant, give confirm={deletes}.",
-        )
-
-
-class Report(Sequence[Outcome]):
+class Report(tuple[Outcome, ...]):
     """What became of each step, in the caller's order."""
 
-    def __init__(self, outcomes: Iterable[Outcome]) -> None:
-        self._outcomes = tuple(outcomes)
+    __slots__ = ()
 
     @property
     def ok(self) -> bool:
@@ -186,8 +149,8 @@ class Report(Sequence[Outcome]):
     @property
     def counts(self) -> dict[str, int]:
         """How many steps of each verdict that occurs."""
-        counted = Counter(outcome.verdict for outcome in self)
-        return {verdict.value: counted[verdict] for verdict in Verdict if counted[verdict]}
+        counts = _counts((outcome.verdict for outcome in self), Verdict)
+        return {name: count for name, count in counts.items() if count}
 
     @property
     def df(self) -> pd.DataFrame:
@@ -196,54 +159,44 @@ class Report(Sequence[Outcome]):
         Columns: ``code, action, verdict, error`` (the vendor's code, or the class of our error, ``""``
         without one)``, detail``.
         """
-        import pandas as pd
-
-        rows = [
-            (
-                outcome.step.code,
-                outcome.step.action.value,
-                outcome.verdict.value,
-                outcome.error_name,
-                outcome.why,
-            )
-            for outcome in self
-        ]
-        return pd.DataFrame(rows, columns=["code", "action", "verdict", "error", "detail"], dtype=object)
+        rows = ((one.step.code, one.step.action.value, one.verdict.value, one.error_name, one.why) for one in self)
+        return frame(rows, ["code", "action", "verdict", "error", "detail"])
 
     @overload
-    def __getitem__(self, index: int) -> Outcome: ...
+    def __getitem__(self, index: SupportsIndex) -> Outcome: ...
     @overload
     def __getitem__(self, index: slice) -> Report: ...
-    def __getitem__(self, index: int | slice) -> Outcome | Report:
-        found = self._outcomes[index]
+    def __getitem__(self, index: SupportsIndex | slice) -> Outcome | Report:
+        found = super().__getitem__(index)
         return found if isinstance(found, Outcome) else Report(found)
 
-    def __len__(self) -> int:
-        return len(self._outcomes)
-
     def __repr__(self) -> str:
-        lines = [f"Report: {_counted(self.counts)}"]
-        rows = [one for one in self if not one.ok or one.why]
-        lines += (
-            f"  {one.step.code!r}  {one.step.action}: {one.verdict}  {one.error_name}  {one.why}".rstrip()
-            for one in rows[:SHOWN]
-        )
-        if len(rows) > SHOWN:
-            lines.append(f"  ({len(rows) - SHOWN} more not shown; .df has all)")
-        return "\n".join(lines)
+        return listing(f"Report: {_counted(self.counts)}", [one for one in self if not one.ok or one.why], _told)
 
     def _repr_html_(self) -> str:
-        from b24nb.display import html
-
         return html.page(html.frame(self.df, caption=f"Report: {_counted(self.counts)}", limit=SHOWN))
+
+
+def _line(step: Step) -> str:
+    before = f"  was {step.before!r}" if step.action is Action.REPLACE else ""
+    note = f"  ({step.note})" if step.note else ""
+    return f"{_SIGNS[step.action]} {step.after or step.before or repr(step.code)}{before}{note}"
+
+
+def _told(one: Outcome) -> str:
+    return f"{one.step.code!r}  {one.step.action}: {one.verdict}  {one.error_name}  {one.why}".rstrip()
+
+
+def _counts(found: Iterable[T], kinds: Iterable[T]) -> dict[str, int]:
+    counted = Counter(found)
+    return {str(kind): counted[kind] for kind in kinds}
 
 
 def _counted(counts: Mapping[str, int]) -> str:
     return ", ".join(f"{count} {name}" for name, count in counts.items() if count) or "nothing to do"
 
 
-def _texts(badge: Badge | None) -> tuple[Any, ...]:
+def _texts(badge: Badge | None) -> list[Any]:
     """Title, value and type as plain cells."""
-    row = badge.to_wire() if badge else {}
-    cells = (row.get(name) for name in ("title", "value", "type"))
-    return tuple(json.dumps(cell, ensure_ascii=False) if isinstance(cell, dict) else cell for cell in cells)
+    cells = [getattr(badge, name, None) for name in _TEXTS]
+    return [json.dumps(cell, ensure_ascii=False) if isinstance(cell, dict) else cell for cell in cells]

@@ -11,9 +11,8 @@ import ipywidgets as widgets  # type: ignore[import-untyped]
 from markupsafe import Markup
 
 from b24nb import spec
-from b24nb.badges import wire
 from b24nb.badges.badge import Badge, Text
-from b24nb.badges.checks import problems
+from b24nb.badges.changes import ADD, problems
 from b24nb.client import Client
 from b24nb.display import html
 from b24nb.errors import DuplicateCode, InvalidInput
@@ -189,7 +188,7 @@ class AddForm(Form):
         if any(row.title.value or row.value.value for row in self.rows):
             if state.phase != "done":
                 yield html.badge_card(self.badge, self.shared.language)
-            yield parts.call_as_code(wire.ADD, self.badge.to_wire())
+            yield parts.call_as_code(ADD, self.badge.to_wire())
 
     def draw(self, state: AddState) -> None:
         self._say(state.field_errors)

@@ -12,10 +12,8 @@ import ipywidgets as widgets  # type: ignore[import-untyped]
 from markupsafe import Markup
 
 from b24nb import spec
-from b24nb.badges import wire
 from b24nb.badges.badge import Badge, Badges
-from b24nb.badges.changes import Action, Verdict
-from b24nb.badges.checks import not_restorable
+from b24nb.badges.changes import DELETE, Action, Verdict, not_restorable
 from b24nb.client import Client
 from b24nb.display import html
 from b24nb.display.language import pick
@@ -290,7 +288,7 @@ class DeleteForm(Form):
 
 def _call(badges: Badges) -> tuple[str, dict[str, Any]]:
     """The call that deletes them: one, or the first batch of several."""
-    calls = [(wire.DELETE, {"code": badge.code}) for badge in badges[: spec.BATCH_SIZE]]
+    calls = [(DELETE, {"code": badge.code}) for badge in badges[: spec.BATCH_SIZE]]
     commands = {f"d{place}": call for place, call in enumerate(calls)}
     return ("batch", {"halt": 1, "cmd": commands}) if len(calls) > 1 else calls[0]
 

@@ -8,8 +8,9 @@ from typing import Any
 
 from markupsafe import Markup
 
-from b24nb.badges import wire
 from b24nb.badges.badge import Badge
+from b24nb.badges.changes import GET
+from b24nb.badges.evidence import badge_of
 from b24nb.client import Client
 from b24nb.display import html
 from b24nb.display.language import pick
@@ -62,8 +63,8 @@ class InspectForm(Form):
         if not code:
             wrong = {"code": "Type a code, or choose one of the list."}
             return InspectState(phase="invalid", message=NOTHING_SENT, field_errors=wrong)
-        answer = self.b24.call(wire.GET, {"code": code})
-        badge = wire.badge_of(answer)
+        answer = self.b24.call(GET, {"code": code})
+        badge = badge_of(answer, code)
         message = Message("done", f"The portal has the badge {badge.code!r}.")
         return InspectState(phase="done", message=message, result=badge, answer=answer)
 
@@ -100,8 +101,8 @@ class InspectForm(Form):
         if state.result and state.answer:
             block = html.table(("key", "value"), (state.answer.time or {}).items())
             yield html.folded("The time block", block)
-            yield html.folded("The raw answer", html.answer(wire.GET, state.answer.raw))
-            yield parts.call_as_code(wire.GET, {"code": state.result.code})
+            yield html.folded("The raw answer", html.answer(GET, state.answer.raw))
+            yield parts.call_as_code(GET, {"code": state.result.code})
         yield from super().numbers(state)
 
 

@@ -11,9 +11,9 @@ import pytest
 
 import b24nb
 from b24nb import errors
-from b24nb.badges import wire
+from b24nb.badges import evidence
 from b24nb.badges.badge import Badge
-from b24nb.badges.checks import not_restorable
+from b24nb.badges.changes import not_restorable
 from b24nb.badges.holders import find_holders
 from b24nb.credentials import Webhook
 from b24nb.rest.connection import Connection
@@ -53,7 +53,7 @@ def test_50_badges_of_120_are_never_all(more: dict[str, Any]) -> None:
         portal({"result": {"badges": rows(50)}, **more}) as (connection, _),
         pytest.raises(errors.BadResponse, match="badges"),
     ):
-        wire.list_badges(connection)
+        evidence.list_badges(connection)
 
 
 @pytest.mark.parametrize(
@@ -61,7 +61,7 @@ def test_50_badges_of_120_are_never_all(more: dict[str, Any]) -> None:
 )
 def test_all_badges_are_all_however_they_are_counted(more: dict[str, Any]) -> None:
     with portal({"result": {"badges": rows(50)}, **more}) as (connection, _):
-        assert len(wire.list_badges(connection)) == 50
+        assert len(evidence.list_badges(connection)) == 50
 
 
 def test_a_badge_that_comes_twice_is_noticed() -> None:
@@ -69,7 +69,7 @@ def test_a_badge_that_comes_twice_is_noticed() -> None:
         portal({"result": {"badges": rows(50) + rows(20)}, "total": 70}) as (connection, _),
         pytest.raises(errors.BadResponse, match="'c0' 2 times"),
     ):
-        wire.list_badges(connection)
+        evidence.list_badges(connection)
 
 
 @pytest.mark.parametrize("other", ["gold", "vip2", "vi", " vip"])
@@ -79,14 +79,14 @@ def test_an_answer_about_another_badge_is_no_answer(other: str) -> None:
         portal({"result": {"badge": row}}) as (connection, _),
         pytest.raises(errors.BadResponse, match=f"asked for the badge 'vip' and sent '{other}'"),
     ):
-        wire.get_badge(connection, "vip")
+        evidence.get_badge(connection, "vip")
 
 
 @pytest.mark.parametrize(("asked", "stored"), [("VIP", "vip"), ("vip ", "vip"), ("STRASSE", "straße")])
 def test_the_stored_spelling_of_a_code_may_differ_as_portals_compare_codes(asked: str, stored: str) -> None:
     row = {"code": stored, "title": "T", "value": "V", "type": "primary"}
     with portal({"result": {"badge": row}}) as (connection, _):
-        assert wire.get_badge(connection, asked).code == stored
+        assert evidence.get_badge(connection, asked).code == stored
 
 
 ODD = [
@@ -105,7 +105,7 @@ ODD = [
 def test_odd_rows_hurt_neither_the_list_nor_its_displays() -> None:
     good = rows(1)
     with portal({"result": {"badges": ODD + good}, "total": len(ODD) + 1}) as (connection, _):
-        badges = wire.list_badges(connection)
+        badges = evidence.list_badges(connection)
     assert [badge.code for badge in badges] == [row["code"] for row in ODD + good]
     assert (badges["number"].title, badges["yes"].value, badges["typeless"].type) == (123, True, None)
     assert (badges["list"].title, badges["list"].value) == ({}, {"0": "x"})

@@ -10,8 +10,7 @@ import pytest
 import b24nb
 from b24nb import errors
 from b24nb.badges.badge import Badge, Badges
-from b24nb.badges.changes import Step
-from b24nb.badges.checks import NotRestorable
+from b24nb.badges.changes import NotRestorable, Step
 
 PREFIX = "crm.activity.badge."
 TEXTS = [

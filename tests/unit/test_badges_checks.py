@@ -8,14 +8,7 @@ from typing import Any
 import pytest
 
 from b24nb.badges.badge import Badge
-from b24nb.badges.checks import (
-    NotRestorable,
-    check,
-    check_code,
-    not_restorable,
-    problems,
-    warn_if_not_restorable,
-)
+from b24nb.badges.changes import NotRestorable, check, check_code, not_restorable, problems, warn_if_not_restorable
 from b24nb.errors import InvalidInput
 from b24nb.spec import BadgeType
 

@@ -115,7 +115,7 @@ ROW: dict[str, Any] = {"code": "a", "title": "t", "value": "v", "type": "primary
         ([ROW, ROW | {"code": "A"}], "code", "'a' and 'A' differ only in letter case"),
         ([ROW | {"title.en": "t"}], "title", "given as one text and by language"),
         ([ROW | {"Title": "t"}], "title", "two columns 'Title'"),
-        ([5], "wanted", "Row 1 is a int"),
+        ([5], "wanted", "Row 1: This is a int"),
     ],
 )
 def test_what_is_wrong_is_named_by_row_and_field(rows: Any, field: str, message: str) -> None:
@@ -140,7 +140,7 @@ def test_many_complaints_are_counted() -> None:
         ("b.json", b"{", "not JSON"),
         ("b.json", b"5", "read badges from a int"),
         ("b.json", b"{}", "no list of badges"),
-        ("b.json", b"[5]", "Row 1 is a int"),
+        ("b.json", b"[5]", "Row 1: This is a int"),
         ("b.json", b'{"format": "b24nb badges", "version": 2}', "newer version"),
     ],
 )

@@ -171,14 +171,15 @@ def test_rows_of_other_portals_and_users_are_not_seen(journal: JournalStore, pat
 def test_changes_of_a_former_address_count_once_they_are_adopted(journal: JournalStore, path: Path) -> None:
     journal.intend(ChangeSet("delete"), [DELETE], 6.0)
     journal.close()
-    renamed = open_store(path.with_name("new.db"), host="new.example.com", user="7")
+    renamed = open_store(path, host="new.example.com", user="7")
     renamed.intend(ChangeSet("add"), [ADD], 7.0)
-    renamed.adopt(HOST, USER, path)
+    renamed.adopt(HOST, USER)
     assert [(entry.kind, entry.host, entry.user) for entry in renamed.entries()] == [
         ("delete", HOST, USER),
         ("add", "new.example.com", "7"),
     ]
     assert [entry.kind for entry in renamed.last(1)] == ["add"]
+    assert renamed.others() == []
     assert len(open_store(path, host=HOST, user=USER).entries()) == 1
 
 

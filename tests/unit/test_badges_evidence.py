@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from b24nb import errors
-from b24nb.badges import wire
+from b24nb.badges import evidence
 from b24nb.badges.badge import Badge, Badges
 from b24nb.badges.holders import find_holders
 from b24nb.rest.calls import Call
@@ -34,25 +34,25 @@ class Portal:
 
 @pytest.mark.parametrize(("rows", "total"), [([], 0), ([ROW], 1), ([ROW], None)])
 def test_a_list_may_come_without_its_total(rows: Any, total: int | None) -> None:
-    assert wire.list_badges(Portal({"badges": rows}, total)) == Badges(map(Badge.from_wire, rows))
+    assert evidence.list_badges(Portal({"badges": rows}, total)) == Badges(map(Badge.from_wire, rows))
 
 
 @pytest.mark.parametrize("total", [0, 2, 50])
 def test_a_list_that_is_not_complete_is_refused(total: int) -> None:
     with pytest.raises(errors.BadResponse, match=f"counts {total} badges and sent 1"):
-        wire.list_badges(Portal({"badges": [ROW]}, total))
+        evidence.list_badges(Portal({"badges": [ROW]}, total))
 
 
 @pytest.mark.parametrize("result", [None, True, [], {}, {"badges": None}, {"badges": {}}, {"badges": [None]}])
 def test_what_is_no_list_of_badges_is_refused(result: Any) -> None:
     with pytest.raises(errors.BadResponse):
-        wire.list_badges(Portal(result))
+        evidence.list_badges(Portal(result))
 
 
 @pytest.mark.parametrize("result", [None, True, [], {}, {"badge": None}, {"badge": []}, {"badge": "a"}])
 def test_what_is_no_badge_is_refused(result: Any) -> None:
     with pytest.raises(errors.BadResponse):
-        wire.get_badge(Portal(result), "a")
+        evidence.get_badge(Portal(result), "a")
 
 
 @pytest.mark.parametrize("result", [None, True, {}, "x"])

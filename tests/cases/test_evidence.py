@@ -1,0 +1,198 @@
+"""What is believed of a portal's answers: success is one answer only, in every other case the portal is looked at."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+import b24nb
+from b24nb import errors
+from b24nb.badges.badge import Badge
+from b24nb.badges.changes import NotRestorable, StoredDifferently
+from tests.fakes import FakeClock
+from tests.servers import Envelope, in_front_of
+
+ADD, DELETE = "crm.activity.badge.add", "crm.activity.badge.delete"
+LONG = "c" * 40
+VIP = {"code": "vip", "title": "Client", "value": "VIP", "type": "primary"}
+
+
+def rows(count: int) -> list[dict[str, str]]:
+    return [{**VIP, "code": f"c{n:03}"} for n in range(count)]
+
+
+def codes(portal: b24nb.SandboxPortal) -> set[str]:
+    return {badge["code"] for badge in portal.badges}
+
+
+def answering(result: Any, *, effect: bool) -> Callable[[str, Callable[[], Envelope]], Envelope]:
+    """Whatever a delete did, alone or in a batch: this is the answer to it."""
+
+    def answer(method: str, pass_on: Callable[[], Envelope]) -> Envelope:
+        if method == DELETE:
+            return 200, {**(pass_on()[1] if effect else {}), "result": result}
+        status, envelope = pass_on()
+        if method == "batch":
+            told = envelope["result"]["result"]
+            told |= {key: result for key, value in told.items() if value is True}
+        return status, envelope
+
+    return answer
+
+
+@pytest.mark.parametrize("result", [False, None, [], 1, "true"], ids=repr)
+def test_a_delete_that_is_not_answered_by_true_is_looked_at(result: Any) -> None:
+    with (
+        b24nb.SandboxPortal(badges=rows(4)) as portal,
+        in_front_of(portal, answering(result, effect=True)) as webhook,
+        b24nb.connect(webhook) as b24,
+    ):
+        assert b24.badges.delete("c000").code == "c000"
+        assert b24.badges.delete_many(["c001", "c002"], progress=False).counts == {"deleted": 2}
+        assert codes(portal) == {"c003"}
+        assert b24.journal.df["seen"].all()
+        assert b24.journal.plan_undo(last=2).apply(progress=False).ok
+
+
+@pytest.mark.parametrize("result", [False, None, []], ids=repr)
+def test_a_delete_without_effect_is_not_called_done(result: Any, portal: b24nb.SandboxPortal) -> None:
+    before = portal.badges
+    with in_front_of(portal, answering(result, effect=False)) as webhook, b24nb.connect(webhook) as b24:
+        with pytest.raises(errors.NotApplied, match="no effect"):
+            b24.badges.delete("missedCall")
+        assert b24.journal.df["verdict"].tolist() == ["failed"]
+    assert portal.badges == before
+
+
+@pytest.mark.parametrize("bulk", [False, True])
+def test_an_unknown_error_after_the_effect_is_looked_into(bulk: bool) -> None:
+    with b24nb.SandboxPortal(badges=rows(3)) as portal, b24nb.connect(portal) as b24:
+        portal.faults.next("NEW_TROUBLE", method=DELETE, after_effect=True, description="odd", status=400)
+        if bulk:
+            assert b24.badges.delete_many(["c000", "c001"], progress=False).counts == {"deleted": 2}
+        else:
+            assert b24.badges.delete("c000").code == "c000"
+        assert b24.journal.plan_undo().apply(progress=False).ok
+        assert codes(portal) == {"c000", "c001", "c002"}
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+def test_a_redirect_after_the_effect_is_looked_into(status: int, portal: b24nb.SandboxPortal) -> None:
+    def answer(method: str, pass_on: Callable[[], Envelope]) -> Envelope:
+        found = pass_on()
+        return (status, {}) if method == DELETE else found
+
+    before = codes(portal)
+    with in_front_of(portal, answer) as webhook, b24nb.connect(webhook) as b24:
+        assert b24.badges.delete("missedCall").code == "missedCall"
+        assert codes(portal) == before - {"missedCall"}
+        b24.journal.plan_undo().apply(progress=False)
+    assert codes(portal) == before
+
+
+def test_a_badge_edited_between_two_requests_comes_back_as_it_was_last() -> None:
+    asked = []
+    with b24nb.SandboxPortal(badges=rows(120)) as portal, b24nb.connect(portal) as b24:
+
+        def somebody() -> bool:
+            asked.append(1)
+            if len(asked) == 2:
+                b24.call(DELETE, {"code": "c119"})
+                b24.call(ADD, {**VIP, "code": "c119", "title": "theirs"})
+            return False
+
+        report = b24.badges.delete_many([row["code"] for row in rows(120)], progress=False, cancel=somebody)
+        assert report.counts == {"deleted": 120}
+        assert "somebody had changed it" in report.df["detail"][119]
+        b24.journal.plan_undo().apply(progress=False)
+        assert b24.badges.get("c119").title == "theirs"
+
+
+def test_texts_that_a_portal_stores_differently_are_told(portal: b24nb.SandboxPortal) -> None:
+    def answer(method: str, pass_on: Callable[[], Envelope]) -> Envelope:
+        status, envelope = pass_on()
+        told = [envelope["result"]] if method == ADD else []
+        told += envelope["result"]["result"].values() if method == "batch" else []
+        for result in told:
+            if isinstance(result, dict) and "badge" in result:
+                result["badge"]["title"] = result["badge"]["title"].strip()
+        return status, envelope
+
+    with in_front_of(portal, answer) as webhook, b24nb.connect(webhook) as b24:
+        with pytest.warns(StoredDifferently, match="' Client '"):
+            assert b24.badges.add("one", " Client ", "VIP", "primary").title == "Client"
+        report = b24.badges.plan([Badge("two", " Client ", "VIP", "primary")]).apply(progress=False)
+        assert report.counts == {"added": 1}
+        assert not report.ok
+        assert report.df["detail"][0].startswith("stored differently")
+
+
+def test_a_portal_that_tells_letter_case_apart_loses_no_badge_in_bulk() -> None:
+    with b24nb.SandboxPortal(badges=[VIP], case_sensitive=True) as portal, b24nb.connect(portal) as b24:
+        report = b24.badges.delete_many(["VIP"], progress=False)
+        assert not report.ok
+        assert "letter case" in report.df["detail"][0]
+        assert codes(portal) == {"vip"}
+        report = b24.badges.plan([Badge("VIP", "Client", "new", "primary")]).apply(progress=False)
+        assert "beside 'vip'" in report.df["detail"][0]
+        assert codes(portal) == {"vip", "VIP"}
+
+
+@pytest.mark.parametrize("limit", [30, 255])
+def test_a_code_over_30_characters_is_deleted_with_a_warning_and_its_undo_tried(limit: int) -> None:
+    badge = {**VIP, "code": LONG}
+    with b24nb.SandboxPortal(badges=[badge], code_limit=limit) as portal, b24nb.connect(portal) as b24:
+        with pytest.raises(errors.InvalidInput, match="new code, move the activities"):
+            b24.badges.plan([{**badge, "value": "new"}])
+        with pytest.warns(NotRestorable, match=LONG):
+            b24.badges.delete(LONG)
+        report = b24.journal.plan_undo().apply(progress=False)
+        assert report.ok == (limit == 255)
+        assert report.counts == ({"added": 1} if report.ok else {"failed": 1})
+        assert codes(portal) == ({LONG} if report.ok else set())
+        assert report.ok or "30 characters" in str(report)
+
+
+def test_a_text_without_end_is_refused_in_words(b24: b24nb.Client) -> None:
+    endless: dict[str, Any] = {}
+    endless["en"] = endless
+    deep: Any = "x"
+    for _ in range(100_000):
+        deep = [deep]
+    for text in (endless, {"en": deep}, deep):
+        with pytest.raises(errors.InvalidInput, match="is not a text"):
+            b24.badges.add("vip", text, "VIP", "primary")
+    with pytest.raises(errors.InvalidInput, match="does not exist"):
+        b24.badges.add("vip", "Client", "VIP", deep)
+    with pytest.raises(errors.InvalidInput, match="is not a text"):
+        b24.badges.add(deep, "Client", "VIP", "primary")
+
+
+class LeapingClock(FakeClock):
+    """The time of day leaps by an hour whenever somebody asks for it."""
+
+    def __init__(self, hours: int) -> None:
+        super().__init__()
+        self._leap, self._leaps = hours * 3600, 0
+
+    def time(self) -> float:
+        self._leaps += 1
+        return self() + self._leaps * self._leap
+
+
+@pytest.mark.parametrize("hours", [-1, 1])
+@pytest.mark.parametrize("effect_after", [None, 20.0])
+def test_a_leap_of_the_time_of_day_neither_ends_nor_extends_the_wait(hours: int, effect_after: float | None) -> None:
+    clock = LeapingClock(hours)
+    with b24nb.SandboxPortal(badges=rows(2), clock=clock) as portal, b24nb.connect(portal, clock=clock) as b24:
+        start = clock.monotonic()
+        portal.faults.next("reset", method=DELETE, effect_after=effect_after)
+        if effect_after:
+            assert b24.badges.delete("c000").code == "c000"
+        else:
+            with pytest.raises(errors.NotApplied):
+                b24.badges.delete("c000")
+        assert clock.monotonic() - start <= 61
+        assert len(portal.badges) == (1 if effect_after else 2)

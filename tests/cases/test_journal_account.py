@@ -1,0 +1,91 @@
+"""The journal as an account of what happened: of killed changes, of trouble with its file, of a renamed portal."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+import b24nb
+from b24nb import errors
+from b24nb.badges.apply import JournalNotWritten
+from b24nb.badges.badge import Badge
+from b24nb.badges.changes import Step
+from b24nb.badges.journal import UnfinishedChanges
+from b24nb.badges.journal_store import ChangeSet
+from tests.servers import Envelope, in_front_of
+
+ADD, DELETE = "crm.activity.badge.add", "crm.activity.badge.delete"
+BADGE = Badge("vip", "Client", "VIP", "primary")
+
+
+@pytest.mark.parametrize("killed", ["add", "delete"])
+def test_a_killed_change_is_judged_by_the_next_change_of_its_badge(killed: str) -> None:
+    before = [BADGE.to_wire()] if killed == "delete" else []
+    step = Step("vip", BADGE, None) if before else Step("vip", None, BADGE)
+    with b24nb.SandboxPortal(badges=before) as portal, b24nb.connect(portal) as b24:
+        # As a process leaves it that was killed after the effect.
+        b24.badges._applier.store.intend(ChangeSet(killed), [step], 1_764_000_000.0)
+        b24.call(DELETE if before else ADD, {"code": "vip"} if before else BADGE.to_wire())
+        if before:
+            b24.badges.add("vip", "Client", "VIP", "primary")
+        else:
+            b24.badges.delete("vip")
+        (outcome,) = b24.journal.settle()
+        assert outcome.done
+        assert "next change" in outcome.detail
+        plan = b24.journal.plan_undo(last=2)
+        plan.apply(progress=False, confirm=plan.counts["delete"])
+        assert portal.badges == before
+
+
+@pytest.mark.parametrize("bulk", [False, True])
+def test_a_journal_that_is_locked_after_the_effect_costs_no_verdict(
+    bulk: bool, portal: b24nb.SandboxPortal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("b24nb.badges.journal_store._BUSY_SECONDS", 0.1)
+    before = portal.badges
+    other = sqlite3.connect(tmp_path / "j.db", isolation_level=None, check_same_thread=False)
+
+    def answer(method: str, pass_on: Callable[[], Envelope]) -> Envelope:
+        found = pass_on()
+        if method in (DELETE, "batch") and not other.in_transaction and portal.badges != before:
+            other.execute("BEGIN IMMEDIATE")
+        return found
+
+    with in_front_of(portal, answer) as webhook, b24nb.connect(webhook, journal=tmp_path / "j.db") as b24:
+        if bulk:
+            with pytest.warns(JournalNotWritten, match=r"was made.*locked"):
+                report = b24.badges.delete_many(["missedCall"], progress=False)
+            assert report.counts == {"deleted": 1}
+            assert "could not be written" in report.df["detail"][0]
+        else:
+            with pytest.warns(JournalNotWritten, match=r"was made.*locked"):
+                assert b24.badges.delete("missedCall").code == "missedCall"
+        other.execute("ROLLBACK")
+        other.close()
+        assert b24.journal.plan_undo().apply(progress=False).ok
+    assert sorted(portal.badges, key=str) == sorted(before, key=str)
+
+
+def test_the_changes_of_a_renamed_portal_are_adopted_within_their_file(portal: b24nb.SandboxPortal) -> None:
+    before = portal.badges
+    with in_front_of(portal, lambda _, pass_on: pass_on()) as webhook:
+        with b24nb.connect(webhook.replace("127.0.0.1", "localhost")) as b24:
+            b24.badges.delete("missedCall")
+            host, old = b24.portal.host, b24.badges._applier.store.path
+        with b24nb.connect(webhook) as b24:
+            assert len(b24.journal.plan_undo()) == 0
+            with pytest.raises(errors.InvalidInput) as caught:
+                b24.journal.adopt(host=host)
+            assert f"connect(journal={str(old)!r})" in str(caught.value)
+            with pytest.raises(errors.InvalidInput, match="holds no changes of user 1 on never"):
+                b24.journal.adopt(host="never.example")
+        with pytest.warns(UnfinishedChanges, match="adopt"):
+            b24 = b24nb.connect(webhook, journal=old)
+        with b24:
+            assert f"b24.journal.adopt(host={host!r}, user='1')" in repr(b24.journal.plan_undo())
+            assert b24.journal.adopt(host=host).plan_undo().apply(progress=False).counts == {"added": 1}
+    assert sorted(portal.badges, key=str) == sorted(before, key=str)
