@@ -15,12 +15,7 @@ from collections.abc import Coroutine
 from typing import Any
 
 from tornado.http1connection import HTTP1Connection
-from tornado.httputil import (
-    HTTPHeaders,
-    HTTPMessageDelegate,
-    HTTPServerConnectionDelegate,
-    RequestStartLine,
-)
+from tornado.httputil import HTTPHeaders, HTTPMessageDelegate, HTTPServerConnectionDelegate, RequestStartLine
 from tornado.iostream import StreamClosedError
 
 from b24nb import spec
