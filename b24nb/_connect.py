@@ -121,8 +121,8 @@ def connect(
         portal = Portal.ask(connection, own_sandbox=_is_of_this_process(found.origin), **sources)
         store = _open_journal(path, portal, found, release, named=journal is not None)
         badges = BadgeMethods(connection, store, settle_after=settle_after)
-        if badges.journal.notice:
-            warnings.warn(badges.journal.notice, UnfinishedChanges, stacklevel=2)
+        if unfinished := badges.journal.unfinished:
+            warnings.warn(unfinished, UnfinishedChanges, stacklevel=2)
         failed.pop_all()  # from here on the client closes all this
         return Client(connection, portal=portal, badges=badges, release=release.close, on_close=on_close)
 

@@ -67,12 +67,7 @@ class Portal:
 
     @classmethod
     def ask(
-        cls,
-        connection: Connection,
-        *,
-        own_sandbox: bool = False,
-        credentials_from: str = "",
-        read_only_from: str = "",
+        cls, connection: Connection, *, own_sandbox: bool = False, credentials_from: str = "", read_only_from: str = ""
     ) -> Portal:
         """Ask a portal who we are, by one batch of two commands.
 
@@ -292,9 +287,7 @@ class Client:
         from b24nb.display import html
 
         notice = self.journal.notice
-        return html.page(
-            html.portal_banner(self.portal), *([html.message("check", notice)] if notice else [])
-        )
+        return html.page(html.portal_banner(self.portal), *([html.message("check", notice)] if notice else []))
 
 
 def _in_this_process(owner: int, work: Callable[[], object]) -> None:

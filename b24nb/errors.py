@@ -162,13 +162,7 @@ class BadResponse(TransportError):
     """
 
     def __init__(
-        self,
-        message: str,
-        *,
-        method: str = "",
-        hint: str = "",
-        sent: bool = True,
-        http_status: int | None = None,
+        self, message: str, *, method: str = "", hint: str = "", sent: bool = True, http_status: int | None = None
     ) -> None:
         super().__init__(message, method=method, hint=hint, sent=sent)
         self.http_status = http_status

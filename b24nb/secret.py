@@ -212,8 +212,7 @@ def masked(value: Any, secrets: Iterable[Secret] = ()) -> Any:
         return redact(value, secrets)
     if isinstance(value, Mapping):
         return {
-            name: MASK if str(name).lower() in _SECRET_NAMES else masked(item, secrets)
-            for name, item in value.items()
+            name: MASK if str(name).lower() in _SECRET_NAMES else masked(item, secrets) for name, item in value.items()
         }
     return [masked(item, secrets) for item in value] if isinstance(value, list | tuple) else value
 

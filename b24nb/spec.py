@@ -157,17 +157,10 @@ METHODS: Mapping[str, Method] = MappingProxyType(
                 summary="Registers a badge for configurable activities",
                 parameters=(
                     _CODE,
+                    Parameter("title", "string | map", True, "Title of the badge: a text, or a map language -> text"),
+                    Parameter("value", "string | map", True, "Text of the pill: a text, or a map language -> text"),
                     Parameter(
-                        "title", "string | map", True, "Title of the badge: a text, or a map language -> text"
-                    ),
-                    Parameter(
-                        "value", "string | map", True, "Text of the pill: a text, or a map language -> text"
-                    ),
-                    Parameter(
-                        "type",
-                        "string",
-                        True,
-                        "Colour: `success`, `failure`, `warning`, `primary` or `secondary`",
+                        "type", "string", True, "Colour: `success`, `failure`, `warning`, `primary` or `secondary`"
                     ),
                 ),
                 changes=True,
@@ -228,13 +221,7 @@ METHODS: Mapping[str, Method] = MappingProxyType(
                 access_documented=_ADMIN_DOCUMENTED,
                 result="true",
                 documented_errors=("ACCESS_DENIED", "NOT_FOUND", "ENTITY_WITH_BADGE_EXISTS"),
-                errors=(
-                    "allowed_only_intranet_user",
-                    "100",
-                    "ACCESS_DENIED",
-                    "NOT_FOUND",
-                    "ENTITY_WITH_BADGE_EXISTS",
-                ),
+                errors=("allowed_only_intranet_user", "100", "ACCESS_DENIED", "NOT_FOUND", "ENTITY_WITH_BADGE_EXISTS"),
                 page=f"{BADGE_DOCS}/crm-activity-badge-delete.html",
             ),
         )
@@ -354,9 +341,7 @@ def error_facts() -> tuple[ErrorFact, ...]:
     import tomllib  # both take longer to import than most programs need this table
     from importlib import resources
 
-    table = tomllib.loads(
-        resources.files(__package__).joinpath("error_codes.toml").read_text(encoding="utf-8")
-    )
+    table = tomllib.loads(resources.files(__package__).joinpath("error_codes.toml").read_text(encoding="utf-8"))
     return tuple(
         ErrorFact(
             code=row["code"],

@@ -88,9 +88,7 @@ def _pages(templates: Path) -> Iterator[tuple[str, bytes]]:
             (title, LEXERS.get(flavour, "python"), b24nb.as_code(method.name, params, flavour))
             for flavour, title in FLAVOURS.items()
         ]
-        yield page(
-            f"methods/{method.name}.md", "method.md.j2", owner=owner, method=method, facts=facts, codes=codes
-        )
+        yield page(f"methods/{method.name}.md", "method.md.j2", owner=owner, method=method, facts=facts, codes=codes)
     for name, thing in (exported | met).items():
         kind = "module" if inspect.ismodule(thing) else "class" if inspect.isclass(thing) else "function"
         yield page(f"reference/{name}.rst", "reference.rst.j2", name=name, kind=kind, cls=thing)

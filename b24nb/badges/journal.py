@@ -62,6 +62,13 @@ class Journal:
         return _frame(self._store.entries())
 
     @property
+    def unfinished(self) -> str:
+        """That changes are unfinished, and what to do; ``""`` if none are, or the journal can't be read."""
+        with suppress(JournalError):
+            return " ".join(self._unfinished())
+        return ""
+
+    @property
     def notice(self) -> str:
         """What a reader should know: what is unfinished, whose changes are here too, trouble; else ``""``."""
         try:

@@ -111,9 +111,7 @@ def timeline(df: pd.DataFrame) -> Chart:
             _draw(axes, rows, len(http))
         else:
             axes.set_axis_off()
-            axes.text(
-                0.5, 0.5, "No calls yet", ha="center", va="center", color=_SOFT, transform=axes.transAxes
-            )
+            axes.text(0.5, 0.5, "No calls yet", ha="center", va="center", color=_SOFT, transform=axes.transAxes)
         return Chart(figure, _in_words(http) if rows else "No calls yet.", _png(figure))
 
 

@@ -110,9 +110,7 @@ def badge_card(badge: Any, language: str | None = None) -> Markup:
             for code, words in text.items()
         ]
     head = Markup("<div{}>{}</div> {}").format(
-        _lang(badge.title, language),
-        visible(pick(badge.title, language)[0]),
-        pill(badge.value, badge.type, language),
+        _lang(badge.title, language), visible(pick(badge.title, language)[0]), pill(badge.value, badge.type, language)
     )
     return card(head, rows)
 
@@ -135,17 +133,14 @@ def badges_table(
     return table(head, rows, caption or f"Badges: {len(badges)}", hidden=len(badges) - len(rows))
 
 
-def changes_table(
-    changes: Sequence[tuple[str, str, Any, Any, str]], caption: str, limit: int = 200
-) -> Markup:
+def changes_table(changes: Sequence[tuple[str, str, Any, Any, str]], caption: str, limit: int = 200) -> Markup:
     """What is to be changed: a sign, the code, the badge before and after, and what to know about it."""
 
     def shown(badge: Any) -> str:
         return join((pill(badge.value, badge.type), _localised(badge.title, None)), " ") if badge else ""
 
     rows = [
-        (sign, _code(code), shown(before), shown(after), note)
-        for sign, code, before, after, note in changes[:limit]
+        (sign, _code(code), shown(before), shown(after), note) for sign, code, before, after, note in changes[:limit]
     ]
     head = ("", "code", "before", "after", "note")
     return table(head, rows, caption, hidden=len(changes) - len(rows))
@@ -164,9 +159,7 @@ def frame(df: pd.DataFrame, caption: str | None = None, limit: int = 50) -> Mark
         labels = (label if isinstance(label, tuple) else (label,)) if levels else ()
         rows.append([_cell(value) for value in (*labels, *values)])
     right = {
-        levels + place
-        for place, dtype in enumerate(df.dtypes)
-        if is_numeric_dtype(dtype) and not is_bool_dtype(dtype)
+        levels + place for place, dtype in enumerate(df.dtypes) if is_numeric_dtype(dtype) and not is_bool_dtype(dtype)
     }
     names = ["" if name is None else str(name) for name in head]
     return table(names, rows, caption, hidden=len(df) - len(shown), right=right)
@@ -189,8 +182,7 @@ def table(
 
     more = f"{hidden:,} more rows not shown; .df has all." if hidden > 0 else ""
     return Markup(
-        '<div class="b24nb-scroll"><table class="b24nb-table">{}<thead>{}</thead>'
-        "<tbody>{}</tbody></table>{}</div>"
+        '<div class="b24nb-scroll"><table class="b24nb-table">{}<thead>{}</thead><tbody>{}</tbody></table>{}</div>'
     ).format(
         Markup("<caption>{}</caption> ").format(caption) if caption else "",
         row(_HEAD_CELL, head),
@@ -200,11 +192,7 @@ def table(
 
 
 def message(
-    kind: str,
-    text: str,
-    code: str | None = None,
-    hint: str | None = None,
-    details: Markup | None = None,
+    kind: str, text: str, code: str | None = None, hint: str | None = None, details: Markup | None = None
 ) -> Markup:
     """A sentence with what to do next.
 
@@ -221,9 +209,7 @@ def message(
     details : Markup, optional
         Below, folded.
     """
-    lines: list[Any] = [
-        Markup("<strong>{}</strong> {}").format(_WORDS[kind], text) if kind in _WORDS else text
-    ]
+    lines: list[Any] = [Markup("<strong>{}</strong> {}").format(_WORDS[kind], text) if kind in _WORDS else text]
     if code is not None:
         lines.append(Markup("The portal's code: <code>{}</code>").format(code or "(empty)"))
     if hint:
@@ -231,9 +217,7 @@ def message(
     content = [Markup("<p>{}</p>").format(line) for line in lines]
     if details:
         content.append(folded("Details", details))
-    return Markup('<div class="b24nb-message b24nb-{}" role="status">{}</div>').format(
-        kind, join(content, " ")
-    )
+    return Markup('<div class="b24nb-message b24nb-{}" role="status">{}</div>').format(kind, join(content, " "))
 
 
 def folded(title: str, content: Markup) -> Markup:
@@ -273,10 +257,7 @@ def portal_banner(portal: Any) -> Markup:
     more = [mark(source) if source.startswith("read-only") else source for source in portal.sources]
     more += ["changes here are real"] if live and not portal.read_only else []
     return Markup('<div class="b24nb-banner{}">{} <strong>{}</strong>: {}.</div>').format(
-        " b24nb-live" if live else "",
-        mark(portal.kind),
-        where.format(portal.place),
-        join((said, *more), "; "),
+        " b24nb-live" if live else "", mark(portal.kind), where.format(portal.place), join((said, *more), "; ")
     )
 
 
@@ -306,9 +287,7 @@ def _localised(text: str | Mapping[str, str], language: str | None) -> str:
         return shown
     every = visible("; ".join(f"{code}: {words}" for code, words in text.items()))
     more = f" (+{len(text) - 1})" if len(text) > 1 else ""
-    return Markup('<span title="{}"><span{}>{}</span>{}</span>').format(
-        every, _lang(text, language), shown, more
-    )
+    return Markup('<span title="{}"><span{}>{}</span>{}</span>').format(every, _lang(text, language), shown, more)
 
 
 def _languages(badge: Any) -> str:

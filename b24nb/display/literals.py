@@ -66,9 +66,7 @@ class Syntax:
         if isinstance(value, float) and math.isfinite(value):
             return json.dumps(value)
         if isinstance(value, Mapping):
-            items = [
-                self.key(str(key)) + self.pair + self.write(item, level + 1) for key, item in value.items()
-            ]
+            items = [self.key(str(key)) + self.pair + self.write(item, level + 1) for key, item in value.items()]
             return self._block(self.maps, items, level)
         if isinstance(value, list | tuple):
             return self._block(self.lists, [self.write(item, level + 1) for item in value], level)
@@ -125,9 +123,7 @@ JS = Syntax(_js, _js_key, ": ", _BRACES, _BRACKETS, _CONSTANTS, indent="  ", pad
 PHP = Syntax(_php, _php, " => ", _BRACKETS, _BRACKETS, _CONSTANTS, last=",")
 #: The escapes of JSON's texts are Python's too.
 PYTHON = Syntax(_json, _json, ": ", _BRACES, _BRACKETS, ("True", "False", "None"), last=",")
-GO = Syntax(
-    _go, _go, ": ", ("b24.Params{", "}"), ("[]any{", "}"), ("true", "false", "nil"), indent="\t", last=","
-)
+GO = Syntax(_go, _go, ": ", ("b24.Params{", "}"), ("[]any{", "}"), ("true", "false", "nil"), indent="\t", last=",")
 
 
 def bash(text: str) -> str:

@@ -53,8 +53,7 @@ SHELLS = ("bash", "powershell")
 
 #: What the vendor's answers are wrapped in.
 _WRAPPERS = {
-    f"crm.activity.badge.{name}": key
-    for name, key in (("add", "badge"), ("get", "badge"), ("list", "badges"))
+    f"crm.activity.badge.{name}": key for name, key in (("add", "badge"), ("get", "badge"), ("list", "badges"))
 }
 
 #: Parameters that carry credentials, and the one that routing takes: never part of a snippet.

@@ -245,13 +245,7 @@ class AddForm(Form):
 
 
 def add_form(
-    b24: Client,
-    code: str = "",
-    title: Text = "",
-    value: Text = "",
-    type: str = "primary",
-    *,
-    run: bool = False,
+    b24: Client, code: str = "", title: Text = "", value: Text = "", type: str = "primary", *, run: bool = False
 ) -> AddForm:
     """A form that adds a badge, and shows while one types how it will look.
 

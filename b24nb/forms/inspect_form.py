@@ -113,8 +113,7 @@ def _languages(badge: Badge) -> Markup:
     viewers = [(parts.language_name(code), code) for code in codes]
     viewers.append(("any other" if codes else "any", ""))
     rows = (
-        (name, visible(pick(badge.title, code)[0]), html.pill(badge.value, badge.type, code))
-        for name, code in viewers
+        (name, visible(pick(badge.title, code)[0]), html.pill(badge.value, badge.type, code)) for name, code in viewers
     )
     return html.table(("viewer's language", "title", "pill"), rows, "What the portal shows")
 

@@ -85,12 +85,7 @@ class ListForm(Form):
 
 
 def list_form(
-    b24: Client,
-    *,
-    filter: str = "",
-    language: str = "en",
-    sort: str = AS_REGISTERED,
-    run: bool = False,
+    b24: Client, *, filter: str = "", language: str = "en", sort: str = AS_REGISTERED, run: bool = False
 ) -> ListForm:
     """A form that lists the badges: filter, sort, turn pages, select.
 

@@ -40,11 +40,7 @@ class Panel(widgets.VBox):  # type: ignore[misc]
     def _repr_mimebundle_(self, **_: Any) -> dict[str, Any]:
         view = {"version_major": 2, "version_minor": 0, "model_id": self.model_id}
         static = html.page(*self.static())
-        return {
-            "text/plain": repr(self),
-            "text/html": static,
-            "application/vnd.jupyter.widget-view+json": view,
-        }
+        return {"text/plain": repr(self), "text/html": static, "application/vnd.jupyter.widget-view+json": view}
 
 
 @lru_cache(maxsize=1)

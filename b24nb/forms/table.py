@@ -109,10 +109,7 @@ class Table(anywidget.AnyWidget):
 def pack(badges: Badges) -> str:
     """Badges as compressed JSON: a tenth of their length, so that a saved notebook stays small."""
     texts = (map(_shown, (badge.title, badge.value, badge.type)) for badge in badges)
-    rows = [
-        [badge.code, visible(badge.code, code=True), *shown]
-        for badge, shown in zip(badges, texts, strict=True)
-    ]
+    rows = [[badge.code, visible(badge.code, code=True), *shown] for badge, shown in zip(badges, texts, strict=True)]
     tags = {code: language.tag for code, language in spec.LANGUAGES.items()}
     text = json.dumps({"rows": rows, "tags": tags}, ensure_ascii=False, separators=(",", ":"))
     return base64.b64encode(zlib.compress(text.encode("utf-8", "replace"), 1)).decode()

@@ -66,19 +66,12 @@ class BatchResponse(Mapping[str, "Response | ApiError"]):
 
 def write(commands: Sequence[Command], *, halt: bool) -> dict[str, Any]:
     """The parameters of a ``batch`` call."""
-    texts = {
-        f"{_PREFIX}{place}": as_command(method, params) for place, (_, method, params) in enumerate(commands)
-    }
+    texts = {f"{_PREFIX}{place}": as_command(method, params) for place, (_, method, params) in enumerate(commands)}
     return {"halt": 1 if halt else 0, "cmd": texts}
 
 
 def read(
-    commands: Sequence[Command],
-    envelope: Mapping[str, Any],
-    sent: Call,
-    credentials: Credentials,
-    *,
-    halt: bool,
+    commands: Sequence[Command], envelope: Mapping[str, Any], sent: Call, credentials: Credentials, *, halt: bool
 ) -> tuple[BatchResponse, list[Call]]:
     """Answers in the caller's order, and a row for the log per command that ran.
 

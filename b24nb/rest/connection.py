@@ -158,11 +158,7 @@ class Connection:
             self._refuse_if_read_only(method)
         params = params or {}
         envelope, call = self._send_with_retries(
-            method,
-            params,
-            write=write,
-            shown=masked(params, self.credentials.secrets),
-            before_send=before_send,
+            method, params, write=write, shown=masked(params, self.credentials.secrets), before_send=before_send
         )
         return Response.of(envelope, call)
 
@@ -200,11 +196,7 @@ class Connection:
         return BatchResponse(answers, left)
 
     def send_chunk(
-        self,
-        commands: Sequence[Command],
-        *,
-        halt: bool = False,
-        before_send: Callable[[], None] | None = None,
+        self, commands: Sequence[Command], *, halt: bool = False, before_send: Callable[[], None] | None = None
     ) -> BatchResponse:
         """Send up to 50 commands by one request, after waiting for room; ``before_send`` as in :meth:`call`.
 
@@ -262,9 +254,7 @@ class Connection:
                 hint="For example crm.activity.badge.list; parameters go beside it.",
             )
         if params is not None and not isinstance(params, Mapping):
-            raise InvalidInput(
-                f"The parameters of {method} are a mapping from name to value.", field="params"
-            )
+            raise InvalidInput(f"The parameters of {method} are a mapping from name to value.", field="params")
 
     def _send_with_retries(
         self,
@@ -371,9 +361,7 @@ class Connection:
             shown = {"grant_type": "refresh_token", "client_secret": MASK, "refresh_token": MASK}
             call = Call(self.clock.time(), "http", "oauth.token", "", shown)
             try:
-                pair = self._attempt(
-                    token.token_endpoint, token.renewal(), call, write=True, read=parse_token_response
-                )
+                pair = self._attempt(token.token_endpoint, token.renewal(), call, write=True, read=parse_token_response)
             except TransportError as error:
                 error.sent = False  # the call for which this is done was refused: it did not happen
                 raise

@@ -89,14 +89,8 @@ def _tls(cause: BaseException) -> tuple[str, str]:
         what, hint = _CERTIFICATES.get(code, ("was not accepted", _TRUST))
         return f"the portal's certificate {what}", hint
     if "WRONG_VERSION_NUMBER" in str(cause):
-        return (
-            "what answers there does not speak https",
-            "Check the port and the proxy settings.",
-        )
-    return (
-        "TLS failed",
-        "Check the address, and the file given by verify=, if any.",
-    )
+        return ("what answers there does not speak https", "Check the port and the proxy settings.")
+    return ("TLS failed", "Check the address, and the file given by verify=, if any.")
 
 
 def _innermost(error: BaseException) -> BaseException:

@@ -158,9 +158,7 @@ class Limits:
         self._lock = threading.Lock()
         self._operating: dict[str, Operating] = {}
 
-    def reported(
-        self, method: str, seconds: float | None, reset_at: float | None, waited: float = math.inf
-    ) -> None:
+    def reported(self, method: str, seconds: float | None, reset_at: float | None, waited: float = math.inf) -> None:
         """Take note of ``operating`` and ``operating_reset_at`` of an answer.
 
         The first figure may hold the work of earlier programs: where it is more than the caller waited,

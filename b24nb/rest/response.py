@@ -101,9 +101,7 @@ def parse_response(answer: Answer, method: str, credentials: Credentials) -> Map
     return envelope
 
 
-def parse_token_response(
-    answer: Answer, method: str, credentials: Credentials
-) -> Mapping[str, Any] | ApiError:
+def parse_token_response(answer: Answer, method: str, credentials: Credentials) -> Mapping[str, Any] | ApiError:
     """The same for the authorization server: its answers have no ``result``, its errors can come as 200."""
     return without_frames(_new_pair, answer, method, credentials)
 
@@ -119,9 +117,7 @@ def _new_pair(answer: Answer, method: str, credentials: Credentials) -> Mapping[
     return {name: Secret(token) for name, token in pair.items()}
 
 
-def error_of(
-    envelope: Mapping[str, Any], method: str, credentials: Credentials, status: int | None
-) -> ApiError:
+def error_of(envelope: Mapping[str, Any], method: str, credentials: Credentials, status: int | None) -> ApiError:
     """The exception for an envelope that has the key ``error``; ``status`` is None within a batch."""
     code, description = str(envelope["error"]), envelope.get("error_description")
     return from_answer(

@@ -60,9 +60,7 @@ class Accounts:
         """Read users and webhooks once; every call needs them, and only this process changes them."""
         self.users = {row["id"]: User(*row) for row in self.store.rows("SELECT * FROM user")}
         self._webhooks = {
-            row["code"]: Caller(
-                self.users[row["user_id"]], "webhook", str(row["id"]), tuple(row["scopes"].split())
-            )
+            row["code"]: Caller(self.users[row["user_id"]], "webhook", str(row["id"]), tuple(row["scopes"].split()))
             for row in self.store.rows("SELECT * FROM webhook WHERE active")
         }
 

@@ -90,12 +90,7 @@ def get(call: Call) -> Any:
 
 
 def create(
-    store: Store,
-    client_id: str,
-    owner: tuple[int, int],
-    columns: dict[str, Any],
-    layout: Any,
-    badge_code: str,
+    store: Store, client_id: str, owner: tuple[int, int], columns: dict[str, Any], layout: Any, badge_code: str
 ) -> int:
     """Insert a configurable activity of an application and attach its badge."""
     values = {

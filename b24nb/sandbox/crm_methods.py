@@ -49,9 +49,7 @@ class Table(NamedTuple):
         """The columns that the ``fields`` of a call set."""
         given = php.items(call.get("fields"))
         return {
-            str(field).lower(): php.to_text(value)
-            for field, value in given
-            if field in self.fields and field != "ID"
+            str(field).lower(): php.to_text(value) for field, value in given if field in self.fields and field != "ID"
         }
 
     def find(self, call: Call) -> sqlite3.Row | None:
@@ -252,12 +250,7 @@ def readable(call: Call, row: sqlite3.Row) -> bool:
 def _activity(row: sqlite3.Row) -> dict[str, Any]:
     """All texts, as the classic methods have it, but for the decoded ``PROVIDER_PARAMS``."""
     times = {"CREATED": php.iso(row["created"]), "LAST_UPDATED": php.iso(row["last_updated"])}
-    return {
-        **ACTIVITIES.record(row),
-        "TYPE_ID": "6",
-        **times,
-        "PROVIDER_PARAMS": load(row["provider_params"]),
-    }
+    return {**ACTIVITIES.record(row), "TYPE_ID": "6", **times, "PROVIDER_PARAMS": load(row["provider_params"])}
 
 
 def _existing_activity(call: Call, action: str | None) -> sqlite3.Row:

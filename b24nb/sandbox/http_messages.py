@@ -236,9 +236,7 @@ def _text(raw: bytes) -> str:
 # -- answers --------------------------------------------------------------------------------------
 
 
-def reply(
-    status: int, payload: Any, headers: Mapping[str, str] = MappingProxyType({}), *, xml: bool = False
-) -> Reply:
+def reply(status: int, payload: Any, headers: Mapping[str, str] = MappingProxyType({}), *, xml: bool = False) -> Reply:
     """An envelope as the portal prints it."""
     text = php.encode_xml(payload) if xml else php.encode_json(payload)
     error = payload.get("error")

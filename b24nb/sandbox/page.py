@@ -47,13 +47,9 @@ def render(store: Store, records: Sequence[Record]) -> str:
     by_code = {badge["code"]: badge for badge in badges}
     newest = {
         row["entity_id"]: by_code.get(row["value"])
-        for row in store.rows(
-            "SELECT entity_id, value FROM attachment WHERE entity_type_id = ? ORDER BY id", (DEAL,)
-        )
+        for row in store.rows("SELECT entity_id, value FROM attachment WHERE entity_type_id = ? ORDER BY id", (DEAL,))
     }
-    deals = [
-        {**dict(row), "badge": newest.get(row["id"])} for row in store.rows("SELECT * FROM deal ORDER BY id")
-    ]
+    deals = [{**dict(row), "badge": newest.get(row["id"])} for row in store.rows("SELECT * FROM deal ORDER BY id")]
     columns = {
         stage: shown
         for stage_id, stage in STAGES.items()

@@ -41,9 +41,7 @@ def fill(store: Store, accounts: Accounts, badges: Iterable[Mapping[str, Any]] |
     return next(user.id for user in accounts.users.values() if user.admin)
 
 
-def hold(
-    accounts: Accounts, deal: int, badge: str, *, completed: bool = False, client_id: str | None = None
-) -> int:
+def hold(accounts: Accounts, deal: int, badge: str, *, completed: bool = False, client_id: str | None = None) -> int:
     """Put a configurable activity with a badge on a deal, as an application would; its id."""
     store = accounts.store
     row = store.row("SELECT assigned_by_id FROM deal WHERE id = ?", (deal,))

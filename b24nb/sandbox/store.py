@@ -150,9 +150,7 @@ class Badges:
         try:
             self.store.insert("badge", {**stored, "collated": self._collated(stored["code"])})
         except sqlite3.IntegrityError:
-            raise SqlError(
-                f"Mysql query error: (1062) Duplicate entry '{stored['code']}' for key 'CODE'"
-            ) from None
+            raise SqlError(f"Mysql query error: (1062) Duplicate entry '{stored['code']}' for key 'CODE'") from None
 
     def delete(self, code: str) -> None:
         self.store.run("DELETE FROM badge WHERE collated = ?", (self._collated(code),))

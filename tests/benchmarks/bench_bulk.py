@@ -146,9 +146,7 @@ def main() -> None:
         print(f"  {title:42}{ratios[0]:8.2f}{ratios[1]:8.2f}  (target: at most {target})")
     taken, shortest, refused = under_limits(5000)
     print("5,000 deletes under an enforced bucket (50, 2/s)")
-    print(
-        f"  {taken:.2f} s, shortest possible {shortest:.2f} s: {taken / shortest:.3f}  (target: at most 1.05)"
-    )
+    print(f"  {taken:.2f} s, shortest possible {shortest:.2f} s: {taken / shortest:.3f}  (target: at most 1.05)")
     print(f"  QUERY_LIMIT_EXCEEDED: {refused}  (target: 0)")
     print("5,000 commands by batch on a portal without a limiter, seconds")
     for name, values in batches.items():

@@ -109,9 +109,7 @@ def _measure(webhook: str) -> None:
             best = min(times[action])
             print(f"{name:28} {median:7.1f} ms   best {best:.1f}   {median / base:.2f} times")
         _measure_browser(form.table.badges)
-        print(
-            f"state of an explorer that has listed: {_state_size(forms.explorer(b24, run=True)) / 1e6:.2f} MB"
-        )
+        print(f"state of an explorer that has listed: {_state_size(forms.explorer(b24, run=True)) / 1e6:.2f} MB")
 
 
 def _measure_browser(badges: b24nb.Badges) -> None:
@@ -145,9 +143,7 @@ def _state_size(form: Any) -> int:
         seen.add(widget.model_id)
         size += len(json.dumps(widget.get_state(), indent=1, default=str))
         todo += [
-            part
-            for part in (*getattr(widget, "children", ()), getattr(widget, "layout", None))
-            if part is not None
+            part for part in (*getattr(widget, "children", ()), getattr(widget, "layout", None)) if part is not None
         ]
     return size
 

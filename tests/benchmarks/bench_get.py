@@ -60,9 +60,7 @@ def main() -> None:
                 times[call].append(measured(call))
     medians = {call: statistics.median(values) for call, values in times.items()}
     for call, name in names.items():
-        ratio = (
-            f"ratio {medians[call] / medians[bare]:.2f} (target: at most 1.10)" if call is not bare else ""
-        )
+        ratio = f"ratio {medians[call] / medians[bare]:.2f} (target: at most 1.10)" if call is not bare else ""
         print(f"{name:30} {medians[call]:.3f} ms   {ratio}".rstrip())
 
 

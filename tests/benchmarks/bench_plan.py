@@ -86,9 +86,7 @@ def main() -> None:
         ("half of the titles localised", rows(10_000)),
     ):
         badges = Badges(map(Badge.from_wire, content))
-        ours, bare = interleaved(
-            lambda badges=badges: badges.df, lambda content=content: pd.DataFrame(content)
-        )
+        ours, bare = interleaved(lambda badges=badges: badges.df, lambda content=content: pd.DataFrame(content))
         ratio = f"{ours / bare:6.2f}  (target: at most 1.3)"
         print(f"  {name:30}{ours * 1e3:7.2f}{bare * 1e3:7.2f}{ratio}")
 

@@ -98,9 +98,7 @@ def frame_of(form: Locator) -> FloatRect:
 
 def picture_kanban(browser: Browser, url: str, theme: str, directory: Path) -> None:
     """A picture of the kanban on the portal's own page."""
-    page = browser.new_page(
-        viewport={"width": 1020, "height": 900}, device_scale_factor=1.5, color_scheme=theme
-    )
+    page = browser.new_page(viewport={"width": 1020, "height": 900}, device_scale_factor=1.5, color_scheme=theme)
     page.goto(url)
     below = page.get_by_role("heading", name="Badges").bounding_box()
     assert below, "the table of badges has gone"

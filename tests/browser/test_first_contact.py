@@ -18,9 +18,7 @@ from playwright.sync_api import Browser, Locator, expect  # noqa: E402
 from tests.browser.lab import IDLE, Lab, NotebookPage, jupyterlab, write_notebook  # noqa: E402
 from tests.browser.looks import hard_to_read  # noqa: E402
 
-GROUNDS = {
-    "rgb({}, {}, {})".format(*bytes.fromhex(colour.background[1:])) for colour in spec.BADGE_COLOURS.values()
-}
+GROUNDS = {"rgb({}, {}, {})".format(*bytes.fromhex(colour.background[1:])) for colour in spec.BADGE_COLOURS.values()}
 
 
 class NewHome(Lab):
@@ -31,20 +29,14 @@ class NewHome(Lab):
         self.copies = directory / "copies"
 
     def environment(self) -> dict[str, str]:
-        kept = {
-            name: value
-            for name, value in super().environment().items()
-            if not name.startswith(("JUPY", "IPY"))
-        }
+        kept = {name: value for name, value in super().environment().items() if not name.startswith(("JUPY", "IPY"))}
         kept.pop("XDG_DATA_HOME")
         home = self.directory / "home"
         home.mkdir()
         return kept | {"HOME": str(home), "JUPYTER_RUNTIME_DIR": str(self.state / "runtime")}
 
     def command(self) -> list[str]:
-        options = [
-            option for option in super().command()[3:] if not option.startswith("--ServerApp.root_dir")
-        ]
+        options = [option for option in super().command()[3:] if not option.startswith("--ServerApp.root_dir")]
         return [sys.executable, "-m", "b24nb", "lab", str(self.copies), *options]
 
 
@@ -83,9 +75,7 @@ def test_it_says_in_a_line_where_to_begin_and_opens_that(opened: NotebookPage, h
 
 
 @pytest.mark.parametrize("name", [path.name for path in WALKTHROUGHS])
-def test_a_walkthrough_just_opened_looks_as_it_was_made(
-    opened: NotebookPage, home: NewHome, name: str
-) -> None:
+def test_a_walkthrough_just_opened_looks_as_it_was_made(opened: NotebookPage, home: NewHome, name: str) -> None:
     opened.open(home.copies / name)
     assert opened.evaluate("'b24nb' in __import__('sys').modules") == "False", "nothing has run"
     pills = opened.page.locator(".jp-Notebook .b24nb-pill")
@@ -135,9 +125,7 @@ def test_every_text_of_our_outputs_is_readable(opened: NotebookPage, home: NewHo
         "theme => window.jupyterapp.commands.execute('apputils:change-theme', { theme })",
         "JupyterLab Dark" if theme == "dark" else "JupyterLab Light",
     )
-    opened.page.wait_for_function(
-        f"() => document.body.dataset.jpThemeLight === '{str(theme == 'light').lower()}'"
-    )
+    opened.page.wait_for_function(f"() => document.body.dataset.jpThemeLight === '{str(theme == 'light').lower()}'")
     outputs = opened.page.locator(".jp-Notebook .jp-OutputArea-output:has(.b24nb)")
     assert [faint for place in range(outputs.count()) for faint in hard_to_read(outputs.nth(place))] == []
 

@@ -129,9 +129,7 @@ def test_delete_with_typed_confirmation_and_undo(notebook: OpenNotebook, b24: b2
     assert opened.evaluate("form.last_error") == "None"
 
 
-def test_rows_are_chosen_with_the_mouse_deleted_and_brought_back(
-    notebook: OpenNotebook, b24: b24nb.Client
-) -> None:
+def test_rows_are_chosen_with_the_mouse_deleted_and_brought_back(notebook: OpenNotebook, b24: b24nb.Client) -> None:
     before = {badge.code: badge for badge in b24.badges.list()}
     opened = notebook(START, "explorer = forms.explorer(b24, run=True)\nexplorer")
     explorer = opened.shown
@@ -181,6 +179,4 @@ def test_work_that_takes_long_can_be_cancelled(notebook: OpenNotebook, portal: b
     form.get_by_role("button", name="Cancel").click()
     assert opened.evaluate("1 + 1") == "2", "the kernel answers meanwhile"
     expect(form.get_by_text("Cancelled between two steps.")).to_be_visible()
-    assert [call.method for call in portal.requests if "activity" in call.method] == [
-        "crm.activity.badge.get"
-    ]
+    assert [call.method for call in portal.requests if "activity" in call.method] == ["crm.activity.badge.get"]

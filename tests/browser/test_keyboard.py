@@ -149,11 +149,7 @@ def test_three_rows_are_chosen_deleted_and_brought_back(notebook: OpenNotebook, 
     opened.tab_to(form.get_by_role("button", name="Delete 3 badges"))
     keys.press("Enter")
     expect(form.get_by_text("3 badges of 3 deleted.")).to_be_visible()
-    assert set(before) - {badge.code for badge in b24.badges.list()} == {
-        "missedCall",
-        "callAnswered",
-        "documentSigned",
-    }
+    assert set(before) - {badge.code for badge in b24.badges.list()} == {"missedCall", "callAnswered", "documentSigned"}
     opened.tab_to(form.get_by_role("button", name="Undo"))
     keys.press("Enter")
     expect(form.get_by_text("brought back")).to_be_visible()

@@ -33,9 +33,7 @@ def assert_harmless(page: Page) -> None:
 
 
 @pytest.mark.parametrize("latency_ms", [0, 600], ids=["fast portal", "slow portal"])
-def test_a_double_click_sends_one_request(
-    notebook: OpenNotebook, portal: b24nb.SandboxPortal, latency_ms: int
-) -> None:
+def test_a_double_click_sends_one_request(notebook: OpenNotebook, portal: b24nb.SandboxPortal, latency_ms: int) -> None:
     opened = notebook(START, "form = forms.add_form(b24, 'twice', 'Twice', 'Once')\nform")
     portal.switches.latency_ms = latency_ms
     opened.shown.get_by_role("button", name="Add badge").dblclick()
@@ -105,9 +103,7 @@ def test_a_hostile_badge_stays_text_everywhere(
     for tab, button in [("Inspect", "Inspect badge"), ("Delete", "Preview deletion")]:
         explorer.get_by_role("tab", name=tab).click()
         explorer.get_by_role("button", name=button).click()
-        expect(explorer.get_by_text("will refuse to delete").filter(visible=True)).to_contain_text(
-            HOSTILE_CODE
-        )
+        expect(explorer.get_by_text("will refuse to delete").filter(visible=True)).to_contain_text(HOSTILE_CODE)
         assert_harmless(opened.page)
 
     explorer.get_by_role("tab", name="Add").click()

@@ -50,9 +50,7 @@ def test_a_closed_client_refuses_in_words_and_sends_nothing(portal: b24nb.Sandbo
     assert b24.calls.df["method"].iloc[-1] == "crm.activity.badge.list"
 
 
-def test_what_was_called_and_changed_can_be_read_after_the_end(
-    portal: b24nb.SandboxPortal, tmp_path: Path
-) -> None:
+def test_what_was_called_and_changed_can_be_read_after_the_end(portal: b24nb.SandboxPortal, tmp_path: Path) -> None:
     with b24nb.connect(portal, journal=tmp_path / "journal.db") as b24:
         b24.badges.delete("missedCall")
     assert list(b24.calls.df["method"])[-1] == "crm.activity.badge.delete"
@@ -130,9 +128,7 @@ def test_a_call_that_waits_while_the_client_is_closed_is_not_sent() -> None:
         assert len(server.requests) == 1
 
 
-@pytest.mark.parametrize(
-    "held", [lambda b24: b24.badges, lambda b24: b24.journal, lambda b24: b24.badges.plan([])]
-)
+@pytest.mark.parametrize("held", [lambda b24: b24.badges, lambda b24: b24.journal, lambda b24: b24.badges.plan([])])
 def test_badges_journal_and_plans_outlive_the_name_of_their_client(held: Any) -> None:
     part = held(b24nb.connect())
     gc.collect()

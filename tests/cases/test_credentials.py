@@ -121,9 +121,7 @@ def test_http_drops_its_own_default_port() -> None:
     assert Webhook.parse(f"http://localhost:443/rest/1/{SECRET}/").host == "localhost:443"
 
 
-def test_ask_reads_without_showing(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_ask_reads_without_showing(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.setattr("getpass.getpass", lambda prompt: ADDRESS)
     assert Webhook.ask() == Webhook.parse(ADDRESS)
     assert capsys.readouterr() == ("", "")
@@ -179,11 +177,7 @@ def test_a_token_normalises_its_addresses() -> None:
         {"portal": "https://example.bitrix24.com", "access_token": "***"},
         {"portal": "https://example.bitrix24.com", "access_token": "a", "client_secret": "{client_secret}"},
         {"portal": "https://example.bitrix24.com", "access_token": "put_access_token_here"},
-        {
-            "portal": "https://example.bitrix24.com",
-            "access_token": "a",
-            "auth_server": "http://auth.example.com",
-        },
+        {"portal": "https://example.bitrix24.com", "access_token": "a", "auth_server": "http://auth.example.com"},
     ],
 )
 def test_a_wrong_token_is_refused(wrong: dict[str, str]) -> None:
@@ -295,9 +289,7 @@ def test_parse_never_fails_in_another_way(text: str) -> None:
 
 
 def test_loopback() -> None:
-    assert [
-        is_loopback(host) for host in ("LOCALHOST.", "::1", "127.8.9.1", "10.0.0.1", "localhost.example.com")
-    ] == [
+    assert [is_loopback(host) for host in ("LOCALHOST.", "::1", "127.8.9.1", "10.0.0.1", "localhost.example.com")] == [
         True,
         True,
         True,

@@ -56,9 +56,7 @@ def test_50_badges_of_120_are_never_all(more: dict[str, Any]) -> None:
         evidence.list_badges(connection)
 
 
-@pytest.mark.parametrize(
-    "more", [{}, {"total": 50}, {"total": "50"}, {"total": 50.0}, {"total": 50, "next": None}]
-)
+@pytest.mark.parametrize("more", [{}, {"total": 50}, {"total": "50"}, {"total": 50.0}, {"total": 50, "next": None}])
 def test_all_badges_are_all_however_they_are_counted(more: dict[str, Any]) -> None:
     with portal({"result": {"badges": rows(50)}, **more}) as (connection, _):
         assert len(evidence.list_badges(connection)) == 50

@@ -49,9 +49,7 @@ def failure(webhook: str, method: str = READ, **options: Any) -> errors.B24Error
     ],
 )
 @pytest.mark.parametrize("method", [READ, WRITE])
-def test_the_page_of_a_firewall_is_named_and_not_asked_for_again(
-    status: str, next_step: str, method: str
-) -> None:
+def test_the_page_of_a_firewall_is_named_and_not_asked_for_again(status: str, next_step: str, method: str) -> None:
     with serving(http(b"<html><h1>request blocked</h1></html>", status)) as server:
         error = failure(server.webhook, method)
         assert f"an HTML page instead of JSON, HTTP {status[:3]}" in str(error)
@@ -93,14 +91,9 @@ def test_a_redirect_says_where_to(location: str, says: str, next_step: str, meth
 
 @pytest.mark.parametrize(
     ("status", "says", "next_step"),
-    [
-        ("407 Proxy Authentication Required", "HTTP 407", "user:password@"),
-        ("403 Forbidden", "HTTP 403", "NO_PROXY"),
-    ],
+    [("407 Proxy Authentication Required", "HTTP 407", "user:password@"), ("403 Forbidden", "HTTP 403", "NO_PROXY")],
 )
-def test_a_proxy_that_refuses_is_named(
-    monkeypatch: pytest.MonkeyPatch, status: str, says: str, next_step: str
-) -> None:
+def test_a_proxy_that_refuses_is_named(monkeypatch: pytest.MonkeyPatch, status: str, says: str, next_step: str) -> None:
     with serving(http(b"", status)) as proxy:
         monkeypatch.setenv("HTTPS_PROXY", f"http://127.0.0.1:{proxy.port}")
         error = failure("https://portal.example/rest/1/abcdef0123456789/", WRITE)
@@ -166,9 +159,7 @@ def test_https_to_a_server_without_it_is_named() -> None:
 
 
 @pytest.mark.parametrize("name", ["REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"])
-def test_a_bundle_of_the_environment_that_is_missing_is_named(
-    monkeypatch: pytest.MonkeyPatch, name: str
-) -> None:
+def test_a_bundle_of_the_environment_that_is_missing_is_named(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     monkeypatch.delenv("REQUESTS_CA_BUNDLE", raising=False)
     monkeypatch.setenv(name, "/nowhere/company.pem")
     error = failure("https://127.0.0.1:9/rest/1/abcdef0123456789/")
@@ -203,15 +194,7 @@ def test_a_refused_webhook_may_have_been_found_published() -> None:
 
 @pytest.mark.parametrize(
     ("sent", "read"),
-    [
-        ('"120"', 120),
-        ("120.0", 120),
-        ('"120.0"', 120),
-        ("1.5", None),
-        ('"many"', None),
-        ("true", None),
-        ("[]", None),
-    ],
+    [('"120"', 120), ("120.0", 120), ('"120.0"', 120), ("1.5", None), ('"many"', None), ("true", None), ("[]", None)],
 )
 def test_a_count_that_php_wrote_as_a_text_is_a_number(sent: str, read: int | None) -> None:
     with serving(http(f'{{"result": [], "total": {sent}, "next": {sent}}}'.encode())) as server:

@@ -31,9 +31,7 @@ OTHERS = {
 
 @pytest.mark.parametrize("sql", OTHERS.values(), ids=OTHERS)
 @pytest.mark.parametrize("mode", ["DELETE", "WAL"])
-def test_a_database_of_another_program_is_refused_and_left_byte_for_byte(
-    tmp_path: Path, sql: str, mode: str
-) -> None:
+def test_a_database_of_another_program_is_refused_and_left_byte_for_byte(tmp_path: Path, sql: str, mode: str) -> None:
     path = tmp_path / "other.db"
     with closing(sqlite3.connect(path)) as other, other:
         other.execute(f"PRAGMA journal_mode={mode}")
@@ -85,9 +83,7 @@ def test_a_kept_database_is_for_this_user_only(tmp_path: Path) -> None:
         "/{secret}",
     ],
 )
-def test_no_spelling_of_an_address_leaves_its_secret_in_page_or_log(
-    portal: SandboxPortal, address: str
-) -> None:
+def test_no_spelling_of_an_address_leaves_its_secret_in_page_or_log(portal: SandboxPortal, address: str) -> None:
     secret = urlsplit(portal.webhook).path.split("/")[3]
     with socket.create_connection(("127.0.0.1", urlsplit(portal.url).port), timeout=20) as connection:
         target = address.format(secret=secret)

@@ -52,9 +52,7 @@ def log() -> Iterator[io.StringIO]:
 
 
 def secrets_of(portal: b24nb.SandboxPortal) -> set[str]:
-    webhooks = {
-        webhook.rstrip("/").rsplit("/", 1)[1] for webhook in (portal.webhook, *portal.webhooks.values())
-    }
+    webhooks = {webhook.rstrip("/").rsplit("/", 1)[1] for webhook in (portal.webhook, *portal.webhooks.values())}
     tokens = {portal.oauth[key] for key in ("access_token", "refresh_token", "client_secret")}
     return webhooks | tokens
 
@@ -92,9 +90,7 @@ def provoke(b24: b24nb.Client, portal: b24nb.SandboxPortal) -> Iterator[Callable
 def credentials_of(portal: b24nb.SandboxPortal, kind: str) -> object:
     if kind == "webhook":
         return b24nb.Webhook.parse(portal.webhook)
-    oauth = {
-        key: portal.oauth[key] for key in ("access_token", "refresh_token", "client_id", "client_secret")
-    }
+    oauth = {key: portal.oauth[key] for key in ("access_token", "refresh_token", "client_id", "client_secret")}
     return b24nb.OAuthToken(portal=portal.url, auth_server=portal.url, **oauth)
 
 
@@ -129,19 +125,11 @@ def test_no_secret_is_shown_anywhere(
         assert len({type(error) for error in caught}) >= 6
         values += caught + [b24nb.explain(error) for error in caught]
 
-        for make in (
-            forms.list_form,
-            forms.inspect_form,
-            forms.add_form,
-            forms.delete_form,
-            forms.calls_form,
-        ):
+        for make in (forms.list_form, forms.inspect_form, forms.add_form, forms.delete_form, forms.calls_form):
             values.append(make(b24, run=True))
         values.append(forms.explorer(b24, run=True))
         values += [b24.calls.df.to_csv(), b24.calls.summary().to_html(), b24.journal.df.to_csv()]
-        values += [
-            call.as_code(flavour) for call in [b24.calls.last] for flavour in ("curl", "curl-oauth", "python")
-        ]
+        values += [call.as_code(flavour) for call in [b24.calls.last] for flavour in ("curl", "curl-oauth", "python")]
     seen += [shown(value) for value in values]
     seen += [json.dumps([shown(request) for request in portal.requests])]
     seen += [(tmp_path / "backup.json").read_text(), log.getvalue()]
@@ -265,9 +253,7 @@ def broken_answers() -> Iterator[Callable[[], object]]:
         answer_of(f"<html>{echo}</html>".encode(), "502 Bad Gateway"),
         answer_of(f'{{"result": "{echo}'.encode()),
         answer_of(json.dumps([echo]).encode()),
-        answer_of(
-            json.dumps({"error": echo, "error_description": SECRET.upper()}).encode(), "400 Bad Request"
-        ),
+        answer_of(json.dumps({"error": echo, "error_description": SECRET.upper()}).encode(), "400 Bad Request"),
         answer_of(json.dumps({"error": {"code": SECRET}}).encode(), "400 Bad Request"),
         answer_of(json.dumps({"result": SECRET}).encode()),
         answer_of(b"", "302 Found", f"Location: https://{SECRET}.example/x"),
@@ -299,9 +285,7 @@ def broken_renewals() -> Iterator[Callable[[], object]]:
         with serving(expired, reply) as server:
             portal = server.webhook.split("/rest/")[0]
             secrets = {"access_token": SECRET, "refresh_token": SECRET + "r", "client_secret": SECRET + "c"}
-            token = b24nb.OAuthToken(
-                portal=portal, auth_server=portal, client_id="app", on_refresh=told, **secrets
-            )
+            token = b24nb.OAuthToken(portal=portal, auth_server=portal, client_id="app", on_refresh=told, **secrets)
             ring(lambda: b24nb.connect(token), seconds)
 
     for reply in (
@@ -427,10 +411,7 @@ def test_a_notebook_with_verbose_tracebacks_shows_no_secret(tmp_path: Path) -> N
         def run(code: str) -> str:
             texts: list[str] = []
             client.execute_interactive(
-                code,
-                timeout=60,
-                allow_stdin=False,
-                output_hook=lambda message: texts.append(str(message["content"])),
+                code, timeout=60, allow_stdin=False, output_hook=lambda message: texts.append(str(message["content"]))
             )
             outputs.extend(texts)
             return "\n".join(texts)
@@ -460,10 +441,7 @@ def test_a_notebook_with_verbose_tracebacks_shows_no_secret(tmp_path: Path) -> N
 
 
 def test_the_usual_recipe_to_debug_http_prints_no_secret(
-    portal: b24nb.SandboxPortal,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-    log: io.StringIO,
+    portal: b24nb.SandboxPortal, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], log: io.StringIO
 ) -> None:
     monkeypatch.setattr(http.client.HTTPConnection, "debuglevel", 1)
     token = b24nb.OAuthToken(portal=portal.url, access_token=portal.oauth["access_token"])
@@ -510,9 +488,7 @@ def test_a_known_secret_is_masked_in_every_spelling(spelling: Callable[[str], st
     assert redact(f"İ a {spelling(secret)} z", (Secret(secret),)) == "İ a *** z"
 
 
-@given(
-    st.text(max_size=30), st.lists(st.sampled_from(list(SPELLINGS.values())[:10]), min_size=16, max_size=16)
-)
+@given(st.text(max_size=30), st.lists(st.sampled_from(list(SPELLINGS.values())[:10]), min_size=16, max_size=16))
 def test_a_mix_of_spellings_is_masked_too(around: str, mix: list[Callable[[str], str]]) -> None:
     spelled = "".join(spell(sign) for spell, sign in zip(mix, SECRET, strict=True))
     assert spelled not in redact(f"{around} {spelled} {around}", (Secret(SECRET),))
@@ -589,9 +565,7 @@ def test_an_answer_that_echoes_the_secret_shows_it_nowhere(name: str) -> None:
     batch = {"result": {"k0": {"NAME": echo}, "k1": [echo]}, "result_error": [], "result_time": []}
     replies = [
         answer_of(json.dumps({"result": batch}).encode()),
-        answer_of(
-            json.dumps({"error": f"X {echo}", "error_description": f"at {echo}"}).encode(), "400 Bad Request"
-        ),
+        answer_of(json.dumps({"error": f"X {echo}", "error_description": f"at {echo}"}).encode(), "400 Bad Request"),
         answer_of(json.dumps({"result": {echo: [echo]}}).encode()),
     ]
     with serving(*replies) as server, b24nb.connect(server.webhook) as b24:

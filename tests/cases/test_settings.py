@@ -148,15 +148,10 @@ def test_the_portal_says_where_its_settings_came_from(
             assert "B24_WEBHOOK in the environment" in shown
             assert "read-only by B24_READ_ONLY in .env" in shown
     with b24nb.connect(portal, read_only=True) as b24:
-        assert (b24.portal.credentials_from, b24.portal.read_only_from) == (
-            "argument",
-            "B24_READ_ONLY in .env",
-        )
+        assert (b24.portal.credentials_from, b24.portal.read_only_from) == ("argument", "B24_READ_ONLY in .env")
 
 
-def test_a_sandbox_of_this_process_is_this_notebook_another_one_shows_its_address(
-    portal: b24nb.SandboxPortal,
-) -> None:
+def test_a_sandbox_of_this_process_is_this_notebook_another_one_shows_its_address(portal: b24nb.SandboxPortal) -> None:
     with b24nb.connect(portal.webhook) as b24:
         assert b24.portal.where == "SANDBOX (this notebook)"
     command = [sys.executable, "-m", "b24nb", "sandbox"]

@@ -25,47 +25,16 @@ H, R = "code,title,value,type\n", "vip,Client,VIP,primary\n"
 VIP = Badge("vip", "Client", "VIP", "primary")
 
 TEXTS = [
-    *(
-        "Client",
-        "Клиент ждёт",
-        "Größe",
-        "a,b",
-        "a;b",
-        "a\tb",
-        "a|b",
-        'say "hi"',
-        '"',
-        "two\nlines",
-        "cr\rhere",
-    ),
+    *("Client", "Клиент ждёт", "Größe", "a,b", "a;b", "a\tb", "a|b", 'say "hi"', '"', "two\nlines", "cr\rhere"),
     *("=1+1", "@SUM(1)", "-5", "+7 900", "'=1", "'tis", "''", " edges ", "NA", "null", "1e5", "007", "🙂"),
     *("{draft}", "[]", "sep=;", "code", "\ufeffx", "{'en': 'x'}", '{"en": "x"}', "{}"),
 ]
 MAPS = [{"en": "Client", "de": "Kunde"}, {"ru": "Клиент"}, {"en": "=1", "pt-BR": "a;b"}, {"de": "{'x': 1}"}]
-CODES = [
-    "vip",
-    "007",
-    "NA",
-    "null",
-    "=x",
-    "'=y",
-    "a,b",
-    "a;b",
-    "клиент",
-    "two\nlines",
-    " blank",
-    "title",
-    "-",
-]
+CODES = ["vip", "007", "NA", "null", "=x", "'=y", "a,b", "a;b", "клиент", "two\nlines", " blank", "title", "-"]
 KINDS = ["success", "failure", "warning", "primary", "secondary"]
 #: A known set: each text once as a title, maps among them; those that look like a map's text are at the end.
 KNOWN = [
-    Badge(
-        CODES[n] if n < len(CODES) else f"code{n}",
-        title,
-        MAPS[n % 3] if n % 4 == 1 else TEXTS[-n - 4],
-        KINDS[n % 5],
-    )
+    Badge(CODES[n] if n < len(CODES) else f"code{n}", title, MAPS[n % 3] if n % 4 == 1 else TEXTS[-n - 4], KINDS[n % 5])
     for n, title in enumerate([*MAPS[:3], *TEXTS[:-3], *TEXTS[-3:], MAPS[3]])
     if n + 4 <= len(TEXTS)
 ] + [Badge(f"map{n}", title, "v", "primary") for n, title in enumerate([*TEXTS[-3:], MAPS[3]])]
@@ -73,9 +42,7 @@ KNOWN = [
 
 def looks_like_a_map(badge: Badge) -> bool:
     texts = [text for text in (badge.title, badge.value) if isinstance(text, str)]
-    texts += [
-        words for text in (badge.title, badge.value) if isinstance(text, dict) for words in text.values()
-    ]
+    texts += [words for text in (badge.title, badge.value) if isinstance(text, dict) for words in text.values()]
     return any(text in (*TEXTS[-3:], "{'x': 1}") for text in texts)
 
 
@@ -110,9 +77,7 @@ def spreadsheets(draw: st.DrawFn, folder: Path) -> tuple[bytes, list[Badge], boo
     elif source == "flat":
         rows = rows_of(Badges(badges).flat.to_csv(index=draw(st.booleans())))
     else:
-        languages = [
-            f"{field}.{code}" for field in ("title", "value") for code in ("en", "de", "ru", "pt-BR")
-        ]
+        languages = [f"{field}.{code}" for field in ("title", "value") for code in ("en", "de", "ru", "pt-BR")]
         columns = draw(st.permutations([*files.FIELDS, *languages, "comment"]))
         rows = table_of(badges, columns)
         rows[0] = [draw(st.sampled_from([name, f" {name} ", name])) for name in columns]
@@ -124,9 +89,7 @@ def spreadsheets(draw: st.DrawFn, folder: Path) -> tuple[bytes, list[Badge], boo
     if draw(st.booleans()):  # rows that end where their cells end
         rows[1:] = [row[: max((n + 1 for n, cell in enumerate(row) if cell), default=0)] for row in rows[1:]]
     if draw(st.booleans()):  # formatted cells to the right
-        rows = [
-            [*row, *[""] * (width - len(row)), *draw(st.sampled_from([[], [""], ["", " "]]))] for row in rows
-        ]
+        rows = [[*row, *[""] * (width - len(row)), *draw(st.sampled_from([[], [""], ["", " "]]))] for row in rows]
     for _ in range(draw(st.integers(0, 3))):
         blank = draw(st.sampled_from([[], [""] * width, [" ", "", ""], [""] * (width + 2)]))
         rows.insert(draw(st.integers(0, len(rows))), blank)
@@ -196,8 +159,7 @@ def test_habits_of_spreadsheets_are_understood(b24: b24nb.Client, text: str, cou
 
 
 @pytest.mark.parametrize(
-    "content",
-    [b"", b"\xef\xbb\xbf", b"\n\n\n", b",,,\n", b"vip,Client,VIP,primary\n", b"Code list\n" + H.encode()],
+    "content", [b"", b"\xef\xbb\xbf", b"\n\n\n", b",,,\n", b"vip,Client,VIP,primary\n", b"Code list\n" + H.encode()]
 )
 def test_a_file_without_the_heading_code_is_never_nothing_wanted(b24: b24nb.Client, content: bytes) -> None:
     Path("b.csv").write_bytes(content)
@@ -281,10 +243,7 @@ ROW = b'"title": "T", "value": "V", "type": "primary"'
         b'[{"code": "x", "title": NaN, "value": "V", "type": "primary"}]',
         *(b'{"badges": Infinity}', b'{"badges": {"x": 1}}', b'"x"', b"7", b"null", b"{}"),
         b'[{"code": "\\ud800", ' + ROW + b"}]",
-        b'[{"code": "x", "title": {"en": '
-        + b"[" * 900
-        + b"]" * 900
-        + b'}, "value": "V", "type": "primary"}]',
+        b'[{"code": "x", "title": {"en": ' + b"[" * 900 + b"]" * 900 + b'}, "value": "V", "type": "primary"}]',
         b'[{"code": "x", "title": ' + b"[" * 900 + b"]" * 900 + b', "value": "V", "type": "primary"}]',
         b'[{"code": "x", "title": "T", "value": "V", "type": ' + b"[" * 900 + b"]" * 900 + b"}]",
         *(b'[{"code": [], ' + ROW + b"}]", b'[{"code": "x", "title": [1], "value": "V", "type": "primary"}]'),

@@ -39,9 +39,7 @@ def test_badges_are_what_pandas_json_and_dataclasses_expect(b24: b24nb.Client) -
         "type": "primary",
     }
     assert json.loads(json.dumps(VIP.title)) == {"en": "Client", "de": "Kunde"}
-    assert json.loads(json.dumps([dataclasses.asdict(badge) for badge in badges])) == [
-        *map(dataclasses.asdict, badges)
-    ]
+    assert json.loads(json.dumps([dataclasses.asdict(badge) for badge in badges])) == [*map(dataclasses.asdict, badges)]
 
 
 def test_a_badge_is_looked_up_by_its_code() -> None:
@@ -49,18 +47,12 @@ def test_a_badge_is_looked_up_by_its_code() -> None:
     assert badges["vip"] == badges["VIP"] == badges[0] == VIP
     assert (badges["gold"], badges["GOLD"].type) == (GOLD, "primary")
     assert [code in badges for code in ("vip", "ViP", "nope")] == [True, True, False]
-    assert [item in badges for item in (VIP, dataclasses.replace(VIP, type="success"), 7)] == [
-        True,
-        False,
-        False,
-    ]
+    assert [item in badges for item in (VIP, dataclasses.replace(VIP, type="success"), 7)] == [True, False, False]
     with pytest.raises(KeyError, match="no badge has the code 'nope'"):
         badges["nope"]
 
 
-@pytest.mark.parametrize(
-    "change", ["clear", "pop", "popitem", "setdefault", "update", "__delitem__", "__ior__"]
-)
+@pytest.mark.parametrize("change", ["clear", "pop", "popitem", "setdefault", "update", "__delitem__", "__ior__"])
 def test_a_text_in_several_languages_can_not_be_changed_in_place(change: str) -> None:
     arguments = {"clear": (), "popitem": (), "update": ({"en": "x"},), "__ior__": ({"en": "x"},)}
     with pytest.raises(TypeError, match="does not change"):
@@ -95,11 +87,7 @@ words = st.text(st.characters(exclude_categories=["Cs"]), min_size=1)
 maps = st.dictionaries(st.sampled_from(["en", "de", "pt-BR", "", "e n", "1"]), words | st.just(""))
 
 
-@given(
-    st.lists(
-        st.builds(Badge, st.sampled_from("abcd"), words | maps, words | maps, st.just("primary")), max_size=3
-    )
-)
+@given(st.lists(st.builds(Badge, st.sampled_from("abcd"), words | maps, words | maps, st.just("primary")), max_size=3))
 @settings(deadline=None)
 def test_the_flat_table_is_taken_back_exactly_or_refused(badges: list[Badge]) -> None:
     wanted = Badges({badge.code: badge for badge in badges}.values())
@@ -107,9 +95,7 @@ def test_the_flat_table_is_taken_back_exactly_or_refused(badges: list[Badge]) ->
         found = files.read(wanted.flat)
     except InvalidInput:
         texts = [text for badge in wanted for text in (badge.title, badge.value)]
-        odd = [
-            text for text in texts if not text or not isinstance(text, str) or text.strip()[:1] in ("{", "")
-        ]
+        odd = [text for text in texts if not text or not isinstance(text, str) or text.strip()[:1] in ("{", "")]
         assert odd
     else:
         assert found == wanted
@@ -122,10 +108,7 @@ def test_calls_can_be_compared_and_stored(b24: b24nb.Client) -> None:
     assert len(df.drop_duplicates()) == len(df)
     assert df.nunique()["params"] >= 2
     sent = df[df["method"] == "crm.activity.list"]["params"].iloc[0]
-    assert json.loads(sent) == {
-        "filter": {"SUBJECT": "Ж"},
-        "select": ["ID"],
-    }
+    assert json.loads(sent) == {"filter": {"SUBJECT": "Ж"}, "select": ["ID"]}
     df.to_csv("calls.csv")
     assert pd.read_csv("calls.csv")["params"].tolist() == df["params"].tolist()
 
@@ -159,9 +142,7 @@ def test_an_apostrophe_of_somebody_else_stays(tmp_path: Path) -> None:
     assert files.read(tmp_path / "b.csv") == Badges([Badge("vip", "'=1", "'x'", "primary")])
 
 
-@pytest.mark.parametrize(
-    "title", ["{'en': 'x'}", '{"en": "x"}', "{}", "\ud800", {"en": ""}, {"": "x"}, 7, None]
-)
+@pytest.mark.parametrize("title", ["{'en': 'x'}", '{"en": "x"}', "{}", "\ud800", {"en": ""}, {"": "x"}, 7, None])
 def test_what_csv_can_not_hold_goes_to_json(title: object, tmp_path: Path) -> None:
     badges = Badges([Badge("odd", title, "v", "primary")])
     with pytest.raises(InvalidInput, match=r"'odd' holds what CSV can't\. Write a \.json"):
@@ -193,10 +174,5 @@ def test_an_existing_file_keeps_its_mode_and_a_link_stays_a_link(tmp_path: Path)
         assert path.is_symlink()
         assert files.read(path.resolve()) == Badges([VIP])
     assert mode(real) == 0o664
-    assert sorted(path.name for path in tmp_path.glob("*.json")) == [
-        "later.json",
-        "link.json",
-        "new.json",
-        "real.json",
-    ]
+    assert sorted(path.name for path in tmp_path.glob("*.json")) == ["later.json", "link.json", "new.json", "real.json"]
     assert not list(tmp_path.glob(".b24nb-*"))

@@ -7,9 +7,7 @@ from typing import Any
 import requests
 
 
-def rest(
-    webhook: str, method: str, params: dict[str, Any] | None = None, **options: Any
-) -> requests.Response:
+def rest(webhook: str, method: str, params: dict[str, Any] | None = None, **options: Any) -> requests.Response:
     """POST a method's parameters as JSON to a webhook's address."""
     options.setdefault("timeout", 20)
     return requests.post(webhook + method, json=params or {}, **options)

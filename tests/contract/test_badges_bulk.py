@@ -22,9 +22,7 @@ from tests.fakes import FakeClock
 
 
 def rows(count: int) -> list[dict[str, Any]]:
-    return [
-        {"code": f"c{n:04}", "title": f"Title {n}", "value": "v", "type": "primary"} for n in range(count)
-    ]
+    return [{"code": f"c{n:04}", "title": f"Title {n}", "value": "v", "type": "primary"} for n in range(count)]
 
 
 def codes(count: int) -> list[str]:
@@ -68,9 +66,7 @@ def test_one_missing_and_one_held_among_120(many: b24nb.SandboxPortal, b24: b24n
     assert left == set(codes(300)) - set(wanted) | {"c0070"}
 
 
-def test_a_failure_leaves_the_rest_unsent_unless_told_otherwise(
-    many: b24nb.SandboxPortal, b24: b24nb.Client
-) -> None:
+def test_a_failure_leaves_the_rest_unsent_unless_told_otherwise(many: b24nb.SandboxPortal, b24: b24nb.Client) -> None:
     many.attach("c0010")
     report = b24.badges.delete_many(codes(120), progress=False)
     assert verdicts(report) == ["deleted"] * 10 + ["refused"] + ["not sent"] * 109
@@ -98,9 +94,7 @@ def test_a_code_that_is_gone_is_no_failure(many: b24nb.SandboxPortal, b24: b24nb
 
 @pytest.mark.parametrize("parallel", [1, 4])
 @pytest.mark.parametrize("count", [0, 1, 49, 50, 51, 300])
-def test_every_code_has_its_verdict(
-    count: int, parallel: int, many: b24nb.SandboxPortal, b24: b24nb.Client
-) -> None:
+def test_every_code_has_its_verdict(count: int, parallel: int, many: b24nb.SandboxPortal, b24: b24nb.Client) -> None:
     report = b24.badges.delete_many(iter(codes(count)), parallel=parallel, progress=False)
     assert report.df["code"].tolist() == codes(count)
     assert verdicts(report) == ["deleted"] * count
@@ -111,9 +105,7 @@ def test_every_code_has_its_verdict(
     assert sorted(badge["code"] for badge in many.badges) == codes(300)
 
 
-def test_restored_badges_keep_the_order_among_themselves(
-    many: b24nb.SandboxPortal, b24: b24nb.Client
-) -> None:
+def test_restored_badges_keep_the_order_among_themselves(many: b24nb.SandboxPortal, b24: b24nb.Client) -> None:
     b24.badges.delete_many(codes(100), progress=False)
     b24.journal.plan_undo().apply(progress=False)
     assert [badge["code"] for badge in many.badges] == codes(300)[100:] + codes(100)
@@ -173,11 +165,7 @@ def test_a_plan_sends_nothing_but_a_list(many: b24nb.SandboxPortal, b24: b24nb.C
 
 
 def test_a_plan_is_applied_in_its_order(many: b24nb.SandboxPortal, b24: b24nb.Client) -> None:
-    wanted = [
-        Badge("c0001", "other", "v", "primary"),
-        Badge("new", "t", "v", "success"),
-        Badge.from_wire(rows(1)[0]),
-    ]
+    wanted = [Badge("c0001", "other", "v", "primary"), Badge("new", "t", "v", "success"), Badge.from_wire(rows(1)[0])]
     report = b24.badges.plan(wanted).apply(progress=False)
     assert verdicts(report) == ["replaced", "added", "kept"]
     assert report.counts == {"added": 1, "replaced": 1, "kept": 1}
@@ -234,9 +222,7 @@ def test_a_wanted_badge_that_a_portal_would_refuse_is_refused_by_the_plan(b24: b
         b24.badges.plan(wanted)
 
 
-def test_a_replace_whose_add_fails_puts_the_old_badge_back(
-    many: b24nb.SandboxPortal, b24: b24nb.Client
-) -> None:
+def test_a_replace_whose_add_fails_puts_the_old_badge_back(many: b24nb.SandboxPortal, b24: b24nb.Client) -> None:
     wanted = [Badge("c0001", {"xx": "no such language"}, "v", "primary"), Badge("new", "t", "v", "primary")]
     before = sorted(many.badges, key=str)
     report = b24.badges.plan(wanted).apply(progress=False)
@@ -247,9 +233,7 @@ def test_a_replace_whose_add_fails_puts_the_old_badge_back(
     assert len(b24.journal.plan_undo()) == 0  # nothing was changed
 
 
-def test_where_putting_back_fails_too_the_journal_has_it(
-    many: b24nb.SandboxPortal, b24: b24nb.Client
-) -> None:
+def test_where_putting_back_fails_too_the_journal_has_it(many: b24nb.SandboxPortal, b24: b24nb.Client) -> None:
     before = sorted(many.badges, key=str)
     wanted = [Badge("c0001", "new", "v", "primary")]
     many.faults.next("ACCESS_DENIED", method="crm.activity.badge.add", times=2)
@@ -271,9 +255,7 @@ def test_a_replace_that_is_held_changes_nothing(many: b24nb.SandboxPortal, b24: 
 
 
 def test_a_stale_plan_leaves_alone_what_changed_since(many: b24nb.SandboxPortal, b24: b24nb.Client) -> None:
-    plan = b24.badges.plan(
-        [Badge("c0000", "mine", "v", "primary"), Badge("new", "t", "v", "primary")], prune=True
-    )
+    plan = b24.badges.plan([Badge("c0000", "mine", "v", "primary"), Badge("new", "t", "v", "primary")], prune=True)
     with b24nb.connect(many) as somebody:
         somebody.badges.plan(
             [Badge("c0000", "theirs", "v", "primary"), Badge("c0001", "theirs", "v", "primary")]
@@ -309,9 +291,7 @@ def test_texts_that_a_batch_would_distort_arrive_whole(many: b24nb.SandboxPortal
 
 
 @pytest.mark.parametrize("kind", ["event", "callable"])
-def test_cancel_ends_a_run_between_two_requests(
-    kind: str, many: b24nb.SandboxPortal, b24: b24nb.Client
-) -> None:
+def test_cancel_ends_a_run_between_two_requests(kind: str, many: b24nb.SandboxPortal, b24: b24nb.Client) -> None:
     event = threading.Event()
 
     def two_sent() -> bool:
@@ -334,9 +314,7 @@ def test_cancel_ends_a_run_between_two_requests(
 
 
 @pytest.mark.parametrize("parallel", [1, 3])
-def test_ctrl_c_ends_a_run_between_two_requests(
-    parallel: int, many: b24nb.SandboxPortal, b24: b24nb.Client
-) -> None:
+def test_ctrl_c_ends_a_run_between_two_requests(parallel: int, many: b24nb.SandboxPortal, b24: b24nb.Client) -> None:
     many.switches.latency_ms = 20
     pressed = threading.Event()
 
@@ -407,9 +385,7 @@ def test_two_processes_share_portal_and_journal(many: b24nb.SandboxPortal, tmp_p
     assert sorted(many.badges, key=str) == sorted(before, key=str)
 
 
-def test_a_run_that_is_cancelled_from_the_start_sends_nothing(
-    many: b24nb.SandboxPortal, b24: b24nb.Client
-) -> None:
+def test_a_run_that_is_cancelled_from_the_start_sends_nothing(many: b24nb.SandboxPortal, b24: b24nb.Client) -> None:
     report = b24.badges.delete_many(codes(60), progress=False, cancel=lambda: True)
     assert report.counts == {"not sent": 60}
     assert batches(many) == 0
@@ -433,9 +409,7 @@ def test_a_report_shows_what_went_wrong(many: b24nb.SandboxPortal, b24: b24nb.Cl
     assert len(report) == 3
 
 
-def test_the_whole_run_fails_where_the_portal_takes_no_request(
-    many: b24nb.SandboxPortal, b24: b24nb.Client
-) -> None:
+def test_the_whole_run_fails_where_the_portal_takes_no_request(many: b24nb.SandboxPortal, b24: b24nb.Client) -> None:
     many.faults.next("OVERLOAD_LIMIT", method="batch")
     report = b24.badges.delete_many(codes(120), progress=False)
     assert verdicts(report) == ["failed"] * 49 + ["not sent"] * 71

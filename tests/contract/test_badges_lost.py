@@ -23,9 +23,7 @@ COUNT = 101  # two full requests and one more
 
 
 def rows(count: int) -> list[dict[str, Any]]:
-    return [
-        {"code": f"c{n:04}", "title": f"Title {n}", "value": "v", "type": "primary"} for n in range(count)
-    ]
+    return [{"code": f"c{n:04}", "title": f"Title {n}", "value": "v", "type": "primary"} for n in range(count)]
 
 
 @pytest.fixture

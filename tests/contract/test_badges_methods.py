@@ -69,9 +69,7 @@ def test_a_badge_read_back_equals_what_was_sent(title: Any, value: Any, b24: b24
     assert b24.badges.get(sent.code) == sent
 
 
-def test_delete_reads_first_and_returns_what_was_there(
-    portal: b24nb.SandboxPortal, b24: b24nb.Client
-) -> None:
+def test_delete_reads_first_and_returns_what_was_there(portal: b24nb.SandboxPortal, b24: b24nb.Client) -> None:
     before = b24.badges.get("missedCall")
     assert b24.badges.delete("MissedCall") == before
     assert asked(portal) == ["get", "get", "delete"]
@@ -108,10 +106,7 @@ def test_errors_of_the_portal_keep_their_code(call: Any, kind: type, code: str, 
 def test_an_employee_may_look_but_not_change(portal: b24nb.SandboxPortal) -> None:
     with b24nb.connect(portal.webhooks["employee"]) as b24:
         assert b24.badges.get("missedCall")
-        for call in (
-            lambda: b24.badges.add("x", "t", "v", "primary"),
-            lambda: b24.badges.delete("missedCall"),
-        ):
+        for call in (lambda: b24.badges.add("x", "t", "v", "primary"), lambda: b24.badges.delete("missedCall")):
             with pytest.raises(errors.AccessDenied):
                 call()
         report = b24.badges.delete_many(["missedCall", "birthday"], progress=False)
@@ -121,12 +116,7 @@ def test_an_employee_may_look_but_not_change(portal: b24nb.SandboxPortal) -> Non
 
 @pytest.mark.parametrize(
     ("field", "change"),
-    [
-        ("code", {"code": ""}),
-        ("title", {"title": ""}),
-        ("value", {"value": {"en": ""}}),
-        ("type", {"type": "pink"}),
-    ],
+    [("code", {"code": ""}), ("title", {"title": ""}), ("value", {"value": {"en": ""}}), ("type", {"type": "pink"})],
 )
 def test_what_can_be_known_is_refused_before_sending(
     field: str, change: dict[str, Any], portal: b24nb.SandboxPortal, b24: b24nb.Client

@@ -31,9 +31,7 @@ wanted = st.lists(badges, unique_by=lambda badge: badge.code.casefold(), max_siz
 #: What may happen to the next write: nothing, or an answer lost before or after the effect.
 faults = st.none() | st.tuples(st.sampled_from(["reset", "cut", "html", "empty"]), st.booleans())
 #: What somebody else does before each of our requests: nothing, or an edit, add or delete of a code.
-rivals = st.lists(
-    st.none() | st.tuples(st.sampled_from(["put", "delete"]), st.sampled_from(CODES[:-1])), max_size=4
-)
+rivals = st.lists(st.none() | st.tuples(st.sampled_from(["put", "delete"]), st.sampled_from(CODES[:-1])), max_size=4)
 #: At which request of a change its process is killed, and whether after the effect.
 kills = st.none() | st.tuples(st.integers(0, 3), st.booleans())
 WRITES = ("crm.activity.badge.add", "crm.activity.badge.delete", "batch")
@@ -52,9 +50,7 @@ class Portal(RuleBasedStateMachine):
         self.stack = ExitStack()
         self.exact = exact
         self.clock = FakeClock()
-        rows = [
-            {"code": code, "title": "t", "value": "v", "type": "primary"} for code in [*"abcd", CODES[-1]]
-        ]
+        rows = [{"code": code, "title": "t", "value": "v", "type": "primary"} for code in [*"abcd", CODES[-1]]]
         self.portal = self.stack.enter_context(
             b24nb.SandboxPortal(badges=rows, clock=self.clock, case_sensitive=exact, code_limit=code_limit)
         )
@@ -84,9 +80,7 @@ class Portal(RuleBasedStateMachine):
         post = {"proxies": {"http": ""}, "timeout": 30}
         there = self.now().get(self.key(code))
         if there:
-            requests.post(
-                f"{self.portal.webhook}crm.activity.badge.delete", json={"code": there.code}, **post
-            )
+            requests.post(f"{self.portal.webhook}crm.activity.badge.delete", json={"code": there.code}, **post)
         if action == "put":
             self.number += 1
             row = {"code": code, "title": f"theirs {self.number}", "value": "v", "type": "primary"}
@@ -177,9 +171,7 @@ class Portal(RuleBasedStateMachine):
     @rule(badge=badges, rivals=rivals, fault=faults, kill=kills)
     def add(self, badge: Badge, rivals: Any, fault: Any, kill: Any) -> None:
         before = len(self.ours.get(self.key(badge.code), []))
-        result = self.change(
-            [badge.code], rivals, fault, kill, lambda: self.b24.badges.add(*badge.to_wire().values())
-        )
+        result = self.change([badge.code], rivals, fault, kill, lambda: self.b24.badges.add(*badge.to_wire().values()))
         effects = self.ours.get(self.key(badge.code), [])[before:]
         if isinstance(result, Badge):
             self.settled("added", badge.code, effects)
@@ -283,10 +275,7 @@ def run(max_examples: int, steps: int) -> None:
     run_state_machine_as_test(
         Portal,
         settings=settings(
-            max_examples=max_examples,
-            stateful_step_count=steps,
-            deadline=None,
-            suppress_health_check=list(HealthCheck),
+            max_examples=max_examples, stateful_step_count=steps, deadline=None, suppress_health_check=list(HealthCheck)
         ),
     )
 

@@ -29,9 +29,7 @@ def test_undo_goes_back_one_change_set_at_a_time(portal: b24nb.SandboxPortal, b2
     before = portal.badges
     b24.badges.delete("missedCall")
     b24.badges.add("new", "t", "v", "primary")
-    b24.badges.plan([Badge("new", "other", "v", "primary"), Badge("second", "t", "v", "primary")]).apply(
-        progress=False
-    )
+    b24.badges.plan([Badge("new", "other", "v", "primary"), Badge("second", "t", "v", "primary")]).apply(progress=False)
     middle = portal.badges
     b24.badges.delete_many(["birthday", "newsletter"], progress=False)
     assert b24.journal.plan_undo().apply(progress=False).counts == {"added": 2}
@@ -97,18 +95,12 @@ def test_what_somebody_else_changed_since_is_not_deleted(
     portal: b24nb.SandboxPortal, b24: b24nb.Client, tmp_path: Path
 ) -> None:
     b24.badges.add("one", "ours", "v", "primary")
-    b24.badges.plan([Badge("two", "ours", "v", "primary"), Badge("paid", "ours", "v", "primary")]).apply(
-        progress=False
-    )
+    b24.badges.plan([Badge("two", "ours", "v", "primary"), Badge("paid", "ours", "v", "primary")]).apply(progress=False)
     with b24nb.connect(portal, journal=tmp_path / "theirs.db") as somebody:
         theirs = [Badge(code, "theirs", "v", "primary") for code in ("one", "paid")]
         somebody.badges.plan(theirs).apply(progress=False)
     plan = b24.journal.plan_undo(last=2)
-    assert plan.df[["code", "action"]].values.tolist() == [
-        ["paid", "replace"],
-        ["two", "delete"],
-        ["one", "keep"],
-    ]
+    assert plan.df[["code", "action"]].values.tolist() == [["paid", "replace"], ["two", "delete"], ["one", "keep"]]
     assert repr(plan).count("somebody else changed it since") == 2
     assert plan.apply(progress=False).counts == {"deleted": 1, "replaced": 1, "kept": 1}
     assert b24.badges.get("one").title == "theirs"
@@ -226,10 +218,7 @@ def test_a_change_that_can_not_be_remembered_is_not_sent(portal: b24nb.SandboxPo
     (tmp_path / "file").write_text("a file is no folder")
     with b24nb.connect(portal, journal=tmp_path / "file" / "journal.db") as b24:
         before = portal.badges
-        for change in (
-            lambda: b24.badges.delete("missedCall"),
-            lambda: b24.badges.add("new", "t", "v", "primary"),
-        ):
+        for change in (lambda: b24.badges.delete("missedCall"), lambda: b24.badges.add("new", "t", "v", "primary")):
             with pytest.raises(errors.JournalError, match=r"journal.*is not sent"):
                 change()
         report = b24.badges.delete_many([row["code"] for row in before], keep_going=True, progress=False)

@@ -24,9 +24,7 @@ def test_answers_come_in_the_callers_order_under_the_callers_keys(b24: b24nb.Cli
 
 
 def test_a_failed_command_is_a_value_with_its_class(b24: b24nb.Client) -> None:
-    answers = b24.batch(
-        {"0": (GET, {"code": "nobody"}), "1": (GET, {"code": "paid"}), "2": ("no.such", None)}
-    )
+    answers = b24.batch({"0": (GET, {"code": "nobody"}), "1": (GET, {"code": "paid"}), "2": ("no.such", None)})
     assert isinstance(answers["0"], errors.NotFound)
     assert (answers["0"].code, answers["0"].http_status) == ("NOT_FOUND", None)
     assert isinstance(answers["1"], Response)
@@ -89,9 +87,7 @@ def test_a_batch_under_the_status_of_one_of_its_commands_is_read() -> None:
     """Read in the vendor's server code: a refused extranet user makes the status of the whole batch 403."""
     with b24nb.SandboxPortal() as portal:
         connection = Connection(Webhook.parse(portal.webhooks["extranet"]))
-        answers = connection.batch(
-            {"a": ("server.time", None), "b": ("crm.activity.badge.delete", {"code": "x"})}
-        )
+        answers = connection.batch({"a": ("server.time", None), "b": ("crm.activity.badge.delete", {"code": "x"})})
         connection.close()
     assert answers["a"].result
     assert isinstance(answers["b"], errors.AccessDenied)
@@ -136,9 +132,7 @@ def test_a_chunk_that_fails_says_what_was_sent_before() -> None:
     assert [call.kind for call in connection.calls].count("command") == 50
 
 
-def test_what_a_query_can_not_carry_is_refused_before_sending(
-    portal: b24nb.SandboxPortal, b24: b24nb.Client
-) -> None:
+def test_what_a_query_can_not_carry_is_refused_before_sending(portal: b24nb.SandboxPortal, b24: b24nb.Client) -> None:
     before = len(portal.requests)
     for wrong in (object(), float("nan"), b"bytes", {1, 2}):
         with pytest.raises(errors.InvalidInput, match="fields"):

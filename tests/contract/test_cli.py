@@ -98,8 +98,7 @@ def test_lab_signs_its_copies_and_nothing_else(tmp_path: Path, monkeypatch: pyte
     lab.sign(lab.copy_walkthroughs(directory))
     notary = NotebookNotary()
     trusted = {
-        path.name: notary.check_signature(nbformat.read(path, as_version=4))
-        for path in directory.glob("*.ipynb")
+        path.name: notary.check_signature(nbformat.read(path, as_version=4)) for path in directory.glob("*.ipynb")
     }
     notary.store.close()
     mine_are_not = {"00-quickstart.ipynb": False, "notes.ipynb": False}

@@ -20,9 +20,7 @@ def test_without_settings_a_sandbox_starts_and_ends_with_the_client() -> None:
         b24.badges.list()
 
 
-def test_the_webhook_of_the_environment_is_used(
-    portal: b24nb.SandboxPortal, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_webhook_of_the_environment_is_used(portal: b24nb.SandboxPortal, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("B24_WEBHOOK", portal.webhook)
     with b24nb.connect() as b24:
         b24.badges.list()
@@ -41,9 +39,7 @@ def test_the_env_file_of_the_working_directory_is_read_and_not_exported(portal: 
     assert "B24_WEBHOOK" not in os.environ
 
 
-def test_the_environment_wins_over_the_file(
-    portal: b24nb.SandboxPortal, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_environment_wins_over_the_file(portal: b24nb.SandboxPortal, monkeypatch: pytest.MonkeyPatch) -> None:
     Path(".env").write_text("B24_WEBHOOK=https://example.bitrix24.com/rest/1/abcdef0123456789/\n")
     monkeypatch.setenv("B24_WEBHOOK", portal.webhook)
     with b24nb.connect() as b24:
@@ -60,9 +56,7 @@ def test_who_am_i_is_asked_once_by_one_batch(portal: b24nb.SandboxPortal) -> Non
         assert b24.portal.asked_at.tzinfo is not None
 
 
-def test_an_employee_and_a_webhook_without_scope_are_seen_for_what_they_are(
-    portal: b24nb.SandboxPortal,
-) -> None:
+def test_an_employee_and_a_webhook_without_scope_are_seen_for_what_they_are(portal: b24nb.SandboxPortal) -> None:
     with b24nb.connect(portal.webhooks["employee"]) as employee:
         assert employee.portal.admin is False
         assert "not an administrator" in repr(employee)

@@ -14,10 +14,7 @@ require_package("ipykernel")
 
 
 def test_an_exception_is_explained_below_the_line_that_raised_it(portal: b24nb.SandboxPortal) -> None:
-    lines = [
-        f"import b24nb; b24 = b24nb.connect({portal.webhooks['employee']!r})",
-        "b24.badges.delete('missedCall')",
-    ]
+    lines = [f"import b24nb; b24 = b24nb.connect({portal.webhooks['employee']!r})", "b24.badges.delete('missedCall')"]
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(line) for line in lines])
     nbclient.NotebookClient(notebook, allow_errors=True, kernel_name="python3", timeout=60).execute()
     (error,) = (output for output in notebook.cells[1].outputs if output.output_type == "error")

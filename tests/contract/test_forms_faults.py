@@ -96,11 +96,7 @@ CASES = [
     Case("OPERATION_TIME_LIMIT", ("Error:", "The portal's code: OPERATION_TIME_LIMIT", "minutes")),
     Case("ACCESS_DENIED", ("Error:", "The portal's code: ACCESS_DENIED")),
     Case("insufficient_scope", ("Error:", "The portal's code: insufficient_scope", "crm")),
-    Case(
-        "NEW_TROUBLE",
-        ("Error:", "NEW_TROUBLE", "nobody has described"),
-        options={"description": "?", "status": 418},
-    ),
+    Case("NEW_TROUBLE", ("Error:", "NEW_TROUBLE", "nobody has described"), options={"description": "?", "status": 418}),
     Case("html", ("Error:",), times=9),
     Case("reset", ("Error:",), times=9),
 ]
@@ -150,10 +146,7 @@ def test_too_many_requests_are_waited_out(
 @pytest.mark.parametrize("breakage", ["reset", "cut", "html"])
 @pytest.mark.parametrize("make", [add, delete])
 def test_a_lost_answer_to_a_change_that_happened_is_success(
-    breakage: str,
-    make: Callable[[b24nb.Client], tuple[Form, Any]],
-    portal: b24nb.SandboxPortal,
-    b24: b24nb.Client,
+    breakage: str, make: Callable[[b24nb.Client], tuple[Form, Any]], portal: b24nb.SandboxPortal, b24: b24nb.Client
 ) -> None:
     form, button = make(b24)
     portal.faults.next(breakage, method=PREFIX + CLICKS[make], after_effect=True)
@@ -164,10 +157,7 @@ def test_a_lost_answer_to_a_change_that_happened_is_success(
 
 
 def test_a_portal_that_is_down_and_comes_back(
-    make: Callable[[b24nb.Client], tuple[Form, Any]],
-    tmp_path: Path,
-    clock: FakeClock,
-    monkeypatch: pytest.MonkeyPatch,
+    make: Callable[[b24nb.Client], tuple[Form, Any]], tmp_path: Path, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Refused connections: nothing listens at the address."""
     first = b24nb.SandboxPortal(db=tmp_path / "portal.db").start()
@@ -183,9 +173,7 @@ def test_a_portal_that_is_down_and_comes_back(
             works(form, button, monkeypatch)
 
 
-def test_an_expired_token_says_how_to_go_on(
-    portal: b24nb.SandboxPortal, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_expired_token_says_how_to_go_on(portal: b24nb.SandboxPortal, monkeypatch: pytest.MonkeyPatch) -> None:
     token = b24nb.OAuthToken(portal=portal.url, access_token=portal.oauth["access_token"])
     with b24nb.connect(token) as b24:
         form, button = list_(b24)

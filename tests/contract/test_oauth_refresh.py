@@ -23,9 +23,7 @@ def aging(clock: FakeClock) -> Iterator[b24nb.SandboxPortal]:
 
 def token_of(portal: b24nb.SandboxPortal, **more: object) -> b24nb.OAuthToken:
     names = ("access_token", "refresh_token", "client_id", "client_secret")
-    return b24nb.OAuthToken(
-        portal=portal.url, auth_server=portal.url, **{n: portal.oauth[n] for n in names}, **more
-    )
+    return b24nb.OAuthToken(portal=portal.url, auth_server=portal.url, **{n: portal.oauth[n] for n in names}, **more)
 
 
 def test_an_expired_token_is_renewed_once_and_the_new_pair_is_told(
@@ -59,9 +57,7 @@ def test_threads_that_meet_the_end_together_renew_once(aging: b24nb.SandboxPorta
     assert len(told) == 1
 
 
-def test_without_a_refresh_token_the_error_says_what_to_do(
-    aging: b24nb.SandboxPortal, clock: FakeClock
-) -> None:
+def test_without_a_refresh_token_the_error_says_what_to_do(aging: b24nb.SandboxPortal, clock: FakeClock) -> None:
     token = b24nb.OAuthToken(portal=aging.url, access_token=aging.oauth["access_token"])
     with b24nb.connect(token, clock=clock) as b24:
         clock.advance(3601)

@@ -140,9 +140,7 @@ def test_the_request_limit_counts_by_source_address(clock: FakeClock) -> None:
         assert requests.get(portal.url, timeout=20).ok  # the page is not the REST API
 
 
-def test_a_method_over_its_time_is_blocked_for_this_credential_until_the_basket_empties(
-    clock: FakeClock,
-) -> None:
+def test_a_method_over_its_time_is_blocked_for_this_credential_until_the_basket_empties(clock: FakeClock) -> None:
     method = "crm.activity.badge.list"
     with SandboxPortal(clock=clock, cost={method: 100.0}) as portal:
         times = [rest(portal.webhook, method).json()["time"] for _ in range(5)]

@@ -26,11 +26,7 @@ def answer_of(webhook: str) -> str:
         return "dead"
     if answer.status_code == 302:
         return "renamed"
-    codes = {
-        "INVALID_CREDENTIALS": "revoked",
-        "insufficient_scope": "noscope",
-        "OPERATION_TIME_LIMIT": "limited",
-    }
+    codes = {"INVALID_CREDENTIALS": "revoked", "insufficient_scope": "noscope", "OPERATION_TIME_LIMIT": "limited"}
     return "ok" if answer.ok else codes[code_of(answer)[1]]
 
 

@@ -43,9 +43,7 @@ class Held:
     def application(self, method: str, **params: Any) -> requests.Response:
         token = self.portal.issue_token()["access_token"]
         headers = {"Authorization": f"Bearer {token}"}
-        return rest(
-            self.portal.url + "/rest/", f"crm.activity.configurable.{method}", params, headers=headers
-        )
+        return rest(self.portal.url + "/rest/", f"crm.activity.configurable.{method}", params, headers=headers)
 
     def add(self, **fields: Any) -> requests.Response:
         return self.application("add", ownerTypeId=2, ownerId=1, fields=fields, layout=LAYOUT)
@@ -215,9 +213,7 @@ def test_layouts_are_checked_at_the_top(held: Held, layout: dict[str, Any], code
 def test_a_layout_comes_back_as_it_was(held: Held) -> None:
     layout = {**LAYOUT, "footer": {"buttons": {"ok": {"title": "Fertig <ü>"}}}}
     added = held.application("add", ownerTypeId=2, ownerId=1, fields={}, layout=layout)
-    activity = held.application("get", id=added.json()["result"]["activity"]["id"]).json()["result"][
-        "activity"
-    ]
+    activity = held.application("get", id=added.json()["result"]["activity"]["id"]).json()["result"]["activity"]
     assert activity["layout"] == {**layout, "body": {"blocks": []}}
 
 

@@ -72,10 +72,7 @@ def kill_under_writes(path: Path, after: float, prefix: str) -> tuple[set[str], 
     process.communicate()
     for writer in writers:
         writer.join()
-    return (
-        set().union(*(writer.present for writer in writers)),
-        set().union(*(writer.in_doubt for writer in writers)),
-    )
+    return (set().union(*(writer.present for writer in writers)), set().union(*(writer.in_doubt for writer in writers)))
 
 
 @pytest.mark.parametrize("kills", [3, pytest.param(20, marks=pytest.mark.slow)])

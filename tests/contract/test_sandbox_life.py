@@ -141,10 +141,7 @@ def test_a_file_keeps_badges_and_secrets(tmp_path: Path) -> None:
 
 def test_a_file_belongs_to_one_portal_at_a_time(tmp_path: Path) -> None:
     path = tmp_path / "portal.db"
-    with (
-        SandboxPortal(db=path) as portal,
-        pytest.raises(RuntimeError, match=r"portal\.db: database is locked"),
-    ):
+    with SandboxPortal(db=path) as portal, pytest.raises(RuntimeError, match=r"portal\.db: database is locked"):
         SandboxPortal(db=path).start()
     assert not portal.running
     SandboxPortal(db=path).start().stop()
@@ -205,9 +202,7 @@ def test_the_seed_is_a_small_realistic_portal(portal: SandboxPortal) -> None:
         answer = rest(portal.webhook, "crm.activity.badge.delete", {"code": code}).json()
         verdicts.setdefault(answer.get("error", "deleted"), []).append(code)
     assert "missedCall" in verdicts.pop("deleted")
-    assert verdicts == {
-        "ENTITY_WITH_BADGE_EXISTS": ["waitingPayment", "deliveryLate", "reviewRequested", "onHold"]
-    }
+    assert verdicts == {"ENTITY_WITH_BADGE_EXISTS": ["waitingPayment", "deliveryLate", "reviewRequested", "onHold"]}
 
 
 def test_work_and_latency_take_the_portals_time(clock: FakeClock) -> None:

@@ -85,18 +85,9 @@ def test_every_answer_says_that_it_is_a_sandbox(portal: SandboxPortal) -> None:
 
 @pytest.mark.parametrize(
     "request_line",
-    [
-        "GET",
-        "GET /",
-        "\0\1\2",
-        "GET /rest/\xff\xfe HTTP/1.1\nHost: localhost",
-        "A" * 70_000,
-        "GET / HTTP/9.9",
-    ],
+    ["GET", "GET /", "\0\1\2", "GET /rest/\xff\xfe HTTP/1.1\nHost: localhost", "A" * 70_000, "GET / HTTP/9.9"],
 )
-def test_noise_is_survived(
-    portal: SandboxPortal, request_line: str, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_noise_is_survived(portal: SandboxPortal, request_line: str, caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.WARNING, logger="tornado.application"):
         answer_to(portal, request_line)
         assert rest(portal.webhook, "profile").ok

@@ -108,9 +108,7 @@ def test_a_connection_that_never_was_is_tried_again(method: str) -> None:
 
 
 def test_an_unknown_host_is_named_as_such(monkeypatch: pytest.MonkeyPatch) -> None:
-    connection = Connection(
-        Webhook.parse("https://nowhere.invalid/rest/1/abcdef0123456789/"), clock=FakeClock()
-    )
+    connection = Connection(Webhook.parse("https://nowhere.invalid/rest/1/abcdef0123456789/"), clock=FakeClock())
     with pytest.raises(errors.ConnectionFailed, match="host not found"):
         connection.call(READ)
 
@@ -122,9 +120,7 @@ def test_a_read_whose_answer_was_lost_is_repeated() -> None:
         assert list(connection.calls.df["outcome"]) == ["failed", "failed", "ok"]
 
 
-RATE = http(
-    b'{"error":"QUERY_LIMIT_EXCEEDED","error_description":"Too many requests"}', "503 Service Unavailable"
-)
+RATE = http(b'{"error":"QUERY_LIMIT_EXCEEDED","error_description":"Too many requests"}', "503 Service Unavailable")
 
 
 @pytest.mark.parametrize("method", [READ, WRITE])
@@ -177,11 +173,7 @@ def answer(time_block: dict[str, object], *headers: str) -> bytes:
         # Current builds: start is whole, so duration can be a second too long.
         (answer({"start": 1, "duration": 0.0002, "processing": 0}), None, None),
         # Cloud portals send the truth in a header.
-        (
-            answer({"start": 1, "duration": 0.9, "processing": 1}, "X-Bitrix-Rest-Time: 0.0003000000"),
-            0.3,
-            None,
-        ),
+        (answer({"start": 1, "duration": 0.9, "processing": 1}, "X-Bitrix-Rest-Time: 0.0003000000"), 0.3, None),
         # More than the caller waited: it contradicts the clock.
         (answer({"start": 1.5, "duration": 30.0, "processing": 29.0}), None, None),
         (answer({"start": 1.5, "duration": -1.0}), None, None),
@@ -199,14 +191,10 @@ def test_the_servers_time_is_true_or_missing(
     assert call.processing_ms == pytest.approx(processing_ms)
 
 
-def test_loopback_bypasses_proxies_and_netrc_is_not_asked(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
+def test_loopback_bypasses_proxies_and_netrc_is_not_asked(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY"):
         monkeypatch.setenv(name, "http://127.0.0.1:9/")
-    (tmp_path / "netrc").write_text(
-        "machine 127.0.0.1 login anna password pw\ndefault login anna password pw\n"
-    )
+    (tmp_path / "netrc").write_text("machine 127.0.0.1 login anna password pw\ndefault login anna password pw\n")
     (tmp_path / "netrc").chmod(0o600)
     monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
     with serving(GOOD) as server:
@@ -218,9 +206,7 @@ def test_other_hosts_go_through_the_proxy_as_requests_does_it(monkeypatch: pytes
     with serving(http(b"", "403 Forbidden")) as proxy:
         address = proxy.webhook.split("/rest/")[0]
         monkeypatch.setenv("HTTPS_PROXY", address)
-        connection = Connection(
-            Webhook.parse("https://portal.example/rest/1/abcdef0123456789/"), clock=FakeClock()
-        )
+        connection = Connection(Webhook.parse("https://portal.example/rest/1/abcdef0123456789/"), clock=FakeClock())
         with pytest.raises(errors.ConnectionFailed):
             connection.call(READ)
         assert proxy.requests[0].startswith(b"CONNECT portal.example:443")
@@ -281,11 +267,7 @@ def test_verify_takes_a_file_and_a_wrong_certificate_is_refused() -> None:
 
 @pytest.mark.parametrize(
     "location",
-    [
-        "Location: http://[::1/rest/1/abcdef0123456789/",
-        "Location: https://user:pw@new.example.com/x",
-        "Location: x",
-    ],
+    ["Location: http://[::1/rest/1/abcdef0123456789/", "Location: https://user:pw@new.example.com/x", "Location: x"],
 )
 def test_a_redirect_is_not_followed_nor_read(location: str) -> None:
     """requests reads the body of a redirect, however large, also when it is not to follow it."""
@@ -397,9 +379,7 @@ def test_a_portal_that_has_refused_once_is_called_in_turn(clock: FakeClock) -> N
     assert (connection.calls.df["error"] == "QUERY_LIMIT_EXCEEDED").sum() <= 1
 
 
-@pytest.mark.parametrize(
-    "timeout", [5, (5,), (5, None), (5, 0), "ab", (5, 6, 7), (5, True), (float("nan"), 5)]
-)
+@pytest.mark.parametrize("timeout", [5, (5,), (5, None), (5, 0), "ab", (5, 6, 7), (5, True), (float("nan"), 5)])
 def test_a_timeout_is_a_pair_of_seconds(timeout: object) -> None:
     with pytest.raises(errors.InvalidInput, match="seconds"):
         Connection(Webhook.parse("https://portal.example/rest/1/abcdef0123456789/"), timeout=timeout)  # type: ignore[arg-type]
@@ -443,10 +423,7 @@ def test_an_interrupted_call_is_a_row_too(monkeypatch: pytest.MonkeyPatch) -> No
 def test_what_is_no_name_of_a_method_is_refused_before_sending(method: str) -> None:
     with serving(GOOD) as server:
         connection = connect(server)
-        for send in (
-            lambda: connection.call(method),
-            lambda: connection.batch({"a": (method, None)}),
-        ):
+        for send in (lambda: connection.call(method), lambda: connection.batch({"a": (method, None)})):
             with pytest.raises(errors.InvalidInput, match="REST method") as caught:
                 send()
             assert "abcdef" not in str(caught.value)

@@ -16,17 +16,7 @@ ROOT = Path(__file__).parents[2]
 @pytest.mark.slow
 def test_the_lab_opens_what_came_with_the_wheel(tmp_path: Path) -> None:
     wheels = tmp_path / "wheels"
-    build = [
-        sys.executable,
-        "-m",
-        "pip",
-        "wheel",
-        "--quiet",
-        "--no-deps",
-        "--wheel-dir",
-        str(wheels),
-        str(ROOT),
-    ]
+    build = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--wheel-dir", str(wheels), str(ROOT)]
     subprocess.run(build, check=True, cwd=tmp_path)
     (wheel,) = wheels.glob("b24nb-*.whl")
     installed = tmp_path / "site"

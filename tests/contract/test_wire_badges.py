@@ -54,9 +54,7 @@ OLDER = {"code_limit": 255}
 LONG = "b24nb_test_" + "x" * 25
 OLD_CODE = badge() | {"code": LONG}
 ASSUMED = "assumed: the order of checks is not documented"
-TOO_LONG = refused(
-    400, "400", matching(r"Mysql query error: \(1406\) Data too long for column '(TITLE|VALUE)'.+")
-)
+TOO_LONG = refused(400, "400", matching(r"Mysql query error: \(1406\) Data too long for column '(TITLE|VALUE)'.+"))
 
 
 def new(**changes: Any) -> dict[str, Any]:
@@ -77,9 +75,7 @@ def missing(name: str) -> Answer:
 
 def mismatch(shown: str, name: str, wanted: str = "string") -> Answer:
     return refused(
-        400,
-        "100",
-        f"Invalid value {{{shown}}} to match with parameter {{{name}}}. Should be value of type {wanted}.",
+        400, "100", f"Invalid value {{{shown}}} to match with parameter {{{name}}}. Should be value of type {wanted}."
     )
 
 
@@ -103,9 +99,7 @@ def echoed(**changes: Any) -> Answer:
 
 
 def total(count: int) -> Like:
-    return Like(
-        f"{count} badges", lambda result: list(result) == ["badges"] and len(result["badges"]) == count
-    )
+    return Like(f"{count} badges", lambda result: list(result) == ["badges"] and len(result["badges"]) == count)
 
 
 def listed(*badges: Any) -> Answer:
@@ -406,17 +400,7 @@ NEIGHBOURS = [
 ]
 # fmt: on
 
-FACTS: list[Fact] = [
-    *ACCESS,
-    *ARGUMENTS,
-    *TEXTS,
-    *ORDER_AND_TYPE,
-    *ADDED,
-    *GOTTEN,
-    *LISTED,
-    *DELETED,
-    *NEIGHBOURS,
-]
+FACTS: list[Fact] = [*ACCESS, *ARGUMENTS, *TEXTS, *ORDER_AND_TYPE, *ADDED, *GOTTEN, *LISTED, *DELETED, *NEIGHBOURS]
 
 
 @pytest.mark.parametrize("fact", FACTS, ids=str)

@@ -47,8 +47,7 @@ def added(title: object = "t", value: object = "v", code: str = "new") -> Answer
 
 def multipart(**fields: str) -> Send:
     parts = [
-        f'--b24nb\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{value}\r\n'
-        for name, value in fields.items()
+        f'--b24nb\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{value}\r\n' for name, value in fields.items()
     ]
     return post(f"<admin>/{GET}", "".join(parts) + "--b24nb--\r\n", "multipart/form-data; boundary=b24nb")
 

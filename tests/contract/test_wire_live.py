@@ -23,9 +23,7 @@ from tests.contract.wire import PREFIX, Fact, Send, call
 LIVE = [fact for fact in ALL if fact.live]
 PLACE = os.environ.get("B24_LIVE_WEBHOOK", "")
 NO_PORTAL = pytest.param(
-    None,
-    id="no-portal",
-    marks=pytest.mark.skip("B24_LIVE_WEBHOOK is not set: no live portal to ask"),
+    None, id="no-portal", marks=pytest.mark.skip("B24_LIVE_WEBHOOK is not set: no live portal to ask")
 )
 
 

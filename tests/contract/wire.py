@@ -55,9 +55,7 @@ TEXT = Like("a text", lambda value: type(value) is str)
 
 def matching(pattern: str) -> Like:
     """A text that fits a regular expression from end to end."""
-    return Like(
-        f"a text like {pattern}", lambda value: isinstance(value, str) and bool(re.fullmatch(pattern, value))
-    )
+    return Like(f"a text like {pattern}", lambda value: isinstance(value, str) and bool(re.fullmatch(pattern, value)))
 
 
 def having(**expected: Any) -> Like:
@@ -196,9 +194,7 @@ class Answer:
 
     def with_headers(self, **expected: str | re.Pattern[str] | None) -> Answer:
         """Also these headers; ``None``: absent."""
-        return replace(
-            self, headers={name.replace("_", "-"): value for name, value in expected.items()} | self.headers
-        )
+        return replace(self, headers={name.replace("_", "-"): value for name, value in expected.items()} | self.headers)
 
     def with_bytes(self, *literals: str) -> Answer:
         """Also these pieces of the body, byte for byte."""
@@ -208,9 +204,7 @@ class Answer:
 def ok(result: Any, *, time: Any = TIME, **lifted: Any) -> Answer:
     """Success. ``next``, ``total`` and ``signature`` stand between ``result`` and ``time``, in this order."""
     order = ("next", "total", "signature")
-    return Answer(
-        200, {"result": result, **{key: lifted[key] for key in order if key in lifted}, "time": time}
-    )
+    return Answer(200, {"result": result, **{key: lifted[key] for key in order if key in lifted}, "time": time})
 
 
 def refused(status: int, code: str, description: Any) -> Answer:

@@ -46,9 +46,7 @@ def blocks(language: str) -> Sequence[object]:
 
 
 @pytest.mark.parametrize("codes", blocks("python"))
-def test_python_on_a_page_runs(
-    codes: list[str], portal: b24nb.SandboxPortal, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_python_on_a_page_runs(codes: list[str], portal: b24nb.SandboxPortal, monkeypatch: pytest.MonkeyPatch) -> None:
     """Blocks run in the order of the page, as a reader would copy them, where a webhook is at hand."""
     monkeypatch.setattr("getpass.getpass", lambda *args, **kwargs: portal.webhook)
     with contextlib.ExitStack() as stack:
@@ -77,9 +75,7 @@ def test_every_example_in_a_docstring_is_one_that_is_run() -> None:
     seen = 0
     for path in sorted((ROOT / "b24nb").rglob("*.py")):
         source = path.read_text(encoding="utf-8")
-        for example in re.findall(
-            r"^ *Examples\n *-{8}\n(.*?)(?:\n *\"\"\"|\n\n *\w+\n *---)", source, re.M | re.S
-        ):
+        for example in re.findall(r"^ *Examples\n *-{8}\n(.*?)(?:\n *\"\"\"|\n\n *\w+\n *---)", source, re.M | re.S):
             seen += 1
             assert inspect.cleandoc(example).startswith(">>> "), f"{path.name}: {example}"
     assert seen > 10

@@ -132,9 +132,7 @@ def public_names() -> list[str]:
             continue
         if inspect.ismodule(thing):
             within = getattr(thing, "__all__", None) or [
-                key
-                for key, value in vars(thing).items()
-                if getattr(value, "__module__", "") == thing.__name__
+                key for key, value in vars(thing).items() if getattr(value, "__module__", "") == thing.__name__
             ]
             found += [f"b24nb.{name}.{inner}" for inner in within if not inner.startswith("_")]
         elif inspect.isclass(thing):

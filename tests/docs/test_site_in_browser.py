@@ -42,9 +42,7 @@ def reader(browser: Browser, address: str, theme: str = "light") -> Iterator[tup
     page.on("requestfailed", lambda request: complaints.append(f"failed: {request.url}"))
     page.on(
         "request",
-        lambda request: (
-            None if request.url.startswith((address, "data:")) else complaints.append(request.url)
-        ),
+        lambda request: None if request.url.startswith((address, "data:")) else complaints.append(request.url),
     )
     yield page, complaints
     context.close()

@@ -27,21 +27,9 @@ ADMIN = "users with administrative access to the crm section"
 PAGES = {
     "crm.activity.badge.add": Page(
         read="2026-11",
-        parameters=[
-            CODE,
-            ("title", TEXT, "required"),
-            ("value", TEXT, "required"),
-            ("type", "string", "required"),
-        ],
+        parameters=[CODE, ("title", TEXT, "required"), ("value", TEXT, "required"), ("type", "string", "required")],
         access=ADMIN,
-        errors={
-            "ACCESS_DENIED",
-            "100",
-            "REQUIRED_ARG_MISSING",
-            "WRONG_TYPE_VALUE",
-            "BX_INVALID_VALUE",
-            "0",
-        },
+        errors={"ACCESS_DENIED", "100", "REQUIRED_ARG_MISSING", "WRONG_TYPE_VALUE", "BX_INVALID_VALUE", "0"},
     ),
     "crm.activity.badge.get": Page(
         read="2026-08", parameters=[CODE], access="any user", errors={"ACCESS_DENIED", "NOT_FOUND"}

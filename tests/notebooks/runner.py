@@ -56,11 +56,7 @@ def tidy(notebook: NotebookNode) -> NotebookNode:
     """
     for key in ("widgets", "signature"):
         notebook.metadata.pop(key, None)
-    notebook.metadata["kernelspec"] = {
-        "name": "python3",
-        "display_name": "Python 3 (ipykernel)",
-        "language": "python",
-    }
+    notebook.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3 (ipykernel)", "language": "python"}
     notebook.metadata["language_info"] = {"name": "python"}
     for cell in notebook.cells:
         cell.metadata.pop("execution", None)

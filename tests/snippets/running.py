@@ -41,10 +41,7 @@ def run(code: Code, portal: b24nb.SandboxPortal, directory: Path) -> subprocess.
 def filled(code: str, portal: b24nb.SandboxPortal) -> str:
     """A snippet with this portal's address and secrets; each placeholder stands where it should."""
     webhook = urlsplit(portal.webhook)
-    values = dict(portal.oauth) | {
-        "host": webhook.netloc,
-        "webhook": webhook.path.removeprefix("/rest/").rstrip("/"),
-    }
+    values = dict(portal.oauth) | {"host": webhook.netloc, "webhook": webhook.path.removeprefix("/rest/").rstrip("/")}
     for name, placeholder in PLACEHOLDERS.items():
         code = code.replace(placeholder, str(values[name]))
     return str(code)

@@ -12,21 +12,7 @@ from tests.layers import require_program
 from tests.snippets.running import php
 
 #: Everything that means something to some language, every control character, and other planes.
-LETTERS = [
-    *map(chr, range(160)),
-    "\u2028",
-    "\u2029",
-    "\ufeff",
-    "é",
-    "Ж",
-    "中",
-    "😀",
-    "ab",
-    "</",
-    "<!--",
-    "?>",
-    "${",
-]
+LETTERS = [*map(chr, range(160)), "\u2028", "\u2029", "\ufeff", "é", "Ж", "中", "😀", "ab", "</", "<!--", "?>", "${"]
 
 
 def values(count: int) -> list[Any]:
@@ -70,7 +56,5 @@ def test_php() -> None:
 def test_bash() -> None:
     texts = [text.replace("\0", "") for text in VALUES if isinstance(text, str)]
     script = "printf '%s\\0' " + " ".join(map(bash, texts))
-    ran = subprocess.run(
-        [require_program("bash")], input=script.encode(), capture_output=True, check=True, timeout=60
-    )
+    ran = subprocess.run([require_program("bash")], input=script.encode(), capture_output=True, check=True, timeout=60)
     assert ran.stdout.decode().split("\0")[:-1] == texts

@@ -101,14 +101,9 @@ def test_the_list_and_a_refusal(call: Run, flavour: str) -> None:
 
 
 @pytest.mark.parametrize("flavour", ["curl", "js", "php", "python", "b24pysdk"])
-def test_with_the_token_of_an_application(
-    call: Run, module_portal: b24nb.SandboxPortal, flavour: str
-) -> None:
+def test_with_the_token_of_an_application(call: Run, module_portal: b24nb.SandboxPortal, flavour: str) -> None:
     assert "failure" in done(call(GET, {"code": "missedCall"}, flavour, oauth=True))
-    assert module_portal.requests[-1].path in (
-        "/rest/crm.activity.badge.get",
-        "/rest/crm.activity.badge.get.json",
-    )
+    assert module_portal.requests[-1].path in ("/rest/crm.activity.badge.get", "/rest/crm.activity.badge.get.json")
 
 
 @pytest.mark.parametrize("flavour", RUN)

@@ -75,11 +75,7 @@ def test_switching_between_one_text_and_several_loses_nothing(b24: b24nb.Client)
     ],
 )
 def test_every_wrong_field_is_named_before_anything_is_sent(
-    code: str,
-    rows: list[tuple[str, str, str]],
-    wrong: set[str],
-    b24: b24nb.Client,
-    portal: b24nb.SandboxPortal,
+    code: str, rows: list[tuple[str, str, str]], wrong: set[str], b24: b24nb.Client, portal: b24nb.SandboxPortal
 ) -> None:
     def text(place: int) -> Any:
         return {row[0]: row[place] for row in rows} if rows[0][0] else rows[0][place]
@@ -151,9 +147,7 @@ def test_the_call_that_the_button_sends_is_shown_in_every_language(b24: b24nb.Cl
     assert " ".join(code.split()) in shown(form)
 
 
-def test_clicks_on_many_threads_at_once_are_one_request(
-    b24: b24nb.Client, portal: b24nb.SandboxPortal
-) -> None:
+def test_clicks_on_many_threads_at_once_are_one_request(b24: b24nb.Client, portal: b24nb.SandboxPortal) -> None:
     form = forms.add_form(b24, "vip", "t", "v")
     threads = [threading.Thread(target=form.add_button.click) for _ in range(8)]
     for thread in threads:

@@ -19,9 +19,7 @@ from b24nb.spec import BadgeType
 
 words = st.text(st.characters(exclude_categories=["Cs"]), min_size=1)
 languages = st.sampled_from(["en", "de", "ru", "pt-BR", "zh_CN"])
-texts = words.filter(lambda text: not text.strip().startswith("{")) | st.dictionaries(
-    languages, words, min_size=1
-)
+texts = words.filter(lambda text: not text.strip().startswith("{")) | st.dictionaries(languages, words, min_size=1)
 writable = st.lists(
     st.builds(Badge, words.filter(str.strip), texts, texts, st.sampled_from(BadgeType)),
     unique_by=lambda badge: folded(badge.code),
@@ -72,9 +70,7 @@ def test_csv_has_a_column_per_language(tmp_path: Path) -> None:
 def test_codes_stay_texts(tmp_path: Path) -> None:
     path = tmp_path / "b.csv"
     path.write_text("code,title,value,type\n007,null,NA,primary\nNA,1.0,nan,primary\n", encoding="utf-8")
-    assert files.read(path) == Badges(
-        [Badge("007", "null", "NA", "primary"), Badge("NA", "1.0", "nan", "primary")]
-    )
+    assert files.read(path) == Badges([Badge("007", "null", "NA", "primary"), Badge("NA", "1.0", "nan", "primary")])
 
 
 @pytest.mark.parametrize("separator", [",", ";", "\t"])

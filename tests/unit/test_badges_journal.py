@@ -76,12 +76,8 @@ def test_it_is_written_through_to_the_disk(journal: JournalStore) -> None:
 def test_a_verdict_completes_its_intent(journal: JournalStore) -> None:
     ids = journal.intend(ChangeSet("apply"), [DELETE, ADD], 6.0)
     stored = Badge("vip", "as the portal has it", "v", "primary")
-    refused = Outcome(
-        DELETE, Verdict.REFUSED, error=errors.BadgeInUse("ENTITY_WITH_BADGE_EXISTS"), detail="why"
-    )
-    journal.conclude(
-        zip(ids, [refused, Outcome(ADD, Verdict.ADDED, changed=True, badge=stored)], strict=True)
-    )
+    refused = Outcome(DELETE, Verdict.REFUSED, error=errors.BadgeInUse("ENTITY_WITH_BADGE_EXISTS"), detail="why")
+    journal.conclude(zip(ids, [refused, Outcome(ADD, Verdict.ADDED, changed=True, badge=stored)], strict=True))
     first, second = journal.entries()
     assert (first.verdict, first.changed, first.error) == ("refused", False, "ENTITY_WITH_BADGE_EXISTS")
     assert (first.detail, first.seen) == ("why", False)
@@ -111,10 +107,7 @@ def test_what_could_not_be_settled_stays_open(journal: JournalStore) -> None:
 
 def test_who_sent_a_change_knows_better_than_who_looked(journal: JournalStore) -> None:
     (id_,) = journal.intend(ChangeSet("delete"), [DELETE], 6.0)
-    seen, answered = (
-        Outcome(DELETE, Verdict.FAILED, changed=False),
-        Outcome(DELETE, Verdict.DELETED, changed=True),
-    )
+    seen, answered = (Outcome(DELETE, Verdict.FAILED, changed=False), Outcome(DELETE, Verdict.DELETED, changed=True))
     journal.conclude([(id_, seen)], first_hand=False)
     journal.conclude([(id_, answered)])
     journal.conclude([(id_, seen)], first_hand=False)
@@ -262,9 +255,7 @@ def test_a_journal_that_can_not_be_used_is_an_error_in_words(path: Path, tmp_pat
             open_store(bad, host=HOST, user=USER).intend(ChangeSet("delete"), [DELETE], 0.0)
 
 
-def test_a_journal_of_a_newer_version_is_read_as_far_as_it_is_understood(
-    path: Path, journal: JournalStore
-) -> None:
+def test_a_journal_of_a_newer_version_is_read_as_far_as_it_is_understood(path: Path, journal: JournalStore) -> None:
     journal.intend(ChangeSet("delete"), [DELETE, ADD], 0.0)
     journal.close()
     with closing(sqlite3.connect(path)) as db, db:

@@ -68,9 +68,7 @@ def test_texts_that_are_none_are_kept_as_they_are(odd: object) -> None:
     assert Badge.from_wire(row).to_wire() == row
 
 
-@pytest.mark.parametrize(
-    "row", [None, [], "x", {"title": "t"}, {"code": 7, "title": "t", "value": "v", "type": ""}]
-)
+@pytest.mark.parametrize("row", [None, [], "x", {"title": "t"}, {"code": 7, "title": "t", "value": "v", "type": ""}])
 def test_what_is_not_a_badge_is_a_bad_response(row: object) -> None:
     with pytest.raises(errors.BadResponse):
         Badge.from_wire(row)

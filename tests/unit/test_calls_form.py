@@ -40,9 +40,7 @@ def test_export_leaves_files_alone_that_are_there(b24: b24nb.Client) -> None:
     assert pd.read_csv("calls.csv")["method"].iloc[-1] == "crm.activity.badge.list"
 
 
-def test_columns_that_say_the_same_everywhere_are_left_out(
-    b24: b24nb.Client, portal: b24nb.SandboxPortal
-) -> None:
+def test_columns_that_say_the_same_everywhere_are_left_out(b24: b24nb.Client, portal: b24nb.SandboxPortal) -> None:
     b24.badges.list()
     form = forms.calls_form(b24, run=True)
     requests = form.shown.value.partition("newest first")[2]
@@ -64,9 +62,7 @@ def test_why_a_time_of_the_portal_is_missing() -> None:
     assert "the portal counts in whole seconds" in shown(form)
 
 
-def test_the_log_is_followed_while_the_form_is_on_a_screen(
-    b24: b24nb.Client, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_log_is_followed_while_the_form_is_on_a_screen(b24: b24nb.Client, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(CallsForm, "pace", 0.01)
     form = forms.calls_form(b24)
     b24.badges.list()

@@ -41,9 +41,7 @@ def test_delete_one_and_undo(b24: b24nb.Client, portal: b24nb.SandboxPortal) -> 
     assert form.undo_button not in tree(form)
 
 
-def test_rows_of_the_table_are_deleted_by_their_number(
-    b24: b24nb.Client, portal: b24nb.SandboxPortal
-) -> None:
+def test_rows_of_the_table_are_deleted_by_their_number(b24: b24nb.Client, portal: b24nb.SandboxPortal) -> None:
     before = portal.badges
     form = forms.delete_form(b24)
     assert form.table not in tree(form)
@@ -59,9 +57,7 @@ def test_rows_of_the_table_are_deleted_by_their_number(
     assert sorted(portal.badges, key=str) == sorted(before, key=str)
 
 
-def test_what_the_portal_would_refuse_is_marked_and_not_counted(
-    b24: b24nb.Client, portal: b24nb.SandboxPortal
-) -> None:
+def test_what_the_portal_would_refuse_is_marked_and_not_counted(b24: b24nb.Client, portal: b24nb.SandboxPortal) -> None:
     portal.attach("paid")
     form = forms.delete_form(b24, ["missedCall", "nonsense", "paid", "newsletter"], run=True)
     assert form.state.message.text.startswith("2 badges would be deleted. Held")
@@ -72,9 +68,7 @@ def test_what_the_portal_would_refuse_is_marked_and_not_counted(
     assert [badge.code for badge in form.state.removed] == ["missedCall", "newsletter"]
 
 
-def test_what_is_held_is_sent_only_where_that_is_wanted(
-    b24: b24nb.Client, portal: b24nb.SandboxPortal
-) -> None:
+def test_what_is_held_is_sent_only_where_that_is_wanted(b24: b24nb.Client, portal: b24nb.SandboxPortal) -> None:
     portal.attach("missedCall")
     form = forms.delete_form(b24, "missedCall", run=True)
     assert form.delete_button not in tree(form)
@@ -86,9 +80,7 @@ def test_what_is_held_is_sent_only_where_that_is_wanted(
     assert len(form.state.chosen) == len(form.state.holders.found) == 1
 
 
-def test_a_badge_that_somebody_changed_meanwhile_is_left_alone(
-    b24: b24nb.Client, portal: b24nb.SandboxPortal
-) -> None:
+def test_a_badge_that_somebody_changed_meanwhile_is_left_alone(b24: b24nb.Client, portal: b24nb.SandboxPortal) -> None:
     form = forms.delete_form(b24, "newsletter", run=True)
     several = forms.delete_form(b24, ["newsletter", "missedCall"], run=True)
     b24.badges.delete("newsletter")

@@ -58,15 +58,7 @@ def bars(axes: Axes) -> list[tuple[float, bool]]:
 
 def test_timeline_has_a_bar_per_attempt_and_the_portals_part_inside() -> None:
     (axes,) = charts.timeline(TROUBLE.df).figure.axes
-    assert bars(axes) == [
-        (50, False),
-        (5, False),
-        (30, False),
-        (20, True),
-        (5, False),
-        (0, False),
-        (20, False),
-    ]
+    assert bars(axes) == [(50, False), (5, False), (30, False), (20, True), (5, False), (0, False), (20, False)]
     rows = {round(bar.get_y() + bar.get_height() / 2) for bar in axes.patches}
     assert rows == {0, 1, 2, 3, 4}, "commands of a batch have no bar of their own"
 
@@ -125,16 +117,7 @@ def test_a_notebook_shows_it_once_with_its_text() -> None:
 
 
 @pytest.mark.parametrize(
-    "nasty",
-    [
-        '"><img src=x onerror=alert(1)>',
-        "$\\frac{",
-        "бейдж \U0001f525",
-        "x" * 300,
-        "W" * 40,
-        "a\nb",
-        "% {0} {}",
-    ],
+    "nasty", ['"><img src=x onerror=alert(1)>', "$\\frac{", "бейдж \U0001f525", "x" * 300, "W" * 40, "a\nb", "% {0} {}"]
 )
 def test_any_text_can_be_drawn_and_none_gets_out(nasty: str) -> None:
     chart = charts.timeline(log(call(0, nasty, error=nasty), call(1, nasty)).df)

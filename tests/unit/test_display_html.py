@@ -185,9 +185,7 @@ def stripped(source: str) -> str:
 
 def test_words_stand_apart_without_any_style() -> None:
     table = stripped(html.page(html.badges_table(BADGES)))
-    assert table.startswith(
-        "Badges: 4 badge code title type languages [Missed] missedCall Missed call failure"
-    )
+    assert table.startswith("Badges: 4 badge code title type languages [Missed] missedCall Missed call failure")
     assert stripped(html.badge_card(BADGES[0])) == (
         "Missed call [Missed] code missedCall type failure title Missed call value Missed"
     )
@@ -312,9 +310,7 @@ def test_card_and_words_show_every_text() -> None:
     for badge in BADGES:
         seen, words = Seen(badge._repr_html_()).text, repr(badge)
         texts = [
-            text
-            for one in (badge.title, badge.value)
-            for text in ([one] if isinstance(one, str) else one.values())
+            text for one in (badge.title, badge.value) for text in ([one] if isinstance(one, str) else one.values())
         ]
         for text in (badge.code, badge.type, *texts):
             assert text in seen

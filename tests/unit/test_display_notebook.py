@@ -61,15 +61,11 @@ def test_a_traceback_ends_with_what_it_means_and_keeps_the_failing_line(cells: d
         ("wrong input", "InvalidInput", "primary"),
     ],
 )
-def test_each_traceback_names_the_trouble_and_the_next_step(
-    cells: dict, cell: str, name: str, next_step: str
-) -> None:
+def test_each_traceback_names_the_trouble_and_the_next_step(cells: dict, cell: str, name: str, next_step: str) -> None:
     (output,) = cells[cell].outputs
     assert output.ename == name
     assert next_step in output.evalue
-    assert "urllib3" not in traceback(cells[cell]), (
-        "what the client's libraries do inside is not the reader's"
-    )
+    assert "urllib3" not in traceback(cells[cell]), "what the client's libraries do inside is not the reader's"
 
 
 @pytest.mark.parametrize("cell", SHOWN)

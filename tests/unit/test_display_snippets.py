@@ -43,9 +43,7 @@ def test_a_shell_reads_back_what_was_written(texts: list[str]) -> None:
 @pytest.mark.parametrize("flavour", FLAVOURS)
 @pytest.mark.parametrize("oauth", [False, True])
 def test_host_and_secrets_are_placeholders(flavour: str, oauth: bool) -> None:
-    code = as_code(
-        GET, {"code": "vip", "auth": "SENTINEL", "ap": "SENTINEL", "aplogin": 1}, flavour, oauth=oauth
-    )
+    code = as_code(GET, {"code": "vip", "auth": "SENTINEL", "ap": "SENTINEL", "aplogin": 1}, flavour, oauth=oauth)
     assert "SENTINEL" not in code
     assert "aplogin" not in code
     hosts = set(re.findall(r"https?://([^/'\"\s]+)", code))
@@ -108,9 +106,7 @@ def test_go_literals_are_those_of_the_grammar(value: object) -> None:
 def test_go_calls_the_official_sdk(oauth: bool) -> None:
     params = {"code": "it's", "title": {"en": 'A "client"', "de": "\\"}, "value": "v", "type": "primary"}
     code = as_code(ADD, params, "go", oauth=oauth)
-    call = re.search(
-        r'client\.Core\(\)\.Call\(ctx, "([\w.]+)", (b24\.Params\{.*?\n\t\})\)\n', code, re.DOTALL
-    )
+    call = re.search(r'client\.Core\(\)\.Call\(ctx, "([\w.]+)", (b24\.Params\{.*?\n\t\})\)\n', code, re.DOTALL)
     assert call is not None
     assert call[1] == ADD
     assert read_go(call[2]) == params
@@ -188,9 +184,7 @@ def test_the_vendors_function_is_used_where_it_takes_the_call() -> None:
 def test_values_of_this_package_are_taken() -> None:
     titles = MappingProxyType({"en": "Client"})
     params = {"code": "vip", "title": titles, "value": "VIP", "type": b24nb.BadgeType.PRIMARY}
-    assert as_code(ADD, params, "python") == as_code(
-        ADD, params | {"title": dict(titles), "type": "primary"}, "python"
-    )
+    assert as_code(ADD, params, "python") == as_code(ADD, params | {"title": dict(titles), "type": "primary"}, "python")
 
 
 @pytest.mark.parametrize(

@@ -88,9 +88,7 @@ def test_the_tree_is_drawn_as_it_is() -> None:
     public = {
         name
         for name, value in vars(errors).items()
-        if inspect.isclass(value)
-        and issubclass(value, errors.B24Error)
-        and value.__module__ == errors.__name__
+        if inspect.isclass(value) and issubclass(value, errors.B24Error) and value.__module__ == errors.__name__
     }
     assert public - {"B24Error", "TransportError", "ApiError"} <= set(drawn)
     assert set(drawn) <= public

@@ -78,6 +78,4 @@ def test_it_answers_for_the_open_tab(b24: b24nb.Client) -> None:
     explorer._tabs.selected_index = 1
     assert explorer.result is None
     assert explorer.wait()
-    assert repr(explorer).startswith(
-        "<Explorer of List, Inspect, Add, Delete, Calls: <InspectForm on SANDBOX"
-    )
+    assert repr(explorer).startswith("<Explorer of List, Inspect, Add, Delete, Calls: <InspectForm on SANDBOX")

@@ -24,9 +24,7 @@ EVIL = "<img src=x onerror=window.pwned=1>"
 
 
 @pytest.mark.parametrize("name", MAKERS)
-def test_making_and_showing_a_form_sends_nothing(
-    name: str, b24: b24nb.Client, portal: b24nb.SandboxPortal
-) -> None:
+def test_making_and_showing_a_form_sends_nothing(name: str, b24: b24nb.Client, portal: b24nb.SandboxPortal) -> None:
     before = len(portal.requests)
     form = MAKERS[name](b24)
     bundle = form._repr_mimebundle_()
@@ -198,9 +196,7 @@ def test_what_was_not_sent_leaves_no_echo(b24: b24nb.Client) -> None:
     assert [state.message for state in made] == [None, None]
 
 
-def test_two_threads_with_the_same_change_send_it_once(
-    b24: b24nb.Client, portal: b24nb.SandboxPortal
-) -> None:
+def test_two_threads_with_the_same_change_send_it_once(b24: b24nb.Client, portal: b24nb.SandboxPortal) -> None:
     form = forms.add_form(b24, "vip", "Client", "VIP")
     (step,) = form.steps()
     start = threading.Barrier(2)

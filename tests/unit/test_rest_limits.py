@@ -64,9 +64,7 @@ def test_threads_share_one_bucket_and_none_is_refused(tariff: str, clock: FakeCl
     assert refused == []
 
 
-@pytest.mark.parametrize(
-    "seed", [0, pytest.param(1, marks=pytest.mark.slow), pytest.param(2, marks=pytest.mark.slow)]
-)
+@pytest.mark.parametrize("seed", [0, pytest.param(1, marks=pytest.mark.slow), pytest.param(2, marks=pytest.mark.slow)])
 def test_a_day_at_two_a_second_with_bursts(seed: int) -> None:
     """The client's picture is never more optimistic than the portal's, and hardly more pessimistic."""
     clock, dice = FakeClock(0.0), random.Random(seed)
@@ -140,12 +138,7 @@ def test_the_request_rate_as_a_frame(clock: FakeClock) -> None:
         limits.bucket.enter(wait=False)
     frame = limits.rate
     assert list(frame.columns) == ["burst", "seconds_until_safe", "level", "capacity", "drains_per_s"]
-    assert dict(zip(frame["burst"], frame["seconds_until_safe"], strict=True)) == {
-        1: 0.0,
-        10: 3.0,
-        25: 10.5,
-        49: 22.5,
-    }
+    assert dict(zip(frame["burst"], frame["seconds_until_safe"], strict=True)) == {1: 0.0, 10: 3.0, 25: 10.5, 49: 22.5}
     assert (frame["level"].iloc[0], frame["capacity"].iloc[0], frame["drains_per_s"].iloc[0]) == (45, 50, 2)
 
 

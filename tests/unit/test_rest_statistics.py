@@ -26,25 +26,11 @@ def log_of(*calls: Call, kept: int = 100_000) -> CallLog:
 
 
 def http(method: str = "profile", client_ms: float = 10.0, **more: object) -> Call:
-    return Call(
-        1_764_000_000.0, "http", method, "", {}, client_ms=client_ms, bytes_out=2, bytes_in=20, **more
-    )
+    return Call(1_764_000_000.0, "http", method, "", {}, client_ms=client_ms, bytes_out=2, bytes_in=20, **more)
 
 
 COLUMNS = [
-    *(
-        "at",
-        "kind",
-        "method",
-        "key",
-        "params",
-        "attempt",
-        "http_status",
-        "error",
-        "outcome",
-        "client_ms",
-        "server_ms",
-    ),
+    *("at", "kind", "method", "key", "params", "attempt", "http_status", "error", "outcome", "client_ms", "server_ms"),
     *("network_ms", "processing_ms", "operating_s", "operating_reset_at", "bytes_out", "bytes_in"),
 ]
 
@@ -54,9 +40,7 @@ def test_the_frame_has_its_columns_and_types_also_when_empty(log: CallLog) -> No
     frame = log.df
     assert list(frame.columns) == COLUMNS
     assert str(frame["at"].dt.tz) == str(frame["operating_reset_at"].dt.tz) == "UTC"
-    assert {str(frame[name].dtype) for name in ("attempt", "http_status", "bytes_in", "bytes_out")} == {
-        "Int64"
-    }
+    assert {str(frame[name].dtype) for name in ("attempt", "http_status", "bytes_in", "bytes_out")} == {"Int64"}
     assert {str(frame[name].dtype) for name in ("client_ms", "server_ms", "operating_s")} == {"Float64"}
 
 
@@ -93,9 +77,7 @@ def test_a_missing_server_time_is_no_zero() -> None:
 
 def test_attempts_and_commands_are_never_mixed() -> None:
     commands = [Call(0.0, "command", "profile", f"k{i}", {}) for i in range(100)]
-    log = log_of(
-        http("batch"), http("batch"), *commands, http("profile", error="X", outcome="error", attempt=2)
-    )
+    log = log_of(http("batch"), http("batch"), *commands, http("profile", error="X", outcome="error", attempt=2))
     summary = log.summary()
     assert summary.loc["profile", "n"] == 1
     assert summary.loc["batch", "commands_per_request"] == 50
@@ -133,9 +115,7 @@ def test_the_log_is_bounded_in_bytes_too_and_keeps_the_newest() -> None:
     assert "5 older ones were dropped" in repr(log)
 
 
-def test_the_statistics_are_those_of_the_portals_own_log(
-    portal: b24nb.SandboxPortal, b24: b24nb.Client
-) -> None:
+def test_the_statistics_are_those_of_the_portals_own_log(portal: b24nb.SandboxPortal, b24: b24nb.Client) -> None:
     """numpy over what the sandbox wrote down itself, against what the client made of the answers."""
     b24.calls.clear()
     before = len(portal.requests)

@@ -59,9 +59,7 @@ texts = st.text(st.characters(codec="utf-8", exclude_characters="\0"), min_size=
 names = st.from_regex(r"[a-zA-Z_][a-zA-Z_]{0,8}", fullmatch=True)
 trees = st.recursive(
     texts,
-    lambda inner: (
-        st.lists(inner, min_size=1, max_size=4) | st.dictionaries(names, inner, min_size=1, max_size=4)
-    ),
+    lambda inner: st.lists(inner, min_size=1, max_size=4) | st.dictionaries(names, inner, min_size=1, max_size=4),
     max_leaves=8,
 )
 
@@ -109,8 +107,7 @@ def test_json_is_decoded_to_php_arrays(text: str, expected: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    "text",
-    ["", "{", "{'a': 1}", "NaN", '{"a": Infinity}', '"\\ud83d"', "[" * 600 + "]" * 600, "[" * 10**6],
+    "text", ["", "{", "{'a': 1}", "NaN", '{"a": Infinity}', '"\\ud83d"', "[" * 600 + "]" * 600, "[" * 10**6]
 )
 def test_json_that_php_cannot_read_is_refused(text: str) -> None:
     with pytest.raises(ValueError):

@@ -28,13 +28,7 @@ def unpacked(table: Table) -> Any:
 def test_rows_travel_whole_and_small() -> None:
     table = Table()
     table.show(BADGES)
-    assert unpacked(table)["rows"][1] == [
-        "signed",
-        "signed",
-        {"en": "Contract", "ru": "Договор"},
-        "Signed",
-        "success",
-    ]
+    assert unpacked(table)["rows"][1] == ["signed", "signed", {"en": "Contract", "ru": "Договор"}, "Signed", "success"]
     many = Badges(Badge(f"badge{n}", {"en": f"Client {n}"}, f"Pill {n}", "primary") for n in range(10_000))
     table.show(many)
     assert len(json.dumps(table.get_state(["rows", "selected"]))) < 300_000
