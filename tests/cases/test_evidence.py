@@ -140,6 +140,16 @@ def test_a_portal_that_tells_letter_case_apart_loses_no_badge_in_bulk() -> None:
         assert codes(portal) == {"vip", "VIP"}
 
 
+@pytest.mark.parametrize("exact", [True, False])
+def test_an_undo_takes_back_both_spellings_of_a_code(exact: bool) -> None:
+    with b24nb.SandboxPortal(badges=[VIP], case_sensitive=exact) as portal, b24nb.connect(portal) as b24:
+        b24.badges.delete("vip")
+        b24.badges.add("VIP", "other", "VIP", "primary")
+        plan = b24.journal.plan_undo(last=2)
+        assert plan.apply(progress=False, confirm=plan.counts["delete"], keep_going=True).ok
+        assert portal.badges == [VIP]
+
+
 @pytest.mark.parametrize("limit", [30, 255])
 def test_a_code_over_30_characters_is_deleted_with_a_warning_and_its_undo_tried(limit: int) -> None:
     badge = {**VIP, "code": LONG}
