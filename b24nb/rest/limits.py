@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from markupsafe import Markup
 
 #: Kept free, so that a clock that runs a little apart from the portal's does not matter.
-_RESERVE = 1.0
+_RESERVE = 0.5
 _LONGEST_PAUSE = 8.0
 #: Seconds until a client that slowed down has its full rate again, and from one such step to the next.
 _RECOVERY, _SETTLES = 60, 2

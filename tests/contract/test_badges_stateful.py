@@ -181,6 +181,8 @@ class Portal(RuleBasedStateMachine):
     @rule(code=st.sampled_from(CODES), rivals=rivals, fault=faults, kill=kills)
     def delete(self, code: str, rivals: Any, fault: Any, kill: Any) -> None:
         before = len(self.ours.get(self.key(code), []))
+        if any(act and self.key(act[1]) == self.key(code) for act in rivals):
+            self.blurred.add(self.key(code))  # a single delete looks one request earlier
         result = self.change([code], rivals, fault, kill, lambda: self.b24.badges.delete(code))
         effects = self.ours.get(self.key(code), [])[before:]
         if isinstance(result, Badge):

@@ -25,7 +25,7 @@ def test_a_bucket_fills_and_drains(clock: FakeClock) -> None:
     clock.advance(5)
     assert bucket.level == 20
     assert bucket.seconds_until(20) == 0
-    assert bucket.seconds_until(30) == pytest.approx(0.5)
+    assert bucket.seconds_until(30) == pytest.approx(0.25)
     assert bucket.seconds_until(50) == float("inf")
     clock.advance(3600)
     assert bucket.level == 0
@@ -40,7 +40,7 @@ def test_a_refusal_corrects_the_picture(clock: FakeClock) -> None:
     bucket = LeakyBucket("standard", clock)
     bucket.overflowed()
     assert bucket.level == 50
-    assert bucket.seconds_until(1) == pytest.approx(1.0)
+    assert bucket.seconds_until(1) == pytest.approx(0.75)
 
 
 @pytest.mark.parametrize("tariff", ["standard", "enterprise"])
@@ -138,7 +138,12 @@ def test_the_request_rate_as_a_frame(clock: FakeClock) -> None:
         limits.bucket.enter(wait=False)
     frame = limits.rate
     assert list(frame.columns) == ["burst", "seconds_until_safe", "level", "capacity", "drains_per_s"]
-    assert dict(zip(frame["burst"], frame["seconds_until_safe"], strict=True)) == {1: 0.0, 10: 3.0, 25: 10.5, 49: 22.5}
+    assert dict(zip(frame["burst"], frame["seconds_until_safe"], strict=True)) == {
+        1: 0.0,
+        10: 2.75,
+        25: 10.25,
+        49: 22.25,
+    }
     assert (frame["level"].iloc[0], frame["capacity"].iloc[0], frame["drains_per_s"].iloc[0]) == (45, 50, 2)
 
 
