@@ -349,7 +349,7 @@ def _without_effect(step: Step, error: Failure) -> Outcome | None:
 
 def _beforehand(step: Step, here: ByCode, *, undo: bool) -> Outcome | None:
     """The outcome of a step that need not or must not be sent."""
-    now = here.find(step.before.code if step.before else step.code)
+    now = here.find(step.code)  # as the portal would: where it tells letter case apart, another may be meant
     if now == step.after:
         return Outcome(step, Verdict.KEPT) if now else gone(step)
     if now != step.before:

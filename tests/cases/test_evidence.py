@@ -206,3 +206,14 @@ def test_a_leap_of_the_time_of_day_neither_ends_nor_extends_the_wait(hours: int,
                 b24.badges.delete("c000")
         assert clock.monotonic() - start <= 61
         assert len(portal.badges) == (1 if effect_after else 2)
+
+
+def test_a_portal_that_tells_letter_case_apart_keeps_the_badge_that_was_not_meant() -> None:
+    """A plan replaces ``VIP`` by ``vip``; before it is applied somebody registers a ``vip`` of his own."""
+    rows = [{"code": "VIP", "title": "ours", "value": "v", "type": "primary"}]
+    with b24nb.SandboxPortal(badges=rows, case_sensitive=True) as portal, b24nb.connect(portal) as b24:
+        plan = b24.badges.plan([b24nb.Badge("vip", "wanted", "v", "primary")])
+        b24.call("crm.activity.badge.add", {"code": "vip", "title": "theirs", "value": "v", "type": "primary"})
+        report = plan.apply(progress=False)
+        assert report.counts == {"changed": 1}
+        assert [row["title"] for row in portal.badges] == ["ours", "theirs"]
