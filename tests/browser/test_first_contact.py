@@ -20,6 +20,9 @@ from tests.browser.looks import hard_to_read  # noqa: E402
 
 GROUNDS = {"rgb({}, {}, {})".format(*bytes.fromhex(colour.background[1:])) for colour in spec.BADGE_COLOURS.values()}
 
+#: Opens a JupyterLab and many pages: minutes.
+pytestmark = pytest.mark.slow
+
 
 class NewHome(Lab):
     """What `b24nb lab` starts for a user whose home is empty."""

@@ -16,6 +16,9 @@ START = "import b24nb\nfrom b24nb import forms\nb24 = b24nb.connect()"
 EXPLORER = (START, "explorer = forms.explorer(b24, run=True)\nexplorer")
 TABS = ["List", "Inspect", "Add", "Delete", "Calls"]
 
+#: Opens a JupyterLab and many pages: minutes.
+pytestmark = pytest.mark.slow
+
 
 def unfold(root: Locator) -> None:
     """Open what is folded, so that it is looked at as well."""
