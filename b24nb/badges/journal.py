@@ -256,7 +256,7 @@ def _way_back(left: dict[str, Badge | None], target: dict[str, Badge | None], cu
         if step.before and step.before.code in foreign:
             foreign.discard(step.before.code)
             step = replace(step, remark="somebody else changed it since")
-        elif step.before and step.before.code in target:  # ours, so it goes by its own spelling
+        elif step.before and target.get(step.before.code, step.before) is None:  # ours: it goes by its own spelling
             step = replace(step, code=step.before.code)
         yield step
     for code in sorted(foreign):
