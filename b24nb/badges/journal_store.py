@@ -197,6 +197,10 @@ class JournalStore:
                 self._connection.close()
             self._connection = None
 
+    def __del__(self) -> None:
+        if self._connection and self._opened[0] == os.getpid():
+            self._connection.close()
+
     def _entries(self, where: str, **values: Any) -> list[Entry]:
         return [_entry(row) for row in self._query(f"{_ENTRIES} {where}", **values)]
 
