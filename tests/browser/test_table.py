@@ -141,8 +141,10 @@ def test_marking_a_text_does_not_select_its_row(show: Show, page: Page) -> None:
 def test_keys_reach_every_row_and_select_it(show: Show, page: Page) -> None:
     table, keys = show(), page.keyboard
     table.get_by_label("Filter").focus()
-    for _ in range(8):
+    for _ in range(12):  # what can be clicked lies between
         keys.press("Tab")
+        if row(table, "missedCall").evaluate("row => row === document.activeElement"):
+            break
     expect(row(table, "missedCall")).to_be_focused()
     outline = row(table, "missedCall").evaluate("row => getComputedStyle(row).outlineStyle")
     assert outline == "solid"
@@ -232,8 +234,8 @@ def test_hostile_texts_stay_texts(show: Show, page: Page) -> None:
     for text in HOSTILE[:5]:
         expect(table.get_by_text(text, exact=True).first).to_be_visible()
     for _ in range(4):
-        for head in table.get_by_role("columnheader").all():
-            head.get_by_role("button").click()
+        for button in table.get_by_role("columnheader").get_by_role("button").all():
+            button.click()
     for line in table.locator("tbody tr").all():
         line.hover()
     tags = table.evaluate("table => [...new Set([...table.querySelectorAll('*')].map((e) => e.localName))]")
