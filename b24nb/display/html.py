@@ -155,7 +155,8 @@ def frame(df: pd.DataFrame, caption: str | None = None, limit: int = 50) -> Mark
     levels = 0 if isinstance(df.index, RangeIndex) else df.index.nlevels
     head = [*df.index.names, *df.columns] if levels else list(df.columns)
     rows = []
-    for label, values in zip(shown.index, shown.itertuples(index=False, name=None), strict=True):
+    # A frame without columns has rows and no tuples in older pandas.
+    for label, values in zip(shown.index, shown.itertuples(index=False, name=None), strict=False):
         labels = (label if isinstance(label, tuple) else (label,)) if levels else ()
         rows.append([_cell(value) for value in (*labels, *values)])
     right = {

@@ -206,6 +206,7 @@ def _read(response: requests.Response, method: str) -> bytes:
             http_status=response.status_code,
             hint="Look at what answers at this address.",
         )
+    response.raw.enforce_content_length = True  # as urllib3 2 does by itself: half an answer is none
     chunks = []
     size = 0
     for chunk in response.iter_content(_CHUNK):
