@@ -6,7 +6,6 @@ import dataclasses
 import inspect
 import pkgutil
 import re
-import subprocess
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -17,7 +16,6 @@ import pytest
 
 import b24nb
 from b24nb import spec
-from tests.docs.conftest import build
 from tests.layers import require_package
 
 require_package("sphinx")
@@ -214,17 +212,3 @@ def test_fields_of_values_are_described(documented: set[str]) -> None:
             told = {name.strip() for names in told for name in names.split(",")}
             fields = {field.name for field in dataclasses.fields(cls) if not field.name.startswith("_")}
             assert fields <= told, cls
-
-
-def test_a_change_shows_after_a_second_build(clone: Path, site: Path) -> None:
-    page = clone / "docs" / "index.md"
-    text = page.read_text(encoding="utf-8")
-    try:
-        page.write_text(text.replace("## Two commands", "## Two short commands"), encoding="utf-8")
-        result: subprocess.CompletedProcess[str] = build(clone)
-        assert result.returncode == 0, result.stderr
-        assert "updating environment: 0 added, 1 changed, 0 removed" in result.stdout
-        assert "Two short commands" in (site / "index.html").read_text(encoding="utf-8")
-    finally:
-        page.write_text(text, encoding="utf-8")
-        build(clone)
