@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache
 from types import MappingProxyType
+from typing import Any
 
 DOCS = "https://apidocs.bitrix24.com"
 BADGE_DOCS = f"{DOCS}/api-reference/crm/timeline/activities/configurable/badges"
@@ -82,32 +83,16 @@ class Language:
 
 
 #: Codes of the culture table of a cloud portal. Portals may have others; no REST method returns them.
-LANGUAGES: Mapping[str, Language] = MappingProxyType(
-    {
-        code: Language(code, name, tag)
-        for code, name, tag in (
-            ("en", "English", "en"),
-            ("de", "German", "de"),
-            ("la", "Spanish", "es"),
-            ("br", "Portuguese (Brazil)", "pt-BR"),
-            ("fr", "French", "fr"),
-            ("it", "Italian", "it"),
-            ("pl", "Polish", "pl"),
-            ("ua", "Ukrainian", "uk"),
-            ("ru", "Russian", "ru"),
-            ("kz", "Kazakh", "kk"),
-            ("tr", "Turkish", "tr"),
-            ("ar", "Arabic", "ar"),
-            ("sc", "Chinese (simplified)", "zh-Hans"),
-            ("tc", "Chinese (traditional)", "zh-Hant"),
-            ("ja", "Japanese", "ja"),
-            ("vn", "Vietnamese", "vi"),
-            ("id", "Indonesian", "id"),
-            ("ms", "Malay", "ms"),
-            ("th", "Thai", "th"),
-        )
-    }
-)
+LANGUAGES: Mapping[str, Language] = MappingProxyType({
+    code: Language(code, name, tag) for code, name, tag in (
+        ("en", "English", "en"), ("de", "German", "de"), ("la", "Spanish", "es"), ("fr", "French", "fr"),
+        ("br", "Portuguese (Brazil)", "pt-BR"), ("it", "Italian", "it"), ("pl", "Polish", "pl"),
+        ("ua", "Ukrainian", "uk"), ("ru", "Russian", "ru"), ("kz", "Kazakh", "kk"), ("tr", "Turkish", "tr"),
+        ("ar", "Arabic", "ar"), ("sc", "Chinese (simplified)", "zh-Hans"), ("tc", "Chinese (traditional)", "zh-Hant"),
+        ("ja", "Japanese", "ja"), ("vn", "Vietnamese", "vi"), ("id", "Indonesian", "id"), ("ms", "Malay", "ms"),
+        ("th", "Thai", "th"),
+    )
+})  # fmt: skip
 FALLBACK_LANGUAGE = "en"
 
 # -- methods --------------------------------------------------------------------------------------
@@ -134,95 +119,72 @@ class Method:
     name: str
     summary: str
     parameters: tuple[Parameter, ...]
-    changes: bool
-    access: str
-    access_documented: str
     result: str
     documented_errors: tuple[str, ...]
     errors: tuple[str, ...]
-    page: str
+    changes: bool = False
+    access: str = "any intranet user (not extranet)"
+    access_documented: str = "any user"
+
+    @property
+    def page(self) -> str:
+        """The vendor's page."""
+        return f"{BADGE_DOCS}/{self.name.replace('.', '-')}.html"
 
 
 _CODE = Parameter("code", "string", True, "Code of the badge, for example `missedCall`")
-_ADMIN = "the administrator of the portal"
-_ADMIN_DOCUMENTED = "users with administrative access to the crm section"
-_STAFF = "any intranet user (not extranet)"
+_TITLE = Parameter("title", "string | map", True, "Title of the badge: a text, or a map language -> text")
+_VALUE = Parameter("value", "string | map", True, "Text of the pill: a text, or a map language -> text")
+_TYPE = Parameter("type", "string", True, "Colour: `success`, `failure`, `warning`, `primary` or `secondary`")
+_ADMIN: Any = {
+    "changes": True,
+    "access": "the administrator of the portal",
+    "access_documented": "users with administrative access to the crm section",
+}
+_ONE = '{"badge": {"code", "title", "value", "type"}}'
+_ALL = '{"badges": [{"code", "title", "value", "type"}, ...]}, with "total" beside it'
+_INTRANET = "allowed_only_intranet_user"
+_ADD_DOCUMENTED = ("ACCESS_DENIED", "100", "REQUIRED_ARG_MISSING", "WRONG_TYPE_VALUE", "BX_INVALID_VALUE", "0")
+_ADD_CHECKS = ("ACCESS_DENIED", "REQUIRED_ARG_MISSING", "0", "WRONG_TYPE_VALUE", "BX_EMPTY_REQUIRED")
+_ADD_ERRORS = (_INTRANET, "100", *_ADD_CHECKS, "BX_INVALID_VALUE", "400")
 
 METHODS: Mapping[str, Method] = MappingProxyType(
     {
         method.name: method
         for method in (
             Method(
-                name="crm.activity.badge.add",
-                summary="Registers a badge for configurable activities",
-                parameters=(
-                    _CODE,
-                    Parameter("title", "string | map", True, "Title of the badge: a text, or a map language -> text"),
-                    Parameter("value", "string | map", True, "Text of the pill: a text, or a map language -> text"),
-                    Parameter(
-                        "type", "string", True, "Colour: `success`, `failure`, `warning`, `primary` or `secondary`"
-                    ),
-                ),
-                changes=True,
-                access=_ADMIN,
-                access_documented=_ADMIN_DOCUMENTED,
-                result='{"badge": {"code", "title", "value", "type"}}',
-                documented_errors=(
-                    "ACCESS_DENIED",
-                    "100",
-                    "REQUIRED_ARG_MISSING",
-                    "WRONG_TYPE_VALUE",
-                    "BX_INVALID_VALUE",
-                    "0",
-                ),
-                errors=(
-                    "allowed_only_intranet_user",
-                    "100",
-                    "ACCESS_DENIED",
-                    "REQUIRED_ARG_MISSING",
-                    "0",
-                    "WRONG_TYPE_VALUE",
-                    "BX_EMPTY_REQUIRED",
-                    "BX_INVALID_VALUE",
-                    "400",
-                ),
-                page=f"{BADGE_DOCS}/crm-activity-badge-add.html",
+                "crm.activity.badge.add",
+                "Registers a badge for configurable activities",
+                (_CODE, _TITLE, _VALUE, _TYPE),
+                result=_ONE,
+                documented_errors=_ADD_DOCUMENTED,
+                errors=_ADD_ERRORS,
+                **_ADMIN,
             ),
             Method(
-                name="crm.activity.badge.get",
-                summary="Returns one badge",
-                parameters=(_CODE,),
-                changes=False,
-                access=_STAFF,
-                access_documented="any user",
-                result='{"badge": {"code", "title", "value", "type"}}',
+                "crm.activity.badge.get",
+                "Returns one badge",
+                (_CODE,),
+                result=_ONE,
                 documented_errors=("ACCESS_DENIED", "NOT_FOUND"),
-                errors=("allowed_only_intranet_user", "100", "NOT_FOUND"),
-                page=f"{BADGE_DOCS}/crm-activity-badge-get.html",
+                errors=(_INTRANET, "100", "NOT_FOUND"),
             ),
             Method(
-                name="crm.activity.badge.list",
-                summary="Returns every badge of the portal at once",
-                parameters=(),
-                changes=False,
-                access=_STAFF,
-                access_documented="any user",
-                result='{"badges": [{"code", "title", "value", "type"}, ...]}, with "total" beside it',
+                "crm.activity.badge.list",
+                "Returns every badge of the portal at once",
+                (),
+                result=_ALL,
                 documented_errors=(),
-                errors=("allowed_only_intranet_user",),
-                page=f"{BADGE_DOCS}/crm-activity-badge-list.html",
+                errors=(_INTRANET,),
             ),
             Method(
-                name="crm.activity.badge.delete",
-                summary="Deletes a badge",
-                parameters=(_CODE,),
-                changes=True,
-                access=_ADMIN,
-                access_documented=_ADMIN_DOCUMENTED,
+                "crm.activity.badge.delete",
+                "Deletes a badge",
+                (_CODE,),
                 result="true",
                 documented_errors=("ACCESS_DENIED", "NOT_FOUND", "ENTITY_WITH_BADGE_EXISTS"),
-                errors=("allowed_only_intranet_user", "100", "ACCESS_DENIED", "NOT_FOUND", "ENTITY_WITH_BADGE_EXISTS"),
-                page=f"{BADGE_DOCS}/crm-activity-badge-delete.html",
+                errors=(_INTRANET, "100", "ACCESS_DENIED", "NOT_FOUND", "ENTITY_WITH_BADGE_EXISTS"),
+                **_ADMIN,
             ),
         )
     }
@@ -275,7 +237,7 @@ OAUTH_HOSTS = frozenset({"oauth.bitrix.info", "oauth.bitrix24.tech"})
 # -- errors ---------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ErrorFact:
     """One error that a portal can answer, as documented and as observed.
 
@@ -311,17 +273,17 @@ class ErrorFact:
     code: str
     kind: str
     message: str
-    http_documented: int | None
-    http_observed: int | None
+    http_documented: int | None = None
+    http_observed: int | None = None
     meaning: str
     cause: str
     remedy: str
     repeat: str
-    before_effect: bool
+    before_effect: bool = False
     methods: tuple[str, ...]
     section: str
     source: str
-    system_page: bool
+    system_page: bool = False
 
 
 @lru_cache(maxsize=1)
@@ -342,22 +304,4 @@ def error_facts() -> tuple[ErrorFact, ...]:
     from importlib import resources
 
     table = tomllib.loads(resources.files(__package__).joinpath("error_codes.toml").read_text(encoding="utf-8"))
-    return tuple(
-        ErrorFact(
-            code=row["code"],
-            kind=row["kind"],
-            message=row["message"],
-            http_documented=row.get("http_documented"),
-            http_observed=row.get("http_observed"),
-            meaning=row["meaning"],
-            cause=row["cause"],
-            remedy=row["remedy"],
-            repeat=row["repeat"],
-            before_effect=row.get("before_effect", False),
-            methods=tuple(row.get("methods", ())),
-            section=row["section"],
-            source=row["source"],
-            system_page=row.get("system_page", False),
-        )
-        for row in table["error"]
-    )
+    return tuple(ErrorFact(**row | {"methods": tuple(row.get("methods", ()))}) for row in table["error"])

@@ -15,6 +15,7 @@ from b24nb.errors import InvalidInput
 
 #: What fits on one line.
 _SHORT = 50
+_HINT = "Use what JSON has: texts, numbers."
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,31 +150,54 @@ def powershell(text: str) -> str:
 
 
 def command(method: str, params: Mapping[str, Any] | None) -> str:
-    """A command of a batch as the wire has it, in PHP's notation.
+    """A command of a batch as the wire has it: a method and a query text, in PHP's notation.
+
+    Raises
+    ------
+    InvalidInput
+        A value that a query can't carry.
 
     Examples
     --------
     >>> command("crm.activity.badge.get", {"code": "a&b", "of": ["x"]})
     'crm.activity.badge.get?code=a%26b&of[0]=x'
     """
-    query = "&".join(f"{name}={quote(text, safe='')}" for name, text in _flat(params or {}))
-    return f"{method}?{query}" if query else method
+    try:
+        query = "&".join(f"{name}={quote(text, safe='')}" for name, text in _flat(params or {}))
+        return f"{method}?{query}" if query else method
+    except (TypeError, ValueError, RecursionError) as error:
+        problem = str(error)
+    raise InvalidInput(f"A command can't carry these parameters: {problem}.", field="params", hint=_HINT)
 
 
-def _flat(value: Any, prefix: str = "") -> Iterator[tuple[str, str]]:
+def _flat(value: Any, name: str = "") -> Iterator[tuple[str, str]]:
     """``a[b]=c`` for maps, ``a[0]=c`` for lists. An empty one can't be written."""
-    if isinstance(value, Mapping | list | tuple):
+    if isinstance(value, str):
+        yield name, value
+    elif value is None or isinstance(value, bool):
+        yield name, "1" if value else "" if value is None else "0"
+    elif isinstance(value, int):
+        yield name, str(int(value))
+    elif isinstance(value, Mapping | list | tuple):
         for key, item in value.items() if isinstance(value, Mapping) else enumerate(value):
-            name = quote(str(key), safe="")
-            yield from _flat(item, f"{prefix}[{name}]" if prefix else name)
-    elif isinstance(value, bool) or value is None:
-        yield prefix, "1" if value else "0" if value is False else ""
-    elif isinstance(value, str | Integral) or (isinstance(value, float) and math.isfinite(value)):
-        yield prefix, str(value)
+            part = quote(str(key), safe="")
+            yield from _flat(item, f"{name}[{part}]" if name else part)
+    elif isinstance(value, float):
+        if not math.isfinite(value):
+            raise ValueError(f"{name} is {value}")
+        yield name, str(float(value))
     else:
-        raise _unsendable(value)
+        yield from _flat(plain(value, name), name)
+
+
+def plain(value: Any, name: str = "a value") -> Any:
+    """What stands for a value that JSON does not have; a number out of a DataFrame is a number."""
+    if isinstance(value, Mapping):
+        return dict(value)
+    if getattr(value, "ndim", None) == 0:  # numpy's and pandas' scalars
+        return value.item()
+    raise TypeError(f"{name} is a {type(value).__name__}")
 
 
 def _unsendable(value: Any) -> InvalidInput:
-    hint = "Use what JSON has: texts, numbers."
-    return InvalidInput(f"A {type(value).__name__} can't be sent.", field="params", hint=hint)
+    return InvalidInput(f"A {type(value).__name__} can't be sent.", field="params", hint=_HINT)

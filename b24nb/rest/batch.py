@@ -6,9 +6,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from b24nb.credentials import Credentials
+from b24nb.display.literals import command
 from b24nb.errors import ApiError, BadResponse
 from b24nb.rest.calls import Call
-from b24nb.rest.params import as_command
 from b24nb.rest.response import Response, error_of
 
 Command = tuple[str, str, Mapping[str, Any] | None]
@@ -66,7 +66,7 @@ class BatchResponse(Mapping[str, "Response | ApiError"]):
 
 def write(commands: Sequence[Command], *, halt: bool) -> dict[str, Any]:
     """The parameters of a ``batch`` call."""
-    texts = {f"{_PREFIX}{place}": as_command(method, params) for place, (_, method, params) in enumerate(commands)}
+    texts = {f"{_PREFIX}{place}": command(method, params) for place, (_, method, params) in enumerate(commands)}
     return {"halt": 1 if halt else 0, "cmd": texts}
 
 
