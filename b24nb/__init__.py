@@ -5,6 +5,7 @@ Start with ``b24 = b24nb.connect()`` and ``b24.badges.list()``.
 
 from __future__ import annotations
 
+import sys
 from importlib import import_module
 from typing import TYPE_CHECKING
 
@@ -63,6 +64,10 @@ def __getattr__(name: str) -> object:
     module = import_module(home)
     value = module if home == f"b24nb.{name}" else getattr(module, name)
     globals()[name] = value
+    # What help, pickles and displays call the public names, also those of which only values are met.
+    for public, place in _HOMES.items():
+        if place in sys.modules and place != f"b24nb.{public}":
+            vars(sys.modules[place])[public].__module__ = __name__
     return value
 
 

@@ -119,6 +119,7 @@ def connect(
         release.callback(connection.close)
         sources = {"credentials_from": source, "read_only_from": switch}
         portal = Portal.ask(connection, own_sandbox=_is_of_this_process(found.origin), **sources)
+        connection.calls.clear()  # it begins with what the user asks for
         store = _open_journal(path, portal, found, release, named=journal is not None)
         badges = BadgeMethods(connection, store, settle_after=settle_after)
         if unfinished := badges.journal.unfinished:
@@ -137,10 +138,8 @@ def _starting(sandbox: SandboxPortal) -> Callable[[], object]:
         problem = str(error).rstrip(".")
     else:
         return sandbox.stop
-    raise ConnectionFailed(
-        f"The embedded portal can't start here: {problem}.",
-        hint="Give connect() the webhook of a portal that is reachable from here.",
-    )
+    hint = "Give connect() the webhook of a portal that is reachable from here."
+    raise ConnectionFailed(f"The embedded portal can't start here: {problem}.", hint=hint)
 
 
 def _path_of(journal: Any) -> Any:
@@ -187,11 +186,8 @@ def _credentials(given: Any, setting: Setting | None) -> tuple[Credentials | San
         return SandboxPortal(limits=True), f"{WEBHOOK} is not set"
     if isinstance(given, SandboxPortal):
         return given, "argument"
-    raise InvalidInput(
-        f"Can't connect with a {type(given).__name__}.",
-        field="credentials",
-        hint="Give a webhook's address, a Webhook, an OAuthToken, a SandboxPortal or nothing.",
-    )
+    hint = "Give a webhook's address, a Webhook, an OAuthToken, a SandboxPortal or nothing."
+    raise InvalidInput(f"Can't connect with a {type(given).__name__}.", field="credentials", hint=hint)
 
 
 def _read_only_from(given: Any, setting: Setting | None) -> str:

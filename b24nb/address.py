@@ -116,11 +116,9 @@ def typed() -> Secret:
             return Secret(getpass.getpass("Webhook address (not shown): "))
         except (EOFError, OSError, NotImplementedError, getpass.GetPassWarning):
             pass
-    raise InvalidInput(
-        "Nobody can type here without being seen: this does not run at a keyboard.",
-        field="credentials",
-        hint="Set B24_WEBHOOK in the environment or in a file .env, and call connect() without an address.",
-    )
+    text = "Nobody can type here without being seen: this does not run at a keyboard."
+    hint = "Set B24_WEBHOOK in the environment or in a file .env, and call connect() without an address."
+    raise InvalidInput(text, field="credentials", hint=hint)
 
 
 def warn_of_cells(secret: Secret) -> None:

@@ -91,7 +91,7 @@ def timeline(df: pd.DataFrame) -> Chart:
     >>> with b24nb.connect(b24nb.SandboxPortal()) as b24:
     ...     _ = b24.badges.list()
     ...     timeline(b24.calls.df).alt[:29]
-    'Timeline of 2 HTTP attempts, '
+    'Timeline of 1 HTTP attempt, 2'
     """
     try:
         import matplotlib.style

@@ -198,11 +198,8 @@ def _batch(given: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, dict[str
     commands = {str(key): one for key, one in (cmd.items() if isinstance(cmd, Mapping) else enumerate(cmd))}
     for one in commands.values():
         if not isinstance(one, str) and not (isinstance(one, list | tuple) and len(one) == 2):
-            raise InvalidInput(
-                f"A {type(one).__name__} is no command of a batch.",
-                field="params",
-                hint='A command is a pair like ("crm.activity.badge.get", {"code": "vip"}).',
-            )
+            hint = 'A command is a pair like ("crm.activity.badge.get", {"code": "vip"}).'
+            raise InvalidInput(f"A {type(one).__name__} is no command of a batch.", field="params", hint=hint)
     texts = {key: one if isinstance(one, str) else command(*one) for key, one in commands.items()}
     # As PHP sees it: the text "0" is false, "false" is true.
     halt = int(bool(given.get("halt")) and given["halt"] != "0")

@@ -28,7 +28,6 @@ from b24nb.rest.limits import Limits
 #: A look may take this share of the time, so that a long log does not slow the kernel down.
 SHARE = 0.1
 SHOWN = 15
-STATISTICS = ("n", "errors", "retries", "client_p50", "client_p95", "client_max", "server_max")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,8 +100,7 @@ class CallsForm(Form):
         if state.result is None or state.summary is None or not len(state.result):
             yield parts.message_html(Message("note", "No calls yet."))
             return
-        summary = state.summary[list(STATISTICS)].reset_index()
-        yield parts.figures(summary, "Statistics per method, times in ms")
+        yield parts.figures(state.summary.reset_index(), "Statistics per method, times in ms")
         for reason in self.calls.missing("server_ms"):
             yield parts.message_html(Message("note", reason))
         requests = state.result[state.result["kind"] == "http"]

@@ -113,9 +113,5 @@ def read(
 
 
 def _silent(what: str, sent: Call) -> BadResponse:
-    return BadResponse(
-        f"batch: the answer {what}.",
-        method="batch",
-        http_status=sent.http_status,
-        hint="Commands may have been carried out: look before you repeat a write.",
-    )
+    hint = "Commands may have been carried out: look before you repeat a write."
+    return BadResponse(f"batch: the answer {what}.", method="batch", http_status=sent.http_status, hint=hint)

@@ -8,6 +8,7 @@ import threading
 from collections import Counter, deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ _MISSING_BECAUSE = {
 }
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, repr=False)
 class Call:
     """One HTTP attempt, or one command of a batch.
 
@@ -114,6 +115,28 @@ class Call:
 
         return as_code(self.method, self.params, flavour, oauth=oauth, shell=shell)
 
+    def __repr__(self) -> str:
+        return f"<Call {self.method}: {', '.join(text for _, text in self._told())}>"
+
+    def _repr_html_(self) -> str:
+        from b24nb.display import html
+
+        rows = [*self._told(), ("parameters", json.dumps(self.params, ensure_ascii=False, default=str))]
+        return html.page(html.card(self.method, rows, wide=True))
+
+    def _told(self) -> list[tuple[str, str]]:
+        """What is known of it, with labels."""
+        at = datetime.fromtimestamp(self.at, UTC)
+        known = {
+            "at": f"{at:%Y-%m-%d %H:%M:%S} UTC",
+            "attempt": str(self.attempt) if self.attempt > 1 else "",
+            "outcome": " ".join(filter(None, (self.outcome, self.error))),
+            "status": f"HTTP {self.http_status}" if self.http_status else "",
+            "waited": "" if self.client_ms is None else f"{self.client_ms:.1f} ms",
+            "in the portal": "" if self.server_ms is None else f"{self.server_ms:.1f} ms in the portal",
+        }
+        return [(label, text) for label, text in known.items() if text]
+
 
 def _number(value: Any, below: float = math.inf) -> float | None:
     """A figure of the portal, if it is one and not negative."""
@@ -186,11 +209,23 @@ class CallLog(Sequence[Call]):
         """
         return _frame(self._snapshot())
 
-    def summary(self, by: str | Sequence[str] = "method") -> pd.DataFrame:
-        """Statistics; see :func:`b24nb.rest.statistics.summary`."""
+    def summary(self, by: str | Sequence[str] = "method", *, full: bool = False) -> pd.DataFrame:
+        """Statistics per method, or by other columns: how often, errors, percentiles of the times.
+
+        Parameters
+        ----------
+        by, full
+            See :func:`b24nb.rest.statistics.summary`.
+
+        Returns
+        -------
+        pandas.DataFrame
+            A row per group; ``n, errors, retries, client_p50, client_p95, client_max, server_p50,
+            network_share``, times in ms.
+        """
         from b24nb.rest.statistics import summary
 
-        return summary(self.df, by)
+        return summary(self.df, by, full=full)
 
     def plot(self) -> Chart:
         """A picture of the calls: a bar per HTTP attempt, with the portal's part inside.
@@ -247,7 +282,7 @@ def _frame(rows: Sequence[Call]) -> pd.DataFrame:
     columns["params"] = [json.dumps(call.params, ensure_ascii=False, default=str) for call in rows]
     frame = pd.DataFrame(columns)
     for name in ("at", "operating_reset_at"):
-        frame[name] = pd.to_datetime(frame[name].astype("Float64"), unit="s", utc=True)
+        frame[name] = pd.to_datetime(frame[name].astype("Float64"), unit="s", utc=True).dt.as_unit("us")
     frame = frame.astype(_DTYPES)
     network = frame["client_ms"] - frame["server_ms"]
     frame.insert(list(frame).index("processing_ms"), "network_ms", network)

@@ -241,18 +241,14 @@ class Connection:
 
     def _refuse_if_read_only(self, method: str) -> None:
         if self.read_only:
-            raise ReadOnly(
-                f"{method} may change something, and this client is read-only. Nothing was sent.",
-                hint="Connect without read_only (and without B24_READ_ONLY) to change things.",
-            )
+            hint = "Connect without read_only (and without B24_READ_ONLY) to change things."
+            raise ReadOnly(f"{method} may change something, and this client is read-only. Nothing was sent.", hint=hint)
 
     def _check(self, method: str, params: Mapping[str, Any] | None) -> None:
         if not isinstance(method, str) or not _NAME.fullmatch(method):
-            raise InvalidInput(
-                f"{redact(repr(method), self.credentials.secrets)} is not the name of a REST method.",
-                field="method",
-                hint="For example crm.activity.badge.list; parameters go beside it.",
-            )
+            text = f"{redact(repr(method), self.credentials.secrets)} is not the name of a REST method."
+            hint = "For example crm.activity.badge.list; parameters go beside it."
+            raise InvalidInput(text, field="method", hint=hint)
         if params is not None and not isinstance(params, Mapping):
             raise InvalidInput(f"The parameters of {method} are a mapping from name to value.", field="params")
 

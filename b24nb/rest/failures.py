@@ -34,12 +34,9 @@ def failed(error: BaseException, method: str, total: float, *, sent: bool) -> Tr
     if isinstance(cause, http.client.HTTPException) and not isinstance(cause, _CUT):
         return BadResponse(f"{method}: what came back is not HTTP.", method=method, sent=sent)
     if isinstance(cause, TimeoutError | ReadTimeoutError):
-        return Timeout(
-            f"{method}: {f'no complete answer within {total:g} s' if sent else 'no connection in time'}.",
-            method=method,
-            sent=sent,
-            hint="Is the portal slow or out of reach? connect(timeout=(connect, total)) sets the limits.",
-        )
+        text = f"{method}: {f'no complete answer within {total:g} s' if sent else 'no connection in time'}."
+        hint = "Is the portal slow or out of reach? connect(timeout=(connect, total)) sets the limits."
+        return Timeout(text, method=method, sent=sent, hint=hint)
     what, hint = "could not connect", "Check the address, the network and the proxy settings."
     if sent:
         what = "the connection broke before the answer was complete"

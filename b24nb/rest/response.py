@@ -132,12 +132,9 @@ def _decoded(answer: Answer, method: str, credentials: Credentials) -> Mapping[s
     # The answer's text may quote our secrets: it stays in frames that no error keeps.
     envelope = without_frames(_json_of, answer, credentials)
     if envelope is _NO_JSON:
-        raise BadResponse(
-            f"{method}: {_described(answer)}, HTTP {answer.status}.",
-            method=method,
-            http_status=answer.status,
-            hint=_BY_STATUS.get(answer.status, _SOMEBODY),
-        )
+        text = f"{method}: {_described(answer)}, HTTP {answer.status}."
+        hint = _BY_STATUS.get(answer.status, _SOMEBODY)
+        raise BadResponse(text, method=method, http_status=answer.status, hint=hint)
     if not isinstance(envelope, dict):
         raise _strange(answer, method)
     return envelope
@@ -153,12 +150,9 @@ def _json_of(answer: Answer, credentials: Credentials) -> Any:
 
 
 def _strange(answer: Answer, method: str) -> BadResponse:
-    return BadResponse(
-        f"{method}: JSON that is no answer of the REST API, HTTP {answer.status}.",
-        method=method,
-        http_status=answer.status,
-        hint="Check that the address is a portal's.",
-    )
+    text = f"{method}: JSON that is no answer of the REST API, HTTP {answer.status}."
+    hint = "Check that the address is a portal's."
+    return BadResponse(text, method=method, http_status=answer.status, hint=hint)
 
 
 def _described(answer: Answer) -> str:

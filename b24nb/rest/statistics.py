@@ -14,10 +14,12 @@ if TYPE_CHECKING:
 NEEDED = {"p50": 5, "p90": 20, "p95": 20, "p99": 100}
 _TIMES = ("client", "server", "processing", "network")
 _WHOLE = ("n", "errors", "retries", "bytes_out", "bytes_in")
+#: What people read; ``full`` has the rest.
+READ = ("n", "errors", "retries", "client_p50", "client_p95", "client_max", "server_p50", "network_share")
 _GROUPS = ("method", "outcome", "error", "http_status", "kind", "attempt")
 
 
-def summary(df: pd.DataFrame, by: str | Sequence[str] = "method") -> pd.DataFrame:
+def summary(df: pd.DataFrame, by: str | Sequence[str] = "method", *, full: bool = False) -> pd.DataFrame:
     """Statistics of HTTP attempts; commands of a batch only count for ``commands_per_request``.
 
     Parameters
@@ -26,16 +28,18 @@ def summary(df: pd.DataFrame, by: str | Sequence[str] = "method") -> pd.DataFram
         ``CallLog.df``.
     by : str or sequence of str
         Columns to group by: ``method``, ``outcome``, ``error``, ``http_status``, ``attempt``.
+    full : bool
+        All columns, not only the eight that people read.
 
     Returns
     -------
     DataFrame
-        A row per group, indexed by it. Columns: ``n, errors, retries``; ``client_p50``, ``..._p90``,
-        ``..._p95``, ``..._p99``, ``..._max`` in ms, likewise ``server``, ``processing`` and ``network``
-        (client minus server); ``network_share``, of the time waited; ``bytes_out, bytes_in``;
-        ``commands_per_request``, what a batch saves. A percentile is NA below 5 values (p50), 20 (p90,
-        p95) or 100 (p99), and a figure that the portal did not state, or that can't be trusted, counts
-        as no value.
+        A row per group, indexed by it. Columns: ``n, errors, retries``; ``client_p50, client_p95,
+        client_max, server_p50`` in ms; ``network_share``, of the time waited. With ``full`` also ``..._p90``
+        and ``..._p99`` of them, the same of ``processing`` and ``network`` (client minus server),
+        ``bytes_out, bytes_in``, and ``commands_per_request``, what a batch saves. A percentile is NA below
+        5 values (p50), 20 (p90, p95) or 100 (p99), and a figure that the portal did not state, or that
+        can't be trusted, counts as no value.
 
     Raises
     ------
@@ -64,4 +68,5 @@ def summary(df: pd.DataFrame, by: str | Sequence[str] = "method") -> pd.DataFram
     commands, batches = (df["kind"] == "command").sum(), (~http["single"]).sum()
     frame["commands_per_request"] = 1.0
     frame.loc[~groups["single"].any(), "commands_per_request"] = commands / max(batches, 1)
-    return frame.astype({name: "Int64" if name in _WHOLE else "Float64" for name in frame.columns})
+    frame = frame.astype({name: "Int64" if name in _WHOLE else "Float64" for name in frame.columns})
+    return frame if full else frame[[*READ]]

@@ -77,19 +77,14 @@ class Transport:
 
     def __init__(self, *, timeout: tuple[float, float], verify: bool | str) -> None:
         if not isinstance(timeout, tuple | list) or len(timeout) != 2:
-            raise InvalidInput(
-                "timeout is a pair of seconds: to connect, and in total.",
-                field="timeout",
-                hint="For example timeout=(5, 60).",
-            )
+            hint = "For example timeout=(5, 60)."
+            raise InvalidInput("timeout is a pair of seconds: to connect, and in total.", field="timeout", hint=hint)
         self._connect, self.total = (check_seconds(part, "timeout", least=0.001) for part in timeout)
         path = verify if isinstance(verify, str | os.PathLike) else ""
         if not isinstance(verify, bool) and not (path and Path(path).exists()):
-            raise InvalidInput(
-                f"There is no file {redact(str(verify))!r} of certificate authorities.",
-                field="verify",
-                hint="verify is the path of such a file, or True; only False switches the check off.",
-            )
+            text = f"There is no file {redact(str(verify))!r} of certificate authorities."
+            hint = "verify is the path of such a file, or True; only False switches the check off."
+            raise InvalidInput(text, field="verify", hint=hint)
         self._verify = verify if isinstance(verify, bool) else os.fspath(path)
         self._open()
 
@@ -178,11 +173,9 @@ class Transport:
                 route["proxies"] = {}  # a proxy can't reach this machine
             bundle = route["verify"]
             if isinstance(bundle, str) and not Path(bundle).exists():
-                raise InvalidInput(
-                    f"There is no file {redact(bundle)!r} of certificate authorities. Nothing was sent.",
-                    field="verify",
-                    hint="REQUESTS_CA_BUNDLE or CURL_CA_BUNDLE in the environment names it.",
-                )
+                text = f"There is no file {redact(bundle)!r} of certificate authorities. Nothing was sent."
+                hint = "REQUESTS_CA_BUNDLE or CURL_CA_BUNDLE in the environment names it."
+                raise InvalidInput(text, field="verify", hint=hint)
             self._routes[origin] = route
         return self._routes[origin]
 
@@ -200,24 +193,18 @@ def _read(response: requests.Response, method: str) -> bytes:
     """The decoded body, up to the cap."""
     coding = response.headers.get("Content-Encoding", "identity").lower()
     if coding not in ("identity", "gzip", "deflate"):  # several layers can hide any size
-        raise BadResponse(
-            f"{method}: the answer is packed in a way that was not asked for.",
-            method=method,
-            http_status=response.status_code,
-            hint="Look at what answers at this address.",
-        )
+        text = f"{method}: the answer is packed in a way that was not asked for."
+        hint = "Look at what answers at this address."
+        raise BadResponse(text, method=method, http_status=response.status_code, hint=hint)
     response.raw.enforce_content_length = True  # as urllib3 2 does by itself: half an answer is none
     chunks = []
     size = 0
     for chunk in response.iter_content(_CHUNK):
         size += len(chunk)
         if size > MAX_BODY:
-            raise BadResponse(
-                f"{method}: the answer is larger than {MAX_BODY // 2**20} MB; reading was stopped.",
-                method=method,
-                http_status=response.status_code,
-                hint="Ask for less, or look at what answers at this address.",
-            )
+            text = f"{method}: the answer is larger than {MAX_BODY // 2**20} MB; reading was stopped."
+            hint = "Ask for less, or look at what answers at this address."
+            raise BadResponse(text, method=method, http_status=response.status_code, hint=hint)
         chunks.append(chunk)
     return b"".join(chunks)
 

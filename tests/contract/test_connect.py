@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import pickle
+import re
 from pathlib import Path
 
 import pytest
+from IPython.core.completer import provisionalcompleter
+from IPython.core.interactiveshell import InteractiveShell
 
 import b24nb
 from b24nb import errors
@@ -142,3 +146,41 @@ def test_a_portal_that_hides_who_i_am_is_unknown_not_wrong(portal: b24nb.Sandbox
         seen = b24.portal
     assert (seen.user, seen.admin, seen.kind) == (None, None, "SANDBOX")
     assert "user unknown (rights unknown)" in str(seen)
+
+
+def test_the_call_log_begins_with_what_the_user_asked_for() -> None:
+    with b24nb.connect() as b24:
+        assert len(b24.calls) == 0
+        b24.badges.list()
+        assert [*b24.calls.df["method"]] == ["crm.activity.badge.list"]
+        assert b24.calls.df["at"].dtype == b24.calls.df["operating_reset_at"].dtype
+
+
+def test_a_call_shows_what_it_was_and_how_long_it_took() -> None:
+    with b24nb.connect() as b24:
+        with pytest.raises(errors.NotFound):
+            b24.badges.get("nobody")
+        call = b24.calls.last
+    assert call
+    assert re.fullmatch(
+        r"<Call crm\.activity\.badge\.get: [\d-]+ [\d:]+ UTC, error NOT_FOUND, HTTP 400, [\d.]+ ms(, .*)?>", repr(call)
+    )
+    assert "NOT_FOUND" in call._repr_html_()
+    assert "nobody" in call._repr_html_()
+
+
+def test_values_name_the_package_that_they_are_imported_from() -> None:
+    with b24nb.connect() as b24:
+        badges = b24.badges.list()
+        assert [type(one).__module__ for one in (b24, badges, badges[0])] == ["b24nb"] * 3
+    assert b24nb.connect.__module__ == b24nb.SandboxPortal.__module__ == "b24nb"
+    assert pickle.loads(pickle.dumps(badges[0])) == badges[0]
+
+
+def test_completion_tells_the_function_from_the_log() -> None:
+    shell = InteractiveShell()
+    with b24nb.connect() as shell.user_ns["b24"], provisionalcompleter():
+        offered = {one.text: one for one in shell.Completer.completions("b24.call", 8)}
+    assert offered["call"].type == "function"
+    assert offered["call"].signature.startswith("(method: ")
+    assert offered["calls"].type != "function"

@@ -15,6 +15,7 @@ from tests.widgets import click, pieces, shown
 
 
 def test_log_chart_and_clear(b24: b24nb.Client) -> None:
+    b24.badges.list()
     form = forms.calls_form(b24, run=True)
     assert "Statistics per method" in shown(form)
     assert len(form.df) == len(form.timings) == len(b24.calls)

@@ -49,7 +49,7 @@ def test_the_frame_has_its_columns_and_types_also_when_empty(log: CallLog) -> No
     [(4, []), (5, ["p50"]), (19, ["p50"]), (20, ["p50", "p90", "p95"]), (100, ["p50", "p90", "p95", "p99"])],
 )
 def test_a_percentile_needs_enough_values(n: int, present: list[str]) -> None:
-    row = log_of(*(http(client_ms=float(i)) for i in range(n))).summary().loc["profile"]
+    row = log_of(*(http(client_ms=float(i)) for i in range(n))).summary(full=True).loc["profile"]
     found = [name for name in ("p50", "p90", "p95", "p99") if pd.notna(row[f"client_{name}"])]
     assert found == present
     assert row["client_max"] == n - 1
@@ -61,7 +61,7 @@ def test_percentiles_are_numpys() -> None:
     client = dice.lognormal(3, 1, 500)
     server = client * dice.uniform(0.1, 0.9, 500)
     calls = [http(client_ms=float(c), server_ms=float(s)) for c, s in zip(client, server, strict=True)]
-    row = log_of(*calls).summary().loc["profile"]
+    row = log_of(*calls).summary(full=True).loc["profile"]
     for name, values in (("client", client), ("server", server), ("network", client - server)):
         for percent in (50, 90, 95, 99):
             assert row[f"{name}_p{percent}"] == pytest.approx(np.percentile(values, percent))
@@ -71,14 +71,14 @@ def test_percentiles_are_numpys() -> None:
 
 def test_a_missing_server_time_is_no_zero() -> None:
     calls = [http(client_ms=10.0, server_ms=4.0)] * 5 + [http(client_ms=1000.0)] * 5
-    row = log_of(*calls).summary().loc["profile"]
+    row = log_of(*calls).summary(full=True).loc["profile"]
     assert (row["server_p50"], row["network_p50"], row["network_share"]) == (4.0, 6.0, 0.6)
 
 
 def test_attempts_and_commands_are_never_mixed() -> None:
     commands = [Call(0.0, "command", "profile", f"k{i}", {}) for i in range(100)]
     log = log_of(http("batch"), http("batch"), *commands, http("profile", error="X", outcome="error", attempt=2))
-    summary = log.summary()
+    summary = log.summary(full=True)
     assert summary.loc["profile", "n"] == 1
     assert summary.loc["batch", "commands_per_request"] == 50
     assert summary.loc["profile", "commands_per_request"] == 1
@@ -88,13 +88,16 @@ def test_attempts_and_commands_are_never_mixed() -> None:
 
 def test_other_groupings() -> None:
     log = log_of(http(), http(outcome="error", error="X"), http("scope"))
-    assert list(log.summary(by="outcome")["n"]) == [1, 2]
-    both = log.summary(by=["method", "outcome"])
+    assert list(log.summary(full=True, by="outcome")["n"]) == [1, 2]
+    both = log.summary(full=True, by=["method", "outcome"])
     assert both.index.names == ["method", "outcome"]
     assert len(both) == 3
     with pytest.raises(InvalidInput, match="Can't group by 'colour'"):
-        log.summary(by="colour")
-    assert list(log_of().summary().columns) == list(log.summary().columns)
+        log.summary(full=True, by="colour")
+    assert list(log_of().summary(full=True).columns) == list(log.summary(full=True).columns)
+    assert list(log.summary()) == [
+        *("n", "errors", "retries", "client_p50", "client_p95", "client_max", "server_p50", "network_share")
+    ]
 
 
 def test_the_log_is_a_ring_that_says_what_it_dropped() -> None:
@@ -127,7 +130,7 @@ def test_the_statistics_are_those_of_the_portals_own_log(portal: b24nb.SandboxPo
             with pytest.raises(b24nb.errors.NotFound):
                 b24.call("crm.activity.badge.get", {"code": "nobody"})
     theirs = list(portal.requests)[before:]
-    log, summary = b24.calls.df, b24.calls.summary()
+    log, summary = b24.calls.df, b24.calls.summary(full=True)
     for method in ("crm.activity.badge.get", "batch"):
         row, records = summary.loc[method], [record for record in theirs if record.method == method]
         answered = np.array([record.rest_ms for record in records if record.error is None])
