@@ -224,7 +224,8 @@ def _frame(entries: Sequence[Entry]) -> pd.DataFrame:
 
     df = pd.DataFrame(map(_CELLS, entries), columns=[name.removeprefix("step.") for name in _COLUMNS], dtype=object)
     cells = {name: df[name].map(_plain) for name in ("action", "verdict", "before", "after")}
-    return df.assign(at=pd.to_datetime(df["at"].astype(float), unit="s", utc=True), **cells).infer_objects()
+    at = pd.to_datetime(df["at"].astype(float), unit="s", utc=True).dt.as_unit("us")
+    return df.assign(at=at, **cells).infer_objects()
 
 
 def _plain(cell: Badge | str | None) -> str | None:

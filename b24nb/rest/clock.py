@@ -7,7 +7,7 @@ from typing import Protocol
 
 
 class Clock(Protocol):
-    """What the client asks of a clock."""
+    """What the client asks of a clock; the module :mod:`time` is one."""
 
     def time(self) -> float:
         """Seconds since 1970, UTC."""
@@ -17,25 +17,9 @@ class Clock(Protocol):
         """Seconds that never go back."""
         ...
 
-    def sleep(self, seconds: float) -> None:
+    def sleep(self, seconds: float, /) -> None:
         """Wait."""
         ...
 
 
-class SystemClock:
-    """The real one."""
-
-    def time(self) -> float:
-        """Seconds since 1970, UTC."""
-        return time.time()
-
-    def monotonic(self) -> float:
-        """Seconds that never go back."""
-        return time.monotonic()
-
-    def sleep(self, seconds: float) -> None:
-        """Wait."""
-        time.sleep(seconds)
-
-
-SYSTEM_CLOCK: Clock = SystemClock()
+SYSTEM_CLOCK: Clock = time

@@ -224,7 +224,7 @@ class Limits:
         import pandas as pd
 
         frame = pd.DataFrame(self._usages(), columns=OperatingUsage._fields)
-        frame["reset_at"] = pd.to_datetime(frame["reset_at"].astype("Float64"), unit="s", utc=True)
+        frame["reset_at"] = pd.to_datetime(frame["reset_at"].astype("Float64"), unit="s", utc=True).dt.as_unit("us")
         return frame.astype({"method": "string", "operating_s": "Float64", "calls_left": "Int64"})
 
     def __repr__(self) -> str:
