@@ -168,7 +168,9 @@ class Badges(Sequence[Badge]):
     @property
     def df(self) -> pd.DataFrame:
         """A new DataFrame with the columns ``code, title, value, type``; language maps stay dicts."""
-        return frame((badge.to_wire().values() for badge in self), FIELDS)
+        import pandas as pd
+
+        return pd.DataFrame({name: [getattr(badge, name) for badge in self] for name in FIELDS}, dtype=object)
 
     @property
     def flat(self) -> pd.DataFrame:
