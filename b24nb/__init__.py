@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from b24nb.badges.badge import Badge, Badges
     from b24nb.client import Client
     from b24nb.credentials import OAuthToken, Webhook
-    from b24nb.display.errors import catalogue, explain
+    from b24nb.display.explanations import catalogue, explain
     from b24nb.display.snippets import as_code
     from b24nb.sandbox import SandboxPortal
     from b24nb.spec import BadgeType
@@ -32,10 +32,10 @@ _HOMES = {
     "SandboxPortal": "b24nb.sandbox",
     "Webhook": "b24nb.credentials",
     "as_code": "b24nb.display.snippets",
-    "catalogue": "b24nb.display.errors",
+    "catalogue": "b24nb.display.explanations",
     "connect": "b24nb._connect",
     "errors": "b24nb.errors",
-    "explain": "b24nb.display.errors",
+    "explain": "b24nb.display.explanations",
     "forms": "b24nb.forms",
 }
 

@@ -20,7 +20,7 @@ from sphinx.application import Sphinx
 
 import b24nb
 from b24nb import cli, spec
-from b24nb.display.errors import page_of
+from b24nb.display.explanations import page_of
 from b24nb.display.snippets import FLAVOURS
 
 BLANK = "\n\n"

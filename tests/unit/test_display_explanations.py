@@ -12,7 +12,7 @@ from markupsafe import escape
 
 import b24nb
 from b24nb import errors, spec
-from b24nb.display.errors import page_of
+from b24nb.display.explanations import page_of
 from b24nb.errors import ConnectionFailed, InvalidInput, NotApplied, Timeout, from_answer
 
 FACTS = spec.error_facts()
