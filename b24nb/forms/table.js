@@ -3,7 +3,6 @@
 
 const PAGE = 15;
 const COLUMNS = { value: "Badge", code: "Code", title: "Title", type: "Type" };
-const TYPES = ["success", "failure", "warning", "primary", "secondary"];
 const GONE = "This form has no kernel: it was restarted, or the notebook was just opened. Run the cells to use it.";
 
 function make(tag, attributes = {}, ...children) {
@@ -65,7 +64,7 @@ function makeLine() {
   const [type, languages] = [make("td"), make("td", { class: "b24nb-wide-only" })];
   const cells = [make("td", {}, box), make("td", {}, pill), make("td", {}, code), make("td", {}, title, more)];
   const line = make("tr", {}, ...cells, type, languages);
-  const fill = (row, place, { language, tags, selected, focusable }) => {
+  const fill = (row, place, { language, tags, types, selected, focusable }) => {
     line.hidden = !row;
     line.tabIndex = focusable ? 0 : -1;
     if (!row) return;
@@ -73,7 +72,7 @@ function makeLine() {
     box.setAttribute("aria-label", `Select ${row.code}`);
     line.setAttribute("aria-selected", String(box.checked));
     line.setAttribute("aria-rowindex", String(place + 2));
-    pill.className = `b24nb-pill b24nb-pill-${TYPES.includes(row.type) ? row.type : "secondary"}`;
+    pill.className = `b24nb-pill b24nb-pill-${types.includes(row.type) ? row.type : "secondary"}`;
     setText(pill, row.value, language, tags);
     setText(title, row.title, language, tags);
     const others = typeof row.title === "string" ? 0 : Object.keys(row.title).length - 1;
@@ -102,10 +101,10 @@ function makeHead(onSort, all) {
   return { row, mark };
 }
 
-function makeParts() {
+function makeParts(types) {
   const words = make("input", { type: "search", spellcheck: "false" });
-  const types = TYPES.map((type) => make("option", { value: type }, type));
-  const kind = make("select", {}, make("option", { value: "" }, "all"), ...types);
+  const options = types.map((type) => make("option", { value: type }, type));
+  const kind = make("select", {}, make("option", { value: "" }, "all"), ...options);
   const [status, where] = [make("span", { role: "status" }), make("span")];
   const faces = ["Clear selection", "Previous", "Next"];
   const [clear, back, next] = faces.map((face) => make("button", { type: "button" }, face));
@@ -117,7 +116,8 @@ function makeParts() {
 
 function renderTable({ model, el }) {
   let [all, tags, found, page, cursor, anchor] = [[], {}, [], 0, 0, 0];
-  const parts = makeParts();
+  const types = model.get("types");
+  const parts = makeParts(types);
   const box = make("input", { type: "checkbox" });
   const head = makeHead((column) => sortBy(column), box);
   const lines = Array.from({ length: PAGE }, makeLine);
@@ -146,10 +146,9 @@ function renderTable({ model, el }) {
     draw();
   }
   function draw() {
-    const [selected, first, language] = [chosen(), page * PAGE, get("language")];
-    lines.forEach(({ fill }, place) =>
-      fill(found[first + place], first + place, { language, tags, selected, focusable: first + place === cursor }),
-    );
+    const [selected, first] = [chosen(), page * PAGE];
+    const view = { language: get("language"), tags, types, selected };
+    lines.forEach(({ fill }, at) => fill(found[first + at], first + at, { ...view, focusable: first + at === cursor }));
     const here = found.reduce((count, row) => count + selected.has(row.code), 0);
     const count = found.length === all.length ? "" : `${number(found.length)} of `;
     const unseen = selected.size > here ? ` (${number(selected.size - here)} not among these)` : "";

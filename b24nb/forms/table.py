@@ -65,6 +65,7 @@ class Table(anywidget.AnyWidget):
     order = traitlets.Unicode("").tag(sync=True)
     language = traitlets.Unicode("en").tag(sync=True)
     label = traitlets.Unicode("Badges").tag(sync=True)
+    types = traitlets.List([str(kind) for kind in spec.BadgeType]).tag(sync=True)
 
     def __init__(self, **traits: Any) -> None:
         self.badges = Badges()

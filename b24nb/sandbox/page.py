@@ -61,6 +61,7 @@ def render(store: Store, records: Sequence[Record]) -> str:
         columns=columns,
         requests=list(records)[: -SHOWN_REQUESTS - 1 : -1],
         language=store.switches.language,
+        types=list(spec.BadgeType),
     )
 
 
