@@ -150,7 +150,7 @@ class Client:
     portal : Portal
         Which portal this is, who we are there, what we may do.
     badges : BadgeMethods
-        ``list``, ``get``, ``add``, ``delete``, ``holders``, ``delete_many``, ``plan``, ``backup``.
+        ``list``, ``get``, ``add``, ``delete``, ``holders``, ``release``, ``delete_many``, ``plan``, ``backup``.
     calls : CallLog
         Every call made, with its timings.
     journal : Journal

@@ -20,9 +20,10 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
 from b24nb import errors, spec
-from b24nb.badges.badge import Badge, Badges, ByCode
-from b24nb.badges.changes import DELETE, LIST, UNDO, Action, Command, Outcome, Step, Verdict, gone, problems
-from b24nb.badges.evidence import Answer, Doubt, badges_of, contradicted, judge_answers, list_badges, reconcile
+from b24nb.badges.activities import ActivityStep
+from b24nb.badges.badge import Badge, ByCode
+from b24nb.badges.changes import DELETE, UNDO, Action, Command, Outcome, Step, Verdict, gone, problems
+from b24nb.badges.evidence import Answer, Doubt, contradicted, judge_answers, look_at, look_of, reconcile, seen_in
 from b24nb.badges.holders import name_holders
 from b24nb.badges.journal_store import ChangeSet, JournalStore
 from b24nb.rest.calls import Call
@@ -118,7 +119,7 @@ class ChangeApplier:
         self, intent: _Intent, steps: Steps, found: Found, batch: bool = False, halt: bool = False, look: bool = False
     ) -> list[Outcome]:
         """Send, and find out what happened in any case."""
-        commands: list[Command] = [(_LOOK, LIST, {})] if look else []
+        commands: list[Command] = [(_LOOK, *look_of(steps))] if look else []
         commands += [command for place, step in enumerate(steps) for command in step.commands(f"s{place}")]
         answers: Mapping[str, Answer] = {}
         failure: Failure | None = None
@@ -136,8 +137,8 @@ class ChangeApplier:
             return self._attempt(intent, steps, found, batch=batch, halt=halt)
         if looked:
             with suppress(errors.BadResponse):
-                here = ByCode(badges_of(looked))
-                found = [None if (now := here.find(step.code)) == step.before else now for step in steps]
+                here = ByCode(seen_in(looked, steps))
+                found = [None if (now := here.find(step.key)) == step.before else now for step in steps]
         return self._judged(steps, found, answers, failure, intent.sent_at)
 
     def _judged(
@@ -221,7 +222,7 @@ class _Intent:
 
 
 def apply_many(
-    applier: ChangeApplier, kind: str, steps: Steps, current: Badges, options: RunOptions
+    applier: ChangeApplier, kind: str, steps: Steps, current: Iterable[Badge], options: RunOptions
 ) -> tuple[list[Outcome], bool]:
     """Many steps as one change set: their outcomes in their order, and whether Ctrl-C ended it.
 
@@ -249,10 +250,11 @@ class _Run:
         self.stopped = ""
         self._looked_at = self._connection.clock.monotonic()
 
-    def leave_alone(self, steps: Iterable[tuple[int, Step]], current: Badges) -> None:
+    def leave_alone(self, steps: Iterable[tuple[int, Step]], current: Iterable[Badge]) -> None:
         """Settle what need not or must not be sent; the rest is to do."""
         here, steps = ByCode(current), list(steps)
-        done = [one.after for _, one in steps if one.after and one.before != one.after == here.find(one.code)]
+        badges = [one for _, one in steps if not isinstance(one, ActivityStep)]
+        done = [one.after for one in badges if one.after and one.before != one.after == here.find(one.code)]
         lagging = contradicted(self._connection, done) if self._undo else set()
         for place, step in steps:
             if step.code in lagging:
@@ -313,7 +315,10 @@ class _Run:
             self._looked_at = now if look else self._looked_at
             chunk: dict[int, Step] = {}
             room = size - look
+            kind = type(self._todo[0][1])  # the look is at one kind of things
             while self._todo and (step := self._todo[0][1]).fits_batch and len(step.commands()) <= room:
+                if type(step) is not kind:
+                    break
                 room -= len(step.commands())
                 chunk.update([self._todo.popleft()])
             return chunk, look
@@ -332,7 +337,7 @@ class _Run:
         if not failed and 0 < len(rest) < len(chunk):
             # Somebody else is at work: see what is left.
             try:
-                current = list_badges(self._connection)
+                current = look_at(self._connection, [step for _, step in rest])
             except errors.B24Error as error:
                 self.stopped = f"stopped: {error.message}"
                 return
@@ -349,6 +354,8 @@ def _without_effect(step: Step, error: Failure) -> Outcome | None:
 
 def _beforehand(step: Step, here: ByCode, *, undo: bool) -> Outcome | None:
     """The outcome of a step that need not or must not be sent."""
+    if isinstance(step, ActivityStep):
+        return step.beforehand(here.find(step.key))  # type: ignore[arg-type]
     now = here.find(step.code)  # as the portal would: where it tells letter case apart, another may be meant
     if now == step.after:
         return Outcome(step, Verdict.KEPT) if now else gone(step)

@@ -38,6 +38,14 @@ class Action(StrEnum):
     KEEP = "keep"
 
 
+class Way(StrEnum):
+    """What a step does to an activity that holds a badge, or is to hold it again."""
+
+    DELETE = "delete activity"
+    CLEAR = "clear badgeCode"
+    SET = "set badgeCode"
+
+
 class Verdict(StrEnum):
     """What became of a step."""
 
@@ -51,11 +59,18 @@ class Verdict(StrEnum):
     FAILED = "failed"
     NOT_SENT = "not sent"
     UNKNOWN = "unknown"
+    RELEASED = "released"  #: an activity: it is deleted, or names the badge no more
+    HELD = "held again"
 
 
 #: Kind of the change sets that go back.
 UNDO = "undo"
-DONE = {Action.ADD: Verdict.ADDED, Action.DELETE: Verdict.DELETED, Action.REPLACE: Verdict.REPLACED}
+DONE: dict[StrEnum, Verdict] = {
+    Action.ADD: Verdict.ADDED,
+    Action.DELETE: Verdict.DELETED,
+    Action.REPLACE: Verdict.REPLACED,
+}
+DONE |= {Way.DELETE: Verdict.RELEASED, Way.CLEAR: Verdict.RELEASED, Way.SET: Verdict.HELD}
 _TROUBLE = {Verdict.CHANGED, Verdict.REFUSED, Verdict.FAILED, Verdict.NOT_SENT, Verdict.UNKNOWN}
 
 
@@ -73,6 +88,16 @@ class Step:
     after: Badge | None
     remark: str = ""
     missing_ok: bool = True
+
+    @property
+    def key(self) -> str:
+        """What it is found by on the portal."""
+        return self.code
+
+    @property
+    def about(self) -> str:
+        """What beside the badge it is about."""
+        return ""
 
     @property
     def action(self) -> Action:
@@ -179,8 +204,9 @@ class Outcome:
 
     @property
     def why(self) -> str:
-        """The detail, else the error in words."""
-        return self.detail or (str(self.error) if self.error else "")
+        """The detail, else the error in words; which activity it is about."""
+        why = self.detail or (str(self.error) if self.error else "")
+        return ": ".join(filter(None, [self.step.about, why]))
 
 
 def diff(current: Badges, wanted: Badges, removable: Collection[str] | None = ()) -> Iterator[Step]:

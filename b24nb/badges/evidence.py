@@ -14,6 +14,7 @@ from dataclasses import replace
 from typing import Any, NamedTuple
 
 from b24nb import errors
+from b24nb.badges.activities import ActivityStep, activities_of, list_activities, look_for, of_activities
 from b24nb.badges.badge import Badge, Badges, folded
 from b24nb.badges.changes import DONE, GET, LIST, Action, Outcome, Step, Verdict, gone
 from b24nb.errors import ApiError, B24Error, BadResponse, NotFound
@@ -36,6 +37,24 @@ def badges_of(response: Response) -> Badges:
         if count > 1:
             raise BadResponse(f"The portal sent the badge {code!r} {count} times.", method=LIST, hint=_AGAIN)
     return badges
+
+
+def look_of(steps: Sequence[Step]) -> tuple[str, dict[str, Any]]:
+    """The call that shows what the portal has for these steps, which are all of one kind."""
+    activities = of_activities(steps)
+    return look_for(activities) if activities else (LIST, {})
+
+
+def seen_in(response: Response, steps: Sequence[Step]) -> Sequence[Any]:
+    """The badges or activities of an answer to :func:`look_of`."""
+    return activities_of(response) if of_activities(steps) else badges_of(response)
+
+
+def look_at(connection: Connection, steps: Sequence[Step]) -> list[Any]:
+    """What the portal has now: all badges, and the activities of the steps."""
+    activities = of_activities(steps)
+    badges = [] if activities and len(activities) == len(steps) else list_badges(connection)
+    return [*badges, *list_activities(connection, activities)]
 
 
 def whole_list(envelope: Mapping[str, Any]) -> list[Any]:
@@ -77,6 +96,8 @@ def judge_answers(step: Step, deleted: Answer | None, added: Answer | None) -> O
     """What the answers to the commands of a step prove; ``None``: nothing, so look."""
     if any(isinstance(one, ApiError) and not errors.raised_before_effect(one) for one in (deleted, added)):
         return None
+    if isinstance(step, ActivityStep):
+        return step.judge(deleted)
     missing = isinstance(deleted, NotFound)
     if step.before and not (missing and step.after):
         if isinstance(deleted, errors.BadgeInUse):
@@ -145,7 +166,11 @@ def contradicted(connection: Connection, badges: Iterable[Badge]) -> set[str]:
 
 
 def _look(connection: Connection, steps: Sequence[Step], *, thorough: bool) -> dict[str, Badge]:
-    """The badges that matter, by the portal's spelling: one by ``get``, several by ``list``."""
+    """The badges that matter, by the portal's spelling: one by ``get``, several by ``list``; activities, too."""
+    if activities := of_activities(steps):
+        rest = [step for step in steps if not isinstance(step, ActivityStep)]
+        found: dict[str, Any] = {one.code: one for one in list_activities(connection, activities)}
+        return found | (_look(connection, rest, thorough=thorough) if rest else {})
     codes = {badge.code for step in steps for badge in (step.before, step.after) if badge}
     badges: Iterable[Badge]
     try:
@@ -170,7 +195,7 @@ def _judge(doubt: Doubt, here: dict[str, Badge], *, last_look: bool) -> Outcome 
         return _unknown(doubt, f"{step.code!r} now has other texts than were sent")
     if not last_look:
         return None
-    if step.after and (respelt := _respelt(step.after, here)):
+    if isinstance(step.after, Badge) and (respelt := _respelt(step.after, here)):
         return _unknown(doubt, f"{step.code!r} is not there, but its texts are, under {respelt!r}")
     half = step.action is Action.REPLACE and not present
     text = f"{_cause(doubt)}: {step.code!r} {'was deleted and not added again' if half else 'shows no effect'}."

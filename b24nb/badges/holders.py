@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
@@ -16,7 +16,7 @@ from b24nb.errors import B24Error, BadResponse
 from b24nb.rest.connection import Connection, Response
 
 COLUMNS = (
-    *("code", "activity_id", "owner_type", "owner_id", "subject", "last_updated"),
+    *("code", "activity_id", "owner_type", "owner_id", "title", "link", "subject", "last_updated"),
     *("certainty", "reason", "release"),
 )
 _LIST = "crm.activity.list"
@@ -27,16 +27,41 @@ _PARAMS = {
 }
 _PAGE = 50
 _OWNERS = {"1": "lead", "2": "deal", "3": "contact", "4": "company"}
+#: What each is called by.
+_NAMES = {"contact": ("NAME", "LAST_NAME")} | dict.fromkeys(("lead", "deal", "company"), ("TITLE",))
 #: Holders of one badge that a report names.
 _SHOWN = 5
 
 
 def find_holders(connection: Connection, codes: Collection[str]) -> list[dict[str, str]]:
-    """The open configurable activities that name one of these codes: rows with :data:`COLUMNS`."""
+    """The open configurable activities that name one of these codes: rows with :data:`COLUMNS`, titles empty,
+    and ``application``, which made it."""
     oldest = connection.clock.time() - spec.ATTACHMENT_DAYS * 24 * 3600
     named = [(row, row.get("PROVIDER_PARAMS")) for row in _open_activities(connection)]
     held = [(row, params.get("badgeCode")) for row, params in named if isinstance(params, dict)]
-    return [_holder(row, code, oldest) for row, code in held if isinstance(code, str) and code in codes]
+    origin = connection.credentials.origin
+    return [_holder(row, code, oldest, origin) for row, code in held if isinstance(code, str) and code in codes]
+
+
+def add_titles(connection: Connection, holders: Sequence[dict[str, str]]) -> Sequence[dict[str, str]]:
+    """The same rows with the title of what each belongs to, by one batch; empty where it may not be read."""
+    commands = {}
+    for kind, names in _NAMES.items():
+        ids = [*dict.fromkeys(row["owner_id"] for row in holders if row["owner_type"] == kind)]
+        for start in range(0, len(ids), _PAGE):
+            params = {"filter": {"@ID": ids[start : start + _PAGE]}, "select": ["ID", *names]}
+            commands[f"{kind}{start}"] = (f"crm.{kind}.list", params)
+    titles: dict[tuple[str, str], str] = {}
+    answers: Mapping[str, Any] = {}
+    with suppress(B24Error):  # what holds the badge is known all the same
+        answers = connection.batch(commands) if commands else {}
+    for key, answer in answers.items():
+        kind = key.rstrip("0123456789")
+        rows = answer.result if isinstance(answer, Response) and isinstance(answer.result, list) else []
+        for row in (row for row in rows if isinstance(row, dict)):
+            title = " ".join(str(row[name]) for name in _NAMES[kind] if row.get(name))
+            titles[kind, str(row.get("ID"))] = title
+    return [{**row, "title": titles.get((row["owner_type"], row["owner_id"]), "")} for row in holders]
 
 
 def name_holders(connection: Connection, outcomes: Sequence[Outcome]) -> list[Outcome]:
@@ -85,7 +110,7 @@ def _is_before(text: str, oldest: float) -> bool:
     return False
 
 
-def _holder(row: dict[str, Any], code: str, oldest: float) -> dict[str, str]:
+def _holder(row: dict[str, Any], code: str, oldest: float, origin: str) -> dict[str, str]:
     texts = {name: "" if cell is None else str(cell) for name, cell in row.items()}
     number, owner, updated = (texts.get(name, "") for name in ("ID", "OWNER_TYPE_ID", "LAST_UPDATED"))
     if len(code) > spec.ATTACHED_CODE_WIDTH:
@@ -94,9 +119,10 @@ def _holder(row: dict[str, Any], code: str, oldest: float) -> dict[str, str]:
         certainty = "possible", "attachments this old are dropped, unless the activity was reopened"
     else:
         certainty = "likely", "it counts until it is closed or its item reaches a final stage"
-    release = f"close it in the portal, or b24.call('crm.activity.delete', {{'id': {number}}})"
-    cells = (
-        *(code, number, _OWNERS.get(owner, f"item of type {owner}"), texts.get("OWNER_ID", "")),
-        *(texts.get("SUBJECT", ""), updated, *certainty, release),
-    )
-    return dict(zip(COLUMNS, cells, strict=True))
+    release = f"close it in the portal, or b24.badges.release({code!r}, activities=[{number}])"
+    kind, owner_id = _OWNERS.get(owner, f"item of type {owner}"), texts.get("OWNER_ID", "")
+    known = kind in _NAMES and owner_id.isascii() and owner_id.isdecimal()
+    link = f"{origin}/crm/{kind}/details/{owner_id}/" if known else ""
+    cells = (code, number, kind, owner_id, "", link, texts.get("SUBJECT", ""), updated, *certainty, release)
+    made_by = str(row["PROVIDER_PARAMS"].get("clientId") or "")
+    return {**dict(zip(COLUMNS, cells, strict=True)), "application": made_by}

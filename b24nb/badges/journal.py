@@ -10,9 +10,10 @@ from datetime import UTC, datetime
 from operator import attrgetter
 from typing import TYPE_CHECKING
 
+from b24nb.badges.activities import Activity, ActivityStep, activities_back
 from b24nb.badges.apply import ChangeApplier
 from b24nb.badges.badge import SHOWN, Badge, Badges
-from b24nb.badges.changes import DONE, UNDO, Outcome, Step, Verdict, diff
+from b24nb.badges.changes import DONE, UNDO, Outcome, Step, Verdict, Way, diff
 from b24nb.badges.evidence import Doubt, contradicted, list_badges, reconcile
 from b24nb.badges.journal_store import Entry, default_journal_path
 from b24nb.badges.plan import Plan, Report
@@ -57,7 +58,8 @@ class Journal:
 
         Columns: ``change_set, kind, at`` (UTC, of the last attempt)``, host, user, code, action, verdict``
         (NA while unfinished)``, seen`` (the answer was lost, the outcome was seen by looking)``, error,
-        detail, note, before, after`` (the badge as JSON text, ``None`` where there is none).
+        detail, note, before, after`` (the badge, or the activity of a release, as JSON text; ``None`` where
+        there is none).
         """
         return _frame(self._store.entries())
 
@@ -122,7 +124,8 @@ class Journal:
         Returns
         -------
         Plan
-            Nothing is sent before its ``apply``. Restored badges take the last places of the list.
+            Nothing is sent before its ``apply``. Restored badges take the last places of the list. A cleared
+            ``badgeCode`` is set again; deleted activities can't come back, which the plan says.
 
         Raises
         ------
@@ -135,14 +138,19 @@ class Journal:
             raise InvalidInput("last is a number of change sets, 1 or more.", field="last")
         self.settle()
         done = self._store.last(last)
+        badges = [entry for entry in done if not isinstance(entry.step, ActivityStep)]
         current = list_badges(self._applier.connection)
-        left, target = _left_and_target(done)
+        left, target = _left_and_target(badges)
         # What the journal knows to be changed and the list shows as it was: does the list lag behind?
         stale = [one for one in current if one.code in target and left[one.code] != one == target[one.code]]
         lagging = contradicted(self._applier.connection, stale)
         here = Badges(badge for badge in current if badge.code not in lagging)
-        steps = _way_back(left, target, here)
-        return Plan(steps, kind=UNDO, total=len(current), applier=self._applier, remarks=self._others())
+        holding, lost = activities_back(entry.step for entry in done)
+        # A badge has to be there while an activity names it.
+        first = [step for step in holding if step.action is Way.CLEAR]
+        steps = [*first, *_way_back(left, target, here), *(step for step in holding if step not in first)]
+        remarks = [*self._others(), *([f"{lost} deleted activities can't be brought back."] if lost else [])]
+        return Plan(steps, kind=UNDO, total=len(current), applier=self._applier, remarks=remarks)
 
     def adopt(self, host: str = "", user: str = "") -> Journal:
         """Count the changes that were made under another address of this portal, or by another user, as ours.
@@ -228,9 +236,11 @@ def _frame(entries: Sequence[Entry]) -> pd.DataFrame:
     return df.assign(at=at, **cells).infer_objects()
 
 
-def _plain(cell: Badge | str | None) -> str | None:
-    """A badge as JSON text, all else as it is."""
-    return json.dumps(cell.to_wire(), ensure_ascii=False) if isinstance(cell, Badge) else cell and str(cell)
+def _plain(cell: Badge | Activity | str | None) -> str | None:
+    """A badge or activity as JSON text, all else as it is."""
+    if isinstance(cell, Badge | Activity):
+        return json.dumps(cell.to_wire(), ensure_ascii=False)
+    return cell and str(cell)
 
 
 def _left_and_target(done: Sequence[Entry]) -> tuple[dict[str, Badge | None], dict[str, Badge | None]]:

@@ -26,3 +26,8 @@ ALTER TABLE step ADD COLUMN found TEXT;
 CREATE TABLE adopted (host TEXT NOT NULL, user TEXT NOT NULL, by_host TEXT NOT NULL, by_user TEXT NOT NULL);
 CREATE INDEX step_change_set ON step (change_set, changed);
 PRAGMA user_version = 2;
+
+-- version 3
+-- of a step that releases a badge: the activity, and `before`, `after` and `found` are about it
+ALTER TABLE step ADD COLUMN activity INTEGER;
+PRAGMA user_version = 3;

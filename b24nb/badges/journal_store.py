@@ -20,12 +20,13 @@ from os import PathLike
 from pathlib import Path
 from typing import Any
 
+from b24nb.badges.activities import Activity, ActivityStep
 from b24nb.badges.badge import Badge
 from b24nb.badges.changes import Outcome, Step, Verdict
 from b24nb.errors import B24Error, JournalError
 
-_VERSION = 2
-_COLUMNS = "change_set, step.at, code, before, after, found, verdict, changed, seen, error, detail"
+_VERSION = 3
+_COLUMNS = "activity, change_set, step.at, code, before, after, found, verdict, changed, seen, error, detail"
 _ENTRIES = f"SELECT step.id, {_COLUMNS}, kind, host, user FROM step JOIN change_set ON change_set.id = change_set"
 _MINE = (
     "(host, user) IN (SELECT :host, :user"
@@ -128,10 +129,11 @@ class JournalStore:
             with self._writing() as db:
                 head = (self.host, self.user, change_set.kind, at)
                 number = change_set.number or _insert(db, "change_set (host, user, kind, at)", head)
-                table = "step (change_set, at, code, before, after, found)"
+                table = "step (change_set, at, activity, code, before, after, found)"
+                heads = ((number, at, _activity_of(step), step.code) for step in steps)
                 ids = [
-                    _insert(db, table, (number, at, step.code, *map(_dump, (step.before, step.after, look))))
-                    for step, look in zip(steps, looks, strict=True)
+                    _insert(db, table, (*head, *map(_dump, (step.before, step.after, look))))
+                    for head, step, look in zip(heads, steps, looks, strict=True)
                 ]
             change_set.number = number
         return ids
@@ -171,9 +173,11 @@ class JournalStore:
         return self._entries(f"WHERE verdict IS NULL AND {_MINE} ORDER BY step.id")
 
     def next_of(self, entry: Entry) -> Entry | None:
-        """The next line that was written for the same code."""
-        where = "WHERE code = :code COLLATE NOCASE AND step.id > :id ORDER BY step.id LIMIT 1"
-        return next(iter(self._entries(where, code=entry.step.code, id=entry.id)), None)
+        """The next line that was written for the same badge, or the same activity."""
+        same = "iif(activity IS NULL, code = :code COLLATE NOCASE AND :activity IS NULL, activity = :activity)"
+        where = f"WHERE {same} AND step.id > :id ORDER BY step.id LIMIT 1"
+        what = {"code": entry.step.code, "activity": _activity_of(entry.step)}
+        return next(iter(self._entries(where, id=entry.id, **what)), None)
 
     def last(self, count: int) -> list[Entry]:
         """What the last change sets did, oldest first; steps and sets that changed nothing are left out."""
@@ -310,20 +314,26 @@ def _insert(db: sqlite3.Connection, table: str, values: Sequence[Any]) -> int:
     return int(db.execute(query, values).fetchone()[0])
 
 
+def _activity_of(step: Step) -> int | None:
+    return step.before.id if isinstance(step, ActivityStep) else None
+
+
 def _dump(badge: Badge | None) -> str | None:
     return json.dumps(badge.to_wire()) if badge else None
 
 
 def _entry(row: Sequence[Any]) -> Entry:
-    id_, change_set, at, code, before, after, found, verdict, changed, seen, *texts = row
-    badges: list[Badge | None] = []
+    id_, activity, change_set, at, code, before, after, found, verdict, changed, seen, *texts = row
+    badges: list[Any] = []
     unread = "" if verdict is None or verdict in list(Verdict) else f"verdict {verdict!r}"
     for text in (before, after, found):
         try:
-            badges.append(Badge.from_wire(json.loads(text)) if text else None)
+            sent = json.loads(text) if text else None
+            badges.append(sent and (Badge.from_wire(sent) if activity is None else Activity(**sent)))
         except (ValueError, TypeError, B24Error):
             badges.append(None)
-            unread = "a badge that can't be read"
+            unread = "a badge or activity that can't be read"
     effect = None if changed is None else bool(changed)
-    step = Step(code, badges[0], badges[1])
+    readable = activity is None or badges[0] is None
+    step = Step(code, badges[0], badges[1]) if readable else ActivityStep(code, badges[0], badges[1])
     return Entry(id_, change_set, at, step, badges[2], verdict, effect, bool(seen), *texts, unread)  # type: ignore[call-arg]

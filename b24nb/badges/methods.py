@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING
 from b24nb.badges import changes, evidence, files
 from b24nb.badges.apply import Cancel, ChangeApplier, RunOptions
 from b24nb.badges.badge import Badge, Badges, Text, frame
-from b24nb.badges.holders import COLUMNS, find_holders
+from b24nb.badges.holders import COLUMNS, add_titles, find_holders
 from b24nb.badges.journal import Journal
 from b24nb.badges.journal_store import JournalStore
 from b24nb.badges.plan import Plan, Report
+from b24nb.badges.release import How, ReleasePlan, plan_release
 from b24nb.errors import BadgeChanged, InvalidInput, NotFound
 from b24nb.rest.connection import Connection
 
@@ -219,15 +220,63 @@ class BadgeMethods:
         Returns
         -------
         pandas.DataFrame
-            Columns ``code, activity_id, owner_type, owner_id, subject, last_updated, certainty`` (``likely``,
-            ``possible``, ``no``)``, reason, release`` (how to).
+            Columns ``code, activity_id, owner_type, owner_id, title`` (of the deal, lead, contact or company;
+            empty where it may not be read)``, link`` (to it, in the portal)``, subject, last_updated,
+            certainty`` (``likely``, ``possible``, ``no``)``, reason, release`` (how to).
 
         Notes
         -----
         Vendor page: https://apidocs.bitrix24.com/api-reference/crm/timeline/activities/activity-base/crm-activity-list.html
         """
         changes.check_code(code)
-        return frame((row.values() for row in find_holders(self._connection, {code})), COLUMNS)
+        rows = add_titles(self._connection, find_holders(self._connection, {code}))
+        return frame(([row[name] for name in COLUMNS] for row in rows), COLUMNS)
+
+    def release(
+        self, code: str, *, activities: Iterable[int | str] | int | str | None = None, how: How = "auto"
+    ) -> ReleasePlan:
+        """Show how the activities that hold a badge would be released, so that it can be deleted.
+
+        A webhook can only delete the activity, which **can't be undone**. The application that made the activity
+        clears its ``badgeCode``, which ``b24.journal`` can undo. Closing it in the portal is the third way.
+
+        Parameters
+        ----------
+        code : str
+            Of the badge, as the portal spells it.
+        activities : int, str, or iterable of them, optional
+            The ids of activities, of :meth:`holders`; ``None``: all that may hold the badge.
+        how : {"auto", "delete", "clear"}
+            ``auto``: clear where these credentials are the application's that made it, else delete.
+
+        Returns
+        -------
+        ReleasePlan
+            Nothing is sent before its ``apply``, which wants ``confirm=<number>`` where activities are deleted.
+
+        Raises
+        ------
+        InvalidInput
+            No open activity of one of the ids names the badge, or these credentials can't go this way.
+        TransportError, ApiError
+            If the activities can't be listed.
+
+        Notes
+        -----
+        Vendor page: https://apidocs.bitrix24.com/api-reference/crm/timeline/activities/configurable/crm-activity-configurable-update.html
+
+        Examples
+        --------
+        >>> import b24nb
+        >>> with b24nb.connect(b24nb.SandboxPortal()) as b24:
+        ...     plan = b24.badges.release("onHold")
+        ...     report = plan.apply(confirm=1, progress=False)
+        ...     b24.badges.delete("onHold").code
+        'onHold'
+        """
+        changes.check_code(code)
+        holders = add_titles(self._connection, find_holders(self._connection, {code}))
+        return plan_release(holders, activities, how, self._applier)
 
     def delete_many(
         self,
@@ -346,4 +395,4 @@ class BadgeMethods:
         return files.write(self.list(), path, portal=self._connection.credentials.host, at=at)
 
     def __repr__(self) -> str:
-        return "<BadgeMethods: list, get, add, delete, holders, delete_many, plan, backup>"
+        return "<BadgeMethods: list, get, add, delete, holders, release, delete_many, plan, backup>"

@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from enum import StrEnum
 from typing import TYPE_CHECKING, Any, SupportsIndex, overload
 
 from b24nb.badges.apply import Cancel, ChangeApplier, RunOptions, apply_many
-from b24nb.badges.badge import SHOWN, Badge, Badges, T, frame, listing
-from b24nb.badges.changes import Action, Outcome, Step, Verdict
-from b24nb.badges.evidence import list_badges
+from b24nb.badges.badge import SHOWN, Badge, T, frame, listing
+from b24nb.badges.changes import Action, Outcome, Step, Verdict, Way
+from b24nb.badges.evidence import look_at
 from b24nb.display import html
 from b24nb.errors import Interrupted, InvalidInput
 
@@ -18,7 +19,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _TEXTS = ("title", "value", "type")
-_SIGNS = {Action.ADD: "+", Action.DELETE: "-", Action.REPLACE: "~", Action.KEEP: "="}
+_SIGNS: dict[StrEnum, str] = {Action.ADD: "+", Action.DELETE: "-", Action.REPLACE: "~", Action.KEEP: "="}
+_SIGNS |= {Way.CLEAR: "~", Way.SET: "~", Way.DELETE: "-"}
 
 
 class Plan:
@@ -41,7 +43,7 @@ class Plan:
 
     @property
     def counts(self) -> dict[str, int]:
-        """How many steps of each action; 0 included."""
+        """How many steps of each action; 0 included for those of badges."""
         return _counts((step.action for step in self.steps), Action)
 
     @property
@@ -98,32 +100,38 @@ class Plan:
         """
         options = RunOptions(keep_going, parallel, progress, confirm, cancel)
         self._applier.refuse_if_read_only()
-        current = list_badges(self._applier.connection)
+        current = look_at(self._applier.connection, self.steps)
         return self.send(current, options, guarded=True)
 
-    def send(self, current: Badges, options: RunOptions, *, guarded: bool = False) -> Report:
+    def send(self, current: Sequence[Badge], options: RunOptions, *, guarded: bool = False) -> Report:
         """Make the changes; ``guarded``: if more than half is deleted, the number must be confirmed."""
-        deletes = sum(step.before is not None and step.after is None for step in self.steps)
-        total = len(current)
-        needed = options.confirm is not None or (guarded and 2 * deletes > total)
-        if needed and options.confirm != deletes:
-            hint = f"If that is meant, give confirm={deletes}."
-            raise InvalidInput(f"This deletes {deletes} of {total} badges.", field="confirm", hint=hint)
+        self._refuse_unconfirmed(sum(isinstance(one, Badge) for one in current), options, guarded)
         outcomes, interrupted = apply_many(self._applier, self._kind, self.steps, current, options)
         if interrupted:
             raise Interrupted(Report(outcomes))
         return Report(outcomes)
 
+    def _refuse_unconfirmed(self, total: int, options: RunOptions, guarded: bool) -> None:
+        deletes = sum(step.before is not None and step.after is None for step in self.steps)
+        needed = options.confirm is not None or (guarded and 2 * deletes > total)
+        if needed and options.confirm != deletes:
+            hint = f"If that is meant, give confirm={deletes}."
+            raise InvalidInput(f"This deletes {deletes} of {total} badges.", field="confirm", hint=hint)
+
     def __len__(self) -> int:
         return len(self.steps)
 
     def __repr__(self) -> str:
-        return "\n".join([listing(f"Plan: {_counted(self.counts)}", self._changes(), _line), *self._notes()])
+        return "\n".join([listing(self._head, self._changes(), _line), *self._notes()])
 
     def _repr_html_(self) -> str:
         rows = [(_SIGNS[one.action], one.code, one.before, one.after, one.note) for one in self._changes()]
-        table = html.changes_table(rows, f"Plan: {_counted(self.counts)}", limit=SHOWN)
+        table = html.changes_table(rows, self._head, limit=SHOWN)
         return html.page(table, *(html.message("note", remark) for remark in self._notes()))
+
+    @property
+    def _head(self) -> str:
+        return f"Plan: {_counted(self.counts)}"
 
     def _changes(self) -> list[Step]:
         return [step for step in self.steps if step.action is not Action.KEEP or step.note]
@@ -180,7 +188,8 @@ class Report(tuple[Outcome, ...]):
 def _line(step: Step) -> str:
     before = f"  was {step.before!r}" if step.action is Action.REPLACE else ""
     note = f"  ({step.note})" if step.note else ""
-    return f"{_SIGNS[step.action]} {step.after or step.before or repr(step.code)}{before}{note}"
+    what = repr(step.code) if step.about else step.after or step.before or repr(step.code)
+    return f"{_SIGNS[step.action]} {what}{before}{note}"
 
 
 def _told(one: Outcome) -> str:
@@ -189,7 +198,7 @@ def _told(one: Outcome) -> str:
 
 def _counts(found: Iterable[T], kinds: Iterable[T]) -> dict[str, int]:
     counted = Counter(found)
-    return {str(kind): counted[kind] for kind in kinds}
+    return {str(kind): counted[kind] for kind in dict.fromkeys([*kinds, *counted])}
 
 
 def _counted(counts: Mapping[str, int]) -> str:

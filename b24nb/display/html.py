@@ -137,7 +137,9 @@ def changes_table(changes: Sequence[tuple[str, str, Any, Any, str]], caption: st
     """What is to be changed: a sign, the code, the badge before and after, and what to know about it."""
 
     def shown(badge: Any) -> str:
-        return join((pill(badge.value, badge.type), _localised(badge.title, None)), " ") if badge else ""
+        if not hasattr(badge, "type"):  # none, or an activity
+            return ""
+        return join((pill(badge.value, badge.type), _localised(badge.title, None)), " ")
 
     rows = [
         (sign, _code(code), shown(before), shown(after), note) for sign, code, before, after, note in changes[:limit]

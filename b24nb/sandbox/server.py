@@ -41,6 +41,8 @@ _REST_HEADERS = {
 _NO_SUCH_METHOD_V3 = {
     "error": {"code": "BITRIX_REST_V3_EXCEPTION_METHODNOTFOUNDEXCEPTION", "message": "Method not found"}
 }
+#: Where a portal shows a deal; here its card does.
+_DEAL = re.compile(r"/crm/deal/details/(\d{1,18})/?", re.ASCII)
 _NOTHING = plain(404, "Nothing here. The portal's page is at /, its REST API at /rest/.")
 
 
@@ -119,6 +121,8 @@ class Server(HTTPServerConnectionDelegate):
 
             html = page.render(self.api.store, self.records)
             return Reply(200, "text/html; charset=utf-8", html.encode(), page.HEADERS), None
+        if deal := _DEAL.fullmatch(path):
+            return Reply(302, "text/plain", b"", {"Location": f"/#deal-{deal[1]}"}), None
         return _NOTHING, None
 
     async def _rest(self, request: Request) -> tuple[Reply, Fault | None]:

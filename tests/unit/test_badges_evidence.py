@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+import b24nb
 from b24nb import errors
 from b24nb.badges import evidence
 from b24nb.badges.badge import Badge, Badges
@@ -21,6 +22,7 @@ class Portal:
     """Stands for a connection whose portal always gives the same answer."""
 
     clock = FakeClock()
+    credentials = b24nb.Webhook.parse("https://example.bitrix24.com/rest/1/abcdef0123456789/")
 
     def __init__(self, result: Any, total: int | None = None) -> None:
         self.envelope = {"result": result} | ({} if total is None else {"total": total})

@@ -272,6 +272,7 @@ def test_a_journal_of_an_older_version_goes_on(path: Path, journal: JournalStore
     journal.intend(ChangeSet("delete"), [DELETE], 0.0)
     journal.close()
     with closing(sqlite3.connect(path)) as db, db:
+        db.execute("ALTER TABLE step DROP COLUMN activity")
         db.execute("ALTER TABLE step DROP COLUMN found")
         db.execute("DROP TABLE adopted")
         db.execute("DROP INDEX step_change_set")
