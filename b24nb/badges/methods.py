@@ -16,7 +16,7 @@ from b24nb.badges.holders import COLUMNS, add_titles, find_holders
 from b24nb.badges.journal import Journal
 from b24nb.badges.journal_store import JournalStore
 from b24nb.badges.plan import Plan, Report
-from b24nb.badges.release import How, ReleasePlan, plan_release
+from b24nb.badges.release import Activities, How, ReleasePlan
 from b24nb.errors import BadgeChanged, InvalidInput, NotFound
 from b24nb.rest.connection import Connection
 
@@ -232,9 +232,7 @@ class BadgeMethods:
         rows = add_titles(self._connection, find_holders(self._connection, {code}))
         return frame(([row[name] for name in COLUMNS] for row in rows), COLUMNS)
 
-    def release(
-        self, code: str, *, activities: Iterable[int | str] | int | str | None = None, how: How = "auto"
-    ) -> ReleasePlan:
+    def release(self, code: str | Iterable[str], *, activities: Activities = None, how: How = "auto") -> ReleasePlan:
         """Show how the activities that hold a badge would be released, so that it can be deleted.
 
         A webhook can only delete the activity, which **can't be undone**. The application that made the activity
@@ -242,8 +240,8 @@ class BadgeMethods:
 
         Parameters
         ----------
-        code : str
-            Of the badge, as the portal spells it.
+        code : str or iterable of str
+            Of the badge, as the portal spells it; or of several badges.
         activities : int, str, or iterable of them, optional
             The ids of activities, of :meth:`holders`; ``None``: all that may hold the badge.
         how : {"auto", "delete", "clear"}
@@ -274,9 +272,11 @@ class BadgeMethods:
         ...     b24.badges.delete("onHold").code
         'onHold'
         """
-        changes.check_code(code)
-        holders = add_titles(self._connection, find_holders(self._connection, {code}))
-        return plan_release(holders, activities, how, self._applier)
+        codes = [code] if isinstance(code, str) else [*code]
+        for one in codes:
+            changes.check_code(one)
+        holders = add_titles(self._connection, find_holders(self._connection, codes))
+        return ReleasePlan(holders, activities, how, self._applier)
 
     def delete_many(
         self,

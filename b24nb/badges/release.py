@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
 How = Literal["auto", "delete", "clear"]
 Holders = Sequence[dict[str, str]]
+Activities = Iterable[int | str] | int | str | None
 COLUMNS = ("code", "activity_id", "owner_type", "owner_id", "title", "link", "subject", "certainty")
-_SHOWN = ["action", "code", "activity_id", "owner_type", "owner_id", "title", "subject", "certainty", "note"]
 _NOTES = {Way.DELETE: "can't be undone", Way.CLEAR: "b24.journal.plan_undo() sets it again"}
 
 
@@ -36,13 +36,25 @@ class ReleasePlan(Plan):
     steps : tuple of ActivityStep
         Each with ``action`` (``delete activity``, ``clear badgeCode``), ``code``, ``before``, ``after`` and
         ``note``.
+    holders : tuple of dict
+        All activities that were found, also those that are not to be released.
     """
 
-    def __init__(self, holders: Holders, how: How, applier: ChangeApplier) -> None:
-        self.holders = [row for row in holders if _number(row)]
-        delete = _to_delete(self.holders, how, applier)
-        steps = [_step(row, delete=row["activity_id"] in delete) for row in self.holders]
+    def __init__(self, holders: Holders, activities: Activities, how: How, applier: ChangeApplier) -> None:
+        self.holders, self._how = tuple(holders), how
+        self._rows = _chosen(holders, activities)
+        delete = _to_delete(self._rows, how, applier)
+        steps = [_step(row, delete=row["activity_id"] in delete) for row in self._rows]
         super().__init__(steps, kind="release", total=0, applier=applier)
+
+    def only(self, activities: Activities) -> ReleasePlan:
+        """The same for these activities alone."""
+        return ReleasePlan(self.holders, activities, self._how, self._applier)
+
+    @property
+    def actions(self) -> dict[str, str]:
+        """The action for each activity that would be released, by its id."""
+        return {row["activity_id"]: step.action.value for row, step in zip(self._rows, self.steps, strict=True)}
 
     @property
     def deletes(self) -> int:
@@ -57,7 +69,7 @@ class ReleasePlan(Plan):
         owner_type, owner_id, title, link, subject, certainty`` as in ``holders``; ``note``: whether it can be
         undone.
         """
-        pairs = zip(self.steps, self.holders, strict=True)
+        pairs = zip(self.steps, self._rows, strict=True)
         rows = ((one.action.value, *(row[name] for name in COLUMNS), one.remark) for one, row in pairs)
         return frame(rows, ["action", *COLUMNS, "note"])
 
@@ -68,8 +80,9 @@ class ReleasePlan(Plan):
             raise InvalidInput(text, field="confirm", hint=hint)
 
     def _repr_html_(self) -> str:
-        table = html.frame(self.df[_SHOWN], caption=self._head, limit=SHOWN)
-        return html.page(table, *(html.message("note", remark) for remark in self._notes()))
+        table = html.holders_table(self._rows[:SHOWN], self.actions, links=False)
+        notes = (html.message("note", remark) for remark in (self._head, *self._notes()))
+        return html.page(table, *notes)
 
     def _notes(self) -> list[str]:
         confirm = f"confirm={self.deletes}" if self.deletes else ""
@@ -78,21 +91,16 @@ class ReleasePlan(Plan):
         return [*gone, *([keep] if self.steps else []), f"Nothing has been sent. .apply({confirm}) sends it."]
 
 
-def plan_release(
-    holders: Holders, activities: Iterable[int | str] | int | str | None, how: How, applier: ChangeApplier
-) -> ReleasePlan:
-    """The plan for these holders, or for those of them that are named."""
+def _chosen(holders: Holders, activities: Activities) -> Holders:
+    """The holders that are named, else all that may count."""
+    numbered = [row for row in holders if row["activity_id"].isascii() and row["activity_id"].isdecimal()]
     if activities is None:
-        return ReleasePlan([row for row in holders if row["certainty"] != "no"], how, applier)
+        return [row for row in numbered if row["certainty"] != "no"]
     ids = {str(one) for one in ([activities] if isinstance(activities, int | str) else activities)}
-    if strange := sorted(ids - {row["activity_id"] for row in holders}):
+    if strange := sorted(ids - {row["activity_id"] for row in numbered}):
         text = f"No open activity {', '.join(strange)} names this badge."
         raise InvalidInput(text, field="activities", hint="badges.holders(code) shows those that do.")
-    return ReleasePlan([row for row in holders if row["activity_id"] in ids], how, applier)
-
-
-def _number(row: dict[str, str]) -> bool:
-    return row["activity_id"].isascii() and row["activity_id"].isdecimal()
+    return [row for row in numbered if row["activity_id"] in ids]
 
 
 def _to_delete(holders: Holders, how: How, applier: ChangeApplier) -> set[str]:

@@ -12,15 +12,15 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import lru_cache
 from importlib import resources
 from typing import TYPE_CHECKING, Any
 
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from b24nb import spec
-from b24nb.display.language import pick
+from b24nb.display.language import language_name, pick
 from b24nb.display.visible import visible
 
 if TYPE_CHECKING:
@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 _HEAD_CELL = Markup('<th scope="col"{}>{}</th>')
 _CELL = Markup("<td{}>{}</td>")
 _NUMBER = Markup(' class="b24nb-number"')
+#: What says nothing in a column of this name; elsewhere 0.
+_USUAL: dict[Any, Any] = {"attempt": 1, "error": "", "at": "", "method": ""}
 _WORDS = {"done": "Done.", "error": "Error:", "check": "Check:"}
 
 
@@ -120,17 +122,45 @@ def badges_table(
 ) -> Markup:
     """Badges as a table; a text in several languages says how many more there are."""
     rows = [
-        (
-            pill(badge.value, badge.type, language),
-            _code(badge.code),
-            _localised(badge.title, language),
-            visible(badge.type),
-            visible(_languages(badge)),
-        )
+        (*badge_cells(badge, language), visible(badge.type), visible(", ".join(_languages(badge))))
         for badge in badges[:limit]
     ]
     head = ("badge", "code", "title", "type", "languages")
     return table(head, rows, caption or f"Badges: {len(badges)}", hidden=len(badges) - len(rows))
+
+
+def badge_cells(badge: Any, language: str | None = None) -> tuple[Markup, Markup, str]:
+    """A badge in a row of a table: pill, code and title."""
+    return pill(badge.value, badge.type, language), _code(badge.code), _localised(badge.title, language)
+
+
+def viewers_table(badge: Any) -> Markup:
+    """What the portal shows to viewers of each language that a badge has, and to all others."""
+    codes = _languages(badge)
+    viewers = [*((language_name(code), code) for code in codes), ("any other" if codes else "any", "")]
+    rows = (
+        (visible(name), visible(pick(badge.title, code)[0]), pill(badge.value, badge.type, code))
+        for name, code in viewers
+    )
+    return table(("viewer's language", "title", "pill"), rows, "What the portal shows")
+
+
+def holders_table(rows: Sequence[Mapping[str, str]], actions: Mapping[str, str], *, links: bool) -> Markup:
+    """Activities that name a badge: rows of ``holders``, and what a release would do to each, by its id."""
+
+    def belongs_to(row: Mapping[str, str]) -> Markup:
+        place = visible(f"{row['owner_type']} {row['owner_id']}")
+        return join([link(row["link"] if links else "", place), visible(row["title"])], " ")
+
+    cells = (
+        (
+            *(_code(row["code"]), visible(row["activity_id"]), belongs_to(row), visible(row["subject"])),
+            *(f"{row['certainty']}: {row['reason']}", actions.get(row["activity_id"], "do nothing")),
+        )
+        for row in rows
+    )
+    head = ("code", "activity", "belongs to", "subject", "holds it?", "release would")
+    return table(head, cells, "Open activities that name it")
 
 
 def changes_table(changes: Sequence[tuple[str, str, Any, Any, str]], caption: str, limit: int = 200) -> Markup:
@@ -166,6 +196,24 @@ def frame(df: pd.DataFrame, caption: str | None = None, limit: int = 50) -> Mark
     }
     names = ["" if name is None else str(name) for name in head]
     return table(names, rows, caption, hidden=len(df) - len(shown), right=right)
+
+
+def figures(frame: pd.DataFrame, caption: str, limit: int = 50) -> Markup:
+    """A DataFrame with its decimals aligned; columns that say nothing anywhere are left out."""
+    from pandas.api.types import is_numeric_dtype
+
+    told = [name for name in frame if not frame[name].fillna(_USUAL.get(name, 0)).eq(_USUAL.get(name, 0)).all()]
+    columns = [[_figure(value) for value in frame[name].head(limit)] for name in told]
+    right = [place for place, name in enumerate(told) if is_numeric_dtype(frame[name])]
+    hidden = len(frame) - min(limit, len(frame))
+    return table(told, zip(*columns, strict=True), caption, hidden=hidden, right=right)
+
+
+def calls_table(calls: pd.DataFrame, caption: str, limit: int) -> Markup:
+    """Calls, newest first."""
+    columns = ["at", "method", "attempt", "error", "client_ms", "server_ms", "network_ms"]
+    newest = calls.iloc[::-1][columns].fillna({"error": ""})
+    return figures(newest.assign(at=newest["at"].dt.strftime("%H:%M:%S")), f"{caption}, times in ms", limit)
 
 
 def table(
@@ -223,6 +271,13 @@ def message(
     return Markup('<div class="b24nb-message b24nb-{}" role="status">{}</div>').format(kind, join(content, " "))
 
 
+def folded_after(rows: Any, make: Callable[[Any], Markup], count: int = 10) -> Iterable[Markup]:
+    """A table of the first rows, made by ``make``, and one of the others to open."""
+    yield make(rows[:count])
+    if len(rows) > count:
+        yield folded(f"{len(rows) - count} more", make(rows[count:]))
+
+
 def folded(title: str, content: Markup) -> Markup:
     """Something to open with a click or a key."""
     return Markup("<details><summary>{}</summary> {}</details>").format(title, content)
@@ -247,6 +302,20 @@ def gauge(label: str, value: float, limit: float, unit: str) -> Markup:
     words = f"{label}: {value:.0f} of {limit:.0f} {unit}"
     bar = Markup('<progress max="{}" value="{}"></progress>').format(limit or 1, min(max(value, 0), limit))
     return Markup('<div class="b24nb-gauge"><label>{} {}</label></div>').format(words, bar)
+
+
+def progress(text: str, done: int, total: int) -> Markup:
+    """A bar; without a known total it only shows that work goes on."""
+    known = Markup(' value="{}" max="{}"').format(done, total) if total else Markup("")
+    count = f" {done} of {total}" if total else ""
+    return Markup("<label>{}{} <progress{}></progress></label>").format(text, count, known)
+
+
+def link(address: str, text: str) -> Markup:
+    """A link that opens beside the notebook, or the text alone. ``address`` is never what a portal sent."""
+    if not address:
+        return escape(text)
+    return Markup('<a href="{}" target="_blank" rel="noopener noreferrer">{}</a>').format(address, text)
 
 
 def portal_banner(portal: Any) -> Markup:
@@ -279,6 +348,14 @@ def _cell(value: Any) -> str:
     return visible(value)
 
 
+def _figure(value: Any) -> str:
+    import pandas as pd
+
+    if value is pd.NA or value is None:
+        return "NA"
+    return f"{value:,.1f}" if isinstance(value, float) else visible(value)
+
+
 def _code(code: str) -> Markup:
     """The code of a badge."""
     return Markup("<code>{}</code>").format(visible(code, code=True))
@@ -293,9 +370,9 @@ def _localised(text: str | Mapping[str, str], language: str | None) -> str:
     return Markup('<span title="{}"><span{}>{}</span>{}</span>').format(every, _lang(text, language), shown, more)
 
 
-def _languages(badge: Any) -> str:
+def _languages(badge: Any) -> list[str]:
     maps = [text for text in (badge.title, badge.value) if isinstance(text, Mapping)]
-    return ", ".join(dict.fromkeys(code for text in maps for code in text))
+    return list(dict.fromkeys(str(code) for text in maps for code in text))
 
 
 def _lang(text: str | Mapping[str, str], language: str | None) -> str:

@@ -1,10 +1,16 @@
-"""Which language of a text a viewer sees."""
+"""Which language of a text a viewer sees, and what languages are called."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
 from b24nb import spec
+
+
+def language_name(code: str) -> str:
+    """``German (de)``; a code that is not known stands for itself."""
+    known = spec.LANGUAGES.get(code)
+    return f"{known.name} ({code})" if known else code
 
 
 def pick(text: str | Mapping[str, str], language: str | None = None) -> tuple[str, str | None]:

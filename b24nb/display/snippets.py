@@ -20,6 +20,7 @@ from b24nb.secret import mask_address, masked
 
 if TYPE_CHECKING:
     from jinja2 import Environment
+    from markupsafe import Markup
 
 #: What the reader replaces, by what it is.
 PLACEHOLDERS: Mapping[str, str] = MappingProxyType(
@@ -169,6 +170,12 @@ def as_code(
         )
     )
     return Code(text.strip(), flavour)
+
+
+def call_as_code(method: str, params: Mapping[str, Any]) -> Markup:
+    """A call in each language; host and secret are placeholders."""
+    codes = ((title, html.code(as_code(method, params, name), title)) for name, title in FLAVOURS.items())
+    return html.folded("The call as code", html.join(html.folded(title, code) for title, code in codes))
 
 
 @lru_cache(maxsize=1)

@@ -15,6 +15,7 @@ from b24nb.badges.badge import Badge, Text
 from b24nb.badges.changes import ADD, problems
 from b24nb.client import Client
 from b24nb.display import html
+from b24nb.display.snippets import call_as_code
 from b24nb.errors import DuplicateCode, InvalidInput
 from b24nb.forms import parts
 from b24nb.forms.form import Form, Step, changes
@@ -183,12 +184,12 @@ class AddForm(Form):
         if state.existing or (state.result and state.phase == "done"):
             yield html.badge_card(state.existing or state.result, self.shared.language)
 
-    def aside(self, state: AddState) -> Iterable[Markup]:
+    def aside(self, state: AddState, *, live: bool = True) -> Iterable[Markup]:
         """How the badge would look, and the call that adds it; once it is added, the result shows that."""
         if any(row.title.value or row.value.value for row in self.rows):
             if state.phase != "done":
                 yield html.badge_card(self.badge, self.shared.language)
-            yield parts.call_as_code(ADD, self.badge.to_wire())
+            yield call_as_code(ADD, self.badge.to_wire())
 
     def draw(self, state: AddState) -> None:
         self._say(state.field_errors)

@@ -9,7 +9,6 @@ import threading
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +22,6 @@ from b24nb.forms import parts
 from b24nb.forms.form import Form, Step
 from b24nb.forms.messages import Message
 from b24nb.forms.state import FormState, SharedState
-from b24nb.rest.limits import Limits
 
 #: A look may take this share of the time, so that a long log does not slow the kernel down.
 SHARE = 0.1
@@ -55,7 +53,7 @@ class CallsForm(Form):
         self.clear_button = self.button("Clear log", "eraser", lambda: self.work([self.clear]))
         self.name = parts.field("Text", "File", "calls.csv", width="20em")
         self.name.style.description_width = "initial"
-        self.export_button = self.button("Export CSV", "download", self._export)
+        self.export_button = self.button("Export CSV", "download", lambda: self.work([self.export]))
         self._chart = widgets.HTML()
         self._poll: threading.Thread | None = None
         self._view_count = 0  # ipywidgets counts views from now on
@@ -78,11 +76,9 @@ class CallsForm(Form):
         self.calls.clear()
         return self._say("done", "The call log is empty. The limits stay: the portal counts on.")
 
-    def _export(self) -> None:
-        self.work(lambda: [partial(self.export, self.name.value)])
-
-    def export(self, name: str) -> Any:
+    def export(self) -> Any:
         """Write the log as CSV to a new file. A file that is there is left alone."""
+        name = self.name.value
         try:
             with Path(name).open("x", encoding="utf-8", newline="") as file:
                 self.calls.df.to_csv(file, index=False)
@@ -96,26 +92,24 @@ class CallsForm(Form):
         return self.settle(replace(self.look(), message=Message(kind, text), field_errors=wrong))
 
     def picture(self, state: CallsState) -> Iterable[Markup]:
-        yield from _gauges(self.b24.calls.limits)
+        yield from self.calls.limits.gauges()
         if state.result is None or state.summary is None or not len(state.result):
             yield parts.message_html(Message("note", "No calls yet."))
             return
-        yield parts.figures(state.summary.reset_index(), "Statistics per method, times in ms")
+        yield html.figures(state.summary.reset_index(), "Statistics per method, times in ms")
         for reason in self.calls.missing("server_ms"):
             yield parts.message_html(Message("note", reason))
         requests = state.result[state.result["kind"] == "http"]
-        yield parts.calls_table(requests, f"Requests, newest first: {len(requests)}", SHOWN)
+        yield html.calls_table(requests, f"Requests, newest first: {len(requests)}", SHOWN)
 
     def numbers(self, state: Any) -> Iterable[Markup]:
         return ()  # the picture is made of them
 
     def _draw_chart(self) -> Any:
-        from b24nb.display import charts  # matplotlib takes a second to load
-
         state = self.look()
         if len(state.result):
-            chart = charts.timeline(state.result)
-            self._chart.value = parts.fragment(Markup(chart._repr_html_()))  # noqa: S704 - display made it
+            chart = self.calls.plot()._repr_html_()
+            self._chart.value = parts.fragment(Markup(chart))  # noqa: S704 - display made it
         return state
 
     def _follow_log(self) -> None:
@@ -134,19 +128,6 @@ class CallsForm(Form):
                 self._guarded(lambda: self.render(self.look()))
                 pause = max(self.pace, (time.monotonic() - started) / SHARE)
             time.sleep(pause)
-
-
-def _gauges(limits: Limits) -> Iterable[Markup]:
-    """How near the limits are; a method that has cost nothing needs no gauge."""
-    bucket, rate = limits.bucket, limits.rate
-    burst, wait = int(rate["burst"].iloc[-1]), float(rate["seconds_until_safe"].iloc[-1])
-    unit = f"requests; {burst} at once are safe {f'in {wait:.0f} s' if wait else 'now'}"
-    if bucket.tariff.limited:
-        yield html.gauge("Request rate, as this client sees it", bucket.level, bucket.tariff.burst, unit)
-    spent = limits.df[limits.df["operating_s"] > 0]
-    for method, seconds, limit, left in spent[["method", "operating_s", "limit_s", "calls_left"]].to_numpy():
-        forecast = "" if pd.isna(left) else f"; {left} calls left"
-        yield html.gauge(method, seconds, limit, f"s operating time{forecast}")
 
 
 def calls_form(b24: Client, *, run: bool = False) -> CallsForm:

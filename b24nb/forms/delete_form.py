@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -16,23 +15,21 @@ from b24nb.badges.badge import Badge, Badges
 from b24nb.badges.changes import DELETE, Action, Verdict, not_restorable
 from b24nb.client import Client
 from b24nb.display import html
-from b24nb.display.language import pick
+from b24nb.display.snippets import call_as_code
 from b24nb.display.visible import visible
 from b24nb.forms import parts
-from b24nb.forms.form import Form, Step, changes, sends
-from b24nb.forms.holders_lookup import HoldersLookup
+from b24nb.forms.form import Step, changes, sends
 from b24nb.forms.messages import NOTHING_SENT, Message
-from b24nb.forms.state import Change, FormState, SharedState
+from b24nb.forms.release_part import HoldersState, ReleaseForm
+from b24nb.forms.state import Change, SharedState
 from b24nb.forms.table import Table
 
-#: Rows of a preview or a report that are not folded.
-OPEN_ROWS = 10
 EMPTY = Badges()
 TO_SEND_HELD = "send the held ones too, and let the portal decide"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class DeleteState(FormState):
+class DeleteState(HoldersState):
     """``result`` is the badge that was deleted, or for several the report.
 
     Attributes
@@ -41,36 +38,36 @@ class DeleteState(FormState):
         What the preview shows.
     missing : tuple of str
         Chosen codes that no badge has.
-    holders : HoldersLookup
-        Who holds the badges.
     with_held : bool
         Whether those that open activities hold are sent, too.
-    to_delete, held : Badges
-        What the delete button sends, and what the portal would refuse to delete.
+    to_delete : Badges
+        What the delete button sends.
     removed : Badges
         What was deleted and can be brought back.
     """
 
     chosen: Badges = EMPTY
     missing: tuple[str, ...] = ()
-    holders: HoldersLookup = field(default_factory=HoldersLookup)
     with_held: bool = False
     to_delete: Badges = EMPTY
-    held: Badges = EMPTY
     removed: Badges = EMPTY
 
-    def previewed(self, **known: Any) -> DeleteState:
+    @property
+    def badges(self) -> Badges:
+        """What the preview shows."""
+        return self.chosen
+
+    def knowing(self, **more: Any) -> DeleteState:
         """The same with what more is known, and what the delete button would do now."""
-        state = replace(self, phase="confirm", **known)
-        codes = state.holders.held
-        held = Badges(badge for badge in state.chosen if badge.code in codes)
-        free = Badges(badge for badge in state.chosen if badge.code not in codes)
+        state = replace(self, phase="confirm", **more)
+        held = state.held
+        free = Badges(badge for badge in state.chosen if badge.code not in held)
         to_delete = state.chosen if state.with_held else free
         why = "The portal will probably refuse" if state.with_held else "Held, so they would be refused:"
         stays = f" {why} {parts.counted(held)}." if held else ""
         text = f"{parts.counted(to_delete)} would be deleted.{stays} Nothing has been deleted yet."
         what = "its code" if len(to_delete) == 1 else "the number of badges"
-        state = replace(state, held=held, to_delete=to_delete)
+        state = replace(state, to_delete=to_delete)
         hint = f"To delete, type {what}: {state.word}" if to_delete else None
         return replace(state, message=Message("check" if held else "note", text, hint=hint))
 
@@ -81,7 +78,7 @@ class DeleteState(FormState):
         return visible(self.to_delete[0].code, code=True) if alone else str(len(self.to_delete))
 
 
-class DeleteForm(Form):
+class DeleteForm(ReleaseForm):
     """Deletes badges after a look at what will go, and brings them back."""
 
     title = "Delete badges"
@@ -92,27 +89,22 @@ class DeleteForm(Form):
     def arranged(self, codes: Sequence[str] = ()) -> Sequence[Any]:
         self._codes = tuple(codes) if len(codes) > 1 else ()  # chosen before there is a table
         code = codes[0] if len(codes) == 1 else ""
-        self.code = parts.field("Combobox", "Badge code", code, options=self.shared.codes)
-        self.on_change(self.code, lambda: self._choose((), self.code.value))
+        field = self.code_field(code, lambda: self._choose((), self.code.value))
         self.preview_button = self.button("Preview deletion", "eye", self.start, style="primary")
-        self.load_button = self.button("Load badges", "list", lambda: self.work([self.load]))
         buttons = parts.row(self.preview_button, self.load_button, indented=True)
-        self._choosing = widgets.VBox([self.field_row("codes", self.code), buttons])
+        self._choosing = widgets.VBox([field, buttons])
         self.table = Table(language=self.shared.language, label="Badges to choose from")
         self.on_change(self.table, lambda: self._choose(self.table.selected), "selected")
         self.held_too = parts.field("Checkbox", TO_SEND_HELD, False, width="auto")
         self.on_change(self.held_too, self._send_held)
         self.confirm = parts.field("Text", "Confirm", "")
         self._confirm = self.field_row("confirm", self.confirm)
-        self.delete_button = self.button("Delete", "trash", self._confirmed, style="danger")
+        self.delete_button = self.button("Delete", "trash", lambda: self.work([self.delete]), style="danger")
         self.back_button = self.button("Choose others", "arrow-left", lambda: self.work([self.forget]))
         self._last_buttons = parts.row(self.delete_button, self.back_button, indented=True)
         self.undo_button = self.button("Undo", "undo", lambda: self.work([self.undo]))
         last = [self.held_too, self._confirm, self._last_buttons, self.undo_button]
-        return [self._choosing, self.messages, *last, self.shown, self.beside, self.table]
-
-    def _confirmed(self) -> None:
-        self.work(lambda: [partial(self.delete, self.confirm.value)])
+        return [self._choosing, self.messages, *last, self.shown, self.releasing(), self.table]
 
     # -- choosing -------------------------------------------------------------------------------------
 
@@ -124,6 +116,7 @@ class DeleteForm(Form):
         self.render(self.forget())
 
     def follow(self, change: Change) -> None:
+        super().follow(change)
         if change == "selection":
             known = self.shared.find_all(self.shared.selection).values()
             typed = "" if known else "".join(self.shared.selection[:1])
@@ -132,7 +125,6 @@ class DeleteForm(Form):
             return
         with self.drawing():
             if change == "badges":
-                self.code.options = self.shared.codes
                 self.table.show(self.shared.badges or Badges(), self._codes)
             self.table.language = self.shared.language
         self.redraw()
@@ -152,7 +144,7 @@ class DeleteForm(Form):
         """Read the badges that would go. Deletes nothing."""
         state: DeleteState = self.forget()
         if not codes:
-            wrong = {"codes": "Type a code, or load the badges and choose rows of the table."}
+            wrong = {"code": "Type a code, or load the badges and choose rows of the table."}
             return replace(state, phase="invalid", message=NOTHING_SENT, field_errors=wrong)
         if len(codes) == 1:
             found = {codes[0]: self.b24.badges.get(codes[0])}
@@ -163,47 +155,38 @@ class DeleteForm(Form):
         if not found:
             message = Message("check", f"No badge has one of these codes: {', '.join(missing)}.")
             return replace(state, phase="failed", message=message)
-        return state.previewed(chosen=Badges(dict.fromkeys(found.values())), missing=missing)
-
-    @sends
-    def find_holders(self) -> DeleteState:
-        """Look who may hold the badges of the preview; a trouble here leaves the preview there."""
-        state: DeleteState = self.state
-        return state.previewed(holders=HoldersLookup.of(self, state.chosen)) if state.chosen else state
+        return state.knowing(chosen=Badges(dict.fromkeys(found.values())), missing=missing)
 
     def _send_held(self) -> None:
-        self.render(self.settle(self.state.previewed(with_held=self.held_too.value)))
+        self.render(self.settle(self.state.knowing(with_held=self.held_too.value)))
 
     # -- deleting -------------------------------------------------------------------------------------
 
     @changes
-    def delete(self, typed: str) -> DeleteState:
+    def delete(self) -> DeleteState:
         """Delete what the preview shows, if its word was typed."""
         state: DeleteState = self.state
         if not state.to_delete:
             message = Message("check", "Nothing to delete, so nothing has been sent.", hint="Preview first.")
             return replace(state, phase="invalid", message=message)
-        if typed.strip() != state.word.strip():
+        if self.confirm.value.strip() != state.word.strip():
             wrong = {"confirm": f"Type {state.word} to confirm."}
             return replace(state, phase="invalid", message=NOTHING_SENT, field_errors=wrong)
         if len(state.to_delete) > 1:
             return self._delete_many(state.to_delete)
         removed = self.b24.badges.delete(state.to_delete[0])
         self.shared.see_changed(gone=[removed.code])
-        message = Message("done", f"The badge {removed.code!r} was deleted.", hint="Undo brings it back.")
-        return DeleteState(phase="done", message=message, result=removed, removed=Badges([removed]))
+        text = f"The badge {removed.code!r} was deleted."
+        return _ended(True, text, "Undo brings it back.", result=removed, removed=Badges([removed]))
 
     def _delete_many(self, badges: Badges) -> DeleteState:
-        report = self.b24.badges.delete_many(badges, missing_ok=True, **self._options(badges))
-        deleted = [outcome.step for outcome in report if outcome.verdict is Verdict.DELETED]
-        gone = [outcome.step.code for outcome in report if outcome.verdict is Verdict.GONE]
-        removed = Badges(step.before for step in deleted if step.before)
-        self.shared.see_changed(gone=[*gone, *(badge.code for badge in removed)])
+        report = self.b24.badges.delete_many(badges, missing_ok=True, **self.run_options(len(badges)))
+        gone = [one.step for one in report if one.verdict in (Verdict.DELETED, Verdict.GONE)]
+        removed = Badges(one.step.before for one in report if one.done and one.step.before)
+        self.shared.see_changed(gone=[step.code for step in gone])
         hint = "Undo brings them back." if removed else "The report says why."
         text = f"{parts.counted(removed)} of {len(badges)} deleted."
-        message = Message("done" if report.ok else "check", text, hint=hint)
-        phase = "done" if report.ok else "failed"
-        return DeleteState(phase=phase, message=message, result=report, removed=removed)  # type: ignore[arg-type]
+        return _ended(report.ok, text, hint, result=report, removed=removed)
 
     @changes
     def undo(self) -> DeleteState:
@@ -214,63 +197,39 @@ class DeleteForm(Form):
             text = f"Somebody has made {', '.join(clashes)} anew, with other texts. Nothing has been sent."
             hint = "Undo would overwrite that. b24.journal.plan_undo() shows what it would change."
             return replace(self.state, phase="failed", message=Message("check", text, hint=hint))  # type: ignore[no-any-return]
-        report = plan.apply(**self._options(removed))
+        report = plan.apply(**self.run_options(len(removed)))
         self.shared.see_changed(added=[outcome.badge for outcome in report if outcome.badge])
         left = Badges(outcome.step.after for outcome in report if not outcome.ok and outcome.step.after)
-        count = f"{len(removed) - len(left)} of {parts.counted(removed)}"
-        message = Message("check" if left else "done", f"{count} brought back, as the last of the list.")
-        phase = "failed" if left else "done"
-        return DeleteState(phase=phase, message=message, result=report, removed=left)  # type: ignore[arg-type]
-
-    def settle(self, state: Any) -> Any:
-        self.target = state.to_delete or self.target
-        return super().settle(state)
-
-    def _options(self, badges: Badges) -> dict[str, Any]:
-        """Cancel is asked before each request of 50, which is also how far the work is."""
-        sent = itertools.count(0, spec.BATCH_SIZE)
-
-        def ask() -> bool:
-            self.show_progress("At work", min(next(sent), len(badges)), len(badges))
-            return self.cancel.is_set()
-
-        return {"keep_going": True, "progress": False, "cancel": ask}
+        text = f"{len(removed) - len(left)} of {parts.counted(removed)} brought back, as the last of the list."
+        return _ended(not left, text, None, result=report, removed=left)
 
     # -- drawing --------------------------------------------------------------------------------------
 
     def picture(self, state: DeleteState) -> Iterable[Markup]:
         if state.chosen:
             yield from map(parts.message_html, _warnings(state))
-            yield from parts.folded_after(OPEN_ROWS, state.chosen, partial(self._preview_table, state))
+            yield from html.folded_after(state.chosen, partial(self._preview_table, state))
         elif isinstance(state.result, Badge):
             yield html.badges_table([state.result], self.shared.language, caption="Deleted")
         elif state.result is not None:
             table = partial(html.frame, caption="What became of each", limit=200)
-            yield from parts.folded_after(OPEN_ROWS, state.frame(), table)
+            yield from html.folded_after(state.frame(), table)
 
     def _preview_table(self, state: DeleteState, badges: Badges) -> Markup:
-        language, held = self.shared.language, () if state.with_held else state.holders.held
         caption = f"This will be deleted: {len(state.to_delete)}"
+        words = {True: "will be deleted", False: "held: would be refused"}
         rows = (
-            (
-                html.pill(badge.value, badge.type, language),
-                Markup("<code>{}</code>").format(visible(badge.code, code=True)),
-                visible(pick(badge.title, language)[0]),
-                "held: would be refused" if badge.code in held else "will be deleted",
-            )
-            for badge in badges[:200]
+            (*html.badge_cells(badge, self.shared.language), words[badge in state.to_delete]) for badge in badges[:200]
         )
         return html.table(("badge", "code", "title", "what will happen"), rows, caption)
 
-    def aside(self, state: DeleteState) -> Iterable[Markup]:
-        return state.holders.pieces
-
     def numbers(self, state: DeleteState) -> Iterable[Markup]:
         if state.to_delete:
-            yield parts.call_as_code(*_call(state.to_delete))
+            yield call_as_code(*_call(state.to_delete))
         yield from super().numbers(state)
 
     def draw(self, state: DeleteState) -> None:
+        super().draw(state)
         parts.show(self._choosing, not state.chosen)
         parts.show(self.table, self.shared.badges and not state.chosen)
         parts.show(self.held_too, state.held)
@@ -284,6 +243,12 @@ class DeleteForm(Form):
         self.delete_button.description = "Delete badge" if count == 1 else f"Delete {count} badges"
         named = removed[0].code if len(removed) == 1 else f"{len(removed)} badges"
         self.undo_button.description = f"Undo: bring back {named}"
+
+
+def _ended(ok: bool, text: str, hint: str | None, **more: Any) -> DeleteState:
+    """The state after a change that is as wanted, or is not."""
+    message = Message("done" if ok else "check", text, hint=hint)
+    return DeleteState(phase="done" if ok else "failed", message=message, **more)
 
 
 def _call(badges: Badges) -> tuple[str, dict[str, Any]]:

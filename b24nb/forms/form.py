@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import threading
 import time
 import warnings
@@ -16,6 +17,7 @@ import ipywidgets as widgets  # type: ignore[import-untyped]
 from IPython import get_ipython
 from markupsafe import Markup
 
+from b24nb import spec
 from b24nb.display import html
 from b24nb.errors import B24Error, InvalidInput
 from b24nb.forms import parts
@@ -85,7 +87,7 @@ class Form(parts.Panel):
     state : FormState
         What it shows.
     target : hashable
-        What the next change is about, so that an identical second click is known.
+        What the next change is about, where that can be another one within a second.
     """
 
     title = ""
@@ -97,8 +99,6 @@ class Form(parts.Panel):
     result = property(lambda self: self.state.result)
     df = property(lambda self: self.state.frame())
     timings = property(lambda self: self.calls.df)
-    #: What a form does and what it shows were two objects once.
-    presenter = property(lambda self: self)
 
     def __init__(self, shared: SharedState, *start: Any, alone: bool = True) -> None:
         self.shared, self.b24 = shared, shared.b24
@@ -145,10 +145,10 @@ class Form(parts.Panel):
 
     def still(self, state: Any) -> Iterable[Markup]:
         """The same for a reader without a kernel, who sees none of the widgets."""
-        return self.picture(state)
+        return [*self.picture(state), *self.aside(state, live=False)]
 
-    def aside(self, state: Any) -> Iterable[Markup]:
-        """What is shown in a place of its own, ``beside``, and not with the result."""
+    def aside(self, state: Any, *, live: bool = True) -> Iterable[Markup]:
+        """What is shown in a place of its own, ``beside``, and not with the result; ``live``: by a kernel."""
         return ()
 
     def draw(self, state: Any) -> None:
@@ -221,12 +221,12 @@ class Form(parts.Panel):
         field.observe(lambda _: self._guarded(handler, by_user=True), name)
 
     def _do(self, steps: Sequence[Step] | Callable[[], Sequence[Step]]) -> None:
-        if callable(steps):
+        if self._working:  # in the thread of a click
             self._let_texts_arrive()
-            steps = steps()
+        steps = steps() if callable(steps) else steps
         done = True
         for place, step in enumerate(steps, start=1):
-            if not (done := self._guarded(partial(self._take, step))):
+            if not (done := self._guarded(lambda step=step: self.render(step()))):  # type: ignore[misc]
                 break
             if place < len(steps) and self.cancel.is_set():
                 self.render(replace(self.state, message=CANCELLED))
@@ -235,10 +235,7 @@ class Form(parts.Panel):
             self._working = False
             self._show_busy(False)
             if done:  # a click meanwhile has left its note
-                self._message.value = parts.fragment(*self._said(self._drawn))
-
-    def _take(self, step: Step) -> None:
-        self.render(step())
+                self._message.value = parts.fragment(parts.message_html(self._drawn.message))
 
     def _let_texts_arrive(self) -> None:
         if get_ipython() is not None:
@@ -319,9 +316,19 @@ class Form(parts.Panel):
         self.state = state
         return state
 
+    def run_options(self, total: int) -> dict[str, Any]:
+        """How many steps are sent: Cancel is asked before each request of 50, which is how far the work is."""
+        sent = itertools.count(0, spec.BATCH_SIZE)
+
+        def ask() -> bool:
+            self.show_progress("At work", min(next(sent), total), total)
+            return self.cancel.is_set()
+
+        return {"keep_going": True, "progress": False, "cancel": ask}
+
     def show_progress(self, text: str, done: int, total: int) -> None:
         """Say what is being done, how many steps of it, and of how many (0: not known)."""
-        self._bar.value = parts.fragment(parts.progress(text, done, total))
+        self._bar.value = parts.fragment(html.progress(text, done, total))
 
     # -- drawing --------------------------------------------------------------------------------------
 
@@ -329,7 +336,7 @@ class Form(parts.Panel):
         """Show a state; nothing else changes what is shown. Equal states look equal, whatever was before."""
         with self.drawing():
             self._drawn = state
-            self._message.value = parts.fragment(*self._said(state))
+            self._message.value = parts.fragment(parts.message_html(state.message))
             self.shown.value = parts.fragment(*self.picture(state))
             self.beside.value = parts.fragment(*self.aside(state))
             self._numbers.value = parts.fragment(*self.numbers(state))
@@ -357,17 +364,13 @@ class Form(parts.Panel):
         if len(first := state.frame(ROWS)):
             yield html.folded("As a DataFrame: form.df", html.frame(first, caption="First rows"))
         if len(self.calls):
-            table = parts.calls_table(self.timings, "Last calls", ROWS)
+            table = html.calls_table(self.timings, "Last calls", ROWS)
             yield html.folded("What it cost: form.timings", table)
 
     def _head(self, *, alone: bool) -> list[Markup]:
         portal = self.b24.portal
         title = [html.portal_banner(portal), Markup("<h3>{}</h3>").format(self.title)] if alone else []
         return [*title, *map(parts.message_html, standing_notices(portal, changes=self.writes))]
-
-    @staticmethod
-    def _said(state: FormState) -> list[Markup]:
-        return [parts.message_html(state.message)] if state.message else []
 
     def _show_busy(self, busy: bool) -> None:
         parts.show(self._busy, busy)
@@ -377,8 +380,8 @@ class Form(parts.Panel):
     def static(self) -> Iterable[Markup]:
         """What the form shows, without fields and buttons."""
         state = self.state
-        result = [*self.still(state), *self.aside(state), *self.numbers(state)]
-        return [*self._top, *self._said(state), *result, parts.message_html(SAVED)]
+        said = parts.message_html(state.message)
+        return [*self._top, said, *self.still(state), *self.numbers(state), parts.message_html(SAVED)]
 
     def __repr__(self) -> str:
         said = f": {self.state.message.text}" if self.state.message else ""

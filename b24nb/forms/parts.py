@@ -2,25 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence, Sized
+from collections.abc import Sequence, Sized
 from functools import lru_cache
 from importlib import resources
 from typing import Any, Self
 
 import ipywidgets as widgets  # type: ignore[import-untyped]
-import pandas as pd
 from markupsafe import Markup
-from pandas.api.types import is_numeric_dtype
 
 from b24nb import spec
 from b24nb.display import html
-from b24nb.display.snippets import FLAVOURS, as_code
-from b24nb.display.visible import visible
+from b24nb.display.language import language_name
 from b24nb.forms.messages import Message
 
 LABEL_WIDTH = "8em"
-#: What says nothing in a column of this name; elsewhere 0.
-USUAL: dict[Any, Any] = {"attempt": 1, "error": "", "at": "", "method": ""}
 
 
 class Panel(widgets.VBox):  # type: ignore[misc]
@@ -99,66 +94,20 @@ def show(widget: Any, visible: object) -> None:
 
 def fragment(*pieces: Markup) -> str:
     """HTML for a part of a form; the style sheet stands in its head."""
-    return str(Markup('<div class="b24nb">{}</div>').format(html.join(pieces))) if pieces else ""
+    return str(Markup('<div class="b24nb">{}</div>').format(html.join(pieces))) if any(pieces) else ""
 
 
-def message_html(message: Message) -> Markup:
-    """A message as the display of the house shows it."""
+def message_html(message: Message | None) -> Markup:
+    """A message as the display of the house shows it; nothing for none."""
+    if message is None:
+        return Markup()
     details = Markup("<p>{}</p>").format(message.details) if message.details else None
     return html.message(message.kind, message.text, message.code, message.hint, details)
-
-
-def figures(frame: pd.DataFrame, caption: str, limit: int = 50) -> Markup:
-    """A DataFrame with its decimals aligned; columns that say nothing anywhere are left out."""
-    told = [name for name in frame if not frame[name].fillna(USUAL.get(name, 0)).eq(USUAL.get(name, 0)).all()]
-    columns = [[_figure(value) for value in frame[name].head(limit)] for name in told]
-    right = [place for place, name in enumerate(told) if is_numeric_dtype(frame[name])]
-    hidden = len(frame) - min(limit, len(frame))
-    return html.table(told, zip(*columns, strict=True), caption, hidden=hidden, right=right)
-
-
-def _figure(value: Any) -> str:
-    if value is pd.NA or value is None:
-        return "NA"
-    return f"{value:,.1f}" if isinstance(value, float) else visible(value)
-
-
-def calls_table(calls: pd.DataFrame, caption: str, limit: int) -> Markup:
-    """Calls, newest first."""
-    columns = ["at", "method", "attempt", "error", "client_ms", "server_ms", "network_ms"]
-    newest = calls.iloc[::-1][columns].fillna({"error": ""})
-    return figures(newest.assign(at=newest["at"].dt.strftime("%H:%M:%S")), f"{caption}, times in ms", limit)
-
-
-def folded_after(count: int, rows: Any, make: Callable[[Any], Markup]) -> Iterable[Markup]:
-    """A table of the first rows, made by ``make``, and one of the others to open."""
-    yield make(rows[:count])
-    if len(rows) > count:
-        yield html.folded(f"{len(rows) - count} more", make(rows[count:]))
-
-
-def call_as_code(method: str, params: Mapping[str, Any]) -> Markup:
-    """A call in each language; host and secret are placeholders."""
-    codes = ((title, html.code(as_code(method, params, name), title)) for name, title in FLAVOURS.items())
-    return html.folded("The call as code", html.join(html.folded(title, code) for title, code in codes))
-
-
-def progress(text: str, done: int, total: int) -> Markup:
-    """A bar; without a known total it only shows that work goes on."""
-    known = Markup(' value="{}" max="{}"').format(done, total) if total else Markup("")
-    count = f" {done} of {total}" if total else ""
-    return Markup("<label>{}{} <progress{}></progress></label>").format(text, count, known)
 
 
 def languages(*others: str) -> list[tuple[str, str]]:
     """Options of a language field: those of a cloud portal, and others that were met."""
     return [(language_name(code), code) for code in dict.fromkeys([*spec.LANGUAGES, *filter(None, others)])]
-
-
-def language_name(code: str) -> str:
-    """``German (de)``; a code that is not known stands for itself."""
-    known = spec.LANGUAGES.get(code)
-    return f"{known.name} ({code})" if known else code
 
 
 def counted(badges: Sized) -> str:

@@ -253,7 +253,7 @@ class Limits:
         return html.page(*self.gauges())
 
     def gauges(self) -> list[Markup]:
-        """A bar for each limit, as HTML."""
+        """A bar for each limit, as HTML; a method that has cost nothing needs none."""
         from b24nb.display import html
 
         bucket = self.bucket
@@ -266,6 +266,7 @@ class Limits:
         return [rate] + [
             html.gauge(one.method, one.operating_s, one.limit_s, f"s operating time{one.forecast}")
             for one in self._usages()
+            if one.operating_s
         ]
 
 

@@ -77,7 +77,7 @@ def test_what_is_held_is_sent_only_where_that_is_wanted(b24: b24nb.Client, porta
     confirm(form, "missedCall")
     assert (form.state.phase, form.state.message.code) == ("failed", "ENTITY_WITH_BADGE_EXISTS")
     assert asked(portal, "delete") == 1
-    assert len(form.state.chosen) == len(form.state.holders.found) == 1
+    assert len(form.state.chosen) == len(form.state.holders.steps) == 1
 
 
 def test_a_badge_that_somebody_changed_meanwhile_is_left_alone(b24: b24nb.Client, portal: b24nb.SandboxPortal) -> None:
@@ -109,7 +109,7 @@ def test_codes_that_nobody_has_are_nothing_to_confirm(b24: b24nb.Client, portal:
     assert (form.state.phase, len(form.state.chosen)) == ("failed", 0)
     assert "nonsense, more" in shown(form)
     empty = forms.delete_form(b24, run=True)
-    assert (empty.state.phase, list(empty.state.field_errors)) == ("invalid", ["codes"])
+    assert (empty.state.phase, list(empty.state.field_errors)) == ("invalid", ["code"])
     assert asked(portal, "delete") == 0
 
 

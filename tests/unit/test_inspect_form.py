@@ -35,8 +35,8 @@ def test_who_holds_the_badge_is_named(b24: b24nb.Client, portal: b24nb.SandboxPo
     activity = portal.attach("missedCall")
     form = forms.inspect_form(b24, "missedCall", run=True)
     assert "ENTITY_WITH_BADGE_EXISTS" in shown(form)
-    assert list(form.state.holders.found["activity_id"]) == [str(activity)]
-    assert form.state.holders.held == {"missedCall"}
+    assert list(form.state.holders.df["activity_id"]) == [str(activity)]
+    assert form.state.held == {"missedCall"}
 
 
 def test_nothing_is_sent_for_an_empty_code(b24: b24nb.Client, portal: b24nb.SandboxPortal) -> None:
@@ -51,7 +51,7 @@ def test_trouble_with_the_holders_leaves_the_badge(b24: b24nb.Client, portal: b2
     portal.faults.next("insufficient_scope", method="crm.activity.list")
     form = forms.inspect_form(b24, "missedCall", run=True)
     assert (form.state.phase, form.result.code) == ("done", "missedCall")
-    assert form.state.holders.unknown.code == "insufficient_scope"
+    assert form.state.unknown.code == "insufficient_scope"
     assert "insufficient_scope" in shown(form)
 
 

@@ -1,0 +1,174 @@
+"""Who holds badges, and their release: what Inspect and Delete show below a badge.
+
+One table, one list to choose one or all from, a typed word, one button; what can't be undone is said before.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any
+
+import ipywidgets as widgets  # type: ignore[import-untyped]
+from markupsafe import Markup
+
+from b24nb.badges.plan import Report
+from b24nb.badges.release import ReleasePlan
+from b24nb.display import html
+from b24nb.display.visible import visible
+from b24nb.errors import B24Error
+from b24nb.forms import parts
+from b24nb.forms.form import Form, changes, sends
+from b24nb.forms.messages import NOTHING_SENT, Message, message_for
+from b24nb.forms.state import Change, FormState
+
+WAYS = (
+    ("close it in the portal", "it stays in the history, and can be opened again", "whoever may edit the item"),
+    ("delete the activity", "it is gone for good: this can't be undone", "any webhook or application"),
+    ("clear its badgeCode", "it stays open without the badge; b24.journal can undo it", "the application that made it"),
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HoldersState(FormState):
+    """What is known of who holds the badges.
+
+    Attributes
+    ----------
+    holders : ReleasePlan or None
+        The activities that hold them, and what would release each; ``None``: not known.
+    unknown : Message or None
+        Why it is not known.
+    released : Report or None
+        What became of the last release.
+    """
+
+    holders: ReleasePlan | None = None
+    unknown: Message | None = None
+    released: Report | None = None
+
+    @property
+    def rows(self) -> Sequence[dict[str, str]]:
+        """The activities that name the badges, as far as they are known."""
+        return self.holders.holders if self.holders is not None else ()
+
+    @property
+    def held(self) -> frozenset[str]:
+        """Codes that the portal would refuse to delete, as far as that can be known."""
+        return frozenset(row["code"] for row in self.rows if row["certainty"] == "likely")
+
+
+class ReleaseForm(Form):
+    """A form about badges that activities may hold, with a part that releases them.
+
+    Its state has ``badges``, those on show, and ``knowing(**more)``: the same with what more is known, and the
+    message that fits.
+    """
+
+    def releasing(self) -> Any:
+        """The part: who holds the badges, and below it the choice, the typed word and the button."""
+        self.which = parts.field("Dropdown", "Release", (), options=[("", ())])
+        self.word = parts.field("Text", "Confirm", "")
+        self.release_button = self.button("Release", "unlink", lambda: self.work([self.release]), style="danger")
+        self.on_change(self.which, self.redraw)
+        fields = [self.which, self.field_row("release", self.word), parts.row(self.release_button, indented=True)]
+        self._releasing = widgets.VBox(fields)
+        return widgets.VBox([self.beside, self._releasing])
+
+    def code_field(self, code: str, changed: Any) -> Any:
+        """A field for a code that offers those that are known, and ``load_button``, which gets them known."""
+        self.code = parts.field("Combobox", "Badge code", code, options=self.shared.codes)
+        self.on_change(self.code, changed)
+        self.load_button = self.button("Load badges", "list", lambda: self.work([self.load]))
+        return self.field_row("code", self.code)
+
+    def follow(self, change: Change) -> None:
+        if change == "badges":
+            with self.drawing():
+                self.code.options = self.shared.codes
+
+    @sends
+    def find_holders(self) -> Any:
+        """Look which open activities may hold the badges; a trouble here leaves the badges on show."""
+        return self._look(self.state)
+
+    def _look(self, state: Any) -> Any:
+        if not state.badges:
+            return state
+        self.show_progress("Looking which activities hold it", 0, 0)
+        try:
+            plan = self.b24.badges.release([badge.code for badge in state.badges])
+        except B24Error as error:
+            return state.knowing(holders=None, unknown=message_for(error))
+        return state.knowing(holders=plan, unknown=None)
+
+    # -- releasing ------------------------------------------------------------------------------------
+
+    @changes
+    def release(self) -> Any:
+        """Release what the chosen activities hold, if the word was typed; then look who is left."""
+        state, ids = self.state, self.which.value
+        if not (state.holders and ids):
+            return replace(state, message=Message("check", "Nothing to release, so nothing has been sent."))
+        plan = state.holders.only(ids)
+        if self.word.value.strip() != _word(ids):
+            wrong = {"release": f"Type {_word(ids)} to confirm."}
+            return replace(state, phase="invalid", message=NOTHING_SENT, field_errors=wrong)
+        try:
+            report = plan.apply(confirm=plan.deletes, **self.run_options(len(plan)))
+        except B24Error as error:
+            return replace(state, phase="failed", message=message_for(error), field_errors={})
+        state = self._look(replace(state, released=report, field_errors={}))
+        text = f"{sum(one.done for one in report)} of {len(report)} released."
+        kind = state.message.kind if report.ok else "check"
+        return replace(state, message=replace(state.message, kind=kind, text=f"{text} {state.message.text}"))
+
+    # -- drawing --------------------------------------------------------------------------------------
+
+    def aside(self, state: HoldersState, *, live: bool = True) -> Iterable[Markup]:
+        # The address of a sandbox that ends with this notebook says nothing to a later reader.
+        links = live or not self.b24.portal.own_sandbox
+        if state.released is not None:
+            yield html.frame(state.released.df, "What became of each activity", limit=200)
+        if state.unknown:
+            yield Markup("<p>Who holds it was not found out.</p>")
+            yield parts.message_html(state.unknown)
+        elif state.holders is not None:
+            yield parts.message_html(_verdict(state))
+            if state.rows:
+                table = partial(html.holders_table, actions=state.holders.actions, links=links)
+                yield from html.folded_after(state.rows, table)
+                yield html.table(("way to release", "what happens", "who can"), WAYS)
+
+    def draw(self, state: Any) -> None:
+        actions = state.holders.actions if state.rows else {}
+        rows = [row for row in state.rows if row["activity_id"] in actions]
+        every = [(f"all {len(rows)} activities", tuple(actions))] if len(rows) != 1 else []
+        options = [*every, *((_choice(row), (row["activity_id"],)) for row in rows)]
+        if options != [*self.which.options]:
+            self.which.options, self.word.value = options, ""
+        ids = self.which.value
+        self.word.description = f"Type {_word(ids)}"
+        ways = Counter(actions[id_] for id_ in ids)
+        self.release_button.description = f"Release: {', '.join(f'{way} ({n})' for way, n in ways.items())}"
+        parts.show(self._releasing, rows)
+
+
+def _word(ids: Sequence[str]) -> str:
+    """What has to be typed: the id of the activity, or for several their number."""
+    return ids[0] if len(ids) == 1 else str(len(ids))
+
+
+def _choice(row: dict[str, str]) -> str:
+    return visible(f"activity {row['activity_id']}: {row['owner_type']} {row['owner_id']} {row['title']}".rstrip())
+
+
+def _verdict(state: HoldersState) -> Message:
+    codes = ", ".join(dict.fromkeys(visible(row["code"]) for row in state.rows if row["certainty"] != "no"))
+    if not codes:
+        return Message("note", "No open activity holds it, as far as this user may read.")
+    text = f"The portal {'will' if state.held else 'may'} refuse to delete {codes}: open activities hold it."
+    hint = "Release it below, or close the activities in the portal."
+    return Message("check", text, "ENTITY_WITH_BADGE_EXISTS", hint)
