@@ -80,7 +80,7 @@ class ReleasePlan(Plan):
             raise InvalidInput(text, field="confirm", hint=hint)
 
     def _repr_html_(self) -> str:
-        table = html.holders_table(self._rows[:SHOWN], self.actions, links=False)
+        table = html.holders_table(self, self._rows[:SHOWN])
         notes = (html.message("note", remark) for remark in (self._head, *self._notes()))
         return html.page(table, *notes)
 

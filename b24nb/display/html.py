@@ -145,22 +145,21 @@ def viewers_table(badge: Any) -> Markup:
     return table(("viewer's language", "title", "pill"), rows, "What the portal shows")
 
 
-def holders_table(rows: Sequence[Mapping[str, str]], actions: Mapping[str, str], *, links: bool) -> Markup:
-    """Activities that name a badge: rows of ``holders``, and what a release would do to each, by its id."""
+def holders_table(plan: Any, rows: Sequence[Mapping[str, str]], *, links: bool = False) -> Markup:
+    """Activities that name a badge: some rows of the ``holders`` of a plan, and what it would do to each."""
+    several = len({row["code"] for row in plan.holders}) > 1
 
-    def belongs_to(row: Mapping[str, str]) -> Markup:
+    def cells(row: Mapping[str, str]) -> Iterable[str]:
         place = visible(f"{row['owner_type']} {row['owner_id']}")
-        return join([link(row["link"] if links else "", place), visible(row["title"])], " ")
+        yield from [_code(row["code"])] if several else []
+        yield visible(row["activity_id"])
+        yield join([link(row["link"] if links else "", place), visible(row["title"])], " ")
+        yield visible(row["subject"])
+        yield row["certainty"] if row["certainty"] == "likely" else f"{row['certainty']}: {row['reason']}"
+        yield plan.actions.get(row["activity_id"], "do nothing")
 
-    cells = (
-        (
-            *(_code(row["code"]), visible(row["activity_id"]), belongs_to(row), visible(row["subject"])),
-            *(f"{row['certainty']}: {row['reason']}", actions.get(row["activity_id"], "do nothing")),
-        )
-        for row in rows
-    )
-    head = ("code", "activity", "belongs to", "subject", "holds it?", "release would")
-    return table(head, cells, "Open activities that name it")
+    head = (*(["code"] if several else []), "activity", "belongs to", "subject", "holds it?", "release would")
+    return table(head, ([*cells(row)] for row in rows), "Open activities that name it")
 
 
 def changes_table(changes: Sequence[tuple[str, str, Any, Any, str]], caption: str, limit: int = 200) -> Markup:
@@ -315,7 +314,7 @@ def link(address: str, text: str) -> Markup:
     """A link that opens beside the notebook, or the text alone. ``address`` is never what a portal sent."""
     if not address:
         return escape(text)
-    return Markup('<a href="{}" target="_blank" rel="noopener noreferrer">{}</a>').format(address, text)
+    return Markup('<a class="b24nb-link" href="{}" target="_blank" rel="noopener">{}</a>').format(address, text)
 
 
 def portal_banner(portal: Any) -> Markup:

@@ -216,12 +216,12 @@ class DeleteForm(ReleaseForm):
             yield from html.folded_after(state.frame(), table)
 
     def _preview_table(self, state: DeleteState, badges: Badges) -> Markup:
-        caption = f"This will be deleted: {len(state.to_delete)}"
         words = {True: "will be deleted", False: "held: would be refused"}
         rows = (
             (*html.badge_cells(badge, self.shared.language), words[badge in state.to_delete]) for badge in badges[:200]
         )
-        return html.table(("badge", "code", "title", "what will happen"), rows, caption)
+        head = ("badge", "code", "title", "what will happen")
+        return html.table(head, rows, f"This will be deleted: {len(state.to_delete)}")
 
     def numbers(self, state: DeleteState) -> Iterable[Markup]:
         if state.to_delete:

@@ -94,10 +94,7 @@ def standing_notices(portal: Portal, *, changes: bool) -> tuple[Message, ...]:
         hint = "Tick CRM in the settings of the webhook, or make a webhook that has it."
         notices.append(Message("check", text, "insufficient_scope", hint))
     if changes and portal.admin is False:
-        who = portal.user or "this user"
-        text = (
-            f"Adding and deleting badges takes an administrator of the portal, and the portal says that {who} is none."
-        )
+        text = f"Adding and deleting badges takes an administrator of the portal; {portal.user or 'this user'} is none."
         hint = "Connect with a webhook that an administrator made. Nothing has been sent."
         notices.append(Message("check", text, "ACCESS_DENIED", hint))
     if changes and portal.read_only:

@@ -14,6 +14,7 @@ from typing import Any
 import ipywidgets as widgets  # type: ignore[import-untyped]
 from markupsafe import Markup
 
+from b24nb.badges.changes import Way
 from b24nb.badges.plan import Report
 from b24nb.badges.release import ReleasePlan
 from b24nb.display import html
@@ -138,7 +139,7 @@ class ReleaseForm(Form):
         elif state.holders is not None:
             yield parts.message_html(_verdict(state))
             if state.rows:
-                table = partial(html.holders_table, actions=state.holders.actions, links=links)
+                table = partial(html.holders_table, state.holders, links=links)
                 yield from html.folded_after(state.rows, table)
                 yield html.table(("way to release", "what happens", "who can"), WAYS)
 
@@ -153,6 +154,8 @@ class ReleaseForm(Form):
         self.word.description = f"Type {_word(ids)}"
         ways = Counter(actions[id_] for id_ in ids)
         self.release_button.description = f"Release: {', '.join(f'{way} ({n})' for way, n in ways.items())}"
+        lasting = "deleted activities can't be brought back" if Way.DELETE in ways else ""
+        self.field_rows["release"].say(state.field_errors.get("release", ""), advice=lasting)
         parts.show(self._releasing, rows)
 
 
@@ -170,5 +173,5 @@ def _verdict(state: HoldersState) -> Message:
     if not codes:
         return Message("note", "No open activity holds it, as far as this user may read.")
     text = f"The portal {'will' if state.held else 'may'} refuse to delete {codes}: open activities hold it."
-    hint = "Release it below, or close the activities in the portal."
+    hint = "Release it below. Each counts until it is closed, or what it belongs to reaches a final stage."
     return Message("check", text, "ENTITY_WITH_BADGE_EXISTS", hint)

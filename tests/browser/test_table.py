@@ -11,6 +11,7 @@ from b24nb.badges.badge import Badge, Badges
 from b24nb.display import html
 from b24nb.forms.table import Table
 from tests.browser.looks import AXE, barriers, hard_to_read
+from tests.hostile import HOSTILE
 from tests.layers import require, require_package
 
 require_package("playwright")
@@ -44,23 +45,6 @@ SEED = Badges(
         Badge("paid", {"en": "zebra", "de": "Ameise"}, "Paid", "success"),
         *(Badge(f"more{n:02}", f"Title {n}", f"More {n}", "primary") for n in range(30)),
     ]
-)
-HOSTILE = (
-    "<img src=x onerror=window.pwned=1>",
-    '"><svg/onload=window.pwned=1>',
-    "' onmouseover='window.pwned=1",
-    "</style><script>window.pwned=1</script>",
-    "</td></tr></table><b id=x>",
-    "{{7*7}}${7*7}<%=1%>",
-    "javascript:window.pwned=1",
-    "<!--",
-    "]]>",
-    "\x00<i>",
-    "\u202e<u>\u2066",
-    "&lt;b&gt;&#60;b&#62;",
-    "$\\frac{1}{0}$",
-    "\ud7ff\ufffd",
-    "a" * 10_000,
 )
 Show = Callable[..., Locator]
 

@@ -213,3 +213,44 @@ def test_a_read_only_client_says_so_and_sends_nothing(portal: b24nb.SandboxPorta
 @pytest.mark.parametrize("codes", ["newsletter", ["newsletter"]])
 def test_one_code_in_any_shape(b24: b24nb.Client, codes: Any) -> None:
     assert forms.delete_form(b24, codes, run=True).state.word == "newsletter"
+
+
+def test_what_holds_a_badge_is_released_and_then_it_goes(b24: b24nb.Client, portal: b24nb.SandboxPortal) -> None:
+    form = forms.delete_form(b24, ["waitingPayment", "newsletter"], run=True)
+    assert form.state.message.text.startswith("1 badge would be deleted. Held")
+    form.word.value = "2"
+    click(form, form.release_button)
+    assert form.state.message.text.startswith("2 of 2 released. 2 badges would be deleted. Nothing")
+    assert "would be refused" not in shown(form)
+    assert form.release_button not in tree(form)
+    confirm(form, "2")
+    assert list(form.df["verdict"]) == ["deleted", "deleted"]
+    assert "waitingPayment" not in [badge["code"] for badge in portal.badges]
+
+
+def test_of_several_badges_the_holders_of_each_are_named(b24: b24nb.Client) -> None:
+    form = forms.delete_form(b24, ["waitingPayment", "onHold", "missedCall"], run=True)
+    assert [label for label, _ in form.which.options][:1] == ["all 3 activities"]
+    assert "onHold 5 deal 5" in shown(form)
+    form.which.value = ("5",)
+    form.word.value = "5"
+    click(form, form.release_button)
+    assert form.state.message.text.startswith("1 of 1 released. 2 badges would be deleted. Held")
+
+
+def test_choosing_another_badge_forgets_the_holders(b24: b24nb.Client) -> None:
+    form = forms.delete_form(b24, "onHold", run=True)
+    form.word.value = "5"
+    click(form, form.back_button)
+    assert form.release_button not in tree(form)
+    form.code.value = "onHold"
+    click(form, form.preview_button)
+    assert form.word.value == ""
+
+
+def test_holders_beyond_ten_are_folded(b24: b24nb.Client, portal: b24nb.SandboxPortal) -> None:
+    for number in range(12):
+        portal.attach("missedCall", deal=number % 6 + 1)
+    form = forms.delete_form(b24, "missedCall", run=True)
+    assert "2 more" in form.beside.value
+    assert form.word.description == "Type 12"

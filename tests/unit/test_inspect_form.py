@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import re
+
+import pytest
+
 import b24nb
 from b24nb import forms
 from b24nb.display.snippets import FLAVOURS
-from tests.widgets import asked, click, shown
+from tests.hostile import HOSTILE
+from tests.widgets import asked, click, pieces, shown, tree
 
 
 def test_the_badge_from_all_sides(b24: b24nb.Client, portal: b24nb.SandboxPortal) -> None:
@@ -73,4 +78,96 @@ def test_cancel_ends_between_two_steps(portal: b24nb.SandboxPortal, b24: b24nb.C
     assert form.result.code == "missedCall"
     assert asked(portal, "get") == 1
     assert all(request.method != "crm.activity.list" for request in portal.requests)
+    assert form.last_error is None
+
+
+def test_holders_are_shown_with_their_deal_and_the_ways_to_release(
+    b24: b24nb.Client, portal: b24nb.SandboxPortal
+) -> None:
+    form = forms.inspect_form(b24, "waitingPayment", run=True)
+    text = shown(form)
+    for words in (
+        'deal 3 Licences "Small team"',
+        "Delivery contract Haas",
+        "this can't be undone",
+        "clear its badgeCode",
+    ):
+        assert words in text
+    assert f'href="{portal.url}/crm/deal/details/4/"' in form.beside.value
+    assert portal.url not in "".join(form.static()), "the address of a portal that ends with the notebook"
+    assert form.release_button not in tree(forms.inspect_form(b24, "missedCall", run=True))
+
+
+def test_holders_are_released_one_by_one_and_then_all(b24: b24nb.Client) -> None:
+    form = forms.inspect_form(b24, "waitingPayment", run=True)
+    assert form.which.options[0][0] == "all 2 activities"
+    form.word.value = "3"
+    click(form, form.release_button)
+    assert "Type 2 to confirm." in shown(form)
+    form.which.value = ("3",)
+    assert (form.word.description, form.word.value) == ("Type 3", "3")
+    click(form, form.release_button)
+    assert form.state.message.text == "1 of 1 released. The portal has the badge 'waitingPayment'."
+    assert "activity 3 of deal 4" in shown(form)
+    assert [label for label, _ in form.which.options] == ['activity 2: deal 3 Licences "Small team"']
+    assert list(b24.badges.holders("waitingPayment")["activity_id"]) == ["2"]
+    assert list(form.df["code"]) == ["waitingPayment"]
+
+
+def test_a_double_click_releases_once(b24: b24nb.Client) -> None:
+    form = forms.inspect_form(b24, "onHold", run=True)
+    form.word.value = "5"
+    form.release_button.click()
+    form.release_button.click()
+    assert form.wait(10)
+    assert form.last_error is None
+    assert "1 of 1 released." in shown(form)
+    assert list(b24.journal.df["verdict"]) == ["released"]
+    assert form.release_button not in tree(form)
+    assert "No open activity holds it" in shown(form)
+
+
+def test_the_application_clears_and_what_it_did_can_be_undone(portal: b24nb.SandboxPortal) -> None:
+    with b24nb.connect(b24nb.OAuthToken(**portal.issue_token())) as app:
+        form = forms.inspect_form(app, "onHold", run=True)
+        assert form.release_button.description == "Release: clear badgeCode (1)"
+        assert "can't be brought back" not in shown(form)
+        form.word.value = "5"
+        click(form, form.release_button)
+        assert app.badges.holders("onHold").empty
+        assert app.journal.plan_undo().apply(progress=False).ok
+        assert list(app.badges.holders("onHold")["activity_id"]) == ["5"]
+
+
+def test_a_read_only_client_releases_nothing_and_keeps_the_badge_on_show(portal: b24nb.SandboxPortal) -> None:
+    with b24nb.connect(portal, read_only=True) as b24:
+        form = forms.inspect_form(b24, "onHold", run=True)
+        form.word.value = "5"
+        click(form, form.release_button)
+        assert "This client is read-only." in shown(form)
+        assert form.result.code == "onHold"
+        assert not b24.badges.holders("onHold").empty
+
+
+def test_an_activity_that_changed_meanwhile_is_left_alone_and_reported(b24: b24nb.Client) -> None:
+    form = forms.inspect_form(b24, "onHold", run=True)
+    b24.call("crm.activity.delete", {"id": 5})
+    form.word.value = "5"
+    click(form, form.release_button)
+    assert "0 of 1 released." in shown(form)
+    assert "somebody else deleted it" in shown(form)
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+def test_hostile_titles_and_subjects_stay_texts(b24: b24nb.Client, portal: b24nb.SandboxPortal, text: str) -> None:
+    b24.call("crm.deal.update", {"id": 5, "fields": {"TITLE": text}})
+    layout = {"icon": {"code": "info"}, "header": {"title": text}, "body": {"blocks": {}}}
+    params = {"ownerTypeId": 2, "ownerId": 5, "fields": {"badgeCode": "missedCall"}, "layout": layout}
+    with b24nb.connect(b24nb.OAuthToken(**portal.issue_token())) as app:
+        app.call("crm.activity.configurable.add", params)
+    form = forms.inspect_form(b24, "missedCall", run=True)
+    assert len(form.which.options) == 1
+    for html in (*pieces(form), form._repr_mimebundle_()["text/html"]):
+        assert not re.search(r"<(img|svg|script|u|i|b)[\s>/]", html)
+        assert html.count("<a ") <= 1
     assert form.last_error is None

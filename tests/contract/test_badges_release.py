@@ -1,0 +1,375 @@
+"""Badges are released from the activities that hold them: by a webhook, and by the application that made them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+
+import b24nb
+from b24nb import errors
+from b24nb.badges.activities import Activity, ActivityStep
+from b24nb.badges.changes import Outcome, Verdict
+from b24nb.badges.holders import add_titles, find_holders
+from b24nb.badges.journal_store import ChangeSet
+from b24nb.credentials import Webhook
+from b24nb.rest.calls import Call
+from b24nb.rest.connection import Connection, Response
+from tests.fakes import FakeClock
+from tests.servers import http, serving
+
+HELD = "waitingPayment"  # by the activities 2 and 3, of the deals 3 and 4
+DELETE, UPDATE = "crm.activity.delete", "crm.activity.configurable.update"
+WRITES = {DELETE, UPDATE}
+
+
+@pytest.fixture
+def app(portal: b24nb.SandboxPortal) -> Iterator[b24nb.Client]:
+    """The application that made the activities of the sandbox."""
+    with b24nb.connect(token_of(portal)) as client:
+        yield client
+
+
+def token_of(portal: b24nb.SandboxPortal, **changed: str) -> b24nb.OAuthToken:
+    return b24nb.OAuthToken(**{**portal.issue_token(), **changed})
+
+
+def sent(portal: b24nb.SandboxPortal) -> int:
+    """How many commands that change activities have reached the portal."""
+    asked = [item for one in portal.requests for item in (one.commands or {one.method: 1}).items()]
+    return sum(times for name, times in asked if name in WRITES)
+
+
+def numbers(b24: b24nb.Client, code: str = HELD) -> list[str]:
+    return list(b24.badges.holders(code)["activity_id"])
+
+
+# -- who holds it -----------------------------------------------------------------------------------------
+
+
+def test_holders_have_the_title_of_their_deal_and_a_link_to_it(portal: b24nb.SandboxPortal, b24: b24nb.Client) -> None:
+    held = b24.badges.holders(HELD)
+    assert list(held["title"]) == ['Licences "Small team"', "Delivery contract Haas"]
+    assert list(held["link"]) == [f"{portal.url}/crm/deal/details/{deal}/" for deal in (3, 4)]
+
+
+@contextmanager
+def answers(*envelopes: dict[str, Any]) -> Iterator[Connection]:
+    with serving(*(http(json.dumps(envelope).encode()) for envelope in envelopes)) as server:
+        yield Connection(Webhook.parse(server.webhook), clock=FakeClock())
+
+
+def activity(owner: str, number: Any, **more: Any) -> dict[str, Any]:
+    return {"ID": "7", "OWNER_TYPE_ID": owner, "OWNER_ID": number, "PROVIDER_PARAMS": {"badgeCode": "vip"}, **more}
+
+
+def test_leads_contacts_and_companies_have_their_names_and_links_too() -> None:
+    rows = [activity("1", "5"), activity("3", "6"), activity("4", "7"), activity("174", "8"), activity("2", "../x")]
+    rows = [{**row, "ID": str(place)} for place, row in enumerate(rows, start=1)]
+    result = {
+        "k0": [{"ID": 6, "NAME": "Ada", "LAST_NAME": "Lane"}],
+        "k1": [{"ID": "5", "TITLE": "A lead"}, "odd", {"ID": None}],
+        "k2": [],
+    }
+    refused = {"k3": {"error": "insufficient_scope", "error_description": ""}}
+    batch = {"result": {"result": result, "result_error": refused, "result_total": [], "result_next": []}}
+    with answers({"result": rows, "total": 5}, batch) as connection:
+        found = add_titles(connection, find_holders(connection, {"vip"}))
+        origin = connection.credentials.origin
+    assert [row["title"] for row in found] == ["A lead", "Ada Lane", "", "", ""]
+    links = [f"{origin}/crm/{place}/" for place in ("lead/details/5", "contact/details/6", "company/details/7")]
+    assert [row["link"] for row in found] == [*links, "", ""]
+
+
+def test_holders_are_named_although_no_title_can_be_read(portal: b24nb.SandboxPortal, b24: b24nb.Client) -> None:
+    portal.faults.next("ACCESS_DENIED", method="batch")
+    assert list(b24.badges.holders(HELD)["title"]) == ["", ""]
+
+
+# -- by a webhook -----------------------------------------------------------------------------------------
+
+
+def test_a_webhook_deletes_the_activities_once_their_number_is_confirmed(
+    portal: b24nb.SandboxPortal, b24: b24nb.Client
+) -> None:
+    plan = b24.badges.release(HELD)
+    assert list(plan.df["action"]) == ["delete activity"] * 2
+    assert list(plan.df["title"]) == ['Licences "Small team"', "Delivery contract Haas"]
+    assert "can't be undone" in repr(plan)
+    assert "close it in the portal" in repr(plan)
+    assert ".apply(confirm=2)" in repr(plan)
+    for wrong in (None, 1, 3, True):
+        with pytest.raises(errors.InvalidInput, match="deletes 2 activities") as caught:
+            plan.apply(confirm=wrong, progress=False)
+        assert "confirm=2" in caught.value.hint
+    assert sent(portal) == 0
+    with pytest.raises(errors.BadgeInUse):
+        b24.badges.delete(HELD)
+
+    report = plan.apply(confirm=2, progress=False)
+    assert report.ok
+    assert list(report.df["verdict"]) == ["released", "released"]
+    assert list(report.df["detail"]) == ["activity 2 of deal 3", "activity 3 of deal 4"]
+    assert b24.badges.holders(HELD).empty
+    assert b24.badges.delete(HELD).code == HELD
+
+
+def test_what_is_deleted_for_good_is_in_the_journal_and_undo_says_that_it_stays_gone(b24: b24nb.Client) -> None:
+    b24.badges.release(HELD).apply(confirm=2, progress=False)
+    b24.badges.delete(HELD)
+    rows = b24.journal.df
+    assert list(rows["kind"]) == ["release", "release", "delete"]
+    assert [json.loads(row)["id"] for row in rows["before"][:2]] == [2, 3]
+    plan = b24.journal.plan_undo(2)
+    assert [step.code for step in plan.steps] == [HELD]
+    assert "2 deleted activities can't be brought back." in repr(plan)
+    assert plan.apply(progress=False).ok
+    assert b24.badges.holders(HELD).empty
+
+
+@pytest.mark.parametrize("some", [3, "3", [3], ["3"], (3, 3), "a column"])
+def test_one_by_one(b24: b24nb.Client, some: Any) -> None:
+    some = b24.badges.holders(HELD)["activity_id"][1:] if some == "a column" else some
+    assert b24.badges.release(HELD, activities=some).apply(confirm=1, progress=False).ok
+    assert numbers(b24) == ["2"]
+
+
+@pytest.mark.parametrize(
+    ("given", "field"),
+    [
+        ({"activities": [3, 99]}, "activities"),
+        ({"activities": 5}, "activities"),  # it holds another badge
+        ({"activities": "x' OR 1"}, "activities"),
+        ({"how": "burn"}, "how"),
+        ({"how": "clear"}, "how"),
+    ],
+)
+def test_what_can_not_be_is_refused_before_anything_is_sent(
+    portal: b24nb.SandboxPortal, b24: b24nb.Client, given: dict[str, Any], field: str
+) -> None:
+    with pytest.raises(errors.InvalidInput) as caught:
+        b24.badges.release(HELD, **given)
+    assert caught.value.field == field
+    assert sent(portal) == 0
+
+
+def test_a_badge_that_nobody_holds_needs_no_release(portal: b24nb.SandboxPortal, b24: b24nb.Client) -> None:
+    plan = b24.badges.release("missedCall")
+    assert (len(plan), plan.df.empty) == (0, True)
+    assert plan.apply(progress=False).ok
+    assert sent(portal) == 0
+
+
+def test_several_badges_at_once(b24: b24nb.Client) -> None:
+    plan = b24.badges.release([HELD, "onHold"])
+    assert list(plan.df["code"]) == [HELD, HELD, "onHold"]
+    assert plan.only(["5"]).apply(confirm=1, progress=False).ok
+    assert (len(numbers(b24)), numbers(b24, "onHold")) == (2, [])
+
+
+def test_hundreds_go_in_requests_of_fifty_and_can_be_cancelled(portal: b24nb.SandboxPortal, b24: b24nb.Client) -> None:
+    for number in range(120):
+        portal.attach("birthday", deal=number % 6 + 1)
+    plan = b24.badges.release("birthday")
+    asked = iter([False, True])
+    report = plan.apply(confirm=120, progress=False, cancel=lambda: next(asked, True))
+    assert report.counts == {"not sent": 120 - sent(portal), "released": sent(portal)}
+    assert 0 < sent(portal) < 120
+    plan = b24.badges.release("birthday")
+    assert plan.apply(confirm=len(plan), parallel=2, progress=False).ok
+    assert b24.badges.holders("birthday").empty
+
+
+def test_a_code_that_never_matches_is_not_released_unless_it_is_named() -> None:
+    long = "x" * 31
+    rows = [{"code": long, "title": "t", "value": "v", "type": "primary"}]
+    with b24nb.SandboxPortal(badges=rows) as portal, b24nb.connect(portal) as b24:
+        number = portal.attach(long)
+        assert len(b24.badges.release(long)) == 0
+        assert len(b24.badges.release(long, activities=number)) == 1
+
+
+def test_a_read_only_client_shows_the_plan_and_sends_nothing(portal: b24nb.SandboxPortal) -> None:
+    with b24nb.connect(portal, read_only=True) as b24:
+        plan = b24.badges.release(HELD)
+        assert len(plan.df) == 2
+        with pytest.raises(errors.ReadOnly):
+            plan.apply(confirm=2)
+        assert sent(portal) == 0
+        assert b24.journal.df.empty
+
+
+# -- by the application -----------------------------------------------------------------------------------
+
+
+def test_the_application_clears_and_undo_brings_badge_and_holders_back(app: b24nb.Client) -> None:
+    plan = app.badges.release(HELD)
+    assert list(plan.df["action"]) == ["clear badgeCode"] * 2
+    assert "plan_undo() sets it again" in repr(plan)
+    assert plan.apply(progress=False).ok
+    badge = app.badges.delete(HELD)
+    held = app.badges.release(HELD)
+    assert len(held) == 0
+
+    undo = app.journal.plan_undo(2)
+    assert [step.action.value for step in undo.steps] == ["add", "set badgeCode", "set badgeCode"]
+    report = undo.apply(progress=False)
+    assert report.counts == {"added": 1, "held again": 2}
+    assert app.badges.get(HELD) == badge
+    assert numbers(app) == ["2", "3"]
+
+    again = app.journal.plan_undo()
+    assert [step.action.value for step in again.steps] == ["clear badgeCode", "clear badgeCode", "delete"]
+    assert again.apply(progress=False).ok
+    assert HELD not in app.badges.list()
+
+
+def test_the_application_deletes_where_that_is_wanted_and_what_another_one_made(
+    portal: b24nb.SandboxPortal, app: b24nb.Client
+) -> None:
+    assert set(app.badges.release(HELD, how="delete").df["action"]) == {"delete activity"}
+    other = portal.attach(HELD, client_id="local.another")
+    plan = app.badges.release(HELD)
+    assert list(plan.df["action"]) == ["clear badgeCode", "clear badgeCode", "delete activity"]
+    assert ".apply(confirm=1)" in repr(plan)
+    with pytest.raises(errors.InvalidInput, match=str(other)):
+        app.badges.release(HELD, how="clear")
+    assert plan.apply(confirm=1, progress=False).ok
+
+
+def test_a_token_that_does_not_say_whose_it_is_tries_to_clear_and_reports_the_refusal(
+    portal: b24nb.SandboxPortal,
+) -> None:
+    portal.attach("birthday", client_id="local.another")
+    with b24nb.connect(token_of(portal, client_id="", client_secret="", refresh_token="")) as unnamed:
+        report = unnamed.badges.release("birthday").apply(progress=False)
+        assert list(report.df[["verdict", "error"]].iloc[0]) == ["failed", "ERROR_WRONG_APPLICATION"]
+        assert unnamed.badges.release(HELD).apply(progress=False).ok
+
+
+# -- what changed meanwhile, and answers that tell nothing ---------------------------------------------------
+
+MEANWHILE: dict[str, tuple[Callable[[b24nb.Client], Any], str]] = {
+    "closed": (lambda app: app.call(UPDATE, {"id": 2, "fields": {"completed": "Y"}}), "changed"),
+    "another badge": (lambda app: app.call(UPDATE, {"id": 2, "fields": {"badgeCode": "paid"}}), "changed"),
+    "no badge": (lambda app: app.call(UPDATE, {"id": 2, "fields": {"badgeCode": ""}}), "changed"),
+    "deleted": (lambda app: app.call(DELETE, {"id": 2}), "already gone"),
+}
+
+
+@pytest.mark.parametrize("what", MEANWHILE)
+def test_an_activity_that_changed_meanwhile_is_left_alone(
+    portal: b24nb.SandboxPortal, b24: b24nb.Client, app: b24nb.Client, what: str
+) -> None:
+    change, verdict = MEANWHILE[what]
+    plan = b24.badges.release(HELD)
+    change(app)
+    before = sent(portal)
+    report = plan.apply(confirm=2, progress=False)
+    assert list(report.df["verdict"]) == [verdict, "released"]
+    assert sent(portal) == before + 1
+    assert report.ok == (verdict == "already gone")
+
+
+def test_undo_leaves_an_activity_alone_that_somebody_else_used_since(app: b24nb.Client) -> None:
+    app.badges.release(HELD).apply(progress=False)
+    app.call(UPDATE, {"id": 2, "fields": {"badgeCode": "paid"}})
+    app.call(DELETE, {"id": 3})
+    report = app.journal.plan_undo().apply(progress=False)
+    assert list(report.df["verdict"]) == ["changed", "changed"]
+    assert not report.ok
+    assert numbers(app, "paid") == ["2"]
+
+
+@pytest.mark.parametrize("breakage", ["reset", "cut", "html"])
+@pytest.mark.parametrize("client", ["b24", "app"])
+def test_a_lost_answer_is_looked_for_and_never_sent_again(
+    portal: b24nb.SandboxPortal, client: str, breakage: str, request: pytest.FixtureRequest
+) -> None:
+    b24: b24nb.Client = request.getfixturevalue(client)
+    plan = b24.badges.release(HELD)
+    portal.faults.next(breakage, method="batch", after_effect=True)
+    report = plan.apply(confirm=plan.deletes, progress=False)
+    assert list(report.df["verdict"]) == ["released", "released"]
+    assert all(one.seen for one in report)
+    assert sent(portal) == 2
+    assert set(b24.journal.df["seen"]) == {True}
+
+
+def test_where_no_effect_comes_it_says_so(portal: b24nb.SandboxPortal, clock: FakeClock) -> None:
+    with b24nb.connect(portal, clock=clock) as b24:
+        plan = b24.badges.release(HELD)
+        portal.faults.next("reset", method="batch")
+        report = plan.apply(confirm=2, progress=False)
+        assert [type(one.error) for one in report] == [errors.NotApplied] * 2
+        assert numbers(b24) == ["2", "3"]
+        assert b24.badges.release(HELD).apply(confirm=2, progress=False).ok
+
+
+STEP = ActivityStep(HELD, Activity(2, HELD), None)
+CLEAR = ActivityStep(HELD, Activity(2, HELD), Activity(2, ""))
+DONE, LOOK = Verdict.RELEASED, None
+
+
+@pytest.mark.parametrize(
+    ("step", "result", "verdict"),
+    [
+        (STEP, True, DONE),
+        *((STEP, other, LOOK) for other in (1, "true", None, [], {"activity": {"id": 2}})),
+        (CLEAR, {"activity": {"id": 2}}, DONE),
+        *((CLEAR, other, LOOK) for other in (True, {"activity": {"id": 3}}, {"activity": []}, None)),
+    ],
+)
+def test_only_the_one_answer_that_means_success_is_believed(step: ActivityStep, result: Any, verdict: Any) -> None:
+    outcome = step.judge(Response.of({"result": result}, Call(0.0, "http", DELETE, "", {})))
+    assert (outcome and outcome.verdict) is verdict
+
+
+def test_a_killed_process_leaves_intents_that_settle_completes(b24: b24nb.Client) -> None:
+    plan = b24.badges.release(HELD)
+    b24.journal._store.intend(ChangeSet("release"), plan.steps, 0.0)  # and then the process was killed
+    b24.call(DELETE, {"id": 2})
+    assert "2 change(s)" in b24.journal.notice
+    report = b24.journal.settle()
+    assert [one.verdict for one in report] == [Verdict.RELEASED, Verdict.FAILED]
+    assert not b24.journal.notice
+
+
+def test_a_badge_and_an_activity_that_were_unfinished_are_told_apart(b24: b24nb.Client) -> None:
+    release = b24.badges.release("onHold").steps
+    store = b24.journal._store
+    store.intend(ChangeSet("release"), release, 0.0)
+    (badge,) = store.intend(ChangeSet("delete"), b24.badges.plan([], prune=True).steps[-1:], 0.0)
+    first, second = store.unfinished()
+    assert (type(first.step), first.step.before) == (ActivityStep, Activity(5, "onHold"))
+    assert (second.id, type(second.step)) == (badge, type(b24.badges.plan([], prune=True).steps[-1]))
+    assert store.next_of(first) is None
+    assert [one.verdict for one in b24.journal.settle()] == [Verdict.FAILED, Verdict.FAILED]
+
+
+def test_a_second_release_of_an_activity_tells_what_became_of_the_first(b24: b24nb.Client) -> None:
+    (step, _) = b24.badges.release(HELD).steps
+    store = b24.journal._store
+    store.intend(ChangeSet("release"), [step], 0.0)
+    (later,) = store.intend(ChangeSet("release"), [step], 0.0)
+    store.conclude([(later, Outcome(step, Verdict.FAILED))])
+    (report,) = b24.journal.settle()
+    assert (report.verdict, report.detail) == (Verdict.FAILED, "told by the next change of this badge")
+
+
+# -- texts that are not ours ----------------------------------------------------------------------------------
+
+HOSTILE = ("<img src=x onerror=alert(1)>", "</td></table><script>alert(1)</script>", '"><a href="javascript:alert(1)">')
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+def test_titles_and_subjects_stay_texts(text: str, portal: b24nb.SandboxPortal, b24: b24nb.Client) -> None:
+    b24.call("crm.deal.update", {"id": 5, "fields": {"TITLE": text}})
+    plan = b24.badges.release("onHold")
+    assert list(plan.df["title"]) == [text]
+    for tag in ("<img", "<script", "<a "):
+        assert tag not in plan._repr_html_()
+    assert text not in repr(plan)
