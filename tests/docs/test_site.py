@@ -145,7 +145,7 @@ def public_names() -> list[str]:
 REACHED = {
     "Client": ["portal", "badges", "calls", "journal"],
     "Portal": ["kind", "host", "user", "admin", "scopes", "asked_at"],
-    "BadgeMethods": ["list", "get", "add", "delete", "holders", "delete_many", "plan", "backup"],
+    "BadgeMethods": ["list", "get", "add", "delete", "holders", "release", "delete_many", "plan", "backup"],
     "CallLog": ["df", "summary", "plot", "last", "clear"],
     "Call": ["as_code"],
     "Plan": ["df", "apply"],
