@@ -132,13 +132,15 @@ def list_activities(connection: Connection, steps: Sequence[ActivityStep]) -> li
     return [one for chunk in chunks for one in activities_of(connection.call(*look_for(chunk)))]
 
 
-def activities_back(done: Iterable[Step]) -> tuple[list[ActivityStep], int]:
-    """The steps to before these were made, and how many activities were deleted and can't come back."""
-    first: dict[str, ActivityStep] = {}
+def activities_back(done: Iterable[tuple[Step, Any]]) -> tuple[list[ActivityStep], int]:
+    """The steps to before these, each with what a look right before it found instead of ``before``; and how many
+    activities were deleted and can't come back."""
+    was: dict[str, Activity] = {}
     last: dict[str, ActivityStep] = {}
-    for step in of_activities(done):
-        first.setdefault(step.key, step)
-        last[step.key] = step
-    ways = [(step.after, first[key].before, step.code) for key, step in last.items()]
-    back = [ActivityStep(code, now, was) for now, was, code in ways if now and now != was]
-    return back, sum(now is None for now, _, _ in ways)
+    for step, found in done:
+        if isinstance(step, ActivityStep):
+            was.setdefault(step.key, found or step.before)
+            last[step.key] = step
+    pairs = [(step, step.after) for step in last.values()]
+    back = [ActivityStep(one.code, now, was[one.key]) for one, now in pairs if now and now != was[one.key]]
+    return back, sum(now is None for _, now in pairs)

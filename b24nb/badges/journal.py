@@ -145,7 +145,7 @@ class Journal:
         stale = [one for one in current if one.code in target and left[one.code] != one == target[one.code]]
         lagging = contradicted(self._applier.connection, stale)
         here = Badges(badge for badge in current if badge.code not in lagging)
-        holding, lost = activities_back(entry.step for entry in done)
+        holding, lost = activities_back((entry.step, entry.found) for entry in done)
         # A badge has to be there while an activity names it.
         first = [step for step in holding if step.action is Way.CLEAR]
         steps = [*first, *_way_back(left, target, here), *(step for step in holding if step not in first)]

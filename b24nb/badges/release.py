@@ -109,7 +109,8 @@ def _to_delete(holders: Holders, how: How, applier: ChangeApplier) -> set[str]:
         raise InvalidInput(f"There is no way {how!r} to release.", field="how", hint="auto, delete or clear.")
     credentials = applier.connection.credentials
     client_id = credentials.client_id if isinstance(credentials, OAuthToken) else None
-    others = {row["activity_id"] for row in holders if client_id is None or client_id not in ("", row["application"])}
+    made_by = {row["activity_id"]: row["application"] for row in holders}
+    others = {id_ for id_, made in made_by.items() if client_id is None or (client_id and made not in ("", client_id))}
     if how == "clear" and others:
         text = f"Only the application that made them can clear the activities {', '.join(sorted(others))}."
         raise InvalidInput(text, field="how", hint="how='delete' deletes them; or close them in the portal.")

@@ -132,7 +132,7 @@ class ReleaseForm(Form):
         # The address of a sandbox that ends with this notebook says nothing to a later reader.
         links = live or not self.b24.portal.own_sandbox
         if state.released is not None:
-            yield html.frame(state.released.df, "What became of each activity", limit=200)
+            yield from html.folded_after(state.released.df, partial(html.frame, caption="What became of each activity"))
         if state.unknown:
             yield Markup("<p>Who holds it was not found out.</p>")
             yield parts.message_html(state.unknown)

@@ -274,6 +274,15 @@ def test_an_activity_that_changed_meanwhile_is_left_alone(
     assert report.ok == (verdict == "already gone")
 
 
+def test_undo_restores_what_a_look_right_before_the_release_found(app: b24nb.Client) -> None:
+    (step, _) = app.badges.release(HELD).steps
+    (row,) = app.journal._store.intend(ChangeSet("release"), [step], 0.0, [Activity(2, "paid")])
+    app.call(UPDATE, {"id": 2, "fields": {"badgeCode": ""}})
+    app.journal._store.conclude([(row, Outcome(step, Verdict.RELEASED, True, found=Activity(2, "paid")))])
+    assert app.journal.plan_undo().apply(progress=False).ok
+    assert numbers(app, "paid") == ["2"]
+
+
 def test_undo_leaves_an_activity_alone_that_somebody_else_used_since(app: b24nb.Client) -> None:
     app.badges.release(HELD).apply(progress=False)
     app.call(UPDATE, {"id": 2, "fields": {"badgeCode": "paid"}})
