@@ -90,8 +90,10 @@ def copy_walkthroughs(directory: Path) -> list[Path]:
 def sign(notebooks: Sequence[Path]) -> None:
     """Let this user's Jupyter trust these notebooks as they are now."""
     import nbformat
+    from jupyter_core.paths import jupyter_data_dir
     from nbformat.sign import NotebookNotary
 
+    Path(jupyter_data_dir()).mkdir(parents=True, exist_ok=True)  # missing where Jupyter never ran
     notary = NotebookNotary()
     try:
         for path in notebooks:

@@ -82,8 +82,8 @@ def without_frames(work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T
 
 
 #: A slash as it stands in an address, in JSON, and escaped once or more for addresses, HTML or JavaScript.
-_SLASH = r"(?:/|\\{1,4}(?:/|u002f|x2f)|%(?:25)*2f|&#0*47;|&#x0*2f;|&sol;)"
-_PART = r"(?:[^\s/?#'\"<>\\%&]|%(?!(?:25)*2f)|&(?!#0*47;|#x0*2f;|sol;|quot;|lt;|gt;))"
+_SLASH = r"(?:/++|\\{1,4}(?:/|u002f|x2f)|%(?:25)*2f|&#0*47;|&#x0*2f;|&sol;)"
+_PART = r"(?:[^\s/?#'\"<>\\%&]++|%(?!(?:25)*2f)|&(?!#0*47;|#x0*2f;|sol;|quot;|lt;|gt;))"
 _NAMES = "auth|access_token|refresh_token|client_secret|application_token|sessid|ap|auth_id|refresh_id"
 _QUOTE = r"(?:\\?['\"]|&quot;)?+"
 #: Where secrets travel: words of which one has to be there, and a pattern of which the last group is masked.
@@ -95,7 +95,7 @@ _PLACES: tuple[tuple[tuple[str, ...], re.Pattern[str]], ...] = tuple(
             ("rest",),
             rf"rest{_SLASH}++(?:api{_SLASH}++)?+(?!\*)(?:"
             # The user segment was left out: the code stands in its place, the method in the code's.
-            rf"([\w-]{{16,100}}+(?![\w.@-])(?:{_SLASH}++{_PART}++)?+)|{_PART}{{1,100}}+{_SLASH}++(?!\{{)({_PART}++))",
+            rf"([\w-]{{16,100}}+(?![\w.@-])(?:{_SLASH}++{_PART}++)?+)|{_PART}++{_SLASH}++(?!\{{)({_PART}++))",
         ),
         (("bearer",), r"bearer(?:\s|%20|\+){1,9}+([^\s'\",]++)"),
         (

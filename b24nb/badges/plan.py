@@ -125,8 +125,9 @@ class Plan:
         return "\n".join([listing(self._head, self._changes(), _line), *self._notes()])
 
     def _repr_html_(self) -> str:
-        rows = [(_SIGNS[one.action], one.code, one.before, one.after, one.note) for one in self._changes()]
-        table = html.changes_table(rows, self._head, limit=SHOWN)
+        changes = self._changes()
+        rows = [(_SIGNS[one.action], one.code, one.before, one.after, one.note) for one in changes[:SHOWN]]
+        table = html.changes_table(rows, self._head, hidden=len(changes) - len(rows))
         return html.page(table, *(html.message("note", remark) for remark in self._notes()))
 
     @property

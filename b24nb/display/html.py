@@ -162,7 +162,7 @@ def holders_table(plan: Any, rows: Sequence[Mapping[str, str]], *, links: bool =
     return table(head, ([*cells(row)] for row in rows), "Open activities that name it")
 
 
-def changes_table(changes: Sequence[tuple[str, str, Any, Any, str]], caption: str, limit: int = 200) -> Markup:
+def changes_table(changes: Sequence[tuple[str, str, Any, Any, str]], caption: str, hidden: int = 0) -> Markup:
     """What is to be changed: a sign, the code, the badge before and after, and what to know about it."""
 
     def shown(badge: Any) -> str:
@@ -170,11 +170,8 @@ def changes_table(changes: Sequence[tuple[str, str, Any, Any, str]], caption: st
             return ""
         return join((pill(badge.value, badge.type), _localised(badge.title, None)), " ")
 
-    rows = [
-        (sign, _code(code), shown(before), shown(after), note) for sign, code, before, after, note in changes[:limit]
-    ]
-    head = ("", "code", "before", "after", "note")
-    return table(head, rows, caption, hidden=len(changes) - len(rows))
+    rows = [(sign, _code(code), shown(before), shown(after), note) for sign, code, before, after, note in changes]
+    return table(("", "code", "before", "after", "note"), rows, caption, hidden=hidden)
 
 
 def frame(df: pd.DataFrame, caption: str | None = None, limit: int = 50) -> Markup:
