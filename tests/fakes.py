@@ -1,9 +1,17 @@
-"""Time that passes only when it is told to: one clock for client and sandbox."""
+"""Time that passes only when it is told to, and the parts below a client, for what no client can be made to do."""
 
 from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from typing import Any
+
+import b24nb
+from b24nb.badges.apply import ChangeApplier
+from b24nb.badges.journal_store import JournalStore
+from b24nb.rest.connection import Connection
 
 
 class FakeClock:
@@ -28,3 +36,24 @@ class FakeClock:
             raise ValueError("sleep length must be non-negative")
         self.advance(seconds)
         time.sleep(0)  # let other threads see the new time
+
+
+def eventually(true: Callable[[], bool]) -> None:
+    """Wait for what another thread will do."""
+    for _ in range(1000):
+        if true():
+            return
+        time.sleep(0.01)
+    raise AssertionError("It did not happen within ten seconds.")
+
+
+@contextmanager
+def applier_of(portal: b24nb.SandboxPortal, journal: Any = None, **options: Any) -> Iterator[ChangeApplier]:
+    """What the badge methods of another process of this user work with."""
+    webhook = b24nb.Webhook.parse(portal.webhook)
+    host = webhook.host if journal else "sandbox"
+    with (
+        closing(JournalStore(journal or portal.journal_path, host=host, user="1")) as store,
+        closing(Connection(webhook, **options)) as connection,
+    ):
+        yield ChangeApplier(connection, store, settle_after=60)

@@ -13,7 +13,8 @@ from b24nb import errors
 from b24nb.badges.apply import JournalNotWritten
 from b24nb.badges.badge import Badge
 from b24nb.badges.changes import Step
-from b24nb.badges.journal_store import ChangeSet
+from b24nb.badges.journal_store import ChangeSet, default_journal_path
+from tests.fakes import applier_of
 from tests.servers import Envelope, in_front_of
 
 ADD, DELETE = "crm.activity.badge.add", "crm.activity.badge.delete"
@@ -26,7 +27,8 @@ def test_a_killed_change_is_judged_by_the_next_change_of_its_badge(killed: str) 
     step = Step("vip", BADGE, None) if before else Step("vip", None, BADGE)
     with b24nb.SandboxPortal(badges=before) as portal, b24nb.connect(portal) as b24:
         # As a process leaves it that was killed after the effect.
-        b24.badges._applier.store.intend(ChangeSet(killed), [step], 1_764_000_000.0)
+        with applier_of(portal) as other:
+            other.store.intend(ChangeSet(killed), [step], 1_764_000_000.0)
         b24.call(DELETE if before else ADD, {"code": "vip"} if before else BADGE.to_wire())
         if before:
             b24.badges.add("vip", "Client", "VIP", "primary")
@@ -74,7 +76,7 @@ def test_the_changes_of_a_renamed_portal_are_adopted_within_their_file(portal: b
     with in_front_of(portal, lambda _, pass_on: pass_on()) as webhook:
         with b24nb.connect(webhook.replace("127.0.0.1", "localhost")) as b24:
             b24.badges.delete("missedCall")
-            host, old = b24.portal.host, b24.badges._applier.store.path
+            host, old = b24.portal.host, default_journal_path(b24.portal.host)
         with b24nb.connect(webhook) as b24:
             assert len(b24.journal.plan_undo()) == 0
             with pytest.raises(errors.InvalidInput) as caught:

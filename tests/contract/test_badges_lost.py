@@ -12,7 +12,7 @@ import b24nb
 from b24nb import errors
 from b24nb.badges.badge import Badge
 from b24nb.badges.changes import Step
-from tests.fakes import FakeClock
+from tests.fakes import FakeClock, applier_of
 
 #: Each breaks the answer in another way.
 BREAKAGES = ["reset", "cut", "hang", "html", "empty", "charset", "gzip", "list", "oversized"]
@@ -155,13 +155,13 @@ def test_a_lost_add_of_a_badge_that_was_there_is_not_taken_for_ours(
 
 
 def test_where_looking_fails_the_outcome_is_unknown_until_it_is_settled(
-    portal: b24nb.SandboxPortal, b24: b24nb.Client
+    portal: b24nb.SandboxPortal, b24: b24nb.Client, clock: FakeClock
 ) -> None:
-    applier = b24.badges._applier
     step = Step("c0007", b24.badges.get("c0007"), None)
     portal.faults.next("reset", method=DELETE, after_effect=True)
     portal.faults.next("OVERLOAD_LIMIT", method="crm.activity.badge.get")
-    with pytest.raises(errors.OutcomeUnknown, match=r"looking for 'c0007' failed: OVERLOAD_LIMIT.*settle"):
+    unknown = pytest.raises(errors.OutcomeUnknown, match=r"looking for 'c0007' failed: OVERLOAD_LIMIT.*settle")
+    with applier_of(portal, clock=clock) as applier, unknown:
         applier.apply_one("delete", step)
     assert b24.journal.df["verdict"].isna().all()
     assert "unfinished" in b24.journal.notice
@@ -186,9 +186,9 @@ def test_where_looking_fails_in_bulk_the_run_stops(portal: b24nb.SandboxPortal, 
 
 def test_a_request_that_never_left_is_not_sent(portal: b24nb.SandboxPortal, b24: b24nb.Client) -> None:
     badge = b24.badges.get("c0007")
-    portal.stop()
-    applier = b24.badges._applier
-    with pytest.raises((errors.ConnectionFailed, errors.Timeout)):
+    not_sent = pytest.raises((errors.ConnectionFailed, errors.Timeout))
+    with applier_of(portal) as applier, not_sent:
+        portal.stop()
         applier.apply_one("delete", Step("c0007", badge, None))
     assert b24.journal.df["verdict"].tolist() == ["not sent"]
 

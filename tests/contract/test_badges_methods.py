@@ -11,6 +11,7 @@ import b24nb
 from b24nb import errors
 from b24nb.badges.badge import Badge, Badges
 from b24nb.badges.changes import NotRestorable, Step
+from tests.fakes import applier_of
 
 PREFIX = "crm.activity.badge."
 TEXTS = [
@@ -139,8 +140,8 @@ def test_a_code_is_a_text(method: str, code: Any, portal: b24nb.SandboxPortal, b
 def test_success_without_a_badge_is_no_success() -> None:
     """An older portal that cuts codes silently stores one and answers ``{"badge": null}``."""
     with b24nb.SandboxPortal(code_limit=999) as portal, b24nb.connect(portal) as b24:
-        with pytest.raises(errors.OutcomeUnknown, match="under 'xxx"):
-            b24.badges._applier.apply_one("add", Step("x" * 300, None, Badge("x" * 300, "t", "v", "primary")))
+        with applier_of(portal) as applier, pytest.raises(errors.OutcomeUnknown, match="under 'xxx"):
+            applier.apply_one("add", Step("x" * 300, None, Badge("x" * 300, "t", "v", "primary")))
         assert b24.journal.df["verdict"].tolist() == ["unknown"]
 
 

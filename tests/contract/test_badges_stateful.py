@@ -24,7 +24,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 import b24nb
 from b24nb import errors
 from b24nb.badges.badge import Badge
-from tests.fakes import FakeClock
+from tests.fakes import FakeClock, applier_of
 
 CODES = ["a", "A", "b", "c", "d", "e", "f", "long" * 8]
 texts = st.sampled_from(["x", "y", {"en": "x", "ru": "ю"}, {}, "$result[s0-add][badge][code]"])
@@ -137,9 +137,8 @@ class Portal(RuleBasedStateMachine):
 
     def forget_the_process(self) -> None:
         """What was in its memory is gone; the file is as it is. The next one does not settle."""
-        store = self.b24.badges._applier.store
-        store._concluded.clear()
-        self.open |= {self.key(entry.step.code) for entry in store.unfinished()}
+        with applier_of(self.portal, self.journal) as left:
+            self.open |= {self.key(entry.step.code) for entry in left.store.unfinished()}
         self.connect_quietly()
 
     def connect_quietly(self) -> None:
@@ -259,7 +258,9 @@ class Portal(RuleBasedStateMachine):
         if not hasattr(self, "b24"):
             return
         entries: dict[str, list[Any]] = {}
-        for entry in self.b24.badges._applier.store.entries():
+        with applier_of(self.portal, self.journal) as other:
+            written = other.store.entries()
+        for entry in written:
             if entry.changed is not False:
                 entries.setdefault(self.key(entry.step.code), []).append(entry)
         for code, effects in self.ours.items():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from b24nb.badges.badge import Badge
 from b24nb.badges.changes import Step
 from b24nb.badges.journal import UnfinishedChanges
 from b24nb.badges.journal_store import ChangeSet
-from tests.fakes import FakeClock
+from tests.fakes import FakeClock, applier_of
 
 
 def codes(portal: b24nb.SandboxPortal) -> list[str]:
@@ -130,10 +131,10 @@ def test_the_journal_of_a_sandbox_goes_with_it() -> None:
     assert not path.exists()
 
 
-def intend(b24: b24nb.Client, *steps: Step, ago: float = 0) -> None:
+def intend(portal: b24nb.SandboxPortal, *steps: Step, at: float) -> None:
     """What a process leaves behind that is killed right after its intent."""
-    applier = b24.badges._applier
-    applier.store.intend(ChangeSet("delete_many"), steps, applier.connection.clock.time() - ago)
+    with applier_of(portal) as killed:
+        killed.store.intend(ChangeSet("delete_many"), steps, at)
 
 
 @pytest.fixture
@@ -157,8 +158,10 @@ def steps(b24: b24nb.Client) -> dict[str, Step]:
     return steps
 
 
-def test_settle_looks_what_became_of_unfinished_changes(b24: b24nb.Client, steps: dict[str, Step]) -> None:
-    intend(b24, *steps.values(), ago=100)
+def test_settle_looks_what_became_of_unfinished_changes(
+    portal: b24nb.SandboxPortal, b24: b24nb.Client, steps: dict[str, Step]
+) -> None:
+    intend(portal, *steps.values(), at=time.time() - 100)
     report = b24.journal.settle()
     assert dict(zip(steps, (str(outcome.verdict) for outcome in report), strict=True)) == {
         "deleted": "deleted",
@@ -186,22 +189,22 @@ def test_settle_looks_what_became_of_unfinished_changes(b24: b24nb.Client, steps
 def test_settle_waits_as_long_as_an_effect_can_still_come(clock: FakeClock) -> None:
     with b24nb.SandboxPortal(clock=clock) as portal, b24nb.connect(portal, clock=clock) as b24:
         step = Step("missedCall", b24.badges.get("missedCall"), None)
-        intend(b24, step, ago=25)
+        intend(portal, step, at=clock.time() - 25)
         start = clock.time()
         assert b24.journal.settle().counts == {"failed": 1}
         assert clock.time() - start == pytest.approx(35)
-        intend(b24, step, ago=61)
+        intend(portal, step, at=clock.time() - 61)
         start = clock.time()
         b24.journal.settle()
         assert clock.time() == start  # all is known at once
-        intend(b24, step, ago=-1000)  # by a clock that was ahead
+        intend(portal, step, at=clock.time() + 1000)  # by a clock that was ahead
         b24.journal.settle()
         assert clock.time() - start == pytest.approx(60)
 
 
 def test_connect_notices_and_undo_settles_first(portal: b24nb.SandboxPortal, b24: b24nb.Client) -> None:
     before = portal.badges
-    intend(b24, Step("missedCall", b24.badges.get("missedCall"), None), ago=100)
+    intend(portal, Step("missedCall", b24.badges.get("missedCall"), None), at=time.time() - 100)
     b24.call("crm.activity.badge.delete", {"code": "missedCall"})
     with pytest.warns(UnfinishedChanges, match=r"1 change.*b24\.journal\.settle"):
         again = b24nb.connect(portal)

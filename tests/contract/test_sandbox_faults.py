@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import socket
-import time
 from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlsplit
@@ -15,7 +14,7 @@ import requests
 from b24nb import spec
 from b24nb.sandbox import SandboxPortal
 from tests.contract.rest import code_of, rest
-from tests.fakes import FakeClock
+from tests.fakes import FakeClock, eventually
 
 DELETE = "crm.activity.badge.delete"
 GET = "crm.activity.badge.get"
@@ -97,12 +96,11 @@ def hangs(portal: SandboxPortal) -> None:
 
 
 def drips(portal: SandboxPortal) -> None:
-    start = time.perf_counter()
-    answer = rest(portal.webhook, DELETE, MISSED_CALL, stream=True)
-    parts = [next(answer.iter_content(1)) for _ in range(3)]
-    assert b"".join(parts) == b'{"r'
-    assert time.perf_counter() - start > 0.1
-    answer.close()
+    with rest(portal.webhook, DELETE, MISSED_CALL, stream=True, timeout=0.5) as answer:
+        pieces = answer.iter_content(1)
+        assert next(pieces) == b"{"
+        with pytest.raises(requests.ConnectionError, match="timed out"):
+            next(pieces)
 
 
 def is_empty(portal: SandboxPortal) -> None:
@@ -143,7 +141,7 @@ BROKEN: dict[str, tuple[dict[str, Any], Callable[[SandboxPortal], None]]] = {
     "reset": ({}, is_reset),
     "cut": ({}, is_cut),
     "hang": ({}, hangs),
-    "drip": ({"seconds": 0.05}, drips),
+    "drip": ({"seconds": 3}, drips),
     "empty": ({}, is_empty),
     "charset": ({}, is_not_utf8),
     "gzip": ({}, is_not_gzip),
@@ -185,9 +183,8 @@ def test_stopping_does_not_wait_for_what_hangs() -> None:
         hangs(portal)
         portal.faults.next("drip")
         answer = rest(portal.webhook, "profile", stream=True)
-        start = time.perf_counter()
-    assert time.perf_counter() - start < 2
-    answer.close()
+    with pytest.raises(requests.exceptions.ChunkedEncodingError):
+        answer.content  # noqa: B018 - read to its end, which did not come
 
 
 def test_an_effect_some_seconds_after_the_connection_died(clock: FakeClock) -> None:
@@ -205,10 +202,7 @@ def test_a_late_effect_comes_by_itself_where_time_is_real(portal: SandboxPortal)
     portal.faults.next("cut", effect_after=0.2)
     is_cut(portal)
     assert "missedCall" in codes(portal)
-    deadline = time.monotonic() + 5
-    while "missedCall" in codes(portal):
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
+    eventually(lambda: "missedCall" not in codes(portal))
 
 
 def test_the_token_endpoint_fails_too(portal: SandboxPortal) -> None:

@@ -67,10 +67,12 @@ def test_an_intent_is_on_disk_before_anything_can_be_sent(journal: JournalStore,
     assert (first.kind, first.at, first.verdict, first.changed) == ("delete", 6.0, None, None)
 
 
-def test_it_is_written_through_to_the_disk(journal: JournalStore) -> None:
-    with journal._writing() as db:
-        assert db.execute("PRAGMA journal_mode").fetchone() == ("wal",)
-        assert db.execute("PRAGMA synchronous").fetchone() == (2,)  # FULL
+def test_it_is_written_through_to_the_disk(journal: JournalStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    opened, connect = [], sqlite3.connect
+    monkeypatch.setattr(sqlite3, "connect", lambda *args, **how: opened.append(connect(*args, **how)) or opened[-1])
+    journal.intend(ChangeSet("delete"), [DELETE], 6.0)
+    assert opened[-1].execute("PRAGMA journal_mode").fetchone() == ("wal",)
+    assert opened[-1].execute("PRAGMA synchronous").fetchone() == (2,)  # FULL
 
 
 def test_a_verdict_completes_its_intent(journal: JournalStore) -> None:

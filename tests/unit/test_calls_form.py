@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import time
 
 import pandas as pd
 import pytest
@@ -11,6 +10,7 @@ import pytest
 import b24nb
 from b24nb import forms
 from b24nb.forms.explorer import CallsForm
+from tests.fakes import eventually
 from tests.widgets import click, pieces, shown
 
 
@@ -69,9 +69,7 @@ def test_the_log_is_followed_while_the_form_is_on_a_screen(b24: b24nb.Client, mo
     b24.badges.list()
     assert form.result is None
     form._view_count = 1  # what the front end reports
-    deadline = time.monotonic() + 5
-    while form.result is None and time.monotonic() < deadline:
-        time.sleep(0.01)
+    eventually(lambda: form.result is not None)
     form._view_count = 0
     assert form.df["method"].iloc[-1] == "crm.activity.badge.list"
     assert form.last_error is None

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import ipywidgets as widgets
+
 import b24nb
 from b24nb import forms
-from tests.widgets import click, shown
+from tests.widgets import click, shown, tree
+
+
+def tabs_of(explorer: forms.Explorer) -> widgets.Tab:
+    return next(widget for widget in tree(explorer) if isinstance(widget, widgets.Tab))
 
 
 def test_tabs_have_titles(b24: b24nb.Client) -> None:
     explorer = forms.explorer(b24)
-    titles = [explorer._tabs.get_title(place) for place in range(5)]
+    titles = [tabs_of(explorer).get_title(place) for place in range(5)]
     assert titles == ["List", "Inspect", "Add", "Delete", "Calls"]
     assert shown(explorer).count("SANDBOX") == 1
 
@@ -75,7 +81,7 @@ def test_it_answers_for_the_open_tab(b24: b24nb.Client) -> None:
     explorer = forms.explorer(b24, run=True)
     assert len(explorer.result) == len(explorer.df) == 12
     assert list(explorer.timings["method"]) == ["crm.activity.badge.list"]
-    explorer._tabs.selected_index = 1
+    tabs_of(explorer).selected_index = 1
     assert explorer.result is None
     assert explorer.wait()
     assert repr(explorer).startswith("<Explorer of List, Inspect, Add, Delete, Calls: <InspectForm on SANDBOX")
