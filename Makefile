@@ -10,9 +10,10 @@ LAB_DIR ?= walkthroughs
 PIP_INSTALL := -m pip install --quiet --disable-pip-version-check
 # The layers that need neither a browser nor another language.
 QUICK := tests/unit tests/contract tests/cases tests/foreign
+SLOW := tests/cases tests/unit tests/docs tests/contract/test_badges_bulk.py tests/contract/test_badges_killed.py
 
 .DEFAULT_GOAL := help
-.PHONY: help lab test test-full test-quick test-lowest check notebooks screenshots docs docs-serve dist clean
+.PHONY: help lab test test-slow test-full test-quick test-lowest check notebooks screenshots docs docs-serve dist clean
 
 help:                      ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/'
@@ -47,7 +48,10 @@ lab: $(VENV)/installed     ## open JupyterLab on the walkthroughs, against the e
 test: $(VENV)/installed-test       ## everything but the slow tests
 	$(BIN)/python -m pytest -m "not slow" $(ARGS)
 
-test-full: $(VENV)/installed-test  ## the slow tests too
+test-slow: $(VENV)/installed-test  ## slow tests that end within minutes
+	$(BIN)/python -m pytest -m slow $(SLOW) $(ARGS)
+
+test-full: $(VENV)/installed-test  ## the slow tests too: every state by chance, the looks of every form
 	$(BIN)/python -m pytest $(ARGS)
 
 test-quick: $(VENV)/installed-test ## what needs neither a browser nor another language; ARGS=--cov measures coverage

@@ -104,7 +104,7 @@ def test_raw_utf8_in_a_path_is_read_as_utf8(portal: SandboxPortal) -> None:
 
 # -- the page -------------------------------------------------------------------------------------
 
-NASTY = '"><script>alert(1)</script>{{ 7*7 }}'
+NASTY = '"><script>alert(1)</script>{{ 701*703 }}'
 
 
 def test_the_page_shows_the_kanban_the_badges_and_the_last_requests(portal: SandboxPortal) -> None:
@@ -163,7 +163,7 @@ def test_everything_on_the_page_is_escaped_and_no_script_may_run() -> None:
         page = requests.get(portal.url, timeout=20)
     assert "<script" not in page.text
     assert "<i>" not in page.text
-    assert "49" not in page.text.partition("</style>")[2].replace("2025-11-24", "")
+    assert "492803" not in page.text
     assert page.text.count("&lt;script&gt;") >= 5
     policy = page.headers["Content-Security-Policy"]
     assert policy.startswith("default-src 'none'")
