@@ -11,7 +11,6 @@ from typing import Any
 from xml.etree import ElementTree
 
 import pytest
-import qs_codec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -53,21 +52,6 @@ from b24nb.sandbox import php
 )
 def test_query_strings_read_as_php_reads_them(query: str, expected: dict[Any, Any]) -> None:
     assert php.parse_query(query) == expected
-
-
-texts = st.text(st.characters(codec="utf-8", exclude_characters="\0"), min_size=1)
-names = st.from_regex(r"[a-zA-Z_][a-zA-Z_]{0,8}", fullmatch=True)
-trees = st.recursive(
-    texts,
-    lambda inner: st.lists(inner, min_size=1, max_size=4) | st.dictionaries(names, inner, min_size=1, max_size=4),
-    max_leaves=8,
-)
-
-
-@settings(max_examples=40, deadline=None)
-@given(st.dictionaries(names, trees, max_size=3))
-def test_what_another_library_encodes_is_read_back(parameters: dict[str, Any]) -> None:
-    assert php.parse_query(qs_codec.encode(parameters)) == parameters
 
 
 @settings(deadline=None)
