@@ -161,22 +161,6 @@ def test_a_badge_without_a_way_back_is_warned_about_before_it_is_deleted() -> No
         assert asked(portal)[-1] == "list"  # not sent
 
 
-def test_a_read_only_client_sends_and_writes_nothing(portal: b24nb.SandboxPortal) -> None:
-    with b24nb.connect(portal, read_only=True) as b24:
-        plan = b24.badges.plan([], prune=True)
-        sent = len(portal.requests)
-        for call in (
-            lambda: b24.badges.add("x", "t", "v", "primary"),
-            lambda: b24.badges.delete("missedCall"),
-            lambda: b24.badges.delete_many(["missedCall"]),
-            lambda: plan.apply(confirm=12),
-        ):
-            with pytest.raises(errors.ReadOnly):
-                call()
-        assert len(portal.requests) == sent
-        assert b24.journal.df.empty
-
-
 def test_holders_name_the_open_activities_and_how_to_release(b24: b24nb.Client) -> None:
     df = b24.badges.holders("waitingPayment")
     assert df["title"].tolist() == ['Licences "Small team"', "Delivery contract Haas"]

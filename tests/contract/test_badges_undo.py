@@ -230,15 +230,6 @@ def test_a_change_that_can_not_be_remembered_is_not_sent(portal: b24nb.SandboxPo
         assert portal.badges == before
 
 
-def test_the_journal_holds_no_secret(portal: b24nb.SandboxPortal, b24: b24nb.Client) -> None:
-    b24.badges.delete("missedCall")
-    portal.faults.next("reset", method="crm.activity.badge.delete", after_effect=True)
-    b24.badges.delete("birthday")
-    secret = portal.webhook.rstrip("/").rsplit("/", 1)[1].encode()
-    for file in Path(portal.journal_path).parent.glob(f"{Path(portal.journal_path).name}*"):
-        assert secret not in file.read_bytes()
-
-
 def test_threads_change_and_undo_through_one_client(portal: b24nb.SandboxPortal, clock: FakeClock) -> None:
     b24 = b24nb.connect(portal, clock=clock)
     before = portal.badges

@@ -12,7 +12,6 @@ from IPython.core.interactiveshell import InteractiveShell
 
 import b24nb
 from b24nb import errors
-from tests.layers import require_package
 
 
 def test_without_settings_a_sandbox_starts_and_ends_with_the_client() -> None:
@@ -22,13 +21,6 @@ def test_without_settings_a_sandbox_starts_and_ends_with_the_client() -> None:
         assert b24.badges.get("missedCall").type == "failure"
     with pytest.raises(errors.B24Error):
         b24.badges.list()
-
-
-def test_the_webhook_of_the_environment_is_used(portal: b24nb.SandboxPortal, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("B24_WEBHOOK", portal.webhook)
-    with b24nb.connect() as b24:
-        b24.badges.list()
-    assert [request.method for request in portal.requests][-1] == "crm.activity.badge.list"
 
 
 def test_the_env_file_of_the_working_directory_is_read_and_not_exported(portal: b24nb.SandboxPortal) -> None:
@@ -41,13 +33,6 @@ def test_the_env_file_of_the_working_directory_is_read_and_not_exported(portal: 
         with pytest.raises(errors.ReadOnly):
             b24.badges.delete("missedCall")
     assert "B24_WEBHOOK" not in os.environ
-
-
-def test_the_environment_wins_over_the_file(portal: b24nb.SandboxPortal, monkeypatch: pytest.MonkeyPatch) -> None:
-    Path(".env").write_text("B24_WEBHOOK=https://example.bitrix24.com/rest/1/abcdef0123456789/\n")
-    monkeypatch.setenv("B24_WEBHOOK", portal.webhook)
-    with b24nb.connect() as b24:
-        assert b24.portal.kind == "SANDBOX"
 
 
 def test_who_am_i_is_asked_once_by_one_batch(portal: b24nb.SandboxPortal) -> None:
@@ -102,13 +87,6 @@ def test_read_only_refuses_every_write_before_it_is_sent(portal: b24nb.SandboxPo
             with pytest.raises(errors.ReadOnly):
                 write()
         assert len(portal.requests) == before
-        assert b24.badges.get("missedCall")
-
-
-def test_tls(tmp_path: Path) -> None:
-    require_package("trustme")
-    with b24nb.SandboxPortal(tls=True) as portal, b24nb.connect(portal) as b24:
-        assert portal.url.startswith("https://")
         assert b24.badges.get("missedCall")
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import socket
 from collections.abc import Callable
 from typing import Any
@@ -11,7 +10,6 @@ from urllib.parse import urlsplit
 import pytest
 import requests
 
-from b24nb import spec
 from b24nb.sandbox import SandboxPortal
 from tests.contract.rest import code_of, rest
 from tests.fakes import FakeClock, eventually
@@ -23,19 +21,6 @@ MISSED_CALL = {"code": "missedCall"}
 
 def codes(portal: SandboxPortal) -> list[str]:
     return [badge["code"] for badge in portal.badges]
-
-
-@pytest.mark.parametrize("fact", spec.error_facts(), ids=lambda fact: f"{fact.code}:{fact.message[:20]}")
-def test_every_described_error_can_be_met(portal: SandboxPortal, fact: spec.ErrorFact) -> None:
-    portal.faults.next(fact.code, description=fact.message)
-    answer = rest(portal.webhook, GET, MISSED_CALL)
-    assert answer.status_code == (fact.http_observed or fact.http_documented or 400)
-    said = answer.json()
-    assert said["error"] == fact.code
-    literal = re.split(r"\{\w+\}", fact.message)
-    assert re.fullmatch(".*".join(map(re.escape, literal)), said["error_description"])
-    assert not re.search("localised_text|{(?!code|5)", said["error_description"])  # no template
-    assert rest(portal.webhook, GET, MISSED_CALL).ok
 
 
 def test_an_error_nobody_has_described_needs_text_and_status(portal: SandboxPortal) -> None:

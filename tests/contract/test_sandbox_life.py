@@ -147,14 +147,6 @@ def test_a_file_belongs_to_one_portal_at_a_time(tmp_path: Path) -> None:
     SandboxPortal(db=path).start().stop()
 
 
-def test_a_file_that_is_no_database_is_left_alone(tmp_path: Path) -> None:
-    path = tmp_path / "notes.txt"
-    path.write_text("not a database, but long enough to look at" * 50)
-    with pytest.raises(RuntimeError, match="not a database"):
-        SandboxPortal(db=path).start()
-    assert path.read_text().startswith("not a database")
-
-
 @pytest.mark.skipif(os.name != "posix", reason="file modes are POSIX")
 def test_what_is_on_disk_is_for_this_user_only(portal: SandboxPortal) -> None:
     directory = Path(portal.journal_path).parent

@@ -27,7 +27,6 @@ CELLS = {
     "log": "b24.calls",
     "timeline": "b24.calls.plot()",
     "code": "b24.calls.last.as_code('curl')",
-    "secret": "portal.webhook.rstrip('/').split('/')[-1]",
 }
 SHOWN = ["explained", "client", "badges", "log", "timeline", "code"]
 
@@ -88,10 +87,3 @@ def test_code_is_shown_with_its_line_breaks(cells: dict) -> None:
     (output,) = cells["code"].outputs
     assert output.data["text/plain"].startswith("curl ")
     assert "\n" in output.data["text/plain"]
-
-
-def test_no_output_has_a_secret(cells: dict) -> None:
-    secret = cells["secret"].outputs[0].data["text/plain"].strip("'")
-    assert len(secret) >= 12
-    for name in CELLS.keys() - {"secret"}:
-        assert secret not in str(cells[name].outputs), name
