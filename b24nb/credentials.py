@@ -154,7 +154,18 @@ class Webhook:
         return (self._secret,)
 
     def endpoint(self, method: str) -> Endpoint:
-        """Where a call goes."""
+        """Where a call goes.
+
+        Parameters
+        ----------
+        method : str
+            A REST method, ``crm.activity.badge.get``.
+
+        Returns
+        -------
+        Endpoint
+            Its address is a secret, and is shown masked.
+        """
         url = Secret(f"{self.origin}/rest/{self.user}/{self._secret.reveal()}/{method}")
         return Endpoint(self.origin, url, self.secrets)
 
@@ -318,7 +329,13 @@ class OAuthToken:
         return Endpoint(self.auth_server, url, self.secrets, form)
 
     def renewal(self) -> HiddenBytes:
-        """The body of a request for a new pair."""
+        """The body of a request for a new pair.
+
+        Returns
+        -------
+        bytes
+            A form, shown as ``***``.
+        """
         return without_frames(self._renewal)
 
     def _renewal(self) -> HiddenBytes:
@@ -331,13 +348,39 @@ class OAuthToken:
         return HiddenBytes(urlencode(fields).encode())
 
     def endpoint(self, method: str) -> Endpoint:
-        """Where a call goes and with which token."""
+        """Where a call goes and with which token.
+
+        Parameters
+        ----------
+        method : str
+            A REST method, ``crm.activity.badge.get``.
+
+        Returns
+        -------
+        Endpoint
+            The token is in a header of it, and is shown masked.
+        """
         bearer = Secret(f"Bearer {self.access_token.reveal()}")
         url = Secret(f"{self.portal}/rest/{method}")
         return Endpoint(self.portal, url, self.secrets, {"Authorization": bearer})
 
     def renewed(self, access_token: Secret, refresh_token: Secret) -> OAuthToken:
-        """The same application with a new pair."""
+        """The same application with a new pair.
+
+        Parameters
+        ----------
+        access_token, refresh_token : str or Secret
+            As the authorization server gave them.
+
+        Returns
+        -------
+        OAuthToken
+
+        Raises
+        ------
+        InvalidInput
+            If one of them can't be a token.
+        """
         return replace(self, access_token=access_token, refresh_token=refresh_token)
 
     def __repr__(self) -> str:

@@ -325,6 +325,23 @@ def raised_before_effect(error: ApiError) -> bool:
     """Whether the portal is known to raise this error before it changes anything.
 
     A code that is no name (``""``, ``"0"``, ``"100"``) says nothing without its text.
+
+    Parameters
+    ----------
+    error : ApiError
+        As it was raised, with the portal's code and text.
+
+    Returns
+    -------
+    bool
+        ``False`` also where it is not known: then look before you repeat a write.
+
+    Examples
+    --------
+    >>> raised_before_effect(ApiError("NOT_FOUND", "Badge not found for code `vip`"))
+    True
+    >>> raised_before_effect(ApiError("INTERNAL_SERVER_ERROR", "Internal server error"))
+    False
     """
     named = bool(error.code) and not error.code.isdigit()
     return any(

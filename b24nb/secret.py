@@ -33,7 +33,12 @@ class Secret:
         self._text: str = text._text if isinstance(text, Secret) else text
 
     def reveal(self) -> str:
-        """The text in clear, for whoever sends or stores it."""
+        """The text in clear, for whoever sends or stores it.
+
+        Returns
+        -------
+        str
+        """
         return self._text
 
     def __repr__(self) -> str:

@@ -17,7 +17,7 @@ import b24nb
 def reference() -> tuple[dict[str, Any], dict[str, Any]]:
     """What a reader can import from the package, and the classes that come back from its use, by name."""
     exported = {f"b24nb.{name}": getattr(b24nb, name) for name in b24nb.__all__ if name != "__version__"}
-    by_name: dict[str, type] = {}
+    by_name = {thing.__name__: thing for thing in exported.values() if inspect.isclass(thing)}
     for module in pkgutil.walk_packages(b24nb.__path__, "b24nb."):
         if not module.name.endswith("__main__"):
             for name, cls in inspect.getmembers(import_module(module.name), inspect.isclass):

@@ -118,11 +118,34 @@ class Badge:
         return cls(row["code"], text_of(row.get("title")), text_of(row.get("value")), row.get("type"))  # type: ignore[arg-type]
 
     def to_wire(self) -> dict[str, Any]:
-        """The badge as parameters of ``crm.activity.badge.add``."""
+        """The badge as parameters of ``crm.activity.badge.add``.
+
+        Returns
+        -------
+        dict
+            ``code``, ``title``, ``value`` and ``type``, in this order.
+
+        Examples
+        --------
+        >>> Badge("vip", "Client", {"en": "VIP"}, "primary").to_wire()["value"]
+        {'en': 'VIP'}
+        """
         return {name: getattr(self, name) for name in FIELDS}
 
     def cells(self) -> dict[str, Any]:
-        """The badge as plain cells by column; a map that columns can't hold is its JSON text."""
+        """The badge as plain cells by column.
+
+        Returns
+        -------
+        dict
+            A row of :attr:`Badges.flat`: a map language -> text has a column per language, ``title.en``; one
+            that columns can't hold is its JSON text.
+
+        Examples
+        --------
+        >>> Badge("vip", "Client", {"en": "VIP"}, "primary").cells()
+        {'code': 'vip', 'title': 'Client', 'value.en': 'VIP', 'type': 'primary'}
+        """
         cells: dict[str, Any] = {}
         for name, text in self.to_wire().items():
             if isinstance(text, dict) and text and all(map(_fits_column, text.items())):

@@ -123,7 +123,18 @@ class Step:
         return "; ".join(filter(None, dict.fromkeys(notes)))
 
     def commands(self, prefix: str = "") -> list[Command]:
-        """The calls that make the change, their keys starting with ``prefix``."""
+        """The calls that make the change.
+
+        Parameters
+        ----------
+        prefix : str
+            Their keys start with it.
+
+        Returns
+        -------
+        list of (str, str, dict)
+            Key, method and parameters: a delete, an add, or both in this order; empty for a keep.
+        """
         delete = (f"{prefix}-delete", DELETE, {"code": self.code}) if self.before else None
         add = (f"{prefix}-add", ADD, self.after.to_wire()) if self.after else None
         return [call for call in (delete, add) if call] if self.before != self.after else []

@@ -104,7 +104,22 @@ class Plan:
         return self.send(current, options, guarded=True)
 
     def send(self, current: Sequence[Badge], options: RunOptions, *, guarded: bool = False) -> Report:
-        """Make the changes; ``guarded``: if more than half is deleted, the number must be confirmed."""
+        """Make the changes, on a portal that was just looked at.
+
+        Parameters
+        ----------
+        current : sequence of Badge
+            What it holds.
+        options : RunOptions
+            Those of :meth:`apply`.
+        guarded : bool
+            Whether the number must be confirmed if more than half is deleted.
+
+        Returns
+        -------
+        Report
+            In the order of the plan.
+        """
         self._refuse_unconfirmed(sum(isinstance(one, Badge) for one in current), options, guarded)
         outcomes, interrupted = apply_many(self._applier, self._kind, self.steps, current, options)
         if interrupted:

@@ -87,6 +87,15 @@ class Call:
         In current builds ``start`` and ``processing`` are whole seconds, which makes ``duration`` up to a
         second too long. The header that cloud portals send is exact. A figure above what the caller
         waited contradicts the clock, and is missing rather than wrong.
+
+        Parameters
+        ----------
+        time : dict
+            The block ``time`` of the answer; anything else counts as an empty one.
+        headers : mapping
+            Of the answer.
+        waited_ms : float or None
+            How long the caller waited for it, in milliseconds.
         """
         time = time if isinstance(time, dict) else {}
         stated = duration = _number(time.get("duration"))
@@ -110,6 +119,24 @@ class Call:
         ----------
         flavour, oauth, shell
             See :func:`b24nb.as_code`.
+
+        Returns
+        -------
+        Code
+            A text that shows itself as code.
+
+        Raises
+        ------
+        InvalidInput
+            If there is no such flavour, or it can't write this call.
+
+        Examples
+        --------
+        >>> import b24nb
+        >>> with b24nb.connect() as b24:
+        ...     badges = b24.badges.list()
+        >>> "BX24.callMethod('crm.activity.badge.list'" in b24.calls.last.as_code("bx24js")
+        True
         """
         from b24nb.display.snippets import as_code
 
@@ -173,7 +200,15 @@ class CallLog(Sequence[Call]):
         self.clear()
 
     def record(self, call: Call, size: int = 0) -> None:
-        """Add a row, with the size of its parameters in bytes."""
+        """Add a row; the oldest ones go where there are too many.
+
+        Parameters
+        ----------
+        call : Call
+            An attempt, or a command of a batch.
+        size : int
+            Of its parameters in bytes.
+        """
         size += _ROW_BYTES
         with self._lock:
             self._rows.append((call, size))
@@ -265,6 +300,11 @@ class CallLog(Sequence[Call]):
         ----------
         *columns : {"server_ms", "processing_ms"}
             Of these; of both if none is named.
+
+        Returns
+        -------
+        list of str
+            Empty if nothing is missing.
         """
         done = [call for call in self._snapshot() if call.kind == "http" and call.outcome == "ok"]
         reasons = Counter(call.server_ms_missing_because for call in done if call.server_ms_missing_because)

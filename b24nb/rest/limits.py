@@ -163,6 +163,15 @@ class Limits:
 
         The first figure may hold the work of earlier programs: where it is more than the caller waited,
         what a call costs shows only by the next.
+
+        Parameters
+        ----------
+        method : str
+            That was called.
+        seconds, reset_at : float or None
+            What the answer states: the seconds used up, and when (Unix time) some of them will be forgotten.
+        waited : float
+            How long the caller waited, in seconds.
         """
         if seconds is None or reset_at is None:
             return
@@ -175,7 +184,13 @@ class Limits:
             self._operating[name] = state
 
     def blocked(self, method: str) -> None:
-        """The portal answered ``OPERATION_TIME_LIMIT``; its limit may be lower than the documented one."""
+        """Note that the portal answered ``OPERATION_TIME_LIMIT``; its limit may be lower than the documented one.
+
+        Parameters
+        ----------
+        method : str
+            That was refused.
+        """
         now, name = self._clock.time(), method.lower()
         with self._lock:
             known = self._operating.get(name)
@@ -253,7 +268,13 @@ class Limits:
         return html.page(*self.gauges())
 
     def gauges(self) -> list[Markup]:
-        """A bar for each limit, as HTML; a method that has cost nothing needs none."""
+        """A bar for each limit, as HTML.
+
+        Returns
+        -------
+        list of Markup
+            The request rate first, then each method that has cost operating time.
+        """
         from b24nb.display import html
 
         bucket = self.bucket

@@ -58,7 +58,19 @@ class Response:
 
     @classmethod
     def of(cls, envelope: Mapping[str, Any], call: Call) -> Response:
-        """The values of an envelope."""
+        """The values of an envelope.
+
+        Parameters
+        ----------
+        envelope : mapping
+            The decoded answer, which holds a ``result``.
+        call : Call
+            What it answers.
+
+        Returns
+        -------
+        Response
+        """
         time = envelope.get("time")
         return cls(
             result=envelope["result"],

@@ -126,7 +126,19 @@ class Faults:
             self._queue.append(fault)
 
     def take(self, method: str, *, command: bool = False) -> Fault | None:
-        """The fault that meets this call, used up once. Commands of a batch are met by name only."""
+        """The fault that meets this call, used up once.
+
+        Parameters
+        ----------
+        method : str
+            That is called, in any letter case.
+        command : bool
+            Whether it is a command of a batch: those are met by name only.
+
+        Returns
+        -------
+        Fault or None
+        """
         if not self._queue:
             return None
         method = method.lower()

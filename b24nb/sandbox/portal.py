@@ -159,7 +159,13 @@ class SandboxPortal:
         return self
 
     def start_in(self, thread: ServerThread) -> None:
-        """Start answering in a thread that somebody else stops."""
+        """Start answering in a thread that somebody else stops.
+
+        Parameters
+        ----------
+        thread : ServerThread
+            One that may serve several portals.
+        """
         self._running = thread.run(lambda: RunningPortal(thread, self.switches, self.faults, **self._setup))
         self._thread = thread
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -168,8 +169,8 @@ def test_stopping_does_not_wait_for_what_hangs() -> None:
         hangs(portal)
         portal.faults.next("drip")
         answer = rest(portal.webhook, "profile", stream=True)
-    with pytest.raises(requests.exceptions.ChunkedEncodingError):
-        answer.content  # noqa: B018 - read to its end, which did not come
+    with suppress(requests.exceptions.ChunkedEncodingError):  # older urllib3 takes what came for all of it
+        assert len(answer.content) < int(answer.headers["Content-Length"])
 
 
 def test_an_effect_some_seconds_after_the_connection_died(clock: FakeClock) -> None:

@@ -180,8 +180,11 @@ def test_every_entry_of_the_reference_says_something(documented: set[str]) -> No
             found.append(f"{name} says nothing")
         elif inspect.isfunction(thing):
             told = [part.strip(" *") for p in FunctionDoc(thing)["Parameters"] for part in p.name.split(",")]
-            missing = set(told) - set(inspect.signature(thing).parameters)
-            found += [f"{name} has no parameter {parameter}" for parameter in missing]
+            signature = inspect.signature(thing)
+            for parameter in set(told) ^ (signature.parameters.keys() - {"self", "cls"}):
+                found.append(f"{name}: the parameter {parameter} is not there, or not described")
+            if signature.return_annotation not in ("None", "Self") and not FunctionDoc(thing)["Returns"]:
+                found.append(f"{name} does not say what it returns")
     assert found == []
 
 

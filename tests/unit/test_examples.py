@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import doctest
+import re
 from importlib import import_module
 from inspect import getsource
 from pathlib import Path
@@ -24,8 +25,9 @@ class Finder(doctest.DocTestFinder):
     """Finds what reports another module than it is written in, too: the public names."""
 
     def _from_module(self, module: Any, object: Any) -> bool:
-        public = getattr(object, "__module__", "") == "b24nb" and f"class {object.__name__}" in getsource(module)
-        return public or super()._from_module(module, object)  # type: ignore[misc]
+        if getattr(object, "__module__", "") == "b24nb":
+            return bool(re.search(rf"^(class|def) {object.__name__}\b", getsource(module), re.MULTILINE))
+        return super()._from_module(module, object)  # type: ignore[misc]
 
 
 @pytest.mark.parametrize("name", MODULES)
