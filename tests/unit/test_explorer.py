@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import ipywidgets as widgets
 
 import b24nb
@@ -9,7 +11,7 @@ from b24nb import forms
 from tests.widgets import click, shown, tree
 
 
-def tabs_of(explorer: forms.Explorer) -> widgets.Tab:
+def tabs_of(explorer: Any) -> widgets.Tab:
     return next(widget for widget in tree(explorer) if isinstance(widget, widgets.Tab))
 
 

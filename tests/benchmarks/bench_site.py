@@ -1,0 +1,35 @@
+"""How long the site takes from a clean copy, and again after one page has changed; without a network.
+
+Targets: 60 s and 15 s. Run it alone on the machine: ``python -m tests.benchmarks.bench_site``.
+"""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from pathlib import Path
+
+from tests.docs.conftest import build, copy_sources
+
+
+def timed(root: Path) -> float:
+    """Seconds of what ``make docs`` does."""
+    started = time.perf_counter()
+    for builder in ("html", "text"):
+        result = build(root, builder)
+        assert result.returncode == 0, result.stdout + result.stderr
+    return time.perf_counter() - started
+
+
+def main() -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        root = Path(folder)
+        copy_sources(root)
+        print(f"from a clean copy      {timed(root):5.1f} s (target: at most 60)")
+        page = root / "notebooks" / "03-delete.ipynb"
+        page.write_text(page.read_text(encoding="utf-8").replace("delete", "remove", 1), encoding="utf-8")
+        print(f"after one changed page {timed(root):5.1f} s (target: at most 15)")
+
+
+if __name__ == "__main__":
+    main()
