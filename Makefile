@@ -73,8 +73,7 @@ screenshots: $(VENV)/installed-test  ## pictures of the forms in both themes (ne
 	$(BIN)/python -m tests.browser.screenshots $(ARGS)
 
 docs: $(VENV)/installed-docs       ## the site, in docs/_build/html
-	$(BIN)/python -m sphinx --fail-on-warning --keep-going --quiet docs docs/_build/html
-	$(BIN)/python -m sphinx --quiet -b text docs docs/_build/html
+	$(BIN)/python docs/build.py
 
 docs-serve: docs           ## build the site and show it on http://127.0.0.1:8000/
 	$(BIN)/python -m http.server --bind 127.0.0.1 --directory docs/_build/html 8000
