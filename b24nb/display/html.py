@@ -48,12 +48,12 @@ def css(content: str | None = None) -> Markup:
         Without it, all rules: for a page whose parts come later.
     """
     used = {"b24nb", *re.findall(r"b24nb-[\w-]+", content or "")}
-    rules = (rule for rule, classes in _rules() if content is None or classes <= used)
+    rules = (rule for rule, classes in style_rules() if content is None or classes <= used)
     return Markup("<style>{}</style>").format(join(rules))
 
 
 @lru_cache(maxsize=1)
-def _rules() -> tuple[tuple[Markup, set[str]], ...]:
+def style_rules() -> tuple[tuple[Markup, set[str]], ...]:
     """Each rule of the style with the classes that it needs."""
     lines = resources.files(__package__).joinpath("style.css").read_text(encoding="utf-8").splitlines()
     lines += (

@@ -109,7 +109,7 @@ def test_no_secret_is_shown_anywhere(
         answer = b24.call("profile")
         batch = b24.batch({"a": ("profile", None), "b": ("nonsense", None)})
         b24.badges.backup(tmp_path / "backup.json")
-        values = [credentials, b24, b24.portal, b24._connection, deleted, b24.badges, b24.badges.list()]
+        values = [credentials, b24, b24.portal, deleted, b24.badges, b24.badges.list()]
         values += [plan, report, answer, answer.call, batch, b24.calls, b24.calls.limits, b24.journal]
         values += [b24.journal.plan_undo(), b24.badges.holders("waitingPayment")]
 
