@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 from b24nb import errors
+from b24nb.badges.activities import Activity, ActivityStep
 from b24nb.badges.badge import Badge
 from b24nb.badges.changes import Outcome, Step, Verdict
 from b24nb.badges.journal_store import ChangeSet, JournalStore, default_journal_path
@@ -270,19 +271,24 @@ def test_a_journal_of_a_newer_version_is_read_as_far_as_it_is_understood(path: P
     assert not second.unread
 
 
-def test_a_journal_of_an_older_version_goes_on(path: Path, journal: JournalStore) -> None:
+@pytest.mark.parametrize("version", [1, 2])
+def test_a_journal_of_an_older_version_goes_on(path: Path, journal: JournalStore, version: int) -> None:
     journal.intend(ChangeSet("delete"), [DELETE], 0.0)
     journal.close()
     with closing(sqlite3.connect(path)) as db, db:
         db.execute("ALTER TABLE step DROP COLUMN activity")
-        db.execute("ALTER TABLE step DROP COLUMN found")
-        db.execute("DROP TABLE adopted")
-        db.execute("DROP INDEX step_change_set")
-        db.execute("CREATE VIEW entry AS SELECT * FROM step JOIN change_set ON change_set.id = change_set")
-        db.execute("PRAGMA user_version = 1")
+        if version == 1:
+            db.execute("ALTER TABLE step DROP COLUMN found")
+            db.execute("DROP TABLE adopted")
+            db.execute("DROP INDEX step_change_set")
+            db.execute("CREATE VIEW entry AS SELECT * FROM step JOIN change_set ON change_set.id = change_set")
+        db.execute(f"PRAGMA user_version = {version}")
     assert [entry.step for entry in journal.entries()] == [DELETE]
     journal.intend(ChangeSet("delete"), [DELETE], 1.0, [VIP])
     assert journal.entries()[-1].found == VIP
+    release = ActivityStep("vip", Activity(5, "vip", place="deal 3"), None)
+    journal.intend(ChangeSet("release"), [release], 2.0)
+    assert journal.entries()[-1].step == release
 
 
 def test_a_database_of_something_else_is_left_byte_for_byte_as_it_was(tmp_path: Path) -> None:
