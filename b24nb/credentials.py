@@ -15,6 +15,7 @@ from urllib.parse import urlencode, urlsplit
 
 from b24nb import spec
 from b24nb.address import is_loopback, refuse, refuse_placeholders, split, typed, warn_of_cells
+from b24nb.auth_fields import check_tokens, fields_of, portal_of, server_of
 from b24nb.secret import MASK, HiddenBytes, Secret, redact, without_frames
 
 __all__ = ["Credentials", "Endpoint", "OAuthToken", "Webhook", "is_loopback", "redact"]
@@ -178,10 +179,6 @@ class Webhook:
         raise TypeError("A webhook is not pickled, so that its code can't end up in a file.")
 
 
-#: Names that the vendor uses for the same thing: in events and token answers, and in the frame of a page.
-_AUTH_NAMES = {"auth_id": "access_token", "refresh_id": "refresh_token"}
-
-
 @dataclass(frozen=True, slots=True, repr=False, init=False)
 class OAuthToken:
     """The tokens of an application.
@@ -238,14 +235,14 @@ class OAuthToken:
         client_id, client_secret = Secret(client_id), Secret(client_secret)
         portal, auth_server = Secret(portal), Secret(auth_server)
         object.__setattr__(self, "portal", "")  # for the repr, if one of them is refused
-        without_frames(_check_tokens, access_token, refresh_token, client_id, client_secret)
+        without_frames(check_tokens, access_token, refresh_token, client_id, client_secret)
         for name, value in {
-            "portal": without_frames(_portal_of, portal),
+            "portal": without_frames(portal_of, portal),
             "access_token": access_token,
             "refresh_token": refresh_token,
             "client_id": client_id.reveal(),
             "client_secret": client_secret,
-            "auth_server": without_frames(_server_of, auth_server),
+            "auth_server": without_frames(server_of, auth_server),
             "on_refresh": on_refresh,
         }.items():
             object.__setattr__(self, name, value)
@@ -287,7 +284,7 @@ class OAuthToken:
         """
         sealed, client_secret = Secret(auth), Secret(client_secret)
         del auth
-        fields = without_frames(_fields_of, sealed)
+        fields = without_frames(fields_of, sealed)
         given = {"client_id": Secret(client_id), "client_secret": client_secret}
         return cls(**fields | {name: one for name, one in given.items() if one}, on_refresh=on_refresh)
 
@@ -393,51 +390,3 @@ class OAuthToken:
 
 
 Credentials = Webhook | OAuthToken
-
-
-def _check_tokens(*tokens: Secret) -> None:
-    names = ("access_token", "refresh_token", "client_id", "client_secret")
-    for name, token in zip(names, tokens, strict=True):
-        text = token.reveal()
-        if not isinstance(text, str):
-            refuse(f"{name} is a text.")
-        refuse_placeholders(name, text)
-        if not re.fullmatch(r"[!-~]*", text):
-            refuse(f"{name} is a text of plain letters, digits and signs, without spaces.")
-    if not tokens[0]:
-        refuse("access_token is empty.")
-
-
-def _portal_of(address: Secret) -> str:
-    parts, host = split(address, what="portal")
-    if parts.path.strip("/") not in ("", "rest"):
-        refuse("Give the portal's address without a path, for example https://example.bitrix24.com.")
-    return f"{parts.scheme}://{host}"
-
-
-def _server_of(address: Secret) -> str:
-    parts, host = split(address, what="authorization server")
-    return f"{parts.scheme}://{host}"
-
-
-def _fields_of(auth: Secret) -> dict[str, Secret]:
-    """What the class takes, of the vendor's mapping."""
-    found: Any = auth.reveal()
-    if not isinstance(found, Mapping):
-        refuse("from_auth takes the mapping that the portal gives an application.")
-    given = {}
-    for name, value in found.items():
-        known = str(name).lower()
-        given[_AUTH_NAMES.get(known, known)] = value
-    server = given.pop("server_endpoint", "") or ""
-    domain, endpoint = given.pop("domain", ""), given.pop("client_endpoint", "")
-    scheme = "http" if str(given.get("protocol", 1)) == "0" else "https"
-    if not given.get("portal"):
-        # The authorization server calls itself `domain` in its own answers.
-        if not endpoint and (not domain or domain == urlsplit(server).netloc):
-            refuse("The portal is missing: client_endpoint, or domain.")
-        given["portal"] = endpoint or (domain if "://" in domain else f"{scheme}://{domain}")
-    if server and "auth_server" not in given and urlsplit(server).hostname in spec.OAUTH_HOSTS:
-        given["auth_server"] = server
-    taken = ("portal", "access_token", "refresh_token", "client_id", "client_secret", "auth_server")
-    return {"access_token": Secret("")} | {name: Secret(given[name]) for name in taken if given.get(name)}

@@ -43,7 +43,13 @@ class Activity:
         return cls(int(row["ID"]), badge if isinstance(badge, str) else "", row.get("COMPLETED") == "Y")
 
     def to_wire(self) -> dict[str, Any]:
-        """As the journal keeps it."""
+        """As the journal keeps it.
+
+        Returns
+        -------
+        dict
+            The fields by name.
+        """
         return {"id": self.id, "badge": self.badge, "closed": self.closed, "place": self.place}
 
     def __str__(self) -> str:
@@ -78,14 +84,36 @@ class ActivityStep(Step):
         return "; ".join(filter(None, [self.about, self.remark]))
 
     def commands(self, prefix: str = "") -> list[Command]:
-        """The one call that makes the change."""
+        """The one call that makes the change.
+
+        Parameters
+        ----------
+        prefix : str
+            What its key begins with.
+
+        Returns
+        -------
+        list of (str, str, mapping)
+            Key, method and parameters.
+        """
         params: dict[str, Any] = {"id": self.before.id}
         if self.after is None:
             return [(f"{prefix}-delete", _DELETE, params)]
         return [(f"{prefix}-delete", _UPDATE, {**params, "fields": {"badgeCode": self.after.badge}})]
 
     def beforehand(self, now: Activity | None) -> Outcome | None:
-        """The outcome, where the activity is not any more what the step was made for."""
+        """The outcome, where the activity is not any more what the step was made for.
+
+        Parameters
+        ----------
+        now : Activity or None
+            What a look showed.
+
+        Returns
+        -------
+        Outcome or None
+            ``None``: it is as it was, so the step can be sent.
+        """
         if now == self.before:
             return None
         if now is None and self.action is not Way.SET:
@@ -96,7 +124,18 @@ class ActivityStep(Step):
         return Outcome(self, Verdict.CHANGED, detail=f"left alone: it {what}")
 
     def judge(self, answer: Response | ApiError | None) -> Outcome | None:
-        """What the answer proves; ``None``: nothing, so look."""
+        """What the answer proves.
+
+        Parameters
+        ----------
+        answer : Response, ApiError or None
+            ``None``: the call was not made.
+
+        Returns
+        -------
+        Outcome or None
+            ``None``: nothing, so look.
+        """
         if answer is None:
             return Outcome(self, Verdict.NOT_SENT)
         if isinstance(answer, ApiError):

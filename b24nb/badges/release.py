@@ -48,7 +48,22 @@ class ReleasePlan(Plan):
         super().__init__(steps, kind="release", total=0, applier=applier)
 
     def only(self, activities: Activities) -> ReleasePlan:
-        """The same for these activities alone."""
+        """The same for these activities alone.
+
+        Parameters
+        ----------
+        activities : int, str, or iterable of them
+            Their ids.
+
+        Returns
+        -------
+        ReleasePlan
+
+        Raises
+        ------
+        InvalidInput
+            No open activity of one of the ids names the badge.
+        """
         return ReleasePlan(self.holders, activities, self._how, self._applier)
 
     @property

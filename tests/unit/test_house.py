@@ -18,7 +18,7 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 ROOMS = {
     "spec": ["spec"],
     "errors": ["secret", "errors"],
-    "credentials": ["address", "credentials"],
+    "credentials": ["address", "auth_fields", "credentials"],
     "display": ["display"],
     "rest": ["rest"],
     "badges": ["badges"],
