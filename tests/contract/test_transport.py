@@ -31,8 +31,8 @@ GOOD = http(b'{"result": true, "time": {"start": 1.5, "finish": 1.6, "duration":
 READ, WRITE = "crm.activity.badge.get", "crm.activity.badge.delete"
 
 
-def connect(server: RawServer, total: float = 1.0, **options: object) -> Connection:
-    return Connection(Webhook.parse(server.webhook), timeout=(1, total), clock=FakeClock(), **options)
+def connect(server: RawServer, total: float = 10, **options: object) -> Connection:
+    return Connection(Webhook.parse(server.webhook), timeout=(5, total), clock=FakeClock(), **options)
 
 
 def bomb() -> bytes:
@@ -362,7 +362,7 @@ def test_a_kept_connection_that_the_server_drops_is_a_lost_write() -> None:
 def test_after_refusals_threads_take_turns() -> None:
     """None of them gives up, although together they meet more refusals than one call may."""
     with serving(*[RATE] * 24, GOOD) as server:
-        connection = connect(server, total=10)
+        connection = connect(server)
         with ThreadPoolExecutor(12) as pool:
             assert all(pool.map(lambda _: connection.call(WRITE).result, range(12)))
     assert (connection.calls.df["error"] == "QUERY_LIMIT_EXCEEDED").sum() == 24
