@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from b24nb.credentials import OAuthToken, Webhook
     from b24nb.display.explanations import catalogue, explain
     from b24nb.display.snippets import as_code
+    from b24nb.fleet import Fleet
     from b24nb.sandbox import SandboxPortal
     from b24nb.spec import BadgeType
 
@@ -28,6 +29,7 @@ _HOMES = {
     "BadgeType": "b24nb.spec",
     "Badges": "b24nb.badges.badge",
     "Client": "b24nb.client",
+    "Fleet": "b24nb.fleet",
     "OAuthToken": "b24nb.credentials",
     "SandboxPortal": "b24nb.sandbox",
     "Webhook": "b24nb.credentials",
@@ -44,6 +46,7 @@ __all__ = [
     "BadgeType",
     "Badges",
     "Client",
+    "Fleet",
     "OAuthToken",
     "SandboxPortal",
     "Webhook",

@@ -117,7 +117,7 @@ def connect(
         connection = Connection(found, read_only=bool(switch), **options)
         release = failed.enter_context(ExitStack())
         release.callback(connection.close)
-        sources = {"credentials_from": source, "read_only_from": switch}
+        sources: dict[str, Any] = {"credentials_from": source, "read_only_from": switch}
         portal = Portal.ask(connection, own_sandbox=_is_of_this_process(found.origin), **sources)
         connection.calls.clear()  # it begins with what the user asks for
         store = _open_journal(path, portal, found, release, named=journal is not None)

@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     from b24nb.rest.calls import CallLog
 
 
+WHO_AM_I: Mapping[str, tuple[str, None]] = {"profile": ("profile", None), "scope": ("scope", None)}
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Portal:
     """Which portal this is and what the caller may do there, as asked once when connecting.
@@ -67,7 +70,13 @@ class Portal:
 
     @classmethod
     def ask(
-        cls, connection: Connection, *, own_sandbox: bool = False, credentials_from: str = "", read_only_from: str = ""
+        cls,
+        connection: Connection,
+        *,
+        answers: Mapping[str, Response | ApiError] | None = None,
+        own_sandbox: bool = False,
+        credentials_from: str = "",
+        read_only_from: str = "",
     ) -> Portal:
         """Ask a portal who we are, by one batch of two commands.
 
@@ -75,6 +84,8 @@ class Portal:
         ----------
         connection : Connection
             An open connection.
+        answers : mapping, optional
+            To :data:`WHO_AM_I`, where they were asked along with something else.
         own_sandbox, credentials_from, read_only_from
             What the portal can't know.
 
@@ -87,7 +98,7 @@ class Portal:
         TransportError, ApiError
             If the portal can't be reached or takes none of the credentials.
         """
-        answers = connection.batch({"profile": ("profile", None), "scope": ("scope", None)})
+        answers = connection.batch(WHO_AM_I) if answers is None else answers
         profile = _result(answers["profile"], dict)
         scopes = _result(answers["scope"], list)
         name = " ".join(str(profile[key]) for key in ("NAME", "LAST_NAME") if profile and profile.get(key))

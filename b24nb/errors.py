@@ -63,6 +63,17 @@ class B24Error(Exception):
     def __str__(self) -> str:
         return f"{self.message} {self.hint}".rstrip()
 
+    def __reduce__(self) -> tuple[object, ...]:
+        """As it is, for another process; the row of a call log stays in its log."""
+        kept = {name: None if name == "call" else value for name, value in vars(self).items()}
+        return _made_again, (type(self), self.args, kept)
+
+
+def _made_again(cls: type[B24Error], args: tuple[object, ...], attributes: dict[str, object]) -> B24Error:
+    error = cls.__new__(cls, *args)
+    vars(error).update(attributes)
+    return error
+
 
 class InvalidInput(B24Error, ValueError):
     """Input that can't be right; found before anything was sent.

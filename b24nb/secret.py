@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Mapping
 from functools import lru_cache
 from itertools import accumulate
 from typing import Any, NoReturn, ParamSpec, TypeVar
+from weakref import WeakValueDictionary
 
 MASK = "***"
 
@@ -27,10 +28,11 @@ class Secret:
     It is neither pickled nor written as JSON, and a copy is the same object.
     """
 
-    __slots__ = ("_text",)
+    __slots__ = ("__weakref__", "_text")
 
     def __init__(self, text: Any) -> None:
         self._text: str = text._text if isinstance(text, Secret) else text
+        _ALIVE[id(self)] = self
 
     def reveal(self) -> str:
         """The text in clear, for whoever sends or stores it.
@@ -64,6 +66,14 @@ class Secret:
 
     def __reduce_ex__(self, protocol: object) -> NoReturn:
         raise TypeError("A secret is not pickled, so that it can't end up in a file.")
+
+
+_ALIVE: WeakValueDictionary[int, Secret] = WeakValueDictionary()
+
+
+def known_secrets() -> list[Secret]:
+    """Every secret that something in this process holds now and that is long enough to be recognised."""
+    return [one for one in _ALIVE.values() if isinstance(one._text, str) and len(one._text) >= _SHORTEST]
 
 
 class HiddenBytes(bytes):

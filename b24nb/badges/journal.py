@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -15,10 +15,11 @@ from b24nb.badges.apply import ChangeApplier
 from b24nb.badges.badge import SHOWN, Badge, Badges
 from b24nb.badges.changes import DONE, UNDO, Outcome, Step, Verdict, Way, diff
 from b24nb.badges.evidence import Doubt, contradicted, list_badges, reconcile
-from b24nb.badges.journal_store import Entry, default_journal_path
+from b24nb.badges.journal_store import Entry, JournalStore, default_journal_path
 from b24nb.badges.plan import Plan, Report
 from b24nb.display import html
 from b24nb.errors import InvalidInput, JournalError
+from b24nb.rest.connection import Connection
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -95,20 +96,15 @@ class Journal:
         TransportError, ApiError
             If the portal can't be listed.
         """
-        entries = self._store.unfinished()
-        known = {entry.id: outcome for entry in entries if (outcome := self._told_by_next(entry))}
-        rest = [entry for entry in entries if entry.id not in known]
-        if rest:
-            clock = self._applier.connection.clock
-            # The clock of the process that is dead may have been another: never wait longer than once.
-            passed = max(0.0, clock.time() - max(entry.at for entry in rest))
-            deadline = clock.monotonic() + max(0.0, self._applier.settle_after - passed)
-            doubts = [Doubt(entry.step, entry.found) for entry in rest]
-            looked = reconcile(self._applier.connection, doubts, deadline)
-            known |= zip((entry.id for entry in rest), looked, strict=True)
-        self._store.conclude(known.items(), first_hand=False)
-        self._store.flush()
-        return Report(known[entry.id] for entry in entries)
+        return settled(self._store, self._look)
+
+    def _look(self, entries: Sequence[Entry]) -> list[Outcome]:
+        applier = self._applier
+        clock = applier.connection.clock
+        # The clock of the process that is dead may have been another: never wait longer than once.
+        passed = max(0.0, clock.time() - max(entry.at for entry in entries))
+        deadline = clock.monotonic() + max(0.0, applier.settle_after - passed)
+        return reconcile(applier.connection, [Doubt(entry.step, entry.found) for entry in entries], deadline)
 
     def plan_undo(self, last: int = 1) -> Plan:
         """A plan that goes back to before the last change sets.
@@ -139,18 +135,13 @@ class Journal:
         self.settle()
         done = self._store.last(last)
         badges = [entry for entry in done if not isinstance(entry.step, ActivityStep)]
-        current = list_badges(self._applier.connection)
-        left, target = _left_and_target(badges)
-        # What the journal knows to be changed and the list shows as it was: does the list lag behind?
-        stale = [one for one in current if one.code in target and left[one.code] != one == target[one.code]]
-        lagging = contradicted(self._applier.connection, stale)
-        here = Badges(badge for badge in current if badge.code not in lagging)
+        back, total = steps_back(self._applier.connection, badges)
         holding, lost = activities_back((entry.step, entry.found) for entry in done)
         # A badge has to be there while an activity names it.
         first = [step for step in holding if step.action is Way.CLEAR]
-        steps = [*first, *_way_back(left, target, here), *(step for step in holding if step not in first)]
+        steps = [*first, *back, *(step for step in holding if step not in first)]
         remarks = [*self._others(), *([f"{lost} deleted activities can't be brought back."] if lost else [])]
-        return Plan(steps, kind=UNDO, total=len(current), applier=self._applier, remarks=remarks)
+        return Plan(steps, kind=UNDO, total=total, applier=self._applier, remarks=remarks)
 
     def adopt(self, host: str = "", user: str = "") -> Journal:
         """Count the changes that were made under another address of this portal, or by another user, as ours.
@@ -196,20 +187,6 @@ class Journal:
             for host, user, count in self._store.others()
         ]
 
-    def _told_by_next(self, entry: Entry) -> Outcome | None:
-        """What the next change of the same badge found, as evidence of what became of this one."""
-        later = self._store.next_of(entry)
-        if later is None or entry.unread or later.unread:
-            return None
-        step, found = entry.step, later.found or later.step.before
-        verdict, changed = Verdict.UNKNOWN, None
-        if found == step.after and not (entry.found and step.before is None):
-            verdict, changed = DONE[step.action], True
-        elif found == step.before or (found and found == entry.found):
-            verdict, changed = Verdict.FAILED, False
-        detail = "told by the next change of this badge"
-        return Outcome(step, verdict, changed, detail=detail, seen=True, found=entry.found)
-
     def __repr__(self) -> str:
         newest = self._newest()
         table = "" if newest is None else newest.to_string(index=False) if len(newest) else "nothing was changed yet"
@@ -225,6 +202,43 @@ class Journal:
             df = _frame(self._store.entries(newest=SHOWN))[_SHORT]
             return df.assign(at=df["at"].dt.floor("s"))
         return None
+
+
+def settled(store: JournalStore, look: Callable[[Sequence[Entry]], Sequence[Outcome]]) -> Report:
+    """Complete the verdicts of unfinished changes; ``look`` gives those that the journal itself doesn't tell."""
+    entries = store.unfinished()
+    known = {entry.id: outcome for entry in entries if (outcome := _told_by_next(store, entry))}
+    if rest := [entry for entry in entries if entry.id not in known]:
+        known |= zip((entry.id for entry in rest), look(rest), strict=True)
+    store.conclude(known.items(), first_hand=False)
+    store.flush()
+    return Report(known[entry.id] for entry in entries)
+
+
+def _told_by_next(store: JournalStore, entry: Entry) -> Outcome | None:
+    """What the next change of the same badge found, as evidence of what became of this one."""
+    later = store.next_of(entry)
+    if later is None or entry.unread or later.unread:
+        return None
+    step, found = entry.step, later.found or later.step.before
+    verdict, changed = Verdict.UNKNOWN, None
+    if found == step.after and not (entry.found and step.before is None):
+        verdict, changed = DONE[step.action], True
+    elif found == step.before or (found and found == entry.found):
+        verdict, changed = Verdict.FAILED, False
+    detail = "told by the next change of this badge"
+    return Outcome(step, verdict, changed, detail=detail, seen=True, found=entry.found)
+
+
+def steps_back(connection: Connection, done: Sequence[Entry]) -> tuple[list[Step], int]:
+    """The steps to before these changes, oldest first, and how many badges the portal has now."""
+    current = list_badges(connection)
+    left, target = _left_and_target(done)
+    # What the journal knows to be changed and the list shows as it was: does the list lag behind?
+    stale = [one for one in current if one.code in target and left[one.code] != one == target[one.code]]
+    lagging = contradicted(connection, stale)
+    here = Badges(badge for badge in current if badge.code not in lagging)
+    return [*_way_back(left, target, here)], len(current)
 
 
 def _frame(entries: Sequence[Entry]) -> pd.DataFrame:

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _TEXTS = ("title", "value", "type")
+PLAN_COLUMNS = ("action", "code", *_TEXTS, *(f"{name}_before" for name in _TEXTS), "note")
+REPORT_COLUMNS = ("code", "action", "verdict", "error", "detail")
 _SIGNS: dict[StrEnum, str] = {Action.ADD: "+", Action.DELETE: "-", Action.REPLACE: "~", Action.KEEP: "="}
 _SIGNS |= {Way.CLEAR: "~", Way.SET: "~", Way.DELETE: "-"}
 
@@ -54,9 +56,7 @@ class Plan:
         as they will be and ``title_before, value_before, type_before`` as they are, ``None`` where there
         is no badge; several languages are JSON text; ``note``: what to know before it is sent.
         """
-        columns = ["action", "code", *_TEXTS, *(f"{name}_before" for name in _TEXTS), "note"]
-        rows = ((one.action.value, one.code, *_texts(one.after), *_texts(one.before), one.note) for one in self.steps)
-        return frame(rows, columns)
+        return frame(map(plan_row, self.steps), PLAN_COLUMNS)
 
     def apply(
         self,
@@ -183,8 +183,7 @@ class Report(tuple[Outcome, ...]):
         Columns: ``code, action, verdict, error`` (the vendor's code, or the class of our error, ``""``
         without one)``, detail``.
         """
-        rows = ((one.step.code, one.step.action.value, one.verdict.value, one.error_name, one.why) for one in self)
-        return frame(rows, ["code", "action", "verdict", "error", "detail"])
+        return frame(map(report_row, self), REPORT_COLUMNS)
 
     @overload
     def __getitem__(self, index: SupportsIndex) -> Outcome: ...
@@ -199,6 +198,16 @@ class Report(tuple[Outcome, ...]):
 
     def _repr_html_(self) -> str:
         return html.page(html.frame(self.df, caption=f"Report: {_counted(self.counts)}", limit=SHOWN))
+
+
+def plan_row(step: Step) -> tuple[Any, ...]:
+    """A step as plain cells, in the order of :data:`PLAN_COLUMNS`."""
+    return step.action.value, step.code, *_texts(step.after), *_texts(step.before), step.note
+
+
+def report_row(one: Outcome) -> tuple[str, ...]:
+    """An outcome as plain cells, in the order of :data:`REPORT_COLUMNS`."""
+    return one.step.code, one.step.action.value, one.verdict.value, one.error_name, one.why
 
 
 def _line(step: Step) -> str:

@@ -121,6 +121,9 @@ class Connection:
         self._closed = False
         self._transport = Transport(timeout=timeout, verify=verify)
         self._refreshing = threading.Lock()
+        #: Where a renewed token is stored before it is used; what may know a newer pair than a refused one.
+        self.store_token: Callable[[OAuthToken], object] = lambda _: None
+        self.newer_token: Callable[[], Credentials | None] = lambda: None
 
     def call(
         self,
@@ -362,7 +365,13 @@ class Connection:
                 error.sent = False  # the call for which this is done was refused: it did not happen
                 raise
             if isinstance(pair, ApiError):
-                raise pair
-            self.credentials = renewed = token.renewed(pair["access_token"], pair["refresh_token"])
+                newer = self.newer_token() if pair.code == "invalid_grant" else None
+                if newer is None:
+                    raise pair
+                self.credentials = newer  # somebody else has renewed it
+                return
+            renewed = token.renewed(pair["access_token"], pair["refresh_token"])
+            self.store_token(renewed)
+            self.credentials = renewed
         if token.on_refresh is not None:  # without the lock: it may use the client, or wait for a thread
             token.on_refresh(renewed)

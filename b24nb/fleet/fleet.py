@@ -1,0 +1,383 @@
+"""The face of many portals: visit them, compare them with what is wanted, change them, go back."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+import threading
+import weakref
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Executor
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import UTC, datetime
+from fnmatch import fnmatch
+from os import PathLike
+from pathlib import Path
+from secrets import token_hex
+from typing import TYPE_CHECKING, Any
+
+from b24nb import errors
+from b24nb._settings import READ_ONLY, read_settings
+from b24nb.badges import changes, files
+from b24nb.badges.apply import RunOptions
+from b24nb.badges.badge import Badge, Badges, folded
+from b24nb.badges.changes import UNDO, Outcome, Step
+from b24nb.badges.journal import settled
+from b24nb.badges.journal_store import Entry, JournalStore, default_journal_path
+from b24nb.client import Client, Portal
+from b24nb.credentials import Webhook
+from b24nb.fleet import visit
+from b24nb.fleet.fleet_plan import Drift, FleetPlan, check_count
+from b24nb.fleet.found import FleetBadges, FleetCheck, FleetValues, Portals, listed
+from b24nb.fleet.tasks import carry_out, each, prepare
+from b24nb.fleet.visit import OK, Access, Visit
+from b24nb.rest.transport import check_seconds
+from b24nb.secret import Secret
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+#: A task may begin to send for so many seconds after it was submitted, or ``settle_after``, if that is more.
+_LEAST_LEASE = 5.0
+_RUNS = ("fleet", UNDO)
+
+
+class Fleet:
+    """Many portals as one: one frame, one plan, one report.
+
+    One portal is one task, and never two at a time. A portal's trouble is a row, never the end of the run.
+    Credentials come from a vault, which is called where a portal is visited; they never travel. What is about
+    to be changed is written to the journals of this machine before a task leaves it.
+
+    Parameters
+    ----------
+    portals : iterable of str, DataFrame or path
+        Names, each once; or a table or CSV file with the column ``portal`` and labels of your own.
+    vault : callable
+        Gives the :class:`Webhook`, :class:`OAuthToken` or address of a webhook for a name. With an executor of
+        processes it is importable: a function of a module. Where it has a method ``store(name, token)``, a
+        renewed token goes there before it is used.
+    executor : concurrent.futures.Executor, optional
+        Where the portals are visited. ``None``: in threads. Dask: ``distributed.Client(...).get_executor()``.
+    parallel : int
+        How many portals at a time.
+    read_only : bool
+        Refuse every change before it is sent; so does ``B24_READ_ONLY=1``.
+    journal : path, optional
+        A folder for the journals, a file per portal. ``None``: the user's data folder, where ``connect`` keeps
+        them too; those of sandboxes are gone with this object.
+    timeout : (float, float)
+        Seconds to connect, and in total.
+    **settings
+        ``tariff, verify, settle_after, clock``, as of :func:`connect`, for all portals.
+
+    Examples
+    --------
+    >>> import b24nb
+    >>> from b24nb.sandbox import SandboxFleet
+    >>> with SandboxFleet(3, revoked=0.4) as sandboxes:
+    ...     fleet = b24nb.Fleet(sandboxes.names, vault=sandboxes.webhooks.get)
+    ...     fleet.check(progress=False).df["status"].value_counts().to_dict()
+    {'ok': 2, 'revoked': 1}
+    """
+
+    def __init__(
+        self,
+        portals: Iterable[str] | pd.DataFrame | str | PathLike[str],
+        vault: Callable[[str], Any],
+        *,
+        executor: Executor | None = None,
+        parallel: int = 32,
+        read_only: bool = False,
+        journal: str | PathLike[str] | None = None,
+        timeout: tuple[float, float] = (5, 60),
+        **settings: Any,
+    ) -> None:
+        for value, kind, field in ((read_only, bool, "read_only"), (executor, Executor | None, "executor")):
+            if not isinstance(value, kind):
+                raise errors.InvalidInput(f"{field} can't be a {type(value).__name__}.", field=field)
+        if not callable(vault):
+            raise errors.InvalidInput("vault is a function that gives credentials for a name.", field="vault")
+        self.portals, self._executor, self._run = Portals(portals), executor, RunOptions(parallel=parallel)
+        switch = read_settings().get(READ_ONLY)
+        self._access = Access(vault, timeout, read_only or bool(switch and switch.is_on), **settings)
+        nobody = Webhook("https", "nobody", "", Secret(""))
+        self._access.connection(nobody).close()  # refuses settings that can't be right
+        self._lease = max(_LEAST_LEASE, check_seconds(self._access.settle_after, "settle_after"))
+        self._folder = Path(journal) if journal else None
+        # Of sandboxes, of which the next one may get the same port.
+        self._temporary = Path(tempfile.gettempdir()) / f"b24nb-journals-{token_hex(8)}"
+        weakref.finalize(self, shutil.rmtree, self._temporary, ignore_errors=True)
+        self._seen: dict[str, Portal] = {}
+        self._locks: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
+        self._same: dict[str, Badge] = {}
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of the portals, in their order."""
+        return self.portals.names
+
+    # -- reading --------------------------------------------------------------------------------------
+
+    def check(self, *, limit: int | None = None, **options: Any) -> FleetCheck:
+        """Ask each portal who we are there and what we may do, by one request.
+
+        Parameters
+        ----------
+        limit : int, optional
+            Ask the first portals only.
+        **options
+            ``progress=False`` shows no bar; ``cancel``, a ``threading.Event`` or a callable, ends the run when
+            it is set or true.
+
+        Returns
+        -------
+        FleetCheck
+            A row per portal.
+        """
+        return FleetCheck(self.portals, *self._visits(self._ask, options, self.names[: check_count(limit, "limit")]))
+
+    def badges(self, **options: Any) -> FleetBadges:
+        """The badges of all portals, by one request each.
+
+        Parameters
+        ----------
+        **options
+            As of :meth:`check`.
+
+        Returns
+        -------
+        FleetBadges
+            ``.df`` a row per portal and badge, ``.status`` a row per portal, ``.matrix``, ``.failed``, ``.retry()``.
+        """
+        return FleetBadges(self.portals, *self._visits(self._look, options))
+
+    def map(self, function: Callable[[Client], Any], **options: Any) -> FleetValues:
+        """Call a function with a client of each portal.
+
+        Parameters
+        ----------
+        function : callable
+            With an executor of processes it is importable: a function of a module. Its client refuses to
+            change badges, since only :meth:`plan` remembers changes.
+        **options
+            As of :meth:`check`.
+
+        Returns
+        -------
+        FleetValues
+            ``.values`` and ``.df``: a value or an error per portal.
+        """
+        if not callable(function):
+            raise errors.InvalidInput("function is called with a client.", field="function")
+        prepare(self._executor, visit.visit, function)
+        return FleetValues(self.portals, *self._visits(lambda name: self._seeing(name, visit.call, function), options))
+
+    # -- changing -------------------------------------------------------------------------------------
+
+    def plan(
+        self,
+        wanted: files.Source | pd.DataFrame,
+        *,
+        prune: bool = False,
+        protect: str | Iterable[str] = (),
+        **options: Any,
+    ) -> FleetPlan:
+        """Compare wanted badges with each portal, and show what would be changed. Nothing is sent before ``apply``.
+
+        Parameters
+        ----------
+        wanted : path, DataFrame or iterable of Badge or mapping
+            As of ``b24.badges.plan``.
+        prune : bool
+            Delete the badges that are not wanted. If not, they are left alone.
+        protect : str or iterable of str
+            Patterns (``vip*``, in any letter case) of codes that are neither deleted nor replaced.
+        **options
+            As of :meth:`check`.
+
+        Returns
+        -------
+        FleetPlan
+
+        Raises
+        ------
+        InvalidInput
+            Names what is wrong with the wanted badges.
+        """
+        badges, patterns = files.read(wanted), [protect] if isinstance(protect, str) else [*protect]
+
+        def compare(name: str) -> Visit:
+            found = self._look(name)
+            if found.status != OK:
+                return found
+            steps = changes.diff(found.value, badges, removable=None if prune else ())
+            return replace(found, value=Drift([_protected(step, patterns) for step in steps], len(found.value)))
+
+        found = self._visits(compare, options)
+        return FleetPlan(self, self._kind(_RUNS[0]), self._look_alikes(), *found)
+
+    def plan_undo(self, last: int = 1, **options: Any) -> FleetPlan:
+        """A plan that goes back to before the last runs, whichever process of this machine made them.
+
+        All that one plan applied is one run, and an undo is one too. What became of changes whose process was
+        killed is looked for first, which can take a while.
+
+        Parameters
+        ----------
+        last : int
+            How many runs to go back.
+        **options
+            As of :meth:`check`.
+
+        Returns
+        -------
+        FleetPlan
+            Nothing is sent before its ``apply``.
+        """
+        check_count(last, "last")
+        looked, _, why = self._visits(self._look, options)
+        kinds = {entry.kind for name in self._seen for entry in self._entries(name)}
+        newest = {*sorted(kinds, key=lambda kind: kind.split()[1:])[-last:]}
+        return self.plan_back(newest, [*looked] if why else self.names, looked, options)
+
+    def plan_back(
+        self, kinds: set[str], names: Sequence[str], looked: dict[str, Visit], options: dict[str, Any]
+    ) -> FleetPlan:
+        """The plan that takes some runs back on these portals; ``looked``: visits that were just made."""
+
+        def compare(name: str) -> Visit:
+            found = looked.pop(name, None) or self._look(name)
+            if found.status != OK:
+                return found
+            try:
+                with self.journal(name) as store:
+                    self.settle(name, store)
+                done = [entry for entry in self._entries(name) if entry.kind in kinds]
+            except errors.B24Error as error:
+                return Visit.failed(error)
+            found = self.visit(name, visit.back, done) if done else Visit(value=((), 0))
+            return replace(found, value=Drift(*found.value)) if found.status == OK else found
+
+        found, again, why = self._visits(compare, options, names)
+        untouched = {name: Visit(value=Drift((), 0)) for name in self.names if name not in names}
+        return FleetPlan(self, self._kind(UNDO), (), untouched | found, again, why)
+
+    # -- what a plan needs ----------------------------------------------------------------------------
+
+    def each(
+        self, names: Iterable[str], work: Callable[[str], Visit], what: str, options: RunOptions, *failures: float
+    ) -> tuple[dict[str, Visit], str]:
+        """What ``work`` gives for each portal, and what stopped the run."""
+        prepare(self._executor, visit.visit, self._access)
+        return each(names, work, what, replace(options, parallel=self._run.parallel), *failures)
+
+    def visit(self, name: str, work: Callable[..., Any], *args: Any) -> Visit:
+        """Do something on a portal, where the executor does it; nobody else of this fleet is there meanwhile."""
+        with self._locks[self._seen[name].host if name in self._seen else name]:
+            return carry_out(self._executor, visit.visit, self._access, name, work, *args)
+
+    @contextmanager
+    def journal(self, name: str) -> Iterator[JournalStore]:
+        """The journal of a portal that was seen."""
+        portal = self._seen[name]
+        folder = self._folder or (self._temporary if portal.kind != "LIVE" else None)
+        path = folder and folder / default_journal_path(portal.host).name
+        store = JournalStore(path, host=portal.host, user=portal.user_id or "")
+        try:
+            yield store
+        finally:
+            store.close()
+
+    def settle(self, name: str, store: JournalStore) -> None:
+        """Find out what became of changes whose task was lost; raises what prevents that."""
+
+        def look(entries: Sequence[Entry]) -> Sequence[Outcome]:
+            left = min(max(entry.at for entry in entries) - self.time(), self._lease)
+            found = self.visit(name, visit.settle, entries, max(0.0, left + self._access.settle_after))
+            if found.failure:
+                raise found.failure
+            return found.value  # type: ignore[no-any-return]
+
+        for outcome in settled(store, look):
+            if outcome.open and outcome.error:
+                raise outcome.error
+
+    def time(self) -> float:
+        """The time of day."""
+        return self._access.clock.time()
+
+    def lease(self) -> float:
+        """Until when a task that is submitted now may begin to send."""
+        return self.time() + self._lease
+
+    def refuse_if_read_only(self) -> None:
+        """Raise :class:`ReadOnly` before anything is written or sent."""
+        if self._access.read_only:
+            hint = "Make one without read_only (and without B24_READ_ONLY)."
+            raise errors.ReadOnly("This fleet is read-only. Nothing was sent.", hint=hint)
+
+    # -- inside ---------------------------------------------------------------------------------------
+
+    def _visits(
+        self, work: Callable[[str], Visit], options: dict[str, Any], names: Sequence[str] | None = None
+    ) -> tuple[dict[str, Visit], Callable[[Iterable[str]], dict[str, Visit]], str]:
+        """What came of visits, how to make some again, and what stopped the run."""
+        run = RunOptions(**options)
+        found, why = self.each(self.names if names is None else names, work, "portals", run)
+        return found, lambda some: self.each(some, work, "portals", run)[0], why
+
+    def _ask(self, name: str) -> Visit:
+        found = self._seeing(name, visit.ask)
+        if found.status == OK and "crm" not in (self._seen[name].scopes or ["crm"]):
+            lacking = errors.InsufficientScope("insufficient_scope", "The scope crm is missing")
+            return replace(Visit.failed(lacking), value=found.value)
+        return found
+
+    def _look(self, name: str) -> Visit:
+        found = self._seeing(name, visit.look)
+        if found.status != OK:
+            return found
+        # Most portals have the same badges: each is kept once.
+        return replace(found, value=Badges(self._same.setdefault(repr(badge), badge) for badge in found.value))
+
+    def _seeing(self, name: str, work: Callable[..., Any], *args: Any) -> Visit:
+        found = self.visit(name, work, *args)
+        if found.status == OK:
+            self._seen[name], value = found.value
+            return replace(found, value=value)
+        return found
+
+    def _entries(self, name: str) -> list[Entry]:
+        """What runs of a fleet changed on a portal, oldest first."""
+        with self.journal(name) as store:
+            return [one for one in store.entries() if one.kind.split()[:1][0] in _RUNS and one.changed is not False]
+
+    def _kind(self, word: str) -> str:
+        """What the journals call a run."""
+        return f"{word} {datetime.fromtimestamp(self.time(), UTC).isoformat()} {token_hex(2)}"
+
+    def _look_alikes(self) -> list[str]:
+        """Portals that are not what their place in the list suggests."""
+        seen = {name: self._seen[name] for name in self.names if name in self._seen}
+        sandboxes = [name for name, portal in seen.items() if portal.kind != "LIVE"]
+        mixed = [f"Sandboxes among live portals: {listed(sandboxes)}."] if 0 < len(sandboxes) < len(seen) else []
+        same = [host for host, count in Counter(portal.host for portal in seen.values()).items() if count > 1]
+        names = {host: [name for name, portal in seen.items() if portal.host == host] for host in same}
+        return [*mixed, *(f"One portal under several names: {listed(names[host])} are {host}." for host in same)]
+
+    def __repr__(self) -> str:
+        where = type(self._executor).__name__ if self._executor else "threads"
+        only = ", read-only" if self._access.read_only else ""
+        return f"<Fleet of {len(self.names):,} portals, {self._run.parallel} at a time, by {where}{only}>"
+
+
+def _protected(step: Step, patterns: Sequence[str]) -> Step:
+    """The step, or none where its badge is to stay as it is."""
+    before = step.before
+    if before is None or before == step.after:
+        return step
+    found = any(fnmatch(folded(before.code), pattern.casefold()) for pattern in patterns)
+    return Step(before.code, before, before, "protected: left alone") if found else step

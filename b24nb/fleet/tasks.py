@@ -1,0 +1,97 @@
+"""Portals side by side: who is next, what ends a run, and how a task gets to where it is done."""
+
+from __future__ import annotations
+
+import pickle
+from collections import deque
+from collections.abc import Callable, Iterable
+from concurrent.futures import Executor, ThreadPoolExecutor, wait
+from contextlib import suppress
+from typing import Any
+
+from b24nb import errors
+from b24nb.badges.apply import RunOptions
+from b24nb.fleet.visit import Visit, refuse_secrets
+from b24nb.secret import known_secrets
+
+INTERRUPTED = "stopped by Ctrl-C"
+
+
+def each(
+    names: Iterable[str], work: Callable[[str], Visit], what: str, options: RunOptions, failures: float = float("inf")
+) -> tuple[dict[str, Visit], str]:
+    """What ``work`` gives for each portal, without those that were not begun; what stopped the run, else ``""``.
+
+    Trouble is a result. More than ``failures`` of them end the run; portals that are visited are waited for.
+    """
+    from tqdm.auto import tqdm  # type: ignore[import-untyped]
+
+    todo, found = deque(names), dict[str, Visit]()
+    stopped = ["cancelled"] if options.cancelled else []
+
+    def go_on() -> None:
+        with suppress(IndexError):  # another thread has taken the last one
+            while not stopped:
+                name = todo.popleft()
+                found[name] = work(name)
+                if sum(one.failure is not None for one in [*found.values()]) > failures:
+                    stopped.append("stopped after too many failures")
+                if todo and options.cancelled:
+                    stopped.append("cancelled")
+
+    with tqdm(total=len(todo), desc=what, unit="portal", disable=not options.progress) as bar:
+        with suppress(KeyboardInterrupt), ThreadPoolExecutor(options.parallel) as pool:
+            try:
+                workers = [pool.submit(go_on) for _ in range(min(options.parallel, len(todo)))]
+                while wait(workers, timeout=0.1).not_done:
+                    bar.update(len(found) - bar.n)
+                [worker.result() for worker in workers]
+            except KeyboardInterrupt:
+                stopped.append(INTERRUPTED)
+                raise
+        bar.update(len(found) - bar.n)
+    return found, "".join(stopped[-1:])
+
+
+def prepare(executor: Executor | None, *task: Any) -> None:
+    """Refuse what can't travel; start processes while there are no threads yet, since a fork may block then."""
+    if executor is not None:
+        _packed(task)
+        executor.submit(int).result()
+
+
+def carry_out(executor: Executor | None, task: Callable[..., Visit], *args: Any) -> Visit:
+    """Do a task here, or where the executor does it."""
+    if executor is None:
+        return task(*args)
+    try:
+        payload = _packed((task, *args))
+    except errors.InvalidInput as error:
+        return Visit.failed(error)
+    try:
+        return pickle.loads(executor.submit(run_packed, payload).result())  # type: ignore[no-any-return]  # noqa: S301
+    except BaseException as error:  # noqa: BLE001 - executors have errors of their own for a worker that died
+        text = f"The worker was lost ({type(error).__name__}), so nobody knows how far it came."
+        return Visit.failed(errors.OutcomeUnknown(text, hint="Do it again with an executor that works."))
+
+
+def run_packed(payload: bytes) -> bytes:
+    """Do a task in another process. It never raises: executors log what is raised, with the arguments."""
+    try:
+        task, *args = pickle.loads(payload)  # noqa: S301 - packed by the coordinator
+        return pickle.dumps(task(*args))
+    except Exception as error:  # noqa: BLE001
+        text = f"The vault can't be imported by the worker, or the result can't travel: {type(error).__name__}."
+        return pickle.dumps(Visit.failed(errors.InvalidInput(text)))
+
+
+def _packed(task: tuple[Any, ...]) -> bytes:
+    """A task as bytes, in which there is no secret."""
+    try:
+        payload = pickle.dumps(task)
+    except Exception as error:  # noqa: BLE001 - whatever can't be pickled says what it likes
+        text = f"The vault or the function can't travel to another process: {type(error).__name__}."
+        hint = "Both are importable: functions of a module, without credentials in them."
+        raise errors.InvalidInput(text, hint=hint) from None
+    refuse_secrets(payload, known_secrets())
+    return payload

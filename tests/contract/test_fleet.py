@@ -1,0 +1,427 @@
+"""Many portals as one: each portal is a row, whatever ails it, and nothing is sent twice or by surprise."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+import b24nb
+from b24nb import errors
+from b24nb.sandbox import SandboxFleet
+from tests import fleets
+from tests.fleets import rows
+
+SHARES = {"dead": 0.1, "hanging": 0.1, "revoked": 0.1, "noscope": 0.1, "renamed": 0.1, "limited": 0.1}
+WORDS = {"dead": "unreachable", "hanging": "unreachable", "renamed": "unreachable"}
+WORDS |= {"revoked": "revoked", "noscope": "no access", "limited": "limit"}
+VIP = b24nb.Badge("vip", {"en": "Client", "de": "Kunde"}, "VIP", "primary")
+QUIET = {"progress": False}
+
+
+def fleet_of(sandboxes: SandboxFleet, **options: Any) -> b24nb.Fleet:
+    return b24nb.Fleet(sandboxes.names, vault=sandboxes.webhooks.get, **{"timeout": (1, 1), **options})
+
+
+@pytest.fixture
+def sandboxes() -> Iterator[SandboxFleet]:
+    with SandboxFleet(4) as fleet:
+        yield fleet
+
+
+@pytest.fixture(scope="module")
+def ailing() -> Iterator[SandboxFleet]:
+    with SandboxFleet(10, seed=1, **SHARES) as fleet:
+        yield fleet
+
+
+def codes(sandboxes: SandboxFleet) -> dict[str, list[str]]:
+    return {name: [badge["code"] for badge in portal.badges] for name, portal in sandboxes.portals.items()}
+
+
+def sent(sandboxes: SandboxFleet) -> int:
+    return sum(len(portal.requests) for portal in sandboxes.portals.values())
+
+
+def test_each_trouble_is_a_row_and_the_others_are_there(ailing: SandboxFleet) -> None:
+    expected = [WORDS.get(ailing.trouble.get(name, ""), "ok") for name in ailing.names]
+    fleet = fleet_of(ailing)
+    for found in (fleet.check(**QUIET), fleet.badges(**QUIET), fleet.plan([VIP], **QUIET), fleet.map(len, **QUIET)):
+        status = found.status
+        assert list(status["portal"]) == ailing.names
+        if type(found).__name__ != "FleetValues":
+            assert list(status["status"]) == expected
+        assert list(found.failed["portal"]) == list(status[status["status"] != "ok"]["portal"])
+    told = dict(zip(ailing.names, fleet.check(**QUIET).df["detail"], strict=True))
+    renamed = next(name for name, trouble in ailing.trouble.items() if trouble == "renamed")
+    assert "renamed-portal.bitrix24.example" in told[renamed]
+
+
+def test_a_frame_that_lacks_portals_says_so(ailing: SandboxFleet) -> None:
+    found = fleet_of(ailing).badges(**QUIET)
+    missing = {name: WORDS[trouble] for name, trouble in ailing.trouble.items()}
+    for table in (found.df, found.matrix):
+        assert table.attrs == {"portals": 10, "missing": found.missing}
+    assert found.missing == missing
+    assert not {*found.df["portal"]} & missing.keys()
+    assert not {*found.matrix.columns} & missing.keys()
+    for text in (repr(found), found._repr_html_()):
+        assert "4 of 10 portals" in text
+        assert "3 unreachable" in text
+        assert all(name in text for name in missing)
+
+
+def test_who_am_i_and_may_i_on_the_first_portals(sandboxes: SandboxFleet) -> None:
+    table = fleet_of(sandboxes).check(limit=3, **QUIET).df
+    assert list(table["status"]) == ["ok"] * 3 + ["not visited"]
+    assert set(table["admin"][:3]) == {True}
+    assert set(table["kind"][:3]) == {"SANDBOX"}
+    assert set(table["scopes"][:3]) == {"crm, user, task"}
+    assert sent(sandboxes) == 3
+
+
+def test_a_visit_is_one_request(sandboxes: SandboxFleet) -> None:
+    fleet_of(sandboxes).badges(**QUIET)
+    assert sent(sandboxes) == 4
+
+
+def test_labels_of_a_table_stand_beside_the_names(sandboxes: SandboxFleet, tmp_path: Path) -> None:
+    file = tmp_path / "portals.csv"
+    file.write_text("region,portal,code\neu,portal-0001,A1\nus,portal-0002,B2\n", encoding="utf-8")
+    for given in (file, str(file), pd.read_csv(file, dtype=str)):
+        fleet = b24nb.Fleet(given, vault=sandboxes.webhooks.get)
+        table = fleet.badges(**QUIET).df
+        assert list(table.columns)[:2] == ["region", "portal"]
+        assert dict(zip(table["portal"], table["region"], strict=True)) == {"portal-0001": "eu", "portal-0002": "us"}
+        assert "missedCall" in set(table["code"])
+        assert set(table["code_label"]) == {"A1", "B2"}
+
+
+@pytest.mark.parametrize(
+    ("portals", "says"),
+    [
+        (["a", "b", "a"], "named twice: a"),
+        (["a", ""], "texts"),
+        (["a", 7], "texts"),
+        ({"a": "b"}, "list of names"),
+        ("no-such-file.csv", "can't be read"),
+        (pd.DataFrame({"name": ["a"]}), "no column `portal`"),
+        (["https://example.bitrix24.com/rest/1/abcdef0123456789/"], "secret"),
+        (pd.DataFrame({"portal": ["a"], "w": ["https://x.bitrix24.com/rest/1/abcdef0123456789/"]}), "secret"),
+    ],
+)
+def test_portals_that_can_not_be_right_are_refused(portals: Any, says: str) -> None:
+    with pytest.raises(errors.InvalidInput, match=says) as caught:
+        b24nb.Fleet(portals, vault=str)
+    assert "abcdef0123456789" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"vault": "https://example.bitrix24.com/rest/1/abcdef0123456789/"},
+        {"executor": 3},
+        {"parallel": 0},
+        {"read_only": "yes"},
+        {"timeout": 5},
+        {"tariff": "gold"},
+        {"settle_after": -1},
+    ],
+)
+def test_settings_that_can_not_be_right_are_refused(options: dict[str, Any]) -> None:
+    with pytest.raises(errors.InvalidInput):
+        b24nb.Fleet(["a"], **{"vault": str, **options})
+
+
+def test_the_vault_is_called_where_a_portal_is_visited_and_its_trouble_is_a_row(sandboxes: SandboxFleet) -> None:
+    def vault(name: str) -> Any:
+        asked.append(name)
+        given = {"portal-0001": sandboxes.webhooks["portal-0001"], "portal-0003": "nonsense", "portal-0004": 7}
+        return given[name]
+
+    asked: list[str] = []
+    fleet = b24nb.Fleet(sandboxes.names, vault=vault)
+    assert asked == []
+    table = fleet.badges(**QUIET).status
+    assert sorted(asked) == sandboxes.names
+    assert list(table["status"]) == ["ok", *["no access"] * 3]
+    assert "KeyError" in table["detail"][1]
+    assert sent(sandboxes) == 1
+
+
+def test_what_differs_is_seen_at_a_glance() -> None:
+    texts = {"portal-0001": "A", "portal-0002": "B", "portal-0003": "B"}
+
+    def badges(name: str) -> list[dict[str, Any]]:
+        here = [{"code": "mark", "title": texts[name], "value": "V", "type": "success"}]
+        return [*here, {"code": "rare", "title": "R", "value": "R", "type": "success"}][: 2 if name[-1] == "1" else 1]
+
+    with SandboxFleet(3, badges=badges) as sandboxes:
+        fleet = fleet_of(sandboxes)
+        assert fleet.badges(**QUIET).matrix.T.to_dict() == {
+            "mark": {"portal-0001": "differs", "portal-0002": "same", "portal-0003": "same"},
+            "rare": {"portal-0001": "same", "portal-0002": "missing", "portal-0003": "missing"},
+        }
+        wanted = [b24nb.Badge("mark", "A", "V", "success")]
+        assert fleet.plan(wanted, prune=True, **QUIET).matrix.T.to_dict() == {
+            "mark": {"portal-0001": "same", "portal-0002": "differs", "portal-0003": "differs"},
+            "rare": {"portal-0001": "not wanted", "portal-0002": "missing", "portal-0003": "missing"},
+        }
+
+
+def test_those_that_failed_are_visited_again(sandboxes: SandboxFleet) -> None:
+    sandboxes.portals["portal-0002"].faults.next("OPERATION_TIME_LIMIT")
+    found = fleet_of(sandboxes).badges(**QUIET)
+    assert found.missing == {"portal-0002": "limit"}
+    before = sent(sandboxes)
+    again = found.retry()
+    assert again.missing == {}
+    assert found.missing == {"portal-0002": "limit"}
+    assert len(again.df) == 48
+    assert sent(sandboxes) == before + 1
+
+
+def test_a_function_gives_a_value_or_an_error_per_portal(sandboxes: SandboxFleet) -> None:
+    fleet = fleet_of(sandboxes)
+    assert fleet.map(fleets.code_count, **QUIET).values == dict.fromkeys(sandboxes.names, 12)
+    failed = fleet.map(fleets.broken, **QUIET).df
+    assert set(failed["error"]) == {"ValueError"}
+    assert set(failed["detail"]) == {"ValueError: not today"}
+    told = fleet.map(fleets.telling, **QUIET)
+    assert set(told.df["status"]) == {"ok"} or set(told.df["error"]) == {"InvalidInput"}
+
+
+def test_a_function_can_not_change_badges_behind_the_journal(sandboxes: SandboxFleet) -> None:
+    before = codes(sandboxes)
+    table = fleet_of(sandboxes).map(fleets.adding, **QUIET).df
+    assert set(table["error"]) == {"JournalError"}
+    assert table["detail"].str.contains("fleet.plan").all()
+    assert codes(sandboxes) == before
+
+
+def test_ensure_twice_sends_nothing_the_second_time(sandboxes: SandboxFleet) -> None:
+    fleet = fleet_of(sandboxes)
+    report = fleet.plan([VIP], **QUIET).apply(**QUIET)
+    assert report.ok
+    assert report.counts == {"added": 4}
+    assert all(found[-1] == "vip" for found in codes(sandboxes).values())
+    plan = fleet.plan([VIP], **QUIET)
+    before = sent(sandboxes)
+    assert plan.apply(**QUIET).counts == {"kept": 4}
+    assert sent(sandboxes) == before
+    assert "Nothing is to be sent." in repr(plan)
+
+
+def test_first_portals_first_and_a_second_call_for_the_rest(sandboxes: SandboxFleet) -> None:
+    plan = fleet_of(sandboxes).plan([VIP], **QUIET)
+    report = plan.apply(first=1, **QUIET)
+    assert not report.ok
+    assert list(report.status["status"]) == ["ok", *["not visited"] * 3]
+    assert [("vip" in found) for found in codes(sandboxes).values()] == [True, False, False, False]
+    assert "1 portal begun" in repr(plan)
+    before = len(sandboxes.portals["portal-0001"].requests)
+    report = plan.apply(**QUIET)
+    assert report.ok
+    assert report.counts == {"added": 4}
+    assert len(sandboxes.portals["portal-0001"].requests) == before
+
+
+@pytest.mark.parametrize(("allowed", "visited"), [(0, 1), (1, 2), (0.5, 3), (None, 4)])
+def test_too_many_failures_stop_new_portals(allowed: Any, visited: int) -> None:
+    with SandboxFleet(4) as sandboxes:
+        plan = fleet_of(sandboxes, parallel=1).plan([VIP], **QUIET)
+        for portal in sandboxes.portals.values():
+            portal.faults.next("ACCESS_DENIED", times=10)
+        report = plan.apply(max_failures=allowed, **QUIET)
+        assert list(report.status["status"]) == ["no access"] * visited + ["not visited"] * (4 - visited)
+        assert ("too many failures" in repr(report)) == (visited < 4)
+        for portal in sandboxes.portals.values():
+            portal.faults.clear()
+        assert plan.apply(**QUIET).counts == {"added": 4}
+
+
+@pytest.mark.parametrize("wrong", [-1, 1.5, True, "2%"])
+def test_a_number_of_failures_that_makes_no_sense_is_refused(sandboxes: SandboxFleet, wrong: Any) -> None:
+    plan = fleet_of(sandboxes).plan([VIP], **QUIET)
+    with pytest.raises(errors.InvalidInput, match="max_failures"):
+        plan.apply(max_failures=wrong, **QUIET)
+
+
+def test_the_sentence_of_the_plan_confirms_it(sandboxes: SandboxFleet) -> None:
+    plan = fleet_of(sandboxes).plan([VIP, b24nb.Badge("two", "T", "V", "success")], **QUIET)
+    assert plan.confirmation == "8 changes on 4 portals"
+    assert plan.confirmation in repr(plan)
+    assert plan.confirmation in plan._repr_html_().replace("&#39;", "'")
+    before = sent(sandboxes)
+    with pytest.raises(errors.InvalidInput, match="8 changes on 4 portals"):
+        plan.apply(confirm="7 changes on 4 portals", **QUIET)
+    assert sent(sandboxes) == before
+    assert plan.apply(confirm="8 changes on 4 portals", **QUIET).ok
+
+
+def test_deleting_most_of_a_portal_needs_the_sentence(sandboxes: SandboxFleet) -> None:
+    plan = fleet_of(sandboxes).plan([VIP], prune=True, **QUIET)
+    with pytest.raises(errors.InvalidInput, match="On 4 portals more than half"):
+        plan.apply(**QUIET)
+    assert plan.apply(confirm=plan.confirmation, keep_going=True, **QUIET).counts["deleted"] == 32
+
+
+def test_protected_codes_stay_as_they_are(sandboxes: SandboxFleet) -> None:
+    before = codes(sandboxes)
+    wanted = [b24nb.Badge("missedCall", "Other", "x", "warning"), b24nb.Badge("MISSED2", "T", "V", "success")]
+    plan = fleet_of(sandboxes).plan(wanted, prune=True, protect=["MISSED*", "[!m]*"], **QUIET)
+    assert plan.counts == {"add": 4, "replace": 0, "delete": 0, "keep": 48}
+    assert set(plan.df[plan.df["action"] == "keep"]["note"]) == {"protected: left alone"}
+    assert plan.apply(**QUIET).ok
+    assert codes(sandboxes) == {name: [*found, "MISSED2"] for name, found in before.items()}
+
+
+def test_sandboxes_among_live_portals_and_one_portal_under_two_names_are_pointed_out(sandboxes: SandboxFleet) -> None:
+    webhooks = sandboxes.webhooks | {"twin": sandboxes.webhooks["portal-0001"]}
+    fleet = b24nb.Fleet(["portal-0001", "twin", "portal-0002"], vault=webhooks.get)
+    plan = fleet.plan([VIP], **QUIET)
+    assert "One portal under several names: portal-0001, twin" in repr(plan)
+    from dataclasses import replace
+
+    fleet._seen["portal-0002"] = replace(fleet._seen["portal-0002"], kind="LIVE")
+    assert fleet._look_alikes()[0] == "Sandboxes among live portals: portal-0001, twin."
+
+
+def test_never_two_tasks_of_one_portal_at_a_time(sandboxes: SandboxFleet) -> None:
+    busy, most = set[str](), []
+
+    def slow(b24: b24nb.Client) -> None:
+        most.append(b24.portal.host in busy)
+        busy.add(b24.portal.host)
+        b24.badges.list()
+        busy.discard(b24.portal.host)
+
+    fleet = fleet_of(sandboxes)
+    threads = [threading.Thread(target=lambda: fleet.map(slow, **QUIET)) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert most == [False] * 16
+
+
+def test_undo_brings_every_portal_back_and_redo_again(sandboxes: SandboxFleet) -> None:
+    before = {name: portal.badges for name, portal in sandboxes.portals.items()}
+    fleet = fleet_of(sandboxes)
+    plan = fleet.plan([VIP, b24nb.Badge("missedCall", "Other", "x", "warning")], **QUIET)
+    plan.apply(first=2, **QUIET)
+    assert plan.apply(**QUIET).ok
+    after = codes(sandboxes)
+    assert plan.undo(**QUIET).ok
+    assert {name: sorted(map(str, portal.badges)) for name, portal in sandboxes.portals.items()} == {
+        name: sorted(map(str, badges)) for name, badges in before.items()
+    }
+    assert fleet.plan_undo(**QUIET).apply(**QUIET).ok
+    assert {name: sorted(found) for name, found in codes(sandboxes).items()} == {
+        name: sorted(found) for name, found in after.items()
+    }
+    assert not [step for steps in plan.steps.values() for step in steps if not plan._left("portal-0001")]
+
+
+def test_undo_takes_back_this_run_only_and_leaves_what_others_changed(sandboxes: SandboxFleet) -> None:
+    fleet = fleet_of(sandboxes)
+    assert fleet.plan([VIP], **QUIET).apply(**QUIET).ok
+    second = fleet.plan([b24nb.Badge("two", "T", "V", "success")], **QUIET)
+    assert second.apply(first=3, **QUIET).counts["added"] == 3
+    with b24nb.connect(sandboxes.webhooks["portal-0001"]) as b24:
+        b24.badges.delete("two")
+        b24.badges.add("two", "by somebody else", "V", "success")
+    report = fleet.plan_undo(**QUIET).apply(**QUIET)
+    assert report.counts == {"deleted": 2, "kept": 1}
+    found = codes(sandboxes)
+    assert [("two" in one, "vip" in one) for one in found.values()] == [(True, True), *[(False, True)] * 3]
+
+
+def test_a_badge_that_changed_since_the_plan_is_left_alone(sandboxes: SandboxFleet) -> None:
+    plan = fleet_of(sandboxes).plan([b24nb.Badge("missedCall", "Other", "x", "warning")], **QUIET)
+    with b24nb.connect(sandboxes.webhooks["portal-0003"]) as b24:
+        b24.badges.delete("missedCall")
+    report = plan.apply(**QUIET)
+    assert list(report.status["status"]) == ["ok", "ok", "changed", "ok"]
+    assert report.counts == {"replaced": 3, "changed": 1}
+
+
+def test_a_held_badge_is_a_verdict_and_no_trouble_with_the_portal() -> None:
+    with SandboxFleet(1) as sandboxes:
+        plan = fleet_of(sandboxes).plan([b24nb.Badge("onHold", "Other", "x", "warning")], **QUIET)
+        sandboxes.portals["portal-0001"].attach("onHold")
+        report = plan.apply(**QUIET)
+        assert report.counts == {"refused": 1}
+        assert list(report.status["status"]) == ["ok"]
+        assert list(report.status["error"]) == ["ENTITY_WITH_BADGE_EXISTS"]
+        assert not report.ok
+
+
+def test_wanted_badges_that_can_not_be_right_are_refused_before_anything_is_sent(sandboxes: SandboxFleet) -> None:
+    with pytest.raises(errors.InvalidInput, match="pink"):
+        fleet_of(sandboxes).plan([b24nb.Badge("x", "T", "V", "pink")], **QUIET)
+
+
+def test_read_only_refuses_every_change(sandboxes: SandboxFleet, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(errors.ReadOnly):
+        fleet_of(sandboxes, read_only=True).plan([VIP], **QUIET).apply(**QUIET)
+    monkeypatch.setenv("B24_READ_ONLY", "1")
+    with pytest.raises(errors.ReadOnly):
+        fleet_of(sandboxes).plan([VIP], **QUIET).apply(**QUIET)
+    assert not any("vip" in found for found in codes(sandboxes).values())
+
+
+def test_what_can_not_be_remembered_is_not_sent(sandboxes: SandboxFleet, tmp_path: Path) -> None:
+    (tmp_path / "taken").write_text("a file, no folder")
+    plan = fleet_of(sandboxes, journal=tmp_path / "taken").plan([VIP], **QUIET)
+    report = plan.apply(**QUIET)
+    assert report.counts == {"not sent": 4}
+    assert set(report.df["error"]) == {"JournalError"}
+    assert not any("vip" in found for found in codes(sandboxes).values())
+
+
+def test_a_client_reads_what_the_fleet_wrote(sandboxes: SandboxFleet, tmp_path: Path) -> None:
+    fleet = fleet_of(sandboxes, journal=tmp_path)
+    assert fleet.plan([VIP], **QUIET).apply(**QUIET).ok
+    with b24nb.connect(sandboxes.webhooks["portal-0001"]) as b24:
+        host = b24.portal.host
+    with b24nb.connect(sandboxes.webhooks["portal-0001"], journal=tmp_path / f"{host.replace(':', '_')}.db") as b24:
+        assert list(b24.journal.df["code"]) == ["vip"]
+        assert b24.journal.plan_undo().apply(**QUIET).ok
+    assert "vip" not in codes(sandboxes)["portal-0001"]
+
+
+def test_cancel_ends_a_run_between_two_portals(sandboxes: SandboxFleet) -> None:
+    fleet = fleet_of(sandboxes, parallel=1)
+    plan = fleet.plan([VIP], **QUIET)
+    over = threading.Event()
+    original = fleet.visit
+
+    def visit_and_cancel(*args: Any) -> Any:
+        over.set()
+        return original(*args)
+
+    fleet.visit = visit_and_cancel  # type: ignore[assignment]
+    report = plan.apply(cancel=over, **QUIET)
+    assert list(report.status["status"]) == ["ok", *["not visited"] * 3]
+    assert "The run was cancelled." in repr(report)
+    assert plan.apply(**QUIET).ok
+
+
+def test_no_secret_is_shown_anywhere(ailing: SandboxFleet) -> None:
+    fleet = fleet_of(ailing)
+    found = [fleet.check(**QUIET), fleet.badges(**QUIET), fleet.plan([VIP], **QUIET), fleet.map(fleets.broken, **QUIET)]
+    shown = "".join([repr(fleet), *(repr(one) + one._repr_html_() + one.status.to_json() for one in found)])
+    for webhook in ailing.webhooks.values():
+        assert webhook.rstrip("/").rpartition("/")[2] not in shown
+
+
+def test_rows_are_plain_data_that_json_takes(sandboxes: SandboxFleet) -> None:
+    fleet = fleet_of(sandboxes)
+    for found in (fleet.check(**QUIET), fleet.badges(**QUIET), fleet.plan([VIP], **QUIET)):
+        assert json.loads(json.dumps(rows(found.df)))
