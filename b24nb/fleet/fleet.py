@@ -172,7 +172,7 @@ class Fleet:
         """
         if not callable(function):
             raise errors.InvalidInput("function is called with a client.", field="function")
-        prepare(self._executor, visit.visit, function)
+        prepare(self._executor, visit.visit, self._access, function)
         return FleetValues(self.portals, *self._visits(lambda name: self._seeing(name, visit.call, function), options))
 
     # -- changing -------------------------------------------------------------------------------------

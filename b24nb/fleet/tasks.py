@@ -7,11 +7,12 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from concurrent.futures import Executor, ThreadPoolExecutor, wait
 from contextlib import suppress
+from dataclasses import replace
 from typing import Any
 
 from b24nb import errors
 from b24nb.badges.apply import RunOptions
-from b24nb.fleet.visit import Visit, refuse_secrets
+from b24nb.fleet.visit import NOT_VISITED, Visit, refuse_secrets
 from b24nb.secret import known_secrets
 
 INTERRUPTED = "stopped by Ctrl-C"
@@ -65,11 +66,11 @@ def carry_out(executor: Executor | None, task: Callable[..., Visit], *args: Any)
     if executor is None:
         return task(*args)
     try:
-        payload = _packed((task, *args))
-    except errors.InvalidInput as error:
-        return Visit.failed(error)
+        submitted = executor.submit(run_packed, _packed((task, *args)))
+    except Exception as error:  # noqa: BLE001 - it is broken, or shut down
+        return replace(Visit.failed(error), status=NOT_VISITED, lost=False)
     try:
-        return pickle.loads(executor.submit(run_packed, payload).result())  # type: ignore[no-any-return]  # noqa: S301
+        return pickle.loads(submitted.result())  # type: ignore[no-any-return]  # noqa: S301 - our own task's
     except BaseException as error:  # noqa: BLE001 - executors have errors of their own for a worker that died
         text = f"The worker was lost ({type(error).__name__}), so nobody knows how far it came."
         return Visit.failed(errors.OutcomeUnknown(text, hint="Do it again with an executor that works."))

@@ -1,0 +1,181 @@
+"""Threads, processes and Dask give the same rows, and no secret travels to any of them."""
+
+from __future__ import annotations
+
+import functools
+import logging
+import pickle
+from collections.abc import Iterator
+from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import ExitStack
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import b24nb
+from b24nb import errors
+from b24nb.sandbox import SandboxFleet
+from tests import fleets
+from tests.fleets import rows
+
+SHARES = {"revoked": 0.1, "noscope": 0.1, "limited": 0.1, "renamed": 0.1}
+WANTED = [
+    b24nb.Badge("vip", {"en": "Client", "de": "Kunde"}, "VIP", "primary"),
+    b24nb.Badge("paid", "Paid", "P", "success"),
+]
+QUIET = {"progress": False}
+
+
+@pytest.fixture(scope="module")
+def sandboxes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SandboxFleet]:
+    with SandboxFleet(10, seed=3, **SHARES) as fleet, pytest.MonkeyPatch.context() as patch:
+        fleets.fill(tmp_path_factory.mktemp("vault") / "vault.json", fleet.webhooks, patch.setenv)
+        yield fleet
+
+
+@pytest.fixture(scope="module")
+def executors(sandboxes: SandboxFleet) -> Iterator[dict[str, Executor | None]]:
+    distributed = pytest.importorskip("distributed")
+    with ExitStack() as stack:
+        cluster = distributed.LocalCluster(
+            n_workers=2, threads_per_worker=2, processes=True, dashboard_address=None, silence_logs=logging.CRITICAL
+        )
+        client = distributed.Client(stack.enter_context(cluster))
+        dask = stack.enter_context(client).get_executor()
+        pool = ProcessPoolExecutor(2, mp_context=get_context("spawn"))
+        yield {
+            "threads": None,
+            "thread pool": stack.enter_context(ThreadPoolExecutor(4)),
+            "processes": stack.enter_context(pool),
+            "dask": dask,
+        }
+
+
+def secrets_of(sandboxes: SandboxFleet) -> list[bytes]:
+    return [webhook.rstrip("/").rpartition("/")[2].encode() for webhook in sandboxes.webhooks.values()]
+
+
+def all_that_a_fleet_gives(fleet: b24nb.Fleet) -> dict[str, list[dict[str, Any]]]:
+    """Read, plan, change and take back."""
+    plan = fleet.plan(WANTED, **QUIET)
+    found = {"check": fleet.check(**QUIET), "badges": fleet.badges(**QUIET), "plan": plan}
+    found |= {"report": plan.apply(**QUIET), "undo": plan.undo(**QUIET)}
+    found |= {function.__name__: fleet.map(function, **QUIET) for function in (fleets.code_count, fleets.broken)}
+    frames = {name: rows(one.df) for name, one in found.items()}
+    return frames | {f"{name}.status": rows(one.status) for name, one in found.items()}
+
+
+def test_each_executor_gives_the_same_rows(sandboxes: SandboxFleet, executors: dict[str, Executor | None]) -> None:
+    given = {}
+    for name, executor in executors.items():
+        before = {one: portal.badges for one, portal in sandboxes.portals.items()}
+        given[name] = all_that_a_fleet_gives(b24nb.Fleet(sandboxes.names, fleets.webhook_of, executor=executor))
+        assert {one: sorted(map(str, portal.badges)) for one, portal in sandboxes.portals.items()} == {
+            one: sorted(map(str, badges)) for one, badges in before.items()
+        }
+    assert {len(found["report"]) for found in given.values()} == {12}
+    for name, found in given.items():
+        for what, table in found.items():
+            # The order of a portal's badges changes, since what was put back is the last.
+            assert sorted(map(str, table)) == sorted(map(str, given["threads"][what])), (name, what)
+
+
+class Recording(Executor):
+    """Keeps what would travel, and does it here."""
+
+    def __init__(self) -> None:
+        self.sent: list[bytes] = []
+
+    def submit(self, function: Any, /, *args: Any, **kwargs: Any) -> Future[Any]:
+        self.sent.append(pickle.dumps((function, args, kwargs)))
+        future: Future[Any] = Future()
+        future.set_result(pickle.loads(pickle.dumps(function(*args, **kwargs))))
+        self.sent.append(pickle.dumps(future.result()))
+        return future
+
+
+def test_no_secret_is_in_a_task_or_its_result(sandboxes: SandboxFleet) -> None:
+    recording = Recording()
+    fleet = b24nb.Fleet(sandboxes.names, fleets.webhook_of, executor=recording)
+    all_that_a_fleet_gives(fleet)
+    fleet.map(fleets.telling, **QUIET)
+    assert len(recording.sent) > 100
+    travelled = b"".join(recording.sent)
+    assert not [secret for secret in secrets_of(sandboxes) if secret in travelled]
+
+
+@pytest.mark.parametrize("what", ["address", "token", "vault", "credentials", "lambda"])
+def test_what_holds_a_secret_or_is_not_importable_is_refused_before_it_is_submitted(
+    sandboxes: SandboxFleet, what: str
+) -> None:
+    recording = Recording()
+    address = sandboxes.webhooks["portal-0001"]
+    webhook = b24nb.Webhook.parse(address)
+    token = b24nb.OAuthToken(
+        portal="https://example.bitrix24.com", access_token="a token that is known here".replace(" ", "-")
+    )
+    function = {
+        "address": functools.partial(fleets.code_count, address),
+        "token": functools.partial(fleets.code_count, token.access_token.reveal()),
+        "credentials": functools.partial(fleets.code_count, webhook),
+        "lambda": lambda b24: 1,
+    }.get(what, fleets.code_count)
+    vault = sandboxes.webhooks.get if what == "vault" else fleets.webhook_of
+    fleet = b24nb.Fleet(sandboxes.names, vault, executor=recording)
+    with pytest.raises(errors.InvalidInput) as caught:
+        fleet.map(function, **QUIET)
+    assert recording.sent == []
+    assert address not in str(caught.value)
+
+
+def test_a_result_that_holds_the_secret_stays_where_it_is(sandboxes: SandboxFleet) -> None:
+    told = b24nb.Fleet(sandboxes.names, fleets.webhook_of, executor=Recording()).map(fleets.telling, **QUIET).df
+    assert set(told[told["status"] == "unknown"]["error"]) == {"InvalidInput"}
+    assert told["value"].isna().all()
+
+
+def test_dask_logs_and_keys_hold_no_secret(
+    sandboxes: SandboxFleet, executors: dict[str, Executor | None], tmp_path: Path
+) -> None:
+    dask = executors["dask"]
+    fleet = b24nb.Fleet(sandboxes.names, fleets.webhook_of, executor=dask)
+    fleet.map(fleets.broken, **QUIET)
+    fleet.badges(**QUIET)
+    client = dask._client
+    story = client.run_on_scheduler(lambda dask_scheduler: repr([*dask_scheduler.transition_log]))
+    logs = repr((client.get_scheduler_logs(), client.get_worker_logs(), client.get_events(), story))
+    assert "run_packed" in logs
+    assert not [secret for secret in secrets_of(sandboxes) if secret.decode() in logs]
+
+
+class Dying(Recording):
+    """Does so many tasks, then loses one that it has done, and takes no more."""
+
+    left = 100
+
+    def submit(self, function: Any, /, *args: Any, **kwargs: Any) -> Future[Any]:
+        if self.left <= 0:
+            raise BrokenProcessPool("a worker died")
+        future = super().submit(function, *args, **kwargs)
+        self.left -= 1
+        if not self.left:
+            future = Future()
+            future.set_exception(BrokenProcessPool("a worker died"))
+        return future
+
+
+def test_a_broken_pool_is_a_row_per_portal_and_a_new_one_finishes(sandboxes: SandboxFleet) -> None:
+    dying = Dying()
+    fleet = b24nb.Fleet(sandboxes.names, fleets.webhook_of, executor=dying, settle_after=0, parallel=1)
+    plan = fleet.plan(WANTED[:1], **QUIET)
+    dying.left = 4
+    report = plan.apply(**QUIET)
+    assert report.counts == {"added": 2, "not sent": 3, "unknown": 1}
+    assert set(report.df[report.df["verdict"] == "unknown"]["error"]) == {"OutcomeUnknown"}
+    fleet._executor = None
+    again = plan.apply(**QUIET)
+    assert again.counts == {"added": 5, "kept": 1}, "what the lost worker had done is there"
+    assert plan.undo(**QUIET).counts == {"deleted": 6}

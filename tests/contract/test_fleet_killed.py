@@ -1,0 +1,162 @@
+"""A coordinator or worker killed at any moment: nothing is sent twice, a second apply finishes, undo restores all."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+import b24nb
+from b24nb.sandbox import SandboxFleet
+from tests import fleets
+
+#: Two to add, two to replace, two to delete; two stay.
+HERE = [
+    {"code": f"code{n}", "title": {"en": f"T{n}", "ru": f"Т{n}"}, "value": f"<{n}>", "type": "primary"}
+    for n in range(6)
+]
+WANTED = [b24nb.Badge(code, "New", "new", "success") for code in ("new1", "new2", "code0", "code1")]
+WANTED += [b24nb.Badge(**row) for row in HERE[2:4]]
+QUIET = {"progress": False}
+
+#: Applies the plan; its worker, or itself, is killed after some seconds.
+VICTIM = """
+import os, signal, sys, threading, time
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+
+import b24nb
+from tests import fleets
+from tests.contract.test_fleet_killed import WANTED
+
+
+def main():
+    where, whom, delay, journal, *names = sys.argv[1:]
+    executor, workers = None, [os.getpid()]
+    if where == "processes":
+        executor = ProcessPoolExecutor(2, mp_context=get_context("spawn"))
+        workers = [executor.submit(os.getpid).result()]
+    if where == "dask":
+        import distributed
+        client = distributed.Client(n_workers=2, threads_per_worker=2, dashboard_address=None, silence_logs=50)
+        executor, workers = client.get_executor(), [*client.run(os.getpid).values()]
+    fleet = b24nb.Fleet(names, fleets.webhook_of, executor=executor, journal=journal, parallel=8, settle_after=1)
+    plan = fleet.plan(WANTED, prune=True, progress=False)
+    victim = os.getpid() if whom == "coordinator" else workers[0]
+    print("ready", flush=True)
+    threading.Timer(float(delay), lambda: os.kill(victim, signal.SIGKILL)).start()
+    report = plan.apply(confirm=plan.confirmation, progress=False)
+    print(dict(report.counts), flush=True)
+    os._exit(0)
+
+
+if __name__ == "__main__":
+    main()
+"""
+
+
+class Scene:
+    """Portals that are changed by somebody who does not live long."""
+
+    def __init__(self, sandboxes: SandboxFleet, folder: Path) -> None:
+        self.sandboxes, self.folder = sandboxes, folder
+        self.script = folder / "victim.py"
+        self.script.write_text(VICTIM)
+
+    def badges(self) -> dict[str, list[str]]:
+        return {name: sorted(map(str, portal.badges)) for name, portal in self.sandboxes.portals.items()}
+
+    def sent(self) -> dict[str, Counter[str]]:
+        """How often each method was called, alone or in a batch."""
+        found = {}
+        for name, portal in self.sandboxes.portals.items():
+            found[name] = Counter[str]()
+            for record in portal.requests:
+                found[name] += Counter({record.method: 1}) + Counter(record.commands)
+        return found
+
+    def kill(self, where: str, whom: str, delay: float, journal: Path) -> subprocess.Popen[str]:
+        command = [sys.executable, str(self.script), where, whom, str(delay), str(journal), *self.sandboxes.names]
+        victim = subprocess.Popen(
+            command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, start_new_session=True
+        )
+        assert victim.stdout.readline() == "ready\n"
+        try:
+            victim.wait(60)
+        finally:
+            victim.kill()
+        return victim
+
+    def play(self, where: str, whom: str, delay: float, number: int) -> int:
+        """Kill, finish, take back; how many portals the victim had changed."""
+        journal = self.folder / f"journal-{where}-{whom}-{number}"
+        before, sent = self.badges(), self.sent()
+        victim = self.kill(where, whom, delay, journal)
+        try:
+            changed = sum(self.badges()[name] != badges for name, badges in before.items())
+            fleet = b24nb.Fleet(self.sandboxes.names, fleets.webhook_of, journal=journal, settle_after=1)
+            assert fleet.plan(WANTED, prune=True, **QUIET).apply(confirm=None, **QUIET).ok
+        finally:
+            with suppress(ProcessLookupError):
+                os.killpg(victim.pid, signal.SIGKILL)  # workers that have lost their coordinator
+            victim.stdout.close()
+        made = {name: counts - sent[name] for name, counts in self.sent().items()}
+        for name, counts in made.items():
+            assert counts["crm.activity.badge.add"] == 4, f"{name}: each is sent once, by whomever"
+            assert counts["crm.activity.badge.delete"] == 4, name
+        plan = fleet.plan_undo(10, **QUIET)
+        assert plan.apply(confirm=plan.confirmation, **QUIET).ok
+        assert self.badges() == before
+        return changed
+
+
+def scene_of(count: int, folder: Path) -> Iterator[Scene]:
+    with SandboxFleet(count, badges=HERE, latency_ms=30) as sandboxes, pytest.MonkeyPatch.context() as patch:
+        fleets.fill(folder / "vault.json", sandboxes.webhooks, patch.setenv)
+        patch.setenv(
+            "PYTHONPATH",
+            os.pathsep.join(filter(None, [str(Path(fleets.__file__).parents[1]), os.environ.get("PYTHONPATH")])),
+        )
+        yield Scene(sandboxes, folder)
+
+
+@pytest.fixture(scope="module")
+def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
+    yield from scene_of(12, tmp_path_factory.mktemp("killed"))
+
+
+@pytest.fixture(scope="module")
+def large(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
+    yield from scene_of(50, tmp_path_factory.mktemp("killed"))
+
+
+@pytest.mark.parametrize(
+    ("where", "whom"),
+    [("threads", "coordinator"), ("processes", "coordinator"), ("processes", "worker"), ("dask", "worker")],
+)
+def test_what_was_killed_is_finished_and_taken_back(scene: Scene, where: str, whom: str) -> None:
+    if where == "dask":
+        pytest.importorskip("distributed")
+    scene.play(where, whom, 0.25, 0)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("whom", ["coordinator", "worker"])
+@pytest.mark.parametrize("where", ["processes", "dask"])
+def test_ten_kills_of_fifty_portals_leave_nothing_behind(large: Scene, where: str, whom: str) -> None:
+    changed = []
+    chance = random.Random(f"{where} {whom}")
+    for number in range(10):
+        changed.append(large.play(where, whom, chance.uniform(0.05, 1.5), number))
+        time.sleep(0.1)
+    print(where, whom, "portals changed before the kill:", changed)
+    assert sum(0 < count < 50 for count in changed) >= 3, "kills hit runs that were half done"
