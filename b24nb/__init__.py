@@ -69,8 +69,9 @@ def __getattr__(name: str) -> object:
     globals()[name] = value
     # What help, pickles and displays call the public names, also those of which only values are met.
     for public, place in _HOMES.items():
-        if place in sys.modules and place != f"b24nb.{public}":
-            vars(sys.modules[place])[public].__module__ = __name__
+        named = vars(sys.modules.get(place, sys)).get(public)  # it may be about to be imported
+        if named is not None and place != f"b24nb.{public}":
+            named.__module__ = __name__
     return value
 
 

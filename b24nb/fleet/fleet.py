@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import tempfile
 import threading
@@ -9,7 +10,7 @@ import weakref
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Executor
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from fnmatch import fnmatch
@@ -20,28 +21,29 @@ from typing import TYPE_CHECKING, Any
 
 from b24nb import errors
 from b24nb._settings import READ_ONLY, read_settings
-from b24nb.badges import changes, files
 from b24nb.badges.apply import RunOptions
-from b24nb.badges.badge import Badge, Badges, folded
-from b24nb.badges.changes import UNDO, Outcome, Step
+from b24nb.badges.badge import Badge, Badges, folded, frame
+from b24nb.badges.changes import UNDO, Outcome, Step, diff
+from b24nb.badges.files import read
 from b24nb.badges.journal import settled
 from b24nb.badges.journal_store import Entry, JournalStore, default_journal_path
 from b24nb.client import Client, Portal
 from b24nb.credentials import Webhook
 from b24nb.fleet import visit
 from b24nb.fleet.fleet_plan import Drift, FleetPlan, check_count
-from b24nb.fleet.found import FleetBadges, FleetCheck, FleetValues, Portals, listed
-from b24nb.fleet.tasks import carry_out, each, prepare
+from b24nb.fleet.found import FleetBadges, FleetCheck, FleetValues, Row, listed
+from b24nb.fleet.tasks import carry_out, prepare
 from b24nb.fleet.visit import OK, Access, Visit
+from b24nb.rest.clock import SYSTEM_CLOCK
 from b24nb.rest.transport import check_seconds
-from b24nb.secret import Secret
+from b24nb.secret import Secret, redact
 
 if TYPE_CHECKING:
     import pandas as pd
 
 #: A task may begin to send for so many seconds after it was submitted, or ``settle_after``, if that is more.
 _LEAST_LEASE = 5.0
-_RUNS = ("fleet", UNDO)
+_RUN = re.compile(f"(fleet|{UNDO}) ")
 
 
 class Fleet:
@@ -95,17 +97,22 @@ class Fleet:
         timeout: tuple[float, float] = (5, 60),
         **settings: Any,
     ) -> None:
-        for value, kind, field in ((read_only, bool, "read_only"), (executor, Executor | None, "executor")):
-            if not isinstance(value, kind):
-                raise errors.InvalidInput(f"{field} can't be a {type(value).__name__}.", field=field)
-        if not callable(vault):
-            raise errors.InvalidInput("vault is a function that gives credentials for a name.", field="vault")
-        self.portals, self._executor, self._run = Portals(portals), executor, RunOptions(parallel=parallel)
+        for field, wrong, kind in (
+            ("vault", not callable(vault), "a function that gives credentials for a name"),
+            ("executor", executor and not isinstance(executor, Executor), "a concurrent.futures.Executor"),
+            ("read_only", not isinstance(read_only, bool), "True or False"),
+        ):
+            if wrong:
+                raise errors.InvalidInput(f"{field} is {kind}.", field=field)
+        self._table = _table_of(portals)
+        self.names: tuple[str, ...] = tuple(self._table["portal"])
         switch = read_settings().get(READ_ONLY)
         self._access = Access(vault, timeout, read_only or bool(switch and switch.is_on), **settings)
         nobody = Webhook("https", "nobody", "", Secret(""))
         self._access.connection(nobody).close()  # refuses settings that can't be right
-        self._lease = max(_LEAST_LEASE, check_seconds(self._access.settle_after, "settle_after"))
+        #: How long after it was submitted a task may begin to send, in seconds.
+        self.lease = max(_LEAST_LEASE, check_seconds(self._access.settle_after, "settle_after"))
+        self._executor, self.parallel = executor, RunOptions(parallel=parallel).parallel
         self._folder = Path(journal) if journal else None
         # Of sandboxes, of which the next one may get the same port.
         self._temporary = Path(tempfile.gettempdir()) / f"b24nb-journals-{token_hex(8)}"
@@ -113,11 +120,6 @@ class Fleet:
         self._seen: dict[str, Portal] = {}
         self._locks: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
         self._same: dict[str, Badge] = {}
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        """The names of the portals, in their order."""
-        return self.portals.names
 
     # -- reading --------------------------------------------------------------------------------------
 
@@ -137,7 +139,7 @@ class Fleet:
         FleetCheck
             A row per portal.
         """
-        return FleetCheck(self.portals, *self._visits(self._ask, options, self.names[: check_count(limit, "limit")]))
+        return FleetCheck(self, self._ask, options, self.names[: check_count(limit, "limit")])
 
     def badges(self, **options: Any) -> FleetBadges:
         """The badges of all portals, by one request each.
@@ -152,7 +154,7 @@ class Fleet:
         FleetBadges
             ``.df`` a row per portal and badge, ``.status`` a row per portal, ``.matrix``, ``.failed``, ``.retry()``.
         """
-        return FleetBadges(self.portals, *self._visits(self._look, options))
+        return FleetBadges(self, self._look, options)
 
     def map(self, function: Callable[[Client], Any], **options: Any) -> FleetValues:
         """Call a function with a client of each portal.
@@ -170,21 +172,12 @@ class Fleet:
         FleetValues
             ``.values`` and ``.df``: a value or an error per portal.
         """
-        if not callable(function):
-            raise errors.InvalidInput("function is called with a client.", field="function")
-        prepare(self._executor, visit.visit, self._access, function)
-        return FleetValues(self.portals, *self._visits(lambda name: self._seeing(name, visit.call, function), options))
+        self.prepare(function)
+        return FleetValues(self, lambda name: self._seeing(name, visit.call, function), options)
 
     # -- changing -------------------------------------------------------------------------------------
 
-    def plan(
-        self,
-        wanted: files.Source | pd.DataFrame,
-        *,
-        prune: bool = False,
-        protect: str | Iterable[str] = (),
-        **options: Any,
-    ) -> FleetPlan:
+    def plan(self, wanted: Any, *, prune: bool = False, protect: str | Iterable[str] = (), **options: Any) -> FleetPlan:
         """Compare wanted badges with each portal, and show what would be changed. Nothing is sent before ``apply``.
 
         Parameters
@@ -207,17 +200,18 @@ class Fleet:
         InvalidInput
             Names what is wrong with the wanted badges.
         """
-        badges, patterns = files.read(wanted), [protect] if isinstance(protect, str) else [*protect]
+        badges, patterns = read(wanted), [protect] if isinstance(protect, str) else [*protect]
 
         def compare(name: str) -> Visit:
             found = self._look(name)
             if found.status != OK:
                 return found
-            steps = changes.diff(found.value, badges, removable=None if prune else ())
+            steps = diff(found.value, badges, removable=None if prune else ())
             return replace(found, value=Drift([_protected(step, patterns) for step in steps], len(found.value)))
 
-        found = self._visits(compare, options)
-        return FleetPlan(self, self._kind(_RUNS[0]), self._look_alikes(), *found)
+        plan = FleetPlan(self, compare, options, kind=self._kind("fleet"))
+        plan.remarks = self._look_alikes()
+        return plan
 
     def plan_undo(self, last: int = 1, **options: Any) -> FleetPlan:
         """A plan that goes back to before the last runs, whichever process of this machine made them.
@@ -238,13 +232,13 @@ class Fleet:
             Nothing is sent before its ``apply``.
         """
         check_count(last, "last")
-        looked, _, why = self._visits(self._look, options)
+        looked = self.badges(**options).visits
         kinds = {entry.kind for name in self._seen for entry in self._entries(name)}
         newest = {*sorted(kinds, key=lambda kind: kind.split()[1:])[-last:]}
-        return self.plan_back(newest, [*looked] if why else self.names, looked, options)
+        return self.plan_back(newest, looked, options, self.names)
 
     def plan_back(
-        self, kinds: set[str], names: Sequence[str], looked: dict[str, Visit], options: dict[str, Any]
+        self, kinds: set[str], looked: dict[str, Visit], options: dict[str, Any], names: Sequence[str]
     ) -> FleetPlan:
         """The plan that takes some runs back on these portals; ``looked``: visits that were just made."""
 
@@ -261,18 +255,19 @@ class Fleet:
             found = self.visit(name, visit.back, done) if done else Visit(value=((), 0))
             return replace(found, value=Drift(*found.value)) if found.status == OK else found
 
-        found, again, why = self._visits(compare, options, names)
         untouched = {name: Visit(value=Drift((), 0)) for name in self.names if name not in names}
-        return FleetPlan(self, self._kind(UNDO), (), untouched | found, again, why)
+        return FleetPlan(self, compare, options, names, kind=self._kind(UNDO), known=untouched)
 
-    # -- what a plan needs ----------------------------------------------------------------------------
+    # -- what results and plans need --------------------------------------------------------------------
 
-    def each(
-        self, names: Iterable[str], work: Callable[[str], Visit], what: str, options: RunOptions, *failures: float
-    ) -> tuple[dict[str, Visit], str]:
-        """What ``work`` gives for each portal, and what stopped the run."""
-        prepare(self._executor, visit.visit, self._access)
-        return each(names, work, what, replace(options, parallel=self._run.parallel), *failures)
+    def frame(self, rows: Iterable[Row], columns: Iterable[str]) -> pd.DataFrame:
+        """A table whose rows begin with the name and the labels of a portal."""
+        found = frame(((name, *cells) for name, cells in rows), ["portal", *columns])
+        return self._table.merge(found, on="portal", how="right", suffixes=("_label", ""))
+
+    def prepare(self, *args: Any) -> None:
+        """Refuse what can't travel, before there are threads."""
+        prepare(self._executor, visit.visit, self._access, *args)
 
     def visit(self, name: str, work: Callable[..., Any], *args: Any) -> Visit:
         """Do something on a portal, where the executor does it; nobody else of this fleet is there meanwhile."""
@@ -285,17 +280,14 @@ class Fleet:
         portal = self._seen[name]
         folder = self._folder or (self._temporary if portal.kind != "LIVE" else None)
         path = folder and folder / default_journal_path(portal.host).name
-        store = JournalStore(path, host=portal.host, user=portal.user_id or "")
-        try:
+        with closing(JournalStore(path, host=portal.host, user=portal.user_id or "")) as store:
             yield store
-        finally:
-            store.close()
 
     def settle(self, name: str, store: JournalStore) -> None:
         """Find out what became of changes whose task was lost; raises what prevents that."""
 
         def look(entries: Sequence[Entry]) -> Sequence[Outcome]:
-            left = min(max(entry.at for entry in entries) - self.time(), self._lease)
+            left = min(max(entry.at for entry in entries) - self.time(), self.lease)
             found = self.visit(name, visit.settle, entries, max(0.0, left + self._access.settle_after))
             if found.failure:
                 raise found.failure
@@ -307,11 +299,7 @@ class Fleet:
 
     def time(self) -> float:
         """The time of day."""
-        return self._access.clock.time()
-
-    def lease(self) -> float:
-        """Until when a task that is submitted now may begin to send."""
-        return self.time() + self._lease
+        return (self._access.clock or SYSTEM_CLOCK).time()
 
     def refuse_if_read_only(self) -> None:
         """Raise :class:`ReadOnly` before anything is written or sent."""
@@ -321,39 +309,31 @@ class Fleet:
 
     # -- inside ---------------------------------------------------------------------------------------
 
-    def _visits(
-        self, work: Callable[[str], Visit], options: dict[str, Any], names: Sequence[str] | None = None
-    ) -> tuple[dict[str, Visit], Callable[[Iterable[str]], dict[str, Visit]], str]:
-        """What came of visits, how to make some again, and what stopped the run."""
-        run = RunOptions(**options)
-        found, why = self.each(self.names if names is None else names, work, "portals", run)
-        return found, lambda some: self.each(some, work, "portals", run)[0], why
-
     def _ask(self, name: str) -> Visit:
         found = self._seeing(name, visit.ask)
-        if found.status == OK and "crm" not in (self._seen[name].scopes or ["crm"]):
-            lacking = errors.InsufficientScope("insufficient_scope", "The scope crm is missing")
-            return replace(Visit.failed(lacking), value=found.value)
-        return found
+        if found.status != OK:
+            return found
+        if "crm" not in (self._seen[name].scopes or ["crm"]):
+            found = Visit.failed(errors.InsufficientScope("insufficient_scope", "The scope crm is missing"))
+        return replace(found, value=self._seen[name])
 
     def _look(self, name: str) -> Visit:
         found = self._seeing(name, visit.look)
-        if found.status != OK:
-            return found
         # Most portals have the same badges: each is kept once.
-        return replace(found, value=Badges(self._same.setdefault(repr(badge), badge) for badge in found.value))
+        same = Badges(self._same.setdefault(repr(badge), badge) for badge in found.value or ())
+        return replace(found, value=same) if found.status == OK else found
 
     def _seeing(self, name: str, work: Callable[..., Any], *args: Any) -> Visit:
         found = self.visit(name, work, *args)
-        if found.status == OK:
-            self._seen[name], value = found.value
-            return replace(found, value=value)
-        return found
+        if found.status != OK:
+            return found
+        self._seen[name], value = found.value
+        return replace(found, value=value)
 
     def _entries(self, name: str) -> list[Entry]:
         """What runs of a fleet changed on a portal, oldest first."""
         with self.journal(name) as store:
-            return [one for one in store.entries() if one.kind.split()[:1][0] in _RUNS and one.changed is not False]
+            return [one for one in store.entries() if _RUN.match(one.kind) and one.changed is not False]
 
     def _kind(self, word: str) -> str:
         """What the journals call a run."""
@@ -361,17 +341,41 @@ class Fleet:
 
     def _look_alikes(self) -> list[str]:
         """Portals that are not what their place in the list suggests."""
-        seen = {name: self._seen[name] for name in self.names if name in self._seen}
-        sandboxes = [name for name, portal in seen.items() if portal.kind != "LIVE"]
+        seen = [(name, self._seen[name]) for name in self.names if name in self._seen]
+        sandboxes = [name for name, portal in seen if portal.kind != "LIVE"]
         mixed = [f"Sandboxes among live portals: {listed(sandboxes)}."] if 0 < len(sandboxes) < len(seen) else []
-        same = [host for host, count in Counter(portal.host for portal in seen.values()).items() if count > 1]
-        names = {host: [name for name, portal in seen.items() if portal.host == host] for host in same}
-        return [*mixed, *(f"One portal under several names: {listed(names[host])} are {host}." for host in same)]
+        hosts: dict[str, list[str]] = {}
+        for name, portal in seen:
+            hosts.setdefault(portal.host, []).append(name)
+        same = ((listed(names), host) for host, names in hosts.items() if names[1:])
+        return [*mixed, *(f"One portal under several names: {names} are {host}." for names, host in same)]
 
     def __repr__(self) -> str:
         where = type(self._executor).__name__ if self._executor else "threads"
         only = ", read-only" if self._access.read_only else ""
-        return f"<Fleet of {len(self.names):,} portals, {self._run.parallel} at a time, by {where}{only}>"
+        return f"<Fleet of {len(self.names):,} portals, {self.parallel} at a time, by {where}{only}>"
+
+
+def _table_of(portals: Any) -> pd.DataFrame:
+    """The names of portals, in their order, and labels that the user gave them."""
+    import pandas as pd
+
+    try:
+        if isinstance(portals, str | PathLike):
+            portals = pd.read_csv(portals, dtype=str, keep_default_na=False, sep=None, engine="python")
+        table = portals.reset_index(drop=True) if hasattr(portals, "columns") else pd.DataFrame({"portal": [*portals]})
+        names = [*table["portal"]]
+        again = [name for name, count in Counter(names).items() if count > 1]
+        text = table.to_csv()
+        wrong = "They hold an address with its secret." if redact(text) != text else ""
+        wrong = wrong or (f"Some are named twice: {listed(again)}." if again else "")
+        wrong = wrong or ("Names are texts." if not all(isinstance(one, str) and one.strip() for one in names) else "")
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        wrong = f"There is no list of names, nor a table with the column `portal`: {type(error).__name__}."
+    if wrong:
+        hint = "The vault has the credentials for a name."
+        raise errors.InvalidInput(f"portals: {wrong}", field="portals", hint=hint)
+    return table
 
 
 def _protected(step: Step, patterns: Sequence[str]) -> Step:

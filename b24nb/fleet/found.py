@@ -6,58 +6,25 @@ import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from copy import copy
-from os import PathLike
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Self
 
+from b24nb.badges.apply import RunOptions
 from b24nb.badges.badge import FIELDS, SHOWN, Badge, frame
 from b24nb.display import html
-from b24nb.errors import InvalidInput
+from b24nb.errors import Interrupted
+from b24nb.fleet.tasks import INTERRUPTED, each
 from b24nb.fleet.visit import NOT_VISITED, OK, Visit
-from b24nb.secret import redact
 
 if TYPE_CHECKING:
     import pandas as pd
 
-Visits = Mapping[str, Visit]
-Again = Callable[[Iterable[str]], Visits]
+    from b24nb.fleet.fleet import Fleet
+
 Row = tuple[str, Iterable[Any]]
+_STATUS = ("status", "error", "detail")
 #: Names of portals that one sentence has.
 _NAMED = 5
-
-
-class Portals:
-    """The names of portals, in their order, and labels that the user gave them."""
-
-    def __init__(self, given: Any) -> None:
-        import pandas as pd
-
-        if isinstance(given, str | PathLike):
-            try:
-                given = pd.read_csv(given, dtype=str, keep_default_na=False, sep=None, engine="python")
-            except (OSError, ValueError) as error:
-                self._refuse(f"This file of portals can't be read: {error}")
-        if isinstance(given, Mapping | bytes) or not isinstance(given, Iterable):
-            self._refuse(f"portals is a list of names, or a table with the column `portal`, not a {type(given)}.")
-        self._table = given.reset_index(drop=True) if hasattr(given, "columns") else pd.DataFrame({"portal": [*given]})
-        if "portal" not in self._table:
-            self._refuse("The table has no column `portal`.")
-        self.names: tuple[str, ...] = tuple(self._table["portal"])
-        if not all(isinstance(name, str) and name.strip() for name in self.names):
-            self._refuse("The names of portals are texts.")
-        if again := [name for name, count in Counter(self.names).items() if count > 1]:
-            self._refuse(f"Portals are named twice: {listed(again)}.")
-        text = self._table.to_csv()
-        if redact(text) != text:
-            self._refuse("The portals hold an address with its secret. The vault gives the credentials for a name.")
-
-    def frame(self, rows: Iterable[Row], columns: Iterable[str]) -> pd.DataFrame:
-        """A table whose rows begin with the name and the labels of a portal."""
-        found = frame(((name, *cells) for name, cells in rows), ["portal", *columns])
-        return self._table.merge(found, on="portal", how="right", suffixes=("_label", ""))
-
-    @staticmethod
-    def _refuse(text: str) -> None:
-        raise InvalidInput(text, field="portals")
 
 
 class Found:
@@ -70,11 +37,31 @@ class Found:
     """
 
     what = "Visits"
-    _columns: Sequence[str] = ("status", "error", "detail")
+    _columns: Sequence[str] = _STATUS
+    #: The column whose words are counted in the head.
+    _counted = ""
 
-    def __init__(self, portals: Portals, found: Visits, again: Again, why: str = "") -> None:
-        self._portals, self._again, self._why = portals, again, why
-        self.visits = {name: found.get(name, Visit(NOT_VISITED)) for name in portals.names}
+    def __init__(
+        self,
+        fleet: Fleet,
+        work: Callable[[str], Visit],
+        options: Mapping[str, Any],
+        names: Iterable[str] | None = None,
+        *,
+        known: Mapping[str, Visit] | None = None,
+        failures: float = float("inf"),
+    ) -> None:
+        self._fleet, self._work = fleet, work
+        self._options = replace(RunOptions(**options), parallel=fleet.parallel)
+        self.visits = dict.fromkeys(fleet.names, Visit(NOT_VISITED)) | dict(known or {})
+        self._visit(fleet.names if names is None else names, failures)
+
+    def _visit(self, names: Iterable[str], failures: float = float("inf")) -> None:
+        self._fleet.prepare()
+        found, self._stopped = each(names, self._work, self.what, self._options, failures)
+        self.visits = self.visits | found
+        if self._stopped == INTERRUPTED:
+            raise Interrupted(self)
 
     @property
     def status(self) -> pd.DataFrame:
@@ -83,8 +70,7 @@ class Found:
         Columns: ``portal``, the labels, ``status`` (``ok, revoked, no access, unreachable, limit, changed,
         unknown, not visited``)``, error`` (the vendor's code, or the class of our error)``, detail``.
         """
-        rows = ((name, (one.status, one.error, str(one.failure or ""))) for name, one in self.visits.items())
-        return self._portals.frame(rows, Found._columns)
+        return self._fleet.frame(((name, one.why) for name, one in self.visits.items()), _STATUS)
 
     @property
     def failed(self) -> pd.DataFrame:
@@ -99,8 +85,14 @@ class Found:
 
     @property
     def df(self) -> pd.DataFrame:
-        """What was found; ``.attrs`` has ``portals``, how many were asked, and ``missing``, which are not in it."""
-        return self._marked(self._portals.frame(self._rows(), self._columns))
+        """What was found; ``.attrs`` has ``portals``, how many there are, and ``missing``, which are not in it."""
+        return self._marked(self._fleet.frame(self._rows(), self._columns))
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """How many rows of each word."""
+        place = [*self._columns].index(self._counted)
+        return dict(Counter([*cells][place] for _, cells in self._rows()))
 
     def retry(self) -> Self:
         """Visit the portals that are not ``ok`` once more.
@@ -111,7 +103,7 @@ class Found:
             A new one of all portals.
         """
         new = copy(self)
-        new.visits = {**self.visits, **self._again(self.missing)}
+        new._visit(self.missing)
         return new
 
     def _answered(self) -> Iterator[tuple[str, Any]]:
@@ -125,22 +117,23 @@ class Found:
         return table
 
     def _matrix(self, cells: Iterable[tuple[str, str, str]]) -> pd.DataFrame:
-        """A row per code and a column per portal that answered, of portal, code, cell."""
+        """A row per code and a column per portal that answered, of portal, code and cell."""
         table = frame(cells, ["portal", "code", "cell"])
-        names = [name for name, _ in self._answered()]
         wide = table.pivot(index="code", columns="portal", values="cell")
-        wide = wide.reindex(index=table["code"].drop_duplicates(), columns=names).fillna("missing")
-        return self._marked(wide.rename_axis(columns=None))
+        names = [name for name, _ in self._answered()]
+        return self._marked(wide.reindex(table["code"].drop_duplicates(), columns=names).fillna("missing"))
 
     def _head(self) -> str:
-        return f"{self.what} of {len(self.visits) - len(self.missing):,} of {counted(len(self.visits), 'portal')}"
+        told = ", ".join(f"{count:,} {word}" for word, count in self.counts.items()) if self._counted else ""
+        answered = f"{len(self.visits) - len(self.missing):,} of {counted(len(self.visits), 'portal')}"
+        return f"{self.what} of {answered}{told and f': {told}'}"
 
     def _notes(self) -> list[str]:
         groups: dict[str, list[str]] = {}
         for name, status in self.missing.items():
             groups.setdefault(status, []).append(name)
         told = "; ".join(f"{len(names):,} {status} ({listed(names)})" for status, names in groups.items())
-        return [f"Not complete: {told}. {self._why and f'The run was {self._why}.'}".strip()] if told else []
+        return [f"Not complete: {told}. {self._stopped and f'The run was {self._stopped}.'}".strip()] if told else []
 
     def _shown(self) -> pd.DataFrame:
         return self.df
@@ -156,19 +149,19 @@ class Found:
 class FleetCheck(Found):
     """Who we are on each portal, what we may do there, and whether it answers.
 
-    ``.df`` has a row per portal: ``portal``, the labels, ``status, kind`` (``SANDBOX, LIVE``)``, host, user,
-    admin`` (whether the user is an administrator, which changes take)``, scopes, error, detail``; ``None``
-    where the portal did not tell.
+    ``.df`` has a row per portal: ``portal``, the labels, ``kind`` (``SANDBOX, LIVE``)``, host, user, admin``
+    (whether the user is an administrator, which changes take)``, scopes, status, error, detail``; ``None`` where
+    the portal did not tell.
     """
 
     what = "Access"
-    _columns = ("status", "kind", "host", "user", "admin", "scopes", "error", "detail")
+    _columns = ("kind", "host", "user", "admin", "scopes", *_STATUS)
+    _counted = "status"
 
     def _rows(self) -> Iterable[Row]:
         for name, one in self.visits.items():
-            told = [getattr(one.value, column, None) for column in self._columns[1:6]]
-            told[4] = told[4] and ", ".join(told[4])
-            yield name, (one.status, *told, one.error, str(one.failure or ""))
+            *told, scopes = (getattr(one.value, column, None) for column in self._columns[:5])
+            yield name, (*told, scopes and ", ".join(scopes), *one.why)
 
 
 class FleetBadges(Found):
@@ -189,13 +182,12 @@ class FleetBadges(Found):
 
         ``same`` is as on most portals; where two versions are as frequent, as on the first portal.
         """
-        found = [(name, badge) for name, badges in self._answered() for badge in badges]
+        found = [(name, badge, _text(badge)) for name, badges in self._answered() for badge in badges]
         versions: dict[str, Counter[str]] = {}
-        for _, badge in found:
-            versions.setdefault(badge.code, Counter())[_text(badge)] += 1
-        usual = {code: counts.most_common(1)[0][0] for code, counts in versions.items()}
-        same = ((name, one.code, "same" if _text(one) == usual[one.code] else "differs") for name, one in found)
-        return self._matrix(same)
+        for _, badge, text in found:
+            versions.setdefault(badge.code, Counter())[text] += 1
+        usual = {counts.most_common(1)[0][0] for counts in versions.values()}
+        return self._matrix((name, badge.code, "same" if text in usual else "differs") for name, badge, text in found)
 
 
 class FleetValues(Found):
@@ -205,7 +197,8 @@ class FleetValues(Found):
     """
 
     what = "Results"
-    _columns = ("value", *Found._columns)
+    _columns = ("value", *_STATUS)
+    _counted = "status"
 
     @property
     def values(self) -> dict[str, Any]:
@@ -213,12 +206,11 @@ class FleetValues(Found):
         return {name: one.value if one.status == OK else one.failure for name, one in self.visits.items()}
 
     def _rows(self) -> Iterable[Row]:
-        rows = self.visits.items()
-        return ((name, (one.value, one.status, one.error, str(one.failure or ""))) for name, one in rows)
+        return ((name, (one.value, *one.why)) for name, one in self.visits.items())
 
 
 def _text(badge: Badge) -> str:
-    """The same for equal badges, which may not be hashed by more than their code."""
+    """The same for equal badges, which are hashed by their code only."""
     return json.dumps(badge.to_wire(), sort_keys=True)
 
 

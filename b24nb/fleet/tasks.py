@@ -19,7 +19,7 @@ INTERRUPTED = "stopped by Ctrl-C"
 
 
 def each(
-    names: Iterable[str], work: Callable[[str], Visit], what: str, options: RunOptions, failures: float = float("inf")
+    names: Iterable[str], work: Callable[[str], Visit], what: str, options: RunOptions, failures: float
 ) -> tuple[dict[str, Visit], str]:
     """What ``work`` gives for each portal, without those that were not begun; what stopped the run, else ``""``.
 
@@ -27,18 +27,18 @@ def each(
     """
     from tqdm.auto import tqdm  # type: ignore[import-untyped]
 
-    todo, found = deque(names), dict[str, Visit]()
-    stopped = ["cancelled"] if options.cancelled else []
+    todo, found, stopped = deque(names), dict[str, Visit](), list[str]()
 
     def go_on() -> None:
         with suppress(IndexError):  # another thread has taken the last one
-            while not stopped:
-                name = todo.popleft()
-                found[name] = work(name)
-                if sum(one.failure is not None for one in [*found.values()]) > failures:
-                    stopped.append("stopped after too many failures")
-                if todo and options.cancelled:
+            while todo and not stopped:
+                if options.cancelled:
                     stopped.append("cancelled")
+                elif sum(one.failure is not None for one in [*found.values()]) > failures:
+                    stopped.append("stopped after too many failures")
+                else:
+                    name = todo.popleft()
+                    found[name] = work(name)
 
     with tqdm(total=len(todo), desc=what, unit="portal", disable=not options.progress) as bar:
         with suppress(KeyboardInterrupt), ThreadPoolExecutor(options.parallel) as pool:
@@ -61,12 +61,12 @@ def prepare(executor: Executor | None, *task: Any) -> None:
         executor.submit(int).result()
 
 
-def carry_out(executor: Executor | None, task: Callable[..., Visit], *args: Any) -> Visit:
+def carry_out(executor: Executor | None, *task: Any) -> Visit:
     """Do a task here, or where the executor does it."""
     if executor is None:
-        return task(*args)
+        return task[0](*task[1:])  # type: ignore[no-any-return]
     try:
-        submitted = executor.submit(run_packed, _packed((task, *args)))
+        submitted = executor.submit(run_packed, _packed(task))
     except Exception as error:  # noqa: BLE001 - it is broken, or shut down
         return replace(Visit.failed(error), status=NOT_VISITED, lost=False)
     try:

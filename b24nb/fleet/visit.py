@@ -12,15 +12,15 @@ from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any, NoReturn
+from typing import Any
 
 from b24nb import errors
-from b24nb.badges import evidence
 from b24nb.badges.apply import ChangeApplier, RunOptions, apply_many
 from b24nb.badges.badge import Badges
 from b24nb.badges.changes import LIST, Outcome, Step
+from b24nb.badges.evidence import Doubt, badges_of, list_badges, reconcile
 from b24nb.badges.journal import steps_back
-from b24nb.badges.journal_store import ChangeSet, Entry
+from b24nb.badges.journal_store import Entry
 from b24nb.badges.methods import BadgeMethods
 from b24nb.client import WHO_AM_I, Client, Portal
 from b24nb.credentials import Credentials, OAuthToken, Webhook
@@ -28,21 +28,23 @@ from b24nb.rest.clock import SYSTEM_CLOCK, Clock
 from b24nb.rest.connection import Connection
 from b24nb.secret import Secret, redact
 
-OK, CHANGED, UNKNOWN, NOT_VISITED = "ok", "changed", "unknown", "not visited"
-_WORDS: dict[str, tuple[type[errors.B24Error], ...]] = {
-    "revoked": (errors.BadCredentials, errors.TokenExpired),
-    "no access": (errors.AccessDenied, errors.InsufficientScope),
-    "limit": (errors.RateLimited, errors.OperatingTimeExceeded),
-    CHANGED: (errors.BadgeChanged,),
-    "unreachable": (errors.ConnectionFailed, errors.Timeout, errors.BadResponse, errors.PortalUnavailable),
-}
+OK, UNKNOWN, NOT_VISITED = "ok", "unknown", "not visited"
 #: Seconds until the vault is read again: whoever has renewed the token is about to store it.
 _SOON = 0.5
 _WEBHOOK = re.compile(rb"/rest/[\w.@+-]+/[\w.~-]{8,}")
 
 
-class TooLate(errors.JournalError):
-    """A task came too late to send: whoever reads the journal may have begun to look already."""
+class VaultError(errors.TransportError):
+    """The vault has no credentials for a portal, or did not take a renewed token. Nothing was sent."""
+
+
+_WORDS: dict[str, tuple[type[Exception], ...]] = {
+    "revoked": (errors.BadCredentials, errors.TokenExpired),
+    "no access": (errors.AccessDenied, errors.InsufficientScope, VaultError),
+    "unreachable": (errors.ConnectionFailed, errors.Timeout, errors.BadResponse, errors.PortalUnavailable),
+    "limit": (errors.RateLimited, errors.OperatingTimeExceeded),
+    "changed": (errors.BadgeChanged,),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,12 +57,12 @@ class Access:
     tariff: str = "standard"
     verify: bool | str = True
     settle_after: float = 60
-    clock: Clock = SYSTEM_CLOCK
+    clock: Clock | None = None  # the usual one, a module, can't travel
 
     def connection(self, credentials: Credentials) -> Connection:
         """A connection with these settings."""
         options: dict[str, Any] = {"tariff": self.tariff, "timeout": self.timeout, "verify": self.verify}
-        return Connection(credentials, read_only=self.read_only, clock=self.clock, **options)
+        return Connection(credentials, read_only=self.read_only, clock=self.clock or SYSTEM_CLOCK, **options)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,21 +89,23 @@ class Visit:
     @classmethod
     def failed(cls, error: Exception, secrets: Iterable[Secret] = ()) -> Visit:
         """The visit that ended with this error."""
-        if isinstance(error, errors.B24Error):
-            return cls(status_of(error), None, error, isinstance(error, errors.OutcomeUnknown))
-        failure = errors.B24Error(f"{type(error).__name__}: {redact(str(error), secrets)}")
-        vars(failure)["code"] = type(error).__name__
-        return cls(UNKNOWN, None, failure, lost=True)
+        ours = isinstance(error, errors.B24Error)
+        failure = error if ours else errors.B24Error(f"{type(error).__name__}: {redact(str(error), secrets)}")
+        if not ours:
+            vars(failure)["code"] = type(error).__name__
+        lost = not ours or isinstance(error, errors.OutcomeUnknown)
+        return cls(status_of(error), None, failure, lost)  # type: ignore[arg-type]
 
     @property
-    def error(self) -> str:
-        """The vendor's code, or the class of the error."""
-        return str(getattr(self.failure, "code", "") or type(self.failure).__name__) if self.failure else ""
+    def why(self) -> tuple[str, str, str]:
+        """Status, the vendor's code or the class of the error, and the error in words."""
+        name = getattr(self.failure, "code", "") or type(self.failure).__name__
+        return self.status, name if self.failure else "", str(self.failure or "")
 
 
-def status_of(error: Exception | None) -> str:
+def status_of(error: Exception) -> str:
     """The word for what ails a portal."""
-    return next((word for word, kinds in _WORDS.items() if isinstance(error, kinds)), UNKNOWN if error else OK)
+    return next((word for word, kinds in _WORDS.items() if isinstance(error, kinds)), UNKNOWN)
 
 
 def visit(access: Access, name: str, work: Callable[..., Any], *args: Any) -> Visit:
@@ -110,8 +114,9 @@ def visit(access: Access, name: str, work: Callable[..., Any], *args: Any) -> Vi
     try:
         credentials = _look_up(access, name)
         secrets, connection = credentials.secrets, access.connection(credentials)
-        connection.store_token = partial(_store, access, name)
-        connection.newer_token = partial(_newer, access, name, credentials)
+        if store := getattr(access.vault, "store", None):
+            connection.store_token = partial(_vault, name, store, name)
+        connection.newer_token = partial(_newer, access, name, connection)
         try:
             return Visit(value=work(connection, access, *args))
         finally:
@@ -121,34 +126,30 @@ def visit(access: Access, name: str, work: Callable[..., Any], *args: Any) -> Vi
 
 
 def _look_up(access: Access, name: str) -> Credentials:
-    """What the vault has, called where it is used and nowhere else."""
+    """What the vault has, asked where it is used and nowhere else."""
+    found = _vault(name, access.vault, name)
+    if isinstance(found, str | Secret):
+        found = _vault(name, Webhook.parse, found)
+    if not isinstance(found, Webhook | OAuthToken):
+        hint = "It gives a Webhook, an OAuthToken or the address of a webhook for the name of a portal."
+        raise VaultError(f"The vault gave a {type(found).__name__} for {name!r}.", hint=hint)
+    return found
+
+
+def _vault(name: str, work: Callable[..., Any], *args: Any) -> Any:
+    """Ask the vault; of its own errors only the name is known to hold no secret."""
     try:
-        found = access.vault(name)
-        if isinstance(found, Webhook | OAuthToken):
-            return found
-        if isinstance(found, str | Secret):
-            return Webhook.parse(found)
-        why = f"it gave a {type(found).__name__}"
-    except Exception as error:  # noqa: BLE001 - of its own errors only the name is known to hold no secret
-        why = error.message if isinstance(error, errors.InvalidInput) else f"it raised {type(error).__name__}"
-    hint = "It gives a Webhook, an OAuthToken or the address of a webhook for the name of a portal."
-    raise errors.AccessDenied("no credentials", f"The vault has none for {name!r}: {why}", hint=hint)
+        return work(*args)
+    except Exception as error:  # noqa: BLE001 - it is the user's
+        why = error.message if isinstance(error, errors.InvalidInput) else f"It raised {type(error).__name__}."
+    raise VaultError(f"The vault has no place for {name!r}. {why}", hint="Look at what it keeps.")
 
 
-def _newer(access: Access, name: str, refused: Credentials) -> Credentials | None:
+def _newer(access: Access, name: str, connection: Connection) -> Credentials | None:
     """What the vault holds now, if somebody else has renewed the token meanwhile."""
-    access.clock.sleep(_SOON)
+    connection.clock.sleep(_SOON)
     found = _look_up(access, name)
-    return found if found.secrets != refused.secrets else None
-
-
-def _store(access: Access, name: str, token: OAuthToken) -> None:
-    try:
-        getattr(access.vault, "store", lambda *_: None)(name, token)
-        return
-    except Exception as error:  # noqa: BLE001 - it may quote the token
-        text = f"The token of {name!r} was renewed, and the vault did not take it: it raised {type(error).__name__}."
-    raise errors.TransportError(text, method="oauth.token", hint="The portal has to issue a new token.")
+    return found if found.secrets != connection.credentials.secrets else None
 
 
 def refuse_secrets(payload: bytes, secrets: Iterable[Secret]) -> None:
@@ -161,10 +162,9 @@ def refuse_secrets(payload: bytes, secrets: Iterable[Secret]) -> None:
 # -- what is done there -------------------------------------------------------------------------------
 
 
-def ask(connection: Connection, access: Access) -> tuple[Portal, Portal]:
-    """Who we are there and what we may do, by one request; twice, since what is found stands beside it."""
-    portal = _named(connection, Portal.ask(connection))
-    return portal, portal
+def ask(connection: Connection, access: Access) -> tuple[Portal, None]:
+    """Who we are there and what we may do, by one request."""
+    return _named(connection, Portal.ask(connection)), None
 
 
 def look(connection: Connection, access: Access) -> tuple[Portal, Badges]:
@@ -172,7 +172,7 @@ def look(connection: Connection, access: Access) -> tuple[Portal, Badges]:
     answers = connection.batch({**WHO_AM_I, "badges": (LIST, None)})
     if isinstance(listed := answers["badges"], errors.ApiError):
         raise listed
-    return _named(connection, Portal.ask(connection, answers=answers)), evidence.badges_of(listed)
+    return _named(connection, Portal.ask(connection, answers=answers)), badges_of(listed)
 
 
 def _named(connection: Connection, portal: Portal) -> Portal:
@@ -192,8 +192,8 @@ def call(connection: Connection, access: Access, function: Callable[[Client], An
 
 def settle(connection: Connection, access: Access, entries: Sequence[Entry], seconds: float) -> list[Outcome]:
     """Look what became of steps whose task was lost; their effect can appear for so many seconds."""
-    doubts = [evidence.Doubt(entry.step, entry.found) for entry in entries]
-    return evidence.reconcile(connection, doubts, connection.clock.monotonic() + seconds)
+    doubts = [Doubt(entry.step, entry.found) for entry in entries]
+    return reconcile(connection, doubts, connection.clock.monotonic() + seconds)
 
 
 def back(connection: Connection, access: Access, done: Sequence[Entry]) -> tuple[list[Step], int]:
@@ -202,7 +202,7 @@ def back(connection: Connection, access: Access, done: Sequence[Entry]) -> tuple
 
 
 def send(
-    connection: Connection, access: Access, kind: str, steps: Sequence[Step], options: RunOptions, until: float, id: str
+    connection: Connection, access: Access, kind: str, steps: Sequence[Step], keep_going: bool, until: float, id: str
 ) -> list[Outcome]:
     """Make changes by the one write path; the coordinator has written them down.
 
@@ -210,7 +210,7 @@ def send(
     """
     _refuse_second_time(id)
     applier = ChangeApplier(connection, Permit(until), access.settle_after)  # type: ignore[arg-type]
-    return apply_many(applier, kind, steps, evidence.list_badges(connection), options)[0]
+    return apply_many(applier, kind, steps, list_badges(connection), RunOptions(keep_going, progress=False))[0]
 
 
 class Permit:
@@ -219,16 +219,16 @@ class Permit:
     def __init__(self, until: float) -> None:
         self._until = until
 
-    def intend(self, change_set: ChangeSet, steps: Sequence[Step], at: float, found: Any = ()) -> list[int]:
-        """The places of the steps, as their ids; raises :class:`JournalError` where nothing may be sent."""
+    def intend(self, change_set: object, steps: Sequence[Step], at: float, found: object = ()) -> list[int]:
+        """The places of the steps, as their ids; raises :class:`JournalError` when nothing may be sent (any more)."""
         if self._until < 0:
             hint = "fleet.plan(...).apply() does."
             raise errors.JournalError("fleet.map remembers no changes, so none of a badge is sent.", hint=hint)
-        if at > self._until:
-            raise TooLate("This task was begun too late. Nothing was sent.", hint="Apply the plan again.")
+        if at > self._until:  # whoever reads the journal may have begun to look already
+            raise errors.JournalError("This task waited too long, so it is not sent.", hint="Apply the plan again.")
         return [*range(len(steps))]
 
-    def __getattr__(self, name: str) -> Callable[..., list[NoReturn]]:
+    def __getattr__(self, name: str) -> Callable[..., list[object]]:
         return lambda *_, **__: []
 
 
