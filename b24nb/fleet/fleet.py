@@ -117,9 +117,14 @@ class Fleet:
         # Of sandboxes, of which the next one may get the same port.
         self._temporary = Path(tempfile.gettempdir()) / f"b24nb-journals-{token_hex(8)}"
         weakref.finalize(self, shutil.rmtree, self._temporary, ignore_errors=True)
-        self._seen: dict[str, Portal] = {}
+        self.seen: dict[str, Portal] = {}
         self._locks: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
         self._same: dict[str, Badge] = {}
+
+    @property
+    def read_only(self) -> bool:
+        """Whether every change is refused before it is sent."""
+        return self._access.read_only
 
     # -- reading --------------------------------------------------------------------------------------
 
@@ -233,7 +238,7 @@ class Fleet:
         """
         check_count(last, "last")
         looked = self.badges(**options).visits
-        kinds = {entry.kind for name in self._seen for entry in self._entries(name)}
+        kinds = {entry.kind for name in self.seen for entry in self._entries(name)}
         newest = {*sorted(kinds, key=lambda kind: kind.split()[1:])[-last:]}
         return self.plan_back(newest, looked, options, self.names)
 
@@ -271,13 +276,13 @@ class Fleet:
 
     def visit(self, name: str, work: Callable[..., Any], *args: Any) -> Visit:
         """Do something on a portal, where the executor does it; nobody else of this fleet is there meanwhile."""
-        with self._locks[self._seen[name].host if name in self._seen else name]:
+        with self._locks[self.seen[name].host if name in self.seen else name]:
             return carry_out(self._executor, visit.visit, self._access, name, work, *args)
 
     @contextmanager
     def journal(self, name: str) -> Iterator[JournalStore]:
         """The journal of a portal that was seen."""
-        portal = self._seen[name]
+        portal = self.seen[name]
         folder = self._folder or (self._temporary if portal.kind != "LIVE" else None)
         path = folder and folder / default_journal_path(portal.host).name
         with closing(JournalStore(path, host=portal.host, user=portal.user_id or "")) as store:
@@ -303,7 +308,7 @@ class Fleet:
 
     def refuse_if_read_only(self) -> None:
         """Raise :class:`ReadOnly` before anything is written or sent."""
-        if self._access.read_only:
+        if self.read_only:
             hint = "Make one without read_only (and without B24_READ_ONLY)."
             raise errors.ReadOnly("This fleet is read-only. Nothing was sent.", hint=hint)
 
@@ -313,9 +318,9 @@ class Fleet:
         found = self._seeing(name, visit.ask)
         if found.status != OK:
             return found
-        if "crm" not in (self._seen[name].scopes or ["crm"]):
+        if "crm" not in (self.seen[name].scopes or ["crm"]):
             found = Visit.failed(errors.InsufficientScope("insufficient_scope", "The scope crm is missing"))
-        return replace(found, value=self._seen[name])
+        return replace(found, value=self.seen[name])
 
     def _look(self, name: str) -> Visit:
         found = self._seeing(name, visit.look)
@@ -327,7 +332,7 @@ class Fleet:
         found = self.visit(name, work, *args)
         if found.status != OK:
             return found
-        self._seen[name], value = found.value
+        self.seen[name], value = found.value
         return replace(found, value=value)
 
     def _entries(self, name: str) -> list[Entry]:
@@ -341,7 +346,7 @@ class Fleet:
 
     def _look_alikes(self) -> list[str]:
         """Portals that are not what their place in the list suggests."""
-        seen = [(name, self._seen[name]) for name in self.names if name in self._seen]
+        seen = [(name, self.seen[name]) for name in self.names if name in self.seen]
         sandboxes = [name for name, portal in seen if portal.kind != "LIVE"]
         mixed = [f"Sandboxes among live portals: {listed(sandboxes)}."] if 0 < len(sandboxes) < len(seen) else []
         hosts: dict[str, list[str]] = {}
@@ -352,7 +357,7 @@ class Fleet:
 
     def __repr__(self) -> str:
         where = type(self._executor).__name__ if self._executor else "threads"
-        only = ", read-only" if self._access.read_only else ""
+        only = ", read-only" if self.read_only else ""
         return f"<Fleet of {len(self.names):,} portals, {self.parallel} at a time, by {where}{only}>"
 
 

@@ -58,6 +58,11 @@ class FleetPlan(Found):
         return {name: drift.steps for name, drift in self._answered()}
 
     @property
+    def left(self) -> list[str]:
+        """The portals that are to be changed still."""
+        return [name for name in self.steps if self._left(name)]
+
+    @property
     def confirmation(self) -> str:
         """What ``apply(confirm=…)`` wants to hear: ``1,204 changes on 311 portals``."""
         found = Counter(name for name, _ in self._changes())
@@ -101,7 +106,7 @@ class FleetPlan(Found):
         ReadOnly
             If nothing may be sent.
         """
-        left = [name for name in self.steps if self._left(name)]
+        left = self.left
         names, allowed = left[: check_count(first, "first")], _allowed(max_failures, len(left))
         self._refuse_unconfirmed(confirm)
         self._fleet.refuse_if_read_only()
@@ -196,8 +201,7 @@ class FleetPlan(Found):
     def _notes(self) -> list[str]:
         begun = f"{counted(len(self._made), 'portal')} begun." if self._made else "Nothing has been sent."
         sends = f"{begun} .apply(confirm={self.confirmation!r}) sends it."
-        left = any(map(self._left, self.steps))
-        return [*super()._notes(), *self.remarks, sends if left else "Nothing is to be sent."]
+        return [*super()._notes(), *self.remarks, sends if self.left else "Nothing is to be sent."]
 
     def _shown(self) -> pd.DataFrame:
         """A row per portal that is to be changed, with how many steps of each action."""

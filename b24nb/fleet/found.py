@@ -139,7 +139,8 @@ class Found:
         return self.df
 
     def __repr__(self) -> str:
-        return "\n".join([self._head(), self._shown().head(SHOWN).to_string(index=False), *self._notes()])
+        table = self._shown().head(SHOWN)
+        return "\n".join([self._head(), *([table.to_string(index=False)] if len(table) else []), *self._notes()])
 
     def _repr_html_(self) -> str:
         notes = (html.message("check", note) for note in self._notes())

@@ -12,7 +12,8 @@ from b24nb.forms.add_form import add_form
 from b24nb.forms.calls_form import calls_form
 from b24nb.forms.delete_form import delete_form
 from b24nb.forms.explorer import explorer
+from b24nb.forms.fleet_form import fleet
 from b24nb.forms.inspect_form import inspect_form
 from b24nb.forms.list_form import list_form
 
-__all__ = ["add_form", "calls_form", "delete_form", "explorer", "inspect_form", "list_form"]
+__all__ = ["add_form", "calls_form", "delete_form", "explorer", "fleet", "inspect_form", "list_form"]

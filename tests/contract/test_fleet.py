@@ -288,7 +288,7 @@ def test_sandboxes_among_live_portals_and_one_portal_under_two_names_are_pointed
     assert "One portal under several names: portal-0001, twin" in repr(plan)
     from dataclasses import replace
 
-    fleet._seen["portal-0002"] = replace(fleet._seen["portal-0002"], kind="LIVE")
+    fleet.seen["portal-0002"] = replace(fleet.seen["portal-0002"], kind="LIVE")
     assert fleet._look_alikes()[0] == "Sandboxes among live portals: portal-0001, twin."
 
 

@@ -1,0 +1,236 @@
+"""The form of many portals: what differs, what would be changed, and the change, with a way back."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from functools import partial
+from os import PathLike
+from typing import Any
+
+import ipywidgets as widgets  # type: ignore[import-untyped]
+import pandas as pd
+from markupsafe import Markup
+
+from b24nb.client import Portal
+from b24nb.display import html
+from b24nb.fleet import Fleet
+from b24nb.fleet.found import Found, counted, listed
+from b24nb.forms import parts
+from b24nb.forms.form import Form, Step, changes, sends
+from b24nb.forms.messages import NOTHING_SENT, Message
+from b24nb.forms.state import FormState, SharedState
+from b24nb.rest.calls import CallLog
+from b24nb.rest.clock import SYSTEM_CLOCK
+from b24nb.rest.limits import LeakyBucket, Limits
+
+#: Portals that one table shows, and rows of others.
+PORTALS, ROWS, FIRST = 12, 25, 10
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FleetState(FormState):
+    """``result`` is what was found, planned or done last.
+
+    Attributes
+    ----------
+    plan : FleetPlan or None
+        What the apply button sends, and the undo button takes back.
+    applied : bool
+        Whether some of it was sent.
+    """
+
+    plan: Any = None
+    applied: bool = False
+
+    def frame(self, limit: int | None = None) -> pd.DataFrame:
+        """The result as a DataFrame."""
+        return pd.DataFrame() if self.result is None else self.result.df.head(limit or len(self.result.df))
+
+
+class FleetClient:
+    """What a form asks of the client of one portal, for all of them."""
+
+    def __init__(self, fleet: Fleet) -> None:
+        kinds = {portal.kind for portal in fleet.seen.values()}
+        self.calls = CallLog(Limits(LeakyBucket("self-hosted", SYSTEM_CLOCK), SYSTEM_CLOCK))
+        self.portal = Portal(
+            kind="SANDBOX" if kinds == {"SANDBOX"} else "LIVE",
+            host=counted(len(fleet.names), "portal"),
+            user=None,
+            user_id=None,
+            admin=None,
+            scopes=None,
+            asked_at=datetime.now(UTC),
+            read_only=fleet.read_only,
+        )
+
+
+class FleetForm(Form):
+    """Compares the badges of many portals, plans what is wanted, applies it and takes it back."""
+
+    title = "Many portals"
+    writes = True
+    blank = FleetState()
+    keeps = True
+
+    def __init__(self, fleet: Fleet, wanted: Any, protect: str | Sequence[str]) -> None:
+        self.fleet, self.wanted, self.protect = fleet, wanted, protect
+        super().__init__(SharedState(FleetClient(fleet)))  # type: ignore[arg-type]
+
+    def arranged(self, *start: Any, **options: Any) -> Sequence[Any]:
+        file = str(self.wanted) if isinstance(self.wanted, str | PathLike) else ""
+        self.compare_button = self.button("Compare", "th", self.start, style="primary")
+        self.file = parts.field("Text", "Wanted badges", file, placeholder="a CSV or JSON file")
+        self.prune = parts.field("Checkbox", "delete what is not wanted", False, width="auto")
+        self.plan_button = self.button("Plan", "list", lambda: self.work([self.plan]))
+        self.first = parts.field("Text", "First portals", "", placeholder="all")
+        self.confirm = parts.field("Text", "Confirm", "")
+        self.apply_button = self.button("Apply", "check", self._confirmed, style="danger")
+        self.undo_button = self.button("Undo", "undo", lambda: self.work([self.undo]))
+        file_row = parts.row(self.field_row("wanted", self.file), self.prune, self.plan_button)
+        self._sending_part = widgets.VBox(
+            [self.field_row("first", self.first), self.field_row("confirm", self.confirm), self.apply_button]
+        )
+        return [self.compare_button, file_row, self.messages, self._sending_part, self.undo_button, self.shown]
+
+    def _confirmed(self) -> None:
+        self.work(lambda: [partial(self.apply, self.confirm.value, self.first.value)])
+
+    # -- what is done ---------------------------------------------------------------------------------
+
+    def steps(self) -> Sequence[Step]:
+        return [self.compare]
+
+    @sends
+    def compare(self) -> FleetState:
+        """The badges of all portals side by side."""
+        return self._told(self.fleet.badges(**self._options()), FleetState())
+
+    @sends
+    def plan(self) -> FleetState:
+        """Compare the portals with what is wanted. Changes nothing."""
+        wanted = self.file.value if self.file.value or self.wanted is None else self.wanted
+        if isinstance(wanted, str) and not wanted:
+            wrong = {"wanted": "Name a CSV or JSON file, or give fleet(..., wanted=...)."}
+            return replace(self.state, phase="invalid", message=NOTHING_SENT, field_errors=wrong)  # type: ignore[no-any-return]
+        plan = self.fleet.plan(wanted, prune=self.prune.value, protect=self.protect, **self._options())
+        state = self._told(plan, FleetState(plan=plan))
+        hint = f"To send it, type: {plan.confirmation}" if plan.left else "Nothing is to be sent."
+        text = f"{plan.confirmation} would be made. Nothing has been sent yet."
+        return replace(state, phase="confirm", message=Message("check" if plan.missing else "note", text, hint=hint))
+
+    @changes
+    def apply(self, typed: str, first: str) -> FleetState:
+        """Send the plan, if its sentence was typed."""
+        state: FleetState = self.state
+        wrong = {} if first.strip().isdigit() or not first.strip() else {"first": "A number, or nothing for all."}
+        if state.plan is None or typed.strip() != state.plan.confirmation:
+            wrong["confirm"] = f"Type {state.plan.confirmation}." if state.plan else "Plan first."
+        if wrong:
+            return replace(state, phase="invalid", message=NOTHING_SENT, field_errors=wrong)
+        some = {"first": int(first)} if first.strip() else {}
+        report = state.plan.apply(confirm=state.plan.confirmation, keep_going=True, **some, **self._options())
+        return self._told(report, replace(state, applied=True, field_errors={}))
+
+    @changes
+    def undo(self) -> FleetState:
+        """Take back what was applied."""
+        return self._told(self.state.plan.undo(**self._options()), FleetState(plan=self.state.plan))
+
+    def _told(self, found: Found, state: FleetState) -> FleetState:
+        said = [found._head() + ".", *found._notes()]
+        kind: Any = "check" if found.missing or not getattr(found, "ok", True) else "done"
+        return replace(state, phase="done", result=found, message=Message(kind, " ".join(said)))
+
+    def settle(self, state: Any) -> Any:
+        self.target = (id(state.plan), state.applied)
+        return super().settle(state)
+
+    def _options(self) -> dict[str, Any]:
+        """Cancel is asked before each portal, which is also how far the work is."""
+        begun, total = itertools.count(), len(self.fleet.names)
+
+        def ask() -> bool:
+            self.show_progress("Portals", min(next(begun), total), total)
+            return self.cancel.is_set()
+
+        return {"progress": False, "cancel": ask}
+
+    # -- drawing --------------------------------------------------------------------------------------
+
+    def draw(self, state: FleetState) -> None:
+        parts.show(self._sending_part, state.plan is not None and state.plan.left)
+        parts.show(self.undo_button, state.applied)
+
+    def picture(self, state: FleetState) -> Iterable[Markup]:
+        found = state.result
+        if found is None:
+            return
+        if hasattr(found, "matrix"):
+            yield from _matrix(found.matrix)
+        if found is not state.plan and state.plan is not None and len(found._shown()):
+            yield html.frame(found._shown(), caption="What was done", limit=ROWS)
+        if len(found.failed):
+            yield html.frame(found.failed, caption="Portals in trouble", limit=ROWS)
+
+    def numbers(self, state: FleetState) -> Iterable[Markup]:
+        if len(first := state.frame(FIRST)):
+            yield html.folded("As a DataFrame: form.df", html.frame(first, caption="First rows"))
+
+    def _head(self, *, alone: bool) -> list[Markup]:
+        return [Markup("<h3>{}: {!r}</h3>").format(self.title, self.fleet)]
+
+
+def _matrix(matrix: pd.DataFrame) -> Iterable[Markup]:
+    """Each code with how many portals have it how, then the portals that differ, side by side."""
+    words = sorted({word for column in matrix for word in matrix[column]})
+    rows = []
+    for code, cells in zip(matrix.index, matrix.to_numpy(), strict=True):
+        told: Mapping[str, list[str]] = {
+            word: [name for name, cell in zip(matrix.columns, cells, strict=True) if cell == word] for word in words
+        }
+        others = "; ".join(f"{word}: {listed(told[word])}" for word in words if word != "same" and told[word])
+        rows.append([code, *(len(told[word]) for word in words), others])
+    shown, hidden = rows[: 2 * ROWS], max(0, len(rows) - 2 * ROWS)
+    caption = f"{counted(len(rows), 'code')} on {counted(len(matrix.columns), 'portal')}"
+    yield html.table(["code", *words, "where"], shown, caption, hidden=hidden, right=range(1, len(words) + 1))
+    odd = [name for name in matrix if (matrix[name] != "same").any()]
+    if odd:
+        part = matrix[odd[:PORTALS]].head(2 * ROWS)
+        more = f"; {len(odd) - PORTALS:,} more differ" if len(odd) > PORTALS else ""
+        yield html.frame(part, caption=f"Portals that differ: {len(odd):,}{more}", limit=2 * ROWS)
+
+
+def fleet(fleet: Fleet, *, wanted: Any = None, protect: str | Sequence[str] = (), run: bool = False) -> FleetForm:
+    """A form that compares many portals, plans what is wanted on all of them, applies it and takes it back.
+
+    Parameters
+    ----------
+    fleet : Fleet
+        The portals.
+    wanted : path, DataFrame or iterable of Badge or mapping, optional
+        What all are to have; a path can be typed in the form, too.
+    protect : str or sequence of str
+        Patterns of codes that are neither deleted nor replaced.
+    run : bool
+        Compare at once.
+
+    Returns
+    -------
+    FleetForm
+        ``.result`` is what was found, planned or done last, ``.df`` the same as a DataFrame.
+
+    Examples
+    --------
+    >>> import b24nb
+    >>> from b24nb import forms
+    >>> from b24nb.sandbox import SandboxFleet
+    >>> with SandboxFleet(3) as sandboxes:
+    ...     form = forms.fleet(b24nb.Fleet(sandboxes.names, vault=sandboxes.webhooks.get), run=True)
+    >>> form.df["portal"].nunique()
+    3
+    """
+    return FleetForm(fleet, wanted, protect).started(run)

@@ -1,0 +1,113 @@
+"""The form of many portals: compare, plan, confirm, apply, take back."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+import b24nb
+from b24nb import forms
+from b24nb.sandbox import SandboxFleet
+
+VIP = b24nb.Badge("vip", "Client", "VIP", "primary")
+
+
+@pytest.fixture
+def sandboxes() -> Iterator[SandboxFleet]:
+    with SandboxFleet(5, revoked=0.2, seed=2) as fleet:
+        yield fleet
+
+
+@pytest.fixture
+def form(sandboxes: SandboxFleet) -> Any:
+    return forms.fleet(b24nb.Fleet(sandboxes.names, vault=sandboxes.webhooks.get), wanted=[VIP], run=True)
+
+
+def click(form: Any, button: Any) -> None:
+    button.click()
+    assert form.wait(20)
+    assert form.last_error is None
+
+
+def holding(sandboxes: SandboxFleet) -> int:
+    return sum("vip" in [badge["code"] for badge in portal.badges] for portal in sandboxes.portals.values())
+
+
+def test_it_compares_all_portals_and_says_which_are_missing(form: Any, sandboxes: SandboxFleet) -> None:
+    (missing,) = sandboxes.trouble
+    assert missing in form._message.value
+    assert missing in form.shown.value
+    assert "12 codes on 4 portals" in form.shown.value
+    assert form.df["portal"].nunique() == 4
+
+
+def test_plan_confirm_apply_and_undo(form: Any, sandboxes: SandboxFleet) -> None:
+    click(form, form.plan_button)
+    assert "4 changes on 4 portals" in form._message.value
+    assert holding(sandboxes) == 0
+    form.confirm.value = "yes"
+    click(form, form.apply_button)
+    assert "Type 4 changes on 4 portals." in form.field_rows["confirm"]._text.value
+    assert holding(sandboxes) == 0
+    form.confirm.value, form.first.value = "4 changes on 4 portals", "1"
+    click(form, form.apply_button)
+    assert holding(sandboxes) == 1
+    assert "3 not visited" in form._message.value
+    form.first.value = ""
+    time.sleep(1.1)  # a second identical click within a second is not sent
+    click(form, form.apply_button)
+    assert holding(sandboxes) == 4
+    click(form, form.undo_button)
+    assert holding(sandboxes) == 0
+
+
+def test_cancel_ends_between_two_portals(sandboxes: SandboxFleet) -> None:
+    names = [name for name in sandboxes.names if name not in sandboxes.trouble]
+    form = forms.fleet(b24nb.Fleet(names, vault=sandboxes.webhooks.get, parallel=1), wanted=[VIP])
+    click(form, form.plan_button)
+    shown: list[str] = []
+
+    def stop(text: str, done: int, total: int) -> None:
+        shown.append(f"{done} of {total}")
+        if done == 2:
+            form.cancel.set()
+
+    form.show_progress = stop
+    form.confirm.value = "4 changes on 4 portals"
+    click(form, form.apply_button)
+    assert "The run was cancelled." in form._message.value
+    assert 0 < holding(sandboxes) < 4
+    assert "1 of 4" in shown
+
+
+def test_without_wanted_badges_it_asks_for_a_file(sandboxes: SandboxFleet) -> None:
+    form = forms.fleet(b24nb.Fleet(sandboxes.names, vault=sandboxes.webhooks.get))
+    click(form, form.plan_button)
+    assert "Name a CSV or JSON file" in form.field_rows["wanted"]._text.value
+
+
+def test_names_and_texts_are_shown_as_text(sandboxes: SandboxFleet) -> None:
+    evil = "<img src=x onerror=alert(1)>"
+    fleet = b24nb.Fleet([evil], vault=lambda name: sandboxes.webhooks["portal-0001"])
+    form = forms.fleet(fleet, wanted=[b24nb.Badge("vip", evil, evil, "primary")], run=True)
+    click(form, form.plan_button)
+    assert "<img" not in form.shown.value + form._message.value + form._repr_mimebundle_()["text/html"]
+
+
+def test_a_thousand_portals_make_a_page_that_stays_small() -> None:
+    from b24nb.badges.badge import Badges
+    from b24nb.fleet.visit import Visit
+
+    names = [f"portal-{number}" for number in range(1000)]
+    form = forms.fleet(b24nb.Fleet(names, vault=str))
+    found = b24nb.Fleet(["one"], vault=lambda name: "").badges(progress=False)
+    badges = [
+        Badges(b24nb.Badge(f"c{n}", str(number % 7), "V", "success") for n in range(20)) for number in range(1000)
+    ]
+    found._fleet, found.visits = form.fleet, {name: Visit(value=one) for name, one in zip(names, badges, strict=True)}
+    form.render(form.settle(form._told(found, form.blank)))
+    assert "20 codes on 1,000 portals" in form.shown.value
+    assert len(form.shown.value) < 60_000
