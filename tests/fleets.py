@@ -5,11 +5,18 @@ from __future__ import annotations
 import fcntl
 import json
 import os
-from collections.abc import Callable, Iterable, Mapping
+import tempfile
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from unittest import mock
+from urllib.parse import parse_qs
 
 import b24nb
+from b24nb.rest import connection
+from b24nb.rest.transport import Answer
+from tests.fakes import FakeClock
 
 VAULT = "FLEET_VAULT"
 
@@ -75,3 +82,54 @@ def telling(b24: b24nb.Client) -> str:
 def rows(table: Any, without: Iterable[str] = ("host",)) -> list[dict[str, Any]]:
     """A frame as plain rows; hosts hold ports."""
     return table.drop(columns=[*without], errors="ignore").to_dict("records")
+
+
+class SimulatedPortals:
+    """Answers at once what a portal with a dozen badges would; keeps the codes that were added, by portal."""
+
+    total = 60.0
+
+    def __init__(self) -> None:
+        self.added: dict[str, list[dict[str, Any]]] = {}
+        self.usual = [{"code": f"c{n}", "title": f"T{n}", "value": "V", "type": "primary"} for n in range(12)]
+
+    def post(self, endpoint: Any, body: bytes, *, method: str, total: float | None = None) -> Answer:
+        sent, mine = json.loads(body), self.added.setdefault(endpoint.origin, [])
+        listed = self.usual + mine
+        known: dict[str, Any] = {
+            "profile": {"ID": "1", "NAME": "A", "ADMIN": True},
+            "scope": ["crm"],
+            "crm.activity.badge.list": {"badges": listed},
+        }
+        if method != "batch":
+            return self._answer({"result": known[method], "total": len(listed)})
+        results, totals = {}, {}
+        for key, command in sent["cmd"].items():
+            name, _, query = command.partition("?")
+            if name == "crm.activity.badge.add":
+                mine.append({one: "".join(parse_qs(query)[one]) for one in ("code", "title", "value", "type")})
+                results[key] = {"badge": mine[-1]}
+            else:
+                results[key], totals[key] = known[name], len(listed)
+        parts = {"result": results, "result_total": totals, "result_error": {}, "result_next": {}, "result_time": {}}
+        return self._answer({"result": parts})
+
+    @staticmethod
+    def _answer(envelope: dict[str, Any]) -> Answer:
+        return Answer(200, {}, json.dumps(envelope | {"time": {}}).encode(), 0.1, 0)
+
+    def close(self) -> None:
+        """Nothing."""
+
+
+@contextmanager
+def simulated(count: int) -> Iterator[b24nb.Fleet]:
+    """A fleet of so many portals without a network, on a clock that passes only by waiting."""
+    portals = SimulatedPortals()
+    with mock.patch.object(connection, "Transport", return_value=portals), tempfile.TemporaryDirectory() as folder:
+        names = [f"portal-{number:05}" for number in range(count)]
+        yield b24nb.Fleet(names, address_of, journal=folder, clock=FakeClock())
+
+
+def address_of(name: str) -> str:
+    return f"https://{name}.example/rest/1/abcdef0123456789/"

@@ -10,7 +10,7 @@ import weakref
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Executor
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, nullcontext
 from dataclasses import replace
 from datetime import UTC, datetime
 from fnmatch import fnmatch
@@ -276,8 +276,10 @@ class Fleet:
 
     def visit(self, name: str, work: Callable[..., Any], *args: Any) -> Visit:
         """Do something on a portal, where the executor does it; nobody else of this fleet is there meanwhile."""
-        with self._locks[self.seen[name].host if name in self.seen else name]:
-            return carry_out(self._executor, visit.visit, self._access, name, work, *args)
+        with self._locks[name]:
+            portal = self.seen.get(name)  # which another name may stand for, too
+            with self._locks[f"//{portal.host}"] if portal else nullcontext():
+                return carry_out(self._executor, visit.visit, self._access, name, work, *args)
 
     @contextmanager
     def journal(self, name: str) -> Iterator[JournalStore]:

@@ -13,11 +13,13 @@ from b24nb.badges.files import refuse
 from b24nb.badges.journal_store import ChangeSet, JournalStore
 from b24nb.badges.plan import PLAN_COLUMNS, REPORT_COLUMNS, plan_row, report_row
 from b24nb.fleet.found import Found, Row, counted
-from b24nb.fleet.visit import OK, UNKNOWN, Visit, send, status_of
+from b24nb.fleet.visit import OK, UNKNOWN, TooLate, Visit, send, status_of
 
 if TYPE_CHECKING:
     import pandas as pd
 
+#: How often a task that comes too late is submitted.
+_ATTEMPTS = 5
 _SEEN = {Action.KEEP: "same", Action.ADD: "missing", Action.REPLACE: "differs", Action.DELETE: "not wanted"}
 
 
@@ -138,15 +140,18 @@ class FleetPlan(Found):
     def _changes(self) -> Iterator[tuple[str, Step]]:
         return ((name, one) for name, steps in self.steps.items() for one in steps if one.before != one.after)
 
+    def _steps(self, name: str) -> Sequence[Step]:
+        return self.visits[name].value.steps if self.visits[name].status == OK else ()
+
     def _left(self, name: str) -> list[Step]:
         """The steps of a portal that are to be sent."""
         made = {code for code, one in self._made.get(name, {}).items() if one.ok}
-        return [step for step in self.steps[name] if step.before != step.after and step.code not in made]
+        return [step for step in self._steps(name) if step.before != step.after and step.code not in made]
 
     def _apply_one(self, name: str, keep_going: bool) -> Visit:
         """Write down what is to be changed, have it changed, write down what became of it."""
         failure = None
-        if name in self.steps:
+        if self.visits[name].status == OK:
             left, made = self._left(name), self._made.setdefault(name, {})
             made.update(_same(left, Verdict.NOT_SENT))
             try:
@@ -160,24 +165,29 @@ class FleetPlan(Found):
 
     def _send(self, name: str, store: JournalStore, left: Sequence[Step], keep_going: bool) -> None:
         kind = UNDO if self._kind.startswith(UNDO) else "apply"
-        change_set, until = ChangeSet(self._kind), self._fleet.time() + self._fleet.lease
-        ids = store.intend(change_set, left, until)  # as if sent at the last moment at which it can be
-        found = self._fleet.visit(name, send, kind, left, keep_going, until, f"{self._kind} {change_set.number} {name}")
-        made = self._made[name]
-        made.update(zip((step.code for step in left), found.value or (), strict=False))
-        if found.failure:
-            made.update(_same(left, Verdict.UNKNOWN if found.lost else Verdict.NOT_SENT, found.failure))
-        closed = {id_: made[step.code] for id_, step in zip(ids, left, strict=True) if not made[step.code].open}
-        store.conclude(closed.items())
-        store.note_attempt([*closed], self._fleet.time())  # by the same write
-        store.flush()
+        change_set, made = ChangeSet(self._kind), self._made[name]
+        for attempt in range(_ATTEMPTS):
+            until = self._fleet.time() + self._fleet.lease
+            ids = store.intend(change_set, left, until)  # as if sent at the last moment at which it can be
+            task = f"{self._kind} {change_set.number} {attempt} {name}"
+            found = self._fleet.visit(name, send, kind, left, keep_going, until, task)
+            made.update(zip((step.code for step in left), found.value or (), strict=False))
+            if found.failure:
+                made.update(_same(left, Verdict.UNKNOWN if found.lost else Verdict.NOT_SENT, found.failure))
+            closed = {id_: made[step.code] for id_, step in zip(ids, left, strict=True) if not made[step.code].open}
+            store.conclude(closed.items())
+            store.note_attempt([*closed], self._fleet.time())  # by the same write
+            store.flush()
+            left = [step for step in left if isinstance(made[step.code].error, TooLate)]
+            if not left:
+                return
 
     def _result(self, name: str, failure: errors.B24Error | None = None) -> Visit:
         """What became of all steps of a portal, and the word for the first that is not as wanted."""
-        if name not in self.steps:
+        if self.visits[name].status != OK:
             return self.visits[name]
         made = self._made.get(name, {})
-        outcomes = [made.get(step.code) or Outcome(step, Verdict.KEPT) for step in self.steps[name]]
+        outcomes = [made.get(step.code) or Outcome(step, Verdict.KEPT) for step in self._steps(name)]
         status = status_of(failure) if failure else OK
         for one in outcomes:
             if not (one.ok or one.left_out or failure):
@@ -205,7 +215,7 @@ class FleetPlan(Found):
 
     def _shown(self) -> pd.DataFrame:
         """A row per portal that is to be changed, with how many steps of each action."""
-        found = {name: Counter(step.action for step in self.steps[name]) for name, _ in self._changes()}
+        found = {name: Counter(step.action for step in self._steps(name)) for name in dict(self._changes())}
         return self._fleet.frame(((name, [counts[one] for one in Action]) for name, counts in found.items()), [*Action])
 
 

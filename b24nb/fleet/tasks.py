@@ -27,18 +27,20 @@ def each(
     """
     from tqdm.auto import tqdm  # type: ignore[import-untyped]
 
-    todo, found, stopped = deque(names), dict[str, Visit](), list[str]()
+    todo, found, failed, stopped = deque(names), dict[str, Visit](), list[str](), list[str]()
 
     def go_on() -> None:
         with suppress(IndexError):  # another thread has taken the last one
             while todo and not stopped:
                 if options.cancelled:
                     stopped.append("cancelled")
-                elif sum(one.failure is not None for one in [*found.values()]) > failures:
+                elif len(failed) > failures:
                     stopped.append("stopped after too many failures")
                 else:
                     name = todo.popleft()
                     found[name] = work(name)
+                    if found[name].failure:
+                        failed.append(name)
 
     with tqdm(total=len(todo), desc=what, unit="portal", disable=not options.progress) as bar:
         with suppress(KeyboardInterrupt), ThreadPoolExecutor(options.parallel) as pool:

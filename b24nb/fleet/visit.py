@@ -34,16 +34,21 @@ _SOON = 0.5
 _WEBHOOK = re.compile(rb"/rest/[\w.@+-]+/[\w.~-]{8,}")
 
 
+class TooLate(errors.JournalError):
+    """A task came too late to send: whoever reads the journal may have begun to look already."""
+
+
 class VaultError(errors.TransportError):
     """The vault has no credentials for a portal, or did not take a renewed token. Nothing was sent."""
 
 
 _WORDS: dict[str, tuple[type[Exception], ...]] = {
     "revoked": (errors.BadCredentials, errors.TokenExpired),
-    "no access": (errors.AccessDenied, errors.InsufficientScope, VaultError),
+    "no access": (errors.AccessDenied, errors.InsufficientScope, errors.ReadOnly, VaultError),
     "unreachable": (errors.ConnectionFailed, errors.Timeout, errors.BadResponse, errors.PortalUnavailable),
     "limit": (errors.RateLimited, errors.OperatingTimeExceeded),
     "changed": (errors.BadgeChanged,),
+    NOT_VISITED: (errors.JournalError,),
 }
 
 
@@ -222,10 +227,9 @@ class Permit:
     def intend(self, change_set: object, steps: Sequence[Step], at: float, found: object = ()) -> list[int]:
         """The places of the steps, as their ids; raises :class:`JournalError` when nothing may be sent (any more)."""
         if self._until < 0:
-            hint = "fleet.plan(...).apply() does."
-            raise errors.JournalError("fleet.map remembers no changes, so none of a badge is sent.", hint=hint)
-        if at > self._until:  # whoever reads the journal may have begun to look already
-            raise errors.JournalError("This task waited too long, so it is not sent.", hint="Apply the plan again.")
+            raise errors.ReadOnly("fleet.map remembers no changes, so it makes none.", hint="fleet.plan(...) does.")
+        if at > self._until:
+            raise TooLate("This task waited too long, so it is not sent.", hint="Apply the plan again.")
         return [*range(len(steps))]
 
     def __getattr__(self, name: str) -> Callable[..., list[object]]:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import resource
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,6 +15,7 @@ import pytest
 
 import b24nb
 from b24nb import errors
+from b24nb.fleet import tasks
 from b24nb.sandbox import SandboxFleet
 from tests import fleets
 from tests.fleets import rows
@@ -25,7 +28,7 @@ QUIET = {"progress": False}
 
 
 def fleet_of(sandboxes: SandboxFleet, **options: Any) -> b24nb.Fleet:
-    return b24nb.Fleet(sandboxes.names, vault=sandboxes.webhooks.get, **{"timeout": (1, 1), **options})
+    return b24nb.Fleet(sandboxes.names, vault=sandboxes.webhooks.get, **options)
 
 
 @pytest.fixture
@@ -50,7 +53,7 @@ def sent(sandboxes: SandboxFleet) -> int:
 
 def test_each_trouble_is_a_row_and_the_others_are_there(ailing: SandboxFleet) -> None:
     expected = [WORDS.get(ailing.trouble.get(name, ""), "ok") for name in ailing.names]
-    fleet = fleet_of(ailing)
+    fleet = fleet_of(ailing, timeout=(1, 1))
     for found in (fleet.check(**QUIET), fleet.badges(**QUIET), fleet.plan([VIP], **QUIET), fleet.map(len, **QUIET)):
         status = found.status
         assert list(status["portal"]) == ailing.names
@@ -63,7 +66,7 @@ def test_each_trouble_is_a_row_and_the_others_are_there(ailing: SandboxFleet) ->
 
 
 def test_a_frame_that_lacks_portals_says_so(ailing: SandboxFleet) -> None:
-    found = fleet_of(ailing).badges(**QUIET)
+    found = fleet_of(ailing, timeout=(1, 1)).badges(**QUIET)
     missing = {name: WORDS[trouble] for name, trouble in ailing.trouble.items()}
     for table in (found.df, found.matrix):
         assert table.attrs == {"portals": 10, "missing": found.missing}
@@ -199,7 +202,7 @@ def test_a_function_gives_a_value_or_an_error_per_portal(sandboxes: SandboxFleet
 def test_a_function_can_not_change_badges_behind_the_journal(sandboxes: SandboxFleet) -> None:
     before = codes(sandboxes)
     table = fleet_of(sandboxes).map(fleets.adding, **QUIET).df
-    assert set(table["error"]) == {"JournalError"}
+    assert set(table["error"]) == {"ReadOnly"}
     assert table["detail"].str.contains("fleet.plan").all()
     assert codes(sandboxes) == before
 
@@ -413,8 +416,40 @@ def test_cancel_ends_a_run_between_two_portals(sandboxes: SandboxFleet) -> None:
     assert plan.apply(**QUIET).ok
 
 
+def test_ctrl_c_waits_for_what_is_under_way_and_gives_the_report(
+    sandboxes: SandboxFleet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plan = fleet_of(sandboxes, parallel=1).plan([VIP], **QUIET)
+
+    def interrupt(*_: Any, **__: Any) -> None:
+        while sent(sandboxes) < 6:
+            time.sleep(0.01)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(tasks, "wait", interrupt)
+    with pytest.raises(errors.Interrupted) as caught:
+        plan.apply(**QUIET)
+    monkeypatch.undo()
+    made = caught.value.report.counts["added"]
+    assert made == sum("vip" in found for found in codes(sandboxes).values())
+    assert 0 < made < 4
+    assert plan.apply(**QUIET).counts == {"added": 4}
+
+
+@pytest.mark.slow
+def test_ten_thousand_portals_take_no_more_memory_than_a_laptop_has() -> None:
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    with fleets.simulated(10_000) as fleet:
+        plan = fleet.plan([VIP], **QUIET)
+        assert plan.confirmation == "10,000 changes on 10,000 portals"
+        report = plan.apply(**QUIET)
+        assert report.ok
+        assert len(plan.df) == len(report.df) == 10_000
+    assert (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024 < 500
+
+
 def test_no_secret_is_shown_anywhere(ailing: SandboxFleet) -> None:
-    fleet = fleet_of(ailing)
+    fleet = fleet_of(ailing, timeout=(1, 1))
     found = [fleet.check(**QUIET), fleet.badges(**QUIET), fleet.plan([VIP], **QUIET), fleet.map(fleets.broken, **QUIET)]
     shown = "".join([repr(fleet), *(repr(one) + one._repr_html_() + one.status.to_json() for one in found)])
     for webhook in ailing.webhooks.values():

@@ -42,7 +42,7 @@ def test_an_environment_of_conda_is_the_project_with_its_extras(project: dict[st
 
 
 def test_the_test_extra_holds_the_others_that_tests_need(project: dict[str, Any]) -> None:
-    assert "b24nb[lab,tls]" in project["optional-dependencies"]["test"]
+    assert "b24nb[lab,tls,fleet]" in project["optional-dependencies"]["test"]
 
 
 def test_a_plain_install_brings_no_jupyterlab(project: dict[str, Any]) -> None:

@@ -1,0 +1,112 @@
+"""A thousand sandbox portals: the badges of all, by a fleet and by a plain loop of b24pysdk of the same width.
+
+The portals live in a process of their own, take 100 ms for a request, and 1 % each are dead, hanging and
+revoked. The shortest possible time is requests x latency / parallel. Printed too: what the fleet says of the
+portals in trouble, and what it costs per portal with 100 and with 10,000 portals whose answers cost nothing.
+
+Run it with ``python -m tests.benchmarks.bench_fleet [PORTALS]``; 0 portals: the second part only.
+"""
+
+from __future__ import annotations
+
+import json
+import resource
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+from unittest import mock
+from urllib.parse import urlsplit
+
+from b24pysdk import BitrixWebhook, Client
+from b24pysdk.api.callers.call_method import _MethodCaller
+
+import b24nb
+from tests.fleets import simulated
+
+PARALLEL, LATENCY, TIMEOUT = 32, 0.1, 3.0
+PORTALS = """
+import json, sys
+
+from b24nb.sandbox import SandboxFleet
+
+shares = {"dead": 0.01, "hanging": 0.01, "revoked": 0.01}
+with SandboxFleet(int(sys.argv[1]), latency_ms=100, seed=1, **shares) as fleet:
+    print(json.dumps([fleet.webhooks, fleet.trouble]), flush=True)
+    sys.stdin.read()
+"""
+WORDS = {"dead": "unreachable", "hanging": "unreachable", "revoked": "revoked"}
+
+
+def seconds(work: Callable[[], Any]) -> tuple[float, Any]:
+    start = time.perf_counter()
+    found = work()
+    return time.perf_counter() - start, found
+
+
+def plain_loop(webhooks: dict[str, str]) -> Counter[str]:
+    """What a careful user writes: a thread pool, and every error caught. It speaks plain http here."""
+
+    def one(webhook: str) -> str:
+        parts = urlsplit(webhook)
+        token = "/".join(parts.path.split("/")[2:4])
+        try:
+            client = Client(BitrixWebhook(domain=parts.netloc, webhook_token=token))
+            return str(client.crm.activity.badge.list(timeout=TIMEOUT).result and "ok")
+        except Exception as error:
+            return type(error).__name__
+
+    http = property(lambda self: f"http://{self._domain}/rest")
+    with mock.patch.object(_MethodCaller, "_base_url", http), ThreadPoolExecutor(PARALLEL) as pool:
+        return Counter(pool.map(one, webhooks.values()))
+
+
+def in_time(count: int) -> None:
+    with subprocess.Popen([sys.executable, "-c", PORTALS, str(count)], stdin=-1, stdout=-1, text=True) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        webhooks, trouble = json.loads(process.stdout.readline())
+        fleet = b24nb.Fleet(webhooks, webhooks.get, parallel=PARALLEL, timeout=(TIMEOUT, TIMEOUT))
+        healthy = {name: webhook for name, webhook in webhooks.items() if name not in trouble}
+        b24nb.Fleet([*healthy][:PARALLEL], webhooks.get).badges(progress=False)
+        shortest = count * LATENCY / PARALLEL
+        print(
+            f"{count} portals, {PARALLEL} at a time, {LATENCY * 1000:.0f} ms each: shortest possible {shortest:.2f} s"
+        )
+        all_well = b24nb.Fleet(healthy, webhooks.get, parallel=PARALLEL)
+        for what, work, least in (
+            ("fleet, healthy ones only", lambda: all_well.badges(progress=False), len(healthy) * LATENCY / PARALLEL),
+            ("fleet, all", lambda: fleet.badges(progress=False), shortest),
+            ("b24pysdk in a thread pool, all", lambda: plain_loop(webhooks), shortest),
+        ):
+            took, found = seconds(work)
+            print(f"{what:34} {took:6.2f} s  {took / least:5.2f} x shortest")
+            if what == "fleet, all":
+                wrong = {name for name in webhooks if found.visits[name].status != WORDS.get(trouble.get(name), "ok")}
+                print(f"{'':34} wrong statuses: {len(wrong)}; {Counter(one.status for one in found.visits.values())}")
+            elif isinstance(found, Counter):
+                print(f"{'':34} {found}")
+        process.stdin.close()
+
+
+def per_portal() -> None:
+    for count in (100, 1_000, 10_000):
+        with simulated(count) as fleet:
+            took, plan = seconds(
+                lambda fleet=fleet: fleet.plan([b24nb.Badge("vip", "V", "V", "primary")], progress=False)
+            )
+            applied, report = seconds(lambda plan=plan: plan.apply(progress=False))
+            framed, _ = seconds(lambda plan=plan, report=report: (plan.df, report.df, report.status))
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+        each = " + ".join(f"{1000 * one / count:.2f}" for one in (took, applied, framed))
+        print(f"{count:6} simulated: {each} ms per portal to plan, apply, frame; resident at most {peak:.0f} MB")
+
+
+if __name__ == "__main__":
+    count = int(sys.argv[1]) if len(sys.argv) > 1 else 1000
+    if count:
+        in_time(count)
+    per_portal()
