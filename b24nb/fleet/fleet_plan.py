@@ -178,9 +178,9 @@ class FleetPlan(Found):
             store.conclude(closed.items())
             store.note_attempt([*closed], self._fleet.time())  # by the same write
             store.flush()
-            left = [step for step in left if isinstance(made[step.code].error, TooLate)]
-            if not left:
+            if not any(isinstance(made[step.code].error, TooLate) for step in left):
                 return
+            left = [step for step in left if made[step.code].verdict is Verdict.NOT_SENT]
 
     def _result(self, name: str, failure: errors.B24Error | None = None) -> Visit:
         """What became of all steps of a portal, and the word for the first that is not as wanted."""

@@ -104,7 +104,8 @@ class Scene:
         try:
             changed = sum(self.badges()[name] != badges for name, badges in before.items())
             fleet = b24nb.Fleet(self.sandboxes.names, fleets.webhook_of, journal=journal, settle_after=1)
-            assert fleet.plan(WANTED, prune=True, **QUIET).apply(confirm=None, **QUIET).ok
+            report = fleet.plan(WANTED, prune=True, **QUIET).apply(**QUIET)
+            assert report.ok, report.failed.to_string()
         finally:
             with suppress(ProcessLookupError):
                 os.killpg(victim.pid, signal.SIGKILL)  # workers that have lost their coordinator
