@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -65,6 +66,11 @@ RUN = """async ([command, place]) => {
 class Lab:
     """A running JupyterLab; see :func:`jupyterlab`."""
 
+    #: The kernel ``python3`` of a server is the Python that runs the server.
+    python = sys.executable
+    module = "jupyterlab"
+    application = "LabApp"
+
     def __init__(self, directory: Path) -> None:
         self.directory = directory
         self.state = directory / ".lab"
@@ -100,15 +106,53 @@ class Lab:
         }
 
     def command(self) -> list[str]:
-        """The kernel ``python3`` of a server is the Python that runs the server: this one."""
+        """What starts the server."""
         return [
-            sys.executable,
-            *("-m", "jupyterlab", "--no-browser", "--allow-root"),
+            self.python,
+            *("-m", self.module, "--no-browser", "--allow-root"),
             *("--ServerApp.ip=127.0.0.1", "--ServerApp.port=0", f"--ServerApp.root_dir={self.directory}"),
             *("--ServerApp.terminals_enabled=False", "--LabApp.extension_manager=readonly"),
-            "--LabApp.expose_app_in_browser=True",
+            f"--{self.application}.expose_app_in_browser=True",
             "--KernelManager.transport=ipc",  # a port that was free may be taken when the kernel wants it
         ]
+
+    def address(self, name: str) -> str:
+        """Where a notebook of the directory is opened."""
+        return f"{self.url}/lab/tree/{name}?reset&token={self.token}"
+
+    def find(self, pid: int) -> bool:
+        """Take down where the server listens, once it does: it writes port and token to its runtime directory."""
+        with suppress(OSError, ValueError):
+            found = json.loads((self.state / "runtime" / f"jpserver-{pid}.json").read_text(encoding="utf-8"))
+            self.url, self.token = found["url"].rstrip("/"), found["token"]
+        return bool(self.url)
+
+
+class Notebook7(Lab):
+    """The same server with the application that shows one notebook at a time."""
+
+    module = "notebook"
+    application = "JupyterNotebookApp"
+
+    def address(self, name: str) -> str:
+        return f"{self.url}/notebooks/{name}?token={self.token}"
+
+
+class Voila(Lab):
+    """Notebooks as pages: no code, no cells, no menus."""
+
+    module = "voila"
+
+    def command(self) -> list[str]:
+        return [self.python, "-m", "voila", "--no-browser", "--Voila.ip=127.0.0.1", "--port=0", str(self.directory)]
+
+    def address(self, name: str) -> str:
+        return f"{self.url}/voila/render/{name}"
+
+    def find(self, pid: int) -> bool:
+        if found := re.search(r"http://127\.0\.0\.1:\d+", self.log.read_text()):
+            self.url = found[0]
+        return bool(self.url)
 
 
 @contextmanager
@@ -135,16 +179,10 @@ def jupyterlab(directory: Path, kind: type[Lab] = Lab) -> Iterator[Lab]:
 
 
 def _wait_until_it_answers(lab: Lab, server: subprocess.Popen[bytes]) -> None:
-    """The server writes port and token to its runtime directory once it listens."""
-    note = lab.state / "runtime" / f"jpserver-{server.pid}.json"
     deadline = time.monotonic() + START_SECONDS
-    while True:
-        with suppress(OSError, ValueError):
-            found = json.loads(note.read_text(encoding="utf-8"))
-            lab.url, lab.token = found["url"].rstrip("/"), found["token"]
-            return
+    while not lab.find(server.pid):
         if server.poll() is not None or time.monotonic() > deadline:
-            raise RuntimeError(f"JupyterLab did not start:\n{lab.log.read_text()[-3000:]}")
+            raise RuntimeError(f"{lab.module} did not start:\n{lab.log.read_text()[-3000:]}")
         time.sleep(0.05)
 
 
@@ -216,7 +254,7 @@ class NotebookPage:
         """Open a notebook of the lab's directory and wait until its kernel is idle, or choose none."""
         self.path = path
         name = path.relative_to(self.lab.directory).as_posix()
-        self.page.goto(f"{self.lab.url}/lab/tree/{name}?reset&token={self.lab.token}")
+        self.page.goto(self.lab.address(name))
         if kernel:
             self.page.wait_for_function(IDLE)
         else:  # JupyterLab asks, where it has no kernel of the notebook's language
