@@ -109,8 +109,7 @@ class Table(anywidget.AnyWidget):
 @lru_cache(maxsize=2)
 def pack(badges: Badges) -> str:
     """Badges as compressed JSON: a tenth of their length, so that a saved notebook stays small."""
-    texts = (map(_shown, (badge.title, badge.value, badge.type)) for badge in badges)
-    rows = [[badge.code, visible(badge.code, code=True), *shown] for badge, shown in zip(badges, texts, strict=True)]
+    rows = [[one.code, visible(one.code, code=True), *map(_shown, (one.title, one.value, one.type))] for one in badges]
     tags = {code: language.tag for code, language in spec.LANGUAGES.items()}
     text = json.dumps({"rows": rows, "tags": tags}, ensure_ascii=False, separators=(",", ":"))
     return base64.b64encode(zlib.compress(text.encode("utf-8", "replace"), 1)).decode()

@@ -10,6 +10,7 @@ import json
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -144,7 +145,9 @@ class Voila(Lab):
     module = "voila"
 
     def command(self) -> list[str]:
-        return [self.python, "-m", "voila", "--no-browser", "--Voila.ip=127.0.0.1", "--port=0", str(self.directory)]
+        with socket.create_server(("127.0.0.1", 0)) as free:  # it would not say which port it took by itself
+            port = free.getsockname()[1]
+        return [self.python, "-m", "voila", "--no-browser", "--Voila.ip=127.0.0.1", f"--port={port}", "."]
 
     def address(self, name: str) -> str:
         return f"{self.url}/voila/render/{name}"

@@ -93,7 +93,7 @@ def form_of(page: Page, address: str) -> Locator:
     return form
 
 
-def test_the_walkthrough_on_lists_as_a_page(voila: Voila, page: Page) -> None:
+def test_voila_shows_the_walkthrough_on_lists(voila: Voila, page: Page) -> None:
     form = form_of(page, voila.address("01-list.ipynb"))
     form.get_by_role("row", name="callAnswered").click()
     form.get_by_role("row", name="newsletter").click()
@@ -106,7 +106,7 @@ def test_the_walkthrough_on_lists_as_a_page(voila: Voila, page: Page) -> None:
     expect(form.get_by_text("12 badges by one request.")).to_be_visible()
 
 
-def test_the_walkthrough_on_deleting_as_a_page(voila: Voila, page: Page) -> None:
+def test_voila_shows_the_walkthrough_on_deleting(voila: Voila, page: Page) -> None:
     form = form_of(page, voila.address("03-delete.ipynb"))
     form.get_by_label("Confirm").fill("missedCall")
     form.get_by_role("button", name="Delete badge").click()
