@@ -221,7 +221,8 @@ class DeleteForm(ReleaseForm):
             (*html.badge_cells(badge, self.shared.language), words[badge in state.to_delete]) for badge in badges[:200]
         )
         head = ("badge", "code", "title", "what will happen")
-        return html.table(head, rows, f"This will be deleted: {len(state.to_delete)}")
+        going = f"This will be deleted: {len(state.to_delete)}" if state.to_delete else "None of this will be deleted"
+        return html.table(head, rows, going)
 
     def numbers(self, state: DeleteState) -> Iterable[Markup]:
         if state.to_delete:

@@ -111,5 +111,5 @@ def languages(*others: str) -> list[tuple[str, str]]:
 
 
 def counted(badges: Sized) -> str:
-    """``1 badge``, ``2 badges``."""
-    return f"{len(badges)} badge{'s' * (len(badges) != 1)}"
+    """``1 badge``, ``2 badges``, ``10,000 badges``."""
+    return f"{len(badges):,} badge{'s' * (len(badges) != 1)}"

@@ -106,12 +106,12 @@ function makeParts(types) {
   const options = types.map((type) => make("option", { value: type }, type));
   const kind = make("select", {}, make("option", { value: "" }, "all"), ...options);
   const [status, where] = [make("span", { role: "status" }), make("span")];
-  const faces = ["Clear selection", "Previous", "Next"];
-  const [clear, back, next] = faces.map((face) => make("button", { type: "button" }, face));
+  const faces = ["Clear selection", "First", "Previous", "Next", "Last"];
+  const [clear, ...turns] = faces.map((face) => make("button", { type: "button" }, face));
   const labels = [make("label", {}, "Filter", words), make("label", {}, "Type", kind)];
   const bar = make("div", { class: "b24nb-bar" }, ...labels, status, clear);
-  const pager = make("div", { class: "b24nb-bar" }, back, next, where);
-  return { words, kind, status, clear, back, next, where, bar, pager };
+  const pager = make("div", { class: "b24nb-bar" }, ...turns, where);
+  return { words, kind, status, clear, turns, where, bar, pager };
 }
 
 function renderTable({ model, el }) {
@@ -161,8 +161,7 @@ function renderTable({ model, el }) {
     const last = Math.min(first + PAGE, found.length);
     parts.where.textContent = `Rows ${number(first + 1)} to ${number(last)} of ${number(found.length)}`;
     parts.pager.hidden = found.length <= PAGE;
-    parts.back.disabled = page === 0;
-    parts.next.disabled = last >= found.length;
+    parts.turns.forEach((turn, at) => (turn.disabled = at < 2 ? page === 0 : last >= found.length));
     head.mark(get("order"));
     table.setAttribute("aria-label", get("label"));
     table.setAttribute("aria-rowcount", String(found.length + 1));
@@ -206,8 +205,8 @@ function renderTable({ model, el }) {
   parts.words.addEventListener("input", () => set({ words: parts.words.value }, 200));
   parts.kind.addEventListener("change", () => set({ kind: parts.kind.value }));
   parts.clear.addEventListener("click", () => (set({ selected: [] }), parts.words.focus()));
-  parts.back.addEventListener("click", () => show((page - 1) * PAGE));
-  parts.next.addEventListener("click", () => show((page + 1) * PAGE));
+  const turns = [() => 0, () => (page - 1) * PAGE, () => (page + 1) * PAGE, () => Infinity];
+  parts.turns.forEach((turn, at) => turn.addEventListener("click", () => show(turns[at]())));
   box.addEventListener("click", chooseAll);
   body.addEventListener("keydown", pressed);
   body.addEventListener("mousedown", (event) => event.shiftKey && event.preventDefault()); // marks no text

@@ -39,7 +39,7 @@ ACTIONS = {
       box.value = ["b", "ba", "bad", "badge 99", "primary", "kunde 12", "zzz", ""][turn % 8];
       box.dispatchEvent(new Event("input"));""",
     "a click on a header": "document.querySelectorAll('th button')[turn % 4].click();",
-    "the next page": "document.querySelectorAll('.b24nb-bar')[1].querySelectorAll('button')[1].click();",
+    "the next page": "document.querySelectorAll('.b24nb-bar')[1].querySelectorAll('button')[2].click();",
     "select all": "document.querySelector('thead input').click();",
 }
 TIMED = """(turn) => {

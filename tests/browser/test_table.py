@@ -17,7 +17,7 @@ from tests.layers import require, require_package
 require_package("playwright")
 from playwright.sync_api import Browser, Locator, Page, expect  # noqa: E402
 
-TRAITS = ("rows", "selected", "words", "kind", "order", "language", "label")
+TRAITS = ("rows", "selected", "words", "kind", "order", "language", "label", "types")
 #: A stand-in for the model of a widget, with what the table uses of it.
 SHOW = """async ([code, traits]) => {
   const listeners = [];
@@ -155,7 +155,7 @@ def test_keys_reach_every_row_and_select_it(show: Show, page: Page) -> None:
     keys.press("Control+a")
     assert len(trait(page, "selected")) == 33
     keys.press("Tab")
-    expect(table.get_by_role("button", name="Previous")).to_be_focused()
+    expect(table.get_by_role("button", name="First")).to_be_focused()
 
 
 def test_filter_order_and_pages(show: Show, page: Page) -> None:
@@ -163,6 +163,13 @@ def test_filter_order_and_pages(show: Show, page: Page) -> None:
     assert len(codes(table)) == 15
     table.get_by_role("button", name="Next").click()
     expect(table.get_by_text("Rows 16 to 30 of 33")).to_be_visible()
+    table.get_by_role("button", name="Last").click()
+    expect(table.get_by_text("Rows 31 to 33 of 33")).to_be_visible()
+    table.get_by_role("button", name="Previous").click()
+    expect(table.get_by_text("Rows 16 to 30 of 33")).to_be_visible()
+    table.get_by_role("button", name="First").click()
+    expect(table.get_by_text("Rows 1 to 15 of 33")).to_be_visible()
+    table.get_by_role("button", name="Next").click()
     table.get_by_label("Filter").fill("FERTIG")
     assert codes(table) == ["signed"]
     expect(table.get_by_role("button", name="Next")).to_be_hidden()
