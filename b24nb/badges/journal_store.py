@@ -269,9 +269,12 @@ def _connect(path: Path) -> sqlite3.Connection:
     if not path.exists():
         path.touch(mode=0o600)  # only its owner may read it
     if path.stat().st_size:
-        address = f"{path.absolute().as_uri()}?mode=ro"
-        with closing(sqlite3.connect(address, uri=True, timeout=_BUSY_SECONDS)) as db:
-            names = {name for (name,) in db.execute("SELECT name FROM sqlite_master")}
+        try:
+            names = _tables(path, "ro")
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_READONLY:
+                raise
+            names = _tables(path, "rw")  # its writer was killed: what is half done has to be rolled back first
         if names and not {"change_set", "step"} <= names:
             raise sqlite3.DatabaseError("it is a database of something else")
     db = sqlite3.connect(path, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False)
@@ -283,6 +286,12 @@ def _connect(path: Path) -> sqlite3.Connection:
         db.close()
         raise
     return db
+
+
+def _tables(path: Path, mode: str) -> set[str]:
+    address = f"{path.absolute().as_uri()}?mode={mode}"
+    with closing(sqlite3.connect(address, uri=True, timeout=_BUSY_SECONDS)) as db:
+        return {name for (name,) in db.execute("SELECT name FROM sqlite_master")}
 
 
 def _migrate(db: sqlite3.Connection) -> None:

@@ -251,6 +251,28 @@ def test_what_was_committed_outlives_a_kill(path: Path, journal: JournalStore) -
     assert len(journal.unfinished()) in (0, 3)
 
 
+#: Dies in a transaction whose beginning is in the file, before the file has its write-ahead log.
+HALF_DONE = """
+import os, sqlite3, sys
+db = sqlite3.connect(sys.argv[1], isolation_level=None)
+for text in ("PRAGMA journal_mode = DELETE", "PRAGMA cache_size = 1", "BEGIN IMMEDIATE"):
+    db.execute(text)
+row = ("example.bitrix24.com", "1", "x" * 1000)
+db.executemany("INSERT INTO change_set (host, user, kind, at) VALUES (?, ?, ?, 0)", [row] * 200)
+os._exit(0)
+"""
+
+
+def test_a_journal_whose_first_writer_was_killed_can_still_be_used(path: Path, journal: JournalStore) -> None:
+    journal.intend(ChangeSet("delete"), [DELETE], at=1.0)
+    journal.close()
+    subprocess.run([sys.executable, "-c", HALF_DONE, str(path)], check=True)
+    assert path.with_name(f"{path.name}-journal").exists()
+    again = open_store(path, host=HOST, user=USER)
+    assert [entry.step for entry in again.unfinished()] == [DELETE]
+    assert again.intend(ChangeSet("add"), [ADD], at=2.0)
+
+
 def test_a_journal_that_can_not_be_used_is_an_error_in_words(path: Path, tmp_path: Path) -> None:
     (tmp_path / "noise.db").write_bytes(os.urandom(4096))
     for bad in (tmp_path / "noise.db", tmp_path, tmp_path / "noise.db" / "below.db"):
