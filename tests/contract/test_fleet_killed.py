@@ -7,6 +7,7 @@ import random
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -148,6 +149,45 @@ def test_what_was_killed_is_finished_and_taken_back(scene: Scene, where: str, wh
     if where == "dask":
         pytest.importorskip("distributed")
     scene.play(where, whom, 0.25, 0)
+
+
+CLUSTER = """
+import time
+
+import distributed
+
+if __name__ == "__main__":
+    cluster = distributed.LocalCluster(n_workers=2, threads_per_worker=2, dashboard_address=None, silence_logs=50)
+    print(cluster.scheduler_address, flush=True)
+    time.sleep(600)
+"""
+
+
+def test_a_cluster_that_is_gone_leaves_rows_that_the_next_apply_finishes(scene: Scene) -> None:
+    distributed = pytest.importorskip("distributed")
+    script = scene.folder / "cluster.py"
+    script.write_text(CLUSTER)
+    before, sent = scene.badges(), scene.sent()
+    cluster = subprocess.Popen(
+        [sys.executable, str(script)], stdout=subprocess.PIPE, stderr=-3, text=True, start_new_session=True
+    )
+    with cluster, distributed.Client(cluster.stdout.readline().strip()) as client:
+        options = {"journal": scene.folder / "journal-cluster", "settle_after": 1}
+        executor = client.get_executor()
+        fleet = b24nb.Fleet(scene.sandboxes.names, fleets.webhook_of, executor=executor, parallel=4, **options)
+        plan = fleet.plan(WANTED, prune=True, **QUIET)
+        threading.Timer(0.2, lambda: os.killpg(cluster.pid, signal.SIGKILL)).start()
+        report = plan.apply(**QUIET)
+        assert set(report.missing.values()) <= {"unknown", "not visited"}
+        assert report.missing
+    fleet = b24nb.Fleet(scene.sandboxes.names, fleets.webhook_of, **options)
+    report = fleet.plan(WANTED, prune=True, **QUIET).apply(**QUIET)
+    assert report.ok, report.failed.to_string()
+    for name, counts in scene.sent().items():
+        assert (counts - sent[name])["crm.activity.badge.add"] == 4, f"{name}: each is sent once, by whomever"
+    plan = fleet.plan_undo(10, **QUIET)
+    assert plan.apply(confirm=plan.confirmation, **QUIET).ok
+    assert scene.badges() == before
 
 
 @pytest.mark.slow
