@@ -440,7 +440,7 @@ def test_ctrl_c_waits_for_what_is_under_way_and_gives_the_report(
 def test_ten_thousand_portals_take_no_more_memory_than_a_laptop_has() -> None:
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     with fleets.simulated(10_000) as fleet:
-        plan = fleet.plan([VIP], **QUIET)
+        plan = fleet.plan([b24nb.Badge("vip", "V", "V", "primary")], **QUIET)
         assert plan.confirmation == "10,000 changes on 10,000 portals"
         report = plan.apply(**QUIET)
         assert report.ok
