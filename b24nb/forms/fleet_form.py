@@ -16,6 +16,7 @@ from markupsafe import Markup
 
 from b24nb.client import Portal
 from b24nb.display import html
+from b24nb.errors import InvalidInput
 from b24nb.fleet import Fleet
 from b24nb.fleet.found import Found, counted, listed
 from b24nb.forms import parts
@@ -77,6 +78,8 @@ class FleetForm(Form):
     keeps = True
 
     def __init__(self, fleet: Fleet, wanted: Any, protect: str | Sequence[str]) -> None:
+        if not isinstance(fleet, Fleet):
+            raise InvalidInput(f"This form shows a Fleet, not a {type(fleet).__name__}.", field="fleet")
         self.fleet, self.wanted, self.protect = fleet, wanted, protect
         super().__init__(SharedState(FleetClient(fleet)))  # type: ignore[arg-type]
 

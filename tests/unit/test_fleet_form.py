@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 import b24nb
-from b24nb import forms
+from b24nb import errors, forms
 from b24nb.sandbox import SandboxFleet
 
 VIP = b24nb.Badge("vip", "Client", "VIP", "primary")
@@ -111,3 +111,8 @@ def test_a_thousand_portals_make_a_page_that_stays_small() -> None:
     form.render(form.settle(form._told(found, form.blank)))
     assert "20 codes on 1,000 portals" in form.shown.value
     assert len(form.shown.value) < 60_000
+
+
+def test_a_client_of_one_portal_is_refused_in_words(b24: b24nb.Client) -> None:
+    with pytest.raises(errors.InvalidInput, match="shows a Fleet, not a Client"):
+        forms.fleet(b24)
