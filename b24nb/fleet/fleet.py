@@ -177,7 +177,7 @@ class Fleet:
         FleetValues
             ``.values`` and ``.df``: a value or an error per portal.
         """
-        self.prepare(function)
+        self._prepare(function)
         return FleetValues(self, lambda name: self._seeing(name, visit.call, function), options)
 
     # -- changing -------------------------------------------------------------------------------------
@@ -240,9 +240,9 @@ class Fleet:
         looked = self.badges(**options).visits
         kinds = {entry.kind for name in self.seen for entry in self._entries(name)}
         newest = {*sorted(kinds, key=lambda kind: kind.split()[1:])[-last:]}
-        return self.plan_back(newest, looked, options, self.names)
+        return self._plan_back(newest, looked, options, self.names)
 
-    def plan_back(
+    def _plan_back(
         self, kinds: set[str], looked: dict[str, Visit], options: dict[str, Any], names: Sequence[str]
     ) -> FleetPlan:
         """The plan that takes some runs back on these portals; ``looked``: visits that were just made."""
@@ -252,12 +252,12 @@ class Fleet:
             if found.status != OK:
                 return found
             try:
-                with self.journal(name) as store:
-                    self.settle(name, store)
+                with self._journal(name) as store:
+                    self._settle(name, store)
                 done = [entry for entry in self._entries(name) if entry.kind in kinds]
             except errors.B24Error as error:
                 return Visit.failed(error)
-            found = self.visit(name, visit.back, done) if done else Visit(value=((), 0))
+            found = self._visit(name, visit.back, done) if done else Visit(value=((), 0))
             return replace(found, value=Drift(*found.value)) if found.status == OK else found
 
         untouched = {name: Visit(value=Drift((), 0)) for name in self.names if name not in names}
@@ -265,16 +265,16 @@ class Fleet:
 
     # -- what results and plans need --------------------------------------------------------------------
 
-    def frame(self, rows: Iterable[Row], columns: Iterable[str]) -> pd.DataFrame:
+    def _frame(self, rows: Iterable[Row], columns: Iterable[str]) -> pd.DataFrame:
         """A table whose rows begin with the name and the labels of a portal."""
         found = frame(((name, *cells) for name, cells in rows), ["portal", *columns])
         return self._table.merge(found, on="portal", how="right", suffixes=("_label", ""))
 
-    def prepare(self, *args: Any) -> None:
+    def _prepare(self, *args: Any) -> None:
         """Refuse what can't travel, before there are threads."""
         prepare(self._executor, visit.visit, self._access, *args)
 
-    def visit(self, name: str, work: Callable[..., Any], *args: Any) -> Visit:
+    def _visit(self, name: str, work: Callable[..., Any], *args: Any) -> Visit:
         """Do something on a portal, where the executor does it; nobody else of this fleet is there meanwhile."""
         with self._locks[name]:
             portal = self.seen.get(name)  # which another name may stand for, too
@@ -282,7 +282,7 @@ class Fleet:
                 return carry_out(self._executor, visit.visit, self._access, name, work, *args)
 
     @contextmanager
-    def journal(self, name: str) -> Iterator[JournalStore]:
+    def _journal(self, name: str) -> Iterator[JournalStore]:
         """The journal of a portal that was seen."""
         portal = self.seen[name]
         folder = self._folder or (self._temporary if portal.kind != "LIVE" else None)
@@ -290,12 +290,12 @@ class Fleet:
         with closing(JournalStore(path, host=portal.host, user=portal.user_id or "")) as store:
             yield store
 
-    def settle(self, name: str, store: JournalStore) -> None:
+    def _settle(self, name: str, store: JournalStore) -> None:
         """Find out what became of changes whose task was lost; raises what prevents that."""
 
         def look(entries: Sequence[Entry]) -> Sequence[Outcome]:
-            left = min(max(entry.at for entry in entries) - self.time(), self.lease)
-            found = self.visit(name, visit.settle, entries, max(0.0, left + self._access.settle_after))
+            left = min(max(entry.at for entry in entries) - self._time(), self.lease)
+            found = self._visit(name, visit.settle, entries, max(0.0, left + self._access.settle_after))
             if found.failure:
                 raise found.failure
             return found.value  # type: ignore[no-any-return]
@@ -304,7 +304,7 @@ class Fleet:
             if outcome.open and outcome.error:
                 raise outcome.error
 
-    def time(self) -> float:
+    def _time(self) -> float:
         """The time of day."""
         return (self._access.clock or SYSTEM_CLOCK).time()
 
@@ -331,7 +331,7 @@ class Fleet:
         return replace(found, value=same) if found.status == OK else found
 
     def _seeing(self, name: str, work: Callable[..., Any], *args: Any) -> Visit:
-        found = self.visit(name, work, *args)
+        found = self._visit(name, work, *args)
         if found.status != OK:
             return found
         self.seen[name], value = found.value
@@ -339,12 +339,12 @@ class Fleet:
 
     def _entries(self, name: str) -> list[Entry]:
         """What runs of a fleet changed on a portal, oldest first."""
-        with self.journal(name) as store:
+        with self._journal(name) as store:
             return [one for one in store.entries() if _RUN.match(one.kind) and one.changed is not False]
 
     def _kind(self, word: str) -> str:
         """What the journals call a run."""
-        return f"{word} {datetime.fromtimestamp(self.time(), UTC).isoformat()} {token_hex(2)}"
+        return f"{word} {datetime.fromtimestamp(self._time(), UTC).isoformat()} {token_hex(2)}"
 
     def _look_alikes(self) -> list[str]:
         """Portals that are not what their place in the list suggests."""

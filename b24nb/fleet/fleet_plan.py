@@ -130,7 +130,7 @@ class FleetPlan(Found):
         FleetReport
             ``ok`` if all is as it was before.
         """
-        plan = self._fleet.plan_back({self._kind}, {}, options, [*self._made])
+        plan = self._fleet._plan_back({self._kind}, {}, options, [*self._made])
         report = plan.apply(confirm=plan.confirmation, **{"keep_going": True, **options})
         self._made = {name: made for name, made in self._made.items() if report.visits[name].failure}
         return report
@@ -155,8 +155,8 @@ class FleetPlan(Found):
             left, made = self._left(name), self._made.setdefault(name, {})
             made.update(_same(left, Verdict.NOT_SENT))
             try:
-                with self._fleet.journal(name) as store:
-                    self._fleet.settle(name, store)
+                with self._fleet._journal(name) as store:
+                    self._fleet._settle(name, store)
                     self._send(name, store, left, keep_going)
             except errors.B24Error as error:
                 failure = error
@@ -167,16 +167,16 @@ class FleetPlan(Found):
         kind = UNDO if self._kind.startswith(UNDO) else "apply"
         change_set, made = ChangeSet(self._kind), self._made[name]
         for attempt in range(_ATTEMPTS):
-            until = self._fleet.time() + self._fleet.lease
+            until = self._fleet._time() + self._fleet.lease
             ids = store.intend(change_set, left, until)  # as if sent at the last moment at which it can be
             task = f"{self._kind} {change_set.number} {attempt} {name}"
-            found = self._fleet.visit(name, send, kind, left, keep_going, until, task)
+            found = self._fleet._visit(name, send, kind, left, keep_going, until, task)
             made.update(zip((step.code for step in left), found.value or (), strict=False))
             if found.failure:
                 made.update(_same(left, Verdict.UNKNOWN if found.lost else Verdict.NOT_SENT, found.failure))
             closed = {id_: made[step.code] for id_, step in zip(ids, left, strict=True) if not made[step.code].open}
             store.conclude(closed.items())
-            store.note_attempt([*closed], self._fleet.time())  # by the same write
+            store.note_attempt([*closed], self._fleet._time())  # by the same write
             store.flush()
             if not any(isinstance(made[step.code].error, TooLate) for step in left):
                 return
@@ -216,7 +216,9 @@ class FleetPlan(Found):
     def _shown(self) -> pd.DataFrame:
         """A row per portal that is to be changed, with how many steps of each action."""
         found = {name: Counter(step.action for step in self._steps(name)) for name in dict(self._changes())}
-        return self._fleet.frame(((name, [counts[one] for one in Action]) for name, counts in found.items()), [*Action])
+        return self._fleet._frame(
+            ((name, [counts[one] for one in Action]) for name, counts in found.items()), [*Action]
+        )
 
 
 class FleetReport(Found):

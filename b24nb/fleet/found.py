@@ -57,7 +57,7 @@ class Found:
         self._visit(fleet.names if names is None else names, failures)
 
     def _visit(self, names: Iterable[str], failures: float = float("inf")) -> None:
-        self._fleet.prepare()
+        self._fleet._prepare()
         found, self._stopped = each(names, self._work, self.what, self._options, failures)
         self.visits = self.visits | found
         if self._stopped == INTERRUPTED:
@@ -70,7 +70,7 @@ class Found:
         Columns: ``portal``, the labels, ``status`` (``ok, revoked, no access, unreachable, limit, changed,
         unknown, not visited``)``, error`` (the vendor's code, or the class of our error)``, detail``.
         """
-        return self._fleet.frame(((name, one.why) for name, one in self.visits.items()), _STATUS)
+        return self._fleet._frame(((name, one.why) for name, one in self.visits.items()), _STATUS)
 
     @property
     def failed(self) -> pd.DataFrame:
@@ -86,7 +86,7 @@ class Found:
     @property
     def df(self) -> pd.DataFrame:
         """What was found; ``.attrs`` has ``portals``, how many there are, and ``missing``, which are not in it."""
-        return self._marked(self._fleet.frame(self._rows(), self._columns))
+        return self._marked(self._fleet._frame(self._rows(), self._columns))
 
     @property
     def counts(self) -> dict[str, int]:
