@@ -57,9 +57,22 @@ def lab(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
         yield lab
 
 
+@pytest.fixture(scope="package")
+def loaded(lab: Lab) -> Iterator[list[NotebookPage]]:
+    """Pages that no test uses now: to load JupyterLab takes longer than most tests do."""
+    pages: list[NotebookPage] = []
+    yield pages
+    for page in pages:
+        page.close()
+
+
 @pytest.fixture
 def pages(
-    browser: Browser, lab: Lab, portal: b24nb.SandboxPortal, request: pytest.FixtureRequest
+    browser: Browser,
+    lab: Lab,
+    loaded: list[NotebookPage],
+    portal: b24nb.SandboxPortal,
+    request: pytest.FixtureRequest,
 ) -> Iterator[OpenPage]:
     """Writes cells, or a copy of a notebook, to a directory of the test's own and opens it there.
 
@@ -80,16 +93,21 @@ def pages(
         else:
             write_notebook(path, content)
         (path.parent / ".env").write_text(f"B24_WEBHOOK={portal.webhook}\n", encoding="utf-8")
-        page = NotebookPage(browser, lab)
+        page = loaded.pop() if loaded else NotebookPage(browser, lab)
         opened.append(page)
         page.open(path)
+        page.use_theme(theme)
         return page
 
     yield open_page
     for page in opened:
-        if request.node.stash.get(FAILED, False):
+        failed = request.node.stash.get(FAILED, False)
+        if failed:
             page.keep(name)
-        page.close()
+        if not failed and page.leave():
+            loaded.append(page)
+        else:
+            page.close()
 
 
 @pytest.fixture

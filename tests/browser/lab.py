@@ -9,10 +9,12 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -57,6 +59,21 @@ ERRORS = """() => window.jupyterapp.shell.currentWidget.content.widgets
   .flatMap((cell) => cell.model.type === "code" ? cell.model.sharedModel.getOutputs() : [])
   .filter((output) => output.output_type === "error")
   .map((output) => `${output.ename}: ${output.evalue}`)"""
+#: Only one notebook is open in a page.
+OPEN = """async (path) => {
+  const app = window.jupyterapp;
+  const opened = await app.commands.execute("docmanager:open", { path, factory: "Notebook" });
+  for (const widget of [...app.shell.widgets("main")]) if (widget !== opened) widget.dispose();
+  app.shell.activateById(opened.id);
+}"""
+LEAVE = """async () => {
+  const app = window.jupyterapp;
+  await app.shell.currentWidget.sessionContext.shutdown();
+  app.shell.currentWidget.dispose();
+  app.shell.expandLeft();
+}"""
+SHOW_THEME = "(theme) => window.jupyterapp.commands.execute('apputils:change-theme', { theme })"
+VIEWPORT: Any = {"width": 1280, "height": 900}
 RUN = """async ([command, place]) => {
   const app = window.jupyterapp;
   if (place !== null) app.shell.currentWidget.content.activeCellIndex = place;
@@ -75,6 +92,8 @@ class Lab:
     def __init__(self, directory: Path) -> None:
         self.directory = directory
         self.state = directory / ".lab"
+        #: Kernels listen on sockets in it, whose paths may have at most 107 characters.
+        self.runtime = Path(tempfile.mkdtemp(prefix="lab-"))
         self.log = self.state / "lab.log"
         self.url = self.token = ""
 
@@ -99,7 +118,7 @@ class Lab:
         return kept | {
             "JUPYTER_CONFIG_DIR": str(self.state / "config"),
             "JUPYTER_DATA_DIR": str(self.state / "data"),
-            "JUPYTER_RUNTIME_DIR": str(self.state / "runtime"),
+            "JUPYTER_RUNTIME_DIR": str(self.runtime),
             "JUPYTERLAB_SETTINGS_DIR": str(self.state / "settings"),
             "JUPYTERLAB_WORKSPACES_DIR": str(self.state / "workspaces"),
             "IPYTHONDIR": str(self.state / "ipython"),
@@ -124,7 +143,7 @@ class Lab:
     def find(self, pid: int) -> bool:
         """Take down where the server listens, once it does: it writes port and token to its runtime directory."""
         with suppress(OSError, ValueError):
-            found = json.loads((self.state / "runtime" / f"jpserver-{pid}.json").read_text(encoding="utf-8"))
+            found = json.loads((self.runtime / f"jpserver-{pid}.json").read_text(encoding="utf-8"))
             self.url, self.token = found["url"].rstrip("/"), found["token"]
         return bool(self.url)
 
@@ -179,6 +198,7 @@ def jupyterlab(directory: Path, kind: type[Lab] = Lab) -> Iterator[Lab]:
             yield lab
         finally:
             _stop(server)
+            shutil.rmtree(lab.runtime, ignore_errors=True)
 
 
 def _wait_until_it_answers(lab: Lab, server: subprocess.Popen[bytes]) -> None:
@@ -237,7 +257,7 @@ class NotebookPage:
         self.lab = lab
         self.messages: list[str] = []
         self.outside: list[str] = []
-        context = {"viewport": {"width": 1280, "height": 900}} | context
+        context = {"viewport": VIEWPORT} | context
         self.context = browser.new_context(**context)
         self.context.set_default_timeout(PATIENCE_MS)
         self.page: Page = self.context.new_page()
@@ -257,7 +277,10 @@ class NotebookPage:
         """Open a notebook of the lab's directory and wait until its kernel is idle, or choose none."""
         self.path = path
         name = path.relative_to(self.lab.directory).as_posix()
-        self.page.goto(self.lab.address(name))
+        if kernel and self.page.evaluate("() => Boolean(window.jupyterapp)"):
+            self.page.evaluate(OPEN, name)
+        else:
+            self.page.goto(self.lab.address(name))
         if kernel:
             self.page.wait_for_function(IDLE)
         else:  # JupyterLab asks, where it has no kernel of the notebook's language
@@ -312,6 +335,21 @@ class NotebookPage:
         (directory / "console.txt").write_text("\n".join(self.messages), encoding="utf-8")
         (directory / "lab.log").write_bytes(self.lab.log.read_bytes())
         return directory
+
+    def use_theme(self, theme: str) -> None:
+        """Show what is open in this theme, ``light`` or ``dark``."""
+        self.page.evaluate(SHOW_THEME, THEMES[theme])
+        self.page.wait_for_function("theme => document.body.dataset.jpThemeName === theme", arg=THEMES[theme])
+
+    def leave(self) -> bool:
+        """End the kernel and leave the page to another notebook, if it can be used again."""
+        with suppress(Exception):  # it went elsewhere
+            self.page.evaluate(LEAVE)
+            self.page.set_viewport_size(VIEWPORT)
+            self.messages.clear()
+            self.outside.clear()
+            return True
+        return False
 
     def close(self) -> None:
         """End the kernel and close the page."""

@@ -72,7 +72,7 @@ def picture_forms(browser: Browser, lab: Lab, theme: str, directory: Path) -> No
     lab.use_theme(theme)
     opened = NotebookPage(browser, lab, **WINDOW)
     opened.open(lab.directory / "forms.ipynb")
-    opened.page.evaluate("() => window.jupyterapp.commands.execute('application:toggle-left-area')")
+    opened.page.evaluate("() => window.jupyterapp.shell.collapseLeft()")
     opened.run_all()
     for place, name in enumerate(FORMS, start=1):
         form = opened.output(place)

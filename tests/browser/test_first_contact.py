@@ -36,7 +36,7 @@ class NewHome(Lab):
         kept.pop("XDG_DATA_HOME")
         home = self.directory / "home"
         home.mkdir()
-        return kept | {"HOME": str(home), "JUPYTER_RUNTIME_DIR": str(self.state / "runtime")}
+        return kept | {"HOME": str(home), "JUPYTER_RUNTIME_DIR": str(self.runtime)}
 
     def command(self) -> list[str]:
         options = [option for option in super().command()[3:] if not option.startswith("--ServerApp.root_dir")]

@@ -111,7 +111,7 @@ def test_nothing_is_cut_off(pages: OpenPage, width: int) -> None:
     with_an_error = "try:\n    b24.badges.get('missedcal')\nexcept b24nb.errors.NotFound:\n    pass"  # a column more
     opened = pages((START, with_an_error, EXPLORER[1]))
     opened.page.set_viewport_size({"width": width, "height": 1200})
-    opened.page.evaluate("() => window.jupyterapp.commands.execute('application:toggle-left-area')")
+    opened.page.evaluate("() => window.jupyterapp.shell.collapseLeft()")
     opened.run_all()
     wide = """form => [...form.querySelectorAll('.b24nb-scroll, .widget-html-content, .b24nb-form')]
       .filter((part) => part.offsetParent && part.scrollWidth > part.clientWidth + 1)
