@@ -41,7 +41,7 @@ def executors(sandboxes: SandboxFleet) -> Iterator[dict[str, Executor | None]]:
     distributed = pytest.importorskip("distributed")
     with ExitStack() as stack:
         cluster = distributed.LocalCluster(
-            n_workers=2, threads_per_worker=2, processes=True, dashboard_address=None, silence_logs=logging.CRITICAL
+            n_workers=2, threads_per_worker=2, processes=True, dashboard_address=":0", silence_logs=logging.CRITICAL
         )
         client = distributed.Client(stack.enter_context(cluster))
         dask = stack.enter_context(client).get_executor()
@@ -75,7 +75,7 @@ def test_each_executor_gives_the_same_rows(sandboxes: SandboxFleet, executors: d
         given[name] = all_that_a_fleet_gives(b24nb.Fleet(sandboxes.names, fleets.webhook_of, executor=executor))
         assert {one: sorted(map(str, portal.badges)) for one, portal in sandboxes.portals.items()} == {
             one: sorted(map(str, badges)) for one, badges in before.items()
-        }
+        }, (name, given[name]["report"], given[name]["undo"], given[name]["undo.status"])
     assert {len(found["report"]) for found in given.values()} == {12}
     for name, found in given.items():
         for what, table in found.items():

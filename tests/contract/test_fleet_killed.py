@@ -48,7 +48,7 @@ def main():
         workers = [executor.submit(os.getpid).result()]
     if where == "dask":
         import distributed
-        client = distributed.Client(n_workers=2, threads_per_worker=2, dashboard_address=None, silence_logs=50)
+        client = distributed.Client(n_workers=2, threads_per_worker=2, dashboard_address=":0", silence_logs=50)
         executor, workers = client.get_executor(), [*client.run(os.getpid).values()]
     fleet = b24nb.Fleet(names, fleets.webhook_of, executor=executor, journal=journal, parallel=8, settle_after=1)
     plan = fleet.plan(WANTED, prune=True, progress=False)
@@ -157,7 +157,7 @@ import time
 import distributed
 
 if __name__ == "__main__":
-    cluster = distributed.LocalCluster(n_workers=2, threads_per_worker=2, dashboard_address=None, silence_logs=50)
+    cluster = distributed.LocalCluster(n_workers=2, threads_per_worker=2, dashboard_address=":0", silence_logs=50)
     print(cluster.scheduler_address, flush=True)
     time.sleep(600)
 """
