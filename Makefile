@@ -10,6 +10,8 @@ LAB_DIR ?= walkthroughs
 PIP_INSTALL := -m pip install --quiet --disable-pip-version-check
 # The layers that need neither a browser nor another language.
 QUICK := tests/unit tests/contract tests/cases tests/foreign
+# As many tests at a time as there are cores; who is done first takes over from the others.
+PYTEST := -m pytest -n auto --dist worksteal
 SLOW := tests/cases tests/unit tests/docs tests/contract/test_badges_bulk.py tests/contract/test_badges_killed.py
 
 .DEFAULT_GOAL := help
@@ -46,20 +48,20 @@ lab: $(VENV)/installed     ## open JupyterLab on the walkthroughs, against the e
 	$(BIN)/b24nb lab $(LAB_DIR) $(ARGS)
 
 test: $(VENV)/installed-test       ## everything but the slow tests
-	$(BIN)/python -m pytest -m "not slow" $(ARGS)
+	$(BIN)/python $(PYTEST) -m "not slow" $(ARGS)
 
 test-slow: $(VENV)/installed-test  ## slow tests that end within minutes
-	$(BIN)/python -m pytest -m slow $(SLOW) $(ARGS)
+	$(BIN)/python $(PYTEST) -m slow $(SLOW) $(ARGS)
 
 test-full: $(VENV)/installed-test  ## the slow tests too: every state by chance, the looks of every form
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python $(PYTEST) $(ARGS)
 
 test-quick: $(VENV)/installed-test ## what needs neither a browser nor another language; ARGS=--cov measures coverage
-	$(BIN)/python -m pytest -m "not slow" $(QUICK) $(ARGS)
+	$(BIN)/python $(PYTEST) -m "not slow" $(QUICK) $(ARGS)
 
 # Old libraries use what newer ones below them have deprecated: not for us to mend.
 test-lowest: $(LOWEST)/installed-test  ## the same with the lowest versions that pyproject.toml declares
-	$(LOWEST)/bin/python -m pytest -W ignore::DeprecationWarning -m "not slow" $(QUICK) $(ARGS)
+	$(LOWEST)/bin/python $(PYTEST) -W ignore::DeprecationWarning -m "not slow" $(QUICK) $(ARGS)
 
 check: $(VENV)/installed-check     ## ruff and mypy
 	$(BIN)/ruff check .

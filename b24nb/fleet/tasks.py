@@ -16,6 +16,8 @@ from b24nb.fleet.visit import NOT_VISITED, Visit, refuse_secrets
 from b24nb.secret import known_secrets
 
 INTERRUPTED = "stopped by Ctrl-C"
+#: After so many seconds without a result the executor is asked whether it still takes tasks.
+_STILL_THERE = 5
 
 
 def each(
@@ -72,6 +74,8 @@ def carry_out(executor: Executor | None, *task: Any) -> Visit:
     except Exception as error:  # noqa: BLE001 - it is broken, or shut down
         return replace(Visit.failed(error), status=NOT_VISITED, lost=False)
     try:
+        while not wait([submitted], timeout=_STILL_THERE).done:
+            executor.submit(int)  # Dask may lose a result with its scheduler and not say so; this raises then
         return pickle.loads(submitted.result())  # type: ignore[no-any-return]  # noqa: S301 - our own task's
     except BaseException as error:  # noqa: BLE001 - executors have errors of their own for a worker that died
         text = f"The worker was lost ({type(error).__name__}), so nobody knows how far it came."

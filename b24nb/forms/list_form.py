@@ -119,8 +119,7 @@ def list_form(
     >>> form
     <ListForm on SANDBOX (this notebook), done: 12 badges by one request.>
     """
-    orders = {AS_REGISTERED: "", **dict(zip(ORDERS, ORDERS, strict=True))}
-    if sort not in orders:
-        raise InvalidInput(f"Can't sort by {sort!r}.", field="sort", hint=f"One of: {', '.join(orders)}.")
-    shared = SharedState(b24, language)
-    return ListForm(shared, filter, orders[sort]).started(run)
+    if sort not in (AS_REGISTERED, *ORDERS):
+        hint = f"One of: {', '.join((AS_REGISTERED, *ORDERS))}."
+        raise InvalidInput(f"Can't sort by {sort!r}.", field="sort", hint=hint)
+    return ListForm(SharedState(b24, language), filter, sort if sort in ORDERS else "").started(run)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import base64
 import json
 import zlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from functools import lru_cache
 from importlib import resources
 from typing import Any
@@ -101,9 +101,8 @@ class Table(anywidget.AnyWidget):
     @property
     def languages(self) -> set[str]:
         """Languages that some text is in."""
-        texts = (text for badge in self.badges for text in (badge.title, badge.value))
-        maps = (text for text in texts if not isinstance(text, str) and isinstance(text, Mapping))
-        return {str(code) for text in maps for code in text}
+        texts = (text for badge in self.badges for text in (badge.title, badge.value) if isinstance(text, dict))
+        return {str(code) for text in texts for code in text}
 
 
 @lru_cache(maxsize=2)
@@ -117,9 +116,9 @@ def pack(badges: Badges) -> str:
 
 def _shown(text: Any) -> Any:
     """A text, or a map of texts, with what deceives made visible."""
-    if isinstance(text, str) or not isinstance(text, Mapping):  # to ask for a str is quicker
-        return visible(text)
-    return {str(language): visible(words) for language, words in text.items()}
+    if isinstance(text, dict):
+        return {str(language): visible(words) for language, words in text.items()}
+    return visible(text)
 
 
 def _haystack(badge: Badge) -> str:

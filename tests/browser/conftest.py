@@ -68,11 +68,7 @@ def loaded(lab: Lab) -> Iterator[list[NotebookPage]]:
 
 @pytest.fixture
 def pages(
-    browser: Browser,
-    lab: Lab,
-    loaded: list[NotebookPage],
-    portal: b24nb.SandboxPortal,
-    request: pytest.FixtureRequest,
+    browser: Browser, lab: Lab, loaded: list[NotebookPage], portal: b24nb.SandboxPortal, request: pytest.FixtureRequest
 ) -> Iterator[OpenPage]:
     """Writes cells, or a copy of a notebook, to a directory of the test's own and opens it there.
 

@@ -41,8 +41,7 @@ def press_shortcuts_in(form: Locator, page: Page) -> int:
     for place in places:
         if place.count() and place.is_visible() and place.is_enabled():
             place.evaluate("place => place.focus()")
-            for key in SHORTCUTS:
-                page.keyboard.press(key)
+            page.keyboard.type(SHORTCUTS)
     return len(places)
 
 
