@@ -12,7 +12,8 @@ PIP_INSTALL := -m pip install --quiet --disable-pip-version-check
 QUICK := tests/unit tests/contract tests/cases tests/foreign
 # As many tests at a time as there are cores; who is done first takes over from the others.
 PYTEST := -m pytest -n auto --dist worksteal
-SLOW := tests/cases tests/unit tests/docs tests/contract/test_badges_bulk.py tests/contract/test_badges_killed.py
+SLOW := tests/cases tests/unit tests/docs $(addprefix tests/browser/test_, first_contact.py looks.py safety.py) \
+  $(addprefix tests/contract/test_, badges_bulk.py badges_killed.py sandbox_killed.py wheel.py)
 
 .DEFAULT_GOAL := help
 .PHONY: help lab test test-slow test-full test-quick test-lowest check notebooks screenshots docs docs-serve dist clean
