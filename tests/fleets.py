@@ -14,7 +14,7 @@ from unittest import mock
 from urllib.parse import parse_qs
 
 import b24nb
-from b24nb.rest import connection
+from b24nb.fleet import visit
 from b24nb.rest.transport import Answer
 from tests.fakes import FakeClock
 
@@ -126,7 +126,7 @@ class SimulatedPortals:
 def simulated(count: int) -> Iterator[b24nb.Fleet]:
     """A fleet of so many portals without a network, on a clock that passes only by waiting."""
     portals = SimulatedPortals()
-    with mock.patch.object(connection, "Transport", return_value=portals), tempfile.TemporaryDirectory() as folder:
+    with mock.patch.object(visit, "Transport", return_value=portals), tempfile.TemporaryDirectory() as folder:
         names = [f"portal-{number:05}" for number in range(count)]
         yield b24nb.Fleet(names, address_of, journal=folder, clock=FakeClock())
 

@@ -10,7 +10,7 @@ import re
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, fields, replace
 from functools import partial
 from typing import Any
 
@@ -26,11 +26,14 @@ from b24nb.client import WHO_AM_I, Client, Portal
 from b24nb.credentials import Credentials, OAuthToken, Webhook
 from b24nb.rest.clock import SYSTEM_CLOCK, Clock
 from b24nb.rest.connection import Connection
+from b24nb.rest.transport import Transport
 from b24nb.secret import Secret, redact
 
 OK, UNKNOWN, NOT_VISITED = "ok", "unknown", "not visited"
 #: Seconds until the vault is read again: whoever has renewed the token is about to store it.
 _SOON = 0.5
+#: To so many portals of a process connections are kept alive; more than are visited at a time, or nearly so.
+_KEPT_ALIVE = 64
 _WEBHOOK = re.compile(rb"/rest/[\w.@+-]+/[\w.~-]{8,}")
 
 
@@ -63,11 +66,21 @@ class Access:
     verify: bool | str = True
     settle_after: float = 60
     clock: Clock | None = None  # the usual one, a module, can't travel
+    _transport: Transport = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        # Of all visits in this process: to make one for each would take longer than the rest of a visit.
+        object.__setattr__(self, "_transport", Transport(timeout=self.timeout, verify=self.verify, hosts=_KEPT_ALIVE))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Access, tuple(getattr(self, one.name) for one in fields(self) if one.init)
 
     def connection(self, credentials: Credentials) -> Connection:
         """A connection with these settings."""
-        options: dict[str, Any] = {"tariff": self.tariff, "timeout": self.timeout, "verify": self.verify}
-        return Connection(credentials, read_only=self.read_only, clock=self.clock or SYSTEM_CLOCK, **options)
+        clock = self.clock or SYSTEM_CLOCK
+        return Connection(
+            credentials, tariff=self.tariff, read_only=self.read_only, clock=clock, transport=self._transport
+        )
 
 
 @dataclass(frozen=True, slots=True)
