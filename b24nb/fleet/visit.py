@@ -227,8 +227,15 @@ def send(
     ``until``: what was not sent by then comes back unsent. ``id``: of the task, which is done once.
     """
     _refuse_second_time(id)
-    applier = ChangeApplier(connection, Permit(until), access.settle_after)  # type: ignore[arg-type]
-    return apply_many(applier, kind, steps, list_badges(connection), RunOptions(keep_going, progress=False))[0]
+    permit = Permit(until)
+    applier = ChangeApplier(connection, permit, access.settle_after)  # type: ignore[arg-type]
+    try:
+        return apply_many(applier, kind, steps, list_badges(connection), RunOptions(keep_going, progress=False))[0]
+    except errors.B24Error as error:
+        if not permit.used:
+            raise
+        failure = errors.OutcomeUnknown(f"It ended in the middle: {error}", hint="Apply the plan again.")
+    raise failure
 
 
 class Permit:
@@ -236,6 +243,7 @@ class Permit:
 
     def __init__(self, until: float) -> None:
         self._until = until
+        self.used = False  # from then on something may have been sent
 
     def intend(self, change_set: object, steps: Sequence[Step], at: float, found: object = ()) -> list[int]:
         """The places of the steps, as their ids; raises :class:`JournalError` when nothing may be sent (any more)."""
@@ -243,6 +251,7 @@ class Permit:
             raise errors.ReadOnly("fleet.map remembers no changes, so it makes none.", hint="fleet.plan(...) does.")
         if at > self._until:
             raise TooLate("This task waited too long, so it is not sent.", hint="Apply the plan again.")
+        self.used = True
         return [*range(len(steps))]
 
     def __getattr__(self, name: str) -> Callable[..., list[object]]:

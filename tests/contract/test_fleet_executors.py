@@ -103,6 +103,7 @@ def test_no_secret_is_in_a_task_or_its_result(sandboxes: SandboxFleet) -> None:
     all_that_a_fleet_gives(fleet)
     fleet.map(fleets.telling, **QUIET)
     assert len(recording.sent) > 100
+    assert len({*recording.sent[::2]}) == len(recording.sent) // 2, "an engine may take equal tasks for one"
     travelled = b"".join(recording.sent)
     assert not [secret for secret in secrets_of(sandboxes) if secret in travelled]
 
