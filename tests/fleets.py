@@ -21,9 +21,10 @@ from tests.fakes import FakeClock
 VAULT = "FLEET_VAULT"
 
 
-def webhook_of(name: str) -> str:
-    """The vault of the tests: a file that is named in the environment."""
-    return json.loads(Path(os.environ[VAULT]).read_text())[name]
+def webhook_of(name: str) -> str | b24nb.OAuthToken:
+    """The vault of the tests: a file that is named in the environment, with webhooks and tokens."""
+    found = json.loads(Path(os.environ[VAULT]).read_text())[name]
+    return b24nb.OAuthToken(**found) if isinstance(found, dict) else found
 
 
 def fill(path: Path, webhooks: Mapping[str, Any], set_env: Callable[[str, str], object]) -> None:
@@ -76,7 +77,7 @@ def adding(b24: b24nb.Client) -> None:
 
 def telling(b24: b24nb.Client) -> str:
     """What nobody should do."""
-    return b24._connection.credentials._secret.reveal()
+    return b24._connection.credentials.secrets[0].reveal()
 
 
 def rows(table: Any, without: Iterable[str] = ("host",)) -> list[dict[str, Any]]:
