@@ -16,7 +16,7 @@ from typing import Any
 
 from b24nb import errors
 from b24nb.badges.apply import ChangeApplier, RunOptions, apply_many
-from b24nb.badges.badge import Badges
+from b24nb.badges.badge import Badge, Badges
 from b24nb.badges.changes import LIST, Outcome, Step
 from b24nb.badges.evidence import Doubt, badges_of, list_badges, reconcile
 from b24nb.badges.journal import steps_back
@@ -67,6 +67,7 @@ class Access:
     settle_after: float = 60
     clock: Clock | None = None  # the usual one, a module, can't travel
     _transport: Transport = field(init=False, repr=False)
+    _badges: dict[str, Badge] = field(init=False, repr=False, default_factory=dict)
 
     def __post_init__(self) -> None:
         # Of all visits in this process: to make one for each would take longer than the rest of a visit.
@@ -81,6 +82,11 @@ class Access:
         return Connection(
             credentials, tariff=self.tariff, read_only=self.read_only, clock=clock, transport=self._transport
         )
+
+    def badge(self, row: Any) -> Badge:
+        """The badge of a row; most portals have the same ones, so each is made and kept once."""
+        key = repr(row)
+        return self._badges.get(key) or self._badges.setdefault(key, Badge.from_wire(row))
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,7 +196,7 @@ def look(connection: Connection, access: Access) -> tuple[Portal, Badges]:
     answers = connection.batch({**WHO_AM_I, "badges": (LIST, None)})
     if isinstance(listed := answers["badges"], errors.ApiError):
         raise listed
-    return _named(connection, Portal.ask(connection, answers=answers)), badges_of(listed)
+    return _named(connection, Portal.ask(connection, answers=answers)), badges_of(listed, access.badge)
 
 
 def _named(connection: Connection, portal: Portal) -> Portal:
