@@ -49,6 +49,7 @@ def test_compare_plan_apply_and_undo(
     form = opened.shown
     (revoked,) = sandboxes.trouble
     expect(form.get_by_text("12 codes on 11 portals")).to_be_visible()
+    expect(form.get_by_text("SANDBOX", exact=True)).to_be_visible()
     expect(form.get_by_text(f"1 revoked ({revoked})")).to_be_visible()
     assert hard_to_read(form) == []
 
