@@ -5,7 +5,7 @@ from __future__ import annotations
 import pickle
 from collections.abc import Callable, Iterable
 from concurrent.futures import Executor, ThreadPoolExecutor, wait
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import replace
 from secrets import token_hex
 from typing import Any
@@ -86,8 +86,9 @@ def carry_out(executor: Executor | None, *task: Any) -> Visit:
 def run_packed(payload: bytes, _: str) -> bytes:
     """Do a task in another process. It never raises: executors log what is raised, with the arguments."""
     try:
-        task, *args = pickle.loads(payload)  # noqa: S301 - packed by the coordinator
-        return pickle.dumps(task(*args))
+        task, access, *args = pickle.loads(payload)  # noqa: S301 - packed by the coordinator
+        with closing(access):
+            return pickle.dumps(task(access, *args))
     except Exception as error:  # noqa: BLE001
         text = f"The vault can't be imported by the worker, or the result can't travel: {type(error).__name__}."
         return pickle.dumps(Visit.failed(errors.InvalidInput(text)))

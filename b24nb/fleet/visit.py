@@ -83,6 +83,10 @@ class Access:
             credentials, tariff=self.tariff, read_only=self.read_only, clock=clock, transport=self._transport
         )
 
+    def close(self) -> None:
+        """Close the connections that were kept alive."""
+        self._transport.close()
+
     def badge(self, row: Any) -> Badge:
         """The badge of a row; most portals have the same ones, so each is made and kept once."""
         key = repr(row)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import logging
 import pickle
+import socket
 from collections.abc import Iterator
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
@@ -17,6 +18,7 @@ import pytest
 
 import b24nb
 from b24nb import errors
+from b24nb.rest.transport import _HTTP
 from b24nb.sandbox import SandboxFleet
 from tests import fleets
 from tests.fleets import rows
@@ -137,6 +139,20 @@ def test_what_holds_a_secret_or_is_not_importable_is_refused_before_it_is_submit
         fleet.map(function, **QUIET)
     assert recording.sent == []
     assert address not in str(caught.value)
+
+
+def test_a_worker_closes_its_connections_after_a_task(sandboxes: SandboxFleet, monkeypatch: pytest.MonkeyPatch) -> None:
+    opened: list[socket.socket] = []
+    connect = _HTTP._new_conn
+
+    def remembered(self: _HTTP) -> socket.socket:
+        opened.append(connect(self))
+        return opened[-1]
+
+    monkeypatch.setattr(_HTTP, "_new_conn", remembered)
+    b24nb.Fleet(sandboxes.names, fleets.webhook_of, executor=Recording()).badges(**QUIET)
+    assert len(opened) >= 10
+    assert [one.fileno() for one in opened] == [-1] * len(opened)
 
 
 def test_a_result_that_holds_the_secret_stays_where_it_is(sandboxes: SandboxFleet) -> None:
