@@ -14,16 +14,17 @@ from unittest import mock
 from urllib.parse import parse_qs
 
 import b24nb
-from b24nb.rest import connection
+from b24nb.fleet import visit
 from b24nb.rest.transport import Answer
 from tests.fakes import FakeClock
 
 VAULT = "FLEET_VAULT"
 
 
-def webhook_of(name: str) -> str:
-    """The vault of the tests: a file that is named in the environment."""
-    return json.loads(Path(os.environ[VAULT]).read_text())[name]
+def webhook_of(name: str) -> str | b24nb.OAuthToken:
+    """The vault of the tests: a file that is named in the environment, with webhooks and tokens."""
+    found = json.loads(Path(os.environ[VAULT]).read_text())[name]
+    return b24nb.OAuthToken(**found) if isinstance(found, dict) else found
 
 
 def fill(path: Path, webhooks: Mapping[str, Any], set_env: Callable[[str, str], object]) -> None:
@@ -76,7 +77,7 @@ def adding(b24: b24nb.Client) -> None:
 
 def telling(b24: b24nb.Client) -> str:
     """What nobody should do."""
-    return b24._connection.credentials._secret.reveal()
+    return b24._connection.credentials.secrets[0].reveal()
 
 
 def rows(table: Any, without: Iterable[str] = ("host",)) -> list[dict[str, Any]]:
@@ -126,7 +127,7 @@ class SimulatedPortals:
 def simulated(count: int) -> Iterator[b24nb.Fleet]:
     """A fleet of so many portals without a network, on a clock that passes only by waiting."""
     portals = SimulatedPortals()
-    with mock.patch.object(connection, "Transport", return_value=portals), tempfile.TemporaryDirectory() as folder:
+    with mock.patch.object(visit, "Transport", return_value=portals), tempfile.TemporaryDirectory() as folder:
         names = [f"portal-{number:05}" for number in range(count)]
         yield b24nb.Fleet(names, address_of, journal=folder, clock=FakeClock())
 

@@ -314,6 +314,9 @@ def link(address: str, text: str) -> Markup:
     return Markup('<a class="b24nb-link" href="{}" target="_blank" rel="noopener">{}</a>').format(address, text)
 
 
+REAL = "changes here are real"
+
+
 def portal_banner(portal: Any) -> Markup:
     """Where calls go and as whom. LIVE can't be taken for SANDBOX: another word, frame and filling."""
     live = portal.kind != "SANDBOX"
@@ -323,10 +326,15 @@ def portal_banner(portal: Any) -> Markup:
     said = f"{portal.user or 'user unknown'} ({rights}), scopes: {scopes}"
     mark = Markup('<span class="b24nb-tag">{}</span>').format
     more = [mark(source) if source.startswith("read-only") else source for source in portal.sources]
-    more += ["changes here are real"] if live and not portal.read_only else []
-    return Markup('<div class="b24nb-banner{}">{} <strong>{}</strong>: {}.</div>').format(
-        " b24nb-live" if live else "", mark(portal.kind), where.format(portal.place), join((said, *more), "; ")
-    )
+    more += [REAL] if live and not portal.read_only else []
+    return banner(portal.kind, where.format(portal.place), join((said, *more), "; "), live=live)
+
+
+def banner(kind: str, where: str, said: str, *, live: bool) -> Markup:
+    """A line above all that concerns some portal."""
+    return Markup(
+        '<div class="b24nb-banner{}"><span class="b24nb-tag">{}</span> <strong>{}</strong>: {}.</div>'
+    ).format(" b24nb-live" if live else "", kind, where, said)
 
 
 def _cell(value: Any) -> str:

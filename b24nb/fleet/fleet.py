@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 from b24nb import errors
 from b24nb._settings import READ_ONLY, read_settings
 from b24nb.badges.apply import RunOptions
-from b24nb.badges.badge import Badge, Badges, folded, frame
+from b24nb.badges.badge import folded, frame
 from b24nb.badges.changes import UNDO, Outcome, Step, diff
 from b24nb.badges.files import read
 from b24nb.badges.journal import settled
@@ -119,7 +119,6 @@ class Fleet:
         weakref.finalize(self, shutil.rmtree, self._temporary, ignore_errors=True)
         self.seen: dict[str, Portal] = {}
         self._locks: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
-        self._same: dict[str, Badge] = {}
 
     @property
     def read_only(self) -> bool:
@@ -325,10 +324,7 @@ class Fleet:
         return replace(found, value=self.seen[name])
 
     def _look(self, name: str) -> Visit:
-        found = self._seeing(name, visit.look)
-        # Most portals have the same badges: each is kept once.
-        same = Badges(self._same.setdefault(repr(badge), badge) for badge in found.value or ())
-        return replace(found, value=same) if found.status == OK else found
+        return self._seeing(name, visit.look)
 
     def _seeing(self, name: str, work: Callable[..., Any], *args: Any) -> Visit:
         found = self._visit(name, work, *args)

@@ -132,7 +132,11 @@ class FleetPlan(Found):
         """
         plan = self._fleet._plan_back({self._kind}, {}, options, [*self._made])
         report = plan.apply(confirm=plan.confirmation, **{"keep_going": True, **options})
-        self._made = {name: made for name, made in self._made.items() if report.visits[name].failure}
+        for name, visit in report.visits.items():
+            undone = {one.step.code for one in visit.value or () if one.ok}
+            left = {code: one for code, one in self._made.pop(name, {}).items() if code not in undone}
+            if visit.failure or visit.status != OK:
+                self._made[name] = left
         return report
 
     # -- one portal -----------------------------------------------------------------------------------
@@ -189,8 +193,8 @@ class FleetPlan(Found):
         made = self._made.get(name, {})
         outcomes = [made.get(step.code) or Outcome(step, Verdict.KEPT) for step in self._steps(name)]
         status = status_of(failure) if failure else OK
-        for one in outcomes:
-            if not (one.ok or one.left_out or failure):
+        for one in sorted(outcomes, key=lambda one: one.left_out):  # what was left out is never the reason
+            if not (one.ok or failure):
                 failure = one.error or errors.B24Error(one.why)
                 status = UNKNOWN if one.verdict is Verdict.UNKNOWN else status_of(failure).replace(UNKNOWN, OK)
         return Visit(status, outcomes, failure)

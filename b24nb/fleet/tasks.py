@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import pickle
-from collections import deque
 from collections.abc import Callable, Iterable
 from concurrent.futures import Executor, ThreadPoolExecutor, wait
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import replace
+from secrets import token_hex
 from typing import Any
 
 from b24nb import errors
@@ -29,20 +29,20 @@ def each(
     """
     from tqdm.auto import tqdm  # type: ignore[import-untyped]
 
-    todo, found, failed, stopped = deque(names), dict[str, Visit](), list[str](), list[str]()
+    todo, found, failed, stopped = [*names], dict[str, Visit](), list[str](), list[str]()
+    begun = iter(todo)
 
     def go_on() -> None:
-        with suppress(IndexError):  # another thread has taken the last one
-            while todo and not stopped:
-                if options.cancelled:
-                    stopped.append("cancelled")
-                elif len(failed) > failures:
-                    stopped.append("stopped after too many failures")
-                else:
-                    name = todo.popleft()
-                    found[name] = work(name)
-                    if found[name].failure:
-                        failed.append(name)
+        for name in begun:  # which the threads share
+            if options.cancelled:
+                stopped.append("cancelled")
+            elif len(failed) > failures:
+                stopped.append("stopped after too many failures")
+            if stopped:
+                break
+            found[name] = work(name)
+            if found[name].failure:
+                failed.append(name)
 
     with tqdm(total=len(todo), desc=what, unit="portal", disable=not options.progress) as bar:
         with suppress(KeyboardInterrupt), ThreadPoolExecutor(options.parallel) as pool:
@@ -70,7 +70,8 @@ def carry_out(executor: Executor | None, *task: Any) -> Visit:
     if executor is None:
         return task[0](*task[1:])  # type: ignore[no-any-return]
     try:
-        submitted = executor.submit(run_packed, _packed(task))
+        # Dask would take tasks with the same arguments for one, and give the answer of the first to all.
+        submitted = executor.submit(run_packed, _packed(task), token_hex(8))
     except Exception as error:  # noqa: BLE001 - it is broken, or shut down
         return replace(Visit.failed(error), status=NOT_VISITED, lost=False)
     try:
@@ -82,11 +83,12 @@ def carry_out(executor: Executor | None, *task: Any) -> Visit:
         return Visit.failed(errors.OutcomeUnknown(text, hint="Do it again with an executor that works."))
 
 
-def run_packed(payload: bytes) -> bytes:
+def run_packed(payload: bytes, _: str) -> bytes:
     """Do a task in another process. It never raises: executors log what is raised, with the arguments."""
     try:
-        task, *args = pickle.loads(payload)  # noqa: S301 - packed by the coordinator
-        return pickle.dumps(task(*args))
+        task, access, *args = pickle.loads(payload)  # noqa: S301 - packed by the coordinator
+        with closing(access):
+            return pickle.dumps(task(access, *args))
     except Exception as error:  # noqa: BLE001
         text = f"The vault can't be imported by the worker, or the result can't travel: {type(error).__name__}."
         return pickle.dumps(Visit.failed(errors.InvalidInput(text)))

@@ -10,13 +10,13 @@ import re
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, fields, replace
 from functools import partial
 from typing import Any
 
 from b24nb import errors
 from b24nb.badges.apply import ChangeApplier, RunOptions, apply_many
-from b24nb.badges.badge import Badges
+from b24nb.badges.badge import Badge, Badges
 from b24nb.badges.changes import LIST, Outcome, Step
 from b24nb.badges.evidence import Doubt, badges_of, list_badges, reconcile
 from b24nb.badges.journal import steps_back
@@ -26,11 +26,14 @@ from b24nb.client import WHO_AM_I, Client, Portal
 from b24nb.credentials import Credentials, OAuthToken, Webhook
 from b24nb.rest.clock import SYSTEM_CLOCK, Clock
 from b24nb.rest.connection import Connection
+from b24nb.rest.transport import Transport
 from b24nb.secret import Secret, redact
 
 OK, UNKNOWN, NOT_VISITED = "ok", "unknown", "not visited"
 #: Seconds until the vault is read again: whoever has renewed the token is about to store it.
 _SOON = 0.5
+#: To so many portals of a process connections are kept alive; more than are visited at a time, or nearly so.
+_KEPT_ALIVE = 64
 _WEBHOOK = re.compile(rb"/rest/[\w.@+-]+/[\w.~-]{8,}")
 
 
@@ -63,11 +66,31 @@ class Access:
     verify: bool | str = True
     settle_after: float = 60
     clock: Clock | None = None  # the usual one, a module, can't travel
+    _transport: Transport = field(init=False, repr=False)
+    _badges: dict[str, Badge] = field(init=False, repr=False, default_factory=dict)
+
+    def __post_init__(self) -> None:
+        # Of all visits in this process: to make one for each would take longer than the rest of a visit.
+        object.__setattr__(self, "_transport", Transport(timeout=self.timeout, verify=self.verify, hosts=_KEPT_ALIVE))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Access, tuple(getattr(self, one.name) for one in fields(self) if one.init)
 
     def connection(self, credentials: Credentials) -> Connection:
         """A connection with these settings."""
-        options: dict[str, Any] = {"tariff": self.tariff, "timeout": self.timeout, "verify": self.verify}
-        return Connection(credentials, read_only=self.read_only, clock=self.clock or SYSTEM_CLOCK, **options)
+        clock = self.clock or SYSTEM_CLOCK
+        return Connection(
+            credentials, tariff=self.tariff, read_only=self.read_only, clock=clock, transport=self._transport
+        )
+
+    def close(self) -> None:
+        """Close the connections that were kept alive."""
+        self._transport.close()
+
+    def badge(self, row: Any) -> Badge:
+        """The badge of a row; most portals have the same ones, so each is made and kept once."""
+        key = repr(row)
+        return self._badges.get(key) or self._badges.setdefault(key, Badge.from_wire(row))
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,7 +200,7 @@ def look(connection: Connection, access: Access) -> tuple[Portal, Badges]:
     answers = connection.batch({**WHO_AM_I, "badges": (LIST, None)})
     if isinstance(listed := answers["badges"], errors.ApiError):
         raise listed
-    return _named(connection, Portal.ask(connection, answers=answers)), badges_of(listed)
+    return _named(connection, Portal.ask(connection, answers=answers)), badges_of(listed, access.badge)
 
 
 def _named(connection: Connection, portal: Portal) -> Portal:
@@ -214,8 +237,15 @@ def send(
     ``until``: what was not sent by then comes back unsent. ``id``: of the task, which is done once.
     """
     _refuse_second_time(id)
-    applier = ChangeApplier(connection, Permit(until), access.settle_after)  # type: ignore[arg-type]
-    return apply_many(applier, kind, steps, list_badges(connection), RunOptions(keep_going, progress=False))[0]
+    permit = Permit(until)
+    applier = ChangeApplier(connection, permit, access.settle_after)  # type: ignore[arg-type]
+    try:
+        return apply_many(applier, kind, steps, list_badges(connection), RunOptions(keep_going, progress=False))[0]
+    except errors.B24Error as error:
+        if not permit.used:
+            raise
+        failure = errors.OutcomeUnknown(f"It ended in the middle: {error}", hint="Apply the plan again.")
+    raise failure
 
 
 class Permit:
@@ -223,6 +253,7 @@ class Permit:
 
     def __init__(self, until: float) -> None:
         self._until = until
+        self.used = False  # from then on something may have been sent
 
     def intend(self, change_set: object, steps: Sequence[Step], at: float, found: object = ()) -> list[int]:
         """The places of the steps, as their ids; raises :class:`JournalError` when nothing may be sent (any more)."""
@@ -230,6 +261,7 @@ class Permit:
             raise errors.ReadOnly("fleet.map remembers no changes, so it makes none.", hint="fleet.plan(...) does.")
         if at > self._until:
             raise TooLate("This task waited too long, so it is not sent.", hint="Apply the plan again.")
+        self.used = True
         return [*range(len(steps))]
 
     def __getattr__(self, name: str) -> Callable[..., list[object]]:

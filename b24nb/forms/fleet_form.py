@@ -55,10 +55,10 @@ class FleetClient:
     """What a form asks of the client of one portal, for all of them."""
 
     def __init__(self, fleet: Fleet) -> None:
-        kinds = {portal.kind for portal in fleet.seen.values()}
         self.calls = CallLog(Limits(LeakyBucket("self-hosted", SYSTEM_CLOCK), SYSTEM_CLOCK))
+        self.kinds = sorted({portal.kind for portal in fleet.seen.values()})
         self.portal = Portal(
-            kind="SANDBOX" if kinds == {"SANDBOX"} else "LIVE",
+            kind="SANDBOX" if self.kinds == ["SANDBOX"] else "LIVE",
             host=counted(len(fleet.names), "portal"),
             user=None,
             user_id=None,
@@ -85,8 +85,10 @@ class FleetForm(Form):
 
     def arranged(self, *start: Any, **options: Any) -> Sequence[Any]:
         file = str(self.wanted) if isinstance(self.wanted, str | PathLike) else ""
+        given = "a CSV or JSON file" if self.wanted is None else "as given in the cell; or a CSV or JSON file"
+        self._banner = widgets.HTML()
         self.compare_button = self.button("Compare", "th", self.start, style="primary")
-        self.file = parts.field("Text", "Wanted badges", file, placeholder="a CSV or JSON file")
+        self.file = parts.field("Text", "Wanted badges", file, placeholder=given)
         self.prune = parts.field("Checkbox", "delete what is not wanted", False, width="auto")
         self.plan_button = self.button("Plan", "list", lambda: self.work([self.plan]))
         self.first = parts.field("Text", "First portals", "", placeholder="all")
@@ -97,7 +99,15 @@ class FleetForm(Form):
         self._sending_part = widgets.VBox(
             [self.field_row("first", self.first), self.field_row("confirm", self.confirm), self.apply_button]
         )
-        return [self.compare_button, file_row, self.messages, self._sending_part, self.undo_button, self.shown]
+        return [
+            self._banner,
+            self.compare_button,
+            file_row,
+            self.messages,
+            self._sending_part,
+            self.undo_button,
+            self.shown,
+        ]
 
     def _confirmed(self) -> None:
         self.work(lambda: [partial(self.apply, self.confirm.value, self.first.value)])
@@ -119,6 +129,7 @@ class FleetForm(Form):
         if isinstance(wanted, str) and not wanted:
             wrong = {"wanted": "Name a CSV or JSON file, or give fleet(..., wanted=...)."}
             return replace(self.state, phase="invalid", message=NOTHING_SENT, field_errors=wrong)  # type: ignore[no-any-return]
+        self.confirm.value = ""
         plan = self.fleet.plan(wanted, prune=self.prune.value, protect=self.protect, **self._options())
         state = self._told(plan, FleetState(plan=plan))
         hint = f"To send it, type: {plan.confirmation}" if plan.left else "Nothing is to be sent."
@@ -141,6 +152,7 @@ class FleetForm(Form):
     @changes
     def undo(self) -> FleetState:
         """Take back what was applied."""
+        self.confirm.value = ""
         return self._told(self.state.plan.undo(**self._options()), FleetState(plan=self.state.plan))
 
     def _told(self, found: Found, state: FleetState) -> FleetState:
@@ -165,6 +177,13 @@ class FleetForm(Form):
     # -- drawing --------------------------------------------------------------------------------------
 
     def draw(self, state: FleetState) -> None:
+        portals = FleetClient(self.fleet)  # what they are is known after the first visits
+        self.b24.portal, live = portals.portal, "LIVE" in portals.kinds
+        where, _, said = repr(self.fleet)[1:-1].partition(", ")
+        said += f"; {html.REAL}" if live and not self.fleet.read_only else ""
+        self._top = [html.banner(" and ".join(portals.kinds) or "NOT VISITED YET", where, said, live=live)]
+        self._banner.value = html.page(*self._top)
+        (self.add_class if live else self.remove_class)("b24nb-live-form")
         parts.show(self._sending_part, state.plan is not None and state.plan.left)
         parts.show(self.undo_button, state.applied)
 
@@ -175,16 +194,22 @@ class FleetForm(Form):
         if hasattr(found, "matrix"):
             yield from _matrix(found.matrix)
         if found is not state.plan and state.plan is not None and len(found._shown()):
-            yield html.frame(found._shown(), caption="What was done", limit=ROWS)
+            yield html.frame(_filled(found._shown()), caption="What was done", limit=ROWS)
         if len(found.failed):
-            yield html.frame(found.failed, caption="Portals in trouble", limit=ROWS)
+            table = found.failed.drop(columns="error")  # the detail begins with it
+            yield html.frame(table, caption="Portals in trouble", limit=ROWS)
 
     def numbers(self, state: FleetState) -> Iterable[Markup]:
         if len(first := state.frame(FIRST)):
             yield html.folded("As a DataFrame: form.df", html.frame(first, caption="First rows"))
 
     def _head(self, *, alone: bool) -> list[Markup]:
-        return [Markup("<h3>{}: {!r}</h3>").format(self.title, self.fleet)]
+        return []  # drawn with each state
+
+
+def _filled(table: pd.DataFrame) -> pd.DataFrame:
+    """Without columns in which there is nothing."""
+    return table.loc[:, [(table[name] != "").any() for name in table]]
 
 
 def _matrix(matrix: pd.DataFrame) -> Iterable[Markup]:

@@ -100,6 +100,8 @@ class Connection:
         Refuse writes before they are sent.
     clock : Clock
         Time of day and waiting; durations are always measured by the real one.
+    transport : Transport, optional
+        Shared with other connections, and not closed with this one; ``timeout`` and ``verify`` are its own.
     """
 
     def __init__(
@@ -111,6 +113,7 @@ class Connection:
         verify: bool | str = True,
         read_only: bool = False,
         clock: Clock = SYSTEM_CLOCK,
+        transport: Transport | None = None,
     ) -> None:
         self.credentials = credentials
         self.clock = clock
@@ -119,7 +122,8 @@ class Connection:
         self.calls = CallLog(Limits(self.bucket, clock))
         self.is_sandbox = False
         self._closed = False
-        self._transport = Transport(timeout=timeout, verify=verify)
+        self._transport = transport or Transport(timeout=timeout, verify=verify)
+        self._close_transport: Callable[[], object] = bool if transport else self._transport.close
         self._refreshing = threading.Lock()
         #: Where a renewed token is stored before it is used; what may know a newer pair than a refused one.
         self.store_token: Callable[[OAuthToken], object] = lambda _: None
@@ -234,7 +238,7 @@ class Connection:
     def close(self) -> None:
         """Close the connections to the portal. Calls are refused from now on."""
         self._closed = True
-        self._transport.close()
+        self._close_transport()
 
     def _refuse_if_closed(self, method: str) -> None:
         if self._closed:

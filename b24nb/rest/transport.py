@@ -17,9 +17,11 @@ import time
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
+from http.cookiejar import DefaultCookiePolicy
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
+from urllib.request import getproxies
 
 import requests
 import urllib3
@@ -36,6 +38,14 @@ from b24nb.secret import redact
 MAX_BODY = 64 * 1024 * 1024
 _CHUNK = 64 * 1024
 _DAY = 24 * 3600
+#: Uncompressed: unpacking a hostile answer is where HTTP libraries had their faults.
+_HEADERS = {
+    "User-Agent": f"b24nb/{__version__}",
+    "Accept": "*/*",
+    "Accept-Encoding": "identity",
+    "Connection": "keep-alive",
+    "Content-Type": "application/json",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,9 +83,12 @@ class Transport:
         Seconds to connect, over all addresses of the host together, and in total.
     verify : bool or str
         As in requests.
+    hosts : int
+        To how many hosts connections are kept alive.
     """
 
-    def __init__(self, *, timeout: tuple[float, float], verify: bool | str) -> None:
+    def __init__(self, *, timeout: tuple[float, float], verify: bool | str, hosts: int = 2) -> None:
+        self._hosts = hosts
         if not isinstance(timeout, tuple | list) or len(timeout) != 2:
             hint = "For example timeout=(5, 60)."
             raise InvalidInput("timeout is a pair of seconds: to connect, and in total.", field="timeout", hint=hint)
@@ -90,13 +103,13 @@ class Transport:
 
     def _open(self) -> None:
         self._owner = os.getpid()
-        self._routes: dict[tuple[str, str], Mapping[str, Any]] = {}
+        self._routes: dict[str, Mapping[str, Any]] = {}
+        self._has_proxies = bool(getproxies())
         self._session = _Session()
-        # requests looks into ~/.netrc for hosts without auth; this is an auth, one that does nothing.
-        self._session.auth = _no_auth
-        # Uncompressed: unpacking a hostile answer is where HTTP libraries had their faults.
-        self._session.headers.update({"User-Agent": f"b24nb/{__version__}", "Accept-Encoding": "identity"})
-        adapter = _Adapter(pool_maxsize=32)
+        # A cookie of one portal could be sent to another of the same domain; nothing here needs any.
+        self._session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
+        # A pool makes a place per connection in advance.
+        adapter = _Adapter(pool_connections=self._hosts, pool_maxsize=max(1, 64 // self._hosts))
         self._session.mount("https://", adapter)
         self._session.mount("http://", adapter)
 
@@ -144,17 +157,13 @@ class Transport:
         raise failure
 
     def _post(self, endpoint: Endpoint, body: bytes, method: str, total: float) -> Answer:
-        headers = {"Content-Type": "application/json"}
-        headers |= {name: value.reveal() for name, value in endpoint.headers.items()}
+        headers = _HEADERS | {name: value.reveal() for name, value in endpoint.headers.items()}
         started = time.perf_counter()
-        request = requests.Request("POST", endpoint.url.reveal(), headers=headers, data=body)
+        # Not prepared by the session, which would look into ~/.netrc, and merge what is the same for all calls.
+        request = requests.Request("POST", endpoint.url.reveal(), headers=headers, data=body).prepare()
         timeout: Any = urllib3.Timeout(connect=self._connect, total=total)
-        with self._session.send(
-            self._session.prepare_request(request),
-            timeout=timeout,
-            allow_redirects=False,
-            **self._route(endpoint.origin),
-        ) as response:
+        route = self._route(endpoint.origin)
+        with self._session.send(request, timeout=timeout, allow_redirects=False, **route) as response:
             if response.is_redirect:
                 raise moved(response, method, endpoint.secrets)
             content = _read(response, method)
@@ -163,14 +172,13 @@ class Transport:
 
     def _route(self, url: str) -> Mapping[str, Any]:
         """Proxies and certificate authorities, looked up once per host as requests does for each call."""
-        parts = urlsplit(url)
-        origin = parts.scheme, parts.netloc
+        direct = not self._has_proxies or is_loopback(urlsplit(url).hostname or "")  # no proxy can reach this machine
+        origin = "" if direct else url
         if origin not in self._routes:
-            address = f"{parts.scheme}://{parts.netloc}/"
             # `verify` is passed on, since requests prefers REQUESTS_CA_BUNDLE to the one of a session.
-            route = self._session.merge_environment_settings(address, {}, True, self._verify, None)
-            if is_loopback(parts.hostname or ""):
-                route["proxies"] = {}  # a proxy can't reach this machine
+            route = self._session.merge_environment_settings(url, {}, True, self._verify, None)
+            if direct:
+                route["proxies"] = {}
             bundle = route["verify"]
             if isinstance(bundle, str) and not Path(bundle).exists():
                 text = f"There is no file {redact(bundle)!r} of certificate authorities. Nothing was sent."
@@ -183,10 +191,6 @@ class Transport:
 class _Session(requests.Session):
     def get_redirect_target(self, resp: requests.Response) -> None:
         """Nowhere: a redirect is an error here. requests would read its body whole, without a cap."""
-
-
-def _no_auth(request: requests.PreparedRequest) -> requests.PreparedRequest:
-    return request
 
 
 def _read(response: requests.Response, method: str) -> bytes:

@@ -15,7 +15,9 @@ import pytest
 
 import b24nb
 from b24nb import errors
-from b24nb.fleet import tasks
+from b24nb.badges.apply import RunOptions
+from b24nb.badges.changes import Outcome, Verdict
+from b24nb.fleet import tasks, visit
 from b24nb.sandbox import SandboxFleet
 from tests import fleets
 from tests.fleets import rows
@@ -329,6 +331,67 @@ def test_undo_brings_every_portal_back_and_redo_again(sandboxes: SandboxFleet) -
         name: sorted(found) for name, found in after.items()
     }
     assert not [step for steps in plan.steps.values() for step in steps if not plan._left("portal-0001")]
+
+
+def test_an_undo_that_was_cancelled_is_finished_by_the_next(sandboxes: SandboxFleet) -> None:
+    before = codes(sandboxes)
+    plan = fleet_of(sandboxes).plan([VIP], **QUIET)
+    assert plan.apply(**QUIET).ok
+    assert not plan.undo(cancel=lambda: True, **QUIET).ok
+    assert plan.undo(**QUIET).counts == {"deleted": 4}
+    assert codes(sandboxes) == before
+
+
+def test_what_an_undo_took_back_of_a_portal_is_sent_by_the_next_apply(sandboxes: SandboxFleet) -> None:
+    paid = b24nb.Badge("paid", "Paid", "P", "success")
+    plan = fleet_of(sandboxes).plan([VIP, paid], **QUIET)
+    assert plan.apply(**QUIET).ok
+    sandboxes.portals["portal-0002"].faults.next("ERROR_CORE", times=1, method="crm.activity.badge.delete")
+    assert set(plan.undo(**QUIET).failed["portal"]) <= {"portal-0002"}
+    assert plan.apply(**QUIET).ok
+    assert all("vip" in found for found in codes(sandboxes).values())
+    assert plan.undo(**QUIET).ok
+
+
+@pytest.mark.parametrize("sends", [True, False], ids=["after it has sent", "before it sends"])
+def test_a_task_that_breaks_says_unknown_only_if_it_may_have_sent(
+    sandboxes: SandboxFleet, monkeypatch: pytest.MonkeyPatch, sends: bool
+) -> None:
+    fleet, real = fleet_of(sandboxes, settle_after=0), visit.apply_many
+    plan = fleet.plan([VIP], **QUIET)
+
+    def broken(*args: Any) -> Any:
+        if sends:
+            real(*args)
+        raise errors.Timeout("the portal is slow", sent=False)
+
+    monkeypatch.setattr(visit, "apply_many", broken)
+    report = plan.apply(**QUIET)
+    assert not report.ok
+    assert report.counts == {"unknown" if sends else "not sent": 4}
+    assert set(report.status["status"]) == {"unknown" if sends else "unreachable"}
+    monkeypatch.undo()
+    assert plan.apply(**QUIET).counts == {"kept" if sends else "added": 4}
+    assert plan.undo(**QUIET).counts == {"deleted": 4}
+
+
+def test_a_portal_whose_steps_were_not_sent_is_not_ok(sandboxes: SandboxFleet, monkeypatch: pytest.MonkeyPatch) -> None:
+    plan = fleet_of(sandboxes).plan([VIP], **QUIET)
+    stopped = Outcome(plan.steps["portal-0001"][0], Verdict.NOT_SENT, detail="stopped: the list could not be read")
+    monkeypatch.setattr(visit, "apply_many", lambda *_: ([stopped], False))
+    report = plan.apply(**QUIET)
+    assert not report.ok
+    assert set(report.df["detail"]) == {"stopped: the list could not be read"}
+    assert set(report.status["detail"]) == {"stopped: the list could not be read"}
+    assert len(plan.left) == 4
+
+
+def test_a_fault_of_ours_ends_a_run_and_is_not_taken_for_its_end() -> None:
+    def faulty(name: str) -> visit.Visit:
+        raise IndexError("a list that is empty")
+
+    with pytest.raises(IndexError):
+        tasks.each(["portal"], faulty, "Test", RunOptions(progress=False), 0)
 
 
 def test_undo_takes_back_this_run_only_and_leaves_what_others_changed(sandboxes: SandboxFleet) -> None:

@@ -171,7 +171,7 @@ def test_a_cluster_that_is_gone_leaves_rows_that_the_next_apply_finishes(scene: 
     cluster = subprocess.Popen(
         [sys.executable, str(script)], stdout=subprocess.PIPE, stderr=-3, text=True, start_new_session=True
     )
-    with cluster, distributed.Client(cluster.stdout.readline().strip(), timeout=5) as client:
+    with cluster, distributed.Client(cluster.stdout.readline().strip(), timeout=3) as client:
         options = {"journal": scene.folder / "journal-cluster", "settle_after": 1}
         executor = client.get_executor()
         fleet = b24nb.Fleet(scene.sandboxes.names, fleets.webhook_of, executor=executor, parallel=4, **options)

@@ -28,8 +28,12 @@ def sandboxes(clock: FakeClock) -> Iterator[SandboxFleet]:
 
 @pytest.fixture
 def vault(sandboxes: SandboxFleet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> fleets.Tokens:
+    return filled(sandboxes, tmp_path, monkeypatch)
+
+
+def filled(sandboxes: SandboxFleet, folder: Path, monkeypatch: pytest.MonkeyPatch) -> fleets.Tokens:
     tokens = {name: dict(portal.oauth) for name, portal in sandboxes.portals.items()}
-    fleets.fill(tmp_path / "vault.json", tokens, monkeypatch.setenv)
+    fleets.fill(folder / "vault.json", tokens, monkeypatch.setenv)
     return fleets.Tokens()
 
 
@@ -121,7 +125,7 @@ def test_a_token_that_nobody_renewed_is_revoked(sandboxes: SandboxFleet, clock: 
 
 def race(sandboxes: SandboxFleet, vault: fleets.Tokens, clock: FakeClock, rounds: int) -> None:
     """Two fleets that share a vault and know nothing of each other meet the end of the same tokens."""
-    for number in range(1, rounds + 1):
+    for number in range(rounds):
         clock.advance(HOUR)
         together = threading.Barrier(2)
 
@@ -132,10 +136,8 @@ def race(sandboxes: SandboxFleet, vault: fleets.Tokens, clock: FakeClock, rounds
         with ThreadPoolExecutor(2) as pool:
             both = [b24nb.Fleet(sandboxes.names, vault) for _ in range(2)]
             assert [*pool.map(visit, both)] == [True, True], f"round {number}"
-        for name in sandboxes.names:
-            with b24nb.connect(vault(name)) as b24:
-                assert b24.badges.get("missedCall")
-    assert renewals(sandboxes) >= [1, 1, 1]
+        assert all_listed(b24nb.Fleet(sandboxes.names, vault).badges(**QUIET)), "the vault has pairs that work"
+    assert renewals(sandboxes) == [rounds] * len(sandboxes.names)
 
 
 def test_five_races_of_two_fleets_lose_no_token(
@@ -145,8 +147,13 @@ def test_five_races_of_two_fleets_lose_no_token(
 
 
 @pytest.mark.slow
-def test_a_thousand_races_lose_no_token(sandboxes: SandboxFleet, vault: fleets.Tokens, clock: FakeClock) -> None:
-    race(sandboxes, vault, clock, rounds=334)  # of three portals each
+def test_a_thousand_races_lose_no_token(clock: FakeClock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with SandboxFleet(50, clock=clock) as sandboxes:
+        vault = filled(sandboxes, tmp_path, monkeypatch)
+        race(sandboxes, vault, clock, rounds=20)
+        refused = [record.error for portal in sandboxes.portals.values() for record in portal.requests]
+        print(refused.count("invalid_grant"), "of 1,000 were refused, since the other was faster")
+        assert "invalid_grant" in refused
 
 
 def test_a_write_whose_token_ends_in_the_middle_is_made_once(
