@@ -33,9 +33,10 @@ def list_badges(connection: Connection) -> Badges:
 def badges_of(response: Response, read: Callable[[Any], Badge] = Badge.from_wire) -> Badges:
     """The badges of an answer to ``list``, each once."""
     badges = Badges(map(read, whole_list(response.raw)))
-    for code, count in Counter(badge.code for badge in badges).items():
-        if count > 1:
-            raise BadResponse(f"The portal sent the badge {code!r} {count} times.", method=LIST, hint=_AGAIN)
+    codes = [badge.code for badge in badges]
+    if len({*codes}) < len(codes):
+        code, count = Counter(codes).most_common(1)[0]
+        raise BadResponse(f"The portal sent the badge {code!r} {count} times.", method=LIST, hint=_AGAIN)
     return badges
 
 

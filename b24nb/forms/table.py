@@ -101,8 +101,8 @@ class Table(anywidget.AnyWidget):
     @property
     def languages(self) -> set[str]:
         """Languages that some text is in."""
-        texts = (text for badge in self.badges for text in (badge.title, badge.value) if isinstance(text, dict))
-        return {str(code) for text in texts for code in text}
+        texts = (text for badge in self.badges for text in (badge.title, badge.value))
+        return {str(code) for codes in {tuple(text) for text in texts if isinstance(text, dict)} for code in codes}
 
 
 @lru_cache(maxsize=2)
