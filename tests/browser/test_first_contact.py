@@ -88,7 +88,7 @@ def test_a_walkthrough_just_opened_looks_as_it_was_made(opened: NotebookPage, ho
     assert all(not text.startswith("[") for text in texts)
     assert opened.page.get_by_text("Error displaying widget").count() == 0
     banner = opened.page.locator(".b24nb-banner").first
-    expect(banner).to_contain_text("SANDBOX Fleet of 20 portals" if name.startswith("08") else "SANDBOX (this notebook): ")
+    expect(banner).to_contain_text("SANDBOX Fleet of 20" if name.startswith("08") else "SANDBOX (this notebook): ")
 
 
 def test_a_chart_has_no_white_slab_in_a_dark_theme_and_its_words_are_readable(
