@@ -17,6 +17,7 @@ from b24nb.forms.form import Form, Step, sends
 from b24nb.forms.messages import Message
 from b24nb.forms.state import Change, FormState, SharedState
 from b24nb.forms.table import ORDERS, Table
+from b24nb.spec import FALLBACK_LANGUAGE
 
 #: Rows that a saved notebook shows to a reader without a kernel.
 STILL_ROWS = 25
@@ -85,7 +86,7 @@ class ListForm(Form):
 
 
 def list_form(
-    b24: Client, *, filter: str = "", language: str = "en", sort: str = AS_REGISTERED, run: bool = False
+    b24: Client, *, filter: str = "", language: str = FALLBACK_LANGUAGE, sort: str = AS_REGISTERED, run: bool = False
 ) -> ListForm:
     """A form that lists the badges: filter, sort, turn pages, select.
 

@@ -13,6 +13,7 @@ from b24nb.badges.badge import Badge, Badges, ByCode
 from b24nb.client import Client
 from b24nb.forms.messages import Message
 from b24nb.rest.calls import Call
+from b24nb.spec import FALLBACK_LANGUAGE
 
 Phase = Literal["idle", "invalid", "confirm", "done", "failed"]
 Change = Literal["badges", "selection", "language"]
@@ -75,7 +76,7 @@ class SharedState:
         Called after each change, with what has changed.
     """
 
-    def __init__(self, b24: Client, language: str = "en") -> None:
+    def __init__(self, b24: Client, language: str = FALLBACK_LANGUAGE) -> None:
         self.b24 = b24
         self.badges: Badges | None = None
         self.selection: tuple[str, ...] = ()

@@ -4,6 +4,7 @@
 const PAGE = 15;
 const COLUMNS = { value: "Badge", code: "Code", title: "Title", type: "Type" };
 const GONE = "This form has no kernel: it was restarted, or the notebook was just opened. Run the cells to use it.";
+let fallback; // The language that a portal takes where a text lacks the viewer's; it comes with the rows.
 
 function make(tag, attributes = {}, ...children) {
   const element = document.createElement(tag);
@@ -12,10 +13,10 @@ function make(tag, attributes = {}, ...children) {
   return element;
 }
 
-// The text that a portal shows to a viewer, and its language: the viewer's, English, else the first.
+// The text that a portal shows to a viewer, and its language: the viewer's, that one, else the first.
 function pick(text, language) {
   if (typeof text === "string") return [text, ""];
-  const found = [language, "en", ...Object.keys(text)].find((code) => text[code]);
+  const found = [language, fallback, ...Object.keys(text)].find((code) => text[code]);
   return found ? [text[found], found] : ["", ""];
 }
 
@@ -24,9 +25,10 @@ const number = (value) => value.toLocaleString("en");
 async function unpack(packed) {
   const bytes = Uint8Array.from(atob(packed), (letter) => letter.charCodeAt(0));
   const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("deflate"));
-  const { rows, tags } = await new Response(stream).json();
+  const { rows, ...said } = await new Response(stream).json();
+  fallback = said.fallback;
   return {
-    tags,
+    tags: said.tags,
     rows: rows.map(([code, shown, title, value, type]) => {
       const [maps, texts] = [[title, value].filter((text) => typeof text !== "string"), [title, value]];
       const languages = [...new Set(maps.flatMap(Object.keys))].join(", ");

@@ -63,7 +63,7 @@ class Table(anywidget.AnyWidget):
     words = traitlets.Unicode("").tag(sync=True)
     kind = traitlets.Unicode("").tag(sync=True)
     order = traitlets.Unicode("").tag(sync=True)
-    language = traitlets.Unicode("en").tag(sync=True)
+    language = traitlets.Unicode(spec.FALLBACK_LANGUAGE).tag(sync=True)
     label = traitlets.Unicode("Badges").tag(sync=True)
     types = traitlets.List([str(kind) for kind in spec.BadgeType]).tag(sync=True)
 
@@ -110,7 +110,7 @@ def pack(badges: Badges) -> str:
     """Badges as compressed JSON: a tenth of their length, so that a saved notebook stays small."""
     rows = [[one.code, visible(one.code, code=True), *map(_shown, (one.title, one.value, one.type))] for one in badges]
     tags = {code: language.tag for code, language in spec.LANGUAGES.items()}
-    text = json.dumps({"rows": rows, "tags": tags}, ensure_ascii=False, separators=(",", ":"))
+    text = json.dumps({"rows": rows, "tags": tags, "fallback": spec.FALLBACK_LANGUAGE}, ensure_ascii=False)
     return base64.b64encode(zlib.compress(text.encode("utf-8", "replace"), 1)).decode()
 
 
