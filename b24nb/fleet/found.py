@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from copy import copy
@@ -27,7 +28,7 @@ _STATUS = ("status", "error", "detail")
 _NAMED = 5
 
 
-class Found:
+class Found(ABC):
     """What came of visiting the portals of a fleet.
 
     Attributes
@@ -109,8 +110,9 @@ class Found:
     def _answered(self) -> Iterator[tuple[str, Any]]:
         return ((name, one.value) for name, one in self.visits.items() if one.status == OK)
 
+    @abstractmethod
     def _rows(self) -> Iterable[Row]:
-        raise NotImplementedError
+        """The rows of the frame: of which portal, and the other cells."""
 
     def _marked(self, table: pd.DataFrame) -> pd.DataFrame:
         table.attrs = {"portals": len(self.visits), "missing": self.missing}
