@@ -22,7 +22,7 @@ from dataclasses import dataclass, field, replace
 from b24nb import errors, spec
 from b24nb.badges.activities import ActivityStep
 from b24nb.badges.badge import Badge, ByCode
-from b24nb.badges.changes import DELETE, UNDO, Action, Command, Outcome, Step, Verdict, gone, problems
+from b24nb.badges.changes import DELETE, UNDO, Action, Command, Outcome, Step, Verdict, fits_batch, gone, problems
 from b24nb.badges.evidence import Answer, Doubt, contradicted, judge_answers, look_at, look_of, reconcile, seen_in
 from b24nb.badges.holders import name_holders
 from b24nb.badges.journal_store import ChangeSet, JournalStore
@@ -121,21 +121,22 @@ class ChangeApplier:
         """Send, and find out what happened in any case."""
         commands: list[Command] = [(_LOOK, *look_of(steps))] if look else []
         commands += [command for place, step in enumerate(steps) for command in step.commands(f"s{place}")]
-        answers: Mapping[str, Answer] = {}
+        answers: dict[str, Answer] = {}
         failure: Failure | None = None
         try:
-            if batch:
-                answers = self.connection.send_chunk(commands, halt=halt, before_send=intent)
-            else:
-                answers = self._calls(commands, intent)
+            together = len(commands) if batch else 2 if look else 0  # what fits a batch: at least a look and a delete
+            if together:
+                answers |= self.connection.send_chunk(commands[:together], halt=halt or not batch, before_send=intent)
+            self._call_each(commands[together:], intent, answers)
         except errors.JournalError as error:
             return [Outcome(step, Verdict.NOT_SENT, error=error) for step in steps]
         except (errors.ApiError, errors.TransportError) as error:
             failure = error
         looked = answers.get(_LOOK)
         if isinstance(looked, errors.ApiError):  # refused, where it was not before: go on without
-            return self._attempt(intent, steps, found, batch=batch, halt=halt)
-        if looked:
+            if len(answers) == 1:
+                return self._attempt(intent, steps, found, batch=batch, halt=halt)
+        elif looked:
             with suppress(errors.BadResponse):
                 here = ByCode(seen_in(looked, steps))
                 found = [None if (now := here.find(step.key)) == step.before else now for step in steps]
@@ -168,25 +169,24 @@ class ChangeApplier:
                 call.outcome = "seen"
         return [outcomes[place] for place in range(len(steps))]
 
-    def _calls(self, commands: Sequence[Command], intent: _Intent) -> Mapping[str, Answer]:
-        """A call per command, until one fails."""
-        answers: dict[str, Answer] = {}
+    def _call_each(self, commands: Sequence[Command], intent: _Intent, answers: dict[str, Answer]) -> None:
+        """A call per command, until one fails; their answers join those that are there."""
         for key, method, params in commands:
+            if any(isinstance(one, errors.ApiError) for one in answers.values()):
+                break
             try:
                 answers[key] = self.connection.call(method, params, write=True, before_send=intent)
             except errors.ApiError as error:
                 answers[key] = error
-                break
             except errors.TransportError as error:
                 error.sent = error.sent or bool(answers)  # the part before it was carried out
                 raise
-        return answers
 
     def _completed(self, outcome: Outcome, intent: _Intent) -> Outcome:
         """The rest of a replace of which one half was made, by a call of its own."""
         step, error = outcome.step, outcome.error
         if outcome.half_done:
-            (again,) = self._attempt(intent, [Step(step.code, None, step.before)], [None])
+            (again,) = self._attempt(intent, [Step(step.code, None, outcome.found or step.before)], [None])
             if again.verdict is Verdict.ADDED:
                 return replace(outcome, changed=False, detail="the old badge was put back, as the last of the list")
             detail = f"deleted, but not added, and putting the old badge back failed: {again.error}"
@@ -307,8 +307,8 @@ class _Run:
                 self.stopped = "cancelled"
             if self.stopped or not self._todo:
                 return None
-            if not self._todo[0][1].fits_batch:
-                return dict([self._todo.popleft()]), False
+            if not (step := self._todo[0][1]).fits_batch:
+                return dict([self._todo.popleft()]), fits_batch(step.commands()[0][2])
             size, now = spec.BATCH_SIZE, self._connection.clock.monotonic()
             left = sum(len(step.commands()) for _, step in self._todo)
             look = now - self._looked_at > _STALE or -(-left // (size - 1)) == -(-left // size)

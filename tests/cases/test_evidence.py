@@ -110,6 +110,43 @@ def test_a_badge_edited_between_two_requests_comes_back_as_it_was_last() -> None
         assert b24.badges.get("c119").title == "theirs"
 
 
+@pytest.mark.parametrize("refused", [False, True], ids=["replaced", "put back"])
+def test_a_badge_edited_before_a_replace_by_calls_of_its_own_is_not_lost(refused: bool) -> None:
+    with b24nb.SandboxPortal(badges=[VIP]) as portal, b24nb.connect(portal) as b24:
+
+        def somebody() -> bool:
+            if portal.badges[0] == VIP:
+                b24.call(DELETE, {"code": "vip"})
+                b24.call(ADD, {**VIP, "title": "theirs"})
+                if refused:
+                    portal.faults.next("BX_INVALID_VALUE", method=ADD, status=400)
+            return False
+
+        # Such a text can't stand in a batch.
+        plan = b24.badges.plan([Badge("vip", "Client", "$result[x]", "primary")])
+        report = plan.apply(progress=False, cancel=somebody)
+        assert report.counts == ({"failed": 1} if refused else {"replaced": 1})
+        if not refused:
+            assert b24.badges.get("vip").value == "$result[x]"
+            b24.journal.plan_undo().apply(progress=False)
+        assert b24.badges.get("vip") == Badge("vip", "theirs", "VIP", "primary")
+
+
+@pytest.mark.parametrize("going", [False, True], ids=["halting", "keep going"])
+def test_deletes_beside_a_look_that_was_refused_are_told_as_ours(going: bool) -> None:
+    with b24nb.SandboxPortal(badges=rows(3)) as portal, b24nb.connect(portal) as b24:
+
+        def between() -> bool:
+            portal.faults.next("ACCESS_DENIED", method="crm.activity.badge.list", status=403)
+            return False
+
+        report = b24.badges.delete_many(["c000", "c001"], keep_going=going, progress=False, cancel=between)
+        assert report.counts == {"deleted": 2}
+        portal.faults.clear()
+        assert b24.journal.plan_undo().apply(progress=False).ok
+        assert codes(portal) == {"c000", "c001", "c002"}
+
+
 def test_texts_that_a_portal_stores_differently_are_told(portal: b24nb.SandboxPortal) -> None:
     def answer(method: str, pass_on: Callable[[], Envelope]) -> Envelope:
         status, envelope = pass_on()

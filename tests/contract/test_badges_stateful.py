@@ -61,6 +61,7 @@ class Portal(RuleBasedStateMachine):
         self.rival.trust_env = False
         self.number = 0
         self.ours: dict[str, list[tuple[Badge | None, Badge | None]]] = {}  # what our requests did, by code
+        self.known: dict[str, int] = {}  # how many of them by code were made before the change that is made now
         self.blurred: set[str] = set()  # codes of which nobody can know who did what
         self.open: set[str] = set()  # codes of changes whose answer did not arrive, not judged yet
         self.connect()
@@ -130,7 +131,7 @@ class Portal(RuleBasedStateMachine):
         for code in before.keys() | after.keys():
             if before.get(code) != after.get(code):
                 effects = self.ours.setdefault(code, [])
-                if effects and effects[-1] == (after.get(code), None) and before.get(code) is None:
+                if effects[self.known.get(code, 0) :][-1:] == [(after.get(code), None)] and before.get(code) is None:
                     effects.pop()  # put back
                 else:
                     effects.append((before.get(code), after.get(code)))
@@ -148,6 +149,7 @@ class Portal(RuleBasedStateMachine):
 
     def change(self, codes: Any, rivals: Any, fault: Any, kill: Any, work: Any) -> Any:
         """Do something; the result, or the error; ``None`` where the process was killed."""
+        self.known = {code: len(effects) for code, effects in self.ours.items()}
         acted = {self.key(act[1]) for act in rivals if act}
         touched = {self.key(code) for code in codes}
         if fault or kill:  # a lost answer and somebody else at the same badge: nobody can tell them apart
@@ -163,6 +165,10 @@ class Portal(RuleBasedStateMachine):
                 result = error
         return result
 
+    def effects(self, code: str) -> list[Any]:
+        """What our requests did to a badge in the change that was made last."""
+        return self.ours.get(self.key(code), [])[self.known.get(self.key(code), 0) :]
+
     def settled(self, verdict: str, code: str, effects: list[Any]) -> None:
         """A verdict says what our requests did."""
         if self.key(code) in self.blurred or verdict == "unknown":
@@ -172,9 +178,8 @@ class Portal(RuleBasedStateMachine):
 
     @rule(badge=badges, rivals=rivals, fault=faults, kill=kills)
     def add(self, badge: Badge, rivals: Any, fault: Any, kill: Any) -> None:
-        before = len(self.ours.get(self.key(badge.code), []))
         result = self.change([badge.code], rivals, fault, kill, lambda: self.b24.badges.add(*badge.to_wire().values()))
-        effects = self.ours.get(self.key(badge.code), [])[before:]
+        effects = self.effects(badge.code)
         if isinstance(result, Badge):
             self.settled("added", badge.code, effects)
         elif result is not None and not isinstance(result, errors.OutcomeUnknown):
@@ -182,11 +187,10 @@ class Portal(RuleBasedStateMachine):
 
     @rule(code=st.sampled_from(CODES), rivals=rivals, fault=faults, kill=kills)
     def delete(self, code: str, rivals: Any, fault: Any, kill: Any) -> None:
-        before = len(self.ours.get(self.key(code), []))
         if any(act and self.key(act[1]) == self.key(code) for act in rivals):
             self.blurred.add(self.key(code))  # a single delete looks one request earlier
         result = self.change([code], rivals, fault, kill, lambda: self.b24.badges.delete(code))
-        effects = self.ours.get(self.key(code), [])[before:]
+        effects = self.effects(code)
         if isinstance(result, Badge):
             self.settled("deleted", code, effects)
         elif result is not None and not isinstance(result, errors.OutcomeUnknown):
@@ -207,16 +211,14 @@ class Portal(RuleBasedStateMachine):
         self.bulk([step.code for step in plan.steps], rivals, fault, kill, lambda: plan.apply(**options))
 
     def bulk(self, codes: Any, rivals: Any, fault: Any, kill: Any, work: Any) -> None:
-        before = {code: len(effects) for code, effects in self.ours.items()}
         report = self.change(codes, rivals, fault, kill, work)
         if report is None or isinstance(report, errors.B24Error):
             return
         now = self.now()
         for row, outcome in zip(report.df.itertuples(), report, strict=True):
             key = self.key(row.code)
-            effects = self.ours.get(key, [])[before.get(key, 0) :]
             if not outcome.half_done:
-                self.settled(row.verdict, row.code, effects)
+                self.settled(row.verdict, row.code, self.effects(row.code))
             if row.verdict in ("added", "replaced") and key not in self.blurred and not rivals:
                 assert now[key] == outcome.step.after
 
@@ -243,6 +245,7 @@ class Portal(RuleBasedStateMachine):
                 assert after.get(code) == now.get(code), (code, effects)
         # From here on what is there is the state to go back to.
         self.ours.clear()
+        self.known.clear()
         self.blurred.clear()
         self.open.clear()
         self.b24.close()
