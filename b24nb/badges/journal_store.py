@@ -38,7 +38,7 @@ _LAST = (
 )
 _CONCLUDE = (
     "UPDATE step SET verdict = ?, changed = ?, seen = ?, error = ?, detail = ?, before = iif(?, NULL, before),"
-    " after = coalesce(?, after), found = coalesce(?, found) WHERE id = ? AND (? OR verdict IS NULL)"
+    " after = coalesce(?, after), found = iif(?, NULL, coalesce(?, found)) WHERE id = ? AND (? OR verdict IS NULL)"
 )
 _BUSY_SECONDS = 5.0
 #: Connections of a parent process: a child must neither use nor close them.
@@ -152,8 +152,9 @@ class JournalStore:
         with self._lock:
             for id_, one in outcomes:
                 told = one.verdict.value, one.changed, one.seen, one.error_name, one.detail
-                # A replace that only added: somebody else had deleted the old badge, or it is still there.
-                badges = one.verdict is Verdict.ADDED, _dump(one.badge), _dump(one.found)
+                # What was only added was not there any more, whatever was planned for or seen by a look before.
+                added = one.verdict is Verdict.ADDED
+                badges = added, _dump(one.badge), added, _dump(one.found)
                 if not one.open:
                     self._concluded.append((*told, *badges, id_, first_hand))
 

@@ -89,3 +89,21 @@ def test_the_changes_of_a_renamed_portal_are_adopted_within_their_file(portal: b
             assert f"b24.journal.adopt(host={host!r}, user='1')" in repr(b24.journal.plan_undo())
             assert b24.journal.adopt(host=host).plan_undo().apply(progress=False).counts == {"added": 1}
     assert sorted(portal.badges, key=str) == sorted(before, key=str)
+
+
+def test_undo_of_an_add_brings_nothing_back_that_somebody_else_had_deleted_right_before_it() -> None:
+    def answer(method: str, pass_on: Callable[[], Envelope]) -> Envelope:
+        found = pass_on()
+        if method == "crm.activity.badge.get" and found[0] == 200:
+            other.call(DELETE, {"code": "vip"})
+        return found
+
+    with (
+        b24nb.SandboxPortal(badges=[BADGE.to_wire()]) as portal,
+        b24nb.connect(portal) as other,
+        in_front_of(portal, answer) as webhook,
+        b24nb.connect(webhook) as b24,
+    ):
+        assert b24.badges.add("vip", "New", "VIP", "primary").title == "New"
+        assert b24.journal.plan_undo().apply(confirm=1, progress=False).ok
+        assert portal.badges == []

@@ -63,7 +63,7 @@ class Portal(RuleBasedStateMachine):
         self.ours: dict[str, list[tuple[Badge | None, Badge | None]]] = {}  # what our requests did, by code
         self.known: dict[str, int] = {}  # how many of them by code were made before the change that is made now
         self.blurred: set[str] = set()  # codes of which nobody can know who did what
-        self.open: set[str] = set()  # codes of changes whose answer did not arrive, not judged yet
+        self.open: set[str] = set()  # codes, in lower case, of changes whose answer did not arrive, not judged yet
         self.connect()
 
     def connect(self) -> None:
@@ -77,6 +77,10 @@ class Portal(RuleBasedStateMachine):
     def key(self, code: str) -> str:
         return code if self.exact else code.casefold()
 
+    def blur(self, codes: set[str]) -> None:
+        """Of these, in lower case, nobody can know: our client can't tell which portal tells letter case apart."""
+        self.blurred |= {self.key(code) for code in CODES if code.casefold() in codes}
+
     def now(self) -> dict[str, Badge]:
         return {self.key(row["code"]): Badge.from_wire(row) for row in self.portal.badges}
 
@@ -89,8 +93,7 @@ class Portal(RuleBasedStateMachine):
             self.number += 1
             row = {"code": code, "title": f"theirs {self.number}", "value": "v", "type": "primary"}
             self.rival.post(f"{self.portal.webhook}crm.activity.badge.add", json=row, timeout=30)
-        if self.key(code) in self.open:
-            self.blurred.add(self.key(code))
+        self.blur({code.casefold()} & self.open)
 
     @contextmanager
     def at_work(self, rivals: list[Any], fault: Any, kill: Any) -> Iterator[None]:
@@ -139,7 +142,7 @@ class Portal(RuleBasedStateMachine):
     def forget_the_process(self) -> None:
         """What was in its memory is gone; the file is as it is. The next one does not settle."""
         with applier_of(self.portal, self.journal) as left:
-            self.open |= {self.key(entry.step.code) for entry in left.store.unfinished()}
+            self.open |= {entry.step.code.casefold() for entry in left.store.unfinished()}
         self.connect_quietly()
 
     def connect_quietly(self) -> None:
@@ -150,11 +153,9 @@ class Portal(RuleBasedStateMachine):
     def change(self, codes: Any, rivals: Any, fault: Any, kill: Any, work: Any) -> Any:
         """Do something; the result, or the error; ``None`` where the process was killed."""
         self.known = {code: len(effects) for code, effects in self.ours.items()}
-        acted = {self.key(act[1]) for act in rivals if act}
-        touched = {self.key(code) for code in codes}
+        touched = {code.casefold() for code in codes}
         if fault or kill:  # a lost answer and somebody else at the same badge: nobody can tell them apart
-            self.blurred |= acted & touched
-        if kill or fault:
+            self.blur(touched & {act[1].casefold() for act in rivals if act})
             self.open |= touched
         result = None
         with self.at_work(rivals, fault, kill), warnings.catch_warnings():
