@@ -175,7 +175,7 @@ class ChangeApplier:
             if any(isinstance(one, errors.ApiError) for one in answers.values()):
                 break
             try:
-                answers[key] = self.connection.call(method, params, write=True, before_send=intent)
+                answers[key] = self.connection.call(method, params, before_send=intent)
             except errors.ApiError as error:
                 answers[key] = error
             except errors.TransportError as error:

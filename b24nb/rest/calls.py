@@ -7,6 +7,7 @@ import math
 import threading
 from collections import Counter, deque
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -24,6 +25,7 @@ KEPT_BYTES = 64 * 2**20
 _ROW_BYTES = 500
 #: Epoch seconds that a timestamp of pandas can hold.
 _FOREVER = 9e9
+_BLOCKED = "OPERATION_TIME_LIMIT"
 _MISSING_BECAUSE = {
     "whole": "the portal counts in whole seconds and sends no exact header",
     "contradiction": "the portal's figure is more than the caller waited",
@@ -167,20 +169,16 @@ class Call:
 
 def _number(value: Any, below: float = math.inf) -> float | None:
     """A figure of the portal, if it is one and not negative."""
-    if isinstance(value, bool) or not isinstance(value, int | float | str):
-        return None
-    try:
-        number = float(value)
-    except (ValueError, OverflowError):
-        return None
-    return number if 0 <= number < below else None
+    if isinstance(value, int | float | str) and not isinstance(value, bool):
+        with suppress(ValueError, OverflowError):
+            return float(value) if 0 <= float(value) < below else None
+    return None
 
 
 def _within(seconds: float | None, waited_ms: float | None) -> float | None:
     """Milliseconds, unless they are more than the caller waited."""
-    if seconds is None or seconds < 0:
-        return None
-    return seconds * 1000 if seconds * 1000 <= (math.inf if waited_ms is None else waited_ms) else None
+    possible = seconds is not None and 0 <= seconds * 1000 <= (math.inf if waited_ms is None else waited_ms)
+    return seconds * 1000 if seconds is not None and possible else None
 
 
 class CallLog(Sequence[Call]):
@@ -199,8 +197,8 @@ class CallLog(Sequence[Call]):
         self.limits = limits
         self.clear()
 
-    def record(self, call: Call, size: int = 0) -> None:
-        """Add a row; the oldest ones go where there are too many.
+    def record(self, call: Call, size: int = 0, waited_ms: float | None = None) -> None:
+        """Add a row, and what it says about operating time to the limits; the oldest rows go if there are too many.
 
         Parameters
         ----------
@@ -208,7 +206,13 @@ class CallLog(Sequence[Call]):
             An attempt, or a command of a batch.
         size : int
             Of its parameters in bytes.
+        waited_ms : float, optional
+            How long the caller waited for the answer, for a command that of the whole batch.
         """
+        if call.error == _BLOCKED:
+            self.limits.blocked(call.method)
+        waited = math.inf if waited_ms is None else waited_ms / 1000
+        self.limits.reported(call.method, call.operating_s, call.operating_reset_at, waited)
         size += _ROW_BYTES
         with self._lock:
             self._rows.append((call, size))

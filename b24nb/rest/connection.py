@@ -8,7 +8,7 @@ not: it raises with ``sent`` set, and whoever knows its effect looks whether it 
 from __future__ import annotations
 
 import itertools
-import math
+import json
 import re
 import threading
 import time
@@ -18,6 +18,7 @@ from typing import Any
 from b24nb import spec
 from b24nb.address import is_loopback
 from b24nb.credentials import Credentials, Endpoint, OAuthToken
+from b24nb.display.literals import plain
 from b24nb.errors import (
     ApiError,
     ClientClosed,
@@ -34,7 +35,6 @@ from b24nb.rest.batch import BatchResponse, Command
 from b24nb.rest.calls import Call, CallLog
 from b24nb.rest.clock import SYSTEM_CLOCK, Clock
 from b24nb.rest.limits import LeakyBucket, Limits
-from b24nb.rest.params import as_json
 from b24nb.rest.response import Response, parse_response, parse_token_response
 from b24nb.rest.transport import Answer, Transport
 from b24nb.secret import MASK, masked, redact
@@ -46,7 +46,6 @@ _READS = frozenset({"profile", "scope", "methods", "server.time", "app.info"})
 #: Takes the events that it returns out of their queue.
 _NO_READS = frozenset({"event.offline.get"})
 _NAME = re.compile(r"[\w.-]+", re.ASCII)
-_BLOCKED = "OPERATION_TIME_LIMIT"
 _ATTEMPTS = 3
 #: For the rate, before it is raised.
 _REFUSALS = 14
@@ -80,6 +79,15 @@ def _may_be_repeated(error: TransportError, *, write: bool) -> bool:
         return isinstance(error, ConnectionFailed | Timeout)
     status = getattr(error, "http_status", None) or 200
     return not write and (not 300 <= status < 500 or status in _PASSING)
+
+
+def _as_json(params: Mapping[str, Any]) -> bytes:
+    """Parameters as a body; a value that JSON does not have is refused."""
+    try:
+        return json.dumps(params, ensure_ascii=False, allow_nan=False, default=plain).encode()
+    except (TypeError, ValueError, RecursionError) as error:
+        problem = str(error)
+    raise InvalidInput(f"These parameters can't be sent as JSON: {problem}.", field="params")
 
 
 class Connection:
@@ -130,12 +138,7 @@ class Connection:
         self.newer_token: Callable[[], Credentials | None] = lambda: None
 
     def call(
-        self,
-        method: str,
-        params: Mapping[str, Any] | None = None,
-        *,
-        write: bool | None = None,
-        before_send: Callable[[], None] | None = None,
+        self, method: str, params: Mapping[str, Any] | None = None, *, before_send: Callable[[], None] | None = None
     ) -> Response:
         """Call a method.
 
@@ -145,8 +148,6 @@ class Connection:
             A REST method.
         params : mapping, optional
             Sent as JSON.
-        write : bool, optional
-            Whether it may change something; ``None``: decided from its name.
         before_send : callable, optional
             Called right before each attempt leaves, after the wait for room; if it raises, nothing is sent.
 
@@ -159,15 +160,9 @@ class Connection:
         ApiError, TransportError, ReadOnly, InvalidInput
             A :class:`TransportError` with ``sent`` on a write: the answer is lost, the effect unknown.
         """
-        self._check(method, params)
-        write = is_write(method) if write is None else write
-        if write:
-            self._refuse_if_read_only(method)
-        params = params or {}
-        envelope, call = self._send_with_retries(
-            method, params, write=write, shown=masked(params, self.credentials.secrets), before_send=before_send
-        )
-        return Response.of(envelope, call)
+        write = self._is_allowed_write(method, params)
+        shown = masked(params or {}, self.credentials.secrets)
+        return Response.of(*self._send_with_retries(method, params or {}, shown, write=write, before_send=before_send))
 
     def batch(
         self, commands: Mapping[str, tuple[str, Mapping[str, Any] | None]], *, halt: bool = False
@@ -214,25 +209,20 @@ class Connection:
         """
         if len(commands) > spec.BATCH_SIZE:
             raise ValueError(f"a batch holds {spec.BATCH_SIZE} commands, not {len(commands)}")
-        write = False
-        for _, method, params in commands:
-            self._check(method, params)
-            if is_write(method):
-                self._refuse_if_read_only(method)
-                write = True
+        writes = [self._is_allowed_write(method, params) for _, method, params in commands]
         secrets = self.credentials.secrets
         hidden = [(key, method, masked(params or {}, secrets)) for key, method, params in commands]
         envelope, call = self._send_with_retries(
             "batch",
             batch.write(commands, halt=halt),
-            write=write,
-            shown={"halt": int(halt), "cmd": {key: (method, params) for key, method, params in hidden}},
+            {"halt": int(halt), "cmd": {key: (method, params) for key, method, params in hidden}},
+            write=any(writes),
             paced=True,
             before_send=before_send,
         )
         answers, rows = batch.read(hidden, envelope, call, self.credentials, halt=halt)
         for row in rows:
-            self._record(row, call.client_ms, (call.bytes_out or 0) // len(commands))
+            self.calls.record(row, (call.bytes_out or 0) // len(commands), call.client_ms)
         return answers
 
     def close(self) -> None:
@@ -240,41 +230,38 @@ class Connection:
         self._closed = True
         self._close_transport()
 
-    def _refuse_if_closed(self, method: str) -> None:
-        if self._closed:
-            raise ClientClosed(
-                f"{method}: this client was closed. Nothing was sent.", hint="b24nb.connect() makes another."
-            )
-
-    def _refuse_if_read_only(self, method: str) -> None:
-        if self.read_only:
-            hint = "Connect without read_only (and without B24_READ_ONLY) to change things."
-            raise ReadOnly(f"{method} may change something, and this client is read-only. Nothing was sent.", hint=hint)
-
-    def _check(self, method: str, params: Mapping[str, Any] | None) -> None:
+    def _is_allowed_write(self, method: str, params: Mapping[str, Any] | None) -> bool:
+        """Whether a call may change something; refuses what is no call, and changes by a read-only client."""
         if not isinstance(method, str) or not _NAME.fullmatch(method):
             text = f"{redact(repr(method), self.credentials.secrets)} is not the name of a REST method."
             hint = "For example crm.activity.badge.list; parameters go beside it."
             raise InvalidInput(text, field="method", hint=hint)
         if params is not None and not isinstance(params, Mapping):
             raise InvalidInput(f"The parameters of {method} are a mapping from name to value.", field="params")
+        write = is_write(method)
+        if write and self.read_only:
+            hint = "Connect without read_only (and without B24_READ_ONLY) to change things."
+            raise ReadOnly(f"{method} may change something, and this client is read-only. Nothing was sent.", hint=hint)
+        return write
 
     def _send_with_retries(
         self,
         method: str,
         params: Mapping[str, Any],
+        shown: Mapping[str, Any],
         *,
         write: bool,
-        shown: Mapping[str, Any],
         paced: bool = False,
         before_send: Callable[[], None] | None = None,
     ) -> tuple[Mapping[str, Any], Call]:
         """Send until there is an answer that stands; every attempt is a row in the log."""
-        body, total = as_json(params), self._transport.total
+        body, total = _as_json(params), self._transport.total
         failures, refusals, spent, renewed = 0, 0, 0.0, False
         for attempt in itertools.count(1):
             self.bucket.enter(wait=paced)
-            self._refuse_if_closed(method)
+            if self._closed:
+                hint = "b24nb.connect() makes another."
+                raise ClientClosed(f"{method}: this client was closed. Nothing was sent.", hint=hint)
             if before_send is not None:
                 before_send()
             used = self.credentials
@@ -338,16 +325,8 @@ class Connection:
             found.retry_after = answer.retry_after
         else:
             call.note_times(found.get("time"), answer.headers, call.client_ms)
-        self._record(call, call.client_ms, len(body))
+        self.calls.record(call, len(body), call.client_ms)
         return found
-
-    def _record(self, call: Call, waited_ms: float | None, size: int) -> None:
-        """Add a row to the log, and what it says about operating time to the limits."""
-        if call.error == _BLOCKED:
-            self.calls.limits.blocked(call.method)
-        waited = math.inf if waited_ms is None else waited_ms / 1000
-        self.calls.limits.reported(call.method, call.operating_s, call.operating_reset_at, waited)
-        self.calls.record(call, size)
 
     # -- OAuth ------------------------------------------------------------------------------------
 

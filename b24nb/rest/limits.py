@@ -7,7 +7,7 @@ import random
 import threading
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from b24nb import spec
 from b24nb.errors import InvalidInput
@@ -22,6 +22,7 @@ _RESERVE = 0.5
 _LONGEST_PAUSE = 8.0
 #: Seconds until a client that slowed down has its full rate again, and from one such step to the next.
 _RECOVERY, _SETTLES = 60, 2
+_LIMIT = spec.OPERATING_LIMIT_SECONDS
 _NO_LIMIT = "Requests: no limit; a portal of one's own does not count them."
 
 
@@ -148,6 +149,25 @@ class Operating:
     per_call: float | None = None
     blocked: bool = False
 
+    def used(self, now: float) -> float:
+        """Seconds; the oldest part is forgotten at ``reset_at``, the rest at times that nobody states."""
+        return self.seconds if now < self.reported_at + spec.OPERATING_WINDOW_SECONDS else 0.0
+
+    def calls_left(self, now: float) -> int | None:
+        """How many more calls like the last that cost something fit, as far as is known."""
+        if self.blocked and now < self.reset_at:
+            return 0
+        left = _LIMIT - self.used(now)
+        # The call that crosses the line still succeeds.
+        return int(max(0.0, left) // self.per_call) + (left >= 0) if self.per_call else None
+
+    def forecast(self, now: float) -> str:
+        """How many more calls fit, in words."""
+        left = self.calls_left(now)
+        if left == 0:
+            return f", blocked until {datetime.fromtimestamp(self.reset_at, UTC):%H:%M:%S} UTC"
+        return "" if left is None else f", about {left} more {'call' if left == 1 else 'calls'}"
+
 
 class Limits:
     """How near the limits are. Shown as text, HTML and ``.df``; showing it asks nobody."""
@@ -197,14 +217,14 @@ class Limits:
             if known is None or now >= known.reset_at:
                 end = now + spec.OPERATING_WINDOW_SECONDS
                 per_call = known.per_call if known else None
-                known = Operating(float(spec.OPERATING_LIMIT_SECONDS), end, now, per_call)
+                known = Operating(float(_LIMIT), end, now, per_call)
             known.blocked = True
             self._operating[name] = known
 
-    def _usages(self) -> list[OperatingUsage]:
-        now = self._clock.time()
+    def _methods(self) -> tuple[list[tuple[str, Operating]], float]:
+        """What is known of each method, and the time."""
         with self._lock:
-            return [_usage(method, state, now) for method, state in sorted(self._operating.items())]
+            return sorted(self._operating.items()), self._clock.time()
 
     @property
     def rate(self) -> pd.DataFrame:
@@ -238,23 +258,21 @@ class Limits:
         """
         import pandas as pd
 
-        frame = pd.DataFrame(self._usages(), columns=OperatingUsage._fields)
+        methods, now = self._methods()
+        rows = [(method, one.used(now), float(_LIMIT), one.calls_left(now), one.reset_at) for method, one in methods]
+        frame = pd.DataFrame(rows, columns=["method", "operating_s", "limit_s", "calls_left", "reset_at"])
         frame["reset_at"] = pd.to_datetime(frame["reset_at"].astype("Float64"), unit="s", utc=True).dt.as_unit("us")
         return frame.astype({"method": "string", "operating_s": "Float64", "calls_left": "Int64"})
 
     def __repr__(self) -> str:
-        bucket = self.bucket
+        tariff = self.bucket.tariff
         rate = (
-            f"Requests: {bucket.level:.0f} of {bucket.tariff.burst} in the bucket as this client sees it, "
-            f"draining {bucket.tariff.per_second:g}/s; {self._safe()}. "
-            "Others on the same address fill it too."
+            f"Requests: {self.bucket.level:.0f} of {tariff.burst} in the bucket as this client sees it, "
+            f"draining {tariff.per_second:g}/s; {self._safe()}. Others on the same address fill it too."
         )
-        lines = [rate if bucket.tariff.limited else _NO_LIMIT]
-        lines += [
-            f"{one.method}: {one.operating_s:g} of {one.limit_s:g} s operating time{one.forecast}"
-            for one in self._usages()
-        ]
-        return "\n".join(lines)
+        methods, now = self._methods()
+        used = [f"{name}: {one.used(now):g} of {_LIMIT} s operating time{one.forecast(now)}" for name, one in methods]
+        return "\n".join([rate if tariff.limited else _NO_LIMIT, *used])
 
     def _safe(self) -> str:
         most = int(self.bucket.tariff.burst - _RESERVE)
@@ -277,7 +295,7 @@ class Limits:
         """
         from b24nb.display import html
 
-        bucket = self.bucket
+        bucket, (methods, now) = self.bucket, self._methods()
         label = "Request rate (this client only; others on the same address fill the bucket too)"
         rate = (
             html.gauge(label, bucket.level, bucket.tariff.burst, f"requests; {self._safe()}")
@@ -285,39 +303,7 @@ class Limits:
             else html.message("note", _NO_LIMIT)
         )
         return [rate] + [
-            html.gauge(one.method, one.operating_s, one.limit_s, f"s operating time{one.forecast}")
-            for one in self._usages()
-            if one.operating_s
+            html.gauge(name, one.used(now), _LIMIT, f"s operating time{one.forecast(now)}")
+            for name, one in methods
+            if one.used(now)
         ]
-
-
-class OperatingUsage(NamedTuple):
-    """Operating time of one method, against its limit."""
-
-    method: str
-    operating_s: float
-    limit_s: float
-    calls_left: int | None
-    reset_at: float
-
-    @property
-    def forecast(self) -> str:
-        """How many more calls fit, in words."""
-        if self.calls_left is None:
-            return ""
-        if self.calls_left == 0:
-            return f", blocked until {datetime.fromtimestamp(self.reset_at, UTC):%H:%M:%S} UTC"
-        return f", about {self.calls_left} more {'call' if self.calls_left == 1 else 'calls'}"
-
-
-def _usage(method: str, state: Operating, now: float) -> OperatingUsage:
-    limit = float(spec.OPERATING_LIMIT_SECONDS)
-    # The oldest part is forgotten at `reset_at`, the rest at times that nobody states.
-    seconds = state.seconds if now < state.reported_at + spec.OPERATING_WINDOW_SECONDS else 0.0
-    left = None
-    if state.blocked and now < state.reset_at:
-        left = 0
-    elif state.per_call:
-        # The call that crosses the line still succeeds.
-        left = int(max(0.0, limit - seconds) // state.per_call) + (seconds <= limit)
-    return OperatingUsage(method, seconds, limit, left, state.reset_at)

@@ -17,7 +17,6 @@ import time
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
-from http.cookiejar import DefaultCookiePolicy
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -33,7 +32,7 @@ from b24nb.address import is_loopback
 from b24nb.credentials import Endpoint
 from b24nb.errors import BadResponse, InvalidInput
 from b24nb.rest.failures import FAILURES, failed, moved
-from b24nb.secret import redact
+from b24nb.secret import redact, without_frames
 
 MAX_BODY = 64 * 1024 * 1024
 _CHUNK = 64 * 1024
@@ -56,7 +55,6 @@ class Answer:
     headers: Mapping[str, str] = field(repr=False)  # it may quote the address, and hold new tokens
     body: bytes = field(repr=False)
     client_ms: float
-    bytes_out: int
 
     @property
     def retry_after(self) -> float | None:
@@ -93,29 +91,21 @@ class Transport:
             hint = "For example timeout=(5, 60)."
             raise InvalidInput("timeout is a pair of seconds: to connect, and in total.", field="timeout", hint=hint)
         self._connect, self.total = (check_seconds(part, "timeout", least=0.001) for part in timeout)
-        path = verify if isinstance(verify, str | os.PathLike) else ""
-        if not isinstance(verify, bool) and not (path and Path(path).exists()):
-            text = f"There is no file {redact(str(verify))!r} of certificate authorities."
-            hint = "verify is the path of such a file, or True; only False switches the check off."
-            raise InvalidInput(text, field="verify", hint=hint)
-        self._verify = verify if isinstance(verify, bool) else os.fspath(path)
+        hint = "verify is the path of such a file, or True; only False switches the check off."
+        self._verify = _authorities(verify, hint)
         self._open()
 
     def _open(self) -> None:
         self._owner = os.getpid()
         self._routes: dict[str, Mapping[str, Any]] = {}
         self._has_proxies = bool(getproxies())
-        self._session = _Session()
-        # A cookie of one portal could be sent to another of the same domain; nothing here needs any.
-        self._session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
-        # A pool makes a place per connection in advance.
-        adapter = _Adapter(pool_connections=self._hosts, pool_maxsize=max(1, 64 // self._hosts))
-        self._session.mount("https://", adapter)
-        self._session.mount("http://", adapter)
+        # Without a session around it: no ~/.netrc, no cookie that another portal of the same domain would get, and
+        # no redirect whose body is read whole. A pool makes a place per connection in advance.
+        self._adapter = _Adapter(pool_connections=self._hosts, pool_maxsize=max(1, 64 // self._hosts))
 
     def close(self) -> None:
         """Close the connections."""
-        self._session.close()
+        self._adapter.close()
 
     def post(self, endpoint: Endpoint, body: bytes, *, method: str, total: float | None = None) -> Answer:
         """Send a JSON body.
@@ -141,56 +131,47 @@ class Transport:
         ConnectionFailed, Timeout, BadResponse
             ``sent`` says whether the portal may have received the request.
         """
-        failure: BaseException
         if self._owner != os.getpid():
             self._open()  # a forked child must not read the answers of its parent
-        total = self.total if total is None else total
         _call.sent = False
         try:
-            return self._post(endpoint, body, method, total)
+            return without_frames(self._post, endpoint, body, method, self.total if total is None else total)
         except FAILURES as error:
             failure = failed(error, method, self.total, sent=_call.sent)
-        except BaseException as error:  # noqa: BLE001 - ours, Ctrl-C, or what a signal's handler raised
-            failure = error
-        # Raised here: neither the cause nor a frame that holds the address in clear hangs on to it.
-        failure.__traceback__ = failure.__context__ = failure.__cause__ = None
-        raise failure
+        raise failure  # here, so that its cause, which quotes the address, does not hang on to it
 
     def _post(self, endpoint: Endpoint, body: bytes, method: str, total: float) -> Answer:
         headers = _HEADERS | {name: value.reveal() for name, value in endpoint.headers.items()}
         started = time.perf_counter()
-        # Not prepared by the session, which would look into ~/.netrc, and merge what is the same for all calls.
         request = requests.Request("POST", endpoint.url.reveal(), headers=headers, data=body).prepare()
         timeout: Any = urllib3.Timeout(connect=self._connect, total=total)
-        route = self._route(endpoint.origin)
-        with self._session.send(request, timeout=timeout, allow_redirects=False, **route) as response:
+        with self._adapter.send(request, timeout=timeout, **self._route(endpoint.origin)) as response:
             if response.is_redirect:
                 raise moved(response, method, endpoint.secrets)
             content = _read(response, method)
             elapsed = (time.perf_counter() - started) * 1000
-            return Answer(response.status_code, response.headers, content, elapsed, len(body))
+            return Answer(response.status_code, response.headers, content, elapsed)
 
-    def _route(self, url: str) -> Mapping[str, Any]:
+    def _route(self, origin: str) -> Mapping[str, Any]:
         """Proxies and certificate authorities, looked up once per host as requests does for each call."""
-        direct = not self._has_proxies or is_loopback(urlsplit(url).hostname or "")  # no proxy can reach this machine
-        origin = "" if direct else url
-        if origin not in self._routes:
-            # `verify` is passed on, since requests prefers REQUESTS_CA_BUNDLE to the one of a session.
-            route = self._session.merge_environment_settings(url, {}, True, self._verify, None)
-            if direct:
-                route["proxies"] = {}
-            bundle = route["verify"]
-            if isinstance(bundle, str) and not Path(bundle).exists():
-                text = f"There is no file {redact(bundle)!r} of certificate authorities. Nothing was sent."
-                hint = "REQUESTS_CA_BUNDLE or CURL_CA_BUNDLE in the environment names it."
-                raise InvalidInput(text, field="verify", hint=hint)
-            self._routes[origin] = route
-        return self._routes[origin]
+        proxied = self._has_proxies and not is_loopback(urlsplit(origin).hostname or "")  # none can reach this machine
+        key = origin if proxied else ""
+        if key not in self._routes:
+            route = requests.Session().merge_environment_settings(origin, {}, True, self._verify, None)
+            hint = "REQUESTS_CA_BUNDLE or CURL_CA_BUNDLE in the environment names it."
+            route["verify"] = _authorities(route["verify"], hint)
+            self._routes[key] = route if proxied else {**route, "proxies": {}}
+        return self._routes[key]
 
 
-class _Session(requests.Session):
-    def get_redirect_target(self, resp: requests.Response) -> None:
-        """Nowhere: a redirect is an error here. requests would read its body whole, without a cap."""
+def _authorities(verify: Any, hint: str) -> bool | str:
+    """A file of certificate authorities that exists, or whether to check certificates at all."""
+    if isinstance(verify, bool):
+        return verify
+    if isinstance(verify, str | os.PathLike) and verify and Path(verify).exists():
+        return os.fspath(verify)
+    text = f"There is no file {redact(str(verify))!r} of certificate authorities. Nothing was sent."
+    raise InvalidInput(text, field="verify", hint=hint)
 
 
 def _read(response: requests.Response, method: str) -> bytes:
@@ -222,13 +203,8 @@ class _Adapter(HTTPAdapter):
         return pool
 
 
-class _Progress(threading.local):
-    """Of the call that this thread is making: whether the portal may have got any of it."""
-
-    sent = False
-
-
-_call = _Progress()
+#: ``sent``: whether the portal may have got any of the call that this thread is making.
+_call = threading.local()
 
 
 class _DeadlineReader(io.RawIOBase):
@@ -270,27 +246,25 @@ class _HTTP(HTTPConnection):
         """To the first address that answers; urllib3 would give each of them the whole time."""
         end = time.monotonic() + float(self.timeout or 0)
         found: Any = socket.getaddrinfo(self.host, self.port, type=socket.SOCK_STREAM)
+        failure = OSError("no address")
         for left, (*_, address) in zip(range(len(found), 0, -1), found, strict=True):
             try:
                 sock = socket.create_connection(address[:2], max(0.001, (end - time.monotonic()) / left))
-            except OSError:
-                if left == 1:
-                    raise
-            else:
                 sock.settimeout(max(0.001, end - time.monotonic()))
                 sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
                 return sock
-        raise OSError("no address")
+            except OSError as error:
+                failure = error
+        raise failure
 
     def connect(self) -> None:
         try:
             super().connect()
-        finally:
+        except BaseException:
             _call.sent = False  # what went out so far was for a proxy or TLS
+            raise
 
     def send(self, data: Any) -> None:
-        if self.sock is None and self.auto_open:
-            self.connect()
         _call.sent = True
         super().send(data)
 
