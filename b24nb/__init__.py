@@ -9,19 +9,23 @@ import sys
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-from b24nb._version import __version__
+from b24nb._version import __version__ as __version__
 
-if TYPE_CHECKING:
-    from b24nb import errors, forms
-    from b24nb._connect import connect
-    from b24nb.badges.badge import Badge, Badges
-    from b24nb.client import Client
-    from b24nb.credentials import OAuthToken, Webhook
-    from b24nb.display.explanations import catalogue, explain
-    from b24nb.display.snippets import as_code
-    from b24nb.fleet import Fleet
-    from b24nb.sandbox import SandboxPortal
-    from b24nb.spec import BadgeType
+if TYPE_CHECKING:  # `as` says that they are exported
+    from b24nb import errors as errors
+    from b24nb import forms as forms
+    from b24nb._connect import connect as connect
+    from b24nb.badges.badge import Badge as Badge
+    from b24nb.badges.badge import Badges as Badges
+    from b24nb.client import Client as Client
+    from b24nb.credentials import OAuthToken as OAuthToken
+    from b24nb.credentials import Webhook as Webhook
+    from b24nb.display.explanations import catalogue as catalogue
+    from b24nb.display.explanations import explain as explain
+    from b24nb.display.snippets import as_code as as_code
+    from b24nb.fleet import Fleet as Fleet
+    from b24nb.sandbox import SandboxPortal as SandboxPortal
+    from b24nb.spec import BadgeType as BadgeType
 
 # Names resolve when first used: `import b24nb` costs little more than an empty module.
 _HOMES = {
@@ -41,23 +45,7 @@ _HOMES = {
     "forms": "b24nb.forms",
 }
 
-__all__ = [
-    "Badge",
-    "BadgeType",
-    "Badges",
-    "Client",
-    "Fleet",
-    "OAuthToken",
-    "SandboxPortal",
-    "Webhook",
-    "__version__",
-    "as_code",
-    "catalogue",
-    "connect",
-    "errors",
-    "explain",
-    "forms",
-]
+__all__ = sorted([*_HOMES, "__version__"])
 
 
 def __getattr__(name: str) -> object:
@@ -76,4 +64,4 @@ def __getattr__(name: str) -> object:
 
 
 def __dir__() -> list[str]:
-    return sorted(__all__)
+    return __all__

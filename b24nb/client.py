@@ -7,7 +7,6 @@ import weakref
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, Self
 
 from b24nb.errors import ApiError
@@ -17,10 +16,8 @@ from b24nb.secret import mask_address
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from b24nb.badges.journal import Journal
     from b24nb.badges.methods import BadgeMethods
     from b24nb.rest.batch import BatchResponse
-    from b24nb.rest.calls import CallLog
 
 
 WHO_AM_I: Mapping[str, tuple[str, None]] = {"profile": ("profile", None), "scope": ("scope", None)}
@@ -75,8 +72,7 @@ class Portal:
         *,
         answers: Mapping[str, Response | ApiError] | None = None,
         own_sandbox: bool = False,
-        credentials_from: str = "",
-        read_only_from: str = "",
+        **sources: str,
     ) -> Portal:
         """Ask a portal who we are, by one batch of two commands.
 
@@ -86,8 +82,8 @@ class Portal:
             An open connection.
         answers : mapping, optional
             To :data:`WHO_AM_I`, where they were asked along with something else.
-        own_sandbox, credentials_from, read_only_from
-            What the portal can't know.
+        own_sandbox, **sources
+            What the portal can't know: see the attributes.
 
         Returns
         -------
@@ -112,8 +108,7 @@ class Portal:
             asked_at=datetime.fromtimestamp(connection.clock.time(), UTC),
             read_only=connection.read_only,
             own_sandbox=own_sandbox and connection.is_sandbox,
-            credentials_from=credentials_from,
-            read_only_from=read_only_from,
+            **sources,
         )
 
     @property
@@ -187,21 +182,13 @@ class Client:
         self._connection = connection
         self.portal = portal
         self.badges = badges
+        self.journal = badges.journal
+        self.calls = connection.calls
         self._on_close = on_close
         # What nobody holds gives back what it has: neither the client, nor its badges, journal or a plan, all
         # of which hold the applier. What is released must not lead to it.
         badges._applier.portal = on_close
         self._release = weakref.finalize(badges._applier, _in_this_process, os.getpid(), release)
-
-    @property
-    def journal(self) -> Journal:
-        """What was changed on this portal by this user, and the way back."""
-        return self.badges.journal
-
-    @property
-    def calls(self) -> CallLog:
-        """Every HTTP attempt and every batch command, with its timings."""
-        return self._connection.calls
 
     def call(self, method: str, params: Mapping[str, Any] | None = None) -> Response:
         """Call any REST method; the bare wire.
@@ -238,7 +225,7 @@ class Client:
         ...     b24.call("crm.activity.badge.get", {"code": "missedCall"}).result["badge"]["type"]
         'failure'
         """
-        method = mask_address(method)
+        method = mask_address(method)  # in this frame, too
         return self._connection.call(method, params)
 
     def batch(
@@ -285,9 +272,7 @@ class Client:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *exception: object) -> None:
         self.close()
 
     def __repr__(self) -> str:

@@ -66,13 +66,7 @@ class B24Error(Exception):
     def __reduce__(self) -> tuple[object, ...]:
         """As it is, for another process; the row of a call log stays in its log."""
         kept = {name: None if name == "call" else value for name, value in vars(self).items()}
-        return _made_again, (type(self), self.args, kept)
-
-
-def _made_again(cls: type[B24Error], args: tuple[object, ...], attributes: dict[str, object]) -> B24Error:
-    error = cls.__new__(cls, *args)
-    vars(error).update(attributes)
-    return error
+        return type(self).__new__, (type(self), *self.args), kept
 
 
 class InvalidInput(B24Error, ValueError):
@@ -144,15 +138,29 @@ class TransportError(B24Error):
         The REST method.
     sent : bool
         Whether the portal may have received the request, and so may have carried it out.
+    http_status : int or None
+        Status of the answer, if there was one.
     call : Call or None
         Its row in the call log.
     """
 
-    def __init__(self, message: str, *, method: str = "", hint: str = "", sent: bool = False) -> None:
+    call: object | None = None
+    sent = False
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        method: str = "",
+        hint: str = "",
+        sent: bool | None = None,
+        http_status: int | None = None,
+    ) -> None:
         super().__init__(message, hint=hint)
         self.method = method
-        self.sent = sent
-        self.call: object | None = None
+        self.http_status = http_status
+        if sent is not None:
+            self.sent = sent
 
 
 class ConnectionFailed(TransportError):
@@ -164,19 +172,9 @@ class Timeout(TransportError):
 
 
 class BadResponse(TransportError):
-    """The answer is not what the REST API sends: HTML, cut JSON, a redirect, too large.
+    """The answer is not what the REST API sends: HTML, cut JSON, a redirect, too large."""
 
-    Attributes
-    ----------
-    http_status : int or None
-        Status of the answer.
-    """
-
-    def __init__(
-        self, message: str, *, method: str = "", hint: str = "", sent: bool = True, http_status: int | None = None
-    ) -> None:
-        super().__init__(message, method=method, hint=hint, sent=sent)
-        self.http_status = http_status
+    sent = True
 
 
 class NotApplied(TransportError):
@@ -269,23 +267,8 @@ class PortalUnavailable(ApiError):
     """The portal is closed, overloaded, unpaid or broken."""
 
 
-_KINDS: dict[str, type[ApiError]] = {
-    cls.__name__: cls
-    for cls in (
-        ApiError,
-        NotFound,
-        AccessDenied,
-        BadCredentials,
-        TokenExpired,
-        InsufficientScope,
-        BadArgument,
-        DuplicateCode,
-        BadgeInUse,
-        RateLimited,
-        OperatingTimeExceeded,
-        PortalUnavailable,
-    )
-}
+_KINDS: dict[str, type[ApiError]] = {"ApiError": ApiError}
+_KINDS |= {cls.__name__: cls for cls in ApiError.__subclasses__()}
 
 
 @lru_cache(maxsize=1)
@@ -321,15 +304,12 @@ def find_fact(code: str, description: str = "", method: str = "") -> spec.ErrorF
     >>> find_fact("SOMETHING_NEW") is None
     True
     """
-    candidates = _patterns().get(code, [])
-    if not candidates:
-        return None
 
     def score(candidate: tuple[re.Pattern[str], spec.ErrorFact]) -> int:
         pattern, fact = candidate
         return 2 * bool(pattern.fullmatch(description)) + (method in fact.methods)
 
-    return max(candidates, key=score)[1]
+    return max(_patterns().get(code, ()), key=score, default=(None, None))[1]
 
 
 def raised_before_effect(error: ApiError) -> bool:

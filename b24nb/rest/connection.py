@@ -7,7 +7,6 @@ not: it raises with ``sent`` set, and whoever knows its effect looks whether it 
 
 from __future__ import annotations
 
-import itertools
 import json
 import re
 import threading
@@ -77,7 +76,7 @@ def _may_be_repeated(error: TransportError, *, write: bool) -> bool:
     """
     if not error.sent:
         return isinstance(error, ConnectionFailed | Timeout)
-    status = getattr(error, "http_status", None) or 200
+    status = error.http_status or 200
     return not write and (not 300 <= status < 500 or status in _PASSING)
 
 
@@ -138,7 +137,7 @@ class Connection:
         self.newer_token: Callable[[], Credentials | None] = lambda: None
 
     def call(
-        self, method: str, params: Mapping[str, Any] | None = None, *, before_send: Callable[[], None] | None = None
+        self, method: str, params: Mapping[str, Any] | None = None, *, before_send: Callable[[], object] = bool
     ) -> Response:
         """Call a method.
 
@@ -198,7 +197,7 @@ class Connection:
         return BatchResponse(answers, left)
 
     def send_chunk(
-        self, commands: Sequence[Command], *, halt: bool = False, before_send: Callable[[], None] | None = None
+        self, commands: Sequence[Command], *, halt: bool = False, before_send: Callable[[], object] = bool
     ) -> BatchResponse:
         """Send up to 50 commands by one request, after waiting for room; ``before_send`` as in :meth:`call`.
 
@@ -252,18 +251,18 @@ class Connection:
         *,
         write: bool,
         paced: bool = False,
-        before_send: Callable[[], None] | None = None,
+        before_send: Callable[[], object] = bool,
     ) -> tuple[Mapping[str, Any], Call]:
         """Send until there is an answer that stands; every attempt is a row in the log."""
         body, total = _as_json(params), self._transport.total
-        failures, refusals, spent, renewed = 0, 0, 0.0, False
-        for attempt in itertools.count(1):
+        attempt, failures, refusals, spent, renewed = 0, 0, 0, 0.0, False
+        while True:
+            attempt += 1
             self.bucket.enter(wait=paced)
             if self._closed:
                 hint = "b24nb.connect() makes another."
                 raise ClientClosed(f"{method}: this client was closed. Nothing was sent.", hint=hint)
-            if before_send is not None:
-                before_send()
+            before_send()
             used = self.credentials
             call = Call(self.clock.time(), "http", method, "", shown, attempt)
             try:
@@ -286,7 +285,6 @@ class Connection:
                 renewed = True
             else:
                 raise found
-        raise AssertionError("unreachable")
 
     def _attempt(
         self,
