@@ -9,16 +9,22 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
-from typing import Any, NoReturn
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
 from urllib.parse import urlencode, urlsplit
 
 from b24nb import spec
-from b24nb.address import is_loopback, refuse, refuse_placeholders, split, typed, warn_of_cells
-from b24nb.auth_fields import check_tokens, fields_of, portal_of, server_of
-from b24nb.secret import MASK, HiddenBytes, Secret, redact, without_frames
-
-__all__ = ["Credentials", "Endpoint", "OAuthToken", "Webhook", "is_loopback", "redact"]
+from b24nb.credential_checks import (
+    check_tokens,
+    fields_of,
+    origin_of,
+    refuse,
+    refuse_placeholders,
+    split,
+    typed,
+    warn_of_cells,
+)
+from b24nb.secret import MASK, HiddenBytes, Secret, Unpickled, without_frames
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +38,7 @@ class Endpoint:
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class Webhook:
+class Webhook(Unpickled):
     """An incoming webhook of a portal.
 
     Make one with :meth:`parse` or :meth:`ask`. Its text, repr, HTML and pickled form are masked.
@@ -62,6 +68,7 @@ class Webhook:
     host: str
     user: str
     _secret: Secret
+    can_refresh: ClassVar[bool] = False
 
     @classmethod
     def parse(cls, url: str | Secret) -> Webhook:
@@ -173,14 +180,9 @@ class Webhook:
     def __repr__(self) -> str:
         return f"Webhook({self.masked})"
 
-    __str__ = __repr__
-
-    def __reduce__(self) -> NoReturn:
-        raise TypeError("A webhook is not pickled, so that its code can't end up in a file.")
-
 
 @dataclass(frozen=True, slots=True, repr=False, init=False)
-class OAuthToken:
+class OAuthToken(Unpickled):
     """The tokens of an application.
 
     With a refresh token and the application's ``client_id`` and ``client_secret`` the client renews
@@ -235,16 +237,13 @@ class OAuthToken:
         client_id, client_secret = Secret(client_id), Secret(client_secret)
         portal, auth_server = Secret(portal), Secret(auth_server)
         object.__setattr__(self, "portal", "")  # for the repr, if one of them is refused
-        without_frames(check_tokens, access_token, refresh_token, client_id, client_secret)
-        for name, value in {
-            "portal": without_frames(portal_of, portal),
-            "access_token": access_token,
-            "refresh_token": refresh_token,
-            "client_id": client_id.reveal(),
-            "client_secret": client_secret,
-            "auth_server": without_frames(server_of, auth_server),
-            "on_refresh": on_refresh,
-        }.items():
+        given = {"access_token": access_token, "refresh_token": refresh_token, "client_secret": client_secret}
+        without_frames(check_tokens, **given, client_id=client_id)
+        origins = {
+            "portal": without_frames(origin_of, portal, "portal"),
+            "auth_server": without_frames(origin_of, auth_server, "authorization server"),
+        }
+        for name, value in {**given, **origins, "client_id": client_id.reveal(), "on_refresh": on_refresh}.items():
             object.__setattr__(self, name, value)
 
     @classmethod
@@ -297,11 +296,6 @@ class OAuthToken:
     def host(self) -> str:
         """The portal's host, with its port if any."""
         return urlsplit(self.portal).netloc
-
-    @property
-    def scheme(self) -> str:
-        """``https``, or ``http`` for this machine."""
-        return urlsplit(self.portal).scheme
 
     @property
     def masked(self) -> str:
@@ -361,32 +355,8 @@ class OAuthToken:
         url = Secret(f"{self.portal}/rest/{method}")
         return Endpoint(self.portal, url, self.secrets, {"Authorization": bearer})
 
-    def renewed(self, access_token: Secret, refresh_token: Secret) -> OAuthToken:
-        """The same application with a new pair.
-
-        Parameters
-        ----------
-        access_token, refresh_token : str or Secret
-            As the authorization server gave them.
-
-        Returns
-        -------
-        OAuthToken
-
-        Raises
-        ------
-        InvalidInput
-            If one of them can't be a token.
-        """
-        return replace(self, access_token=access_token, refresh_token=refresh_token)
-
     def __repr__(self) -> str:
         return f"OAuthToken({self.masked}, access_token={MASK})"
-
-    __str__ = __repr__
-
-    def __reduce__(self) -> NoReturn:
-        raise TypeError("A token is not pickled, so that it can't end up in a file.")
 
 
 Credentials = Webhook | OAuthToken

@@ -22,7 +22,16 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 
-class Secret:
+class Unpickled:
+    """What no pickle writes into a file."""
+
+    __slots__ = ()
+
+    def __reduce_ex__(self, protocol: object) -> NoReturn:
+        raise TypeError(f"{type(self).__name__} is not pickled, so that no secret can end up in a file.")
+
+
+class Secret(Unpickled):
     """A text that is shown as ``***``, everywhere; :meth:`reveal` gives it in clear.
 
     It is neither pickled nor written as JSON, and a copy is the same object.
@@ -63,9 +72,6 @@ class Secret:
 
     def __deepcopy__(self, memo: object) -> Secret:
         return self
-
-    def __reduce_ex__(self, protocol: object) -> NoReturn:
-        raise TypeError("A secret is not pickled, so that it can't end up in a file.")
 
 
 _ALIVE: WeakValueDictionary[int, Secret] = WeakValueDictionary()

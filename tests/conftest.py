@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 import b24nb
-from b24nb.credentials import is_loopback
+from b24nb.credential_checks import is_loopback
 from tests.fakes import FakeClock
 
 # A shell starts a background job with Ctrl-C ignored, and so would every test and its child processes.

@@ -7,8 +7,8 @@ from typing import Literal
 
 from b24nb import errors
 from b24nb.client import Portal
-from b24nb.credentials import redact
 from b24nb.display.explanations import page_of
+from b24nb.secret import redact
 
 _SENTENCES: dict[type, str] = {
     errors.ConnectionFailed: "The portal could not be reached, or the connection to it broke.",

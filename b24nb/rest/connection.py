@@ -12,10 +12,11 @@ import re
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from b24nb import spec
-from b24nb.address import is_loopback
+from b24nb.credential_checks import is_loopback
 from b24nb.credentials import Credentials, Endpoint, OAuthToken
 from b24nb.display.literals import plain
 from b24nb.errors import (
@@ -52,7 +53,9 @@ _PAUSE = 0.3
 #: Statuses of a busy server or network.
 _PASSING = frozenset({408, 425, 429})
 
+Params = Mapping[str, Any]
 Reader = Callable[[Answer, str, Credentials], Mapping[str, Any] | ApiError]
+Hook = Callable[[], object]
 
 
 def is_write(method: str) -> bool:
@@ -80,7 +83,7 @@ def _may_be_repeated(error: TransportError, *, write: bool) -> bool:
     return not write and (not 300 <= status < 500 or status in _PASSING)
 
 
-def _as_json(params: Mapping[str, Any]) -> bytes:
+def _as_json(params: Params) -> bytes:
     """Parameters as a body; a value that JSON does not have is refused."""
     try:
         return json.dumps(params, ensure_ascii=False, allow_nan=False, default=plain).encode()
@@ -130,15 +133,13 @@ class Connection:
         self.is_sandbox = False
         self._closed = False
         self._transport = transport or Transport(timeout=timeout, verify=verify)
-        self._close_transport: Callable[[], object] = bool if transport else self._transport.close
+        self._close_transport: Hook = bool if transport else self._transport.close
         self._refreshing = threading.Lock()
         #: Where a renewed token is stored before it is used; what may know a newer pair than a refused one.
         self.store_token: Callable[[OAuthToken], object] = lambda _: None
         self.newer_token: Callable[[], Credentials | None] = lambda: None
 
-    def call(
-        self, method: str, params: Mapping[str, Any] | None = None, *, before_send: Callable[[], object] = bool
-    ) -> Response:
+    def call(self, method: str, params: Params | None = None, *, before_send: Hook = bool) -> Response:
         """Call a method.
 
         Parameters
@@ -163,9 +164,7 @@ class Connection:
         shown = masked(params or {}, self.credentials.secrets)
         return Response.of(*self._send_with_retries(method, params or {}, shown, write=write, before_send=before_send))
 
-    def batch(
-        self, commands: Mapping[str, tuple[str, Mapping[str, Any] | None]], *, halt: bool = False
-    ) -> BatchResponse:
+    def batch(self, commands: Mapping[str, tuple[str, Params | None]], *, halt: bool = False) -> BatchResponse:
         """Send any number of commands, 50 to a request, at the pace that the plan allows.
 
         Parameters
@@ -196,9 +195,7 @@ class Connection:
                 break
         return BatchResponse(answers, left)
 
-    def send_chunk(
-        self, commands: Sequence[Command], *, halt: bool = False, before_send: Callable[[], object] = bool
-    ) -> BatchResponse:
+    def send_chunk(self, commands: Sequence[Command], *, halt: bool = False, before_send: Hook = bool) -> BatchResponse:
         """Send up to 50 commands by one request, after waiting for room; ``before_send`` as in :meth:`call`.
 
         Raises
@@ -229,7 +226,7 @@ class Connection:
         self._closed = True
         self._close_transport()
 
-    def _is_allowed_write(self, method: str, params: Mapping[str, Any] | None) -> bool:
+    def _is_allowed_write(self, method: str, params: Params | None) -> bool:
         """Whether a call may change something; refuses what is no call, and changes by a read-only client."""
         if not isinstance(method, str) or not _NAME.fullmatch(method):
             text = f"{redact(repr(method), self.credentials.secrets)} is not the name of a REST method."
@@ -244,14 +241,7 @@ class Connection:
         return write
 
     def _send_with_retries(
-        self,
-        method: str,
-        params: Mapping[str, Any],
-        shown: Mapping[str, Any],
-        *,
-        write: bool,
-        paced: bool = False,
-        before_send: Callable[[], object] = bool,
+        self, method: str, params: Params, shown: Params, *, write: bool, paced: bool = False, before_send: Hook = bool
     ) -> tuple[Mapping[str, Any], Call]:
         """Send until there is an answer that stands; every attempt is a row in the log."""
         body, total = _as_json(params), self._transport.total
@@ -280,7 +270,7 @@ class Connection:
             if isinstance(found, RateLimited) and refusals < _REFUSALS and (found.retry_after or 0) <= total:
                 refusals, spent = refusals + 1, 0.0
                 self.bucket.refused(refusals, found.retry_after or 0)
-            elif isinstance(found, TokenExpired) and self._can_refresh and not renewed:
+            elif isinstance(found, TokenExpired) and used.can_refresh and not renewed:
                 self._refresh(used)
                 renewed = True
             else:
@@ -328,10 +318,6 @@ class Connection:
 
     # -- OAuth ------------------------------------------------------------------------------------
 
-    @property
-    def _can_refresh(self) -> bool:
-        return isinstance(self.credentials, OAuthToken) and self.credentials.can_refresh
-
     def _refresh(self, used: Credentials) -> None:
         """Renew the access token once, also when several threads meet its end together."""
         with self._refreshing:
@@ -351,7 +337,7 @@ class Connection:
                     raise pair
                 self.credentials = newer  # somebody else has renewed it
                 return
-            renewed = token.renewed(pair["access_token"], pair["refresh_token"])
+            renewed = replace(token, **pair)
             self.store_token(renewed)
             self.credentials = renewed
         if token.on_refresh is not None:  # without the lock: it may use the client, or wait for a thread

@@ -28,7 +28,7 @@ from requests.adapters import HTTPAdapter
 from urllib3.connection import HTTPConnection, HTTPSConnection
 
 from b24nb._version import __version__
-from b24nb.address import is_loopback
+from b24nb.credential_checks import is_loopback
 from b24nb.credentials import Endpoint
 from b24nb.errors import BadResponse, InvalidInput
 from b24nb.rest.failures import FAILURES, failed, moved

@@ -25,7 +25,7 @@ from urllib.parse import urlsplit
 import nbformat
 from playwright.sync_api import Browser, ConsoleMessage, Locator, Page, expect, sync_playwright
 
-from b24nb.credentials import is_loopback
+from b24nb.credential_checks import is_loopback
 
 ARTIFACTS = Path(__file__).parents[2] / "test-artifacts"
 START_SECONDS = 120

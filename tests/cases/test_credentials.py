@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from b24nb.address import SecretInCell, is_loopback
+from b24nb.credential_checks import SecretInCell, is_loopback
 from b24nb.credentials import OAuthToken, Webhook
 from b24nb.errors import InvalidInput
 from b24nb.secret import Secret

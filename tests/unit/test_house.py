@@ -18,7 +18,7 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 ROOMS = {
     "spec": ["spec"],
     "errors": ["secret", "errors"],
-    "credentials": ["address", "auth_fields", "credentials", "_settings"],
+    "credentials": ["credential_checks", "credentials", "_settings"],
     "display": ["display"],
     "rest": ["rest"],
     "badges": ["badges"],

@@ -1,4 +1,4 @@
-"""Addresses that people paste: what can't be right is refused, and a host has one spelling."""
+"""What people paste: addresses and tokens that can't be right are refused, and a host has one spelling."""
 
 from __future__ import annotations
 
@@ -8,11 +8,16 @@ import re
 import sys
 import unicodedata
 import warnings
+from collections.abc import Mapping
 from typing import Any, NoReturn
 from urllib.parse import SplitResult, urlsplit
 
+from b24nb import spec
 from b24nb.errors import InvalidInput
 from b24nb.secret import Secret, without_frames
+
+#: Names that the vendor uses for the same thing: in events and token answers, and in the frame of a page.
+_AUTH_NAMES = {"auth_id": "access_token", "refresh_id": "refresh_token"}
 
 
 class SecretInCell(UserWarning):
@@ -137,3 +142,47 @@ def warn_of_cells(secret: Secret) -> None:
 
 def _stands_in(secret: Secret, shell: Any) -> bool:
     return any(secret.reveal() in str(cell) for cell in shell.user_ns.get("In", ()))
+
+
+def check_tokens(**tokens: Secret) -> None:
+    """Refuse what can't be the tokens, id and secret of an application."""
+    for name, token in tokens.items():
+        text = token.reveal()
+        if not isinstance(text, str):
+            refuse(f"{name} is a text.")
+        refuse_placeholders(name, text)
+        if not re.fullmatch(r"[!-~]*", text):
+            refuse(f"{name} is a text of plain letters, digits and signs, without spaces.")
+    if not tokens["access_token"]:
+        refuse("access_token is empty.")
+
+
+def origin_of(address: Secret, what: str) -> str:
+    """Scheme and host of a portal, also of its ``client_endpoint``, or of the authorization server."""
+    parts, host = split(address, what=what)
+    if what == "portal" and parts.path.strip("/") not in ("", "rest"):
+        refuse("Give the portal's address without a path, for example https://example.bitrix24.com.")
+    return f"{parts.scheme}://{host}"
+
+
+def fields_of(auth: Secret) -> dict[str, Secret]:
+    """What an :class:`OAuthToken` takes, of the vendor's mapping."""
+    found: Any = auth.reveal()
+    if not isinstance(found, Mapping):
+        refuse("from_auth takes the mapping that the portal gives an application.")
+    given = {}
+    for name, value in found.items():
+        known = str(name).lower()
+        given[_AUTH_NAMES.get(known, known)] = value
+    server = given.pop("server_endpoint", "") or ""
+    domain, endpoint = given.pop("domain", ""), given.pop("client_endpoint", "")
+    scheme = "http" if str(given.get("protocol", 1)) == "0" else "https"
+    if not given.get("portal"):
+        # The authorization server calls itself `domain` in its own answers.
+        if not endpoint and (not domain or domain == urlsplit(server).netloc):
+            refuse("The portal is missing: client_endpoint, or domain.")
+        given["portal"] = endpoint or (domain if "://" in domain else f"{scheme}://{domain}")
+    if server and "auth_server" not in given and urlsplit(server).hostname in spec.OAUTH_HOSTS:
+        given["auth_server"] = server
+    taken = ("portal", "access_token", "refresh_token", "client_id", "client_secret", "auth_server")
+    return {"access_token": Secret("")} | {name: Secret(given[name]) for name in taken if given.get(name)}
