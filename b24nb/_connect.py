@@ -151,21 +151,15 @@ def _path_of(journal: Any) -> Any:
 def _open_journal(
     path: Any, portal: Portal, credentials: Credentials, release: ExitStack, *, named: bool
 ) -> JournalStore:
+    if path is None and portal.kind == "SANDBOX":
+        # Goes with the client: the next sandbox may get the same port and must not inherit it.
+        path = Path(release.enter_context(tempfile.TemporaryDirectory(prefix="b24nb-journal-"))) / "journal.db"
     # A sandbox gets another port each time; the journal beside its database needs no address.
     host = portal.host if named or portal.kind == "LIVE" else "sandbox"
     user = portal.user_id or str(getattr(credentials, "user", ""))  # `profile` may be refused
-    store = JournalStore(path or _journal_path(portal, release), host=host, user=user)
+    store = JournalStore(path, host=host, user=user)
     release.callback(store.close)
     return store
-
-
-def _journal_path(portal: Portal, release: ExitStack) -> str | PathLike[str] | None:
-    """``None``: a file per portal in the user's data folder; for a sandbox reached by its address, one that
-    goes with the client: the next sandbox may get the same port and must not inherit it."""
-    if portal.kind == "LIVE":
-        return None
-    directory = release.enter_context(tempfile.TemporaryDirectory(prefix="b24nb-journal-"))
-    return Path(directory) / "journal.db"
 
 
 def _credentials(given: Any, setting: Setting | None) -> tuple[Credentials | SandboxPortal, str]:

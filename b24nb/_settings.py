@@ -77,6 +77,7 @@ def _from_file(path: Path) -> dict[str, Setting]:
 
     text = re.sub(r"\r\n?", "\n", _text_of(path))
     values = dotenv_values(stream=io.StringIO(text))
+    found = {}
     for binding in parse_stream(io.StringIO(text)):
         before = binding.original.string
         line = binding.original.line + before[: len(before) - len(before.lstrip())].count("\n")
@@ -86,16 +87,14 @@ def _from_file(path: Path) -> dict[str, Setting]:
         _check_name(binding.key or "", f"The name in line {line} of {_FILE}")
         if binding.key not in (WEBHOOK, READ_ONLY):
             continue
-        value = values.get(binding.key)
+        value = values.get(binding.key) or ""
         if binding.value is None or (binding.value and not value):
             _refuse(f"{where} sets {binding.key} to nothing.", "Give it a value, or remove the line.")
-        if re.search("[\udc80-\udcff]", value or ""):
+        if re.search("[\udc80-\udcff]", value):
             _refuse(f"{where} is not written in UTF-8.", f"Save {_FILE} as UTF-8.")
-    return {
-        name: Setting(Secret(value), f"{name} in {_FILE}")
-        for name in (WEBHOOK, READ_ONLY)
-        if (value := (values.get(name) or "").strip())
-    }
+        if value.strip():
+            found[binding.key] = Setting(Secret(value.strip()), f"{binding.key} in {_FILE}")
+    return found
 
 
 def _text_of(path: Path) -> str:

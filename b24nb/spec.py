@@ -16,8 +16,7 @@ from functools import lru_cache
 from types import MappingProxyType
 from typing import Any
 
-DOCS = "https://apidocs.bitrix24.com"
-BADGE_DOCS = f"{DOCS}/api-reference/crm/timeline/activities/configurable/badges"
+BADGE_DOCS = "https://apidocs.bitrix24.com/api-reference/crm/timeline/activities/configurable/badges"
 
 # -- badges ---------------------------------------------------------------------------------------
 
@@ -75,16 +74,15 @@ ATTACHMENT_TYPE = "rest_app_status"
 
 @dataclass(frozen=True, slots=True)
 class Language:
-    """One key of a language map: the portal's code, an English name, and the BCP 47 tag for HTML."""
+    """One key of a language map: an English name, and the BCP 47 tag for HTML."""
 
-    code: str
     name: str
     tag: str
 
 
 #: Codes of the culture table of a cloud portal. Portals may have others; no REST method returns them.
 LANGUAGES: Mapping[str, Language] = MappingProxyType({
-    code: Language(code, name, tag) for code, name, tag in (
+    code: Language(name, tag) for code, name, tag in (
         ("en", "English", "en"), ("de", "German", "de"), ("la", "Spanish", "es"), ("fr", "French", "fr"),
         ("br", "Portuguese (Brazil)", "pt-BR"), ("it", "Italian", "it"), ("pl", "Polish", "pl"),
         ("ua", "Ukrainian", "uk"), ("ru", "Russian", "ru"), ("kz", "Kazakh", "kk"), ("tr", "Turkish", "tr"),
@@ -147,44 +145,26 @@ _INTRANET = "allowed_only_intranet_user"
 _ADD_DOCUMENTED = ("ACCESS_DENIED", "100", "REQUIRED_ARG_MISSING", "WRONG_TYPE_VALUE", "BX_INVALID_VALUE", "0")
 _ADD_CHECKS = ("ACCESS_DENIED", "REQUIRED_ARG_MISSING", "0", "WRONG_TYPE_VALUE", "BX_EMPTY_REQUIRED")
 _ADD_ERRORS = (_INTRANET, "100", *_ADD_CHECKS, "BX_INVALID_VALUE", "400")
+_GET_DOCUMENTED, _GET_ERRORS = ("ACCESS_DENIED", "NOT_FOUND"), (_INTRANET, "100", "NOT_FOUND")
+_DELETE_DOCUMENTED = ("ACCESS_DENIED", "NOT_FOUND", "ENTITY_WITH_BADGE_EXISTS")
+_DELETE_ERRORS = (_INTRANET, "100", *_DELETE_DOCUMENTED)
+_NAME = "crm.activity.badge"
+_ADD_SUMMARY, _LIST_SUMMARY = (
+    "Registers a badge for configurable activities",
+    "Returns every badge of the portal at once",
+)
+_TEXTS = (_CODE, _TITLE, _VALUE, _TYPE)
 
+#: Name, summary, parameters, result, errors as documented, errors as they are answered.
 METHODS: Mapping[str, Method] = MappingProxyType(
     {
         method.name: method
         for method in (
+            Method(f"{_NAME}.add", _ADD_SUMMARY, _TEXTS, _ONE, _ADD_DOCUMENTED, _ADD_ERRORS, **_ADMIN),
+            Method(f"{_NAME}.get", "Returns one badge", (_CODE,), _ONE, _GET_DOCUMENTED, _GET_ERRORS),
+            Method(f"{_NAME}.list", _LIST_SUMMARY, (), _ALL, (), (_INTRANET,)),
             Method(
-                "crm.activity.badge.add",
-                "Registers a badge for configurable activities",
-                (_CODE, _TITLE, _VALUE, _TYPE),
-                result=_ONE,
-                documented_errors=_ADD_DOCUMENTED,
-                errors=_ADD_ERRORS,
-                **_ADMIN,
-            ),
-            Method(
-                "crm.activity.badge.get",
-                "Returns one badge",
-                (_CODE,),
-                result=_ONE,
-                documented_errors=("ACCESS_DENIED", "NOT_FOUND"),
-                errors=(_INTRANET, "100", "NOT_FOUND"),
-            ),
-            Method(
-                "crm.activity.badge.list",
-                "Returns every badge of the portal at once",
-                (),
-                result=_ALL,
-                documented_errors=(),
-                errors=(_INTRANET,),
-            ),
-            Method(
-                "crm.activity.badge.delete",
-                "Deletes a badge",
-                (_CODE,),
-                result="true",
-                documented_errors=("ACCESS_DENIED", "NOT_FOUND", "ENTITY_WITH_BADGE_EXISTS"),
-                errors=(_INTRANET, "100", "ACCESS_DENIED", "NOT_FOUND", "ENTITY_WITH_BADGE_EXISTS"),
-                **_ADMIN,
+                f"{_NAME}.delete", "Deletes a badge", (_CODE,), "true", _DELETE_DOCUMENTED, _DELETE_ERRORS, **_ADMIN
             ),
         )
     }
@@ -197,7 +177,6 @@ METHODS: Mapping[str, Method] = MappingProxyType(
 class Tariff:
     """Request rate of a plan: a bucket of ``burst`` requests that drains ``per_second``."""
 
-    name: str
     burst: int
     per_second: float
 
@@ -209,16 +188,14 @@ class Tariff:
 
 TARIFFS: Mapping[str, Tariff] = MappingProxyType(
     {
-        "standard": Tariff("standard", burst=50, per_second=2),
-        "enterprise": Tariff("enterprise", burst=250, per_second=5),
+        "standard": Tariff(burst=50, per_second=2),
+        "enterprise": Tariff(burst=250, per_second=5),
         # No limiter stands in front of an installation of one's own: as good as none.
-        "self-hosted": Tariff("self-hosted", burst=10**9, per_second=10**9),
+        "self-hosted": Tariff(burst=10**9, per_second=10**9),
     }
 )
 
 BATCH_SIZE = 50
-#: A cloud portal cuts one request off after this time; until then it may still be running the call.
-REQUEST_SECONDS = 60
 #: Seconds of work per method and credential in the window before ``OPERATION_TIME_LIMIT``. The figure
 #: of the documentation; a plan may have another.
 OPERATING_LIMIT_SECONDS = 480

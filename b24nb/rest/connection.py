@@ -37,7 +37,7 @@ from b24nb.rest.clock import SYSTEM_CLOCK, Clock
 from b24nb.rest.limits import LeakyBucket, Limits
 from b24nb.rest.response import Response, parse_response, parse_token_response
 from b24nb.rest.transport import Answer, Transport
-from b24nb.secret import MASK, masked, redact
+from b24nb.secret import MASK, masked, redact, without_frames
 
 __all__ = ["Connection", "Response"]
 
@@ -294,7 +294,7 @@ class Connection:
             answer = self._transport.post(endpoint, body, method=call.method, total=total)
             call.http_status, call.bytes_in = answer.status, len(answer.body)
             call.client_ms = answer.client_ms
-            found = read(answer, call.method, self.credentials)
+            found = without_frames(read, answer, call.method, self.credentials)
         except BaseException as error:  # after Ctrl-C the portal may have the request, too
             call.client_ms = call.client_ms or (time.perf_counter() - started) * 1000
             call.http_status = call.http_status or getattr(error, "http_status", None)

@@ -14,7 +14,6 @@ from b24nb.rest.calls import Call
 from b24nb.rest.transport import Answer
 from b24nb.secret import Secret, redact, redact_known, without_frames
 
-_NO_JSON = object()
 _SOMEBODY = "Something between here and the portal answered, or the portal is in trouble; try later."
 _FILTER = (
     "A firewall or filter before the portal refuses this call, often for a text that looks like HTML or SQL: "
@@ -115,10 +114,6 @@ def parse_response(answer: Answer, method: str, credentials: Credentials) -> Map
 
 def parse_token_response(answer: Answer, method: str, credentials: Credentials) -> Mapping[str, Any] | ApiError:
     """The same for the authorization server: its answers have no ``result``, its errors can come as 200."""
-    return without_frames(_new_pair, answer, method, credentials)
-
-
-def _new_pair(answer: Answer, method: str, credentials: Credentials) -> Mapping[str, Any] | ApiError:
     envelope = _decoded(answer, method, credentials)
     if "error" in envelope:
         return error_of(envelope, method, credentials, answer.status)
@@ -142,29 +137,26 @@ def error_of(envelope: Mapping[str, Any], method: str, credentials: Credentials,
 
 def _decoded(answer: Answer, method: str, credentials: Credentials) -> Mapping[str, Any]:
     # The answer's text may quote our secrets: it stays in frames that no error keeps.
-    envelope = without_frames(_json_of, answer, credentials)
-    if envelope is _NO_JSON:
-        text = f"{method}: {_described(answer)}, HTTP {answer.status}."
-        hint = _BY_STATUS.get(answer.status, _SOMEBODY)
-        raise BadResponse(text, method=method, http_status=answer.status, hint=hint)
-    if not isinstance(envelope, dict):
-        raise _strange(answer, method)
-    return envelope
+    with suppress(ValueError, RecursionError):
+        envelope = without_frames(_json_of, answer, credentials)
+        if not isinstance(envelope, dict):
+            raise _strange(answer, method)
+        return envelope
+    raise _bad(answer, method, _described(answer), _BY_STATUS.get(answer.status, _SOMEBODY))
 
 
 def _json_of(answer: Answer, credentials: Credentials) -> Any:
     """The answer's JSON without the secrets that went out with the call."""
-    try:
-        text = answer.body.decode(json.detect_encoding(answer.body), "surrogatepass")
-        return json.loads(redact_known(text, credentials.secrets))
-    except (ValueError, RecursionError):
-        return _NO_JSON
+    text = answer.body.decode(json.detect_encoding(answer.body), "surrogatepass")
+    return json.loads(redact_known(text, credentials.secrets))
 
 
 def _strange(answer: Answer, method: str) -> BadResponse:
-    text = f"{method}: JSON that is no answer of the REST API, HTTP {answer.status}."
-    hint = "Check that the address is a portal's."
-    return BadResponse(text, method=method, http_status=answer.status, hint=hint)
+    return _bad(answer, method, "JSON that is no answer of the REST API", "Check that the address is a portal's.")
+
+
+def _bad(answer: Answer, method: str, what: str, hint: str) -> BadResponse:
+    return BadResponse(f"{method}: {what}, HTTP {answer.status}.", method=method, http_status=answer.status, hint=hint)
 
 
 def _described(answer: Answer) -> str:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 import b24nb
-from b24nb import errors
+from b24nb import errors, spec
 from b24nb.credentials import Webhook
 from b24nb.rest.connection import Connection
 from tests.fakes import FakeClock
@@ -92,7 +92,7 @@ def test_a_sandbox_of_this_process_says_how_many_requests_it_takes(clock: FakeCl
         b24nb.SandboxPortal(limits=True, tariff="enterprise", clock=clock) as portal,
         b24nb.connect(portal, clock=clock) as b24,
     ):
-        assert b24.calls.limits.bucket.tariff.name == "enterprise"
+        assert b24.calls.limits.bucket.tariff == spec.TARIFFS["enterprise"]
 
 
 def test_eight_clients_behind_one_address_all_get_through() -> None:
