@@ -108,7 +108,7 @@ class Webhook(Unpickled):
             refuse("The path of a webhook starts with /rest/.")
         if segments[1:2] == ["api"]:
             refuse("This is a REST 3.0 address (/rest/api/), which has no badge methods.", "Drop /api.")
-        if len(segments) == 2:
+        if len(segments) < 3:
             refuse(
                 "The user segment or the code is missing: a webhook has two parts after /rest/.",
                 "Copy the whole address from the portal: https://{portal}/rest/{user}/{code}/.",
@@ -118,8 +118,6 @@ class Webhook(Unpickled):
                 "There is something behind the code, probably a method name pasted along.",
                 "End the address after the code: https://{portal}/rest/{user}/{code}/.",
             )
-        if len(segments) < 3:
-            refuse("User and code are missing after /rest/.")
         user, secret = segments[1:]
         if re.search(r"\.(json|xml)$|^crm\.|^profile$", secret):
             refuse("There is a method name where the code should be: the user segment is missing.")

@@ -148,11 +148,8 @@ _ADD_ERRORS = (_INTRANET, "100", *_ADD_CHECKS, "BX_INVALID_VALUE", "400")
 _GET_DOCUMENTED, _GET_ERRORS = ("ACCESS_DENIED", "NOT_FOUND"), (_INTRANET, "100", "NOT_FOUND")
 _DELETE_DOCUMENTED = ("ACCESS_DENIED", "NOT_FOUND", "ENTITY_WITH_BADGE_EXISTS")
 _DELETE_ERRORS = (_INTRANET, "100", *_DELETE_DOCUMENTED)
-_NAME = "crm.activity.badge"
-_ADD_SUMMARY, _LIST_SUMMARY = (
-    "Registers a badge for configurable activities",
-    "Returns every badge of the portal at once",
-)
+_ADD_SUMMARY = "Registers a badge for configurable activities"
+_LIST_SUMMARY = "Returns every badge of the portal at once"
 _TEXTS = (_CODE, _TITLE, _VALUE, _TYPE)
 
 #: Name, summary, parameters, result, errors as documented, errors as they are answered.
@@ -160,11 +157,17 @@ METHODS: Mapping[str, Method] = MappingProxyType(
     {
         method.name: method
         for method in (
-            Method(f"{_NAME}.add", _ADD_SUMMARY, _TEXTS, _ONE, _ADD_DOCUMENTED, _ADD_ERRORS, **_ADMIN),
-            Method(f"{_NAME}.get", "Returns one badge", (_CODE,), _ONE, _GET_DOCUMENTED, _GET_ERRORS),
-            Method(f"{_NAME}.list", _LIST_SUMMARY, (), _ALL, (), (_INTRANET,)),
+            Method("crm.activity.badge.add", _ADD_SUMMARY, _TEXTS, _ONE, _ADD_DOCUMENTED, _ADD_ERRORS, **_ADMIN),
+            Method("crm.activity.badge.get", "Returns one badge", (_CODE,), _ONE, _GET_DOCUMENTED, _GET_ERRORS),
+            Method("crm.activity.badge.list", _LIST_SUMMARY, (), _ALL, (), (_INTRANET,)),
             Method(
-                f"{_NAME}.delete", "Deletes a badge", (_CODE,), "true", _DELETE_DOCUMENTED, _DELETE_ERRORS, **_ADMIN
+                "crm.activity.badge.delete",
+                "Deletes a badge",
+                (_CODE,),
+                "true",
+                _DELETE_DOCUMENTED,
+                _DELETE_ERRORS,
+                **_ADMIN,
             ),
         )
     }

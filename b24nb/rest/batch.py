@@ -15,6 +15,8 @@ Command = tuple[str, str, Mapping[str, Any] | None]
 
 #: PHP turns a map with the keys 0, 1, 2 into a list; with a letter in front it stays a map.
 _PREFIX = "k"
+#: What the answer says of each command, and in which of its maps.
+_PARTS = {"result": "result"} | {name: f"result_{name}" for name in ("error", "total", "next", "time")}
 
 
 class BatchResponse(Mapping[str, "Response | ApiError"]):
@@ -83,26 +85,22 @@ def read(
         For a result that is not a batch's, or that leaves out a command which was to run.
     """
     parts = envelope["result"]
-    names = ("result", "result_error", "result_total", "result_next", "result_time")
     if not isinstance(parts, dict) or not isinstance(parts.get("result"), dict | list):
         raise _silent("has no results", sent)
     # PHP writes an empty map as a list.
-    maps = {name: parts[name] if isinstance(parts.get(name), dict) else {} for name in names}
+    maps = {name: parts[part] if isinstance(parts.get(part), dict) else {} for name, part in _PARTS.items()}
     answers: dict[str, Response | ApiError] = {}
     rows: list[Call] = []
     for place, (key, method, params) in enumerate(commands):
         wire = f"{_PREFIX}{place}"
-        failed, time = maps["result_error"].get(wire), maps["result_time"].get(wire)
+        single = {name: found[wire] for name, found in maps.items() if wire in found}
+        failed = single.get("error")
         row = Call(sent.at, "command", method, key, params or {})
-        row.note_times(time, {}, sent.client_ms)
+        row.note_times(single.get("time"), {}, sent.client_ms)
         if isinstance(failed, dict) and "error" in failed:
             answers[key] = error = error_of(failed, method, credentials, None)
             row.error, row.outcome = error.code, "error"
-        elif wire in maps["result"]:
-            single = {"result": maps["result"][wire], "time": time}
-            for name in ("total", "next"):
-                if wire in maps[f"result_{name}"]:
-                    single[name] = maps[f"result_{name}"][wire]
+        elif "result" in single:
             answers[key] = Response.of(single, row)
         elif halt and any(row.error is not None for row in rows):
             continue

@@ -92,16 +92,9 @@ def _tls(cause: BaseException) -> tuple[str, str]:
 
 def _innermost(error: BaseException) -> BaseException:
     """requests wraps urllib3, which wraps the socket's error; the last one says what happened."""
-    seen = set()
-    while id(error) not in seen:
-        seen.add(id(error))
-        inner = getattr(error, "reason", None) or next(
-            (arg for arg in reversed(error.args) if isinstance(arg, BaseException)), None
-        )
-        if not isinstance(inner, BaseException):
-            break
-        error = inner
-    return error
+    inside = (getattr(error, "reason", None), *reversed(error.args))
+    inner = next((one for one in inside if isinstance(one, BaseException) and one is not error), None)
+    return _innermost(inner) if inner else error
 
 
 def moved(response: requests.Response, method: str, secrets: Iterable[Secret]) -> BadResponse:
