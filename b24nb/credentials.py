@@ -45,8 +45,8 @@ class Webhook(Unpickled):
 
     Attributes
     ----------
-    scheme, host : str
-        ``https`` (``http`` for this machine only) and the host with its port, if any.
+    origin, host : str
+        ``https://example.bitrix24.com`` (``http`` for this machine only), and the host with its port, if any.
     user : str
         The user segment: an id, or a login.
 
@@ -64,7 +64,7 @@ class Webhook(Unpickled):
     Webhook(https://example.bitrix24.com/rest/1/***/)
     """
 
-    scheme: str
+    origin: str
     host: str
     user: str
     _secret: Secret
@@ -127,7 +127,7 @@ class Webhook(Unpickled):
         refuse_placeholders("code of the webhook", secret)
         if not re.fullmatch(r"[\w.@+-]+", user, re.ASCII) or not re.fullmatch(r"[\w.~-]+", secret, re.ASCII):
             refuse("User and code of a webhook are plain letters and digits.", "Copy the address again.")
-        return cls(parts.scheme, host, user, Secret(secret))
+        return cls(f"{parts.scheme}://{host}", host, user, Secret(secret))
 
     @classmethod
     def ask(cls) -> Webhook:
@@ -143,11 +143,6 @@ class Webhook(Unpickled):
             As :meth:`parse`; also where nobody can type, or what is typed would be shown.
         """
         return cls.parse(without_frames(typed))
-
-    @property
-    def origin(self) -> str:
-        """Scheme and host: ``https://example.bitrix24.com``."""
-        return f"{self.scheme}://{self.host}"
 
     @property
     def masked(self) -> str:

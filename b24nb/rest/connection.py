@@ -15,21 +15,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from b24nb import spec
+from b24nb import errors, spec
 from b24nb.credential_checks import is_loopback
 from b24nb.credentials import Credentials, Endpoint, OAuthToken
 from b24nb.display.literals import plain
-from b24nb.errors import (
-    ApiError,
-    ClientClosed,
-    ConnectionFailed,
-    InvalidInput,
-    RateLimited,
-    ReadOnly,
-    Timeout,
-    TokenExpired,
-    TransportError,
-)
 from b24nb.rest import batch
 from b24nb.rest.batch import BatchResponse, Command
 from b24nb.rest.calls import Call, CallLog
@@ -54,7 +43,7 @@ _PAUSE = 0.3
 _PASSING = frozenset({408, 425, 429})
 
 Params = Mapping[str, Any]
-Reader = Callable[[Answer, str, Credentials], Mapping[str, Any] | ApiError]
+Reader = Callable[[Answer, str, Credentials], Mapping[str, Any] | errors.ApiError]
 Hook = Callable[[], object]
 
 
@@ -72,13 +61,13 @@ def is_write(method: str) -> bool:
     return name in _NO_READS or not (name in _READS or name.rpartition(".")[2] in _READ_VERBS)
 
 
-def _may_be_repeated(error: TransportError, *, write: bool) -> bool:
+def _may_be_repeated(error: errors.TransportError, *, write: bool) -> bool:
     """A connection that never came about, or a read whose answer was lost.
 
     A redirect and the refusal of a firewall (4xx without JSON) come again.
     """
     if not error.sent:
-        return isinstance(error, ConnectionFailed | Timeout)
+        return isinstance(error, errors.ConnectionFailed | errors.Timeout)
     status = error.http_status or 200
     return not write and (not 300 <= status < 500 or status in _PASSING)
 
@@ -89,7 +78,7 @@ def _as_json(params: Params) -> bytes:
         return json.dumps(params, ensure_ascii=False, allow_nan=False, default=plain).encode()
     except (TypeError, ValueError, RecursionError) as error:
         problem = str(error)
-    raise InvalidInput(f"These parameters can't be sent as JSON: {problem}.", field="params")
+    raise errors.InvalidInput(f"These parameters can't be sent as JSON: {problem}.", field="params")
 
 
 class Connection:
@@ -179,12 +168,12 @@ class Connection:
         BatchResponse
         """
         listed = [(key, method, params) for key, (method, params) in commands.items()]
-        answers: dict[str, Response | ApiError] = {}
+        answers: dict[str, Response | errors.ApiError] = {}
         left: list[str] = []
         for start in range(0, len(listed), spec.BATCH_SIZE):
             try:
                 part = self.send_chunk(listed[start : start + spec.BATCH_SIZE], halt=halt)
-            except (ApiError, TransportError) as error:
+            except (errors.ApiError, errors.TransportError) as error:
                 if answers:
                     error.add_note(f"The {start} commands before were sent; the call log has them.")
                 raise
@@ -231,13 +220,15 @@ class Connection:
         if not isinstance(method, str) or not _NAME.fullmatch(method):
             text = f"{redact(repr(method), self.credentials.secrets)} is not the name of a REST method."
             hint = "For example crm.activity.badge.list; parameters go beside it."
-            raise InvalidInput(text, field="method", hint=hint)
+            raise errors.InvalidInput(text, field="method", hint=hint)
         if params is not None and not isinstance(params, Mapping):
-            raise InvalidInput(f"The parameters of {method} are a mapping from name to value.", field="params")
+            raise errors.InvalidInput(f"The parameters of {method} are a mapping from name to value.", field="params")
         write = is_write(method)
         if write and self.read_only:
             hint = "Connect without read_only (and without B24_READ_ONLY) to change things."
-            raise ReadOnly(f"{method} may change something, and this client is read-only. Nothing was sent.", hint=hint)
+            raise errors.ReadOnly(
+                f"{method} may change something, and this client is read-only. Nothing was sent.", hint=hint
+            )
         return write
 
     def _send_with_retries(
@@ -251,13 +242,13 @@ class Connection:
             self.bucket.enter(wait=paced)
             if self._closed:
                 hint = "b24nb.connect() makes another."
-                raise ClientClosed(f"{method}: this client was closed. Nothing was sent.", hint=hint)
+                raise errors.ClientClosed(f"{method}: this client was closed. Nothing was sent.", hint=hint)
             before_send()
             used = self.credentials
             call = Call(self.clock.time(), "http", method, "", shown, attempt)
             try:
                 found = self._attempt(used.endpoint(method), body, call, write=write, total=total - spent)
-            except TransportError as error:
+            except errors.TransportError as error:
                 failures += 1
                 pause = max(_PAUSE * failures, error.retry_after or 0)
                 spent += (call.client_ms or 0) / 1000 + pause
@@ -265,12 +256,12 @@ class Connection:
                     raise
                 self.clock.sleep(pause)
                 continue
-            if not isinstance(found, ApiError):
+            if not isinstance(found, errors.ApiError):
                 return found, call
-            if isinstance(found, RateLimited) and refusals < _REFUSALS and (found.retry_after or 0) <= total:
+            if isinstance(found, errors.RateLimited) and refusals < _REFUSALS and (found.retry_after or 0) <= total:
                 refusals, spent = refusals + 1, 0.0
                 self.bucket.refused(refusals, found.retry_after or 0)
-            elif isinstance(found, TokenExpired) and used.can_refresh and not renewed:
+            elif isinstance(found, errors.TokenExpired) and used.can_refresh and not renewed:
                 self._refresh(used)
                 renewed = True
             else:
@@ -285,7 +276,7 @@ class Connection:
         write: bool,
         read: Reader = parse_response,
         total: float | None = None,
-    ) -> Mapping[str, Any] | ApiError:
+    ) -> Mapping[str, Any] | errors.ApiError:
         """One request, measured and recorded whatever comes of it."""
         started = time.perf_counter()
         call.bytes_out = len(body)
@@ -299,22 +290,22 @@ class Connection:
             call.client_ms = call.client_ms or (time.perf_counter() - started) * 1000
             call.http_status = call.http_status or getattr(error, "http_status", None)
             call.error = type(error).__name__
-            sent = getattr(error, "sent", not isinstance(error, InvalidInput))
+            sent = getattr(error, "sent", not isinstance(error, errors.InvalidInput))
             call.outcome = "lost" if write and sent else "failed"
-            self.calls.record(call, len(body))
-            if isinstance(error, TransportError):
+            if isinstance(error, errors.TransportError):
                 error.call = call
                 error.retry_after = answer.retry_after if answer else None
             raise
-        if "X-Sandbox" in answer.headers and is_loopback(self.credentials.host.partition(":")[0]):
-            self.is_sandbox = True
-        if isinstance(found, ApiError):
-            call.error, call.outcome = found.code, "error"
-            found.retry_after = answer.retry_after
         else:
-            call.note_times(found.get("time"), answer.headers, call.client_ms)
-        self.calls.record(call, len(body), call.client_ms)
-        return found
+            self.is_sandbox |= "X-Sandbox" in answer.headers and is_loopback(self.credentials.host.partition(":")[0])
+            if isinstance(found, errors.ApiError):
+                call.error, call.outcome = found.code, "error"
+                found.retry_after = answer.retry_after
+            else:
+                call.note_times(found.get("time"), answer.headers, call.client_ms)
+            return found
+        finally:
+            self.calls.record(call, len(body), call.client_ms)
 
     # -- OAuth ------------------------------------------------------------------------------------
 
@@ -328,10 +319,10 @@ class Connection:
             call = Call(self.clock.time(), "http", "oauth.token", "", shown)
             try:
                 pair = self._attempt(token.token_endpoint, token.renewal(), call, write=True, read=parse_token_response)
-            except TransportError as error:
+            except errors.TransportError as error:
                 error.sent = False  # the call for which this is done was refused: it did not happen
                 raise
-            if isinstance(pair, ApiError):
+            if isinstance(pair, errors.ApiError):
                 newer = self.newer_token() if pair.code == "invalid_grant" else None
                 if newer is None:
                     raise pair

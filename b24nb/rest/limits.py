@@ -270,9 +270,13 @@ class Limits:
             f"Requests: {self.bucket.level:.0f} of {tariff.burst} in the bucket as this client sees it, "
             f"draining {tariff.per_second:g}/s; {self._safe()}. Others on the same address fill it too."
         )
-        methods, now = self._methods()
-        used = [f"{name}: {one.used(now):g} of {_LIMIT} s operating time{one.forecast(now)}" for name, one in methods]
+        used = [f"{name}: {seconds:g} of {_LIMIT} {words}" for name, seconds, words in self._used()]
         return "\n".join([rate if tariff.limited else _NO_LIMIT, *used])
+
+    def _used(self) -> list[tuple[str, float, str]]:
+        """Of each method, the seconds that are used up, and what to say of them."""
+        methods, now = self._methods()
+        return [(name, one.used(now), f"s operating time{one.forecast(now)}") for name, one in methods]
 
     def _safe(self) -> str:
         most = int(self.bucket.tariff.burst - _RESERVE)
@@ -295,15 +299,11 @@ class Limits:
         """
         from b24nb.display import html
 
-        bucket, (methods, now) = self.bucket, self._methods()
+        bucket = self.bucket
         label = "Request rate (this client only; others on the same address fill the bucket too)"
         rate = (
             html.gauge(label, bucket.level, bucket.tariff.burst, f"requests; {self._safe()}")
             if bucket.tariff.limited
             else html.message("note", _NO_LIMIT)
         )
-        return [rate] + [
-            html.gauge(name, one.used(now), _LIMIT, f"s operating time{one.forecast(now)}")
-            for name, one in methods
-            if one.used(now)
-        ]
+        return [rate, *(html.gauge(name, seconds, _LIMIT, words) for name, seconds, words in self._used() if seconds)]
