@@ -108,7 +108,7 @@ class Fleet:
         self.names: tuple[str, ...] = tuple(self._table["portal"])
         switch = read_settings().get(READ_ONLY)
         self._access = Access(vault, timeout, read_only or bool(switch and switch.is_on), **settings)
-        nobody = Webhook("https", "nobody", "", Secret(""))
+        nobody = Webhook("https://nobody", "nobody", "", Secret(""))
         self._access.connection(nobody).close()  # refuses settings that can't be right
         #: How long after it was submitted a task may begin to send, in seconds.
         self.lease = max(_LEAST_LEASE, check_seconds(self._access.settle_after, "settle_after"))
