@@ -103,7 +103,9 @@ def connect(
     settings = read_settings()
     found, source = _credentials(credentials, settings.get(WEBHOOK))
     switch = _read_only_from(read_only, settings.get(READ_ONLY))
-    path = _path_of(journal)
+    if journal is not None and not (journal and isinstance(journal, str | PathLike)):
+        raise InvalidInput("journal is the path of a file.", field="journal")
+    path: Any = journal
     check_seconds(settle_after, "settle_after")
     on_close: Callable[[], object] = bool
     with ExitStack() as failed:
@@ -135,17 +137,10 @@ def _starting(sandbox: SandboxPortal) -> Callable[[], object]:
     try:
         sandbox.start()
     except (RuntimeError, OSError) as error:  # no thread or no socket, as in some browsers
-        problem = str(error).rstrip(".")
-    else:
-        return sandbox.stop
-    hint = "Give connect() the webhook of a portal that is reachable from here."
-    raise ConnectionFailed(f"The embedded portal can't start here: {problem}.", hint=hint)
-
-
-def _path_of(journal: Any) -> Any:
-    if journal is None or (journal and isinstance(journal, str | PathLike)):
-        return journal
-    raise InvalidInput("journal is the path of a file.", field="journal")
+        hint = "Give connect() the webhook of a portal that is reachable from here."
+        text = f"The embedded portal can't start here: {str(error).rstrip('.')}."
+        raise ConnectionFailed(text, hint=hint) from None
+    return sandbox.stop
 
 
 def _open_journal(
@@ -168,8 +163,7 @@ def _credentials(given: Any, setting: Setting | None) -> tuple[Credentials | San
         try:
             return Webhook.parse(setting.value), setting.source
         except InvalidInput as error:
-            failure = InvalidInput(f"{setting.source}: {error.message}", field=error.field, hint=error.hint)
-        raise failure
+            raise InvalidInput(f"{setting.source}: {error.message}", field=error.field, hint=error.hint) from None
     if isinstance(given, Webhook | OAuthToken):
         return given, "argument"
     if isinstance(given, Secret):

@@ -17,12 +17,7 @@ WEBHOOK, READ_ONLY = "B24_WEBHOOK", "B24_READ_ONLY"
 _YES = frozenset({"1", "true", "t", "yes", "y", "on", "enable", "enabled", "да", "д"})
 _NO = frozenset({"0", "false", "f", "no", "n", "off", "disable", "disabled", "нет", "н"})
 #: UTF-32 first: its mark begins with that of UTF-16.
-_MARKS = (
-    (codecs.BOM_UTF32_LE, "utf-32"),
-    (codecs.BOM_UTF32_BE, "utf-32"),
-    (codecs.BOM_UTF16_LE, "utf-16"),
-    (codecs.BOM_UTF16_BE, "utf-16"),
-)
+_MARKS = {"utf-32": (codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE), "utf-16": (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)}
 _FILE = ".env"
 
 
@@ -103,7 +98,7 @@ def _text_of(path: Path) -> str:
         raw = path.read_bytes()
     except OSError as error:
         _refuse(f"{_FILE} can't be read: {error.strerror}.", "Check who may read it.")
-    encoding = next((name for mark, name in _MARKS if raw.startswith(mark)), "utf-8-sig")
+    encoding = next((name for name, marks in _MARKS.items() if raw.startswith(marks)), "utf-8-sig")
     try:
         text = raw.decode(encoding, "surrogateescape" if encoding == "utf-8-sig" else "strict")
     except UnicodeDecodeError:

@@ -230,11 +230,7 @@ class CallLog(Sequence[Call]):
     @property
     def last(self) -> Call | None:
         """The newest HTTP attempt."""
-        return next((call for call in reversed(self._snapshot()) if call.kind == "http"), None)
-
-    def _snapshot(self) -> list[Call]:
-        with self._lock:
-            return [call for call, _ in self._rows]
+        return next((call for call in reversed(self[:]) if call.kind == "http"), None)
 
     @property
     def df(self) -> pd.DataFrame:
@@ -246,7 +242,7 @@ class CallLog(Sequence[Call]):
         Excel has no time zones; drop them before ``to_excel``:
         ``df.assign(**{name: df[name].dt.tz_localize(None) for name in df.select_dtypes("datetimetz")})``.
         """
-        return _frame(self._snapshot())
+        return _frame(self[:])
 
     def summary(self, by: str | Sequence[str] = "method", *, full: bool = False) -> pd.DataFrame:
         """Statistics per method, or by other columns: how often, errors, percentiles of the times.
@@ -279,7 +275,8 @@ class CallLog(Sequence[Call]):
         return timeline(self.df)
 
     def __getitem__(self, index: Any) -> Any:
-        return self._snapshot()[index]
+        with self._lock:
+            return [call for call, _ in self._rows][index]
 
     def __len__(self) -> int:
         return len(self._rows)
@@ -294,7 +291,7 @@ class CallLog(Sequence[Call]):
     def _repr_html_(self) -> str:
         from b24nb.display import html
 
-        shown = html.frame(_frame(self._snapshot()[-_SHOWN:]), caption=f"The last of {self._told()}")
+        shown = html.frame(_frame(self[-_SHOWN:]), caption=f"The last of {self._told()}")
         return html.page(shown, *(html.message("note", reason) for reason in self.missing()))
 
     def missing(self, *columns: str) -> list[str]:
@@ -310,7 +307,7 @@ class CallLog(Sequence[Call]):
         list of str
             Empty if nothing is missing.
         """
-        done = [call for call in self._snapshot() if call.kind == "http" and call.outcome == "ok"]
+        done = [call for call in self[:] if call.kind == "http" and call.outcome == "ok"]
         reasons = Counter(call.server_ms_missing_because for call in done if call.server_ms_missing_because)
         server = [f"No server time for {_calls(count)}: {why}." for why, count in reasons.items()]
         whole = sum(call.processing_ms is None and not call.server_ms_missing_because for call in done)
