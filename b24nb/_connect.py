@@ -103,9 +103,7 @@ def connect(
     settings = read_settings()
     found, source = _credentials(credentials, settings.get(WEBHOOK))
     switch = _read_only_from(read_only, settings.get(READ_ONLY))
-    if journal is not None and not (journal and isinstance(journal, str | PathLike)):
-        raise InvalidInput("journal is the path of a file.", field="journal")
-    path: Any = journal
+    path = _path_of(journal)
     check_seconds(settle_after, "settle_after")
     on_close: Callable[[], object] = bool
     with ExitStack() as failed:
@@ -141,6 +139,12 @@ def _starting(sandbox: SandboxPortal) -> Callable[[], object]:
         text = f"The embedded portal can't start here: {str(error).rstrip('.')}."
         raise ConnectionFailed(text, hint=hint) from None
     return sandbox.stop
+
+
+def _path_of(journal: Any) -> Any:
+    if journal is None or (journal and isinstance(journal, str | PathLike)):
+        return journal
+    raise InvalidInput("journal is the path of a file.", field="journal")
 
 
 def _open_journal(
