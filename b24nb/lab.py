@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
-from importlib import resources
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -17,6 +16,7 @@ from b24nb.errors import B24Error
 
 DIRECTORY = "b24nb-walkthroughs"
 FIRST = "00-quickstart.ipynb"
+_PACKAGE = Path(__file__).parent
 
 
 def run(arguments: Sequence[str]) -> int:
@@ -51,7 +51,7 @@ def run(arguments: Sequence[str]) -> int:
         # Containers run as root, where JupyterLab wants to be told; it listens on this machine only.
         command.append("--allow-root")
     # Defaults of JupyterLab for this run, below the user's own settings: widgets are saved with a notebook.
-    paths = [str(_package() / "lab_settings"), os.environ.get("JUPYTER_CONFIG_PATH", "")]
+    paths = [str(_PACKAGE / "lab_settings"), os.environ.get("JUPYTER_CONFIG_PATH", "")]
     os.environ["JUPYTER_CONFIG_PATH"] = os.pathsep.join(filter(None, paths))
     os.execv(sys.executable, [*command, *arguments[named:]])  # noqa: S606 - signals included
 
@@ -69,8 +69,8 @@ def copy_walkthroughs(directory: Path) -> list[Path]:
     list of Path
         The notebooks that were copied.
     """
-    inside = _package() / "walkthroughs"  # in the wheel; in a checkout they lie beside the package
-    shipped = inside if inside.is_dir() else _package().parent / "notebooks"
+    inside = _PACKAGE / "walkthroughs"  # in the wheel; in a checkout they lie beside the package
+    shipped = inside if inside.is_dir() else _PACKAGE.parent / "notebooks"
     copied = []
     for source in sorted(shipped.rglob("*")):
         target = directory / source.relative_to(shipped)
@@ -100,7 +100,3 @@ def sign(notebooks: Sequence[Path]) -> None:
             notary.sign(nbformat.read(path, as_version=4))
     finally:
         notary.store.close()
-
-
-def _package() -> Path:
-    return Path(str(resources.files("b24nb")))
