@@ -117,7 +117,7 @@ class SimulatedPortals:
 
     @staticmethod
     def _answer(envelope: dict[str, Any]) -> Answer:
-        return Answer(200, {}, json.dumps(envelope | {"time": {}}).encode(), 0.1, 0)
+        return Answer(200, {}, json.dumps(envelope | {"time": {}}).encode(), 0.1)
 
     def close(self) -> None:
         """Nothing."""

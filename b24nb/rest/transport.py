@@ -17,6 +17,7 @@ import time
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
+from http.cookiejar import DefaultCookiePolicy
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -99,13 +100,17 @@ class Transport:
         self._owner = os.getpid()
         self._routes: dict[str, Mapping[str, Any]] = {}
         self._has_proxies = bool(getproxies())
-        # Without a session around it: no ~/.netrc, no cookie that another portal of the same domain would get, and
-        # no redirect whose body is read whole. A pool makes a place per connection in advance.
-        self._adapter = _Adapter(pool_connections=self._hosts, pool_maxsize=max(1, 64 // self._hosts))
+        self._session = _Session()
+        # A cookie of one portal could be sent to another of the same domain; nothing here needs any.
+        self._session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
+        # A pool makes a place per connection in advance.
+        adapter = _Adapter(pool_connections=self._hosts, pool_maxsize=max(1, 64 // self._hosts))
+        self._session.mount("https://", adapter)
+        self._session.mount("http://", adapter)
 
     def close(self) -> None:
         """Close the connections."""
-        self._adapter.close()
+        self._session.close()
 
     def post(self, endpoint: Endpoint, body: bytes, *, method: str, total: float | None = None) -> Answer:
         """Send a JSON body.
@@ -143,9 +148,11 @@ class Transport:
     def _post(self, endpoint: Endpoint, body: bytes, method: str, total: float) -> Answer:
         headers = _HEADERS | {name: value.reveal() for name, value in endpoint.headers.items()}
         started = time.perf_counter()
+        # Not prepared by the session, which would look into ~/.netrc, and merge what is the same for all calls.
         request = requests.Request("POST", endpoint.url.reveal(), headers=headers, data=body).prepare()
         timeout: Any = urllib3.Timeout(connect=self._connect, total=total)
-        with self._adapter.send(request, timeout=timeout, **self._route(endpoint.origin)) as response:
+        route = self._route(endpoint.origin)
+        with self._session.send(request, timeout=timeout, allow_redirects=False, **route) as response:
             if response.is_redirect:
                 raise moved(response, method, endpoint.secrets)
             content = _read(response, method)
@@ -157,11 +164,17 @@ class Transport:
         proxied = self._has_proxies and not is_loopback(urlsplit(origin).hostname or "")  # none can reach this machine
         key = origin if proxied else ""
         if key not in self._routes:
-            route = requests.Session().merge_environment_settings(origin, {}, True, self._verify, None)
+            # `verify` is passed on, since requests prefers REQUESTS_CA_BUNDLE to the one of a session.
+            route = self._session.merge_environment_settings(origin, {}, True, self._verify, None)
             hint = "REQUESTS_CA_BUNDLE or CURL_CA_BUNDLE in the environment names it."
             route["verify"] = _authorities(route["verify"], hint)
             self._routes[key] = route if proxied else {**route, "proxies": {}}
         return self._routes[key]
+
+
+class _Session(requests.Session):
+    def get_redirect_target(self, resp: requests.Response) -> None:
+        """Nowhere: a redirect is an error here. requests would read its body whole, without a cap."""
 
 
 def _authorities(verify: Any, hint: str) -> bool | str:
