@@ -3,28 +3,28 @@
 from __future__ import annotations
 
 from tests.contract import (
-    test_wire_access,
-    test_wire_activities,
-    test_wire_badges,
-    test_wire_batch,
-    test_wire_decoding,
-    test_wire_envelopes,
-    test_wire_limits,
-    test_wire_neighbours,
-    test_wire_urls,
+    wire_access,
+    wire_activities,
+    wire_badges,
+    wire_batch,
+    wire_decoding,
+    wire_envelopes,
+    wire_limits,
+    wire_neighbours,
+    wire_urls,
 )
 from tests.contract.wire import DERIVED, Fact
 
 TOPICS: dict[str, list[Fact]] = {
-    "addresses, verbs, order of checks": test_wire_urls.FACTS,
-    "decoding of parameters": test_wire_decoding.FACTS,
-    "envelopes, system errors, headers, escaping": test_wire_envelopes.FACTS,
-    "the four badge methods": test_wire_badges.FACTS,
-    "batch": test_wire_batch.FACTS,
-    "limits": test_wire_limits.FACTS,
-    "webhooks, access tokens, token endpoint": test_wire_access.FACTS,
-    "neighbours: who am I, what may I call": test_wire_neighbours.FACTS,
-    "activities, what holds a badge": test_wire_activities.FACTS,
+    "addresses, verbs, order of checks": wire_urls.FACTS,
+    "decoding of parameters": wire_decoding.FACTS,
+    "envelopes, system errors, headers, escaping": wire_envelopes.FACTS,
+    "the four badge methods": wire_badges.FACTS,
+    "batch": wire_batch.FACTS,
+    "limits": wire_limits.FACTS,
+    "webhooks, access tokens, token endpoint": wire_access.FACTS,
+    "neighbours: who am I, what may I call": wire_neighbours.FACTS,
+    "activities, what holds a badge": wire_activities.FACTS,
 }
 ALL: list[Fact] = [fact for facts in TOPICS.values() for fact in facts]
 

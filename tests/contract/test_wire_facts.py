@@ -1,4 +1,4 @@
-"""The tables themselves: ids, sources, and that their description counts right."""
+"""A sandbox portal held against all facts; and the tables themselves: ids, sources, their count."""
 
 from __future__ import annotations
 
@@ -6,8 +6,25 @@ import re
 from collections import Counter
 from pathlib import Path
 
+import pytest
+
 from tests.contract.facts import ALL, count_table
-from tests.contract.wire import Answer, Send
+from tests.contract.stage import check
+from tests.contract.wire import TEXT, Answer, Fact, Send, difference
+
+
+@pytest.mark.parametrize("fact", ALL, ids=str)
+def test_wire(fact: Fact) -> None:
+    check(fact)
+
+
+def test_the_comparison_can_fail() -> None:
+    assert difference({"a": 1}, {"a": True})
+    assert difference({"a": 1}, {"a": 1.0})
+    assert difference({"a": 1, "b": 2}, {"b": 2, "a": 1})
+    assert difference([1], [1, 2])
+    assert difference({"a": [TEXT]}, {"a": [5]})
+    assert difference({"a": [TEXT, None]}, {"a": ["x", None]}) is None
 
 
 def test_every_fact_has_an_id_of_its_own() -> None:

@@ -5,9 +5,7 @@ from __future__ import annotations
 from typing import Any
 from urllib.parse import quote
 
-import pytest
-
-from tests.contract.stage import Stage, check
+from tests.contract.stage import Stage
 from tests.contract.wire import (
     ANYTHING,
     DERIVED,
@@ -204,11 +202,6 @@ RULES = [
     fact("rule.expired", "So does an expired token.", SERVER,
          wait(3601), call("batch", {"cmd": [NOW], "auth": "<token>"}, by="/rest"),
          Answer(401, having(error="expired_token")), portal={"clock": True}),
-    fact("rule.time-limit", "A method over its time fails alone.", SERVER,
-         batch({"a": GET_VIP, "b": GET_VIP, "c": NOW}),
-         answered({"a": FOUND, "c": DATE}, errors={"b": error(
-             "OPERATION_TIME_LIMIT", "Method is blocked due to operation time limit.")}),
-         portal={"clock": True, "limits": True, "cost": {GET: 1}, "operating": 0.5}),
     live("rule.same-key", "Of commands with the same key the last is taken.", DERIVED,
          post("<admin>/batch", f'{{"cmd": {{"a": "{GET_NONE}", "a": "{NOW}"}}}}', JSON_TYPE),
          answered({"a": DATE})),
@@ -293,8 +286,3 @@ REFERENCES = [
 # fmt: on
 
 FACTS: list[Fact] = [*REQUEST, *RESPONSE, *RULES, *REFERENCES]
-
-
-@pytest.mark.parametrize("fact", FACTS, ids=str)
-def test_batch(fact: Fact) -> None:
-    check(fact)

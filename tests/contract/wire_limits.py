@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-import pytest
-
-from tests.contract.stage import Stage, check
+from tests.contract.stage import Stage
 from tests.contract.wire import (
     ANYTHING,
     DERIVED,
@@ -174,8 +172,3 @@ WORKING_TIME = [
 # fmt: on
 
 FACTS: list[Fact] = [*REQUESTS, *WORKING_TIME]
-
-
-@pytest.mark.parametrize("fact", FACTS, ids=str)
-def test_limits(fact: Fact) -> None:
-    check(fact)

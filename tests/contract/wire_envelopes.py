@@ -4,12 +4,8 @@ from __future__ import annotations
 
 import re
 
-import pytest
-
-from tests.contract.stage import check
 from tests.contract.wire import (
     ANYTHING,
-    DERIVED,
     INTEGER,
     SERVER,
     VIP,
@@ -21,8 +17,6 @@ from tests.contract.wire import (
     fact,
     fault,
     get,
-    having,
-    issue,
     live,
     matching,
     oauth,
@@ -30,7 +24,6 @@ from tests.contract.wire import (
     page,
     post,
     refused,
-    wait,
 )
 
 CALLING = page("settings/how-to-call-rest-api/general-principles")
@@ -57,10 +50,6 @@ CLOUD_TIME = {
 }
 SELF_HOSTED_TIME = dict(list(CLOUD_TIME.items())[:6])
 OLDER_TIME = CLOUD_TIME | {"start": FLOAT, "processing": FLOAT}
-RESET_AFTER_600 = Like("a reset 600 s after the start", lambda t: t["operating_reset_at"] == t["start"] + 600)
-FINISH_MINUS_START = Like(
-    "a duration of finish - start", lambda t: abs(t["finish"] - t["start"] - t["duration"]) < 1e-4
-)
 CLIENT_ID = re.compile(r"local\.\w+\.\w+")
 TEN_DECIMALS = re.compile(r"\d+\.\d{10}")
 
@@ -83,12 +72,6 @@ def system(code: str, text: object, status: int, source: str, **options: object)
 
 # fmt: off
 SUCCESS = [
-    live("success.keys", "A success has result and time.", SERVER,
-         call(GET, CODE), ok({"badge": VIP})),
-    live("success.add-is-200", "Adding answers 200, not 201.", SERVER,
-         call(ADD, new("t")), ok({"badge": new("t")})),
-    fact("success.total", "total stands between result and time.", SERVER,
-         call(LIST), ok({"badges": [VIP]}, total=1)),
     fact("time.cloud", "start and processing are integers in builds since October 2025.", SERVER,
          call(GET, CODE), ok(ANYTHING, time=CLOUD_TIME)),
     fact("time.older", "They had a fraction before.", CALLING,
@@ -96,39 +79,16 @@ SUCCESS = [
     fact("time.self-hosted", "Without the load limiter the two operating keys are absent.",
          "observed (bitrix24/b24jssdk#459)",
          call(GET, CODE), ok(ANYTHING, time=SELF_HOSTED_TIME), portal={"operating": False}),
-    fact("time.duration", "duration is finish minus start, so up to a second too long.", SERVER,
-         call(GET, CODE), ok(ANYTHING, time=FINISH_MINUS_START)),
-    fact("time.reset-at", "operating_reset_at is normally 600 s after the start.", LIMITS,
-         call(GET, CODE), ok(ANYTHING, time=RESET_AFTER_600)),
-    fact("time.cheap-calls", "Calls of up to 0.1 s add nothing: operating stays 0.", SERVER,
-         call(GET, CODE), call(GET, CODE), call(GET, CODE), ok(ANYTHING, time=having(operating=0))),
     fact("time.whole-floats", "Whole numbers are written without a fraction.", CALLING,
          call(GET, CODE), Answer(200).with_bytes('"operating":0}')),
     fact("time.whole-seconds", "That holds for finish and duration too.", CALLING,
          call(GET, CODE), Answer(200).with_bytes('"finish":1764000000,"duration":0,'),
          portal={"clock": True}),
-    live("time.method-in-the-server's-zone", "Dates are ISO 8601 with an offset and no fraction.", CALLING,
-         call("server.time"), ok(DATE)),
 ]
 
 ERROR = [
-    live("error.keys", "An error has its two keys and neither result nor time.", ERRORS,
-         call(GET), refused(400, "100", "Could not find value for parameter {code}")),
     live("error.code-is-text", "A numeric code is a text on the wire (documented: a number).", SERVER,
          call(GET), Answer(400).with_bytes('{"error":"100",')),
-    fact("error.empty-description", "The description can be empty.", ERRORS,
-         call("batch", {"cmd": {"a": f"{GET}?code=x"}}, by="<noscope>"),
-         Answer(200).with_bytes('"a":{"error":"insufficient_scope","error_description":""}')),
-    live("error.classic-without-code", "Classic CRM methods have errors with an empty code.", SERVER,
-         call("crm.activity.delete", {"id": 999_999_999}), refused(400, "", "Activity is not found.")),
-    live("error.controller-without-code", "Badge methods have errors with the code 0.", SERVER,
-         call(ADD, new({"xx": "t"})), refused(400, "0", "Language `xx` was not found")),
-    fact("error.sql", "A database error in a badge method has the code 400.", DERIVED,
-         call(ADD, new("t") | {"code": "c" * 256}), refused(400, "400", matching(r"Mysql query error: \(.+")),
-         portal={"strict_sql": True, "code_limit": 255}),
-    live("error.first-only", "Of several errors the first is sent.", SERVER,
-         call(ADD, {"code": "b24nb_test_new", "title": "", "value": "", "type": "pink"}),
-         refused(400, "REQUIRED_ARG_MISSING", "Argument 'title' is required")),
     fact("error.classic-sql", "A database error in a classic method is ERROR_CORE with 500.", SERVER,
          fault("ERROR_CORE", description="SQL query error!", status=500), call("profile"),
          refused(500, "ERROR_CORE", "SQL query error!")),
@@ -138,41 +98,10 @@ ERROR = [
 ]
 
 SYSTEM = [
-    live("system.no-credentials", "No credentials: NO_AUTH_FOUND.", ERRORS,
-         call("profile", by="/rest"), refused(401, "NO_AUTH_FOUND", "Wrong authorization data")),
-    fact("system.wrong-credentials", "INVALID_CREDENTIALS comes with 401 (documented: 403).", SERVER,
-         call("profile", by="/rest/<user>/wrong"),
-         refused(401, "INVALID_CREDENTIALS", "Invalid request credentials")),
-    fact("system.webhook-scope", "insufficient_scope comes with 401 (documented: 403).", SERVER,
-         call(GET, CODE, by="<noscope>"),
-         refused(401, "insufficient_scope",
-                 "The request requires higher privileges than provided by the webhook token")),
-    fact("system.token-scope", "An application's text names the access token.", SERVER,
-         issue("narrow", scopes=["user_brief"]), oauth(GET, CODE, token="<narrow>"),
-         refused(401, "insufficient_scope",
-                 "The request requires higher privileges than provided by the access token")),
-    fact("system.expired", "An expired token is 401 expired_token.", ERRORS,
-         wait(3601), oauth(GET, CODE),
-         refused(401, "expired_token", "The access token provided has expired"), portal={"clock": True}),
-    fact("system.unknown-token", "A token that nobody knows is 401 invalid_token.", SDKS,
-         oauth("profile", token="nobody"),
-         refused(401, "invalid_token", "Unable to get application by token")),
-    fact("system.webhook-plan", "A plan without REST refuses webhooks with 401 (documented: 403).", SERVER,
-         call("profile"), refused(401, "ACCESS_DENIED", "REST is available only by subscription."),
-         portal={"rest_available": False}),
-    fact("system.token-plan", "A plan without REST refuses applications in other words.", SERVER,
-         oauth("profile"), refused(401, "ACCESS_DENIED", "REST is available only on commercial plans."),
-         portal={"rest_available": False}),
-    fact("system.needs-application", "What only an application may is 403 (documented: 400).",
-         f"{APP_INFO}; {SDKS}",
-         fault("ACCESS_DENIED", description="Access denied! Application context required", status=403),
-         call("app.info"), refused(403, "ACCESS_DENIED", "Access denied! Application context required")),
     system("ACCESS_DENIED", "Current user can't be authorized in this context", 401, SERVER,
            description="Current user can't"),
     system("APPLICATION_NOT_FOUND", "Application not found", 401, SERVER),
     system("CONNECTION_ERROR", "Error connecting to authorization server", 401, SERVER),
-    fact("system.dismissed", "The webhook of a dismissed user is 401 authorization_error.", SERVER,
-         call("profile", by="<dismissed>"), refused(401, "authorization_error", "Unable to authorize user")),
     system("user_access_error", "The user does not have access to the application.", 401, SERVER),
     system("ERROR_OAUTH", "Application not installed", 401, SDKS),
     system("NOT_INSTALLED", "Application not installed", 401, SDKS),
@@ -181,17 +110,6 @@ SYSTEM = [
     system("WRONG_LICENSE", "This feature is not enabled for the current license: auth_connector", 403,
            SERVER),
     system("WRONG_AUTH_TYPE", "Current authorization type is denied for this method", 403, SERVER),
-    fact("system.extranet", "An extranet user is refused by the badge methods with 403.",
-         SDKS,
-         call(LIST, by="<extranet>"), Answer(403, {"error": "allowed_only_intranet_user",
-                                                   "error_description": ANYTHING})),
-    live("system.method", "An unknown method is 404.", page("api-reference/rest-v3/index"),
-         call("crm.activity.nosuch"), refused(404, "ERROR_METHOD_NOT_FOUND", "Method not found!")),
-    fact("system.time-limit", "A method over its time is 429, without time.", LIMITS,
-         call(GET, CODE), call(GET, CODE),
-         refused(429, "OPERATION_TIME_LIMIT", "Method is blocked due to operation time limit."),
-         portal={"clock": True, "limits": True, "cost": {GET: 1}, "operating": 0.5}),
-    system("QUERY_LIMIT_EXCEEDED", "Too many requests", 503, LIMITS),
     system("METHOD_CONFIRM_WAITING", "Waiting for confirmation", 401, SERVER),
     system("METHOD_CONFIRM_DENIED", "Method call denied", 403, SERVER),
     system("PORTAL_DELETED", matching("Portal was deleted.*"), 403, SERVER),
@@ -233,11 +151,6 @@ HEADERS = [
          portal={"cloud_headers": False}),
     fact("header.no-retry-after", "No header says when to come back.", SERVER,
          fault("QUERY_LIMIT_EXCEEDED"), call(GET, CODE), Answer(503).with_headers(Retry_After=None)),
-    *(fact(f"header.sandbox-{status}", "The sandbox signs all its answers.", "this package", *steps,
-           Answer(status).with_headers(X_Sandbox=re.compile(r"b24nb/\d.*")))
-      for status, *steps in (
-          (200, call(GET, CODE)), (400, call(GET)), (401, call(GET, by="/rest")), (404, get("/rest/nosuch")),
-          (503, fault("QUERY_LIMIT_EXCEEDED"), call(GET)), (502, fault("html", status=502), call(GET)))),
 ]
 
 ESCAPING = [
@@ -258,19 +171,9 @@ ESCAPING = [
     fact("json.invalid-utf8", "What is not UTF-8 is replaced.", SERVER,
          post(f"<admin>/{GET}", b"code=a%FFb"),
          Answer(400).with_bytes("Badge not found for code `a\N{REPLACEMENT CHARACTER}b`")),
-    live("json.empty-map", "An empty map is an empty list.", SERVER,
-         call(ADD, new({})), ok({"badge": new([])})),
-    live("json.empty-list", "And so is an empty list.", SERVER,
-         call(ADD, new("t", [])), ok({"badge": new("t", [])})),
-    live("json.map", "A map keeps its order.", SERVER,
-         call(ADD, new({"ru": "К", "en": "C", "de": "K"})),
-         ok({"badge": new({"ru": "К", "en": "C", "de": "K"})})),
 ]
 
 XML = [
-    live("xml.map", "The root is response; keys are elements.", SERVER,
-         call(f"{GET}.xml", CODE),
-         Answer(200, xml={"result/badge/code": VIP["code"], "result/badge/title": "Client"})),
     fact("xml.list", "Members of a list are item.", SERVER,
          call(f"{LIST}.xml"), Answer(200, xml={"result/badges/item/code": VIP["code"], "total": "1"})),
     live("xml.true", "true is 1.", SERVER,
@@ -292,8 +195,3 @@ XML = [
 # fmt: on
 
 FACTS: list[Fact] = [*SUCCESS, *ERROR, *SYSTEM, *HEADERS, *ESCAPING, *XML]
-
-
-@pytest.mark.parametrize("fact", FACTS, ids=str)
-def test_envelopes(fact: Fact) -> None:
-    check(fact)

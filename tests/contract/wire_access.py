@@ -5,9 +5,7 @@ from __future__ import annotations
 from typing import Any
 from urllib.parse import urlencode
 
-import pytest
-
-from tests.contract.stage import Stage, check
+from tests.contract.stage import Stage
 from tests.contract.wire import (
     ANYTHING,
     INTEGER,
@@ -154,8 +152,6 @@ WEBHOOK = [
          call("profile"), WEBHOOK_PLAN, portal=NO_PLAN),
     fact("webhook.dismissed", "The owner was dismissed.", SERVER,
          call("profile", by="<dismissed>"), NO_USER),
-    fact("webhook.owner", "The owner is no administrator: the methods say so with 400.", SERVER,
-         call(DELETE, CODE, by="<employee>"), refused(400, "ACCESS_DENIED", "Access denied")),
     fact("webhook.https-first", "Https is judged before the code.", SERVER,
          call("profile", by="/rest/<user>/wrong"), HTTPS, portal={"https_required": True}),
     fact("webhook.code-before-scope", "The code before the scope.", SERVER,
@@ -221,9 +217,6 @@ TOKEN = [
          portal=CLOCK),
     fact("token.scope-before-user", "The scope before the user.", SERVER,
          issue("gone", user="dmitri", scopes=["user_brief"]), oauth(GET, CODE, token="<gone>"), TOKEN_SCOPE),
-    fact("token.rights", "It acts with its user's rights.", SERVER,
-         issue("ben", user="ben"), oauth(GET, CODE, token="<ben>"), FOUND, oauth(ADD, VIP, token="<ben>"),
-         refused(400, "ACCESS_DENIED", "Access denied")),
 ]
 
 RENEW = [
@@ -280,8 +273,3 @@ RENEW = [
 # fmt: on
 
 FACTS: list[Fact] = [*WEBHOOK, *TOKEN, *RENEW]
-
-
-@pytest.mark.parametrize("fact", FACTS, ids=str)
-def test_access(fact: Fact) -> None:
-    check(fact)

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import pytest
-
-from tests.contract.stage import Stage, check
+from tests.contract.stage import Stage
 from tests.contract.wire import (
     ANYTHING,
     SERVER,
@@ -153,8 +151,3 @@ WHO_AND_WHAT = [
 # fmt: on
 
 FACTS: list[Fact] = [*WHO_AND_WHAT]
-
-
-@pytest.mark.parametrize("fact", FACTS, ids=str)
-def test_neighbours(fact: Fact) -> None:
-    check(fact)

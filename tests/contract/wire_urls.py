@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import re
 
-import pytest
-
-from tests.contract.stage import check
 from tests.contract.wire import (
     ANYTHING,
     DERIVED,
@@ -182,8 +179,3 @@ ORDER = [
 # fmt: on
 
 FACTS: list[Fact] = [*FORMS, *RESERVED, *VERBS, *ORDER]
-
-
-@pytest.mark.parametrize("fact", FACTS, ids=str)
-def test_addresses_verbs_and_order(fact: Fact) -> None:
-    check(fact)

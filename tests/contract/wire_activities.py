@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-import pytest
-
-from tests.contract.stage import Stage, check
+from tests.contract.stage import Stage
 from tests.contract.wire import (
     ANYTHING,
     DERIVED,
@@ -23,7 +21,6 @@ from tests.contract.wire import (
     batch,
     call,
     fact,
-    get,
     having,
     issue,
     live,
@@ -41,6 +38,7 @@ DELETE_PAGE = page(f"{ACTIVITIES}/activity-base/crm-activity-delete")
 ADD_PAGE, UPDATE_PAGE, GET_PAGE = (
     page(f"{ACTIVITIES}/configurable/crm-activity-configurable-{name}") for name in ("add", "update", "get")
 )
+DEALS = page("api-reference/crm/deals/index")
 LAYOUT_PAGE = page(f"{ACTIVITIES}/configurable/structure/layout")
 
 ADD, UPDATE, GET = (f"crm.activity.configurable.{name}" for name in ("add", "update", "get"))
@@ -50,6 +48,7 @@ LAYOUT = {
     "header": {"title": "Call"},
     "body": {"logo": {"code": "robot"}, "blocks": {"a": {"type": "text", "properties": {"value": "x"}}}},
 }
+ODD_LAYOUT = {**LAYOUT, "body": {"blocks": {}}, "footer": {"buttons": {"ok": {"title": "Fertig <ü>"}}}}
 DELETE_BADGE = call("crm.activity.badge.delete", CODE)
 IN_USE = refused(400, "ENTITY_WITH_BADGE_EXISTS", "There are entities with this badge. Delete them first.")
 FREE = ok(True)
@@ -96,6 +95,16 @@ def days(count: float) -> Callable[[Stage], None]:
     return lambda stage: stage.clock.advance(count * 86_400)
 
 
+def attach(client_id: str | None = None, deal: int = 1) -> Callable[[Stage], None]:
+    """Another activity with the badge, of the application or of another one."""
+
+    def step(stage: Stage) -> None:
+        owner = {} if client_id is None else {"client_id": client_id}
+        stage.names["foreign"] = stage.portal.attach(VIP["code"], deal=deal, **owner)
+
+    return step
+
+
 def sixty_activities(stage: Stage) -> None:
     for _ in range(60):
         stage.portal.attach(VIP["code"])
@@ -139,9 +148,6 @@ LISTED = [
     fact("activities.strings", "crm.activity.list has upper-case keys and texts for values.", LIST_PAGE,
          hold(), call("crm.activity.list"),
          ok([ROW_OF_TEXTS], total=1)),
-    fact("activities.provider-params", "PROVIDER_PARAMS is a map.", SERVER,
-         hold(), call("crm.activity.list", {"select": ["ID", "PROVIDER_PARAMS"]}),
-         ok([having(PROVIDER_PARAMS=having(clientId=TEXT, badgeCode=VIP["code"]))], total=1)),
     fact("activities.pages", "A page has 50 rows; next and total are numbers.", LIST_PAGE,
          sixty_activities, call("crm.activity.list"),
          ok(Like("50 rows", lambda rows: len(rows) == 50), next=50, total=60),
@@ -221,8 +227,6 @@ CONFIGURABLE = [
          hold(), oauth(UPDATE, {"id": "<activity>"}), UPDATED,
          oauth(UPDATE, {"id": "<activity>", "layout": LAYOUT}), UPDATED,
          oauth(GET, {"id": "<activity>"}), ok(GOT)),
-    fact("configurable.get", "get has real JSON types.", GET_PAGE,
-         hold(), oauth(GET, {"id": "<activity>"}), ok(GOT)),
     fact("configurable.get-webhook", "A webhook may get (documented: ERROR_WRONG_CONTEXT).", SERVER,
          hold(), call(GET, {"id": "<activity>"}), ok(GOT)),
     fact("configurable.get-unknown", "What is not there is not found.", SERVER,
@@ -343,23 +347,56 @@ HOLDING = [
          hold("c" * 31), change(originId="x"), UNKNOWN_BADGE, badges=(badge() | {"code": "c" * 31},)),
     fact("hold.other-case", "A badgeCode in other letters passes the check and fails when bound.", DERIVED,
          add({"badgeCode": VIP["code"].upper()}), UNKNOWN_BADGE),
-    fact("hold.badge-deleted", "Deleting a badge leaves badgeCode in old activities.", SERVER,
-         hold(), change(completed="Y"), UPDATED, DELETE_BADGE, FREE, call(GET, {"id": "<activity>"}),
-         field("badgeCode", VIP["code"])),
     fact("hold.batch", "A batch meets the hold too.", SERVER,
          hold(), batch({"a": "crm.activity.badge.delete?code=" + VIP["code"]}),
          Answer(200, having(result=having(result_error={"a": IN_USE.body})))),
-    fact("hold.resolved", "Found, released, deleted: by webhook alone.", SERVER,
-         hold(), DELETE_BADGE, IN_USE,
-         get("<admin>/crm.activity.list?filter[PROVIDER_ID]=CONFIGURABLE_REST_APP&filter[COMPLETED]=N&select[]=ID"),
-         ok([{"ID": TEXT}], total=1), call("crm.activity.delete", {"id": "<activity>"}), ok(True),
-         DELETE_BADGE, FREE),
+]
+FURTHER = [
+    fact("hold.untouched", "An update that does not touch the badge leaves its hold as old as it is.", SERVER,
+         hold(), days(20), issue("token"), change(originId="x"), UPDATED, days(11), DELETE_BADGE, FREE,
+         portal={"clock": True}),
+    fact("hold.badge-gone", "A badge that is gone holds nothing and can't be hung up again.", SERVER,
+         hold(), days(31), issue("token"), DELETE_BADGE, FREE, change(originId="x"), UPDATED,
+         add({"badgeCode": VIP["code"]}), WRONG_FIELD, portal={"clock": True}),
+    fact("configurable.foreign", "Who made an activity may change it, nobody else.", SERVER,
+         attach("local.other"), oauth(GET, {"id": "<foreign>"}), ok(ANYTHING),
+         oauth(UPDATE, {"id": "<foreign>"}), refused(400, "ERROR_WRONG_APPLICATION", TEXT),
+         call(UPDATE, {"id": "<foreign>"}), NO_CONTEXT),
+    *(fact(f"configurable.update-{name}", f"A wrong {name} of an update.", UPDATE_PAGE,
+           hold(), change(**{name: value}), refused(400, code, TEXT))
+      for name, value, code in (
+          ("completed", [], "WRONG_FIELD_VALUE"), ("isIncomingChannel", 2, "WRONG_FIELD_VALUE"),
+          ("pingOffsets", "5", "WRONG_FIELD_VALUE"), ("deadline", "tomorrow", "WRONG_DATETIME_FORMAT"))),
+    fact("configurable.layout", "A layout comes back as it was; empty maps as lists.", SERVER,
+         oauth(ADD, owned(layout=ODD_LAYOUT), keep=("activity", "activity", "id")), oauth(GET, {"id": "<activity>"}),
+         ok(having(activity=having(layout=ODD_LAYOUT | {"body": {"blocks": []}})))),
+    *(fact(f"configurable.no-owner-{name}", f"An owner that is not there: {name}.", SERVER,
+           oauth(ADD, owned(ownerTypeId=kind, ownerId=number)), refused(400, "ACCESS_DENIED", TEXT))
+      for name, kind, number in (("deal", 2, 99), ("lead", 1, 1))),
+    fact("activities.employee", "An employee reads and deletes activities of his own deals only.", SERVER,
+         hold(), attach(), call("crm.activity.list", by="<employee>"), ok([having(ID="2")], total=1),
+         call("crm.activity.delete", {"id": "<activity>"}, by="<employee>"), refused(400, "", "Access denied."),
+         call("crm.activity.delete", {"id": 2}, by="<employee>"), ok(True)),
+    *(fact(f"activities.filter-{name}", f"filter[{name}] finds {count} of two.", LIST_PAGE,
+           hold(), attach(deal=2), call("crm.activity.list", {"filter": {name: value}}), ok(ANYTHING, total=count))
+      for name, value, count in (
+          ("=COMPLETED", "Y", 0), ("@OWNER_ID", [1, 2], 2), ("OWNER_ID", ["2"], 1), ("!@OWNER_ID", [2], 1),
+          ("!OWNER_ID", 2, 1), (">ID", 1, 1), ("<=ID", 1, 1), ("%SUBJECT", "BADGE B24NB", 1),
+          ("NO_SUCH_FIELD", 1, 2), ("ID", {"nested": ["x"]}, 0))),
+    fact("deal.moved", "Deals can be made, moved and listed.", DEALS,
+         call("crm.deal.add", {"fields": {"TITLE": "New", "OPPORTUNITY": "12.50abc"}}, keep=("deal",)),
+         call("crm.deal.get", {"id": "<deal>"}), ok(having(STAGE_ID="NEW", OPPORTUNITY="12.5", ASSIGNED_BY_ID="1")),
+         call("crm.deal.update", {"id": "<deal>", "fields": {"STAGE_ID": "NOWHERE"}}), refused(400, "", TEXT),
+         call("crm.deal.get", {"id": 999}), refused(400, "", TEXT),
+         call("crm.deal.list", {"select": ["ID"], "filter": {"STAGE_ID": "NEW"}}),
+         ok([{"ID": "1"}, {"ID": TEXT}], total=2)),
+    fact("activity.plain", "Plain activities are made and completed by webhook.", LIST_PAGE,
+         call("crm.activity.add", {"fields": {"SUBJECT": "Call back", "OWNER_ID": 1, "RESPONSIBLE_ID": 7}},
+              keep=("activity",)),
+         call("crm.activity.update", {"id": "<activity>", "fields": {"COMPLETED": "Y"}}), ok(True),
+         call("crm.activity.get", {"id": "<activity>"}),
+         ok(having(SUBJECT="Call back", COMPLETED="Y", PROVIDER_ID="CRM_TODO"))),
 ]
 # fmt: on
 
-FACTS: list[Fact] = [*LISTED, *CLASSIC, *CONFIGURABLE, *TROUBLES, *HOLDING]
-
-
-@pytest.mark.parametrize("fact", FACTS, ids=str)
-def test_activities(fact: Fact) -> None:
-    check(fact)
+FACTS: list[Fact] = [*LISTED, *CLASSIC, *CONFIGURABLE, *TROUBLES, *HOLDING, *FURTHER]

@@ -4,10 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-import pytest
-
 from b24nb.spec import BADGE_DOCS
-from tests.contract.stage import check
 from tests.contract.wire import (
     ANYTHING,
     DERIVED,
@@ -19,7 +16,6 @@ from tests.contract.wire import (
     Like,
     badge,
     call,
-    difference,
     fact,
     having,
     issue,
@@ -225,8 +221,6 @@ TEXTS = [
           live(f"text.{field}-empty-list", f"An empty list passes as {field}.", SERVER,
                call(ADD, new(**{field: []})), echoed(**{field: []})),
       )),
-    live("text.both-kinds", "A text and a map may stand side by side.", ADD_PAGE,
-         call(ADD, new(title={"en": "C", "de": "K"})), echoed(title={"en": "C", "de": "K"})),
     *(live(f"text.language-{code}", f"{code} is a language of a cloud portal.", SERVER,
            call(ADD, new(title={code: "C"})), echoed(title={code: "C"})) for code in ("en", "de", "ru")),
     fact("text.portal-languages", "Which languages there are is the portal's own matter.", SERVER,
@@ -374,13 +368,8 @@ DELETED = [
          call(DELETE, {"code": ""}), not_found("")),
     fact("delete.case", "Case is ignored as by get.", DERIVED,
          call(DELETE, {"code": "B24NB_TEST_VIP"}), ok(True), call(LIST), listed()),
-    fact("delete.in-use", "A badge that an open activity holds stays.", DELETE_PAGE,
-         call(DELETE, {"code": "waitingPayment"}), IN_USE,
-         call(GET, {"code": "waitingPayment"}), ok(ANYTHING), badges=None),
     fact("delete.in-use-russian", "That text is not translated.", SERVER,
          call(DELETE, {"code": "waitingPayment"}), IN_USE, badges=None, portal={"language": "ru"}),
-    fact("delete.envelope", "A failure is an error envelope, never a result of null (as documented).", SERVER,
-         call(DELETE, {"code": "x"}), Answer(400, having(error="NOT_FOUND"))),
     live("delete.no-update", "There is no update: a change is a delete and an add.", ADD_PAGE,
          call(DELETE, CODE), ok(True), call(ADD, VIP | {"value": "Gold"}),
          ok({"badge": VIP | {"value": "Gold"}})),
@@ -391,27 +380,9 @@ NEIGHBOURS = [
          call("crm.activity.badge.update", CODE),
          refused(400, "22002",
                  r"Could not find description of update in Bitrix\Crm\Controller\Activity\Badge")),
-    live("action.nonsense", "Whatever its name.", DERIVED,
-         call("crm.activity.badge.nonsense"),
-         refused(400, "22002",
-                 r"Could not find description of nonsense in Bitrix\Crm\Controller\Activity\Badge")),
     live("action.no-controller", "A controller that does not exist is 404.", DERIVED,
          call("crm.activity.nosuch.get"), refused(404, "ERROR_METHOD_NOT_FOUND", "Method not found!")),
 ]
 # fmt: on
 
 FACTS: list[Fact] = [*ACCESS, *ARGUMENTS, *TEXTS, *ORDER_AND_TYPE, *ADDED, *GOTTEN, *LISTED, *DELETED, *NEIGHBOURS]
-
-
-@pytest.mark.parametrize("fact", FACTS, ids=str)
-def test_badge_methods(fact: Fact) -> None:
-    check(fact)
-
-
-def test_the_comparison_can_fail() -> None:
-    assert difference({"a": 1}, {"a": True})
-    assert difference({"a": 1}, {"a": 1.0})
-    assert difference({"a": 1, "b": 2}, {"b": 2, "a": 1})
-    assert difference([1], [1, 2])
-    assert difference({"a": [TEXT]}, {"a": [5]})
-    assert difference({"a": [TEXT, None]}, {"a": ["x", None]}) is None

@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import json
 
-import pytest
-
-from tests.contract.stage import check
 from tests.contract.wire import (
     DERIVED,
     FORM_TYPE,
@@ -93,12 +90,6 @@ BODIES = [
          post(f"<admin>/{GET}?code=b24nb_test_other", CODE), FOUND),
     live("body.replaces-keys", "It replaces whole keys: maps are not merged.", SERVER,
          post(f"<admin>/{ADD}?{NEW}&title[en]=Query&value=v", "title[de]=Body"), added({"de": "Body"})),
-    live("body.path-wins", "The path wins over the body, the body over the query.", SERVER,
-         post("<admin>/profile?ap=wrong", "ap=worse"), ok(having(ADMIN=True))),
-    live("body.json-keeps-types", "JSON keeps numbers: they are not texts.", SERVER,
-         call(GET, {"code": 123}),
-         refused(400, "100", "Invalid value {123} to match with parameter {code}. "
-                             "Should be value of type string.")),
     live("body.form-gives-texts", "A form gives texts: 123 is one.", SERVER,
          post(f"<admin>/{GET}", "code=123"), refused(400, "NOT_FOUND", "Badge not found for code `123`")),
     live("body.query-gives-texts", "A query gives texts: true is one.", SERVER,
@@ -143,15 +134,9 @@ BRACKETS = [
     live("php.number-keys", "Commands 0 and 1 come back as a list.", PHP,
          post("<admin>/batch", "cmd[0]=server.time&cmd[1]=server.time"),
          Answer(200).with_bytes('"result":{"result":["')),
-    live("php.json-number-keys", "So do they in JSON.", PHP,
-         call("batch", {"cmd": {"0": "server.time", "1": "server.time"}}),
-         Answer(200).with_bytes('"result":{"result":["')),
     live("php.number-keys-apart", "Numbers that do not count from 0 are keys.", PHP,
          post("<admin>/batch", "cmd[1]=server.time&cmd[2]=server.time"),
          Answer(200).with_bytes('"result":{"result":{"1":"')),
-    live("php.no-empty-list", "A form can't express an empty list: the parameter is missing.", DERIVED,
-         post(f"<admin>/{ADD}", f"{NEW}&value=v"),
-         refused(400, "100", "Could not find value for parameter {title}")),
     live("php.in-commands", "The query of a batch command is read by the same rules.", PHP,
          call("batch", {"cmd": {"a": f"{ADD}?{NEW}&title[en]=VIP+client&value=v%26w"}}),
          Answer(200, having(result=having(
@@ -167,8 +152,3 @@ BINDING = [
 # fmt: on
 
 FACTS: list[Fact] = [*BODIES, *BRACKETS, *BINDING]
-
-
-@pytest.mark.parametrize("fact", FACTS, ids=str)
-def test_decoding(fact: Fact) -> None:
-    check(fact)
