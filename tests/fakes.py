@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from typing import Any
 
@@ -45,6 +46,12 @@ def eventually(true: Callable[[], bool]) -> None:
             return
         time.sleep(0.01)
     raise AssertionError("It did not happen within ten seconds.")
+
+
+def together(*works: Callable[[], Any]) -> list[Any]:
+    """Do all of these at once, each in a thread of its own; what they return, or what one of them raised."""
+    with ThreadPoolExecutor(len(works)) as pool:
+        return [future.result() for future in [pool.submit(work) for work in works]]
 
 
 @contextmanager

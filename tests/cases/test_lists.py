@@ -35,7 +35,7 @@ def portal(*envelopes: dict[str, Any]) -> Iterator[tuple[Connection, RawServer]]
 @pytest.mark.parametrize(
     "more",
     [
-        {"total": 120},
+        *({"total": total} for total in (0, 49, 120)),
         {"total": "120"},
         {"total": 120.0},
         {"total": 120, "next": 50},
@@ -68,6 +68,24 @@ def test_a_badge_that_comes_twice_is_noticed() -> None:
         pytest.raises(errors.BadResponse, match="'c0' 2 times"),
     ):
         evidence.list_badges(connection)
+
+
+ROW = rows(1)[0]
+
+
+@pytest.mark.parametrize(
+    ("ask", "wrong"),
+    [
+        (evidence.list_badges, [{"badges": rows} for rows in (None, {}, [None], [[]], ["x"], [{"title": "t"}])]),
+        (evidence.list_badges, [None, True, [], {}, {"badges": [{**ROW, "code": 7}]}]),
+        (lambda to: evidence.get_badge(to, "c0"), [None, True, [], {}, *({"badge": it} for it in (None, [], "c0"))]),
+        (lambda to: find_holders(to, {"c0"}), [None, True, {}, "x"]),
+    ],
+)
+def test_what_is_no_answer_to_the_question_is_refused(ask: Any, wrong: list[Any]) -> None:
+    for result in wrong:
+        with portal({"result": result}) as (connection, _), pytest.raises(errors.BadResponse):
+            ask(connection)
 
 
 @pytest.mark.parametrize("other", ["gold", "vip2", "vi", " vip"])
@@ -144,7 +162,8 @@ HOLDER = {
         ("x", None),
         (["x"], None),
         (None, None),
-        ({**HOLDER, "PROVIDER_PARAMS": '{"badgeCode": "c1"}'}, None),
+        *(({**HOLDER, "PROVIDER_PARAMS": odd}, None) for odd in ('{"badgeCode": "c1"}', [], None, {})),
+        ({**HOLDER, "PROVIDER_PARAMS": {"badgeCode": ["c1"]}}, None),
         ({**HOLDER, "LAST_UPDATED": "0001-01-01T00:00:00"}, {"likely", "possible"}),
         ({**HOLDER, "LAST_UPDATED": "9999-12-31T23:59:59-14:00"}, {"likely"}),
         ({**HOLDER, "LAST_UPDATED": 5}, {"likely"}),

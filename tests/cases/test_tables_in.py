@@ -150,12 +150,13 @@ def test_5000_spreadsheets_are_read_exactly_or_refused(tmp_path: Path) -> None:
         (H + R.replace("\n", ",,\n"), 1),
         ("sep=;\n" + (H + R).replace(",", ";"), 1),
         ("\ufeff" + (H + R).replace(",", ";").replace("\n", "\r\n") + ";;;\r\n", 1),
+        (H.replace("code", "Code").replace("value", "VALUE") + R, 1),
         (H, 0),
     ],
 )
 def test_habits_of_spreadsheets_are_understood(b24: b24nb.Client, text: str, count: int) -> None:
-    Path("b.csv").write_text(text, encoding="utf-8", newline="")
-    assert b24.badges.plan("b.csv").counts["add"] == count
+    Path("B.CSV").write_text(text, encoding="utf-8", newline="")
+    assert b24.badges.plan("B.CSV").counts["add"] == count
 
 
 @pytest.mark.parametrize(
@@ -171,12 +172,6 @@ def test_a_file_without_the_heading_code_is_never_nothing_wanted(b24: b24nb.Clie
 def test_a_frame_without_codes_is_never_nothing_wanted(b24: b24nb.Client, frame: pd.DataFrame) -> None:
     with pytest.raises(InvalidInput, match="no column `code`"):
         b24.badges.plan(frame, prune=True)
-
-
-def test_a_short_row_lacks_what_is_not_there(tmp_path: Path) -> None:
-    (tmp_path / "b.csv").write_text("code,title,value,type\nvip,Client\n")
-    with pytest.raises(InvalidInput, match="Line 2: The value is missing"):
-        files.read(tmp_path / "b.csv")
 
 
 def test_the_text_of_a_map_is_no_title(b24: b24nb.Client) -> None:
@@ -222,7 +217,8 @@ def test_every_shape_of_the_portals_own_badges_changes_nothing(b24: b24nb.Client
 def test_a_saved_answer_is_taken_back(b24: b24nb.Client) -> None:
     answer = b24.call("crm.activity.badge.list")
     Path("answer.json").write_text(json.dumps(answer.raw))
-    for source in ("answer.json", answer.raw, answer.result):
+    Path("list.json").write_text(json.dumps(answer.result["badges"]))
+    for source in ("answer.json", "list.json", answer.raw, answer.result):
         assert b24.badges.plan(source).counts["keep"] == len(b24.badges.list())
 
 
@@ -257,14 +253,6 @@ def test_hostile_json_is_refused_in_words(b24: b24nb.Client, content: bytes) -> 
     with pytest.raises(InvalidInput) as caught:
         b24.badges.plan("b.json", prune=True)
     assert len(str(caught.value)) < 5000
-
-
-def test_a_map_that_holds_itself_is_refused(b24: b24nb.Client) -> None:
-    title: dict[str, Any] = {}
-    title["en"] = title
-    for row in ({**VIP.to_wire(), "title": title}, Badge("x", title, "V", "primary")):
-        with pytest.raises(InvalidInput, match="not a text"):
-            b24.badges.plan([row])
 
 
 @pytest.mark.parametrize("path", ["a\0.csv", "badges.xlsx", "", "https://portal.example/rest/1/s3cret/"])
@@ -329,6 +317,7 @@ def test_badges_among_codes_say_exactly_which_is_meant() -> None:
         ([VIP, "VIP "], "differ only in letter case or blanks"),
     ],
 )
-def test_what_holds_no_codes_is_refused(values: Any, message: str) -> None:
+def test_what_holds_no_codes_is_refused_before_anything_is_sent(b24: b24nb.Client, values: Any, message: str) -> None:
     with pytest.raises(InvalidInput, match=message):
-        codes_of(values)
+        b24.badges.delete_many(values)
+    assert not b24.calls

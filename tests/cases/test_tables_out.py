@@ -147,6 +147,7 @@ def test_what_csv_can_not_hold_goes_to_json(title: object, tmp_path: Path) -> No
     badges = Badges([Badge("odd", title, "v", "primary")])
     with pytest.raises(InvalidInput, match=r"'odd' holds what CSV can't\. Write a \.json"):
         files.write(badges, tmp_path / "b.csv", portal="", at="")
+    assert not (tmp_path / "b.csv").exists()
     assert files.read(files.write(badges, tmp_path / "b.json", portal="", at="")) == badges
 
 

@@ -87,21 +87,6 @@ def test_no_effect_is_not_applied_and_not_repeated(
     change(b24)  # now it is repeated
 
 
-@pytest.mark.parametrize("breakage", ["hang", "drip"])
-@pytest.mark.parametrize("effect", [False, True])
-def test_the_total_time_ends_what_takes_too_long(
-    breakage: str, effect: bool, portal: b24nb.SandboxPortal, clock: FakeClock
-) -> None:
-    with b24nb.connect(portal, clock=clock, timeout=(5, 1)) as b24:
-        portal.faults.next(breakage, method=DELETE, after_effect=effect)
-        if effect:
-            delete(b24)
-        else:
-            with pytest.raises(errors.NotApplied):
-                delete(b24)
-        assert len(portal.badges) == COUNT - effect
-
-
 def test_looks_get_rarer_until_the_last_moment(
     portal: b24nb.SandboxPortal, b24: b24nb.Client, clock: FakeClock
 ) -> None:

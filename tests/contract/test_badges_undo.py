@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import threading
 import time
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ from b24nb.badges.badge import Badge
 from b24nb.badges.changes import Step
 from b24nb.badges.journal import UnfinishedChanges
 from b24nb.badges.journal_store import ChangeSet
-from tests.fakes import FakeClock, applier_of
+from tests.fakes import FakeClock, applier_of, together
 
 
 def codes(portal: b24nb.SandboxPortal) -> list[str]:
@@ -123,14 +123,6 @@ def test_each_user_and_portal_undoes_his_own(portal: b24nb.SandboxPortal, tmp_pa
         assert len(anna.journal.df) == 1
 
 
-def test_the_journal_of_a_sandbox_goes_with_it() -> None:
-    with b24nb.SandboxPortal() as portal, b24nb.connect(portal) as b24:
-        b24.badges.delete("missedCall")
-        path = Path(portal.journal_path)
-        assert path.exists()
-    assert not path.exists()
-
-
 def intend(portal: b24nb.SandboxPortal, *steps: Step, at: float) -> None:
     """What a process leaves behind that is killed right after its intent."""
     with applier_of(portal) as killed:
@@ -233,23 +225,14 @@ def test_a_change_that_can_not_be_remembered_is_not_sent(portal: b24nb.SandboxPo
 def test_threads_change_and_undo_through_one_client(portal: b24nb.SandboxPortal, clock: FakeClock) -> None:
     b24 = b24nb.connect(portal, clock=clock)
     before = portal.badges
-    failures: list[BaseException] = []
 
-    def work(number: int) -> None:
-        try:
-            for _ in range(5):
-                b24.badges.add(f"t{number}", "t", "v", "primary")
-                b24.badges.delete(f"t{number}")
-            b24.badges.add(f"t{number}", "t", "v", "primary")
-        except BaseException as error:
-            failures.append(error)
+    def work(code: str) -> None:
+        for _ in range(5):
+            b24.badges.add(code, "t", "v", "primary")
+            b24.badges.delete(code)
+        b24.badges.add(code, "t", "v", "primary")
 
-    threads = [threading.Thread(target=work, args=(number,)) for number in range(6)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert failures == []
+    together(*(partial(work, f"t{number}") for number in range(6)))
     assert len(b24.journal.df) == 66
     assert b24.journal.df["change_set"].is_unique
     assert b24.journal.plan_undo(last=66).apply(progress=False).counts == {"deleted": 6}

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from b24nb.badges.badge import Badge, Badges
-from b24nb.badges.changes import Action, Outcome, Step, Verdict, deletions, diff
-from b24nb.errors import BadgeInUse, NotApplied
+from b24nb.badges.changes import Action, deletions, diff
 
 
 def badge(code: str, title: Any = "t") -> Badge:
@@ -60,53 +58,7 @@ def test_the_steps_lead_to_what_is_wanted(current: list[Badge], wanted: list[Bad
     assert set(portal.values()) == {*wanted, *left}
 
 
-def test_deletes_use_the_spelling_of_the_caller_so_that_the_portal_decides() -> None:
-    steps = [*deletions(Badges([badge("VIP")]), ["vip", "none"], missing_ok=False)]
-    assert [step.action for step in steps] == [Action.DELETE, Action.DELETE]
-    assert steps[0].commands("x") == [("x-delete", "crm.activity.badge.delete", {"code": "vip"})]
-    assert steps[1].commands("x") == []
-
-
 def test_a_badge_is_deleted_only_as_it_was_given() -> None:
     seen = badge("vip", "as it was")
     (step,) = deletions(Badges([badge("vip", "as it is")]), [seen], missing_ok=False)
     assert step.before == seen
-
-
-def test_a_step_says_what_to_know_before_it_is_sent() -> None:
-    assert "not restorable" in Step("a", badge("a", 5), None).note
-    assert "31 characters" in Step("x" * 31, None, badge("x" * 31)).note
-    assert Step("a", badge("a"), badge("a", "new")).note == "other title"
-    assert Step("a", badge("a"), badge("a")).note == Step("a", None, badge("a")).note == ""
-
-
-@pytest.mark.parametrize(
-    ("title", "fits"),
-    [
-        ("plain", True),
-        ("$result", True),
-        ("costs $result[a] more", False),
-        ("$next[x]", False),
-        ({"en": "$time[a][b]"}, False),
-        ({}, False),
-        ({"en": "x"}, True),
-    ],
-)
-def test_what_a_batch_would_distort_is_known(title: Any, fits: bool) -> None:
-    assert Step("a", None, badge("a", title)).fits_batch is fits
-    assert Step("a", badge("a", title), None).fits_batch
-
-
-def test_an_outcome_names_its_error_as_the_vendor_does() -> None:
-    step = Step("a", badge("a"), None)
-    refused = Outcome(step, Verdict.REFUSED, error=BadgeInUse("ENTITY_WITH_BADGE_EXISTS"))
-    assert (refused.error_name, refused.ok) == ("ENTITY_WITH_BADGE_EXISTS", False)
-    assert Outcome(step, Verdict.FAILED, error=NotApplied("lost")).error_name == "NotApplied"
-    assert Outcome(step, Verdict.GONE).error_name == ""
-    assert Outcome(step, Verdict.GONE).ok
-
-
-def test_what_is_stored_differently_is_not_ok() -> None:
-    step = Step("a", None, badge("a"))
-    assert Outcome(step, Verdict.ADDED, badge=badge("a")).ok
-    assert not Outcome(step, Verdict.ADDED, badge=badge("a", "cut")).ok

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import os
-import signal
 import sqlite3
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, closing
 from pathlib import Path
@@ -61,30 +59,12 @@ def test_reading_makes_no_file(journal: JournalStore, path: Path) -> None:
     assert not path.parent.exists()
 
 
-def test_an_intent_is_on_disk_before_anything_can_be_sent(journal: JournalStore, path: Path) -> None:
-    journal.intend(ChangeSet("delete"), [DELETE, ADD], 6.0)
-    (first, second) = open_store(path, host=HOST, user=USER).unfinished()
-    assert (first.step, second.step) == (DELETE, ADD)
-    assert (first.kind, first.at, first.verdict, first.changed) == ("delete", 6.0, None, None)
-
-
 def test_it_is_written_through_to_the_disk(journal: JournalStore, monkeypatch: pytest.MonkeyPatch) -> None:
     opened, connect = [], sqlite3.connect
     monkeypatch.setattr(sqlite3, "connect", lambda *args, **how: opened.append(connect(*args, **how)) or opened[-1])
     journal.intend(ChangeSet("delete"), [DELETE], 6.0)
     assert opened[-1].execute("PRAGMA journal_mode").fetchone() == ("wal",)
     assert opened[-1].execute("PRAGMA synchronous").fetchone() == (2,)  # FULL
-
-
-def test_a_verdict_completes_its_intent(journal: JournalStore) -> None:
-    ids = journal.intend(ChangeSet("apply"), [DELETE, ADD], 6.0)
-    stored = Badge("vip", "as the portal has it", "v", "primary")
-    refused = Outcome(DELETE, Verdict.REFUSED, error=errors.BadgeInUse("ENTITY_WITH_BADGE_EXISTS"), detail="why")
-    journal.conclude(zip(ids, [refused, Outcome(ADD, Verdict.ADDED, changed=True, badge=stored)], strict=True))
-    first, second = journal.entries()
-    assert (first.verdict, first.changed, first.error) == ("refused", False, "ENTITY_WITH_BADGE_EXISTS")
-    assert (first.detail, first.seen) == ("why", False)
-    assert (second.verdict, second.changed, second.step.after) == ("added", True, stored)
 
 
 def test_verdicts_are_on_disk_after_the_next_intent_or_flush(journal: JournalStore, path: Path) -> None:
@@ -102,12 +82,6 @@ def test_verdicts_are_on_disk_after_the_next_intent_or_flush(journal: JournalSto
     assert on_disk() == ["deleted", "added"]
 
 
-def test_what_could_not_be_settled_stays_open(journal: JournalStore) -> None:
-    ids = journal.intend(ChangeSet("delete"), [DELETE], 6.0)
-    journal.conclude([(ids[0], Outcome(DELETE, Verdict.UNKNOWN, changed=None, open=True))])
-    assert len(journal.unfinished()) == 1
-
-
 def test_who_sent_a_change_knows_better_than_who_looked(journal: JournalStore) -> None:
     (id_,) = journal.intend(ChangeSet("delete"), [DELETE], 6.0)
     seen, answered = (Outcome(DELETE, Verdict.FAILED, changed=False), Outcome(DELETE, Verdict.DELETED, changed=True))
@@ -117,34 +91,6 @@ def test_who_sent_a_change_knows_better_than_who_looked(journal: JournalStore) -
     assert [entry.verdict for entry in journal.entries()] == ["deleted"]
 
 
-def test_last_counts_the_sets_that_changed_something(journal: JournalStore) -> None:
-    sets = []
-    for verdict, changed in [("deleted", True), ("unknown", None), ("failed", False), ("deleted", True)]:
-        sets.append(ChangeSet("delete"))
-        (id_,) = journal.intend(sets[-1], [DELETE], 6.0)
-        journal.conclude([(id_, Outcome(DELETE, Verdict(verdict), changed=changed))])
-    assert [entry.change_set for entry in journal.last(1)] == [sets[3].number]
-    assert [entry.change_set for entry in journal.last(2)] == [sets[1].number, sets[3].number]
-    assert [entry.change_set for entry in journal.last(9)] == [sets[n].number for n in (0, 1, 3)]
-
-
-def test_threads_agree_on_the_number_of_their_change_set(journal: JournalStore) -> None:
-    change_set = ChangeSet("apply")
-    together = threading.Barrier(8)
-
-    def work() -> None:
-        together.wait()
-        for _ in range(5):
-            journal.intend(change_set, [DELETE], 6.0)
-
-    threads = [threading.Thread(target=work) for _ in range(8)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert {entry.change_set for entry in journal.entries()} == {change_set.number}
-
-
 def test_an_intent_that_fails_leaves_no_number_behind(journal: JournalStore, path: Path) -> None:
     change_set = ChangeSet("apply")
     with pytest.raises(AttributeError):
@@ -152,103 +98,6 @@ def test_an_intent_that_fails_leaves_no_number_behind(journal: JournalStore, pat
     assert change_set.number is None
     journal.intend(change_set, [DELETE], 6.0)
     assert [entry.change_set for entry in journal.entries()] == [change_set.number]
-
-
-def test_rows_of_other_portals_and_users_are_not_seen(journal: JournalStore, path: Path) -> None:
-    journal.intend(ChangeSet("delete"), [DELETE], 6.0)
-    for host, user in ((HOST, "7"), ("other.bitrix24.com", USER)):
-        other = open_store(path, host=host, user=user)
-        assert other.entries() == other.unfinished() == other.last(1) == []
-        assert other.others() == [(HOST, USER, 1)]
-    assert len(journal.entries()) == 1
-    assert journal.others() == []
-
-
-def test_changes_of_a_former_address_count_once_they_are_adopted(journal: JournalStore, path: Path) -> None:
-    journal.intend(ChangeSet("delete"), [DELETE], 6.0)
-    journal.close()
-    renamed = open_store(path, host="new.example.com", user="7")
-    renamed.intend(ChangeSet("add"), [ADD], 7.0)
-    renamed.adopt(HOST, USER)
-    assert [(entry.kind, entry.host, entry.user) for entry in renamed.entries()] == [
-        ("delete", HOST, USER),
-        ("add", "new.example.com", "7"),
-    ]
-    assert [entry.kind for entry in renamed.last(1)] == ["add"]
-    assert renamed.others() == []
-    assert len(open_store(path, host=HOST, user=USER).entries()) == 1
-
-
-def test_threads_share_a_journal(journal: JournalStore) -> None:
-    def work(number: int) -> None:
-        change_set = ChangeSet("delete")
-        for _ in range(20):
-            ids = journal.intend(change_set, [DELETE] * 5, number)
-            journal.conclude((id_, Outcome(DELETE, Verdict.DELETED, changed=True)) for id_ in ids)
-
-    threads = [threading.Thread(target=work, args=(number,)) for number in range(8)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert len(journal.entries()) == 800
-    assert not journal.unfinished()
-
-
-WRITER = """
-import sys
-from b24nb.badges.badge import Badge
-from b24nb.badges.changes import Outcome, Step, Verdict
-from b24nb.badges.journal_store import ChangeSet, JournalStore
-
-step = Step("vip", Badge("vip", "t", "v", "primary"), None)
-print("ready", flush=True)
-sys.stdin.readline()
-journal = JournalStore(sys.argv[1], host="example.bitrix24.com", user="1")
-for number in range(int(sys.argv[2])):
-    ids = journal.intend(ChangeSet("delete"), [step] * 3, number)
-    print(number, flush=True)
-    journal.conclude((id_, Outcome(step, Verdict.DELETED, changed=True)) for id_ in ids)
-journal.close()
-"""
-
-
-def writer(path: Path, count: int) -> subprocess.Popen[str]:
-    process = subprocess.Popen(
-        [sys.executable, "-c", WRITER, str(path), str(count)],
-        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
-    )  # fmt: skip
-    assert process.stdout.readline() == "ready\n"
-    return process
-
-
-def go(process: subprocess.Popen[str]) -> None:
-    process.stdin.write("\n")
-    process.stdin.flush()
-
-
-def test_processes_that_start_at_once_share_a_journal(path: Path, journal: JournalStore) -> None:
-    processes = [writer(path, 30) for _ in range(3)]
-    for process in processes:
-        go(process)
-    for process in processes:
-        process.communicate(timeout=60)
-        assert process.returncode == 0
-    assert len(journal.entries()) == 3 * 30 * 3
-    assert not journal.unfinished()
-    assert len({entry.change_set for entry in journal.entries()}) == 90
-
-
-def test_what_was_committed_outlives_a_kill(path: Path, journal: JournalStore) -> None:
-    process = writer(path, 10_000)
-    go(process)
-    announced = [process.stdout.readline() for _ in range(20)]
-    process.send_signal(signal.SIGKILL)
-    process.communicate(timeout=60)
-    entries = journal.entries()
-    assert len(entries) >= 3 * len(announced)
-    assert len(entries) % 3 == 0
-    assert len(journal.unfinished()) in (0, 3)
 
 
 #: Dies in a transaction whose beginning is in the file, before the file has its write-ahead log.
@@ -368,14 +217,6 @@ def test_a_forked_child_opens_its_own_connection(journal: JournalStore) -> None:
     assert os.waitpid(child, 0)[1] == 0
     journal.intend(ChangeSet("parent"), [DELETE], 2.0)
     assert [entry.kind for entry in journal.entries()] == ["parent", "child", "parent"]
-
-
-def test_a_closed_journal_opens_again(journal: JournalStore) -> None:
-    journal.intend(ChangeSet("delete"), [DELETE], 0.0)
-    journal.close()
-    journal.close()
-    journal.intend(ChangeSet("delete"), [DELETE], 0.0)
-    assert len(journal.entries()) == 2
 
 
 def test_each_live_portal_has_a_file_of_its_own() -> None:

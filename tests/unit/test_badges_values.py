@@ -10,8 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from b24nb import errors
-from b24nb.badges.badge import Badge, Badges, ByCode
+from b24nb.badges.badge import Badge, Badges
 from b24nb.spec import BadgeType
 
 VIP = Badge("vip", {"en": "Client", "de": "Kunde"}, "VIP", "primary")
@@ -56,24 +55,6 @@ def test_the_type_is_a_plain_text_also_if_given_as_a_member() -> None:
     assert Badge("a", "t", "v", BadgeType.PRIMARY).type.__class__ is str
 
 
-def test_php_writes_an_empty_map_as_a_list() -> None:
-    row = {"code": "a", "title": [], "value": ["x"], "type": "primary", "unknown": 1}
-    badge = Badge.from_wire(row)
-    assert (badge.title, badge.value) == ({}, {"0": "x"})
-
-
-@pytest.mark.parametrize("odd", [123, True, 1.5])
-def test_texts_that_are_none_are_kept_as_they_are(odd: object) -> None:
-    row = {"code": "a", "title": odd, "value": "v", "type": "primary"}
-    assert Badge.from_wire(row).to_wire() == row
-
-
-@pytest.mark.parametrize("row", [None, [], "x", {"title": "t"}, {"code": 7, "title": "t", "value": "v", "type": ""}])
-def test_what_is_not_a_badge_is_a_bad_response(row: object) -> None:
-    with pytest.raises(errors.BadResponse):
-        Badge.from_wire(row)
-
-
 def test_badges_are_an_immutable_sequence() -> None:
     both = Badges([VIP, MISSED])
     assert len(both) == 2
@@ -116,26 +97,3 @@ def test_text_and_html_show_the_same_badges() -> None:
     assert "50 more" in text
     assert "50 more" in html
     assert repr(Badges()) == "Badges: 0"
-
-
-def test_a_badge_shows_itself_escaped() -> None:
-    html = Badge("x", "<img src=x onerror=alert(1)>", {"en": "<b>"}, "primary")._repr_html_()
-    assert "<img" not in html
-    assert "<b>" not in html
-
-
-@pytest.mark.parametrize("odd", [123, True, None, {"en": 5}])
-def test_texts_that_are_none_can_be_shown(odd: object) -> None:
-    badge = Badge("x", odd, odd, "old type")
-    for value in (badge, Badges([badge])):
-        assert str(odd if not isinstance(odd, dict) else 5) in value._repr_html_()
-        assert str(odd) in repr(value)
-    assert len(Badges([badge]).in_language("de")) == 1
-
-
-def test_codes_are_found_in_any_letter_case_but_exactly_first() -> None:
-    upper = Badge("VIP", "t", "v", "primary")
-    assert ByCode([VIP]).find("ViP") == VIP
-    assert ByCode([VIP, upper]).find("vip") == VIP
-    assert ByCode([VIP, upper]).find("VIP") == upper
-    assert ByCode([VIP]).find("vi") is None
