@@ -195,7 +195,9 @@ def test_who_stores_a_renewed_token_may_wait_for_a_thread_that_needs_another(clo
     [
         *({"settle_after": wrong} for wrong in ("60", None, float("nan"), float("inf"), -5, True)),
         *({"timeout": wrong} for wrong in ((5, float("inf")), (5, 1e12), (float("nan"), 5), (True, True))),
-        *({"verify": wrong} for wrong in (None, 0, "", 1.5)),
+        *({"timeout": wrong} for wrong in (5, (5,), (5, None), (5, 0), "ab", (5, 6, 7))),
+        *({"verify": wrong} for wrong in ("", None, 0, 1, 1.5, "false", b"", [], "no-such.pem")),
+        *({"read_only": wrong} for wrong in (None, "no", 0, 1, "")),
         *({"tariff": wrong} for wrong in (None, [], "gold")),
         *({"journal": wrong} for wrong in ("", 5, True)),
     ],

@@ -147,12 +147,6 @@ def test_secrets_of_commands_are_masked_in_the_log(b24: b24nb.Client) -> None:
     assert b24.calls.last.params["cmd"]["a"] == (GET, hidden)
 
 
-def test_wrong_credentials_fail_the_whole_batch(portal: b24nb.SandboxPortal, b24: b24nb.Client) -> None:
-    portal.faults.next("INVALID_CREDENTIALS")
-    with pytest.raises(errors.BadCredentials):
-        b24.batch({"a": ("profile", None)})
-
-
 def test_nothing_to_send_sends_nothing(portal: b24nb.SandboxPortal, b24: b24nb.Client) -> None:
     before = len(portal.requests)
     assert len(b24.batch({})) == 0

@@ -35,16 +35,6 @@ def run(*arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:
 def test_version_and_help() -> None:
     assert run("--version").stdout.strip() == f"b24nb {b24nb.__version__}"
     assert all(command in run("--help").stdout for command in ("lab", "sandbox", "doctor"))
-    assert run().returncode == 2
-    assert "unrecognized arguments: --fast" in run("doctor", "--fast").stderr
-
-
-def test_doctor_says_who_i_am_and_how_fast_it_is(portal: b24nb.SandboxPortal) -> None:
-    answer = run("doctor", B24_WEBHOOK=portal.webhook)
-    assert answer.returncode == 0, answer.stderr
-    for part in ("SANDBOX", "administrator", "crm", "badges   ", "ms per call"):
-        assert part in answer.stdout
-    assert portal.webhook.rsplit("/", 2)[1] not in answer.stdout + answer.stderr
 
 
 def test_doctor_explains_what_is_wrong(portal: b24nb.SandboxPortal) -> None:

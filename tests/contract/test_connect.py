@@ -23,18 +23,6 @@ def test_without_settings_a_sandbox_starts_and_ends_with_the_client() -> None:
         b24.badges.list()
 
 
-def test_the_env_file_of_the_working_directory_is_read_and_not_exported(portal: b24nb.SandboxPortal) -> None:
-    import os
-
-    Path(".env").write_text(f"B24_WEBHOOK={portal.webhook}\nB24_READ_ONLY=1\nOTHER=x\n")
-    with b24nb.connect() as b24:
-        assert b24.portal.read_only
-        assert len(portal.requests) > 0
-        with pytest.raises(errors.ReadOnly):
-            b24.badges.delete("missedCall")
-    assert "B24_WEBHOOK" not in os.environ
-
-
 def test_who_am_i_is_asked_once_by_one_batch(portal: b24nb.SandboxPortal) -> None:
     with b24nb.connect(portal) as b24:
         repr(b24), b24._repr_html_(), repr(b24.portal), b24.portal._repr_html_(), b24.calls, b24.journal
@@ -45,32 +33,10 @@ def test_who_am_i_is_asked_once_by_one_batch(portal: b24nb.SandboxPortal) -> Non
         assert b24.portal.asked_at.tzinfo is not None
 
 
-def test_an_employee_and_a_webhook_without_scope_are_seen_for_what_they_are(portal: b24nb.SandboxPortal) -> None:
-    with b24nb.connect(portal.webhooks["employee"]) as employee:
-        assert employee.portal.admin is False
-        assert "not an administrator" in repr(employee)
-    with b24nb.connect(portal.webhooks["noscope"]) as without_scope:
-        assert "crm" not in without_scope.portal.scopes
-
-
 @pytest.mark.parametrize("wrong", [42, b"https://", ["x"]])
 def test_other_things_are_refused(wrong: object) -> None:
     with pytest.raises(errors.InvalidInput, match="Can't connect"):
         b24nb.connect(wrong)
-
-
-def test_a_webhook_that_nobody_knows_is_refused_at_once(portal: b24nb.SandboxPortal) -> None:
-    with pytest.raises(errors.BadCredentials) as caught:
-        b24nb.connect(f"{portal.url.rstrip('/')}/rest/1/abcdef0123456789/")
-    assert (caught.value.code, caught.value.http_status) == ("INVALID_CREDENTIALS", 401)
-
-
-def test_an_unreachable_portal_is_an_error_that_says_so() -> None:
-    with b24nb.SandboxPortal() as portal:
-        webhook = portal.webhook
-    with pytest.raises(errors.ConnectionFailed) as caught:
-        b24nb.connect(webhook)
-    assert webhook.rsplit("/", 2)[1] not in str(caught.value)
 
 
 def test_read_only_refuses_every_write_before_it_is_sent(portal: b24nb.SandboxPortal) -> None:
@@ -98,15 +64,6 @@ def test_a_sandbox_reached_by_its_address_leaves_no_journal_behind(portal: b24nb
         assert len(b24.journal.df) == 1
     data = Path(os.environ["XDG_DATA_HOME"])
     assert not list(data.rglob("*.db"))
-
-
-def test_a_journal_may_be_named(portal: b24nb.SandboxPortal, tmp_path: Path) -> None:
-    path = tmp_path / "journal.db"
-    with b24nb.connect(portal, journal=path) as b24:
-        b24.badges.delete("missedCall")
-    with b24nb.connect(portal, journal=path) as b24:
-        b24.journal.plan_undo().apply(progress=False)
-        assert b24.badges.get("missedCall").type == "failure"
 
 
 def test_a_sandbox_with_a_file_keeps_its_journal_though_its_port_changes(tmp_path: Path) -> None:

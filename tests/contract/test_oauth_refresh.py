@@ -119,11 +119,3 @@ def test_an_answer_without_a_pair_is_no_renewal(clock: FakeClock) -> None:
                 connection.call("profile")
             assert connection.credentials is token
             connection.close()
-
-
-def test_after_180_days_the_user_has_to_come_back(aging: b24nb.SandboxPortal, clock: FakeClock) -> None:
-    with b24nb.connect(token_of(aging), clock=clock) as b24:
-        clock.advance(181 * 24 * 3600)
-        with pytest.raises(errors.BadCredentials) as caught:
-            b24.badges.get("missedCall")
-    assert caught.value.code == "invalid_grant"

@@ -31,17 +31,6 @@ SYSTEM_PAGE = {
     "PORTAL_DELETED": 500,
 }
 
-#: What a portal answers where the documentation says something else, or nothing.
-OBSERVED = {
-    ("INVALID_CREDENTIALS", "Invalid request credentials"): 401,
-    ("INVALID_REQUEST", "Https required."): 401,
-    ("OVERLOAD_LIMIT", "REST API is blocked due to overload."): 401,
-    ("PORTAL_DELETED", "Portal was deleted"): 403,
-    ("ERROR_BATCH_LENGTH_EXCEEDED", "Max batch length exceeded"): 200,
-    ("ENTITY_WITH_BADGE_EXISTS", "There are entities with this badge. Delete them first."): 400,
-    ("OPERATION_TIME_LIMIT", "Method is blocked due to operation time limit."): 429,
-}
-
 
 @pytest.mark.parametrize("fact", FACTS, ids=lambda fact: f"{fact.code or 'empty'}-{fact.message[:24]}")
 def test_each_fact_is_complete(fact: spec.ErrorFact) -> None:
@@ -54,27 +43,9 @@ def test_each_fact_is_complete(fact: spec.ErrorFact) -> None:
     assert fact.http_documented or fact.http_observed or fact.source == "docs"
 
 
-@pytest.mark.parametrize("fact", FACTS, ids=lambda fact: f"{fact.code or 'empty'}-{fact.message[:24]}")
-def test_each_fact_becomes_its_exception(fact: spec.ErrorFact) -> None:
-    description = re.sub(r"\{\w+\}", "something", fact.message)
-    method = fact.methods[0] if fact.methods else "server.time"
-    error = errors.from_answer(fact.code, description, http_status=fact.http_observed, method=method)
-    assert type(error).__name__ == fact.kind
-    assert (error.code, error.description, error.method) == (fact.code, description, method)
-    assert error.hint == fact.remedy
-    assert error.hint in str(error)
-
-
 def test_the_vendors_page_of_system_errors_is_all_there() -> None:
     documented = {fact.code: fact.http_documented for fact in FACTS if fact.system_page}
     assert documented == SYSTEM_PAGE
-
-
-@pytest.mark.parametrize(("code", "message"), OBSERVED)
-def test_where_a_server_differs_it_is_said(code: str, message: str) -> None:
-    fact = errors.find_fact(code, message)
-    assert fact is not None
-    assert fact.http_observed == OBSERVED[code, message]
 
 
 @pytest.mark.parametrize("method", spec.METHODS.values(), ids=lambda method: method.name)
@@ -92,11 +63,6 @@ def test_the_tree_is_drawn_as_it_is() -> None:
     }
     assert public - {"B24Error", "TransportError", "ApiError"} <= set(drawn)
     assert set(drawn) <= public
-
-
-def test_messages_speak_to_the_reader() -> None:
-    error = errors.ApiError("", "", http_status=400, method="crm.activity.get", hint="Do this.")
-    assert str(error) == "(empty code) (crm.activity.get, HTTP 400). Do this."
 
 
 @pytest.mark.parametrize(

@@ -10,37 +10,11 @@ import pytest
 
 import b24nb
 from b24nb import spec
-from b24nb.errors import InvalidInput, OperatingTimeExceeded
+from b24nb.errors import OperatingTimeExceeded
 from b24nb.rest.limits import LeakyBucket, Limits
 from b24nb.sandbox.rate_limits import LeakyBucket as PortalBucket
 from b24nb.sandbox.rate_limits import OperatingTime
-from tests.fakes import FakeClock
-
-
-def test_a_bucket_fills_and_drains(clock: FakeClock) -> None:
-    bucket = LeakyBucket("standard", clock)
-    for _ in range(30):
-        bucket.enter(wait=False)
-    assert bucket.level == 30
-    clock.advance(5)
-    assert bucket.level == 20
-    assert bucket.seconds_until(20) == 0
-    assert bucket.seconds_until(30) == pytest.approx(0.25)
-    assert bucket.seconds_until(50) == float("inf")
-    clock.advance(3600)
-    assert bucket.level == 0
-
-
-def test_an_unknown_tariff_is_refused(clock: FakeClock) -> None:
-    with pytest.raises(InvalidInput, match="standard, enterprise, self-hosted"):
-        LeakyBucket("gold", clock)
-
-
-def test_a_refusal_corrects_the_picture(clock: FakeClock) -> None:
-    bucket = LeakyBucket("standard", clock)
-    bucket.overflowed()
-    assert bucket.level == 50
-    assert bucket.seconds_until(1) == pytest.approx(0.75)
+from tests.fakes import FakeClock, together
 
 
 @pytest.mark.parametrize("tariff", ["standard", "enterprise"])
@@ -56,11 +30,7 @@ def test_threads_share_one_bucket_and_none_is_refused(tariff: str, clock: FakeCl
                 if not portal.admit(spec.TARIFFS[tariff], clock.monotonic()):
                     refused.append(clock.monotonic())
 
-    threads = [threading.Thread(target=work) for _ in range(8)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    together(*[work] * 8)
     assert refused == []
 
 
