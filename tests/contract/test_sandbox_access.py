@@ -9,12 +9,10 @@ import ssl
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 import pytest
 import requests
 
-from b24nb.credentials import OAuthToken
 from b24nb.sandbox import SandboxPortal
 from tests.contract.rest import code_of, rest
 from tests.layers import require_package
@@ -26,10 +24,6 @@ def refresh(portal: SandboxPortal) -> requests.Response:
     return requests.get(portal.oauth["auth_server"] + "/oauth/token/", params, timeout=20)
 
 
-def as_application(portal: SandboxPortal, token: str, method: str, **params: Any) -> requests.Response:
-    return rest(portal.url + "/rest/", method, params, headers={"Authorization": f"Bearer {token}"})
-
-
 def test_the_authorization_server_knows_whose_token_it_is(portal: SandboxPortal) -> None:
     pair = refresh(portal).json()
     answer = requests.get(pair["server_endpoint"] + "app.info", {"auth": pair["access_token"]}, timeout=20)
@@ -38,22 +32,6 @@ def test_the_authorization_server_knows_whose_token_it_is(portal: SandboxPortal)
     assert result["install"]["client_endpoint"] == portal.url + "/rest/"
     unknown = requests.get(pair["server_endpoint"] + "app.info", {"auth": "x"}, timeout=20)
     assert code_of(unknown) == (401, "invalid_token")
-
-
-def test_tokens_and_webhooks_of_ones_own(portal: SandboxPortal) -> None:
-    narrow = portal.issue_token(user="ben", scopes=["user_brief"])["access_token"]
-    assert code_of(as_application(portal, narrow, "crm.activity.badge.list")) == (401, "insufficient_scope")
-    brief = as_application(portal, narrow, "user.current").json()["result"]
-    assert "EMAIL" not in brief
-    webhook = portal.add_webhook("reports", user="ben", scopes=["crm", "user"])
-    assert portal.webhooks["reports"] == webhook
-    assert rest(webhook, "user.current").json()["result"]["EMAIL"].startswith("ben@")
-
-
-def test_the_clients_token_takes_what_the_portal_gives(portal: SandboxPortal) -> None:
-    token = OAuthToken(**portal.oauth)
-    assert token.can_refresh
-    assert token.auth_server == token.portal == portal.url
 
 
 def test_tls_with_a_certificate_made_on_the_spot() -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import socket
 import stat
@@ -56,14 +55,6 @@ def test_stopping_ends_its_thread_and_removes_its_files() -> None:
     session.close()
     with pytest.raises(ConnectionRefusedError):
         socket.create_connection(address)
-
-
-def test_it_runs_beside_an_event_loop_as_in_a_kernel() -> None:
-    async def cell() -> str:
-        with SandboxPortal() as portal:
-            return await asyncio.to_thread(lambda: rest(portal.webhook, "server.time").json()["result"])
-
-    assert asyncio.run(cell()).endswith("+03:00")
 
 
 def test_each_start_is_a_fresh_portal() -> None:
@@ -153,32 +144,10 @@ def test_what_is_on_disk_is_for_this_user_only(portal: SandboxPortal) -> None:
     assert stat.S_IMODE(directory.stat().st_mode) == 0o700
 
 
-def test_a_taken_port_is_an_os_error(portal: SandboxPortal) -> None:
-    with pytest.raises(OSError, match="in use"):
-        SandboxPortal(port=urlsplit(portal.url).port).start()
-
-
 @pytest.mark.parametrize("wrong", [{"tariff": "gold"}, {"language": "xx"}, {"nonsense": True}])
 def test_settings_are_checked_at_once(wrong: dict[str, object]) -> None:
     with pytest.raises((ValueError, TypeError)):
         SandboxPortal(**wrong)
-
-
-def test_switches_can_be_changed_while_it_runs(portal: SandboxPortal) -> None:
-    assert rest(portal.webhook, "profile").ok
-    portal.switches.rest_available = False
-    answer = rest(portal.webhook, "profile")
-    assert code_of(answer) == (401, "ACCESS_DENIED")
-    assert answer.json()["error_description"] == "REST is available only by subscription."
-    portal.switches.rest_available = True
-    portal.switches.https_required = True
-    assert code_of(rest(portal.webhook, "profile")) == (401, "INVALID_REQUEST")
-
-
-def test_badges_of_ones_own() -> None:
-    with SandboxPortal(badges=[BADGE]) as portal:
-        assert portal.badges == [BADGE]
-        assert rest(portal.webhook, "crm.activity.list").json()["result"] == []
 
 
 def test_the_seed_is_a_small_realistic_portal(portal: SandboxPortal) -> None:

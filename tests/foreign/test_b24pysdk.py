@@ -8,7 +8,7 @@ read. Two things have no setting of their own: it trusts what :mod:`requests` tr
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -66,12 +66,6 @@ def test_the_four_methods(portal: b24nb.SandboxPortal, by: Any) -> None:
     assert badge.list().response.result == before.result
 
 
-def test_the_time_block_is_read(portal: b24nb.SandboxPortal) -> None:
-    time = badges(by_webhook(portal)).get("missedCall").response.time
-    assert time.duration == 0
-    assert time.operating == 0
-
-
 def test_a_batch_of_200_deletes(portal: b24nb.SandboxPortal) -> None:
     token = by_webhook(portal)
     codes = [f"c{number:03}" for number in range(200)]
@@ -115,13 +109,6 @@ def test_it_refreshes_an_expired_token_by_itself(portal: b24nb.SandboxPortal, cl
     assert isinstance(token.expires, datetime)
     clock.advance(3601)
     assert badges(token).get("missedCall").result["badge"]["code"] == "missedCall"
-
-
-def test_without_a_refresh_token_it_says_expired(portal: b24nb.SandboxPortal, clock: FakeClock) -> None:
-    clock.advance(3601)
-    with pytest.raises(errors.BitrixAPIExpiredToken) as caught:
-        badges(by_application(portal, refresh_token=None)).get("missedCall").result  # noqa: B018
-    assert caught.value.error == "expired_token"
 
 
 def test_a_code_becomes_a_token(portal: b24nb.SandboxPortal) -> None:
@@ -200,12 +187,6 @@ def test_a_full_bucket(portal: b24nb.SandboxPortal) -> None:
     assert patient.list().result["badges"] == portal.badges
 
 
-def test_used_up_time(portal: b24nb.SandboxPortal) -> None:
-    portal.faults.next("OPERATION_TIME_LIMIT")
-    with pytest.raises(errors.BitrixAPIOperationTimeLimit):
-        badges(by_webhook(portal)).list().result  # noqa: B018
-
-
 def test_a_renamed_portal(portal: b24nb.SandboxPortal, monkeypatch: pytest.MonkeyPatch) -> None:
     token = by_webhook(portal)
     monkeypatch.setattr(BitrixWebhook, "_AUTO_CHANGED_DOMAIN", False)
@@ -213,11 +194,3 @@ def test_a_renamed_portal(portal: b24nb.SandboxPortal, monkeypatch: pytest.Monke
     with pytest.raises(errors.BitrixResponse302JSONDecodeError) as caught:
         badges(token).list().result  # noqa: B018
     assert caught.value.new_domain
-
-
-def test_it_knows_when_a_token_is_over(portal: b24nb.SandboxPortal, clock: FakeClock) -> None:
-    past = datetime.now().astimezone() - timedelta(hours=1)
-    token = by_application(portal, expires=past)
-    assert badges(token).get("missedCall").result["badge"]["code"] == "missedCall"
-    methods = [request.method for request in portal.requests]
-    assert methods[-2:] == ["oauth/token", "crm.activity.badge.get"]
