@@ -13,6 +13,7 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -104,21 +105,24 @@ class Scene:
         victim = self.kill(where, whom, delay, journal)
         try:
             changed = sum(self.badges()[name] != badges for name, badges in before.items())
-            fleet = b24nb.Fleet(self.sandboxes.names, fleets.webhook_of, journal=journal, settle_after=1)
-            report = fleet.plan(WANTED, prune=True, **QUIET).apply(**QUIET)
-            assert report.ok, report.failed.to_string()
+            self.finish_and_take_back(journal, before, sent)
         finally:
             with suppress(ProcessLookupError):
                 os.killpg(victim.pid, signal.SIGKILL)  # workers that have lost their coordinator
             victim.stdout.close()
-        made = {name: counts - sent[name] for name, counts in self.sent().items()}
-        for name, counts in made.items():
-            assert counts["crm.activity.badge.add"] == 4, f"{name}: each is sent once, by whomever"
-            assert counts["crm.activity.badge.delete"] == 4, name
+        return changed
+
+    def finish_and_take_back(self, journal: Path, before: dict[str, list[str]], sent: dict[str, Counter[str]]) -> None:
+        fleet = b24nb.Fleet(self.sandboxes.names, fleets.webhook_of, journal=journal, settle_after=1)
+        report = fleet.plan(WANTED, prune=True, **QUIET).apply(**QUIET)
+        assert report.ok, report.failed.to_string()
+        for name, counts in self.sent().items():
+            made = counts - sent[name]
+            assert made["crm.activity.badge.add"] == 4, f"{name}: each is sent once, by whomever"
+            assert made["crm.activity.badge.delete"] == 4, name
         plan = fleet.plan_undo(10, **QUIET)
         assert plan.apply(confirm=plan.confirmation, **QUIET).ok
         assert self.badges() == before
-        return changed
 
 
 def scene_of(count: int, folder: Path) -> Iterator[Scene]:
@@ -167,27 +171,19 @@ def test_a_cluster_that_is_gone_leaves_rows_that_the_next_apply_finishes(scene: 
     distributed = pytest.importorskip("distributed")
     script = scene.folder / "cluster.py"
     script.write_text(CLUSTER)
-    before, sent = scene.badges(), scene.sent()
+    before, sent, journal = scene.badges(), scene.sent(), scene.folder / "journal-cluster"
     cluster = subprocess.Popen(
         [sys.executable, str(script)], stdout=subprocess.PIPE, stderr=-3, text=True, start_new_session=True
     )
     with cluster, distributed.Client(cluster.stdout.readline().strip(), timeout=3) as client:
-        options = {"journal": scene.folder / "journal-cluster", "settle_after": 1}
-        executor = client.get_executor()
-        fleet = b24nb.Fleet(scene.sandboxes.names, fleets.webhook_of, executor=executor, parallel=4, **options)
+        options: dict[str, Any] = {"executor": client.get_executor(), "parallel": 4, "settle_after": 1}
+        fleet = b24nb.Fleet(scene.sandboxes.names, fleets.webhook_of, journal=journal, **options)
         plan = fleet.plan(WANTED, prune=True, **QUIET)
         threading.Timer(0.2, lambda: os.killpg(cluster.pid, signal.SIGKILL)).start()
         report = plan.apply(**QUIET)
         assert set(report.missing.values()) <= {"unknown", "not visited"}
         assert report.missing
-    fleet = b24nb.Fleet(scene.sandboxes.names, fleets.webhook_of, **options)
-    report = fleet.plan(WANTED, prune=True, **QUIET).apply(**QUIET)
-    assert report.ok, report.failed.to_string()
-    for name, counts in scene.sent().items():
-        assert (counts - sent[name])["crm.activity.badge.add"] == 4, f"{name}: each is sent once, by whomever"
-    plan = fleet.plan_undo(10, **QUIET)
-    assert plan.apply(confirm=plan.confirmation, **QUIET).ok
-    assert scene.badges() == before
+    scene.finish_and_take_back(journal, before, sent)
 
 
 @pytest.mark.slow
