@@ -102,10 +102,7 @@ def test_a_chart_has_no_white_slab_in_a_dark_theme_and_its_words_are_readable(
     chart = opened.shown.get_by_role("img")
     expect(chart).to_be_visible()
     light = corner(chart)
-    opened.page.evaluate(
-        "() => window.jupyterapp.commands.execute('apputils:change-theme', { theme: 'JupyterLab Dark' })"
-    )
-    opened.page.wait_for_function("() => document.body.dataset.jpThemeLight === 'false'")
+    opened.use_theme("dark")
     dark = corner(chart)
     assert min(light) > 250
     assert max(dark) < 30, "the ground of the notebook"
@@ -124,11 +121,7 @@ def corner(picture: Locator) -> tuple[int, ...]:
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_every_text_of_our_outputs_is_readable(opened: NotebookPage, home: NewHome, theme: str) -> None:
     opened.open(home.copies / "00-quickstart.ipynb")
-    opened.page.evaluate(
-        "theme => window.jupyterapp.commands.execute('apputils:change-theme', { theme })",
-        "JupyterLab Dark" if theme == "dark" else "JupyterLab Light",
-    )
-    opened.page.wait_for_function(f"() => document.body.dataset.jpThemeLight === '{str(theme == 'light').lower()}'")
+    opened.use_theme(theme)
     outputs = opened.page.locator(".jp-Notebook .jp-OutputArea-output:has(.b24nb)")
     assert [faint for place in range(outputs.count()) for faint in hard_to_read(outputs.nth(place))] == []
 

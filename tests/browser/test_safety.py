@@ -43,18 +43,6 @@ def test_a_double_click_sends_one_request(notebook: OpenNotebook, portal: b24nb.
     assert sent(portal, "crm.activity.badge.add") == 1
 
 
-def test_a_double_click_deletes_once(notebook: OpenNotebook, portal: b24nb.SandboxPortal) -> None:
-    opened = notebook(START, "form = forms.delete_form(b24, 'newsletter', run=True)\nform")
-    opened.shown.get_by_label("Confirm").fill("newsletter")
-    opened.shown.get_by_role("button", name="Delete badge").dblclick()
-    expect(opened.shown.get_by_text("The badge 'newsletter' was deleted.")).to_be_visible()
-    opened.shown.get_by_role("button", name="Undo").dblclick()
-    expect(opened.shown.get_by_role("button", name="Undo")).to_be_hidden()
-    assert opened.evaluate("form.wait()") == "True"
-    assert sent(portal, "crm.activity.badge.delete") == 1
-    assert [badge["code"] for badge in portal.badges].count("newsletter") == 1
-
-
 @pytest.mark.slow
 def test_a_button_reads_what_was_typed_last(notebook: OpenNotebook) -> None:
     """A text and the click after it may reach the kernel on two threads."""

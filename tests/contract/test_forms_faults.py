@@ -171,14 +171,3 @@ def test_a_portal_that_is_down_and_comes_back(
         assert "Error:" in shown(form)
         with b24nb.SandboxPortal(db=tmp_path / "portal.db", port=port):
             works(form, button, monkeypatch)
-
-
-def test_an_expired_token_says_how_to_go_on(portal: b24nb.SandboxPortal, monkeypatch: pytest.MonkeyPatch) -> None:
-    token = b24nb.OAuthToken(portal=portal.url, access_token=portal.oauth["access_token"])
-    with b24nb.connect(token) as b24:
-        form, button = list_(b24)
-        portal.faults.next("expired_token")
-        click(form, button)
-        assert "expired_token" in shown(form)
-        assert portal.oauth["access_token"] not in shown(form)
-        works(form, button, monkeypatch)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from typing import Any
 
 import pytest
@@ -11,6 +10,7 @@ import b24nb
 from b24nb import forms
 from b24nb.badges.badge import Badge
 from b24nb.forms.add_form import Texts, check, rows_of
+from tests.fakes import together
 from tests.widgets import asked, click, shown
 
 
@@ -149,11 +149,7 @@ def test_the_call_that_the_button_sends_is_shown_in_every_language(b24: b24nb.Cl
 
 def test_clicks_on_many_threads_at_once_are_one_request(b24: b24nb.Client, portal: b24nb.SandboxPortal) -> None:
     form = forms.add_form(b24, "vip", "t", "v")
-    threads = [threading.Thread(target=form.add_button.click) for _ in range(8)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    together(*[form.add_button.click] * 8)
     assert form.wait(10)
     assert asked(portal, "add") == 1
     assert form.last_error is None

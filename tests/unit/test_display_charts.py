@@ -6,7 +6,6 @@ import io
 import re
 import subprocess
 import sys
-import threading
 from typing import Any
 
 import matplotlib
@@ -106,16 +105,6 @@ def test_alternative_text_tells_what_is_seen() -> None:
     assert repr(chart) == f"<Chart: {chart.alt}>"
 
 
-def test_a_notebook_shows_it_once_with_its_text() -> None:
-    chart = charts.timeline(TROUBLE.df)
-    (image,) = re.findall(
-        r'<img class="b24nb-chart" src="data:image/png;base64,[^"]+" alt="([^"]+)"', chart._repr_html_()
-    )
-    assert image == chart.alt
-    shown_by = {name for name in dir(chart) if name.startswith("_repr_") and name.endswith("_")}
-    assert shown_by == {"_repr_html_"}
-
-
 @pytest.mark.parametrize(
     "nasty", ['"><img src=x onerror=alert(1)>', "$\\frac{", "бейдж \U0001f525", "x" * 300, "W" * 40, "a\nb", "% {0} {}"]
 )
@@ -147,23 +136,11 @@ def test_the_ground_is_opaque_and_light_with_readable_inks() -> None:
     assert contrast(charts._SERVER, charts._WAIT) >= 3, "the portal's part stands out, on grey paper too"
 
 
-def test_the_log_draws_itself() -> None:
-    assert TROUBLE.plot().alt.startswith("Timeline of 5")
-
-
 def test_without_matplotlib_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("matplotlib", "matplotlib.style"):
         monkeypatch.setitem(sys.modules, name, None)
     with pytest.raises(ImportError, match=re.escape('pip install "b24nb[lab]"')):
         TROUBLE.plot()
-
-
-def test_drawing_from_a_thread_works() -> None:
-    drawn: list[bytes] = []
-    thread = threading.Thread(target=lambda: drawn.append(charts.timeline(TROUBLE.df).png))
-    thread.start()
-    thread.join(60)
-    assert drawn == [charts.timeline(TROUBLE.df).png]
 
 
 def test_drawing_leaves_pyplot_and_the_backend_of_the_notebook_alone() -> None:

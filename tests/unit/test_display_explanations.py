@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import traceback
 from collections import Counter
 
 import pandas as pd
@@ -124,17 +123,6 @@ def test_texts_of_a_portal_are_escaped() -> None:
         shown = b24nb.explain(from_answer(code, attack, http_status=400, method=attack))._repr_html_()
         assert "<img" not in shown
         assert "&lt;img" in shown
-
-
-def test_the_explanation_stands_under_the_traceback() -> None:
-    try:
-        raise from_answer("NOT_FOUND", "Badge not found", http_status=400, method="crm.activity.badge.get")
-    except b24nb.errors.NotFound as error:
-        told = "".join(traceback.format_exception(error))
-    fact = errors.find_fact("NOT_FOUND", method="crm.activity.badge.get")
-    assert fact is not None
-    assert told.rstrip().endswith(f"{fact.meaning} {fact.cause} Safe to repeat: {fact.repeat}.")
-    assert fact.remedy in told
 
 
 def test_every_explanation_names_its_place_on_the_site() -> None:

@@ -81,9 +81,3 @@ def test_charts_carry_their_description(cells: dict) -> None:
     assert image is not None
     assert base64.b64decode(image[1]).startswith(b"\x89PNG")
     assert output.data["text/plain"] == f"<Chart: {image[2]}>"
-
-
-def test_code_is_shown_with_its_line_breaks(cells: dict) -> None:
-    (output,) = cells["code"].outputs
-    assert output.data["text/plain"].startswith("curl ")
-    assert "\n" in output.data["text/plain"]
