@@ -11,9 +11,6 @@ from __future__ import annotations
 import gc
 import json
 import statistics
-import subprocess
-import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -26,6 +23,7 @@ import b24nb
 from b24nb import forms
 from b24nb.display import html
 from b24nb.forms.table import Table
+from tests.benchmarks.bench_overhead import milliseconds, sandbox_process
 from tests.browser.lab import chromium
 from tests.browser.test_table import SHOW, TRAITS
 
@@ -54,15 +52,8 @@ def main() -> None:
     with TemporaryDirectory() as directory:
         database = str(Path(directory) / "portal.db")
         _fill(database)
-        command = [sys.executable, "-u", "-m", "b24nb", "sandbox", "--db", database]
-        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as portal:
-            try:
-                assert portal.stdout
-                lines = iter(portal.stdout.readline, "")
-                webhook = next(line for line in lines if "B24_WEBHOOK" in line).strip().partition("=")[2]
-                _measure(webhook)
-            finally:
-                portal.terminate()
+        with sandbox_process("--db", database) as webhook:
+            _measure(webhook)
 
 
 def _fill(database: str) -> None:
@@ -98,7 +89,7 @@ def _measure(webhook: str) -> None:
         for _ in range(ROUNDS):
             for action, taken in times.items():
                 gc.collect()
-                taken.append(_milliseconds(action))
+                taken.append(milliseconds(action))
                 while made:
                     _close(made.pop())
         base = statistics.median(times[bare])
@@ -152,12 +143,6 @@ def _close(widget: Any) -> None:
     for child in getattr(widget, "children", ()):
         _close(child)
     widget.close()
-
-
-def _milliseconds(action: Callable[[], object]) -> float:
-    started = time.perf_counter()
-    action()
-    return (time.perf_counter() - started) * 1000
 
 
 if __name__ == "__main__":
