@@ -14,6 +14,9 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from b24nb import SandboxPortal
+from b24nb.credentials import Webhook
+from b24nb.rest.connection import Connection
+from tests.fakes import FakeClock
 
 Envelope = tuple[int, Any]
 Reply = bytes | Callable[[socket.socket], None]
@@ -98,6 +101,13 @@ def http(body: bytes, status: str = "200 OK", *headers: str, length: int | None 
     """A whole answer; ``length`` other than that of the body makes it a cut one."""
     lines = [f"HTTP/1.1 {status}", f"Content-Length: {len(body) if length is None else length}", "Connection: close"]
     return "\r\n".join([*lines, *headers, "", ""]).encode() + body
+
+
+@contextmanager
+def answering(*envelopes: dict[str, Any]) -> Iterator[tuple[Connection, RawServer]]:
+    """A connection to a portal that gives these answers, the last one for ever."""
+    with serving(*(http(json.dumps(envelope).encode()) for envelope in envelopes)) as server:
+        yield Connection(Webhook.parse(server.webhook), clock=FakeClock()), server
 
 
 def drip(data: bytes, pause: float) -> Callable[[socket.socket], None]:

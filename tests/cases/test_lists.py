@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import pytest
@@ -15,21 +12,11 @@ from b24nb.badges import evidence
 from b24nb.badges.badge import Badge
 from b24nb.badges.changes import not_restorable
 from b24nb.badges.holders import find_holders
-from b24nb.credentials import Webhook
-from b24nb.rest.connection import Connection
-from tests.fakes import FakeClock
-from tests.servers import RawServer, http, serving
+from tests.servers import answering
 
 
 def rows(count: int) -> list[dict[str, Any]]:
     return [{"code": f"c{n}", "title": "T", "value": "V", "type": "primary"} for n in range(count)]
-
-
-@contextmanager
-def portal(*envelopes: dict[str, Any]) -> Iterator[tuple[Connection, RawServer]]:
-    """A portal that gives these answers, the last one for ever."""
-    with serving(*(http(json.dumps(envelope).encode()) for envelope in envelopes)) as server:
-        yield Connection(Webhook.parse(server.webhook), clock=FakeClock()), server
 
 
 @pytest.mark.parametrize(
@@ -50,7 +37,7 @@ def portal(*envelopes: dict[str, Any]) -> Iterator[tuple[Connection, RawServer]]
 )
 def test_50_badges_of_120_are_never_all(more: dict[str, Any]) -> None:
     with (
-        portal({"result": {"badges": rows(50)}, **more}) as (connection, _),
+        answering({"result": {"badges": rows(50)}, **more}) as (connection, _),
         pytest.raises(errors.BadResponse, match="badges"),
     ):
         evidence.list_badges(connection)
@@ -58,13 +45,13 @@ def test_50_badges_of_120_are_never_all(more: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize("more", [{}, {"total": 50}, {"total": "50"}, {"total": 50.0}, {"total": 50, "next": None}])
 def test_all_badges_are_all_however_they_are_counted(more: dict[str, Any]) -> None:
-    with portal({"result": {"badges": rows(50)}, **more}) as (connection, _):
+    with answering({"result": {"badges": rows(50)}, **more}) as (connection, _):
         assert len(evidence.list_badges(connection)) == 50
 
 
 def test_a_badge_that_comes_twice_is_noticed() -> None:
     with (
-        portal({"result": {"badges": rows(50) + rows(20)}, "total": 70}) as (connection, _),
+        answering({"result": {"badges": rows(50) + rows(20)}, "total": 70}) as (connection, _),
         pytest.raises(errors.BadResponse, match="'c0' 2 times"),
     ):
         evidence.list_badges(connection)
@@ -84,7 +71,7 @@ ROW = rows(1)[0]
 )
 def test_what_is_no_answer_to_the_question_is_refused(ask: Any, wrong: list[Any]) -> None:
     for result in wrong:
-        with portal({"result": result}) as (connection, _), pytest.raises(errors.BadResponse):
+        with answering({"result": result}) as (connection, _), pytest.raises(errors.BadResponse):
             ask(connection)
 
 
@@ -92,7 +79,7 @@ def test_what_is_no_answer_to_the_question_is_refused(ask: Any, wrong: list[Any]
 def test_an_answer_about_another_badge_is_no_answer(other: str) -> None:
     row = {"code": other, "title": "T", "value": "V", "type": "primary"}
     with (
-        portal({"result": {"badge": row}}) as (connection, _),
+        answering({"result": {"badge": row}}) as (connection, _),
         pytest.raises(errors.BadResponse, match=f"asked for the badge 'vip' and sent '{other}'"),
     ):
         evidence.get_badge(connection, "vip")
@@ -101,7 +88,7 @@ def test_an_answer_about_another_badge_is_no_answer(other: str) -> None:
 @pytest.mark.parametrize(("asked", "stored"), [("VIP", "vip"), ("vip ", "vip"), ("STRASSE", "straße")])
 def test_the_stored_spelling_of_a_code_may_differ_as_portals_compare_codes(asked: str, stored: str) -> None:
     row = {"code": stored, "title": "T", "value": "V", "type": "primary"}
-    with portal({"result": {"badge": row}}) as (connection, _):
+    with answering({"result": {"badge": row}}) as (connection, _):
         assert evidence.get_badge(connection, asked).code == stored
 
 
@@ -120,7 +107,7 @@ ODD = [
 
 def test_odd_rows_hurt_neither_the_list_nor_its_displays() -> None:
     good = rows(1)
-    with portal({"result": {"badges": ODD + good}, "total": len(ODD) + 1}) as (connection, _):
+    with answering({"result": {"badges": ODD + good}, "total": len(ODD) + 1}) as (connection, _):
         badges = evidence.list_badges(connection)
     assert [badge.code for badge in badges] == [row["code"] for row in ODD + good]
     assert (badges["number"].title, badges["yes"].value, badges["typeless"].type) == (123, True, None)
@@ -172,7 +159,7 @@ HOLDER = {
 )
 def test_odd_activities_do_not_hide_the_others(row: Any, certainty: set[str] | None) -> None:
     other = {**HOLDER, "ID": "2"}
-    with portal({"result": [row, other], "total": 2}) as (connection, _):
+    with answering({"result": [row, other], "total": 2}) as (connection, _):
         found = find_holders(connection, {"c1"})
     assert found[-1]["activity_id"] == "2"
     assert len(found) == 1 + (certainty is not None)
@@ -188,7 +175,7 @@ def page(start: int) -> list[dict[str, Any]]:
 def test_activities_that_are_counted_but_not_there_cost_one_more_request(total: Any) -> None:
     nothing: dict[str, Any] = {f"k{n}": [] for n in range(50)}
     batch = {"result": {"result": nothing, "result_error": [], "result_total": [], "result_next": []}}
-    with portal({"result": page(0), "total": total}, batch) as (connection, server):
+    with answering({"result": page(0), "total": total}, batch) as (connection, server):
         assert len(find_holders(connection, {"c1"})) == 50
         assert len(server.requests) == 2
 
@@ -196,7 +183,7 @@ def test_activities_that_are_counted_but_not_there_cost_one_more_request(total: 
 def test_activities_of_several_pages_come_once_each() -> None:
     more = {"k0": page(25), "k1": page(100)[:7]}
     batch = {"result": {"result": more, "result_error": [], "result_total": [], "result_next": []}}
-    with portal({"result": page(0), "total": "107"}, batch) as (connection, _):
+    with answering({"result": page(0), "total": "107"}, batch) as (connection, _):
         ids = [int(row["activity_id"]) for row in find_holders(connection, {"c1"})]
     assert ids == [*range(75), *range(100, 107)]
 

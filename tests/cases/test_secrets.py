@@ -24,6 +24,8 @@ from hypothesis import strategies as st
 import b24nb
 from b24nb import errors, forms
 from b24nb.secret import Secret, masked, redact, without_frames
+from tests.cases.test_credentials import MISTAKES
+from tests.cases.test_credentials import SECRET as OTHER_SECRET
 from tests.servers import Reply, hang, reset, serving
 from tests.servers import http as answer_of
 
@@ -179,27 +181,9 @@ def leaks(error: BaseException, secrets: tuple[str, ...]) -> list[str]:
 
 
 def refused_addresses() -> Iterator[Callable[[], object]]:
-    code = f"https://example.bitrix24.com/rest/1/{SECRET}"
-    for wrong in (
-        f"{code}/crm.activity.badge.list",
-        f"{code}/profile.json",
-        f"{code}/?code=x",
-        f"{code}\u200b/",
-        f"{code}%20/",
-        code.replace("/1/", "/"),
-        code.replace("/1/", "/api/1/"),
-        code.replace("/1/", "/{user}/"),
-        code.replace("https", "http"),
-        code.replace("https://", ""),
-        code.replace("https", "ftp"),
-        code.replace("example", "example:port@"),
-        code.replace("example.bitrix24.com", ""),
-        code.replace("example.bitrix24.com", "[::x]"),
-        code.replace("/rest", ""),
-        code.replace("rest/1", "rest 1"),
-    ):
+    for wrong in (address.replace(OTHER_SECRET, SECRET) for address, _ in MISTAKES):
         yield lambda wrong=wrong: b24nb.Webhook.parse(wrong)
-    for wrong in (f"{code}/profile", code.replace("https", "http")):
+    for wrong in (f"{HOOK}profile", HOOK.replace("https", "http")):
         yield lambda wrong=wrong: b24nb.connect(wrong)
     for tokens in (
         {"portal": "https://example.bitrix24.com/crm/", "access_token": SECRET},

@@ -177,13 +177,3 @@ def test_certainty_tells_old_and_unmatched_holders_apart(clock: Any) -> None:
         clock.advance(31 * 24 * 3600)
         assert b24.badges.holders("old")["certainty"].tolist() == ["possible"]
         b24.badges.delete("old")
-
-
-def test_a_portal_that_tells_letter_case_apart() -> None:
-    rows = [{"code": code, "title": code, "value": "v", "type": "primary"} for code in ("vip", "VIP")]
-    with b24nb.SandboxPortal(badges=rows, case_sensitive=True) as portal, b24nb.connect(portal) as b24:
-        assert b24.badges.delete("VIP").title == "VIP"
-        assert [badge.code for badge in b24.badges.list()] == ["vip"]
-        assert b24.badges.delete_many(["vip"], progress=False).ok
-        b24.journal.plan_undo(last=2).apply(progress=False)
-        assert {badge.code for badge in b24.badges.list()} == {"vip", "VIP"}

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import pytest
@@ -15,11 +14,10 @@ from b24nb.badges.activities import Activity, ActivityStep
 from b24nb.badges.changes import Outcome, Verdict
 from b24nb.badges.holders import add_titles, find_holders
 from b24nb.badges.journal_store import ChangeSet
-from b24nb.credentials import Webhook
 from b24nb.rest.calls import Call
-from b24nb.rest.connection import Connection, Response
+from b24nb.rest.connection import Response
 from tests.fakes import FakeClock
-from tests.servers import http, serving
+from tests.servers import answering
 
 HELD = "waitingPayment"  # by the activities 2 and 3, of the deals 3 and 4
 DELETE, UPDATE = "crm.activity.delete", "crm.activity.configurable.update"
@@ -50,12 +48,6 @@ def numbers(b24: b24nb.Client, code: str = HELD) -> list[str]:
 # -- who holds it -----------------------------------------------------------------------------------------
 
 
-@contextmanager
-def answers(*envelopes: dict[str, Any]) -> Iterator[Connection]:
-    with serving(*(http(json.dumps(envelope).encode()) for envelope in envelopes)) as server:
-        yield Connection(Webhook.parse(server.webhook), clock=FakeClock())
-
-
 def activity(owner: str, number: Any, **more: Any) -> dict[str, Any]:
     return {"ID": "7", "OWNER_TYPE_ID": owner, "OWNER_ID": number, "PROVIDER_PARAMS": {"badgeCode": "vip"}, **more}
 
@@ -70,7 +62,7 @@ def test_leads_contacts_and_companies_have_their_names_and_links_too() -> None:
     }
     refused = {"k3": {"error": "insufficient_scope", "error_description": ""}}
     batch = {"result": {"result": result, "result_error": refused, "result_total": [], "result_next": []}}
-    with answers({"result": rows, "total": 5}, batch) as connection:
+    with answering({"result": rows, "total": 5}, batch) as (connection, _):
         found = add_titles(connection, find_holders(connection, {"vip"}))
         origin = connection.credentials.origin
     assert [row["title"] for row in found] == ["A lead", "Ada Lane", "", "", ""]

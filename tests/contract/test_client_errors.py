@@ -60,29 +60,3 @@ def test_a_command_of_a_batch_fails_in_the_same_class(
     method = fact.methods[0] if fact.methods else "server.time"
     portal.faults.next(fact.code, description=fact.message, method=method)
     judge(connection.batch({"key": (method, {})})["key"], fact, method, None)
-
-
-@pytest.mark.parametrize(
-    ("options", "by", "kind", "code"),
-    [
-        ({}, "extranet", errors.AccessDenied, "allowed_only_intranet_user"),
-        ({}, "employee", errors.AccessDenied, "ACCESS_DENIED"),
-        ({"language": "ru"}, "employee", errors.AccessDenied, "ACCESS_DENIED"),
-        ({}, "disabled", errors.BadCredentials, "INVALID_CREDENTIALS"),
-        ({}, "dismissed", errors.BadCredentials, "authorization_error"),
-        ({}, "noscope", errors.InsufficientScope, "insufficient_scope"),
-        ({"rest_available": False}, "admin", errors.PortalUnavailable, "ACCESS_DENIED"),
-        ({"https_required": True}, "admin", errors.BadCredentials, "INVALID_REQUEST"),
-    ],
-)
-def test_who_may_not_is_told_so(
-    options: dict[str, object], by: str, kind: type[errors.ApiError], code: str, clock: FakeClock
-) -> None:
-    with b24nb.SandboxPortal(**options) as portal:
-        connection = Connection(Webhook.parse(portal.webhooks[by]), clock=clock)
-        with pytest.raises(errors.ApiError) as caught:
-            connection.call(DELETE, {"code": "missedCall"})
-        connection.close()
-    assert type(caught.value) is kind
-    assert caught.value.code == code
-    assert caught.value.hint not in ("", UNSPECIFIC)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import http.client
-import logging
 import socket
 from urllib.parse import urlencode, urlsplit
 
@@ -81,17 +80,6 @@ def test_every_answer_says_that_it_is_a_sandbox(portal: SandboxPortal) -> None:
     portal.faults.next("html")
     answers.append(rest(portal.webhook, "profile"))
     assert all(answer.headers["X-Sandbox"].startswith("b24nb/") for answer in answers)
-
-
-@pytest.mark.parametrize(
-    "request_line",
-    ["GET", "GET /", "\0\1\2", "GET /rest/\xff\xfe HTTP/1.1\nHost: localhost", "A" * 70_000, "GET / HTTP/9.9"],
-)
-def test_noise_is_survived(portal: SandboxPortal, request_line: str, caplog: pytest.LogCaptureFixture) -> None:
-    with caplog.at_level(logging.WARNING, logger="tornado.application"):
-        answer_to(portal, request_line)
-        assert rest(portal.webhook, "profile").ok
-    assert not [record for record in caplog.records if record.exc_info]
 
 
 def test_raw_utf8_in_a_path_is_read_as_utf8(portal: SandboxPortal) -> None:

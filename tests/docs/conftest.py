@@ -15,10 +15,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.layers import require_package, require_program
+from tests.browser.conftest import browser  # noqa: F401 - the one chromium
+from tests.layers import require_package
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser
+    pass
 
 ROOT = Path(__file__).parents[2]
 BUILD = """
@@ -98,14 +99,3 @@ def address(site: Path) -> Iterator[str]:
         yield f"http://127.0.0.1:{server.server_port}/"
         server.shutdown()
         thread.join()
-
-
-# Playwright keeps an event loop running in this thread; the other layers bring loops of their own.
-@pytest.fixture(scope="package")
-def browser() -> Iterator[Browser]:
-    require_package("playwright")
-    program = require_program("chromium", "chromium-browser", "google-chrome")
-    from tests.browser.lab import chromium
-
-    with chromium(program) as browser:
-        yield browser

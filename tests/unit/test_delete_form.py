@@ -41,22 +41,6 @@ def test_delete_one_and_undo(b24: b24nb.Client, portal: b24nb.SandboxPortal) -> 
     assert form.undo_button not in tree(form)
 
 
-def test_rows_of_the_table_are_deleted_by_their_number(b24: b24nb.Client, portal: b24nb.SandboxPortal) -> None:
-    before = portal.badges
-    form = forms.delete_form(b24)
-    assert form.table not in tree(form)
-    click(form, form.load_button)
-    form.table.selected = ["missedCall", "newsletter"]
-    click(form, form.preview_button)
-    assert form.table not in tree(form), "the verdict is not pushed away"
-    assert form.delete_button.description == "Delete 2 badges"
-    confirm(form, "2")
-    assert list(form.df["verdict"]) == ["deleted", "deleted"]
-    assert "2 badges of 2 deleted" in shown(form)
-    click(form, form.undo_button)
-    assert sorted(portal.badges, key=str) == sorted(before, key=str)
-
-
 def test_what_the_portal_would_refuse_is_marked_and_not_counted(b24: b24nb.Client, portal: b24nb.SandboxPortal) -> None:
     portal.attach("paid")
     form = forms.delete_form(b24, ["missedCall", "nonsense", "paid", "newsletter"], run=True)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import ast
 import json
 import re
-import shlex
 import shutil
 import subprocess
 from datetime import date
@@ -17,7 +16,7 @@ from hypothesis import strategies as st
 
 import b24nb
 from b24nb.display import literals
-from b24nb.display.literals import JSON, PYTHON, bash
+from b24nb.display.literals import JSON, PYTHON
 from b24nb.display.snippets import FLAVOURS, PLACEHOLDERS, as_code
 from b24nb.errors import InvalidInput
 
@@ -33,11 +32,6 @@ GET, ADD = "crm.activity.badge.get", "crm.activity.badge.add"
 def test_json_and_python_read_back_what_was_written(value: object) -> None:
     assert json.loads(JSON.write(value)) == value
     assert ast.literal_eval(PYTHON.write(value)) == value
-
-
-@given(st.lists(TEXTS, min_size=1))
-def test_a_shell_reads_back_what_was_written(texts: list[str]) -> None:
-    assert shlex.split(" ".join(map(bash, texts))) == texts
 
 
 @pytest.mark.parametrize("flavour", FLAVOURS)

@@ -22,26 +22,6 @@ def test_tabs_have_titles(b24: b24nb.Client) -> None:
     assert shown(explorer).count("SANDBOX") == 1
 
 
-def test_what_is_selected_in_the_list_is_what_the_others_speak_of(b24: b24nb.Client) -> None:
-    explorer = forms.explorer(b24, run=True)
-    tabs = explorer.forms
-    delete = tabs["Delete"]
-    delete.code.value = tabs["Inspect"].code.value = "missedCall"
-    tabs["List"].table.selected = ["paid", "newsletter"]
-    assert tabs["Inspect"].code.value == "paid"
-    assert set(delete.table.selected) == {"paid", "newsletter"}
-    assert delete.code.value == ""
-    click(delete, delete.preview_button)
-    delete.confirm.value = "2"
-    click(delete, delete.delete_button)
-    assert "paid" not in tabs["Inspect"].code.options
-    assert len(tabs["List"].df) == 10
-    assert len(tabs["List"].table.badges) == 10
-    click(delete, delete.undo_button)
-    assert len(tabs["List"].df) == 12
-    assert explorer.last_error is None
-
-
 def test_a_code_typed_in_inspect_is_the_one_to_delete(b24: b24nb.Client) -> None:
     explorer = forms.explorer(b24)
     explorer.forms["Inspect"].code.value = "newsletter"

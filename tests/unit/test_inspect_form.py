@@ -31,14 +31,6 @@ def test_letter_case_does_not_matter_and_the_answer_is_kept(b24: b24nb.Client) -
     assert list(form.timings["method"]) == ["crm.activity.badge.get", "crm.activity.list"]
 
 
-def test_who_holds_the_badge_is_named(b24: b24nb.Client, portal: b24nb.SandboxPortal) -> None:
-    activity = portal.attach("missedCall")
-    form = forms.inspect_form(b24, "missedCall", run=True)
-    assert "ENTITY_WITH_BADGE_EXISTS" in shown(form)
-    assert list(form.state.holders.df["activity_id"]) == [str(activity)]
-    assert form.state.held == {"missedCall"}
-
-
 def test_nothing_is_sent_for_an_empty_code(b24: b24nb.Client, portal: b24nb.SandboxPortal) -> None:
     before = len(portal.requests)
     form = forms.inspect_form(b24, run=True)
@@ -53,14 +45,6 @@ def test_trouble_with_the_holders_leaves_the_badge(b24: b24nb.Client, portal: b2
     assert (form.state.phase, form.result.code) == ("done", "missedCall")
     assert form.state.unknown.code == "insufficient_scope"
     assert "insufficient_scope" in shown(form)
-
-
-def test_another_badge_is_not_left_on_show_after_an_error(b24: b24nb.Client) -> None:
-    form = forms.inspect_form(b24, "missedCall", run=True)
-    form.code.value = "nonsense"
-    click(form, form.inspect_button)
-    assert (form.state.phase, form.result, form.state.message.code) == ("failed", None, "NOT_FOUND")
-    assert "Missed call" not in shown(form)
 
 
 def test_cancel_ends_between_two_steps(portal: b24nb.SandboxPortal, b24: b24nb.Client) -> None:
