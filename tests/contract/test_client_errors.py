@@ -16,8 +16,6 @@ from b24nb.credentials import Webhook
 from b24nb.rest.connection import Connection
 from tests.fakes import FakeClock
 
-DELETE, LIST = "crm.activity.badge.delete", "crm.activity.badge.list"
-UNSPECIFIC = errors.ApiError("SOMETHING_NEW").hint
 FACTS = spec.error_facts()
 IN_BATCH = [fact for fact in FACTS if fact.section not in ("batch", "oauth")]
 
