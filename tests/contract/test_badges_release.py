@@ -178,16 +178,6 @@ def test_a_code_that_never_matches_is_not_released_unless_it_is_named() -> None:
         assert len(b24.badges.release(long, activities=number)) == 1
 
 
-def test_a_read_only_client_shows_the_plan_and_sends_nothing(portal: b24nb.SandboxPortal) -> None:
-    with b24nb.connect(portal, read_only=True) as b24:
-        plan = b24.badges.release(HELD)
-        assert len(plan.df) == 2
-        with pytest.raises(errors.ReadOnly):
-            plan.apply(confirm=2)
-        assert sent(portal) == 0
-        assert b24.journal.df.empty
-
-
 # -- by the application -----------------------------------------------------------------------------------
 
 

@@ -41,11 +41,13 @@ def test_other_things_are_refused(wrong: object) -> None:
 
 def test_read_only_refuses_every_write_before_it_is_sent(portal: b24nb.SandboxPortal) -> None:
     with b24nb.connect(portal, read_only=True) as b24:
+        release = b24.badges.release("waitingPayment")
         before = len(portal.requests)
         for write in (
             lambda: b24.badges.delete("missedCall"),
             lambda: b24.badges.add("x", "t", "v", "primary"),
             lambda: b24.badges.delete_many(["missedCall"]),
+            lambda: release.apply(confirm=2),
             lambda: b24.call("crm.activity.badge.delete", {"code": "missedCall"}),
             lambda: b24.call("crm.deal.add"),
             lambda: b24.batch({"a": ("crm.activity.badge.delete", {"code": "missedCall"})}),

@@ -450,15 +450,6 @@ def test_a_client_reads_what_the_fleet_wrote(sandboxes: SandboxFleet, tmp_path: 
     assert "vip" not in codes(sandboxes)["portal-0001"]
 
 
-def test_cancel_ends_a_run_between_two_portals(sandboxes: SandboxFleet) -> None:
-    fleet = fleet_of(sandboxes, parallel=1)
-    plan = fleet.plan([VIP], **QUIET)
-    report = plan.apply(cancel=lambda: "vip" in codes(sandboxes)["portal-0001"], **QUIET)
-    assert list(report.status["status"]) == ["ok", *["not visited"] * 3]
-    assert "The run was cancelled." in repr(report)
-    assert plan.apply(**QUIET).ok
-
-
 def test_ctrl_c_waits_for_what_is_under_way_and_gives_the_report(
     sandboxes: SandboxFleet, monkeypatch: pytest.MonkeyPatch
 ) -> None:

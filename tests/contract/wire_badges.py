@@ -147,9 +147,6 @@ ACCESS = [
          call(ADD, new(title="", type="pink"), by="<employee>"), DENIED),
     fact("access.existence-after", "An employee can't tell by delete whether a badge exists.", SERVER,
          call(DELETE, {"code": "b24nb_test_none"}, by="<employee>"), DENIED),
-    live("access.unlisted", "methods does not list the badge methods.", METHODS,
-         call("methods"),
-         ok(Like("names without badges", lambda names: not [name for name in names if ".badge." in name]))),
 ]
 
 ARGUMENTS = [

@@ -129,8 +129,6 @@ RESPONSE = [
          batch({"a": GET_VIP}),
          ok({"result": {"a": FOUND}, "result_error": [], "result_total": [], "result_next": [],
              "result_time": {"a": TIME}})),
-    live("response.list-becomes-map", "A list with a gap is a map; its errors stay a list.", SDKS,
-         batch([GET_NONE, NOW]), WENT_ON),
     live("response.list-errors-map", "Errors that do not start at 0 are a map.", SDKS,
          batch([NOW, GET_NONE]), answered([DATE], errors={"1": NOT_FOUND})),
     live("response.number-keys", "Keys 0 and 1 of a map make lists.", SERVER,

@@ -90,8 +90,6 @@ def spent_in_batch(seconds: float) -> Answer:
 
 # fmt: off
 REQUESTS = [
-    fact("rate.standard", "50 requests at once are taken, the next is refused.", LIMITS,
-         burst((50, 51)), portal=RATE),
     fact("rate.refusal", "The refusal is 503 with this text.", RATE_OBSERVED,
          burst((50, 51)), ONE, TOO_MANY, portal=RATE),
     fact("rate.drain", "Two more fit after each second.", LIMITS,
@@ -100,8 +98,6 @@ REQUESTS = [
          burst((50, 51)), wait(26), burst((50, 51)), portal=RATE),
     fact("rate.even", "Two per second can go on for ever.", LIMITS,
          burst((50, 51)), *([wait(1.1), passes(2)] * 30), portal=RATE),
-    fact("rate.enterprise", "The Enterprise plan takes 250.", LIMITS,
-         burst((250, 251)), portal=ENTERPRISE),
     fact("rate.enterprise-drain", "And five more each second.", LIMITS,
          burst((250, 251)), wait(1), burst((4, 5)), portal=ENTERPRISE),
     fact("rate.per-address", "It is counted by source address.", LIMITS,

@@ -115,8 +115,6 @@ RESERVED = [
 ]
 
 VERBS = [
-    live("verb.get-query", "A GET takes its parameters from the query.", SERVER,
-         get(f"<admin>/{GET}?{CODE}"), FOUND),
     live("verb.get-body", "The body of a GET is ignored.", SERVER,
          Send("GET", f"<admin>/{GET}", json={"code": VIP["code"]}, headers={"Content-Type": JSON_TYPE}),
          NO_CODE),
