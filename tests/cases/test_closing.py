@@ -69,7 +69,7 @@ def test_a_client_that_nobody_holds_stops_its_sandbox() -> None:
     assert sandboxes() == before
 
 
-def test_a_sandbox_that_somebody_else_holds_goes_on(portal: b24nb.SandboxPortal) -> None:
+def test_a_sandbox_that_somebody_else_holds_goes_on() -> None:
     mine = b24nb.SandboxPortal()
     b24 = b24nb.connect(mine)
     b24 = b24nb.connect(mine)

@@ -161,9 +161,7 @@ def test_a_result_that_holds_the_secret_stays_where_it_is(sandboxes: SandboxFlee
     assert told["value"].isna().all()
 
 
-def test_dask_logs_and_keys_hold_no_secret(
-    sandboxes: SandboxFleet, executors: dict[str, Executor | None], tmp_path: Path
-) -> None:
+def test_dask_logs_and_keys_hold_no_secret(sandboxes: SandboxFleet, executors: dict[str, Executor | None]) -> None:
     dask = executors["dask"]
     fleet = b24nb.Fleet(sandboxes.names, fleets.webhook_of, executor=dask)
     fleet.map(fleets.broken, **QUIET)

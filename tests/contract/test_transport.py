@@ -100,7 +100,7 @@ def test_a_connection_that_never_was_is_tried_again(method: str) -> None:
     assert set(connection.calls.df["outcome"]) == {"failed"}
 
 
-def test_an_unknown_host_is_named_as_such(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unknown_host_is_named_as_such() -> None:
     connection = Connection(Webhook.parse("https://nowhere.invalid/rest/1/abcdef0123456789/"), clock=FakeClock())
     with pytest.raises(errors.ConnectionFailed, match="host not found"):
         connection.call(READ)
@@ -316,7 +316,7 @@ def test_refusals_for_the_rate_do_not_use_up_the_repeats_of_a_read() -> None:
         assert connect(server).call(READ).result is True
 
 
-def test_an_interrupted_call_is_a_row_too(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_interrupted_call_is_a_row_too() -> None:
     def interrupt(connection: socket.socket) -> None:
         signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
         connection.recv(1)

@@ -6,10 +6,9 @@ import os
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -19,28 +18,18 @@ from b24nb.badges.badge import Badge
 from b24nb.badges.changes import Outcome, Step, Verdict
 from b24nb.badges.journal_store import ChangeSet, JournalStore, default_journal_path
 
+OpenStore = Callable[..., JournalStore]
 HOST, USER = "example.bitrix24.com", "1"
 VIP = Badge("vip", {"en": "Client", "de": "Kunde"}, "VIP", "primary")
 DELETE = Step("vip", VIP, None)
 ADD = Step("vip", None, VIP)
 
 
-@pytest.fixture(autouse=True)
-def every_store_is_closed(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Python 3.13 warns of a database that nobody closed."""
+@pytest.fixture
+def open_store() -> Iterator[OpenStore]:
+    """Opens stores that are closed in the end: Python 3.13 warns of a database that nobody closed."""
     with ExitStack() as stack:
-
-        def opened(*args: Any, **options: Any) -> JournalStore:
-            store = JournalStore(*args, **options)
-            stack.callback(store.close)
-            return store
-
-        monkeypatch.setitem(globals(), "open_store", opened)
-        yield
-
-
-def open_store(*args: Any, **options: Any) -> JournalStore:
-    raise AssertionError("the fixture replaces it")
+        yield lambda path, host=HOST, user=USER: stack.enter_context(closing(JournalStore(path, host=host, user=user)))
 
 
 @pytest.fixture
@@ -49,8 +38,8 @@ def path(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def journal(path: Path) -> JournalStore:
-    return open_store(path, host=HOST, user=USER)
+def journal(path: Path, open_store: OpenStore) -> JournalStore:
+    return open_store(path)
 
 
 def test_reading_makes_no_file(journal: JournalStore, path: Path) -> None:
@@ -67,9 +56,11 @@ def test_it_is_written_through_to_the_disk(journal: JournalStore, monkeypatch: p
     assert opened[-1].execute("PRAGMA synchronous").fetchone() == (2,)  # FULL
 
 
-def test_verdicts_are_on_disk_after_the_next_intent_or_flush(journal: JournalStore, path: Path) -> None:
+def test_verdicts_are_on_disk_after_the_next_intent_or_flush(
+    open_store: OpenStore, journal: JournalStore, path: Path
+) -> None:
     def on_disk() -> list[Verdict | None]:
-        return [entry.verdict for entry in open_store(path, host=HOST, user=USER).entries()]
+        return [entry.verdict for entry in open_store(path).entries()]
 
     change_set = ChangeSet("apply")
     (first,) = journal.intend(change_set, [DELETE], 6.0)
@@ -91,7 +82,7 @@ def test_who_sent_a_change_knows_better_than_who_looked(journal: JournalStore) -
     assert [entry.verdict for entry in journal.entries()] == ["deleted"]
 
 
-def test_an_intent_that_fails_leaves_no_number_behind(journal: JournalStore, path: Path) -> None:
+def test_an_intent_that_fails_leaves_no_number_behind(journal: JournalStore) -> None:
     change_set = ChangeSet("apply")
     with pytest.raises(AttributeError):
         journal.intend(change_set, [DELETE, None], 6.0)
@@ -112,21 +103,23 @@ os._exit(0)
 """
 
 
-def test_a_journal_whose_first_writer_was_killed_can_still_be_used(path: Path, journal: JournalStore) -> None:
+def test_a_journal_whose_first_writer_was_killed_can_still_be_used(
+    open_store: OpenStore, path: Path, journal: JournalStore
+) -> None:
     journal.intend(ChangeSet("delete"), [DELETE], at=1.0)
     journal.close()
     subprocess.run([sys.executable, "-c", HALF_DONE, str(path)], check=True)
     assert path.with_name(f"{path.name}-journal").exists()
-    again = open_store(path, host=HOST, user=USER)
+    again = open_store(path)
     assert [entry.step for entry in again.unfinished()] == [DELETE]
     assert again.intend(ChangeSet("add"), [ADD], at=2.0)
 
 
-def test_a_journal_that_can_not_be_used_is_an_error_in_words(path: Path, tmp_path: Path) -> None:
+def test_a_journal_that_can_not_be_used_is_an_error_in_words(open_store: OpenStore, tmp_path: Path) -> None:
     (tmp_path / "noise.db").write_bytes(os.urandom(4096))
     for bad in (tmp_path / "noise.db", tmp_path, tmp_path / "noise.db" / "below.db"):
         with pytest.raises(errors.B24Error, match="can't be used"):
-            open_store(bad, host=HOST, user=USER).intend(ChangeSet("delete"), [DELETE], 0.0)
+            open_store(bad).intend(ChangeSet("delete"), [DELETE], 0.0)
 
 
 def test_a_journal_of_a_newer_version_is_read_as_far_as_it_is_understood(path: Path, journal: JournalStore) -> None:
@@ -162,13 +155,13 @@ def test_a_journal_of_an_older_version_goes_on(path: Path, journal: JournalStore
     assert journal.entries()[-1].step == release
 
 
-def test_a_database_of_something_else_is_left_byte_for_byte_as_it_was(tmp_path: Path) -> None:
+def test_a_database_of_something_else_is_left_byte_for_byte_as_it_was(open_store: OpenStore, tmp_path: Path) -> None:
     path = tmp_path / "browser.db"
     with closing(sqlite3.connect(path)) as db, db:
         db.execute("CREATE TABLE bookmark (url TEXT)")
     before = path.read_bytes()
     with pytest.raises(errors.JournalError, match="something else"):
-        open_store(path, host=HOST, user=USER).intend(ChangeSet("delete"), [DELETE], 0.0)
+        open_store(path).intend(ChangeSet("delete"), [DELETE], 0.0)
     assert path.read_bytes() == before
     assert not [*tmp_path.glob("browser.db-*")]
 
