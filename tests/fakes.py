@@ -48,6 +48,16 @@ def eventually(true: Callable[[], bool]) -> None:
     raise AssertionError("It did not happen within ten seconds.")
 
 
+def rows(count: int) -> list[dict[str, Any]]:
+    """So many badges as a portal has them."""
+    return [{"code": f"c{n:04}", "title": f"Title {n}", "value": "v", "type": "primary"} for n in range(count)]
+
+
+def asked(portal: b24nb.SandboxPortal) -> list[str]:
+    """The methods that a portal was asked for after ``connect``; those of badges by their last word."""
+    return [request.method.removeprefix("crm.activity.badge.") for request in portal.requests[1:]]
+
+
 def together(*works: Callable[[], Any]) -> list[Any]:
     """Do all of these at once, each in a thread of its own; what they return, or what one of them raised."""
     with ThreadPoolExecutor(len(works)) as pool:

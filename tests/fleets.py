@@ -16,6 +16,7 @@ from urllib.parse import parse_qs
 import b24nb
 from b24nb.fleet import visit
 from b24nb.rest.transport import Answer
+from b24nb.sandbox import SandboxFleet
 from tests.fakes import FakeClock
 
 VAULT = "FLEET_VAULT"
@@ -83,6 +84,11 @@ def telling(b24: b24nb.Client) -> str:
 def rows(table: Any, without: Iterable[str] = ("host",)) -> list[dict[str, Any]]:
     """A frame as plain rows; hosts hold ports."""
     return table.drop(columns=[*without], errors="ignore").to_dict("records")
+
+
+def badges_of(sandboxes: SandboxFleet) -> dict[str, list[str]]:
+    """What each portal holds, whatever the order."""
+    return {name: sorted(map(str, portal.badges)) for name, portal in sandboxes.portals.items()}
 
 
 class SimulatedPortals:

@@ -16,11 +16,7 @@ import b24nb
 from b24nb import errors
 from b24nb.badges.badge import Badge
 from b24nb.badges.plan import Report
-from tests.fakes import FakeClock, together
-
-
-def rows(count: int) -> list[dict[str, Any]]:
-    return [{"code": f"c{n:04}", "title": f"Title {n}", "value": "v", "type": "primary"} for n in range(count)]
+from tests.fakes import FakeClock, asked, rows, together
 
 
 def codes(count: int) -> list[str]:
@@ -44,7 +40,7 @@ def verdicts(report: Report) -> list[str]:
 
 
 def batches(portal: b24nb.SandboxPortal) -> int:
-    return [request.method for request in portal.requests[1:]].count("batch")
+    return asked(portal).count("batch")
 
 
 def test_one_missing_and_one_held_among_120(many: b24nb.SandboxPortal, b24: b24nb.Client) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from itertools import pairwise
-from typing import Any
 
 import pytest
 
@@ -12,7 +11,7 @@ import b24nb
 from b24nb import errors
 from b24nb.badges.badge import Badge
 from b24nb.badges.changes import Step
-from tests.fakes import FakeClock, applier_of
+from tests.fakes import FakeClock, applier_of, asked, rows
 
 #: Each breaks the answer in another way.
 BREAKAGES = ["reset", "cut", "hang", "html", "empty", "charset", "gzip", "list", "oversized"]
@@ -20,10 +19,6 @@ ADD, DELETE = "crm.activity.badge.add", "crm.activity.badge.delete"
 
 
 COUNT = 101  # two full requests and one more
-
-
-def rows(count: int) -> list[dict[str, Any]]:
-    return [{"code": f"c{n:04}", "title": f"Title {n}", "value": "v", "type": "primary"} for n in range(count)]
 
 
 @pytest.fixture
@@ -36,10 +31,6 @@ def portal(clock: FakeClock) -> Iterator[b24nb.SandboxPortal]:
 def b24(portal: b24nb.SandboxPortal, clock: FakeClock) -> Iterator[b24nb.Client]:
     with b24nb.connect(portal, clock=clock) as client:
         yield client
-
-
-def asked(portal: b24nb.SandboxPortal) -> list[str]:
-    return [request.method.removeprefix("crm.activity.badge.") for request in portal.requests[1:]]
 
 
 def add(b24: b24nb.Client) -> Badge:

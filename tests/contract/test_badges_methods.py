@@ -11,9 +11,8 @@ import b24nb
 from b24nb import errors
 from b24nb.badges.badge import Badge, Badges
 from b24nb.badges.changes import NotRestorable, Step
-from tests.fakes import applier_of
+from tests.fakes import applier_of, asked, rows
 
-PREFIX = "crm.activity.badge."
 TEXTS = [
     "plain",
     "007",
@@ -32,15 +31,10 @@ TEXTS = [
 ]
 
 
-def asked(portal: b24nb.SandboxPortal) -> list[str]:
-    return [request.method.removeprefix(PREFIX) for request in portal.requests[1:]]
-
-
 @pytest.mark.parametrize("count", [0, 1, 1000])
 def test_list_is_one_request_and_keeps_the_order(count: int) -> None:
-    rows = [{"code": f"c{n}", "title": "t", "value": "v", "type": "primary"} for n in range(count)]
-    with b24nb.SandboxPortal(badges=rows) as portal, b24nb.connect(portal) as b24:
-        assert b24.badges.list() == Badges(map(Badge.from_wire, rows))
+    with b24nb.SandboxPortal(badges=rows(count)) as portal, b24nb.connect(portal) as b24:
+        assert b24.badges.list() == Badges(map(Badge.from_wire, rows(count)))
         assert asked(portal) == ["list"]
 
 

@@ -305,20 +305,16 @@ def test_never_two_tasks_of_one_portal_at_a_time(sandboxes: SandboxFleet) -> Non
 
 
 def test_undo_brings_every_portal_back_and_redo_again(sandboxes: SandboxFleet) -> None:
-    before = {name: portal.badges for name, portal in sandboxes.portals.items()}
+    before = fleets.badges_of(sandboxes)
     fleet = fleet_of(sandboxes)
     plan = fleet.plan([VIP, b24nb.Badge("missedCall", "Other", "x", "warning")], **QUIET)
     plan.apply(first=2, **QUIET)
     assert plan.apply(**QUIET).ok
-    after = codes(sandboxes)
+    after = fleets.badges_of(sandboxes)
     assert plan.undo(**QUIET).ok
-    assert {name: sorted(map(str, portal.badges)) for name, portal in sandboxes.portals.items()} == {
-        name: sorted(map(str, badges)) for name, badges in before.items()
-    }
+    assert fleets.badges_of(sandboxes) == before
     assert fleet.plan_undo(**QUIET).apply(**QUIET).ok
-    assert {name: sorted(found) for name, found in codes(sandboxes).items()} == {
-        name: sorted(found) for name, found in after.items()
-    }
+    assert fleets.badges_of(sandboxes) == after
 
 
 def test_an_undo_that_was_cancelled_is_finished_by_the_next(sandboxes: SandboxFleet) -> None:

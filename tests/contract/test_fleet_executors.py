@@ -78,11 +78,14 @@ def all_that_a_fleet_gives(fleet: b24nb.Fleet) -> dict[str, list[dict[str, Any]]
 def test_each_executor_gives_the_same_rows(sandboxes: SandboxFleet, executors: dict[str, Executor | None]) -> None:
     given = {}
     for name, executor in executors.items():
-        before = {one: portal.badges for one, portal in sandboxes.portals.items()}
+        before = fleets.badges_of(sandboxes)
         given[name] = all_that_a_fleet_gives(b24nb.Fleet(sandboxes.names, fleets.webhook_of, executor=executor))
-        assert {one: sorted(map(str, portal.badges)) for one, portal in sandboxes.portals.items()} == {
-            one: sorted(map(str, badges)) for one, badges in before.items()
-        }, (name, given[name]["report"], given[name]["undo"], given[name]["undo.status"])
+        assert fleets.badges_of(sandboxes) == before, (
+            name,
+            given[name]["report"],
+            given[name]["undo"],
+            given[name]["undo.status"],
+        )
     assert {len(found["report"]) for found in given.values()} == {12}
     for name, found in given.items():
         for what, table in found.items():

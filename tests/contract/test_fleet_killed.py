@@ -74,9 +74,6 @@ class Scene:
         self.script = folder / "victim.py"
         self.script.write_text(VICTIM)
 
-    def badges(self) -> dict[str, list[str]]:
-        return {name: sorted(map(str, portal.badges)) for name, portal in self.sandboxes.portals.items()}
-
     def sent(self) -> dict[str, Counter[str]]:
         """How often each method was called, alone or in a batch."""
         found = {}
@@ -101,10 +98,10 @@ class Scene:
     def play(self, where: str, whom: str, delay: float, number: int) -> int:
         """Kill, finish, take back; how many portals the victim had changed."""
         journal = self.folder / f"journal-{where}-{whom}-{number}"
-        before, sent = self.badges(), self.sent()
+        before, sent = fleets.badges_of(self.sandboxes), self.sent()
         victim = self.kill(where, whom, delay, journal)
         try:
-            changed = sum(self.badges()[name] != badges for name, badges in before.items())
+            changed = sum(fleets.badges_of(self.sandboxes)[name] != badges for name, badges in before.items())
             self.finish_and_take_back(journal, before, sent)
         finally:
             with suppress(ProcessLookupError):
@@ -122,7 +119,7 @@ class Scene:
             assert made["crm.activity.badge.delete"] == 4, name
         plan = fleet.plan_undo(10, **QUIET)
         assert plan.apply(confirm=plan.confirmation, **QUIET).ok
-        assert self.badges() == before
+        assert fleets.badges_of(self.sandboxes) == before
 
 
 def scene_of(count: int, folder: Path) -> Iterator[Scene]:
@@ -171,7 +168,7 @@ def test_a_cluster_that_is_gone_leaves_rows_that_the_next_apply_finishes(scene: 
     distributed = pytest.importorskip("distributed")
     script = scene.folder / "cluster.py"
     script.write_text(CLUSTER)
-    before, sent, journal = scene.badges(), scene.sent(), scene.folder / "journal-cluster"
+    before, sent, journal = fleets.badges_of(scene.sandboxes), scene.sent(), scene.folder / "journal-cluster"
     cluster = subprocess.Popen(
         [sys.executable, str(script)], stdout=subprocess.PIPE, stderr=-3, text=True, start_new_session=True
     )

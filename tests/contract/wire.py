@@ -290,6 +290,11 @@ def live(id: str, says: str, source: str, *steps: Step, **options: Any) -> Fact:
     return Fact(id, says, source, steps, **options, live=True)
 
 
+def missing(name: str) -> Answer:
+    """The refusal of a controller whose parameter is not there."""
+    return refused(400, "100", f"Could not find value for parameter {{{name}}}")
+
+
 # -- actions between requests ---------------------------------------------------------------------
 
 
@@ -301,6 +306,12 @@ def wait(seconds: float) -> Callable[[Stage], None]:
 def fault(what: str, **options: Any) -> Callable[[Stage], None]:
     """Make the portal's next request fail like that."""
     return lambda stage: stage.portal.faults.next(what, **options)
+
+
+def sixty_activities(stage: Stage) -> None:
+    """More activities with a badge than a page holds."""
+    for _ in range(60):
+        stage.portal.attach(VIP["code"])
 
 
 def webhook(name: str, user: str = "anna", scopes: tuple[str, ...] = ()) -> Callable[[Stage], None]:

@@ -25,11 +25,13 @@ from tests.contract.wire import (
     issue,
     live,
     matching,
+    missing,
     oauth,
     ok,
     page,
     post,
     refused,
+    sixty_activities,
 )
 
 ACTIVITIES = "api-reference/crm/timeline/activities"
@@ -83,10 +85,6 @@ def add(fields: Any = None, layout: Any = LAYOUT) -> Send:
     return oauth(ADD, owned(fields=fields or {}, layout=layout))
 
 
-def missing(name: str) -> Answer:
-    return refused(400, "100", f"Could not find value for parameter {{{name}}}")
-
-
 def field(name: str, value: Any) -> Answer:
     return ok(Like(f"{name}={value!r}", lambda result: result["activity"]["fields"][name] == value))
 
@@ -103,11 +101,6 @@ def attach(client_id: str | None = None, deal: int = 1) -> Callable[[Stage], Non
         stage.names["foreign"] = stage.portal.attach(VIP["code"], deal=deal, **owner)
 
     return step
-
-
-def sixty_activities(stage: Stage) -> None:
-    for _ in range(60):
-        stage.portal.attach(VIP["code"])
 
 
 GOT = {

@@ -21,6 +21,7 @@ from tests.contract.wire import (
     issue,
     live,
     matching,
+    missing,
     oauth,
     ok,
     page,
@@ -63,10 +64,6 @@ def without(*names: str) -> dict[str, Any]:
 
 def not_found(code: str) -> Answer:
     return refused(400, "NOT_FOUND", f"Badge not found for code `{code}`")
-
-
-def missing(name: str) -> Answer:
-    return refused(400, "100", f"Could not find value for parameter {{{name}}}")
 
 
 def mismatch(shown: str, name: str, wanted: str = "string") -> Answer:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 from urllib.parse import quote
 
-from tests.contract.stage import Stage
 from tests.contract.wire import (
     ANYTHING,
     DERIVED,
@@ -29,6 +28,7 @@ from tests.contract.wire import (
     ok,
     page,
     post,
+    sixty_activities,
     wait,
 )
 
@@ -66,11 +66,6 @@ def no_text(shown: Any, name: str = "code") -> dict[str, Any]:
 
 def add(name: str, title: str, value: str = "v") -> str:
     return f"{ADD}?code=b24nb_test_{name}&title={title}&value={value}&type=primary"
-
-
-def sixty_activities(stage: Stage) -> None:
-    for _ in range(60):
-        stage.portal.attach(VIP["code"])
 
 
 def refers(code: str, expected: Any, **other: Any) -> tuple[Any, ...]:
