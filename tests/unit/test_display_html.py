@@ -199,10 +199,6 @@ def test_words_stand_apart_without_any_style() -> None:
     [
         ({}, "LIVE portal.example: Maria (administrator), scopes: crm, user; changes here are real."),
         (
-            {"read_only": True, "sources": ("B24_WEBHOOK in .env", "read-only")},
-            "LIVE portal.example: Maria (administrator), scopes: crm, user; B24_WEBHOOK in .env; read-only.",
-        ),
-        (
             {
                 "kind": "SANDBOX",
                 "where": "SANDBOX (this notebook)",
