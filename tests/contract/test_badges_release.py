@@ -150,7 +150,10 @@ def test_a_badge_that_nobody_holds_needs_no_release(portal: b24nb.SandboxPortal,
 
 
 def test_several_badges_at_once(b24: b24nb.Client) -> None:
+    b24.call("crm.deal.update", {"id": 5, "fields": {"TITLE": "<img src=x>"}})
     plan = b24.badges.release([HELD, "onHold"])
+    assert "&lt;img" in plan._repr_html_()
+    assert "<img" not in plan._repr_html_()
     assert list(plan.df["code"]) == [HELD, HELD, "onHold"]
     assert plan.only(["5"]).apply(confirm=1, progress=False).ok
     assert (len(numbers(b24)), numbers(b24, "onHold")) == (2, [])

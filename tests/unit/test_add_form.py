@@ -33,6 +33,21 @@ def test_one_text(b24: b24nb.Client) -> None:
     assert "was added" in shown(form)
 
 
+def test_a_text_per_language(b24: b24nb.Client) -> None:
+    form = forms.add_form(b24)
+    fill(form, "vip", ("Client", "VIP"))
+    form.mode.value = form.mode.options[1]
+    assert [row.language.value for row in form.rows] == ["en"]
+    form.add_language_button.click()
+    form.add_language_button.click()
+    form.rows[1].remove_button.click()
+    form.rows[1].language.value = "ru"
+    fill(form, "vip", ("Client", "VIP"), ("Клиент", "ВИП"))
+    click(form, form.add_button)
+    assert form.result.title == {"en": "Client", "ru": "Клиент"}
+    assert form.result.value == {"en": "VIP", "ru": "ВИП"}
+
+
 def test_switching_between_one_text_and_several_loses_nothing(b24: b24nb.Client) -> None:
     form = forms.add_form(b24, "vip", {"en": "Client", "de": "Kunde"}, {"en": "VIP", "de": "Wichtig"})
     several = form.badge

@@ -80,3 +80,8 @@ def test_the_hint_of_error_0_fits_what_the_portal_said(description: str, hint: s
     assert type(error) is errors.BadArgument
     assert hint in error.hint
     assert hint in repr(b24nb.explain(error))
+
+
+def test_messages_speak_to_the_reader() -> None:
+    error = errors.ApiError("", "", http_status=400, method="crm.activity.get", hint="Do this.")
+    assert str(error) == "(empty code) (crm.activity.get, HTTP 400). Do this."

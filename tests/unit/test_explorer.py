@@ -22,6 +22,15 @@ def test_tabs_have_titles(b24: b24nb.Client) -> None:
     assert shown(explorer).count("SANDBOX") == 1
 
 
+def test_what_is_selected_in_the_list_is_what_the_others_speak_of(b24: b24nb.Client) -> None:
+    tabs = forms.explorer(b24, run=True).forms
+    tabs["Delete"].code.value = tabs["Inspect"].code.value = "missedCall"
+    tabs["List"].table.selected = ["paid", "newsletter"]
+    assert tabs["Inspect"].code.value == "paid"
+    assert set(tabs["Delete"].table.selected) == {"paid", "newsletter"}
+    assert tabs["Delete"].code.value == ""
+
+
 def test_a_code_typed_in_inspect_is_the_one_to_delete(b24: b24nb.Client) -> None:
     explorer = forms.explorer(b24)
     explorer.forms["Inspect"].code.value = "newsletter"

@@ -14,7 +14,7 @@ import b24nb
 from b24nb import forms
 from b24nb.badges.badge import Badge
 from b24nb.forms.state import FormState
-from tests.fakes import eventually
+from tests.fakes import eventually, together
 from tests.widgets import asked, click, pieces, shown, tree
 
 MAKERS: dict[str, Callable[..., Any]] = {name: getattr(forms, name) for name in forms.__all__}
@@ -155,6 +155,15 @@ def test_timings_have_the_shape_of_the_call_log(b24: b24nb.Client, portal: b24nb
 
 
 # -- one click is one request -------------------------------------------------------------------------
+
+
+def test_two_threads_with_the_same_change_send_it_once(b24: b24nb.Client, portal: b24nb.SandboxPortal) -> None:
+    form = forms.add_form(b24, "vip", "Client", "VIP")
+    (step,) = form.steps()
+    said = [state.message.text for state in together(step, step)]
+    assert asked(portal, "add") == 1
+    assert sum("Already sent" in text or "at work" in text for text in said) == 1
+    assert form.state.phase == "done"
 
 
 def test_what_was_not_sent_leaves_no_echo(b24: b24nb.Client) -> None:

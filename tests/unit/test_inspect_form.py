@@ -31,6 +31,16 @@ def test_letter_case_does_not_matter_and_the_answer_is_kept(b24: b24nb.Client) -
     assert list(form.timings["method"]) == ["crm.activity.badge.get", "crm.activity.list"]
 
 
+def test_a_read_only_client_releases_nothing_and_keeps_the_badge_on_show(portal: b24nb.SandboxPortal) -> None:
+    with b24nb.connect(portal, read_only=True) as b24:
+        form = forms.inspect_form(b24, "onHold", run=True)
+        form.word.value = "5"
+        click(form, form.release_button)
+        assert "This client is read-only." in shown(form)
+        assert form.result.code == "onHold"
+        assert not b24.badges.holders("onHold").empty
+
+
 def test_nothing_is_sent_for_an_empty_code(b24: b24nb.Client, portal: b24nb.SandboxPortal) -> None:
     before = len(portal.requests)
     form = forms.inspect_form(b24, run=True)
