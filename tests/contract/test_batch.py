@@ -61,28 +61,6 @@ def test_total_and_time_of_a_command(b24: b24nb.Client) -> None:
     assert answer.call.kind == "command"
 
 
-NASTY = {
-    "plain": "a",
-    "signs": "a&b=c#d?e%20+ f;\"'<>\\/[x]",
-    "lines": "one\ntwo\r\n\tthree",
-    "unicode": "Кириллица 日本語 🎉",
-}
-
-
-def test_texts_survive_the_query_text_of_a_command(b24: b24nb.Client) -> None:
-    commands = {
-        name: (
-            "crm.activity.badge.add",
-            {"code": f"n-{name}", "title": {"en": text, "de": text}, "value": text, "type": "primary"},
-        )
-        for name, text in NASTY.items()
-    }
-    answers = b24.batch(commands)
-    for name, text in NASTY.items():
-        assert answers[name].result["badge"]["value"] == text
-        assert answers[name].result["badge"]["title"] == {"en": text, "de": text}
-
-
 def test_a_batch_under_the_status_of_one_of_its_commands_is_read() -> None:
     """Read in the vendor's server code: a refused extranet user makes the status of the whole batch 403."""
     with b24nb.SandboxPortal() as portal:

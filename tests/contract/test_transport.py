@@ -9,7 +9,6 @@ import socket
 import ssl
 import threading
 import traceback
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -289,15 +288,6 @@ def test_a_kept_connection_that_the_server_drops_is_a_lost_write() -> None:
             connection.call(WRITE)
     assert caught.value.sent
     assert connection.calls.last.outcome == "lost"
-
-
-def test_after_refusals_threads_take_turns() -> None:
-    """None of them gives up, although together they meet more refusals than one call may."""
-    with serving(*[RATE] * 24, GOOD) as server:
-        connection = connect(server)
-        with ThreadPoolExecutor(12) as pool:
-            assert all(pool.map(lambda _: connection.call(WRITE).result, range(12)))
-    assert (connection.calls.df["error"] == "QUERY_LIMIT_EXCEEDED").sum() == 24
 
 
 def test_a_portal_that_has_refused_once_is_called_in_turn(clock: FakeClock) -> None:

@@ -309,16 +309,6 @@ def test_table_names_the_languages_and_hints_at_the_others() -> None:
     assert ("title", "en: Client; de: Kunde") in seen.attributes
 
 
-def test_long_tables_say_what_is_missing() -> None:
-    many = [Badge(f"c{number}", "t", "v", "success") for number in range(1_205)]
-    seen = Seen(str(html.badges_table(many))).text
-    assert "c199" in seen
-    assert "c200" not in seen
-    assert "1,005 more rows not shown; .df has all." in seen
-    assert "Badges: 1205" in seen
-    assert "not shown" not in html.badges_table(many[:200])
-
-
 # -- frames ---------------------------------------------------------------------------------------
 
 
