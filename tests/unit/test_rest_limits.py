@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-import threading
 
 import pandas as pd
 import pytest
@@ -14,24 +13,7 @@ from b24nb.errors import OperatingTimeExceeded
 from b24nb.rest.limits import LeakyBucket, Limits
 from b24nb.sandbox.rate_limits import LeakyBucket as PortalBucket
 from b24nb.sandbox.rate_limits import OperatingTime
-from tests.fakes import FakeClock, together
-
-
-@pytest.mark.parametrize("tariff", ["standard", "enterprise"])
-def test_threads_share_one_bucket_and_none_is_refused(tariff: str, clock: FakeClock) -> None:
-    bucket, portal = LeakyBucket(tariff, clock), PortalBucket()
-    lock = threading.Lock()
-    refused: list[float] = []
-
-    def work() -> None:
-        for _ in range(100):
-            with lock:  # the fake clock jumps: waiting and sending must be one moment
-                bucket.enter(wait=True)
-                if not portal.admit(spec.TARIFFS[tariff], clock.monotonic()):
-                    refused.append(clock.monotonic())
-
-    together(*[work] * 8)
-    assert refused == []
+from tests.fakes import FakeClock
 
 
 @pytest.mark.parametrize("seed", [0, pytest.param(1, marks=pytest.mark.slow), pytest.param(2, marks=pytest.mark.slow)])
