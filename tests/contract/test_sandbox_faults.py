@@ -105,6 +105,11 @@ def test_broken_answers(portal: SandboxPortal, what: str, after_effect: bool) ->
     assert rest(portal.webhook, "profile").ok
 
 
+def test_an_oversized_answer_is_as_large_as_was_asked_for(portal: SandboxPortal) -> None:
+    portal.faults.next("oversized", size=3_000_000)
+    assert len(rest(portal.webhook, DELETE, MISSED_CALL).content) == 3_000_000
+
+
 def test_a_hanging_connection_closes_in_the_end(portal: SandboxPortal) -> None:
     portal.faults.next("hang", seconds=0.1)
     assert raw(portal, "profile", {}) == b""

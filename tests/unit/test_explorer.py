@@ -29,6 +29,8 @@ def test_what_is_selected_in_the_list_is_what_the_others_speak_of(b24: b24nb.Cli
     assert tabs["Inspect"].code.value == "paid"
     assert set(tabs["Delete"].table.selected) == {"paid", "newsletter"}
     assert tabs["Delete"].code.value == ""
+    tabs["List"].table.selected = []
+    assert set(tabs["Delete"].table.selected) == {"paid", "newsletter"}, "nothing chosen is no other choice"
 
 
 def test_a_code_typed_in_inspect_is_the_one_to_delete(b24: b24nb.Client) -> None:
