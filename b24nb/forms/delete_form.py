@@ -213,7 +213,7 @@ class DeleteForm(ReleaseForm):
             yield html.badges_table([state.result], self.shared.language, caption="Deleted")
         elif state.result is not None:
             table = partial(html.frame, caption="What became of each", limit=200)
-            yield from html.folded_after(state.frame(), table)
+            yield from html.folded_after(state.result.df, table)
 
     def _preview_table(self, state: DeleteState, badges: Badges) -> Markup:
         words = {True: "will be deleted", False: "held: would be refused"}

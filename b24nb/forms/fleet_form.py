@@ -8,10 +8,9 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
 from os import PathLike
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import ipywidgets as widgets  # type: ignore[import-untyped]
-import pandas as pd
 from markupsafe import Markup
 
 from b24nb.client import Portal
@@ -27,8 +26,11 @@ from b24nb.rest.calls import CallLog
 from b24nb.rest.clock import SYSTEM_CLOCK
 from b24nb.rest.limits import LeakyBucket, Limits
 
+if TYPE_CHECKING:
+    import pandas as pd
+
 #: Portals that one table shows, and rows of others.
-PORTALS, ROWS, FIRST = 12, 25, 10
+PORTALS, ROWS = 12, 25
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,10 +47,6 @@ class FleetState(FormState):
 
     plan: Any = None
     applied: bool = False
-
-    def frame(self, limit: int | None = None) -> pd.DataFrame:
-        """The result as a DataFrame."""
-        return pd.DataFrame() if self.result is None else self.result.df.head(limit or len(self.result.df))
 
 
 class FleetClient:
@@ -199,10 +197,6 @@ class FleetForm(Form):
             table = found.failed.drop(columns="error")  # the detail begins with it
             yield html.frame(table, caption="Portals in trouble", limit=ROWS)
 
-    def numbers(self, state: FleetState) -> Iterable[Markup]:
-        if len(first := state.frame(FIRST)):
-            yield html.folded("As a DataFrame: form.df", html.frame(first, caption="First rows"))
-
     def _head(self, *, alone: bool) -> list[Markup]:
         return []  # drawn with each state
 
@@ -224,7 +218,7 @@ def _matrix(matrix: pd.DataFrame) -> Iterable[Markup]:
         rows.append([code, *(len(told[word]) for word in words), others])
     shown, hidden = rows[: 2 * ROWS], max(0, len(rows) - 2 * ROWS)
     caption = f"{counted(len(rows), 'code')} on {counted(len(matrix.columns), 'portal')}"
-    yield html.table(["code", *words, "where"], shown, caption, hidden=hidden, right=range(1, len(words) + 1))
+    yield html.table(["code", *words, "where"], shown, caption, hidden=hidden)
     odd = [name for name in matrix if (matrix[name] != "same").any()]
     if odd:
         part = matrix[odd[:PORTALS]].head(2 * ROWS)

@@ -18,6 +18,7 @@ from IPython import get_ipython
 from markupsafe import Markup
 
 from b24nb import spec
+from b24nb.badges.badge import FIELDS, Badges
 from b24nb.display import html
 from b24nb.errors import B24Error, InvalidInput
 from b24nb.forms import parts
@@ -97,7 +98,7 @@ class Form(parts.Panel):
     keeps = False
 
     result = property(lambda self: self.state.result)
-    df = property(lambda self: self.state.frame())
+    df = property(lambda self: self.state.table.df)
     timings = property(lambda self: self.calls.df)
 
     def __init__(self, shared: SharedState, *start: Any, alone: bool = True) -> None:
@@ -361,11 +362,14 @@ class Form(parts.Panel):
 
     def numbers(self, state: Any) -> Iterable[Markup]:
         """Result and timings as the DataFrames that they are in code."""
-        if len(first := state.frame(ROWS)):
-            yield html.folded("As a DataFrame: form.df", html.frame(first, caption="First rows"))
+        if isinstance(state.table, Badges):  # without pandas, which takes longer to load than all else
+            head, rows = [*FIELDS], [[*one.to_wire().values()] for one in state.table[:ROWS]]
+        else:
+            head, rows = html.values_of(state.table.df.head(ROWS))
+        if rows:
+            yield html.folded("As a DataFrame: form.df", html.table(head, rows, "First rows"))
         if len(self.calls):
-            table = html.calls_table(self.timings, "Last calls", ROWS)
-            yield html.folded("What it cost: form.timings", table)
+            yield html.folded("What it cost: form.timings", html.calls_table(self.calls, "Last calls", ROWS))
 
     def _head(self, *, alone: bool) -> list[Markup]:
         portal = self.b24.portal

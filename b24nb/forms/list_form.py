@@ -8,7 +8,7 @@ from typing import Any
 
 from markupsafe import Markup
 
-from b24nb.badges.badge import Badges
+from b24nb.badges.badge import FIELDS, Badges
 from b24nb.client import Client
 from b24nb.display import html
 from b24nb.errors import InvalidInput
@@ -16,7 +16,7 @@ from b24nb.forms import parts
 from b24nb.forms.form import Form, Step, sends
 from b24nb.forms.messages import Message
 from b24nb.forms.state import Change, FormState, SharedState
-from b24nb.forms.table import ORDERS, Table
+from b24nb.forms.table import Table
 from b24nb.spec import FALLBACK_LANGUAGE
 
 #: Rows that a saved notebook shows to a reader without a kernel.
@@ -120,7 +120,7 @@ def list_form(
     >>> form
     <ListForm on SANDBOX (this notebook), done: 12 badges by one request.>
     """
-    if sort not in (AS_REGISTERED, *ORDERS):
-        hint = f"One of: {', '.join((AS_REGISTERED, *ORDERS))}."
+    if sort not in (AS_REGISTERED, *FIELDS):
+        hint = f"One of: {', '.join((AS_REGISTERED, *FIELDS))}."
         raise InvalidInput(f"Can't sort by {sort!r}.", field="sort", hint=hint)
-    return ListForm(SharedState(b24, language), filter, sort if sort in ORDERS else "").started(run)
+    return ListForm(SharedState(b24, language), filter, sort if sort in FIELDS else "").started(run)

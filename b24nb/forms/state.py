@@ -7,8 +7,6 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 from weakref import WeakKeyDictionary, WeakSet
 
-import pandas as pd
-
 from b24nb.badges.badge import Badge, Badges, ByCode
 from b24nb.client import Client
 from b24nb.forms.messages import Message
@@ -43,11 +41,12 @@ class FormState:
     result: Any = None
     call: Call | None = None
 
-    def frame(self, limit: int | None = None) -> pd.DataFrame:
-        """The first rows of the result as a DataFrame; one without rows before there is a result."""
-        result = Badges([self.result]) if isinstance(self.result, Badge) else self.result
-        frame: pd.DataFrame = (Badges() if result is None else result[:limit]).df
-        return frame
+    @property
+    def table(self) -> Any:
+        """The result as something with a ``df``: no badges before there is one, one badge as a list of one."""
+        if self.result is None or isinstance(self.result, Badge):
+            return Badges(filter(None, [self.result]))
+        return self.result
 
 
 class SharedState:
