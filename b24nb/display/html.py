@@ -33,9 +33,9 @@ _NUMBER = Markup(' class="b24nb-number"')
 _WORDS = {"done": "Done.", "error": "Error:", "check": "Check:"}
 
 
-def join(pieces: Iterable[str], between: str = "") -> Markup:
-    """Pieces of HTML one after the other; a ``str`` among them is text."""
-    return Markup(between).join(pieces)  # noqa: S704 - what stands between is ours
+def join(pieces: Iterable[Any], between: str = "") -> Markup:
+    """Pieces of HTML one after the other, those that there are; a ``str`` among them is text."""
+    return Markup(between).join(filter(None, pieces))  # noqa: S704 - what stands between is ours
 
 
 def css(content: str | None = None) -> Markup:
@@ -66,7 +66,7 @@ def style_rules() -> tuple[tuple[Markup, set[str]], ...]:
     )
 
 
-def page(*parts: Markup) -> str:
+def page(*parts: Any) -> str:
     """One output: the parts, and the style that they use."""
     content = join(parts, " ")
     return str(Markup('{}<div class="b24nb">{}</div>').format(css(content), content))

@@ -178,13 +178,13 @@ class AddForm(Form):
 
     # -- drawing --------------------------------------------------------------------------------------
 
-    def picture(self, state: AddState) -> Iterable[Markup]:
+    def picture(self, state: AddState) -> Iterable[Any]:
         if state.existing:
             yield Markup("<p>The portal has this badge under the code:</p>")
         if state.existing or (state.result and state.phase == "done"):
             yield html.badge_card(state.existing or state.result, self.shared.language)
 
-    def aside(self, state: AddState, *, live: bool = True) -> Iterable[Markup]:
+    def aside(self, state: AddState, *, live: bool = True) -> Iterable[Any]:
         """How the badge would look, and the call that adds it; once it is added, the result shows that."""
         if any(row.title.value or row.value.value for row in self.rows):
             if state.phase != "done":

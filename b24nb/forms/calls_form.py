@@ -54,7 +54,7 @@ class CallsForm(Form):
 
     def look(self) -> Any:
         """Take the log as it is now; what was said last stays."""
-        return self.settle(replace(self.state, phase="done", result=self.calls, call=self.calls.last))
+        return self.settle(replace(self.state, phase="done", result=self.calls))
 
     def clear(self) -> Any:
         """Forget the calls; the limits stay, since the portal does not forget either."""
@@ -76,18 +76,17 @@ class CallsForm(Form):
     def _say(self, kind: Any, text: str, **wrong: str) -> Any:
         return self.settle(replace(self.look(), message=Message(kind, text), field_errors=wrong))
 
-    def picture(self, state: FormState) -> Iterable[Markup]:
+    def picture(self, state: FormState) -> Iterable[Any]:
         yield from self.calls.limits.gauges()
         if not state.result:
-            yield parts.message_html(Message("note", "No calls yet."))
+            yield Message("note", "No calls yet.")
             return
         yield html.figures(*html.values_of(self.calls.summary()), "Statistics per method, times in ms")
-        for reason in self.calls.missing("server_ms"):
-            yield parts.message_html(Message("note", reason))
+        yield from (Message("note", reason) for reason in self.calls.missing("server_ms"))
         requests = [call for call in self.calls if call.kind == "http"]
         yield html.calls_table(requests, f"Requests, newest first: {len(requests)}", SHOWN)
 
-    def numbers(self, state: Any) -> Iterable[Markup]:
+    def numbers(self, state: Any) -> Iterable[Any]:
         return ()  # the picture is made of them
 
     def _draw_chart(self) -> Any:

@@ -180,7 +180,7 @@ class DeleteForm(ReleaseForm):
         return _ended(True, text, "Undo brings it back.", result=removed, removed=Badges([removed]))
 
     def _delete_many(self, badges: Badges) -> DeleteState:
-        report = self.b24.badges.delete_many(badges, missing_ok=True, **self.run_options(len(badges)))
+        report = self.b24.badges.delete_many(badges, missing_ok=True, keep_going=True, **self.run_options(len(badges)))
         gone = [one.step for one in report if one.verdict in (Verdict.DELETED, Verdict.GONE)]
         removed = Badges(one.step.before for one in report if one.done and one.step.before)
         self.shared.see_changed(gone=[step.code for step in gone])
@@ -197,7 +197,7 @@ class DeleteForm(ReleaseForm):
             text = f"Somebody has made {', '.join(clashes)} anew, with other texts. Nothing has been sent."
             hint = "Undo would overwrite that. b24.journal.plan_undo() shows what it would change."
             return replace(self.state, phase="failed", message=Message("check", text, hint=hint))  # type: ignore[no-any-return]
-        report = plan.apply(**self.run_options(len(removed)))
+        report = plan.apply(keep_going=True, **self.run_options(len(removed)))
         self.shared.see_changed(added=[outcome.badge for outcome in report if outcome.badge])
         left = Badges(outcome.step.after for outcome in report if not outcome.ok and outcome.step.after)
         text = f"{len(removed) - len(left)} of {parts.counted(removed)} brought back, as the last of the list."
@@ -205,9 +205,9 @@ class DeleteForm(ReleaseForm):
 
     # -- drawing --------------------------------------------------------------------------------------
 
-    def picture(self, state: DeleteState) -> Iterable[Markup]:
+    def picture(self, state: DeleteState) -> Iterable[Any]:
         if state.chosen:
-            yield from map(parts.message_html, _warnings(state))
+            yield from _warnings(state)
             yield from html.folded_after(state.chosen, partial(self._preview_table, state))
         elif isinstance(state.result, Badge):
             yield html.badges_table([state.result], self.shared.language, caption="Deleted")
@@ -224,7 +224,7 @@ class DeleteForm(ReleaseForm):
         going = f"This will be deleted: {len(state.to_delete)}" if state.to_delete else "None of this will be deleted"
         return html.table(head, rows, going)
 
-    def numbers(self, state: DeleteState) -> Iterable[Markup]:
+    def numbers(self, state: DeleteState) -> Iterable[Any]:
         if state.to_delete:
             yield call_as_code(*_call(state.to_delete))
         yield from super().numbers(state)

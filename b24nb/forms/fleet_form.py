@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
@@ -53,18 +52,21 @@ class FleetClient:
     """What a form asks of the client of one portal, for all of them."""
 
     def __init__(self, fleet: Fleet) -> None:
+        self.fleet = fleet
         self.calls = CallLog(Limits(LeakyBucket("self-hosted", SYSTEM_CLOCK), SYSTEM_CLOCK))
-        self.kinds = sorted({portal.kind for portal in fleet.seen.values()})
-        self.portal = Portal(
-            kind="SANDBOX" if self.kinds == ["SANDBOX"] else "LIVE",
-            host=counted(len(fleet.names), "portal"),
-            user=None,
-            user_id=None,
-            admin=None,
-            scopes=None,
-            asked_at=datetime.now(UTC),
-            read_only=fleet.read_only,
-        )
+
+    @property
+    def kinds(self) -> list[str]:
+        """What the portals are, as far as they were visited."""
+        return sorted({portal.kind for portal in self.fleet.seen.values()})
+
+    @property
+    def portal(self) -> Portal:
+        """All of them as one."""
+        unknown: dict[str, Any] = dict.fromkeys(("user", "user_id", "admin", "scopes"))
+        kind: Any = "SANDBOX" if self.kinds == ["SANDBOX"] else "LIVE"
+        host, read_only = counted(len(self.fleet.names), "portal"), self.fleet.read_only
+        return Portal(kind=kind, host=host, read_only=read_only, asked_at=datetime.now(UTC), **unknown)
 
 
 class FleetForm(Form):
@@ -79,12 +81,25 @@ class FleetForm(Form):
         if not isinstance(fleet, Fleet):
             raise InvalidInput(f"This form shows a Fleet, not a {type(fleet).__name__}.", field="fleet")
         self.fleet, self.wanted, self.protect = fleet, wanted, protect
-        super().__init__(SharedState(FleetClient(fleet)))  # type: ignore[arg-type]
+        self.portals = FleetClient(fleet)
+        super().__init__(SharedState(self.portals))  # type: ignore[arg-type]
 
-    def arranged(self, *start: Any, **options: Any) -> Sequence[Any]:
+    @property
+    def live(self) -> bool:
+        return "LIVE" in self.portals.kinds
+
+    @property
+    def target(self) -> Hashable:  # type: ignore[override]
+        return id(self.state.plan), self.state.applied
+
+    def head(self) -> Iterable[Markup]:
+        where, _, said = repr(self.fleet)[1:-1].partition(", ")
+        said += f"; {html.REAL}" if self.live and not self.fleet.read_only else ""
+        yield html.banner(" and ".join(self.portals.kinds) or "NOT VISITED YET", where, said, live=self.live)
+
+    def arranged(self) -> Sequence[Any]:
         file = str(self.wanted) if isinstance(self.wanted, str | PathLike) else ""
         given = "a CSV or JSON file" if self.wanted is None else "as given in the cell; or a CSV or JSON file"
-        self._banner = widgets.HTML()
         self.compare_button = self.button("Compare", "th", self.start, style="primary")
         self.file = parts.field("Text", "Wanted badges", file, placeholder=given)
         self.prune = parts.field("Checkbox", "delete what is not wanted", False, width="auto")
@@ -97,15 +112,8 @@ class FleetForm(Form):
         self._sending_part = widgets.VBox(
             [self.field_row("first", self.first), self.field_row("confirm", self.confirm), self.apply_button]
         )
-        return [
-            self._banner,
-            self.compare_button,
-            file_row,
-            self.messages,
-            self._sending_part,
-            self.undo_button,
-            self.shown,
-        ]
+        looking, changing = [self.compare_button, file_row], [self._sending_part, self.undo_button]
+        return [*looking, self.messages, *changing, self.shown]
 
     def _confirmed(self) -> None:
         self.work(lambda: [partial(self.apply, self.confirm.value, self.first.value)])
@@ -158,34 +166,17 @@ class FleetForm(Form):
         kind: Any = "check" if found.missing or not getattr(found, "ok", True) else "done"
         return replace(state, phase="done", result=found, message=Message(kind, " ".join(said)))
 
-    def settle(self, state: Any) -> Any:
-        self.target = (id(state.plan), state.applied)
-        return super().settle(state)
-
     def _options(self) -> dict[str, Any]:
-        """Cancel is asked before each portal, which is also how far the work is."""
-        begun, total = itertools.count(), len(self.fleet.names)
-
-        def ask() -> bool:
-            self.show_progress("Portals", min(next(begun), total), total)
-            return self.cancel.is_set()
-
-        return {"progress": False, "cancel": ask}
+        """Cancel is asked before each portal."""
+        return self.run_options(len(self.fleet.names), step=1, text="Portals")
 
     # -- drawing --------------------------------------------------------------------------------------
 
     def draw(self, state: FleetState) -> None:
-        portals = FleetClient(self.fleet)  # what they are is known after the first visits
-        self.b24.portal, live = portals.portal, "LIVE" in portals.kinds
-        where, _, said = repr(self.fleet)[1:-1].partition(", ")
-        said += f"; {html.REAL}" if live and not self.fleet.read_only else ""
-        self._top = [html.banner(" and ".join(portals.kinds) or "NOT VISITED YET", where, said, live=live)]
-        self._banner.value = html.page(*self._top)
-        (self.add_class if live else self.remove_class)("b24nb-live-form")
         parts.show(self._sending_part, state.plan is not None and state.plan.left)
         parts.show(self.undo_button, state.applied)
 
-    def picture(self, state: FleetState) -> Iterable[Markup]:
+    def picture(self, state: FleetState) -> Iterable[Any]:
         found = state.result
         if found is None:
             return
@@ -196,9 +187,6 @@ class FleetForm(Form):
         if len(found.failed):
             table = found.failed.drop(columns="error")  # the detail begins with it
             yield html.frame(table, caption="Portals in trouble", limit=ROWS)
-
-    def _head(self, *, alone: bool) -> list[Markup]:
-        return []  # drawn with each state
 
 
 def _filled(table: pd.DataFrame) -> pd.DataFrame:

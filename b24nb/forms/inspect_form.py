@@ -78,12 +78,12 @@ class InspectForm(ReleaseForm):
         elif change == "language":
             self.redraw()
 
-    def picture(self, state: InspectState) -> Iterable[Markup]:
+    def picture(self, state: InspectState) -> Iterable[Any]:
         if state.result:
             card = html.badge_card(state.result, self.shared.language)
             yield Markup('<div class="b24nb-side">{}{}</div>').format(card, html.viewers_table(state.result))
 
-    def numbers(self, state: InspectState) -> Iterable[Markup]:
+    def numbers(self, state: InspectState) -> Iterable[Any]:
         if state.result and state.answer:
             block = html.table(("key", "value"), ((key, str(said)) for key, said in (state.answer.time or {}).items()))
             yield html.folded("The time block", block)

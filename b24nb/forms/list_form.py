@@ -6,8 +6,6 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
-from markupsafe import Markup
-
 from b24nb.badges.badge import FIELDS, Badges
 from b24nb.client import Client
 from b24nb.display import html
@@ -77,7 +75,7 @@ class ListForm(Form):
     def draw(self, state: FormState) -> None:
         parts.show(self.table, self.shared.badges is not None)
 
-    def still(self, state: FormState) -> Iterable[Markup]:
+    def still(self, state: FormState) -> Iterable[Any]:
         if state.result is not None:
             total = len(self.shared.badges or ())
             matching = "" if len(state.result) == total else f"{len(state.result)} matching of "

@@ -118,7 +118,7 @@ class ReleaseForm(Form):
             wrong = {"release": f"Type {_word(ids)} to confirm."}
             return replace(state, phase="invalid", message=NOTHING_SENT, field_errors=wrong)
         try:
-            report = plan.apply(confirm=plan.deletes, **self.run_options(len(plan)))
+            report = plan.apply(confirm=plan.deletes, keep_going=True, **self.run_options(len(plan)))
         except B24Error as error:
             return replace(state, phase="failed", message=message_for(error), field_errors={})
         state = self._look(replace(state, released=report, field_errors={}))
@@ -128,16 +128,16 @@ class ReleaseForm(Form):
 
     # -- drawing --------------------------------------------------------------------------------------
 
-    def aside(self, state: HoldersState, *, live: bool = True) -> Iterable[Markup]:
+    def aside(self, state: HoldersState, *, live: bool = True) -> Iterable[Any]:
         # The address of a sandbox that ends with this notebook says nothing to a later reader.
         links = live or not self.b24.portal.own_sandbox
         if state.released is not None:
             yield from html.folded_after(state.released.df, partial(html.frame, caption="What became of each activity"))
         if state.unknown:
             yield Markup("<p>Who holds it was not found out.</p>")
-            yield parts.message_html(state.unknown)
+            yield state.unknown
         elif state.holders is not None:
-            yield parts.message_html(_verdict(state))
+            yield _verdict(state)
             if state.rows:
                 table = partial(html.holders_table, state.holders, links=links)
                 yield from html.folded_after(state.rows, table)

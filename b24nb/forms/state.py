@@ -10,7 +10,6 @@ from weakref import WeakKeyDictionary, WeakSet
 from b24nb.badges.badge import Badge, Badges, ByCode
 from b24nb.client import Client
 from b24nb.forms.messages import Message
-from b24nb.rest.calls import Call
 from b24nb.spec import FALLBACK_LANGUAGE
 
 Phase = Literal["idle", "invalid", "confirm", "done", "failed"]
@@ -31,15 +30,12 @@ class FormState:
         Field name to what is wrong with it, in words.
     result : object
         What the form is about: the last good answer. It stays when a later step fails.
-    call : Call or None
-        The last call that was made for it.
     """
 
     phase: Phase = "idle"
     message: Message | None = None
     field_errors: Mapping[str, str] = field(default_factory=dict)
     result: Any = None
-    call: Call | None = None
 
     @property
     def table(self) -> Any:
