@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 from markupsafe import Markup, escape
 
 from b24nb import spec
-from b24nb.display.language import language_name, pick
+from b24nb.display.language import language_name, languages_of, pick
 from b24nb.display.visible import visible
 
 if TYPE_CHECKING:
@@ -119,7 +119,10 @@ def badges_table(
     badges: Sequence[Any], language: str | None = None, limit: int = 200, caption: str | None = None
 ) -> Markup:
     """Badges as a table; a text in several languages says how many more there are."""
-    rows = [(*badge_cells(badge, language), badge.type, ", ".join(_languages(badge))) for badge in badges[:limit]]
+    rows = [
+        (*badge_cells(badge, language), badge.type, ", ".join(languages_of(badge.title, badge.value)))
+        for badge in badges[:limit]
+    ]
     head = ("badge", "code", "title", "type", "languages")
     return table(head, rows, caption or f"Badges: {len(badges)}", hidden=len(badges) - len(rows))
 
@@ -131,7 +134,7 @@ def badge_cells(badge: Any, language: str | None = None) -> tuple[Markup, Markup
 
 def viewers_table(badge: Any) -> Markup:
     """What the portal shows to viewers of each language that a badge has, and to all others."""
-    codes = _languages(badge)
+    codes = languages_of(badge.title, badge.value)
     viewers = [*((language_name(code), code) for code in codes), ("any other" if codes else "any", "")]
     rows = ((name, pick(badge.title, code)[0], pill(badge.value, badge.type, code)) for name, code in viewers)
     return table(("viewer's language", "title", "pill"), rows, "What the portal shows")
@@ -358,11 +361,6 @@ def _localised(text: str | Mapping[str, str], language: str | None) -> Markup:
     every = visible("; ".join(f"{code}: {words}" for code, words in text.items()))
     more = f" (+{len(text) - 1})" if len(text) > 1 else ""
     return Markup('<span title="{}"><span{}>{}</span>{}</span>').format(every, *_spoken(text, language), more)
-
-
-def _languages(badge: Any) -> list[str]:
-    maps = [text for text in (badge.title, badge.value) if isinstance(text, Mapping)]
-    return list(dict.fromkeys(str(code) for text in maps for code in text))
 
 
 def _spoken(text: str | Mapping[str, str], language: str | None) -> tuple[str, str]:

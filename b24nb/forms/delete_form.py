@@ -40,8 +40,6 @@ class DeleteState(HoldersState):
         Chosen codes that no badge has.
     with_held : bool
         Whether those that open activities hold are sent, too.
-    to_delete : Badges
-        What the delete button sends.
     removed : Badges
         What was deleted and can be brought back.
     """
@@ -49,7 +47,6 @@ class DeleteState(HoldersState):
     chosen: Badges = EMPTY
     missing: tuple[str, ...] = ()
     with_held: bool = False
-    to_delete: Badges = EMPTY
     removed: Badges = EMPTY
 
     @property
@@ -57,25 +54,28 @@ class DeleteState(HoldersState):
         """What the preview shows."""
         return self.chosen
 
+    @property
+    def to_delete(self) -> Badges:
+        """What the delete button sends."""
+        held = frozenset() if self.with_held else self.held
+        return Badges(badge for badge in self.chosen if badge.code not in held)
+
     def knowing(self, **more: Any) -> DeleteState:
         """The same with what more is known, and what the delete button would do now."""
         state = replace(self, phase="confirm", **more)
-        held = state.held
-        free = Badges(badge for badge in state.chosen if badge.code not in held)
-        to_delete = state.chosen if state.with_held else free
+        held, to_delete = state.held, state.to_delete
         why = "The portal will probably refuse" if state.with_held else "Held, so they would be refused:"
         stays = f" {why} {parts.counted(held)}." if held else ""
         text = f"{parts.counted(to_delete)} would be deleted.{stays} Nothing has been deleted yet."
         what = "its code" if len(to_delete) == 1 else "the number of badges"
-        state = replace(state, to_delete=to_delete)
         hint = f"To delete, type {what}: {state.word}" if to_delete else None
         return replace(state, message=Message("check" if held else "note", text, hint=hint))
 
     @property
     def word(self) -> str:
         """What has to be typed to confirm: the code as it is shown, or for several their number."""
-        alone = len(self.to_delete) == 1
-        return visible(self.to_delete[0].code, code=True) if alone else str(len(self.to_delete))
+        badges = self.to_delete
+        return visible(badges[0].code, code=True) if len(badges) == 1 else str(len(badges))
 
 
 class DeleteForm(ReleaseForm):
@@ -216,13 +216,10 @@ class DeleteForm(ReleaseForm):
             yield from html.folded_after(state.result.df, table)
 
     def _preview_table(self, state: DeleteState, badges: Badges) -> Markup:
-        words = {True: "will be deleted", False: "held: would be refused"}
-        rows = (
-            (*html.badge_cells(badge, self.shared.language), words[badge in state.to_delete]) for badge in badges[:200]
-        )
-        head = ("badge", "code", "title", "what will happen")
-        going = f"This will be deleted: {len(state.to_delete)}" if state.to_delete else "None of this will be deleted"
-        return html.table(head, rows, going)
+        words, going = {True: "will be deleted", False: "held: would be refused"}, state.to_delete
+        rows = ((*html.badge_cells(badge, self.shared.language), words[badge in going]) for badge in badges[:200])
+        caption = f"This will be deleted: {len(going)}" if going else "None of this will be deleted"
+        return html.table(("badge", "code", "title", "what will happen"), rows, caption)
 
     def numbers(self, state: DeleteState) -> Iterable[Any]:
         if state.to_delete:
