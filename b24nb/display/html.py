@@ -103,14 +103,11 @@ def badge_card(badge: Any, language: str | None = None) -> Markup:
     """A badge as it meets a user: title and pill, with its fields and every language below."""
     rows: list[tuple[str, Any]] = [("code", _code(badge.code)), ("type", badge.type)]
     for name, text in (("title", badge.title), ("value", badge.value)):
-        texts = text if isinstance(text, Mapping) else {"": text}
-        rows += [
-            (
-                f"{name}, {visible(code)}" if code else name,
-                Markup("<span{}>{}</span>").format(_tag(code), visible(words)),
-            )
-            for code, words in texts.items()
-        ]
+        if isinstance(text, Mapping):
+            spoken = Markup("<span{}>{}</span>").format
+            rows += [(f"{name}, {visible(code)}", spoken(_tag(code), visible(words))) for code, words in text.items()]
+        else:
+            rows.append((name, text))
     head = Markup("<div{}>{}</div> {}").format(*_spoken(badge.title, language), pill(badge.value, badge.type, language))
     return card(head, rows)
 

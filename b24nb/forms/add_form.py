@@ -20,7 +20,7 @@ from b24nb.display.snippets import call_as_code
 from b24nb.errors import DuplicateCode, InvalidInput
 from b24nb.forms import parts
 from b24nb.forms.form import Form, Step, changes
-from b24nb.forms.messages import NOTHING_SENT, Message, message_for
+from b24nb.forms.messages import message_for
 from b24nb.forms.state import Change, FormState, SharedState
 
 ONE, SEVERAL = "one text for all languages", "a text per language"
@@ -148,11 +148,11 @@ class AddForm(Form):
         return [lambda: self.add(rows)]
 
     @changes
-    def add(self, rows: Sequence[Texts]) -> AddState:
+    def add(self, rows: Sequence[Texts]) -> Any:
         """Send the badge if its fields are right."""
         badge: Any = self.target
         if wrong := check(badge, rows):
-            return AddState(phase="invalid", message=NOTHING_SENT, field_errors=wrong)
+            return AddState().refused(**wrong)
         try:
             added = self.b24.badges.add(badge.code, badge.title, badge.value, badge.type)
         except DuplicateCode as error:
@@ -161,10 +161,8 @@ class AddForm(Form):
             wrong = {"code": f"The portal has a badge {existing.code!r}, shown below."}
             return AddState(phase="failed", message=message_for(error), field_errors=wrong, existing=existing)
         self.shared.see_changed(added=[added])
-        message = Message("done", f"The badge {added.code!r} was added.")
-        if added != badge:
-            message = replace(message, kind="check", hint="The portal keeps other texts than were sent.")
-        return AddState(phase="done", message=message, result=added)
+        kind, hint = ("done", None) if added == badge else ("check", "The portal keeps other texts than were sent.")
+        return AddState(phase="done", result=added).saying(kind, f"The badge {added.code!r} was added.", hint)
 
     # -- drawing --------------------------------------------------------------------------------------
 

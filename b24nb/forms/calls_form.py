@@ -74,7 +74,7 @@ class CallsForm(Form):
         return self._say("done", f"{len(self.calls)} calls were written to {name}.")
 
     def _say(self, kind: Any, text: str, **wrong: str) -> Any:
-        return self.settle(replace(self.look(), message=Message(kind, text), field_errors=wrong))
+        return self.settle(self.look().saying(kind, text, field_errors=wrong))
 
     def picture(self, state: FormState) -> Iterable[Any]:
         yield from self.calls.limits.gauges()

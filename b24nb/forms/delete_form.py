@@ -19,7 +19,7 @@ from b24nb.display.snippets import call_as_code
 from b24nb.display.visible import visible
 from b24nb.forms import parts
 from b24nb.forms.form import Step, changes, sends
-from b24nb.forms.messages import NOTHING_SENT, Message
+from b24nb.forms.messages import Message
 from b24nb.forms.release_part import HoldersState, ReleaseForm
 from b24nb.forms.state import Change, SharedState
 from b24nb.forms.table import Table
@@ -60,7 +60,7 @@ class DeleteState(HoldersState):
         held = frozenset() if self.with_held else self.held
         return Badges(badge for badge in self.chosen if badge.code not in held)
 
-    def knowing(self, **more: Any) -> DeleteState:
+    def knowing(self, **more: Any) -> Any:
         """The same with what more is known, and what the delete button would do now."""
         state = replace(self, phase="confirm", **more)
         held, to_delete = state.held, state.to_delete
@@ -69,7 +69,7 @@ class DeleteState(HoldersState):
         text = f"{parts.counted(to_delete)} would be deleted.{stays} Nothing has been deleted yet."
         what = "its code" if len(to_delete) == 1 else "the number of badges"
         hint = f"To delete, type {what}: {state.word}" if to_delete else None
-        return replace(state, message=Message("check" if held else "note", text, hint=hint))
+        return state.saying("check" if held else "note", text, hint)
 
     @property
     def word(self) -> str:
@@ -140,12 +140,11 @@ class DeleteForm(ReleaseForm):
         return [lambda: self.preview(codes), self.find_holders]
 
     @sends
-    def preview(self, codes: Sequence[str]) -> DeleteState:
+    def preview(self, codes: Sequence[str]) -> Any:
         """Read the badges that would go. Deletes nothing."""
         state: DeleteState = self.forget()
         if not codes:
-            wrong = {"code": "Type a code, or load the badges and choose rows of the table."}
-            return replace(state, phase="invalid", message=NOTHING_SENT, field_errors=wrong)
+            return state.refused(code="Type a code, or load the badges and choose rows of the table.")
         if len(codes) == 1:
             found = {codes[0]: self.b24.badges.get(codes[0])}
         else:
@@ -153,8 +152,7 @@ class DeleteForm(ReleaseForm):
             found = self.shared.find_all(codes)
         missing = tuple(code for code in codes if code not in found)
         if not found:
-            message = Message("check", f"No badge has one of these codes: {', '.join(missing)}.")
-            return replace(state, phase="failed", message=message)
+            return state.saying("check", f"No badge has one of these codes: {', '.join(missing)}.", phase="failed")
         return state.knowing(chosen=Badges(dict.fromkeys(found.values())), missing=missing)
 
     def _send_held(self) -> None:
@@ -163,15 +161,14 @@ class DeleteForm(ReleaseForm):
     # -- deleting -------------------------------------------------------------------------------------
 
     @changes
-    def delete(self) -> DeleteState:
+    def delete(self) -> Any:
         """Delete what the preview shows, if its word was typed."""
         state: DeleteState = self.state
         if not state.to_delete:
-            message = Message("check", "Nothing to delete, so nothing has been sent.", hint="Preview first.")
-            return replace(state, phase="invalid", message=message)
+            text = "Nothing to delete, so nothing has been sent."
+            return state.saying("check", text, "Preview first.", phase="invalid")
         if self.confirm.value.strip() != state.word.strip():
-            wrong = {"confirm": f"Type {state.word} to confirm."}
-            return replace(state, phase="invalid", message=NOTHING_SENT, field_errors=wrong)
+            return state.refused(confirm=f"Type {state.word} to confirm.")
         if len(state.to_delete) > 1:
             return self._delete_many(state.to_delete)
         removed = self.b24.badges.delete(state.to_delete[0])
@@ -179,7 +176,7 @@ class DeleteForm(ReleaseForm):
         text = f"The badge {removed.code!r} was deleted."
         return _ended(True, text, "Undo brings it back.", result=removed, removed=Badges([removed]))
 
-    def _delete_many(self, badges: Badges) -> DeleteState:
+    def _delete_many(self, badges: Badges) -> Any:
         report = self.b24.badges.delete_many(badges, missing_ok=True, keep_going=True, **self.run_options(len(badges)))
         gone = [one.step for one in report if one.verdict in (Verdict.DELETED, Verdict.GONE)]
         removed = Badges(one.step.before for one in report if one.done and one.step.before)
@@ -189,14 +186,14 @@ class DeleteForm(ReleaseForm):
         return _ended(report.ok, text, hint, result=report, removed=removed)
 
     @changes
-    def undo(self) -> DeleteState:
+    def undo(self) -> Any:
         """Bring back exactly what the last delete of this form took, whatever happened elsewhere since."""
         removed: Badges = self.state.removed
         plan = self.b24.badges.plan(removed)
         if clashes := [step.code for step in plan.steps if step.action is Action.REPLACE]:
             text = f"Somebody has made {', '.join(clashes)} anew, with other texts. Nothing has been sent."
             hint = "Undo would overwrite that. b24.journal.plan_undo() shows what it would change."
-            return replace(self.state, phase="failed", message=Message("check", text, hint=hint))  # type: ignore[no-any-return]
+            return self.state.saying("check", text, hint, phase="failed")
         report = plan.apply(keep_going=True, **self.run_options(len(removed)))
         self.shared.see_changed(added=[outcome.badge for outcome in report if outcome.badge])
         left = Badges(outcome.step.after for outcome in report if not outcome.ok and outcome.step.after)
@@ -243,10 +240,10 @@ class DeleteForm(ReleaseForm):
         self.undo_button.description = f"Undo: bring back {named}"
 
 
-def _ended(ok: bool, text: str, hint: str | None, **more: Any) -> DeleteState:
+def _ended(ok: bool, text: str, hint: str | None, **more: Any) -> Any:
     """The state after a change that is as wanted, or is not."""
-    message = Message("done" if ok else "check", text, hint=hint)
-    return DeleteState(phase="done" if ok else "failed", message=message, **more)
+    phase, kind = ("done", "done") if ok else ("failed", "check")
+    return DeleteState().saying(kind, text, hint, phase=phase, **more)
 
 
 def _call(badges: Badges) -> tuple[str, dict[str, Any]]:

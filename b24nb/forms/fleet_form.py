@@ -19,7 +19,6 @@ from b24nb.fleet import Fleet
 from b24nb.fleet.found import Found, counted, listed
 from b24nb.forms import parts
 from b24nb.forms.form import Form, Step, changes, sends
-from b24nb.forms.messages import NOTHING_SENT, Message
 from b24nb.forms.state import FormState, SharedState
 from b24nb.rest.calls import CallLog
 from b24nb.rest.clock import SYSTEM_CLOCK
@@ -124,47 +123,47 @@ class FleetForm(Form):
         return [self.compare]
 
     @sends
-    def compare(self) -> FleetState:
+    def compare(self) -> Any:
         """The badges of all portals side by side."""
         return self._told(self.fleet.badges(**self._options()), FleetState())
 
     @sends
-    def plan(self) -> FleetState:
+    def plan(self) -> Any:
         """Compare the portals with what is wanted. Changes nothing."""
         wanted = self.file.value if self.file.value or self.wanted is None else self.wanted
         if isinstance(wanted, str) and not wanted:
-            wrong = {"wanted": "Name a CSV or JSON file, or give fleet(..., wanted=...)."}
-            return replace(self.state, phase="invalid", message=NOTHING_SENT, field_errors=wrong)  # type: ignore[no-any-return]
+            text = "Name a CSV or JSON file, or give fleet(..., wanted=...)."
+            return self.state.refused(wanted=text)
         self.confirm.value = ""
         plan = self.fleet.plan(wanted, prune=self.prune.value, protect=self.protect, **self._options())
         state = self._told(plan, FleetState(plan=plan))
         hint = f"To send it, type: {plan.confirmation}" if plan.left else "Nothing is to be sent."
         text = f"{plan.confirmation} would be made. Nothing has been sent yet."
-        return replace(state, phase="confirm", message=Message("check" if plan.missing else "note", text, hint=hint))
+        return state.saying("check" if plan.missing else "note", text, hint, phase="confirm")
 
     @changes
-    def apply(self, typed: str, first: str) -> FleetState:
+    def apply(self, typed: str, first: str) -> Any:
         """Send the plan, if its sentence was typed."""
         state: FleetState = self.state
         wrong = {} if first.strip().isdigit() or not first.strip() else {"first": "A number, or nothing for all."}
         if state.plan is None or typed.strip() != state.plan.confirmation:
             wrong["confirm"] = f"Type {state.plan.confirmation}." if state.plan else "Plan first."
         if wrong:
-            return replace(state, phase="invalid", message=NOTHING_SENT, field_errors=wrong)
+            return state.refused(**wrong)
         some = {"first": int(first)} if first.strip() else {}
         report = state.plan.apply(confirm=state.plan.confirmation, keep_going=True, **some, **self._options())
         return self._told(report, replace(state, applied=True, field_errors={}))
 
     @changes
-    def undo(self) -> FleetState:
+    def undo(self) -> Any:
         """Take back what was applied."""
         self.confirm.value = ""
         return self._told(self.state.plan.undo(**self._options()), FleetState(plan=self.state.plan))
 
-    def _told(self, found: Found, state: FleetState) -> FleetState:
+    def _told(self, found: Found, state: FleetState) -> Any:
         said = [found._head() + ".", *found._notes()]
         kind: Any = "check" if found.missing or not getattr(found, "ok", True) else "done"
-        return replace(state, phase="done", result=found, message=Message(kind, " ".join(said)))
+        return state.saying(kind, " ".join(said), phase="done", result=found)
 
     def _options(self) -> dict[str, Any]:
         """Cancel is asked before each portal."""

@@ -307,12 +307,11 @@ class Form(parts.Panel):
                 self._last = change if calls else None, time.monotonic()
 
     @sends
-    def load(self) -> FormState:
+    def load(self) -> Any:
         """List the badges, so that they can be chosen from."""
         badges = self.b24.badges.list()
         self.shared.see(badges)
-        message = Message("note", f"{parts.counted(badges)} to choose from.")
-        return replace(self.state, field_errors={}, message=message)  # type: ignore[no-any-return]
+        return self.state.saying("note", f"{parts.counted(badges)} to choose from.", field_errors={})
 
     def failed(self, error: B24Error) -> Any:
         """The state after an error; a result that it would sit next to misleadingly is dropped."""

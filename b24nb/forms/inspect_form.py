@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from markupsafe import Markup
@@ -16,7 +16,6 @@ from b24nb.display import html
 from b24nb.display.snippets import call_as_code
 from b24nb.forms import parts
 from b24nb.forms.form import Step, sends
-from b24nb.forms.messages import NOTHING_SENT, Message
 from b24nb.forms.release_part import HoldersState, ReleaseForm
 from b24nb.forms.state import Change, SharedState
 from b24nb.rest.connection import Response
@@ -33,10 +32,9 @@ class InspectState(HoldersState):
         """The badge on show."""
         return [self.result] if self.result else []
 
-    def knowing(self, **more: Any) -> InspectState:
+    def knowing(self, **more: Any) -> Any:
         """The same with what more is known, and the message that fits."""
-        message = Message("done", f"The portal has the badge {self.result.code!r}.")
-        return replace(self, phase="done", message=message, **more)
+        return self.saying("done", f"The portal has the badge {self.result.code!r}.", phase="done", **more)
 
 
 class InspectForm(ReleaseForm):
@@ -56,11 +54,10 @@ class InspectForm(ReleaseForm):
         return [lambda: self.inspect(code), self.find_holders]
 
     @sends
-    def inspect(self, code: str) -> InspectState:
+    def inspect(self, code: str) -> Any:
         """Read the badge of this code; most portals ignore letter case."""
         if not code:
-            wrong = {"code": "Type a code, or choose one of the list."}
-            return InspectState(phase="invalid", message=NOTHING_SENT, field_errors=wrong)
+            return InspectState().refused(code="Type a code, or choose one of the list.")
         answer = self.b24.call(GET, {"code": code})
         return InspectState(result=badge_of(answer, code), answer=answer).knowing()
 

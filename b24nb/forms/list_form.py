@@ -12,7 +12,6 @@ from b24nb.display import html
 from b24nb.errors import InvalidInput
 from b24nb.forms import parts
 from b24nb.forms.form import Form, Step, sends
-from b24nb.forms.messages import Message
 from b24nb.forms.state import Change, FormState, SharedState
 from b24nb.forms.table import Table
 from b24nb.spec import FALLBACK_LANGUAGE
@@ -48,11 +47,11 @@ class ListForm(Form):
         return [self._fetch]
 
     @sends
-    def _fetch(self) -> FormState:
+    def _fetch(self) -> Any:
         badges = self.b24.badges.list()
         self.shared.see(badges)
-        message = Message("done", f"{parts.counted(badges)} by one request.")
-        return FormState(phase="done", message=message, result=self.table.matching)
+        text = f"{parts.counted(badges)} by one request."
+        return FormState().saying("done", text, phase="done", result=self.table.matching)
 
     def follow(self, change: Change) -> None:
         with self.drawing():

@@ -38,9 +38,6 @@ class Message:
         return html.message(self.kind, self.text, self.code, self.hint, details)
 
 
-NOTHING_SENT = Message("check", "Some fields need a look. Nothing has been sent.")
-
-
 def message_for(error: errors.B24Error, *, sandbox: bool = False) -> Message:
     """An error as a sentence that an administrator of a CRM understands.
 

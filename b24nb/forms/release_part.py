@@ -22,7 +22,7 @@ from b24nb.display.visible import visible
 from b24nb.errors import B24Error
 from b24nb.forms import parts
 from b24nb.forms.form import Form, changes, sends
-from b24nb.forms.messages import NOTHING_SENT, Message, message_for
+from b24nb.forms.messages import Message, message_for
 from b24nb.forms.state import Change, FormState
 
 WAYS = (
@@ -112,11 +112,10 @@ class ReleaseForm(Form):
         """Release what the chosen activities hold, if the word was typed; then look who is left."""
         state, ids = self.state, self.which.value
         if not (state.holders and ids):
-            return replace(state, message=Message("check", "Nothing to release, so nothing has been sent."))
+            return state.saying("check", "Nothing to release, so nothing has been sent.")
         plan = state.holders.only(ids)
         if self.word.value.strip() != _word(ids):
-            wrong = {"release": f"Type {_word(ids)} to confirm."}
-            return replace(state, phase="invalid", message=NOTHING_SENT, field_errors=wrong)
+            return state.refused(release=f"Type {_word(ids)} to confirm.")
         try:
             report = plan.apply(confirm=plan.deletes, keep_going=True, **self.run_options(len(plan)))
         except B24Error as error:

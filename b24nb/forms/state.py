@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 from weakref import WeakKeyDictionary, WeakSet
 
@@ -36,6 +36,15 @@ class FormState:
     message: Message | None = None
     field_errors: Mapping[str, str] = field(default_factory=dict)
     result: Any = None
+
+    def saying(self, kind: Any, text: str, hint: str | None = None, **more: Any) -> Any:
+        """The same with a message, and with what else is new."""
+        return replace(self, message=Message(kind, text, hint=hint), **more)
+
+    def refused(self, **wrong: str) -> Any:
+        """The same with what is wrong with some fields, by their names."""
+        text = "Some fields need a look. Nothing has been sent."
+        return self.saying("check", text, phase="invalid", field_errors=wrong)
 
     @property
     def table(self) -> Any:
