@@ -124,7 +124,7 @@ class Form(parts.Panel):
         self.messages = widgets.VBox([self._busy, self._message])
         super().__init__([*([Keeper()] if alone else []), self._head, *self.arranged(*start), self._numbers])
         self.add_class("b24nb-form")
-        shared.watchers.append(lambda change: self._guarded(partial(self.follow, change)))
+        shared.observe(lambda change: self._guarded(partial(self.follow, change.name)))
         self._show_busy(False)
         self.render(self.state)
 

@@ -33,7 +33,7 @@ class ListForm(Form):
         self.language = parts.field("Dropdown", "Language", shared.language, width="17em", options=options)
         self.language.style.description_width = "initial"
         self.table = Table(words=words, order=order, language=shared.language)
-        self.on_change(self.language, lambda: shared.speak(self.language.value))
+        self.on_change(self.language, lambda: shared.set_trait("language", self.language.value))
         self.on_change(self.table, lambda: shared.select(self.table.selected), "selected")
         self.on_change(self.table, self._arrange, ["words", "kind", "order"])
         return [parts.row(self.list_button, self.language), self.messages, self.table]
@@ -120,4 +120,4 @@ def list_form(
     if sort not in (AS_REGISTERED, *FIELDS):
         hint = f"One of: {', '.join((AS_REGISTERED, *FIELDS))}."
         raise InvalidInput(f"Can't sort by {sort!r}.", field="sort", hint=hint)
-    return ListForm(SharedState(b24, language), filter, sort if sort in FIELDS else "").started(run)
+    return ListForm(SharedState(b24, language=language), filter, sort if sort in FIELDS else "").started(run)

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 from weakref import WeakKeyDictionary, WeakSet
 
+import traitlets
+
 from b24nb.badges.badge import Badge, Badges, ByCode
 from b24nb.client import Client
 from b24nb.forms.messages import Message
@@ -54,38 +56,32 @@ class FormState:
         return self.result
 
 
-class SharedState:
+class SharedState(traitlets.HasTraits):
     """One portal, its badges as last seen, and a selection of codes. Nothing here sends anything.
 
     The explorer gives one to all its forms, so that a badge selected in the list is the one that the
     others speak about; a form alone has one of its own. What the forms on one client learn about the
-    badges reaches all of them that have listed them.
-
-    Parameters
-    ----------
-    b24 : Client
-        The portal.
-    language : str
-        To begin with.
+    badges reaches all of them that have listed them. Forms observe the traits.
 
     Attributes
     ----------
+    b24 : Client
+        The portal.
     badges : Badges or None
         As last listed, kept up to date with what the forms change; ``None`` before the first list.
     selection : tuple of str
         Selected codes, in the order they were chosen.
     language : str
         In which texts are shown.
-    watchers : list of callable
-        Called after each change, with what has changed.
     """
 
-    def __init__(self, b24: Client, language: str = FALLBACK_LANGUAGE) -> None:
+    badges: Badges | None = traitlets.Any()  # type: ignore[assignment]
+    selection: tuple[str, ...] = traitlets.Tuple()  # type: ignore[assignment]
+    language: str = traitlets.Unicode(FALLBACK_LANGUAGE)  # type: ignore[assignment]
+
+    def __init__(self, b24: Client, **traits: Any) -> None:
+        super().__init__(**traits)
         self.b24 = b24
-        self.badges: Badges | None = None
-        self.selection: tuple[str, ...] = ()
-        self.language = language
-        self.watchers: list[Callable[[Change], object]] = []
         self._siblings = _OF_CLIENT.setdefault(b24, WeakSet())
         self._siblings.add(self)
 
@@ -103,7 +99,6 @@ class SharedState:
         """Take the portal's answer as what there is."""
         if self.badges is None:
             self.badges = badges
-            self._tell("badges")
         self._change(lambda _: badges)
 
     def see_changed(self, gone: Iterable[str] = (), added: Iterable[Badge] = ()) -> None:
@@ -115,27 +110,15 @@ class SharedState:
     def _change(self, change: Callable[[Badges], Iterable[Badge]]) -> None:
         """Where the badges were never listed, what else there is would be a guess."""
         for shared in tuple(self._siblings):
-            if shared.badges is not None and (new := Badges(change(shared.badges))) != shared.badges:
-                shared.badges = new
-                shared._tell("badges")
-                if shared.selection:
-                    shared.select(shared.find_all(shared.selection))
+            if (before := shared.badges) is None:
+                continue
+            shared.badges = Badges(change(before))
+            if shared.selection and shared.badges != before:
+                shared.select(shared.find_all(shared.selection))
 
     def select(self, codes: Iterable[str]) -> None:
         """Make these codes the selection."""
-        chosen = tuple(dict.fromkeys(codes))
-        if chosen != self.selection:
-            self.selection = chosen
-            self._tell("selection")
-
-    def speak(self, language: str) -> None:
-        """Show texts in this language from now on."""
-        self.language = language
-        self._tell("language")
-
-    def _tell(self, change: Change) -> None:
-        for watcher in self.watchers:
-            watcher(change)
+        self.selection = tuple(dict.fromkeys(codes))
 
 
 _OF_CLIENT: WeakKeyDictionary[Client, WeakSet[SharedState]] = WeakKeyDictionary()
