@@ -71,7 +71,7 @@ class Syntax:
             return self._block(self.maps, items, level)
         if isinstance(value, list | tuple):
             return self._block(self.lists, [self.write(item, level + 1) for item in value], level)
-        raise _unsendable(value)
+        raise InvalidInput(f"A {type(value).__name__} can't be sent.", field="params", hint=_HINT)
 
     def _block(self, brackets: tuple[str, str], items: list[str], level: int) -> str:
         pad = self.padding if items and brackets is self.maps else ""
@@ -197,7 +197,3 @@ def plain(value: Any, name: str = "a value") -> Any:
     if getattr(value, "ndim", None) == 0:  # numpy's and pandas' scalars
         return value.item()
     raise TypeError(f"{name} is a {type(value).__name__}")
-
-
-def _unsendable(value: Any) -> InvalidInput:
-    return InvalidInput(f"A {type(value).__name__} can't be sent.", field="params", hint=_HINT)

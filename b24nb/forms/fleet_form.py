@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
@@ -182,30 +182,25 @@ class FleetForm(Form):
         if hasattr(found, "matrix"):
             yield from _matrix(found.matrix)
         if found is not state.plan and state.plan is not None and len(found._shown()):
-            yield html.frame(_filled(found._shown()), caption="What was done", limit=ROWS)
+            done = found._shown()
+            yield html.figures(*html.values_of(done.head(ROWS)), "What was done", len(done) - ROWS)
         if len(found.failed):
-            table = found.failed.drop(columns="error")  # the detail begins with it
-            yield html.frame(table, caption="Portals in trouble", limit=ROWS)
-
-
-def _filled(table: pd.DataFrame) -> pd.DataFrame:
-    """Without columns in which there is nothing."""
-    return table.loc[:, [(table[name] != "").any() for name in table]]
+            trouble = found.failed.drop(columns="error")  # the detail begins with it
+            yield html.frame(trouble, caption="Portals in trouble", limit=ROWS)
 
 
 def _matrix(matrix: pd.DataFrame) -> Iterable[Markup]:
     """Each code with how many portals have it how, then the portals that differ, side by side."""
-    words = sorted({word for column in matrix for word in matrix[column]})
-    rows = []
-    for code, cells in zip(matrix.index, matrix.to_numpy(), strict=True):
-        told: Mapping[str, list[str]] = {
-            word: [name for name, cell in zip(matrix.columns, cells, strict=True) if cell == word] for word in words
-        }
-        others = "; ".join(f"{word}: {listed(told[word])}" for word in words if word != "same" and told[word])
-        rows.append([code, *(len(told[word]) for word in words), others])
-    shown, hidden = rows[: 2 * ROWS], max(0, len(rows) - 2 * ROWS)
-    caption = f"{counted(len(rows), 'code')} on {counted(len(matrix.columns), 'portal')}"
-    yield html.table(["code", *words, "where"], shown, caption, hidden=hidden)
+    names, table = matrix.columns.to_numpy(), matrix.to_numpy()
+    words = sorted({*table.ravel()})
+
+    def line(code: str, cells: Any) -> list[Any]:
+        where = (f"{word}: {listed([*names[cells == word]])}" for word in words if word != "same" and word in cells)
+        return [code, *(int((cells == word).sum()) for word in words), "; ".join(where)]
+
+    shown = [line(*row) for row in zip(matrix.index[: 2 * ROWS], table, strict=False)]
+    caption = f"{counted(len(matrix), 'code')} on {counted(len(names), 'portal')}"
+    yield html.table(["code", *words, "where"], shown, caption, hidden=len(matrix) - len(shown))
     odd = [name for name in matrix if (matrix[name] != "same").any()]
     if odd:
         part = matrix[odd[:PORTALS]].head(2 * ROWS)
