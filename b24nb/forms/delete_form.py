@@ -21,10 +21,9 @@ from b24nb.forms import parts
 from b24nb.forms.form import Step, changes, sends
 from b24nb.forms.messages import Message
 from b24nb.forms.release_part import HoldersState, ReleaseForm
-from b24nb.forms.state import Change, SharedState
+from b24nb.forms.state import NO_BADGES, Change, SharedState
 from b24nb.forms.table import Table
 
-EMPTY = Badges()
 TO_SEND_HELD = "send the held ones too, and let the portal decide"
 
 
@@ -34,8 +33,6 @@ class DeleteState(HoldersState):
 
     Attributes
     ----------
-    chosen : Badges
-        What the preview shows.
     missing : tuple of str
         Chosen codes that no badge has.
     with_held : bool
@@ -44,21 +41,15 @@ class DeleteState(HoldersState):
         What was deleted and can be brought back.
     """
 
-    chosen: Badges = EMPTY
     missing: tuple[str, ...] = ()
     with_held: bool = False
-    removed: Badges = EMPTY
-
-    @property
-    def badges(self) -> Badges:
-        """What the preview shows."""
-        return self.chosen
+    removed: Badges = NO_BADGES
 
     @property
     def to_delete(self) -> Badges:
         """What the delete button sends."""
         held = frozenset() if self.with_held else self.held
-        return Badges(badge for badge in self.chosen if badge.code not in held)
+        return Badges(badge for badge in self.badges if badge.code not in held)
 
     def knowing(self, **more: Any) -> Any:
         """The same with what more is known, and what the delete button would do now."""
@@ -125,7 +116,7 @@ class DeleteForm(ReleaseForm):
             return
         with self.drawing():
             if change == "badges":
-                self.table.show(self.shared.badges or Badges(), self._codes)
+                self.table.show(self.shared.badges or NO_BADGES, self._codes)
             self.table.language = self.shared.language
         self.redraw()
 
@@ -153,7 +144,7 @@ class DeleteForm(ReleaseForm):
         missing = tuple(code for code in codes if code not in found)
         if not found:
             return state.saying("check", f"No badge has one of these codes: {', '.join(missing)}.", phase="failed")
-        return state.knowing(chosen=Badges(dict.fromkeys(found.values())), missing=missing)
+        return state.knowing(badges=Badges(dict.fromkeys(found.values())), missing=missing)
 
     def _send_held(self) -> None:
         self.render(self.settle(self.state.knowing(with_held=self.held_too.value)))
@@ -203,9 +194,9 @@ class DeleteForm(ReleaseForm):
     # -- drawing --------------------------------------------------------------------------------------
 
     def picture(self, state: DeleteState) -> Iterable[Any]:
-        if state.chosen:
+        if state.badges:
             yield from _warnings(state)
-            yield from html.folded_after(state.chosen, partial(self._preview_table, state))
+            yield from html.folded_after(state.badges, partial(self._preview_table, state))
         elif isinstance(state.result, Badge):
             yield html.badges_table([state.result], self.shared.language, caption="Deleted")
         elif state.result is not None:
@@ -225,15 +216,15 @@ class DeleteForm(ReleaseForm):
 
     def draw(self, state: DeleteState) -> None:
         super().draw(state)
-        parts.show(self._choosing, not state.chosen)
-        parts.show(self.table, self.shared.badges and not state.chosen)
+        parts.show(self._choosing, not state.badges)
+        parts.show(self.table, self.shared.badges and not state.badges)
         parts.show(self.held_too, state.held)
         parts.show(self._confirm, state.to_delete)
         parts.show(self.delete_button, state.to_delete)
-        parts.show(self._last_buttons, state.chosen)
+        parts.show(self._last_buttons, state.badges)
         parts.show(self.undo_button, state.removed)
         self.held_too.value = state.with_held
-        self.confirm.value = self.confirm.value if state.chosen else ""
+        self.confirm.value = self.confirm.value if state.badges else ""
         count, removed = len(state.to_delete), state.removed
         self.delete_button.description = "Delete badge" if count == 1 else f"Delete {count} badges"
         named = removed[0].code if len(removed) == 1 else f"{len(removed)} badges"

@@ -8,7 +8,7 @@ from typing import Any
 
 from markupsafe import Markup
 
-from b24nb.badges.badge import Badge
+from b24nb.badges.badge import Badges
 from b24nb.badges.changes import GET
 from b24nb.badges.evidence import badge_of
 from b24nb.client import Client
@@ -26,11 +26,6 @@ class InspectState(HoldersState):
     """``result`` is the badge, ``answer`` what the portal sent, with its ``time`` block."""
 
     answer: Response | None = None
-
-    @property
-    def badges(self) -> Sequence[Badge]:
-        """The badge on show."""
-        return [self.result] if self.result else []
 
     def knowing(self, **more: Any) -> Any:
         """The same with what more is known, and the message that fits."""
@@ -59,7 +54,8 @@ class InspectForm(ReleaseForm):
         if not code:
             return InspectState().refused(code="Type a code, or choose one of the list.")
         answer = self.b24.call(GET, {"code": code})
-        return InspectState(result=badge_of(answer, code), answer=answer).knowing()
+        badge = badge_of(answer, code)
+        return InspectState(result=badge, badges=Badges([badge]), answer=answer).knowing()
 
     def _typed(self) -> None:
         """The other forms of an explorer speak about this badge, too."""

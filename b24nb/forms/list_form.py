@@ -6,13 +6,13 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
-from b24nb.badges.badge import FIELDS, Badges
+from b24nb.badges.badge import FIELDS
 from b24nb.client import Client
 from b24nb.display import html
 from b24nb.errors import InvalidInput
 from b24nb.forms import parts
 from b24nb.forms.form import Form, Step, sends
-from b24nb.forms.state import Change, FormState, SharedState
+from b24nb.forms.state import NO_BADGES, Change, FormState, SharedState
 from b24nb.forms.table import Table
 from b24nb.spec import FALLBACK_LANGUAGE
 
@@ -56,7 +56,7 @@ class ListForm(Form):
     def follow(self, change: Change) -> None:
         with self.drawing():
             if change == "badges":
-                self.table.show(self.shared.badges or Badges(), self.shared.selection)
+                self.table.show(self.shared.badges or NO_BADGES, self.shared.selection)
                 known = [code for _, code in self.language.options]
                 if met := self.table.languages - set(known):
                     self.language.options = parts.languages(*known, *sorted(met))

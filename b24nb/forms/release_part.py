@@ -14,6 +14,7 @@ from typing import Any
 import ipywidgets as widgets  # type: ignore[import-untyped]
 from markupsafe import Markup
 
+from b24nb.badges.badge import Badges
 from b24nb.badges.changes import Way
 from b24nb.badges.plan import Report
 from b24nb.badges.release import ReleasePlan
@@ -23,7 +24,7 @@ from b24nb.errors import B24Error
 from b24nb.forms import parts
 from b24nb.forms.form import Form, changes, sends
 from b24nb.forms.messages import Message, message_for
-from b24nb.forms.state import Change, FormState
+from b24nb.forms.state import NO_BADGES, Change, FormState
 
 WAYS = (
     ("close it in the portal", "it stays in the history, and can be opened again", "whoever may edit the item"),
@@ -38,6 +39,8 @@ class HoldersState(FormState):
 
     Attributes
     ----------
+    badges : Badges
+        Those on show.
     holders : ReleasePlan or None
         The activities that hold them, and what would release each; ``None``: not known.
     unknown : Message or None
@@ -46,6 +49,7 @@ class HoldersState(FormState):
         What became of the last release.
     """
 
+    badges: Badges = NO_BADGES
     holders: ReleasePlan | None = None
     unknown: Message | None = None
     released: Report | None = None
@@ -64,8 +68,7 @@ class HoldersState(FormState):
 class ReleaseForm(Form):
     """A form about badges that activities may hold, with a part that releases them.
 
-    Its state has ``badges``, those on show, and ``knowing(**more)``: the same with what more is known, and the
-    message that fits.
+    Its state has ``knowing(**more)``: the same with what more is known, and the message that fits.
     """
 
     def releasing(self) -> Any:

@@ -16,6 +16,7 @@ from b24nb.spec import FALLBACK_LANGUAGE
 
 Phase = Literal["idle", "invalid", "confirm", "done", "failed"]
 Change = Literal["badges", "selection", "language"]
+NO_BADGES = Badges()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
