@@ -145,7 +145,9 @@ def holders_table(plan: Any, rows: Sequence[Mapping[str, str]], *, links: bool =
         place = visible(f"{row['owner_type']} {row['owner_id']}")
         yield from [_code(row["code"])] if several else []
         yield row["activity_id"]
-        yield join([link(row["link"] if links else "", place), visible(row["title"])], " ")
+        # Opens beside the notebook. The address is never what a portal sent.
+        opener = Markup('<a class="b24nb-link" href="{}" target="_blank" rel="noopener">{}</a>')
+        yield join([opener.format(row["link"], place) if links and row["link"] else place, visible(row["title"])], " ")
         yield row["subject"]
         yield row["certainty"] if row["certainty"] == "likely" else f"{row['certainty']}: {row['reason']}"
         yield plan.actions.get(row["activity_id"], "do nothing")
@@ -296,13 +298,6 @@ def progress(text: str, done: int, total: int) -> Markup:
     known = Markup(' value="{}" max="{}"').format(done, total) if total else Markup("")
     count = f" {done} of {total}" if total else ""
     return Markup("<label>{}{} <progress{}></progress></label>").format(text, count, known)
-
-
-def link(address: str, text: str) -> Markup:
-    """A link that opens beside the notebook, or the text alone. ``address`` is never what a portal sent."""
-    if not address:
-        return escape(text)
-    return Markup('<a class="b24nb-link" href="{}" target="_blank" rel="noopener">{}</a>').format(address, text)
 
 
 REAL = "changes here are real"

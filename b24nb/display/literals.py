@@ -6,9 +6,8 @@ import json
 import math
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
 from numbers import Integral
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import quote
 
 from b24nb.errors import InvalidInput
@@ -18,8 +17,7 @@ _SHORT = 50
 _HINT = "Use what JSON has: texts, numbers."
 
 
-@dataclass(frozen=True, slots=True)
-class Syntax:
+class Syntax(NamedTuple):
     """How one language writes JSON's values.
 
     Attributes
@@ -119,7 +117,7 @@ def _go(text: str) -> str:
 _BRACES, _BRACKETS, _CONSTANTS = ("{", "}"), ("[", "]"), ("true", "false", "null")
 JSON = Syntax(_json, _json, ": ", _BRACES, _BRACKETS, _CONSTANTS, indent="  ")
 #: Where a pipe may turn other characters into question marks.
-ASCII_JSON = replace(JSON, text=json.dumps, key=json.dumps)
+ASCII_JSON = JSON._replace(text=json.dumps, key=json.dumps)
 JS = Syntax(_js, _js_key, ": ", _BRACES, _BRACKETS, _CONSTANTS, indent="  ", padding=" ")
 PHP = Syntax(_php, _php, " => ", _BRACKETS, _BRACKETS, _CONSTANTS, last=",")
 #: The escapes of JSON's texts are Python's too.
