@@ -116,9 +116,8 @@ class Form(parts.Panel):
         self._typed_at = float("-inf")
         self._worker: threading.Thread | None = None
         self._alone = alone
-        self._head, self._message, self.shown, self.beside, self._numbers, self._bar = (
-            widgets.HTML() for _ in range(6)
-        )
+        self._head, self._message, self._numbers, self._bar = (widgets.HTML() for _ in range(4))
+        self.shown, self.beside = widgets.HTML(), widgets.HTML()
         self.cancel_button = self.button("Cancel", "stop", self.cancel.set)
         self._busy = widgets.HBox([self._bar, self.cancel_button])
         self.messages = widgets.VBox([self._busy, self._message])
@@ -305,13 +304,6 @@ class Form(parts.Panel):
                 self.calls.record(call)
             if change is not None:  # the second counts from here, since the echo waited in the queue
                 self._last = change if calls else None, time.monotonic()
-
-    @sends
-    def load(self) -> Any:
-        """List the badges, so that they can be chosen from."""
-        badges = self.b24.badges.list()
-        self.shared.see(badges)
-        return self.state.saying("note", f"{parts.counted(badges)} to choose from.", field_errors={})
 
     def failed(self, error: B24Error) -> Any:
         """The state after an error; a result that it would sit next to misleadingly is dropped."""

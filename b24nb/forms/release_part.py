@@ -94,6 +94,13 @@ class ReleaseForm(Form):
                 self.code.options = self.shared.codes
 
     @sends
+    def load(self) -> Any:
+        """List the badges, so that they can be chosen from."""
+        badges = self.b24.badges.list()
+        self.shared.see(badges)
+        return self.state.saying("note", f"{parts.counted(badges)} to choose from.", field_errors={})
+
+    @sends
     def find_holders(self) -> Any:
         """Look which open activities may hold the badges; a trouble here leaves the badges on show."""
         return self._look(self.state)
