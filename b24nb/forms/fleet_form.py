@@ -83,9 +83,7 @@ class FleetForm(Form):
         self.portals = FleetClient(fleet)
         super().__init__(SharedState(self.portals))  # type: ignore[arg-type]
 
-    @property
-    def live(self) -> bool:
-        return "LIVE" in self.portals.kinds
+    live = property(lambda self: "LIVE" in self.portals.kinds)
 
     @property
     def target(self) -> Hashable:  # type: ignore[override]

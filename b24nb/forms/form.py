@@ -101,6 +101,8 @@ class Form(parts.Panel):
     result = property(lambda self: self.state.result)
     df = property(lambda self: self.state.table.df)
     timings = property(lambda self: self.calls.df)
+    #: Whether changes here are real.
+    live = property(lambda self: self.b24.portal.kind != "SANDBOX")
 
     def __init__(self, shared: SharedState, *start: Any, alone: bool = True) -> None:
         self.shared, self.b24 = shared, shared.b24
@@ -136,11 +138,6 @@ class Form(parts.Panel):
     def steps(self) -> Sequence[Step]:
         """What the main button does with the fields as they are."""
         return ()
-
-    @property
-    def live(self) -> bool:
-        """Whether changes here are real."""
-        return bool(self.b24.portal.kind != "SANDBOX")
 
     def head(self) -> Iterable[Any]:
         """Which portal and form this is, and what will go wrong whatever is clicked."""
