@@ -183,12 +183,8 @@ def values_of(df: pd.DataFrame) -> tuple[list[str], list[list[Any]]]:
 
 def figures(head: Sequence[str], rows: Sequence[Sequence[Any]], caption: str, hidden: int = 0) -> Markup:
     """A table whose decimals are aligned, without the columns that say nothing in any of its rows."""
-    nothing = {None, "", 0}
-    told = [
-        place
-        for place, name in enumerate(head)
-        if not {row[place] for row in rows} <= (nothing | {1} if name == "attempt" else nothing)
-    ]
+    nothing = {name: {None, "", 1 if name == "attempt" else 0} for name in head}
+    told = [place for place, name in enumerate(head) if not {row[place] for row in rows} <= nothing[name]]
     shown = ([row[place] for place in told] for row in rows)
     return table([head[place] for place in told], shown, caption, hidden=hidden, aligned=True)
 
