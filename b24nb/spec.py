@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache
 from types import MappingProxyType
-from typing import Any
+from typing import Any, NamedTuple
 
 BADGE_DOCS = "https://apidocs.bitrix24.com/api-reference/crm/timeline/activities/configurable/badges"
 
@@ -31,8 +31,7 @@ class BadgeType(StrEnum):
     SECONDARY = "secondary"
 
 
-@dataclass(frozen=True, slots=True)
-class BadgeColour:
+class BadgeColour(NamedTuple):
     """How a portal paints a type: the documentation's name of the colour, and CSS colours.
 
     ``readable`` is ``text``, darkened in its own hue to a contrast of 4.5:1 on ``background``: what
@@ -72,8 +71,7 @@ ATTACHMENT_DAYS = 30
 ATTACHMENT_TYPE = "rest_app_status"
 
 
-@dataclass(frozen=True, slots=True)
-class Language:
+class Language(NamedTuple):
     """One key of a language map: an English name, and the BCP 47 tag for HTML."""
 
     name: str
@@ -96,8 +94,7 @@ FALLBACK_LANGUAGE = "en"
 # -- methods --------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class Parameter:
+class Parameter(NamedTuple):
     """One documented parameter of a method."""
 
     name: str
@@ -106,8 +103,7 @@ class Parameter:
     description: str
 
 
-@dataclass(frozen=True, slots=True)
-class Method:
+class Method(NamedTuple):
     """One REST method: what it takes, who may call it, what it answers, how it fails.
 
     ``documented_errors`` is the list on the vendor's page, ``errors`` what a portal really answers,
@@ -176,8 +172,7 @@ METHODS: Mapping[str, Method] = MappingProxyType(
 # -- limits ---------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class Tariff:
+class Tariff(NamedTuple):
     """Request rate of a plan: a bucket of ``burst`` requests that drains ``per_second``."""
 
     burst: int

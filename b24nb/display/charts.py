@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import base64
 import io
+from collections import Counter
 from collections.abc import Hashable, Mapping, Sequence
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from markupsafe import Markup
@@ -101,7 +101,8 @@ def timeline(df: pd.DataFrame) -> Chart:
     from matplotlib.figure import Figure
 
     http = df[df["kind"] == "http"]
-    rows = http.tail(_ATTEMPTS).to_dict("records")
+    shown = http.tail(_ATTEMPTS).astype(object)
+    rows: Sequence[Row] = shown.where(shown.notna(), None).to_dict("records")
     with matplotlib.style.context("default", after_reset=True):  # whatever the notebook has set
         size = (_WIDTH, 1.15 + 0.3 * len(rows))
         figure = Figure(figsize=size, dpi=_DPI, facecolor=_GROUND, layout="constrained")
@@ -109,10 +110,10 @@ def timeline(df: pd.DataFrame) -> Chart:
         axes = figure.add_subplot()
         if rows:
             _draw(axes, rows, len(http))
-        else:
-            axes.set_axis_off()
-            axes.text(0.5, 0.5, "No calls yet", ha="center", va="center", color=_SOFT, transform=axes.transAxes)
-        return Chart(figure, _in_words(http) if rows else "No calls yet.", _png(figure))
+            return Chart(figure, _in_words(rows, len(http)), _png(figure))
+        axes.set_axis_off()
+        axes.text(0.5, 0.5, "No calls yet", ha="center", va="center", color=_SOFT, transform=axes.transAxes)
+        return Chart(figure, "No calls yet.", _png(figure))
 
 
 def _draw(axes: Axes, rows: Sequence[Row], total: int) -> None:
@@ -127,7 +128,7 @@ def _draw(axes: Axes, rows: Sequence[Row], total: int) -> None:
     # Behind the longest bar there is room for its words.
     room = 72 * _WIDTH - 5.3 * max(map(len, labels)) - 12
     shares = [1 - min(0.85, (14 + 5 * len(text)) / room) for text in words]
-    axes.set_xlim(0, max(1.0, *(_waited(row) / share for row, share in zip(rows, shares, strict=True))))
+    axes.set_xlim(0, max(1.0, *((row["client_ms"] or 0.0) / share for row, share in zip(rows, shares, strict=True))))
     axes.set_xlabel("milliseconds", fontsize=8.5, color=_SOFT)
     title = f"Time of {_which(len(rows), total)}, times of day in UTC"
     axes.set_title(title, fontsize=10, fontweight="bold", color=_INK)
@@ -136,69 +137,52 @@ def _draw(axes: Axes, rows: Sequence[Row], total: int) -> None:
     axes.tick_params(length=0, labelsize=8.5, labelcolor=_INK)
     axes.spines[["top", "right", "left"]].set_visible(False)
     axes.spines["bottom"].set_color("#c4c9d0")
-    _draw_legend(axes, rows)
+    # The signs that the picture has, and no others, each once.
+    signs = dict(zip(*reversed(axes.get_legend_handles_labels()), strict=True))
+    axes.figure.legend(
+        [*signs.values()], [*signs], loc="outside lower right", ncols=len(signs), fontsize=8, frameon=False
+    )
 
 
 def _draw_attempt(axes: Axes, place: int, row: Row, words: str) -> None:
-    """One bar, with its figures and what went wrong."""
-    wrong, waited = _known(row["error"]), _waited(row)
-    edge = _WRONG_INK if wrong else _SERVER
-    hatch = "////" if row["attempt"] > 1 else None
-    fill = _WRONG if wrong else _WAIT
-    axes.barh(place, waited, 0.74, facecolor=fill, edgecolor=edge, hatch=hatch, linewidth=0.8)
-    if _known(row["server_ms"]):
-        axes.barh(place + 0.17, float(row["server_ms"]), 0.4, color=_SERVER)
+    """One bar, with its figures and what went wrong; the labels of its parts make the legend."""
+    wrong, waited, again = row["error"] is not None, row["client_ms"] or 0.0, row["attempt"] > 1
+    fill, edge, ink = (_WRONG, _WRONG_INK, _WRONG_INK) if wrong else (_WAIT, _SERVER, _INK)
+    hatch, label = ("////", "repeated") if again else (None, "_" if wrong else "waited")
+    axes.barh(place, waited, 0.74, facecolor=fill, edgecolor=edge, hatch=hatch, linewidth=0.8, label=label)
+    if row["server_ms"]:
+        axes.barh(place + 0.17, row["server_ms"], 0.4, color=_SERVER, label="of it in the portal")
     if wrong:
-        axes.plot(waited, place, "X", color=_WRONG_INK, markersize=7, clip_on=False, zorder=3)
+        cross: Any = {"marker": "X", "markersize": 7, "linestyle": "none", "clip_on": False, "zorder": 3}
+        axes.plot(waited, place, color=_WRONG_INK, label="error", **cross)
     text = axes.annotate(
         words, (waited, place), (9, 0), textcoords="offset points", va="center",
-        color=_WRONG_INK if wrong else _INK, fontsize=8, parse_math=False,
+        color=ink, fontsize=8, parse_math=False,
     )  # fmt: skip
     text.set_in_layout(False)
 
 
-def _draw_legend(axes: Axes, rows: Sequence[Row]) -> None:
-    """The signs that the picture has, and no others."""
-    from matplotlib.lines import Line2D
-    from matplotlib.patches import Patch
-
-    bar = partial(Patch, facecolor=_WAIT, edgecolor=_SERVER)
-    signs: list[Patch | Line2D] = [bar(label="waited")]
-    if any(_known(row["server_ms"]) for row in rows):
-        signs.append(Patch(facecolor=_SERVER, label="of it in the portal"))
-    if any(row["attempt"] > 1 for row in rows):
-        signs.append(bar(hatch="////", label="repeated"))
-    if any(_known(row["error"]) for row in rows):
-        signs.append(Line2D([], [], color=_WRONG_INK, marker="X", linestyle="none", label="error"))
-    axes.figure.legend(handles=signs, loc="outside lower right", ncols=len(signs), fontsize=8, frameon=False)
-
-
 def _attempt_words(row: Row) -> str:
     figures = _ms(row["client_ms"])
-    if _known(row["server_ms"]):
+    if row["server_ms"] is not None:
         figures += f" (portal {_ms(row['server_ms'])})"
-    words = [figures]
-    if row["attempt"] > 1:
-        words.append(f"attempt {row['attempt']}")
-    if _known(row["error"]):
-        words.append(_plain(row["error"]) or "(empty code)")
-    return ", ".join([*words, *_LOST.get(row["outcome"], [])])
+    repeat = [f"attempt {row['attempt']}"] if row["attempt"] > 1 else []
+    error = [] if row["error"] is None else [_plain(row["error"])]
+    return ", ".join([figures, *repeat, *error, *_LOST.get(row["outcome"], [])])
 
 
-def _in_words(http: pd.DataFrame) -> str:
-    shown = http.tail(_ATTEMPTS)
-    span = f"{shown['at'].iloc[0]:%Y-%m-%d %H:%M:%S} to {shown['at'].iloc[-1]:%H:%M:%S} UTC"
-    counts = shown["method"].value_counts()
-    methods = [f"{_plain(str(name))} {number}" for name, number in counts.head(_NAMED).items()]
+def _in_words(rows: Sequence[Row], total: int) -> str:
+    span = f"{rows[0]['at']:%Y-%m-%d %H:%M:%S} to {rows[-1]['at']:%H:%M:%S} UTC"
+    counts = Counter(_plain(row["method"]) for row in rows).most_common()
+    methods = [f"{name} {number}" for name, number in counts[:_NAMED]]
     more = f" and {len(counts) - _NAMED} more methods" if len(counts) > _NAMED else ""
-    longest = shown.sort_values("client_ms", ascending=False).iloc[0]
-    wrong = shown["error"].dropna()
-    codes = ", ".join(dict.fromkeys(_plain(code) or "(empty code)" for code in wrong))
+    longest = max(rows, key=lambda row: row["client_ms"] or 0.0)
+    wrong = [_plain(row["error"]) for row in rows if row["error"] is not None]
+    codes = f" ({', '.join(dict.fromkeys(wrong))})" if wrong else ""
     return (
-        f"Timeline of {_which(len(shown), len(http))}, {span}. {', '.join(methods)}{more}. "
+        f"Timeline of {_which(len(rows), total)}, {span}. {', '.join(methods)}{more}. "
         f"The longest: {_plain(longest['method'])}, {_ms(longest['client_ms'])}. "
-        f"{_count(int((shown['attempt'] > 1).sum()), 'repeat')}. "
-        f"{_count(len(wrong), 'error')}{f' ({codes})' if codes else ''}."
+        f"{_count(sum(row['attempt'] > 1 for row in rows), 'repeat')}. {_count(len(wrong), 'error')}{codes}."
     )
 
 
@@ -213,18 +197,8 @@ def _png(figure: Figure) -> bytes:
     return stream.getvalue()
 
 
-def _known(value: Any) -> bool:
-    import pandas as pd
-
-    return not pd.isna(value)
-
-
-def _waited(row: Row) -> float:
-    return float(row["client_ms"]) if _known(row["client_ms"]) else 0.0
-
-
-def _ms(value: Any) -> str:
-    if not _known(value):
+def _ms(value: float | None) -> str:
+    if value is None:
         return "no time"
     return f"{value:.1f} ms" if value < 100 else f"{value:,.0f} ms"
 
@@ -239,5 +213,5 @@ def _count(number: int, noun: str) -> str:
 
 def _plain(text: str) -> str:
     """What the font of the picture has, in the room that there is; other characters as escapes."""
-    text = text.encode("ascii", "backslashreplace").decode()
+    text = text.encode("ascii", "backslashreplace").decode() or "(empty code)"
     return text if len(text) <= _LONG else f"{text[: _LONG - 3]}..."

@@ -159,13 +159,14 @@ def _explain_own(error: B24Error) -> Explanation:
 
 
 def _lines(fact: spec.ErrorFact) -> list[tuple[str, str]]:
+    observed = "200, inside the answer of the batch" if fact.section == "batch" else fact.http_observed
     return [
         ("meaning", fact.meaning),
         ("cause", fact.cause),
         ("what to do", fact.remedy),
         ("safe to repeat", fact.repeat),
         ("answered by", ", ".join(fact.methods) or "any method"),
-        ("HTTP status", "documentation: {}; portal: {}".format(*_statuses(fact))),
+        ("HTTP status", f"documentation: {fact.http_documented or 'not stated'}; portal: {observed or 'not known'}"),
         ("known from", ", ".join(_SOURCES[source] for source in fact.source.split(", "))),
         ("on the site", page_of(fact.code)),
     ]
@@ -183,8 +184,3 @@ def _block(fact: spec.ErrorFact) -> list[tuple[str, str]]:
 def _aligned(lines: Sequence[tuple[str, str]]) -> str:
     width = max(len(label) for label, _ in lines)
     return "\n".join(f"  {label:<{width}}  {text}" for label, text in lines)
-
-
-def _statuses(fact: spec.ErrorFact) -> tuple[str, str]:
-    observed = "200, inside the answer of the batch" if fact.section == "batch" else fact.http_observed
-    return str(fact.http_documented or "not stated"), str(observed or "not known")

@@ -13,6 +13,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import UTC, datetime
 from functools import lru_cache
 from importlib import resources
 from typing import TYPE_CHECKING, Any
@@ -20,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 from markupsafe import Markup, escape
 
 from b24nb import spec
-from b24nb.display.language import language_name, pick
+from b24nb.display.language import language_name, languages_of, pick
 from b24nb.display.visible import visible
 
 if TYPE_CHECKING:
@@ -29,14 +30,12 @@ if TYPE_CHECKING:
 _HEAD_CELL = Markup('<th scope="col"{}>{}</th>')
 _CELL = Markup("<td{}>{}</td>")
 _NUMBER = Markup(' class="b24nb-number"')
-#: What says nothing in a column of this name; elsewhere 0.
-_USUAL: dict[Any, Any] = {"attempt": 1, "error": "", "at": "", "method": ""}
 _WORDS = {"done": "Done.", "error": "Error:", "check": "Check:"}
 
 
-def join(pieces: Iterable[str], between: str = "") -> Markup:
-    """Pieces of HTML one after the other; a ``str`` among them is text."""
-    return Markup(between).join(pieces)  # noqa: S704 - what stands between is ours
+def join(pieces: Iterable[Any], between: str = "") -> Markup:
+    """Pieces of HTML one after the other, those that there are; a ``str`` among them is text."""
+    return Markup(between).join(filter(None, pieces))  # noqa: S704 - what stands between is ours
 
 
 def css(content: str | None = None) -> Markup:
@@ -67,7 +66,7 @@ def style_rules() -> tuple[tuple[Markup, set[str]], ...]:
     )
 
 
-def page(*parts: Markup) -> str:
+def page(*parts: Any) -> str:
     """One output: the parts, and the style that they use."""
     content = join(parts, " ")
     return str(Markup('{}<div class="b24nb">{}</div>').format(css(content), content))
@@ -88,13 +87,13 @@ def pill(text: str | Mapping[str, str], type: str, language: str | None = None) 
     colour = type if type in spec.BADGE_COLOURS else spec.BadgeType.SECONDARY
     # The brackets are seen where the style is not: there they tell a pill from a plain text.
     return Markup('<span class="b24nb-pill b24nb-pill-{}"{}><span>[</span>{}<span>]</span></span>').format(
-        str(colour), _lang(text, language), visible(pick(text, language)[0])
+        str(colour), *_spoken(text, language)
     )
 
 
 def card(head: Any, rows: Iterable[tuple[str, Any]], *, wide: bool = False) -> Markup:
     """A frame with a head and labelled values."""
-    fields = join((Markup("<dt>{}</dt> <dd>{}</dd>").format(*row) for row in rows), " ")
+    fields = join((Markup("<dt>{}</dt> <dd>{}</dd>").format(label, _cell(value)) for label, value in rows), " ")
     return Markup('<div class="b24nb-card{}"><div>{}</div> <dl>{}</dl></div>').format(
         " b24nb-wide" if wide else "", head, fields
     )
@@ -102,18 +101,14 @@ def card(head: Any, rows: Iterable[tuple[str, Any]], *, wide: bool = False) -> M
 
 def badge_card(badge: Any, language: str | None = None) -> Markup:
     """A badge as it meets a user: title and pill, with its fields and every language below."""
-    rows: list[tuple[str, Any]] = [("code", _code(badge.code)), ("type", visible(badge.type))]
+    rows: list[tuple[str, Any]] = [("code", _code(badge.code)), ("type", badge.type)]
     for name, text in (("title", badge.title), ("value", badge.value)):
-        if not isinstance(text, Mapping):
-            rows.append((name, visible(text)))
-            continue
-        rows += [
-            (f"{name}, {visible(code)}", Markup("<span{}>{}</span>").format(_tag(code), visible(words)))
-            for code, words in text.items()
-        ]
-    head = Markup("<div{}>{}</div> {}").format(
-        _lang(badge.title, language), visible(pick(badge.title, language)[0]), pill(badge.value, badge.type, language)
-    )
+        if isinstance(text, Mapping):
+            spoken = Markup("<span{}>{}</span>").format
+            rows += [(f"{name}, {visible(code)}", spoken(_tag(code), visible(words))) for code, words in text.items()]
+        else:
+            rows.append((name, text))
+    head = Markup("<div{}>{}</div> {}").format(*_spoken(badge.title, language), pill(badge.value, badge.type, language))
     return card(head, rows)
 
 
@@ -122,26 +117,23 @@ def badges_table(
 ) -> Markup:
     """Badges as a table; a text in several languages says how many more there are."""
     rows = [
-        (*badge_cells(badge, language), visible(badge.type), visible(", ".join(_languages(badge))))
+        (*badge_cells(badge, language), badge.type, ", ".join(languages_of(badge.title, badge.value)))
         for badge in badges[:limit]
     ]
     head = ("badge", "code", "title", "type", "languages")
     return table(head, rows, caption or f"Badges: {len(badges)}", hidden=len(badges) - len(rows))
 
 
-def badge_cells(badge: Any, language: str | None = None) -> tuple[Markup, Markup, str]:
+def badge_cells(badge: Any, language: str | None = None) -> tuple[Markup, Markup, Markup]:
     """A badge in a row of a table: pill, code and title."""
     return pill(badge.value, badge.type, language), _code(badge.code), _localised(badge.title, language)
 
 
 def viewers_table(badge: Any) -> Markup:
     """What the portal shows to viewers of each language that a badge has, and to all others."""
-    codes = _languages(badge)
+    codes = languages_of(badge.title, badge.value)
     viewers = [*((language_name(code), code) for code in codes), ("any other" if codes else "any", "")]
-    rows = (
-        (visible(name), visible(pick(badge.title, code)[0]), pill(badge.value, badge.type, code))
-        for name, code in viewers
-    )
+    rows = ((name, pick(badge.title, code)[0], pill(badge.value, badge.type, code)) for name, code in viewers)
     return table(("viewer's language", "title", "pill"), rows, "What the portal shows")
 
 
@@ -152,9 +144,11 @@ def holders_table(plan: Any, rows: Sequence[Mapping[str, str]], *, links: bool =
     def cells(row: Mapping[str, str]) -> Iterable[str]:
         place = visible(f"{row['owner_type']} {row['owner_id']}")
         yield from [_code(row["code"])] if several else []
-        yield visible(row["activity_id"])
-        yield join([link(row["link"] if links else "", place), visible(row["title"])], " ")
-        yield visible(row["subject"])
+        yield row["activity_id"]
+        # Opens beside the notebook. The address is never what a portal sent.
+        opener = Markup('<a class="b24nb-link" href="{}" target="_blank" rel="noopener">{}</a>')
+        yield join([opener.format(row["link"], place) if links and row["link"] else place, visible(row["title"])], " ")
+        yield row["subject"]
         yield row["certainty"] if row["certainty"] == "likely" else f"{row['certainty']}: {row['reason']}"
         yield plan.actions.get(row["activity_id"], "do nothing")
 
@@ -175,65 +169,60 @@ def changes_table(changes: Sequence[tuple[str, str, Any, Any, str]], caption: st
 
 
 def frame(df: pd.DataFrame, caption: str | None = None, limit: int = 50) -> Markup:
-    """Any DataFrame, escaped, with numbers to the right."""
+    """The first rows of any DataFrame."""
+    return table(*values_of(df.head(limit)), caption, hidden=len(df) - limit)
+
+
+def values_of(df: pd.DataFrame) -> tuple[list[str], list[list[Any]]]:
+    """Names and rows of a DataFrame as plain values, ``None`` for what is missing; with its index, if that tells."""
     from pandas import RangeIndex
-    from pandas.api.types import is_bool_dtype, is_numeric_dtype
 
-    shown = df.head(limit)
-    levels = 0 if isinstance(df.index, RangeIndex) else df.index.nlevels
-    head = [*df.index.names, *df.columns] if levels else list(df.columns)
-    rows = []
-    # A frame without columns has rows and no tuples in older pandas.
-    for label, values in zip(shown.index, shown.itertuples(index=False, name=None), strict=False):
-        labels = (label if isinstance(label, tuple) else (label,)) if levels else ()
-        rows.append([_cell(value) for value in (*labels, *values)])
-    right = {
-        levels + place for place, dtype in enumerate(df.dtypes) if is_numeric_dtype(dtype) and not is_bool_dtype(dtype)
-    }
-    names = ["" if name is None else str(name) for name in head]
-    return table(names, rows, caption, hidden=len(df) - len(shown), right=right)
+    told = df if isinstance(df.index, RangeIndex) else df.reset_index(allow_duplicates=True)
+    return [str(name) for name in told], told.astype(object).where(told.notna(), None).to_numpy().tolist()
 
 
-def figures(frame: pd.DataFrame, caption: str, limit: int = 50) -> Markup:
-    """A DataFrame with its decimals aligned; columns that say nothing anywhere are left out."""
-    from pandas.api.types import is_numeric_dtype
-
-    told = [name for name in frame if not frame[name].fillna(_USUAL.get(name, 0)).eq(_USUAL.get(name, 0)).all()]
-    columns = [[_figure(value) for value in frame[name].head(limit)] for name in told]
-    right = [place for place, name in enumerate(told) if is_numeric_dtype(frame[name])]
-    hidden = len(frame) - min(limit, len(frame))
-    return table(told, zip(*columns, strict=True), caption, hidden=hidden, right=right)
+def figures(head: Sequence[str], rows: Sequence[Sequence[Any]], caption: str, hidden: int = 0) -> Markup:
+    """A table whose decimals are aligned, without the columns that say nothing in any of its rows."""
+    nothing = {name: {None, "", 1 if name == "attempt" else 0} for name in head}
+    told = [place for place, name in enumerate(head) if not {row[place] for row in rows} <= nothing[name]]
+    shown = ([row[place] for place in told] for row in rows)
+    return table([head[place] for place in told], shown, caption, hidden=hidden, aligned=True)
 
 
-def calls_table(calls: pd.DataFrame, caption: str, limit: int) -> Markup:
+def calls_table(calls: Sequence[Any], caption: str, limit: int) -> Markup:
     """Calls, newest first."""
-    columns = ["at", "method", "attempt", "error", "client_ms", "server_ms", "network_ms"]
-    newest = calls.iloc[::-1][columns].fillna({"error": ""})
-    return figures(newest.assign(at=newest["at"].dt.strftime("%H:%M:%S")), f"{caption}, times in ms", limit)
+    rows = []
+    for call in calls[-limit:][::-1]:
+        at, client, server = datetime.fromtimestamp(call.at, UTC), call.client_ms, call.server_ms
+        network = None if client is None or server is None else client - server
+        rows.append((f"{at:%H:%M:%S}", call.method, call.attempt, call.error or "", client, server, network))
+    head = ("at", "method", "attempt", "error", "client_ms", "server_ms", "network_ms")
+    return figures(head, rows, f"{caption}, times in ms", len(calls) - limit)
 
 
 def table(
     head: Sequence[Any],
-    rows: Iterable[Sequence[Any]],
+    rows: Iterable[Iterable[Any]],
     caption: str | None = None,
     *,
     hidden: int = 0,
-    right: Iterable[int] = (),
+    aligned: bool = False,
 ) -> Markup:
-    """A table: ``hidden`` rows are left out, the columns at the places ``right`` are numbers."""
-    marks = [_NUMBER if place in set(right) else "" for place in range(len(head))]
+    """A table of values, numbers to the right, with ``aligned`` decimals; ``hidden`` rows are left out."""
+    lines = [[*row] for row in rows]
+    columns = [*zip(*lines, strict=True)] or [()] * len(head)
+    marks = [_NUMBER if any(map(_is_number, column)) else "" for column in columns]
 
-    def row(cell: Markup, values: Sequence[Any]) -> Markup:
-        cells = join(map(cell.format, marks, values), " ")
-        return Markup("<tr>{}</tr> ").format(cells)
+    def line(cell: Markup, values: Iterable[str]) -> Markup:
+        return Markup("<tr>{}</tr> ").format(join(map(cell.format, marks, values), " "))
 
     more = f"{hidden:,} more rows not shown; .df has all." if hidden > 0 else ""
     return Markup(
         '<div class="b24nb-scroll"><table class="b24nb-table">{}<thead>{}</thead><tbody>{}</tbody></table>{}</div>'
     ).format(
         Markup("<caption>{}</caption> ").format(caption) if caption else "",
-        row(_HEAD_CELL, head),
-        join(row(_CELL, values) for values in rows),
+        line(_HEAD_CELL, head),
+        join(line(_CELL, [_cell(value, aligned=aligned) for value in values]) for values in lines),
         Markup("<p>{}</p>").format(more) if more else "",
     )
 
@@ -307,13 +296,6 @@ def progress(text: str, done: int, total: int) -> Markup:
     return Markup("<label>{}{} <progress{}></progress></label>").format(text, count, known)
 
 
-def link(address: str, text: str) -> Markup:
-    """A link that opens beside the notebook, or the text alone. ``address`` is never what a portal sent."""
-    if not address:
-        return escape(text)
-    return Markup('<a class="b24nb-link" href="{}" target="_blank" rel="noopener">{}</a>').format(address, text)
-
-
 REAL = "changes here are real"
 
 
@@ -337,27 +319,23 @@ def banner(kind: str, where: str, said: str, *, live: bool) -> Markup:
     ).format(" b24nb-live" if live else "", kind, where, said)
 
 
-def _cell(value: Any) -> str:
-    """A value as a reader wants it: missing is said, floats are short, times have no fraction."""
-    import pandas as pd
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
-    if value is None or (pd.api.types.is_scalar(value) and pd.isna(value)):
+
+def _cell(value: Any, *, aligned: bool = False) -> str:
+    """A value as a reader wants it: missing is said, floats are short, times have no fraction."""
+    if isinstance(value, Markup):
+        return value
+    if value is None:
         return "NA"
-    if isinstance(value, pd.Timestamp):
+    if isinstance(value, datetime):
         return f"{value:%Y-%m-%d %H:%M:%S}"
     if isinstance(value, float):
-        return f"{value:,.1f}" if abs(value) >= 100 else f"{value:.3g}"
+        return f"{value:,.1f}" if aligned or abs(value) >= 100 else f"{value:.3g}"
     if isinstance(value, Mapping):
         value = json.dumps(dict(value), ensure_ascii=False, default=str)
     return visible(value)
-
-
-def _figure(value: Any) -> str:
-    import pandas as pd
-
-    if value is pd.NA or value is None:
-        return "NA"
-    return f"{value:,.1f}" if isinstance(value, float) else visible(value)
 
 
 def _code(code: str) -> Markup:
@@ -365,22 +343,18 @@ def _code(code: str) -> Markup:
     return Markup("<code>{}</code>").format(visible(code, code=True))
 
 
-def _localised(text: str | Mapping[str, str], language: str | None) -> str:
-    shown = visible(pick(text, language)[0])
+def _localised(text: str | Mapping[str, str], language: str | None) -> Markup:
     if not isinstance(text, Mapping):
-        return shown
+        return escape(visible(text))
     every = visible("; ".join(f"{code}: {words}" for code, words in text.items()))
     more = f" (+{len(text) - 1})" if len(text) > 1 else ""
-    return Markup('<span title="{}"><span{}>{}</span>{}</span>').format(every, _lang(text, language), shown, more)
+    return Markup('<span title="{}"><span{}>{}</span>{}</span>').format(every, *_spoken(text, language), more)
 
 
-def _languages(badge: Any) -> list[str]:
-    maps = [text for text in (badge.title, badge.value) if isinstance(text, Mapping)]
-    return list(dict.fromkeys(str(code) for text in maps for code in text))
-
-
-def _lang(text: str | Mapping[str, str], language: str | None) -> str:
-    return _tag(pick(text, language)[1])
+def _spoken(text: str | Mapping[str, str], language: str | None) -> tuple[str, str]:
+    """The text that a viewer sees, after the attribute with its language."""
+    shown, code = pick(text, language)
+    return _tag(code), visible(shown)
 
 
 def _tag(code: str | None) -> str:

@@ -13,6 +13,11 @@ def language_name(code: str) -> str:
     return f"{known.name} ({code})" if known else code
 
 
+def languages_of(*texts: str | Mapping[str, str]) -> list[str]:
+    """The languages of some texts, in their order; a text for all languages has none."""
+    return list(dict.fromkeys(str(code) for text in texts if isinstance(text, Mapping) for code in text))
+
+
 def pick(text: str | Mapping[str, str], language: str | None = None) -> tuple[str, str | None]:
     """The text that a portal shows to a viewer, by the documented rule.
 

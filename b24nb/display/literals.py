@@ -6,9 +6,8 @@ import json
 import math
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
 from numbers import Integral
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import quote
 
 from b24nb.errors import InvalidInput
@@ -18,8 +17,7 @@ _SHORT = 50
 _HINT = "Use what JSON has: texts, numbers."
 
 
-@dataclass(frozen=True, slots=True)
-class Syntax:
+class Syntax(NamedTuple):
     """How one language writes JSON's values.
 
     Attributes
@@ -71,7 +69,7 @@ class Syntax:
             return self._block(self.maps, items, level)
         if isinstance(value, list | tuple):
             return self._block(self.lists, [self.write(item, level + 1) for item in value], level)
-        raise _unsendable(value)
+        raise InvalidInput(f"A {type(value).__name__} can't be sent.", field="params", hint=_HINT)
 
     def _block(self, brackets: tuple[str, str], items: list[str], level: int) -> str:
         pad = self.padding if items and brackets is self.maps else ""
@@ -119,7 +117,7 @@ def _go(text: str) -> str:
 _BRACES, _BRACKETS, _CONSTANTS = ("{", "}"), ("[", "]"), ("true", "false", "null")
 JSON = Syntax(_json, _json, ": ", _BRACES, _BRACKETS, _CONSTANTS, indent="  ")
 #: Where a pipe may turn other characters into question marks.
-ASCII_JSON = replace(JSON, text=json.dumps, key=json.dumps)
+ASCII_JSON = JSON._replace(text=json.dumps, key=json.dumps)
 JS = Syntax(_js, _js_key, ": ", _BRACES, _BRACKETS, _CONSTANTS, indent="  ", padding=" ")
 PHP = Syntax(_php, _php, " => ", _BRACKETS, _BRACKETS, _CONSTANTS, last=",")
 #: The escapes of JSON's texts are Python's too.
@@ -197,7 +195,3 @@ def plain(value: Any, name: str = "a value") -> Any:
     if getattr(value, "ndim", None) == 0:  # numpy's and pandas' scalars
         return value.item()
     raise TypeError(f"{name} is a {type(value).__name__}")
-
-
-def _unsendable(value: Any) -> InvalidInput:
-    return InvalidInput(f"A {type(value).__name__} can't be sent.", field="params", hint=_HINT)

@@ -10,11 +10,12 @@ import re
 import unicodedata
 
 #: Control, format and half characters, blanks that are no spaces, fillers, and our own marks. Joiners and
-#: variation selectors only where no emoji, Arabic or Indic letter before them needs them.
+#: variation selectors only where no emoji, Arabic or Indic letter before them needs them (a range up to the
+#: last character would take longer to compile than all the rest).
 _INVISIBLE = re.compile(
     "[\x00-\x1f\x7f-\xa0\xad\u034f\u061c\u115f\u1160\u1680\u17b4\u17b5\u180e\u2000-\u200b\u200e\u200f"
     "\u2028-\u202f\u205f-\u206f\u2423\u27e8\u2800\u3000\u3164\ufeff\uffa0\ufff9-\ufffb\ud800-\udfff"
-    "\U000e0000-\U000e0fff]|(?<![\u0590-\U0010ffff])[\u200c\u200d\ufe00-\ufe0f]"
+    "\U000e0000-\U000e0fff]|(?<![^\x00-\u058f])[\u200c\u200d\ufe00-\ufe0f]"
 )
 _BLANKS = re.compile("^ +| +$| {2,}")
 _WORD = re.compile(r"[^\W\d_]+")

@@ -15,11 +15,12 @@ from b24nb.badges.badge import Badge, Text
 from b24nb.badges.changes import ADD, problems
 from b24nb.client import Client
 from b24nb.display import html
+from b24nb.display.language import languages_of
 from b24nb.display.snippets import call_as_code
 from b24nb.errors import DuplicateCode, InvalidInput
 from b24nb.forms import parts
 from b24nb.forms.form import Form, Step, changes
-from b24nb.forms.messages import NOTHING_SENT, Message, message_for
+from b24nb.forms.messages import message_for
 from b24nb.forms.state import Change, FormState, SharedState
 
 ONE, SEVERAL = "one text for all languages", "a text per language"
@@ -34,22 +35,10 @@ class Texts(NamedTuple):
     value: str
 
 
-NO_TEXTS = Texts("", "", "")
-
-
 def rows_of(badge: Badge) -> list[Texts]:
     """The rows that hold the texts of a badge; a text for all languages fills every row beside a map."""
-    maps = [text for text in (badge.title, badge.value) if isinstance(text, Mapping)]
-    languages = list(dict.fromkeys(code for text in maps for code in text)) or [""]
+    languages = languages_of(badge.title, badge.value) or [""]
     return [Texts(code, _in(badge.title, code), _in(badge.value, code)) for code in languages]
-
-
-def badge_of(code: str, type: str, rows: Sequence[Texts]) -> Badge:
-    """The badge as the fields describe it, right or wrong."""
-    if rows[0].language:
-        titles, values = ({row.language: row[place] for row in rows} for place in (1, 2))
-        return Badge(code, titles, values, type)
-    return Badge(code, rows[0].title, rows[0].value, type)
 
 
 def check(badge: Badge, rows: Sequence[Texts], *, complete: bool = True) -> dict[str, str]:
@@ -93,24 +82,18 @@ class AddState(FormState):
 
 
 class TextRow(parts.FieldRow):
-    """Title and pill text, for all languages or for one."""
+    """Title and pill text in one language; with their head hidden, for all languages."""
 
     def __init__(self, form: AddForm, texts: Texts) -> None:
-        self.localised = bool(texts.language)
-        options = parts.languages(texts.language)
-        self.language = parts.field("Dropdown", "Language", texts.language or None, options=options)
+        language = texts.language or spec.FALLBACK_LANGUAGE
+        self.language = parts.field("Dropdown", "Language", language, options=parts.languages(language))
         self.title = parts.field("Text", "Title", texts.title, continuous_update=True)
         self.value = parts.field("Text", "Pill text", texts.value, continuous_update=True)
         self.remove_button = form.button("Remove", "trash", lambda: form.remove(self))
         for field in (self.language, self.title, self.value):
             form.on_change(field, form.check_early)
-        head = [parts.row(self.language, self.remove_button)] if self.localised else []
-        super().__init__(widgets.VBox([*head, self.title, self.value]))
-
-    @property
-    def texts(self) -> Texts:
-        """What the fields hold."""
-        return Texts(self.language.value if self.localised else "", self.title.value, self.value.value)
+        self.head = parts.row(self.language, self.remove_button)
+        super().__init__(widgets.VBox([self.head, self.title, self.value]))
 
 
 class AddForm(Form):
@@ -131,11 +114,8 @@ class AddForm(Form):
         self._languages = parts.row(self.add_language_button, indented=True)
         self.add_button = self.button("Add badge", "check", self.start, style="primary")
         self._code = self.field_row("code", self.code)
-        rows = [TextRow(self, row) for row in texts]
-        self._several = rows if texts[0].language else []
-        self._one = TextRow(self, NO_TEXTS) if texts[0].language else rows[0]
-        self._set_rows(rows)
-        self.on_change(self.mode, self._switch)
+        self._set_rows([TextRow(self, row) for row in texts])
+        self.on_change(self.mode, lambda: self._set_rows(self._all_rows))
         for field in (self.code, self.type):
             self.on_change(field, self.check_early)
         # A picture above the button would move it away under the mouse that is leaving the last field.
@@ -145,24 +125,34 @@ class AddForm(Form):
 
     @property
     def rows(self) -> tuple[TextRow, ...]:
-        """One row without a language, or one per language."""
+        """Those on show: the first alone, without its language, or one per language."""
         return tuple(self._rows.children)
+
+    @property
+    def texts(self) -> list[Texts]:
+        """What the fields of each row hold."""
+        several = self.mode.value == SEVERAL
+        return [Texts(row.language.value if several else "", row.title.value, row.value.value) for row in self.rows]
 
     @property
     def badge(self) -> Badge:
         """The badge as the fields describe it, right or wrong."""
-        return badge_of(self.code.value, self.type.value, [row.texts for row in self.rows])
+        rows = self.texts
+        title, value = (
+            {row.language: row[place] for row in rows} if rows[0].language else rows[0][place] for place in (1, 2)
+        )
+        return Badge(self.code.value, title, value, self.type.value)
 
     def steps(self) -> Sequence[Step]:
-        self.target, rows = self.badge, [row.texts for row in self.rows]
+        self.target, rows = self.badge, self.texts
         return [lambda: self.add(rows)]
 
     @changes
-    def add(self, rows: Sequence[Texts]) -> AddState:
+    def add(self, rows: Sequence[Texts]) -> Any:
         """Send the badge if its fields are right."""
         badge: Any = self.target
         if wrong := check(badge, rows):
-            return AddState(phase="invalid", message=NOTHING_SENT, field_errors=wrong)
+            return AddState().refused(**wrong)
         try:
             added = self.b24.badges.add(badge.code, badge.title, badge.value, badge.type)
         except DuplicateCode as error:
@@ -171,20 +161,18 @@ class AddForm(Form):
             wrong = {"code": f"The portal has a badge {existing.code!r}, shown below."}
             return AddState(phase="failed", message=message_for(error), field_errors=wrong, existing=existing)
         self.shared.see_changed(added=[added])
-        message = Message("done", f"The badge {added.code!r} was added.")
-        if added != badge:
-            message = replace(message, kind="check", hint="The portal keeps other texts than were sent.")
-        return AddState(phase="done", message=message, result=added)
+        kind, hint = ("done", None) if added == badge else ("check", "The portal keeps other texts than were sent.")
+        return AddState(phase="done", result=added).saying(kind, f"The badge {added.code!r} was added.", hint)
 
     # -- drawing --------------------------------------------------------------------------------------
 
-    def picture(self, state: AddState) -> Iterable[Markup]:
+    def picture(self, state: AddState) -> Iterable[Any]:
         if state.existing:
             yield Markup("<p>The portal has this badge under the code:</p>")
         if state.existing or (state.result and state.phase == "done"):
             yield html.badge_card(state.existing or state.result, self.shared.language)
 
-    def aside(self, state: AddState, *, live: bool = True) -> Iterable[Markup]:
+    def aside(self, state: AddState, *, live: bool = True) -> Iterable[Any]:
         """How the badge would look, and the call that adds it; once it is added, the result shows that."""
         if any(row.title.value or row.value.value for row in self.rows):
             if state.phase != "done":
@@ -200,10 +188,10 @@ class AddForm(Form):
         if not self._working:
             gone = replace(self.state, phase="idle", message=None, field_errors={}, existing=None)
             self.render(self.settle(gone))
-        badge, rows = self.badge, [row.texts for row in self.rows]
+        badge = self.badge
         twins = self.shared.find_all([badge.code]).values()
         advice = "".join(f"The portal has a badge {twin.code!r}: add would be refused." for twin in twins)
-        self._say(check(badge, rows, complete=False), advice)
+        self._say(check(badge, self.texts, complete=False), advice)
 
     def _say(self, problems: Mapping[str, str], advice: str = "") -> None:
         self._code.say(problems.get("code", ""), advice=advice)
@@ -218,31 +206,23 @@ class AddForm(Form):
     # -- rows -----------------------------------------------------------------------------------------
 
     def _set_rows(self, rows: Sequence[TextRow]) -> None:
-        self._rows.children = tuple(rows)
+        """All are kept while only the first one, for all languages, is on show."""
+        self._all_rows, several = rows, self.mode.value == SEVERAL
+        self._rows.children = tuple(rows if several else rows[:1])
         for row in rows:
+            parts.show(row.head, several)
             row.remove_button.disabled = len(rows) == 1
-        parts.show(self._languages, rows[0].localised)
+        parts.show(self._languages, several)
         self.check_early()
 
-    def _switch(self) -> None:
-        """The first row is carried over, the others are kept for the way back."""
-        self._several = self._several or [TextRow(self, NO_TEXTS._replace(language=spec.FALLBACK_LANGUAGE))]
-        first, several = self._several[0], self.mode.value == SEVERAL
-        old, new = (self._one, first) if several else (first, self._one)
-        with self.drawing():
-            new.title.value, new.value.value = old.title.value, old.value.value
-        self._set_rows(self._several if several else [self._one])
-
     def _add_language(self) -> None:
-        met = {row.language.value for row in self._several}
+        met = {row.language.value for row in self._all_rows}
         if free := next((code for code in spec.LANGUAGES if code not in met), None):
-            self._several = [*self._several, TextRow(self, NO_TEXTS._replace(language=free))]
-            self._set_rows(self._several)
+            self._set_rows([*self._all_rows, TextRow(self, Texts(free, "", ""))])
 
     def remove(self, row: TextRow) -> None:
         """Take the texts of a language out."""
-        self._several = [other for other in self._several if other is not row]
-        self._set_rows(self._several)
+        self._set_rows([other for other in self._all_rows if other is not row])
 
 
 def add_form(

@@ -8,12 +8,11 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import ipywidgets as widgets  # type: ignore[import-untyped]
-import pandas as pd
 from markupsafe import Markup
 
 from b24nb.client import Client
@@ -28,24 +27,12 @@ SHARE = 0.1
 SHOWN = 15
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CallsState(FormState):
-    """``result`` is the client's call log as a DataFrame, as it was when the state was made."""
-
-    summary: pd.DataFrame | None = None
-
-    def frame(self, limit: int | None = None) -> pd.DataFrame:
-        """The log as it was."""
-        return FormState().frame() if self.result is None else self.result.head(limit or len(self.result))
-
-
 class CallsForm(Form):
-    """Shows every call of the client, not only of one form: statistics, a chart and the limits."""
+    """Shows every call of the client, not only of one form; ``result`` is its log."""
 
     title = "Calls"
     #: Seconds between two looks at the log while the form is on a screen.
     pace = 1.0
-    blank = CallsState()
 
     def arranged(self) -> Sequence[Any]:
         self.calls = self.b24.calls
@@ -67,9 +54,7 @@ class CallsForm(Form):
 
     def look(self) -> Any:
         """Take the log as it is now; what was said last stays."""
-        log = self.b24.calls
-        state = replace(self.state, phase="done", result=log.df, summary=log.summary(), call=log.last)
-        return self.settle(state)
+        return self.settle(replace(self.state, phase="done", result=self.calls))
 
     def clear(self) -> Any:
         """Forget the calls; the limits stay, since the portal does not forget either."""
@@ -89,20 +74,19 @@ class CallsForm(Form):
         return self._say("done", f"{len(self.calls)} calls were written to {name}.")
 
     def _say(self, kind: Any, text: str, **wrong: str) -> Any:
-        return self.settle(replace(self.look(), message=Message(kind, text), field_errors=wrong))
+        return self.settle(self.look().saying(kind, text, field_errors=wrong))
 
-    def picture(self, state: CallsState) -> Iterable[Markup]:
+    def picture(self, state: FormState) -> Iterable[Any]:
         yield from self.calls.limits.gauges()
-        if state.result is None or state.summary is None or not len(state.result):
-            yield parts.message_html(Message("note", "No calls yet."))
+        if not state.result:
+            yield Message("note", "No calls yet.")
             return
-        yield html.figures(state.summary.reset_index(), "Statistics per method, times in ms")
-        for reason in self.calls.missing("server_ms"):
-            yield parts.message_html(Message("note", reason))
-        requests = state.result[state.result["kind"] == "http"]
+        yield html.figures(*html.values_of(self.calls.summary()), "Statistics per method, times in ms")
+        yield from (Message("note", reason) for reason in self.calls.missing("server_ms"))
+        requests = [call for call in self.calls if call.kind == "http"]
         yield html.calls_table(requests, f"Requests, newest first: {len(requests)}", SHOWN)
 
-    def numbers(self, state: Any) -> Iterable[Markup]:
+    def numbers(self, state: Any) -> Iterable[Any]:
         return ()  # the picture is made of them
 
     def _draw_chart(self) -> Any:

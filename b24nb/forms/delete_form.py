@@ -19,12 +19,11 @@ from b24nb.display.snippets import call_as_code
 from b24nb.display.visible import visible
 from b24nb.forms import parts
 from b24nb.forms.form import Step, changes, sends
-from b24nb.forms.messages import NOTHING_SENT, Message
+from b24nb.forms.messages import Message
 from b24nb.forms.release_part import HoldersState, ReleaseForm
-from b24nb.forms.state import Change, SharedState
+from b24nb.forms.state import NO_BADGES, Change, SharedState
 from b24nb.forms.table import Table
 
-EMPTY = Badges()
 TO_SEND_HELD = "send the held ones too, and let the portal decide"
 
 
@@ -34,48 +33,40 @@ class DeleteState(HoldersState):
 
     Attributes
     ----------
-    chosen : Badges
-        What the preview shows.
     missing : tuple of str
         Chosen codes that no badge has.
     with_held : bool
         Whether those that open activities hold are sent, too.
-    to_delete : Badges
-        What the delete button sends.
     removed : Badges
         What was deleted and can be brought back.
     """
 
-    chosen: Badges = EMPTY
     missing: tuple[str, ...] = ()
     with_held: bool = False
-    to_delete: Badges = EMPTY
-    removed: Badges = EMPTY
+    removed: Badges = NO_BADGES
 
     @property
-    def badges(self) -> Badges:
-        """What the preview shows."""
-        return self.chosen
+    def to_delete(self) -> Badges:
+        """What the delete button sends."""
+        held = frozenset() if self.with_held else self.held
+        return Badges(badge for badge in self.badges if badge.code not in held)
 
-    def knowing(self, **more: Any) -> DeleteState:
+    def knowing(self, **more: Any) -> Any:
         """The same with what more is known, and what the delete button would do now."""
         state = replace(self, phase="confirm", **more)
-        held = state.held
-        free = Badges(badge for badge in state.chosen if badge.code not in held)
-        to_delete = state.chosen if state.with_held else free
+        held, to_delete = state.held, state.to_delete
         why = "The portal will probably refuse" if state.with_held else "Held, so they would be refused:"
         stays = f" {why} {parts.counted(held)}." if held else ""
         text = f"{parts.counted(to_delete)} would be deleted.{stays} Nothing has been deleted yet."
         what = "its code" if len(to_delete) == 1 else "the number of badges"
-        state = replace(state, to_delete=to_delete)
         hint = f"To delete, type {what}: {state.word}" if to_delete else None
-        return replace(state, message=Message("check" if held else "note", text, hint=hint))
+        return state.saying("check" if held else "note", text, hint)
 
     @property
     def word(self) -> str:
         """What has to be typed to confirm: the code as it is shown, or for several their number."""
-        alone = len(self.to_delete) == 1
-        return visible(self.to_delete[0].code, code=True) if alone else str(len(self.to_delete))
+        badges = self.to_delete
+        return visible(badges[0].code, code=True) if len(badges) == 1 else str(len(badges))
 
 
 class DeleteForm(ReleaseForm):
@@ -125,7 +116,7 @@ class DeleteForm(ReleaseForm):
             return
         with self.drawing():
             if change == "badges":
-                self.table.show(self.shared.badges or Badges(), self._codes)
+                self.table.show(self.shared.badges or NO_BADGES, self._codes)
             self.table.language = self.shared.language
         self.redraw()
 
@@ -140,12 +131,11 @@ class DeleteForm(ReleaseForm):
         return [lambda: self.preview(codes), self.find_holders]
 
     @sends
-    def preview(self, codes: Sequence[str]) -> DeleteState:
+    def preview(self, codes: Sequence[str]) -> Any:
         """Read the badges that would go. Deletes nothing."""
         state: DeleteState = self.forget()
         if not codes:
-            wrong = {"code": "Type a code, or load the badges and choose rows of the table."}
-            return replace(state, phase="invalid", message=NOTHING_SENT, field_errors=wrong)
+            return state.refused(code="Type a code, or load the badges and choose rows of the table.")
         if len(codes) == 1:
             found = {codes[0]: self.b24.badges.get(codes[0])}
         else:
@@ -153,9 +143,8 @@ class DeleteForm(ReleaseForm):
             found = self.shared.find_all(codes)
         missing = tuple(code for code in codes if code not in found)
         if not found:
-            message = Message("check", f"No badge has one of these codes: {', '.join(missing)}.")
-            return replace(state, phase="failed", message=message)
-        return state.knowing(chosen=Badges(dict.fromkeys(found.values())), missing=missing)
+            return state.saying("check", f"No badge has one of these codes: {', '.join(missing)}.", phase="failed")
+        return state.knowing(badges=Badges(dict.fromkeys(found.values())), missing=missing)
 
     def _send_held(self) -> None:
         self.render(self.settle(self.state.knowing(with_held=self.held_too.value)))
@@ -163,15 +152,14 @@ class DeleteForm(ReleaseForm):
     # -- deleting -------------------------------------------------------------------------------------
 
     @changes
-    def delete(self) -> DeleteState:
+    def delete(self) -> Any:
         """Delete what the preview shows, if its word was typed."""
         state: DeleteState = self.state
         if not state.to_delete:
-            message = Message("check", "Nothing to delete, so nothing has been sent.", hint="Preview first.")
-            return replace(state, phase="invalid", message=message)
+            text = "Nothing to delete, so nothing has been sent."
+            return state.saying("check", text, "Preview first.", phase="invalid")
         if self.confirm.value.strip() != state.word.strip():
-            wrong = {"confirm": f"Type {state.word} to confirm."}
-            return replace(state, phase="invalid", message=NOTHING_SENT, field_errors=wrong)
+            return state.refused(confirm=f"Type {state.word} to confirm.")
         if len(state.to_delete) > 1:
             return self._delete_many(state.to_delete)
         removed = self.b24.badges.delete(state.to_delete[0])
@@ -179,8 +167,8 @@ class DeleteForm(ReleaseForm):
         text = f"The badge {removed.code!r} was deleted."
         return _ended(True, text, "Undo brings it back.", result=removed, removed=Badges([removed]))
 
-    def _delete_many(self, badges: Badges) -> DeleteState:
-        report = self.b24.badges.delete_many(badges, missing_ok=True, **self.run_options(len(badges)))
+    def _delete_many(self, badges: Badges) -> Any:
+        report = self.b24.badges.delete_many(badges, missing_ok=True, keep_going=True, **self.run_options(len(badges)))
         gone = [one.step for one in report if one.verdict in (Verdict.DELETED, Verdict.GONE)]
         removed = Badges(one.step.before for one in report if one.done and one.step.before)
         self.shared.see_changed(gone=[step.code for step in gone])
@@ -189,15 +177,15 @@ class DeleteForm(ReleaseForm):
         return _ended(report.ok, text, hint, result=report, removed=removed)
 
     @changes
-    def undo(self) -> DeleteState:
+    def undo(self) -> Any:
         """Bring back exactly what the last delete of this form took, whatever happened elsewhere since."""
         removed: Badges = self.state.removed
         plan = self.b24.badges.plan(removed)
         if clashes := [step.code for step in plan.steps if step.action is Action.REPLACE]:
             text = f"Somebody has made {', '.join(clashes)} anew, with other texts. Nothing has been sent."
             hint = "Undo would overwrite that. b24.journal.plan_undo() shows what it would change."
-            return replace(self.state, phase="failed", message=Message("check", text, hint=hint))  # type: ignore[no-any-return]
-        report = plan.apply(**self.run_options(len(removed)))
+            return self.state.saying("check", text, hint, phase="failed")
+        report = plan.apply(keep_going=True, **self.run_options(len(removed)))
         self.shared.see_changed(added=[outcome.badge for outcome in report if outcome.badge])
         left = Badges(outcome.step.after for outcome in report if not outcome.ok and outcome.step.after)
         text = f"{len(removed) - len(left)} of {parts.counted(removed)} brought back, as the last of the list."
@@ -205,51 +193,48 @@ class DeleteForm(ReleaseForm):
 
     # -- drawing --------------------------------------------------------------------------------------
 
-    def picture(self, state: DeleteState) -> Iterable[Markup]:
-        if state.chosen:
-            yield from map(parts.message_html, _warnings(state))
-            yield from html.folded_after(state.chosen, partial(self._preview_table, state))
+    def picture(self, state: DeleteState) -> Iterable[Any]:
+        if state.badges:
+            yield from _warnings(state)
+            yield from html.folded_after(state.badges, partial(self._preview_table, state))
         elif isinstance(state.result, Badge):
             yield html.badges_table([state.result], self.shared.language, caption="Deleted")
         elif state.result is not None:
             table = partial(html.frame, caption="What became of each", limit=200)
-            yield from html.folded_after(state.frame(), table)
+            yield from html.folded_after(state.result.df, table)
 
     def _preview_table(self, state: DeleteState, badges: Badges) -> Markup:
-        words = {True: "will be deleted", False: "held: would be refused"}
-        rows = (
-            (*html.badge_cells(badge, self.shared.language), words[badge in state.to_delete]) for badge in badges[:200]
-        )
-        head = ("badge", "code", "title", "what will happen")
-        going = f"This will be deleted: {len(state.to_delete)}" if state.to_delete else "None of this will be deleted"
-        return html.table(head, rows, going)
+        words, going = {True: "will be deleted", False: "held: would be refused"}, state.to_delete
+        rows = ((*html.badge_cells(badge, self.shared.language), words[badge in going]) for badge in badges[:200])
+        caption = f"This will be deleted: {len(going)}" if going else "None of this will be deleted"
+        return html.table(("badge", "code", "title", "what will happen"), rows, caption)
 
-    def numbers(self, state: DeleteState) -> Iterable[Markup]:
+    def numbers(self, state: DeleteState) -> Iterable[Any]:
         if state.to_delete:
             yield call_as_code(*_call(state.to_delete))
         yield from super().numbers(state)
 
     def draw(self, state: DeleteState) -> None:
         super().draw(state)
-        parts.show(self._choosing, not state.chosen)
-        parts.show(self.table, self.shared.badges and not state.chosen)
+        parts.show(self._choosing, not state.badges)
+        parts.show(self.table, self.shared.badges and not state.badges)
         parts.show(self.held_too, state.held)
         parts.show(self._confirm, state.to_delete)
         parts.show(self.delete_button, state.to_delete)
-        parts.show(self._last_buttons, state.chosen)
+        parts.show(self._last_buttons, state.badges)
         parts.show(self.undo_button, state.removed)
         self.held_too.value = state.with_held
-        self.confirm.value = self.confirm.value if state.chosen else ""
+        self.confirm.value = self.confirm.value if state.badges else ""
         count, removed = len(state.to_delete), state.removed
         self.delete_button.description = "Delete badge" if count == 1 else f"Delete {count} badges"
         named = removed[0].code if len(removed) == 1 else f"{len(removed)} badges"
         self.undo_button.description = f"Undo: bring back {named}"
 
 
-def _ended(ok: bool, text: str, hint: str | None, **more: Any) -> DeleteState:
+def _ended(ok: bool, text: str, hint: str | None, **more: Any) -> Any:
     """The state after a change that is as wanted, or is not."""
-    message = Message("done" if ok else "check", text, hint=hint)
-    return DeleteState(phase="done" if ok else "failed", message=message, **more)
+    phase, kind = ("done", "done") if ok else ("failed", "check")
+    return DeleteState().saying(kind, text, hint, phase=phase, **more)
 
 
 def _call(badges: Badges) -> tuple[str, dict[str, Any]]:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 import ipywidgets as widgets  # type: ignore[import-untyped]
-from markupsafe import Markup
 
 from b24nb.client import Client
 from b24nb.display import html
@@ -66,7 +66,7 @@ class Explorer(parts.Panel):
         """Wait until the work of the open tab is done; whether it is."""
         return self.open_form.wait(timeout)
 
-    def static(self) -> Iterable[Markup]:
+    def static(self) -> Iterable[Any]:
         """What the open tab shows, without fields and buttons."""
         return [self._banner, *self.open_form.static()]
 

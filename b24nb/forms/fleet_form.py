@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
 from os import PathLike
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import ipywidgets as widgets  # type: ignore[import-untyped]
-import pandas as pd
 from markupsafe import Markup
 
 from b24nb.client import Portal
@@ -21,14 +19,16 @@ from b24nb.fleet import Fleet
 from b24nb.fleet.found import Found, counted, listed
 from b24nb.forms import parts
 from b24nb.forms.form import Form, Step, changes, sends
-from b24nb.forms.messages import NOTHING_SENT, Message
 from b24nb.forms.state import FormState, SharedState
 from b24nb.rest.calls import CallLog
 from b24nb.rest.clock import SYSTEM_CLOCK
 from b24nb.rest.limits import LeakyBucket, Limits
 
+if TYPE_CHECKING:
+    import pandas as pd
+
 #: Portals that one table shows, and rows of others.
-PORTALS, ROWS, FIRST = 12, 25, 10
+PORTALS, ROWS = 12, 25
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,27 +46,26 @@ class FleetState(FormState):
     plan: Any = None
     applied: bool = False
 
-    def frame(self, limit: int | None = None) -> pd.DataFrame:
-        """The result as a DataFrame."""
-        return pd.DataFrame() if self.result is None else self.result.df.head(limit or len(self.result.df))
-
 
 class FleetClient:
     """What a form asks of the client of one portal, for all of them."""
 
     def __init__(self, fleet: Fleet) -> None:
+        self.fleet = fleet
         self.calls = CallLog(Limits(LeakyBucket("self-hosted", SYSTEM_CLOCK), SYSTEM_CLOCK))
-        self.kinds = sorted({portal.kind for portal in fleet.seen.values()})
-        self.portal = Portal(
-            kind="SANDBOX" if self.kinds == ["SANDBOX"] else "LIVE",
-            host=counted(len(fleet.names), "portal"),
-            user=None,
-            user_id=None,
-            admin=None,
-            scopes=None,
-            asked_at=datetime.now(UTC),
-            read_only=fleet.read_only,
-        )
+
+    @property
+    def kinds(self) -> list[str]:
+        """What the portals are, as far as they were visited."""
+        return sorted({portal.kind for portal in self.fleet.seen.values()})
+
+    @property
+    def portal(self) -> Portal:
+        """All of them as one."""
+        unknown: dict[str, Any] = dict.fromkeys(("user", "user_id", "admin", "scopes"))
+        kind: Any = "SANDBOX" if self.kinds == ["SANDBOX"] else "LIVE"
+        host, read_only = counted(len(self.fleet.names), "portal"), self.fleet.read_only
+        return Portal(kind=kind, host=host, read_only=read_only, asked_at=datetime.now(UTC), **unknown)
 
 
 class FleetForm(Form):
@@ -81,12 +80,23 @@ class FleetForm(Form):
         if not isinstance(fleet, Fleet):
             raise InvalidInput(f"This form shows a Fleet, not a {type(fleet).__name__}.", field="fleet")
         self.fleet, self.wanted, self.protect = fleet, wanted, protect
-        super().__init__(SharedState(FleetClient(fleet)))  # type: ignore[arg-type]
+        self.portals = FleetClient(fleet)
+        super().__init__(SharedState(self.portals))  # type: ignore[arg-type]
 
-    def arranged(self, *start: Any, **options: Any) -> Sequence[Any]:
+    live = property(lambda self: "LIVE" in self.portals.kinds)
+
+    @property
+    def target(self) -> Hashable:  # type: ignore[override]
+        return id(self.state.plan), self.state.applied
+
+    def head(self) -> Iterable[Markup]:
+        where, _, said = repr(self.fleet)[1:-1].partition(", ")
+        said += f"; {html.REAL}" if self.live and not self.fleet.read_only else ""
+        yield html.banner(" and ".join(self.portals.kinds) or "NOT VISITED YET", where, said, live=self.live)
+
+    def arranged(self) -> Sequence[Any]:
         file = str(self.wanted) if isinstance(self.wanted, str | PathLike) else ""
         given = "a CSV or JSON file" if self.wanted is None else "as given in the cell; or a CSV or JSON file"
-        self._banner = widgets.HTML()
         self.compare_button = self.button("Compare", "th", self.start, style="primary")
         self.file = parts.field("Text", "Wanted badges", file, placeholder=given)
         self.prune = parts.field("Checkbox", "delete what is not wanted", False, width="auto")
@@ -99,15 +109,8 @@ class FleetForm(Form):
         self._sending_part = widgets.VBox(
             [self.field_row("first", self.first), self.field_row("confirm", self.confirm), self.apply_button]
         )
-        return [
-            self._banner,
-            self.compare_button,
-            file_row,
-            self.messages,
-            self._sending_part,
-            self.undo_button,
-            self.shown,
-        ]
+        looking, changing = [self.compare_button, file_row], [self._sending_part, self.undo_button]
+        return [*looking, self.messages, *changing, self.shown]
 
     def _confirmed(self) -> None:
         self.work(lambda: [partial(self.apply, self.confirm.value, self.first.value)])
@@ -118,113 +121,84 @@ class FleetForm(Form):
         return [self.compare]
 
     @sends
-    def compare(self) -> FleetState:
+    def compare(self) -> Any:
         """The badges of all portals side by side."""
         return self._told(self.fleet.badges(**self._options()), FleetState())
 
     @sends
-    def plan(self) -> FleetState:
+    def plan(self) -> Any:
         """Compare the portals with what is wanted. Changes nothing."""
         wanted = self.file.value if self.file.value or self.wanted is None else self.wanted
         if isinstance(wanted, str) and not wanted:
-            wrong = {"wanted": "Name a CSV or JSON file, or give fleet(..., wanted=...)."}
-            return replace(self.state, phase="invalid", message=NOTHING_SENT, field_errors=wrong)  # type: ignore[no-any-return]
+            text = "Name a CSV or JSON file, or give fleet(..., wanted=...)."
+            return self.state.refused(wanted=text)
         self.confirm.value = ""
         plan = self.fleet.plan(wanted, prune=self.prune.value, protect=self.protect, **self._options())
         state = self._told(plan, FleetState(plan=plan))
         hint = f"To send it, type: {plan.confirmation}" if plan.left else "Nothing is to be sent."
         text = f"{plan.confirmation} would be made. Nothing has been sent yet."
-        return replace(state, phase="confirm", message=Message("check" if plan.missing else "note", text, hint=hint))
+        return state.saying("check" if plan.missing else "note", text, hint, phase="confirm")
 
     @changes
-    def apply(self, typed: str, first: str) -> FleetState:
+    def apply(self, typed: str, first: str) -> Any:
         """Send the plan, if its sentence was typed."""
         state: FleetState = self.state
         wrong = {} if first.strip().isdigit() or not first.strip() else {"first": "A number, or nothing for all."}
         if state.plan is None or typed.strip() != state.plan.confirmation:
             wrong["confirm"] = f"Type {state.plan.confirmation}." if state.plan else "Plan first."
         if wrong:
-            return replace(state, phase="invalid", message=NOTHING_SENT, field_errors=wrong)
+            return state.refused(**wrong)
         some = {"first": int(first)} if first.strip() else {}
         report = state.plan.apply(confirm=state.plan.confirmation, keep_going=True, **some, **self._options())
         return self._told(report, replace(state, applied=True, field_errors={}))
 
     @changes
-    def undo(self) -> FleetState:
+    def undo(self) -> Any:
         """Take back what was applied."""
         self.confirm.value = ""
         return self._told(self.state.plan.undo(**self._options()), FleetState(plan=self.state.plan))
 
-    def _told(self, found: Found, state: FleetState) -> FleetState:
+    def _told(self, found: Found, state: FleetState) -> Any:
         said = [found._head() + ".", *found._notes()]
         kind: Any = "check" if found.missing or not getattr(found, "ok", True) else "done"
-        return replace(state, phase="done", result=found, message=Message(kind, " ".join(said)))
-
-    def settle(self, state: Any) -> Any:
-        self.target = (id(state.plan), state.applied)
-        return super().settle(state)
+        return state.saying(kind, " ".join(said), phase="done", result=found)
 
     def _options(self) -> dict[str, Any]:
-        """Cancel is asked before each portal, which is also how far the work is."""
-        begun, total = itertools.count(), len(self.fleet.names)
-
-        def ask() -> bool:
-            self.show_progress("Portals", min(next(begun), total), total)
-            return self.cancel.is_set()
-
-        return {"progress": False, "cancel": ask}
+        """Cancel is asked before each portal."""
+        return self.run_options(len(self.fleet.names), step=1, text="Portals")
 
     # -- drawing --------------------------------------------------------------------------------------
 
     def draw(self, state: FleetState) -> None:
-        portals = FleetClient(self.fleet)  # what they are is known after the first visits
-        self.b24.portal, live = portals.portal, "LIVE" in portals.kinds
-        where, _, said = repr(self.fleet)[1:-1].partition(", ")
-        said += f"; {html.REAL}" if live and not self.fleet.read_only else ""
-        self._top = [html.banner(" and ".join(portals.kinds) or "NOT VISITED YET", where, said, live=live)]
-        self._banner.value = html.page(*self._top)
-        (self.add_class if live else self.remove_class)("b24nb-live-form")
         parts.show(self._sending_part, state.plan is not None and state.plan.left)
         parts.show(self.undo_button, state.applied)
 
-    def picture(self, state: FleetState) -> Iterable[Markup]:
+    def picture(self, state: FleetState) -> Iterable[Any]:
         found = state.result
         if found is None:
             return
         if hasattr(found, "matrix"):
             yield from _matrix(found.matrix)
         if found is not state.plan and state.plan is not None and len(found._shown()):
-            yield html.frame(_filled(found._shown()), caption="What was done", limit=ROWS)
+            done = found._shown()
+            yield html.figures(*html.values_of(done.head(ROWS)), "What was done", len(done) - ROWS)
         if len(found.failed):
-            table = found.failed.drop(columns="error")  # the detail begins with it
-            yield html.frame(table, caption="Portals in trouble", limit=ROWS)
-
-    def numbers(self, state: FleetState) -> Iterable[Markup]:
-        if len(first := state.frame(FIRST)):
-            yield html.folded("As a DataFrame: form.df", html.frame(first, caption="First rows"))
-
-    def _head(self, *, alone: bool) -> list[Markup]:
-        return []  # drawn with each state
-
-
-def _filled(table: pd.DataFrame) -> pd.DataFrame:
-    """Without columns in which there is nothing."""
-    return table.loc[:, [(table[name] != "").any() for name in table]]
+            trouble = found.failed.drop(columns="error")  # the detail begins with it
+            yield html.frame(trouble, caption="Portals in trouble", limit=ROWS)
 
 
 def _matrix(matrix: pd.DataFrame) -> Iterable[Markup]:
     """Each code with how many portals have it how, then the portals that differ, side by side."""
-    words = sorted({word for column in matrix for word in matrix[column]})
-    rows = []
-    for code, cells in zip(matrix.index, matrix.to_numpy(), strict=True):
-        told: Mapping[str, list[str]] = {
-            word: [name for name, cell in zip(matrix.columns, cells, strict=True) if cell == word] for word in words
-        }
-        others = "; ".join(f"{word}: {listed(told[word])}" for word in words if word != "same" and told[word])
-        rows.append([code, *(len(told[word]) for word in words), others])
-    shown, hidden = rows[: 2 * ROWS], max(0, len(rows) - 2 * ROWS)
-    caption = f"{counted(len(rows), 'code')} on {counted(len(matrix.columns), 'portal')}"
-    yield html.table(["code", *words, "where"], shown, caption, hidden=hidden, right=range(1, len(words) + 1))
+    names, table = matrix.columns.to_numpy(), matrix.to_numpy()
+    words = sorted({*table.ravel()})
+
+    def line(code: str, cells: Any) -> list[Any]:
+        where = (f"{word}: {listed([*names[cells == word]])}" for word in words if word != "same" and word in cells)
+        return [code, *(int((cells == word).sum()) for word in words), "; ".join(where)]
+
+    shown = [line(*row) for row in zip(matrix.index[: 2 * ROWS], table, strict=False)]
+    caption = f"{counted(len(matrix), 'code')} on {counted(len(names), 'portal')}"
+    yield html.table(["code", *words, "where"], shown, caption, hidden=len(matrix) - len(shown))
     odd = [name for name in matrix if (matrix[name] != "same").any()]
     if odd:
         part = matrix[odd[:PORTALS]].head(2 * ROWS)

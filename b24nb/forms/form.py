@@ -18,6 +18,7 @@ from IPython import get_ipython
 from markupsafe import Markup
 
 from b24nb import spec
+from b24nb.badges.badge import FIELDS, Badges
 from b24nb.display import html
 from b24nb.errors import B24Error, InvalidInput
 from b24nb.forms import parts
@@ -87,7 +88,7 @@ class Form(parts.Panel):
     state : FormState
         What it shows.
     target : hashable
-        What the next change is about, where that can be another one within a second.
+        What the next change is about, where that can be another one within a second; ``None`` where it can't.
     """
 
     title = ""
@@ -95,15 +96,17 @@ class Form(parts.Panel):
     blank = FormState()
     #: Whether what is shown stays there after an error.
     keeps = False
+    target: Hashable = None
 
     result = property(lambda self: self.state.result)
-    df = property(lambda self: self.state.frame())
+    df = property(lambda self: self.state.table.df)
     timings = property(lambda self: self.calls.df)
+    #: Whether changes here are real.
+    live = property(lambda self: self.b24.portal.kind != "SANDBOX")
 
     def __init__(self, shared: SharedState, *start: Any, alone: bool = True) -> None:
         self.shared, self.b24 = shared, shared.b24
         self.state: Any = self.blank
-        self.target: Hashable = None
         self.last_error: Exception | None = None
         self.cancel = threading.Event()
         self.calls = CallLog(self.b24.calls.limits)
@@ -114,24 +117,21 @@ class Form(parts.Panel):
         self._in_drawing = self._working = False
         self._typed_at = float("-inf")
         self._worker: threading.Thread | None = None
-        self._top = self._head(alone=alone)
-        self._message, self.shown, self.beside, self._numbers, self._bar = (widgets.HTML() for _ in range(5))
+        self._alone = alone
+        self._head, self._message, self._numbers, self._bar = (widgets.HTML() for _ in range(4))
+        self.shown, self.beside = widgets.HTML(), widgets.HTML()
         self.cancel_button = self.button("Cancel", "stop", self.cancel.set)
         self._busy = widgets.HBox([self._bar, self.cancel_button])
         self.messages = widgets.VBox([self._busy, self._message])
-        head = widgets.HTML(html.page(html.css(), parts.style(), *self._top))
-        parts.show(head, self._top)  # its style counts all the same, for what comes later, too
-        super().__init__([*([Keeper()] if alone else []), head, *self.arranged(*start), self._numbers])
+        super().__init__([*([Keeper()] if alone else []), self._head, *self.arranged(*start), self._numbers])
         self.add_class("b24nb-form")
-        if self.b24.portal.kind != "SANDBOX":
-            self.add_class("b24nb-live-form")
-        shared.watchers.append(lambda change: self._guarded(partial(self.follow, change)))
+        shared.observe(lambda change: self._guarded(partial(self.follow, change.name)))
         self._show_busy(False)
         self.render(self.state)
 
     # -- what each form brings ------------------------------------------------------------------------
 
-    def arranged(self, *start: Any, **options: Any) -> Sequence[Any]:
+    def arranged(self, *start: Any) -> Sequence[Any]:
         """Make its widgets and give them from top to bottom; ``messages, shown, beside`` are made already."""
         return ()
 
@@ -139,15 +139,21 @@ class Form(parts.Panel):
         """What the main button does with the fields as they are."""
         return ()
 
-    def picture(self, state: Any) -> Iterable[Markup]:
+    def head(self) -> Iterable[Any]:
+        """Which portal and form this is, and what will go wrong whatever is clicked."""
+        if self._alone:
+            yield from (html.portal_banner(self.b24.portal), Markup("<h3>{}</h3>").format(self.title))
+        yield from standing_notices(self.b24.portal, changes=self.writes)
+
+    def picture(self, state: Any) -> Iterable[Any]:
         """The result as HTML."""
         return ()
 
-    def still(self, state: Any) -> Iterable[Markup]:
+    def still(self, state: Any) -> Iterable[Any]:
         """The same for a reader without a kernel, who sees none of the widgets."""
         return [*self.picture(state), *self.aside(state, live=False)]
 
-    def aside(self, state: Any, *, live: bool = True) -> Iterable[Markup]:
+    def aside(self, state: Any, *, live: bool = True) -> Iterable[Any]:
         """What is shown in a place of its own, ``beside``, and not with the result; ``live``: by a kernel."""
         return ()
 
@@ -177,7 +183,7 @@ class Form(parts.Panel):
         """
         with self._drawing:
             if self._working:
-                self._message.value = parts.fragment(parts.message_html(BUSY))
+                self._message.value = parts.fragment(BUSY)
                 return
             self._working = True
         self._worker = threading.Thread(target=copy_context().run, args=(self._do, steps), daemon=True)
@@ -235,7 +241,7 @@ class Form(parts.Panel):
             self._working = False
             self._show_busy(False)
             if done:  # a click meanwhile has left its note
-                self._message.value = parts.fragment(parts.message_html(self._drawn.message))
+                self._message.value = parts.fragment(self._drawn.message)
 
     def _let_texts_arrive(self) -> None:
         if get_ipython() is not None:
@@ -252,7 +258,7 @@ class Form(parts.Panel):
             handler()
         except Exception as error:  # noqa: BLE001
             self.last_error = error
-            self._message.value = parts.fragment(parts.message_html(unexpected(error)))
+            self._message.value = parts.fragment(unexpected(error))
             return False
         return True
 
@@ -278,7 +284,7 @@ class Form(parts.Panel):
                     state = work()
                 except B24Error as error:
                     state = self.failed(error)
-            return self.settle(replace(state, call=self.calls.last))
+            return self.settle(state)
         finally:
             self._sending.release()
 
@@ -296,14 +302,6 @@ class Form(parts.Panel):
             if change is not None:  # the second counts from here, since the echo waited in the queue
                 self._last = change if calls else None, time.monotonic()
 
-    @sends
-    def load(self) -> FormState:
-        """List the badges, so that they can be chosen from."""
-        badges = self.b24.badges.list()
-        self.shared.see(badges)
-        message = Message("note", f"{parts.counted(badges)} to choose from.")
-        return replace(self.state, field_errors={}, message=message)  # type: ignore[no-any-return]
-
     def failed(self, error: B24Error) -> Any:
         """The state after an error; a result that it would sit next to misleadingly is dropped."""
         known = self.state if self.keeps else self.blank
@@ -316,15 +314,15 @@ class Form(parts.Panel):
         self.state = state
         return state
 
-    def run_options(self, total: int) -> dict[str, Any]:
-        """How many steps are sent: Cancel is asked before each request of 50, which is how far the work is."""
-        sent = itertools.count(0, spec.BATCH_SIZE)
+    def run_options(self, total: int, step: int = spec.BATCH_SIZE, text: str = "At work") -> dict[str, Any]:
+        """Options of a run: Cancel is asked before each request of 50 steps, which is how far the work is."""
+        sent = itertools.count(0, step)
 
         def ask() -> bool:
-            self.show_progress("At work", min(next(sent), total), total)
+            self.show_progress(text, min(next(sent), total), total)
             return self.cancel.is_set()
 
-        return {"keep_going": True, "progress": False, "cancel": ask}
+        return {"progress": False, "cancel": ask}
 
     def show_progress(self, text: str, done: int, total: int) -> None:
         """Say what is being done, how many steps of it, and of how many (0: not known)."""
@@ -336,7 +334,11 @@ class Form(parts.Panel):
         """Show a state; nothing else changes what is shown. Equal states look equal, whatever was before."""
         with self.drawing():
             self._drawn = state
-            self._message.value = parts.fragment(parts.message_html(state.message))
+            self._top = [*self.head()]
+            self._head.value = parts.fragment(parts.style(), *self._top)
+            parts.show(self._head, self._top)  # its style counts all the same
+            (self.add_class if self.live else self.remove_class)("b24nb-live-form")
+            self._message.value = parts.fragment(state.message)
             self.shown.value = parts.fragment(*self.picture(state))
             self.beside.value = parts.fragment(*self.aside(state))
             self._numbers.value = parts.fragment(*self.numbers(state))
@@ -359,29 +361,26 @@ class Form(parts.Panel):
             finally:
                 self._in_drawing = outer
 
-    def numbers(self, state: Any) -> Iterable[Markup]:
+    def numbers(self, state: Any) -> Iterable[Any]:
         """Result and timings as the DataFrames that they are in code."""
-        if len(first := state.frame(ROWS)):
-            yield html.folded("As a DataFrame: form.df", html.frame(first, caption="First rows"))
+        if isinstance(state.table, Badges):  # without pandas, which takes longer to load than all else
+            head, rows = [*FIELDS], [[*one.to_wire().values()] for one in state.table[:ROWS]]
+        else:
+            head, rows = html.values_of(state.table.df.head(ROWS))
+        if rows:
+            yield html.folded("As a DataFrame: form.df", html.table(head, rows, "First rows"))
         if len(self.calls):
-            table = html.calls_table(self.timings, "Last calls", ROWS)
-            yield html.folded("What it cost: form.timings", table)
-
-    def _head(self, *, alone: bool) -> list[Markup]:
-        portal = self.b24.portal
-        title = [html.portal_banner(portal), Markup("<h3>{}</h3>").format(self.title)] if alone else []
-        return [*title, *map(parts.message_html, standing_notices(portal, changes=self.writes))]
+            yield html.folded("What it cost: form.timings", html.calls_table(self.calls, "Last calls", ROWS))
 
     def _show_busy(self, busy: bool) -> None:
         parts.show(self._busy, busy)
         if not busy:
             self.show_progress("Waiting for the portal", 0, 0)
 
-    def static(self) -> Iterable[Markup]:
+    def static(self) -> Iterable[Any]:
         """What the form shows, without fields and buttons."""
         state = self.state
-        said = parts.message_html(state.message)
-        return [*self._top, said, *self.still(state), *self.numbers(state), parts.message_html(SAVED)]
+        return [*self._top, state.message, *self.still(state), *self.numbers(state), SAVED]
 
     def __repr__(self) -> str:
         said = f": {self.state.message.text}" if self.state.message else ""

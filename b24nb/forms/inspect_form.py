@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from markupsafe import Markup
 
-from b24nb.badges.badge import Badge
+from b24nb.badges.badge import Badges
 from b24nb.badges.changes import GET
 from b24nb.badges.evidence import badge_of
 from b24nb.client import Client
@@ -16,7 +16,6 @@ from b24nb.display import html
 from b24nb.display.snippets import call_as_code
 from b24nb.forms import parts
 from b24nb.forms.form import Step, sends
-from b24nb.forms.messages import NOTHING_SENT, Message
 from b24nb.forms.release_part import HoldersState, ReleaseForm
 from b24nb.forms.state import Change, SharedState
 from b24nb.rest.connection import Response
@@ -28,15 +27,9 @@ class InspectState(HoldersState):
 
     answer: Response | None = None
 
-    @property
-    def badges(self) -> Sequence[Badge]:
-        """The badge on show."""
-        return [self.result] if self.result else []
-
-    def knowing(self, **more: Any) -> InspectState:
+    def knowing(self, **more: Any) -> Any:
         """The same with what more is known, and the message that fits."""
-        message = Message("done", f"The portal has the badge {self.result.code!r}.")
-        return replace(self, phase="done", message=message, **more)
+        return self.saying("done", f"The portal has the badge {self.result.code!r}.", phase="done", **more)
 
 
 class InspectForm(ReleaseForm):
@@ -56,13 +49,13 @@ class InspectForm(ReleaseForm):
         return [lambda: self.inspect(code), self.find_holders]
 
     @sends
-    def inspect(self, code: str) -> InspectState:
+    def inspect(self, code: str) -> Any:
         """Read the badge of this code; most portals ignore letter case."""
         if not code:
-            wrong = {"code": "Type a code, or choose one of the list."}
-            return InspectState(phase="invalid", message=NOTHING_SENT, field_errors=wrong)
+            return InspectState().refused(code="Type a code, or choose one of the list.")
         answer = self.b24.call(GET, {"code": code})
-        return InspectState(result=badge_of(answer, code), answer=answer).knowing()
+        badge = badge_of(answer, code)
+        return InspectState(result=badge, badges=Badges([badge]), answer=answer).knowing()
 
     def _typed(self) -> None:
         """The other forms of an explorer speak about this badge, too."""
@@ -78,14 +71,14 @@ class InspectForm(ReleaseForm):
         elif change == "language":
             self.redraw()
 
-    def picture(self, state: InspectState) -> Iterable[Markup]:
+    def picture(self, state: InspectState) -> Iterable[Any]:
         if state.result:
             card = html.badge_card(state.result, self.shared.language)
             yield Markup('<div class="b24nb-side">{}{}</div>').format(card, html.viewers_table(state.result))
 
-    def numbers(self, state: InspectState) -> Iterable[Markup]:
+    def numbers(self, state: InspectState) -> Iterable[Any]:
         if state.result and state.answer:
-            block = html.table(("key", "value"), (state.answer.time or {}).items())
+            block = html.table(("key", "value"), ((key, str(said)) for key, said in (state.answer.time or {}).items()))
             yield html.folded("The time block", block)
             yield html.folded("The raw answer", html.answer(GET, state.answer.raw))
             yield call_as_code(GET, {"code": state.result.code})

@@ -6,17 +6,14 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
-from markupsafe import Markup
-
-from b24nb.badges.badge import Badges
+from b24nb.badges.badge import FIELDS
 from b24nb.client import Client
 from b24nb.display import html
 from b24nb.errors import InvalidInput
 from b24nb.forms import parts
 from b24nb.forms.form import Form, Step, sends
-from b24nb.forms.messages import Message
-from b24nb.forms.state import Change, FormState, SharedState
-from b24nb.forms.table import ORDERS, Table
+from b24nb.forms.state import NO_BADGES, Change, FormState, SharedState
+from b24nb.forms.table import Table
 from b24nb.spec import FALLBACK_LANGUAGE
 
 #: Rows that a saved notebook shows to a reader without a kernel.
@@ -36,7 +33,7 @@ class ListForm(Form):
         self.language = parts.field("Dropdown", "Language", shared.language, width="17em", options=options)
         self.language.style.description_width = "initial"
         self.table = Table(words=words, order=order, language=shared.language)
-        self.on_change(self.language, lambda: shared.speak(self.language.value))
+        self.on_change(self.language, lambda: shared.set_trait("language", self.language.value))
         self.on_change(self.table, lambda: shared.select(self.table.selected), "selected")
         self.on_change(self.table, self._arrange, ["words", "kind", "order"])
         return [parts.row(self.list_button, self.language), self.messages, self.table]
@@ -50,16 +47,16 @@ class ListForm(Form):
         return [self._fetch]
 
     @sends
-    def _fetch(self) -> FormState:
+    def _fetch(self) -> Any:
         badges = self.b24.badges.list()
         self.shared.see(badges)
-        message = Message("done", f"{parts.counted(badges)} by one request.")
-        return FormState(phase="done", message=message, result=self.table.matching)
+        text = f"{parts.counted(badges)} by one request."
+        return FormState().saying("done", text, phase="done", result=self.table.matching)
 
     def follow(self, change: Change) -> None:
         with self.drawing():
             if change == "badges":
-                self.table.show(self.shared.badges or Badges(), self.shared.selection)
+                self.table.show(self.shared.badges or NO_BADGES, self.shared.selection)
                 known = [code for _, code in self.language.options]
                 if met := self.table.languages - set(known):
                     self.language.options = parts.languages(*known, *sorted(met))
@@ -77,7 +74,7 @@ class ListForm(Form):
     def draw(self, state: FormState) -> None:
         parts.show(self.table, self.shared.badges is not None)
 
-    def still(self, state: FormState) -> Iterable[Markup]:
+    def still(self, state: FormState) -> Iterable[Any]:
         if state.result is not None:
             total = len(self.shared.badges or ())
             matching = "" if len(state.result) == total else f"{len(state.result)} matching of "
@@ -120,7 +117,7 @@ def list_form(
     >>> form
     <ListForm on SANDBOX (this notebook), done: 12 badges by one request.>
     """
-    if sort not in (AS_REGISTERED, *ORDERS):
-        hint = f"One of: {', '.join((AS_REGISTERED, *ORDERS))}."
+    if sort not in (AS_REGISTERED, *FIELDS):
+        hint = f"One of: {', '.join((AS_REGISTERED, *FIELDS))}."
         raise InvalidInput(f"Can't sort by {sort!r}.", field="sort", hint=hint)
-    return ListForm(SharedState(b24, language), filter, sort if sort in ORDERS else "").started(run)
+    return ListForm(SharedState(b24, language=language), filter, sort if sort in FIELDS else "").started(run)

@@ -5,8 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from markupsafe import Markup
+
 from b24nb import errors
 from b24nb.client import Portal
+from b24nb.display import html
 from b24nb.display.explanations import page_of
 from b24nb.secret import redact
 
@@ -22,7 +25,7 @@ _UNKNOWN = "The portal answered with an error that nobody has described yet."
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """One sentence to the reader, the vendor's code if there is one, and what to do next."""
+    """One sentence to the reader, the vendor's code if there is one, and what to do next; a piece of HTML."""
 
     kind: Literal["done", "error", "check", "note"]
     text: str
@@ -30,8 +33,9 @@ class Message:
     hint: str | None = None
     details: str | None = None
 
-
-NOTHING_SENT = Message("check", "Some fields need a look. Nothing has been sent.")
+    def __html__(self) -> str:
+        details = Markup("<p>{}</p>").format(self.details) if self.details else None
+        return html.message(self.kind, self.text, self.code, self.hint, details)
 
 
 def message_for(error: errors.B24Error, *, sandbox: bool = False) -> Message:

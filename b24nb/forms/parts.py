@@ -13,7 +13,6 @@ from markupsafe import Markup
 from b24nb import spec
 from b24nb.display import html
 from b24nb.display.language import language_name
-from b24nb.forms.messages import Message
 
 LABEL_WIDTH = "8em"
 
@@ -92,17 +91,9 @@ def show(widget: Any, visible: object) -> None:
     widget.layout.display = None if visible else "none"
 
 
-def fragment(*pieces: Markup) -> str:
+def fragment(*pieces: Any) -> str:
     """HTML for a part of a form; the style sheet stands in its head."""
     return str(Markup('<div class="b24nb">{}</div>').format(html.join(pieces))) if any(pieces) else ""
-
-
-def message_html(message: Message | None) -> Markup:
-    """A message as the display of the house shows it; nothing for none."""
-    if message is None:
-        return Markup()
-    details = Markup("<p>{}</p>").format(message.details) if message.details else None
-    return html.message(message.kind, message.text, message.code, message.hint, details)
 
 
 def languages(*others: str) -> list[tuple[str, str]]:

@@ -14,6 +14,7 @@ from typing import Any
 import ipywidgets as widgets  # type: ignore[import-untyped]
 from markupsafe import Markup
 
+from b24nb.badges.badge import Badges
 from b24nb.badges.changes import Way
 from b24nb.badges.plan import Report
 from b24nb.badges.release import ReleasePlan
@@ -22,8 +23,8 @@ from b24nb.display.visible import visible
 from b24nb.errors import B24Error
 from b24nb.forms import parts
 from b24nb.forms.form import Form, changes, sends
-from b24nb.forms.messages import NOTHING_SENT, Message, message_for
-from b24nb.forms.state import Change, FormState
+from b24nb.forms.messages import Message, message_for
+from b24nb.forms.state import NO_BADGES, Change, FormState
 
 WAYS = (
     ("close it in the portal", "it stays in the history, and can be opened again", "whoever may edit the item"),
@@ -38,6 +39,8 @@ class HoldersState(FormState):
 
     Attributes
     ----------
+    badges : Badges
+        Those on show.
     holders : ReleasePlan or None
         The activities that hold them, and what would release each; ``None``: not known.
     unknown : Message or None
@@ -46,6 +49,7 @@ class HoldersState(FormState):
         What became of the last release.
     """
 
+    badges: Badges = NO_BADGES
     holders: ReleasePlan | None = None
     unknown: Message | None = None
     released: Report | None = None
@@ -64,8 +68,7 @@ class HoldersState(FormState):
 class ReleaseForm(Form):
     """A form about badges that activities may hold, with a part that releases them.
 
-    Its state has ``badges``, those on show, and ``knowing(**more)``: the same with what more is known, and the
-    message that fits.
+    Its state has ``knowing(**more)``: the same with what more is known, and the message that fits.
     """
 
     def releasing(self) -> Any:
@@ -91,6 +94,13 @@ class ReleaseForm(Form):
                 self.code.options = self.shared.codes
 
     @sends
+    def load(self) -> Any:
+        """List the badges, so that they can be chosen from."""
+        badges = self.b24.badges.list()
+        self.shared.see(badges)
+        return self.state.saying("note", f"{parts.counted(badges)} to choose from.", field_errors={})
+
+    @sends
     def find_holders(self) -> Any:
         """Look which open activities may hold the badges; a trouble here leaves the badges on show."""
         return self._look(self.state)
@@ -112,13 +122,12 @@ class ReleaseForm(Form):
         """Release what the chosen activities hold, if the word was typed; then look who is left."""
         state, ids = self.state, self.which.value
         if not (state.holders and ids):
-            return replace(state, message=Message("check", "Nothing to release, so nothing has been sent."))
+            return state.saying("check", "Nothing to release, so nothing has been sent.")
         plan = state.holders.only(ids)
         if self.word.value.strip() != _word(ids):
-            wrong = {"release": f"Type {_word(ids)} to confirm."}
-            return replace(state, phase="invalid", message=NOTHING_SENT, field_errors=wrong)
+            return state.refused(release=f"Type {_word(ids)} to confirm.")
         try:
-            report = plan.apply(confirm=plan.deletes, **self.run_options(len(plan)))
+            report = plan.apply(confirm=plan.deletes, keep_going=True, **self.run_options(len(plan)))
         except B24Error as error:
             return replace(state, phase="failed", message=message_for(error), field_errors={})
         state = self._look(replace(state, released=report, field_errors={}))
@@ -128,16 +137,16 @@ class ReleaseForm(Form):
 
     # -- drawing --------------------------------------------------------------------------------------
 
-    def aside(self, state: HoldersState, *, live: bool = True) -> Iterable[Markup]:
+    def aside(self, state: HoldersState, *, live: bool = True) -> Iterable[Any]:
         # The address of a sandbox that ends with this notebook says nothing to a later reader.
         links = live or not self.b24.portal.own_sandbox
         if state.released is not None:
             yield from html.folded_after(state.released.df, partial(html.frame, caption="What became of each activity"))
         if state.unknown:
             yield Markup("<p>Who holds it was not found out.</p>")
-            yield parts.message_html(state.unknown)
+            yield state.unknown
         elif state.holders is not None:
-            yield parts.message_html(_verdict(state))
+            yield _verdict(state)
             if state.rows:
                 table = partial(html.holders_table, state.holders, links=links)
                 yield from html.folded_after(state.rows, table)

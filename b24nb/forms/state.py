@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 from weakref import WeakKeyDictionary, WeakSet
 
-import pandas as pd
+import traitlets
 
 from b24nb.badges.badge import Badge, Badges, ByCode
 from b24nb.client import Client
 from b24nb.forms.messages import Message
-from b24nb.rest.calls import Call
 from b24nb.spec import FALLBACK_LANGUAGE
 
 Phase = Literal["idle", "invalid", "confirm", "done", "failed"]
 Change = Literal["badges", "selection", "language"]
+NO_BADGES = Badges()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,55 +33,56 @@ class FormState:
         Field name to what is wrong with it, in words.
     result : object
         What the form is about: the last good answer. It stays when a later step fails.
-    call : Call or None
-        The last call that was made for it.
     """
 
     phase: Phase = "idle"
     message: Message | None = None
     field_errors: Mapping[str, str] = field(default_factory=dict)
     result: Any = None
-    call: Call | None = None
 
-    def frame(self, limit: int | None = None) -> pd.DataFrame:
-        """The first rows of the result as a DataFrame; one without rows before there is a result."""
-        result = Badges([self.result]) if isinstance(self.result, Badge) else self.result
-        frame: pd.DataFrame = (Badges() if result is None else result[:limit]).df
-        return frame
+    def saying(self, kind: Any, text: str, hint: str | None = None, **more: Any) -> Any:
+        """The same with a message, and with what else is new."""
+        return replace(self, message=Message(kind, text, hint=hint), **more)
+
+    def refused(self, **wrong: str) -> Any:
+        """The same with what is wrong with some fields, by their names."""
+        text = "Some fields need a look. Nothing has been sent."
+        return self.saying("check", text, phase="invalid", field_errors=wrong)
+
+    @property
+    def table(self) -> Any:
+        """The result as something with a ``df``: no badges before there is one, one badge as a list of one."""
+        if self.result is None or isinstance(self.result, Badge):
+            return Badges(filter(None, [self.result]))
+        return self.result
 
 
-class SharedState:
+class SharedState(traitlets.HasTraits):
     """One portal, its badges as last seen, and a selection of codes. Nothing here sends anything.
 
     The explorer gives one to all its forms, so that a badge selected in the list is the one that the
     others speak about; a form alone has one of its own. What the forms on one client learn about the
-    badges reaches all of them that have listed them.
-
-    Parameters
-    ----------
-    b24 : Client
-        The portal.
-    language : str
-        To begin with.
+    badges reaches all of them that have listed them. Forms observe the traits.
 
     Attributes
     ----------
+    b24 : Client
+        The portal.
     badges : Badges or None
         As last listed, kept up to date with what the forms change; ``None`` before the first list.
     selection : tuple of str
         Selected codes, in the order they were chosen.
     language : str
         In which texts are shown.
-    watchers : list of callable
-        Called after each change, with what has changed.
     """
 
-    def __init__(self, b24: Client, language: str = FALLBACK_LANGUAGE) -> None:
+    badges: Badges | None = traitlets.Any()  # type: ignore[assignment]
+    selection: tuple[str, ...] = traitlets.Tuple()  # type: ignore[assignment]
+    language: str = traitlets.Unicode(FALLBACK_LANGUAGE)  # type: ignore[assignment]
+
+    def __init__(self, b24: Client, **traits: Any) -> None:
+        super().__init__(**traits)
         self.b24 = b24
-        self.badges: Badges | None = None
-        self.selection: tuple[str, ...] = ()
-        self.language = language
-        self.watchers: list[Callable[[Change], object]] = []
         self._siblings = _OF_CLIENT.setdefault(b24, WeakSet())
         self._siblings.add(self)
 
@@ -99,7 +100,6 @@ class SharedState:
         """Take the portal's answer as what there is."""
         if self.badges is None:
             self.badges = badges
-            self._tell("badges")
         self._change(lambda _: badges)
 
     def see_changed(self, gone: Iterable[str] = (), added: Iterable[Badge] = ()) -> None:
@@ -111,27 +111,15 @@ class SharedState:
     def _change(self, change: Callable[[Badges], Iterable[Badge]]) -> None:
         """Where the badges were never listed, what else there is would be a guess."""
         for shared in tuple(self._siblings):
-            if shared.badges is not None and (new := Badges(change(shared.badges))) != shared.badges:
-                shared.badges = new
-                shared._tell("badges")
-                if shared.selection:
-                    shared.select(shared.find_all(shared.selection))
+            if (before := shared.badges) is None:
+                continue
+            shared.badges = Badges(change(before))
+            if shared.selection and shared.badges != before:
+                shared.select(shared.find_all(shared.selection))
 
     def select(self, codes: Iterable[str]) -> None:
         """Make these codes the selection."""
-        chosen = tuple(dict.fromkeys(codes))
-        if chosen != self.selection:
-            self.selection = chosen
-            self._tell("selection")
-
-    def speak(self, language: str) -> None:
-        """Show texts in this language from now on."""
-        self.language = language
-        self._tell("language")
-
-    def _tell(self, change: Change) -> None:
-        for watcher in self.watchers:
-            watcher(change)
+        self.selection = tuple(dict.fromkeys(codes))
 
 
 _OF_CLIENT: WeakKeyDictionary[Client, WeakSet[SharedState]] = WeakKeyDictionary()

@@ -22,9 +22,6 @@ from b24nb.badges.badge import Badge, Badges
 from b24nb.display.language import pick
 from b24nb.display.visible import visible
 
-#: How rows can be sorted, by what the viewer reads; ``-`` before it: the other way round.
-ORDERS = ("code", "title", "value", "type")
-
 
 def _beside(name: str) -> str:
     return resources.files(__package__).joinpath(name).read_text(encoding="utf-8")
@@ -49,7 +46,7 @@ class Table(anywidget.AnyWidget):
     words, kind : str
         The filter: words that a badge must hold, its type.
     order : str
-        One of :data:`ORDERS`, ``-`` before it to turn it round, ``""`` for the portal's order.
+        A field, by what the viewer reads of it; ``-`` before it to turn it round, ``""`` for the portal's order.
     language : str
         In which texts are shown.
     label : str

@@ -56,10 +56,10 @@ class Store:
                 # accepts. EXCLUSIVE keeps a second sandbox off the same file.
                 self._db = sqlite3.connect(path, isolation_level=None, timeout=0.2, cached_statements=256)
                 on_error.callback(self._db.close)
-                self._db.executescript(f"PRAGMA locking_mode=EXCLUSIVE; BEGIN IMMEDIATE; {schema} COMMIT;")
-                # After the tables, so that the file itself has them, and not the log beside it alone.
-                for pragma in ("journal_mode=WAL", f"synchronous={durability}", "foreign_keys=ON"):
-                    self._db.execute(f"PRAGMA {pragma}")
+                pragmas = f"PRAGMA locking_mode=EXCLUSIVE; PRAGMA synchronous={durability};"
+                # The log after the tables, so that the file itself has them, and not the log beside it alone.
+                later = "PRAGMA journal_mode=WAL; PRAGMA foreign_keys=ON;"
+                self._db.executescript(f"{pragmas} BEGIN IMMEDIATE; {schema} COMMIT; {later}")
             except (sqlite3.DatabaseError, OSError) as error:
                 raise RuntimeError(f"The sandbox can't use {path}: {error}.") from None
             on_error.pop_all()

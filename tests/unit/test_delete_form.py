@@ -61,7 +61,7 @@ def test_what_is_held_is_sent_only_where_that_is_wanted(b24: b24nb.Client, porta
     confirm(form, "missedCall")
     assert (form.state.phase, form.state.message.code) == ("failed", "ENTITY_WITH_BADGE_EXISTS")
     assert asked(portal, "delete") == 1
-    assert len(form.state.chosen) == len(form.state.holders.steps) == 1
+    assert len(form.state.badges) == len(form.state.holders.steps) == 1
 
 
 def test_a_badge_that_somebody_changed_meanwhile_is_left_alone(b24: b24nb.Client, portal: b24nb.SandboxPortal) -> None:
@@ -90,7 +90,7 @@ def test_rows_beyond_ten_are_folded(b24: b24nb.Client) -> None:
 
 def test_codes_that_nobody_has_are_nothing_to_confirm(b24: b24nb.Client, portal: b24nb.SandboxPortal) -> None:
     form = forms.delete_form(b24, ["nonsense", "more"], run=True)
-    assert (form.state.phase, len(form.state.chosen)) == ("failed", 0)
+    assert (form.state.phase, len(form.state.badges)) == ("failed", 0)
     assert "nonsense, more" in shown(form)
     empty = forms.delete_form(b24, run=True)
     assert (empty.state.phase, list(empty.state.field_errors)) == ("invalid", ["code"])
@@ -110,7 +110,7 @@ def test_choosing_anew_drops_the_preview(b24: b24nb.Client, portal: b24nb.Sandbo
     assert form.table.selected == []
     assert form.delete_button not in tree(form)
     click(form, form.preview_button)
-    assert (form.state.phase, len(form.state.chosen), form.state.message.code) == ("failed", 0, "NOT_FOUND")
+    assert (form.state.phase, len(form.state.badges), form.state.message.code) == ("failed", 0, "NOT_FOUND")
     confirm(form, "nonsense")
     assert asked(portal, "delete") == 0
 

@@ -352,6 +352,11 @@ def test_frames_have_limits() -> None:
     assert "not shown" not in html.frame(df, limit=1_060)
 
 
+def test_every_table_marks_what_deceives_and_puts_numbers_to_the_right() -> None:
+    shown = html.table(["text", "n"], [["a\u200bb", 1], [None, 2.5]])
+    assert cells(shown) == [("a⟨U+200B⟩b", False), ("1", True), ("NA", False), ("2.5", True)]
+
+
 @pytest.mark.parametrize("df", [pd.DataFrame(), pd.DataFrame({"a": []}), pd.DataFrame(index=[1, 2])])
 def test_empty_frames_are_tables_too(df: pd.DataFrame) -> None:
     assert Seen(str(html.frame(df))).tags.count("table") == 1

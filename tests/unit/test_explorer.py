@@ -67,7 +67,7 @@ def test_a_choice_of_ones_own_outlives_a_refreshed_list(b24: b24nb.Client) -> No
     assert delete.state.word == "2"
     lists.table.selected = ["paid", "onHold"]
     assert set(delete.table.selected) == {"paid", "onHold"}
-    assert not delete.state.chosen
+    assert not delete.state.badges
 
 
 def test_it_answers_for_the_open_tab(b24: b24nb.Client) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -152,6 +154,18 @@ def test_timings_have_the_shape_of_the_call_log(b24: b24nb.Client, portal: b24nb
     click(form, form.list_button)
     assert list(form.timings.columns) == list(b24.calls.df.columns)
     assert list(form.timings["attempt"]) == [1, 2, 3]
+
+
+def test_a_result_is_on_show_before_pandas_is_loaded() -> None:
+    code = (
+        "import sys, b24nb\n"
+        "from b24nb import forms\n"
+        "b24 = b24nb.connect(b24nb.SandboxPortal())\n"
+        "shown = forms.explorer(b24, run=True)._repr_mimebundle_()['text/html']\n"
+        "assert 'First rows' in shown and 'Last calls' in shown\n"
+        "assert 'pandas' not in sys.modules\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
 
 
 # -- one click is one request -------------------------------------------------------------------------

@@ -83,7 +83,9 @@ def test_holders_are_shown_with_their_deal_and_the_ways_to_release(
     ):
         assert words in text
     assert f'href="{portal.url}/crm/deal/details/4/"' in form.beside.value
-    assert portal.url not in "".join(form.static()), "the address of a portal that ends with the notebook"
+    assert portal.url not in form._repr_mimebundle_()["text/html"], (
+        "the address of a portal that ends with the notebook"
+    )
     assert form.release_button not in tree(forms.inspect_form(b24, "missedCall", run=True))
 
 

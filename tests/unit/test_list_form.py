@@ -41,7 +41,7 @@ def test_selected_rows_are_what_code_and_other_forms_take(b24: b24nb.Client) -> 
     form.table.selected = ["paid", "newsletter"]
     assert form.selection == ("paid", "newsletter")
     delete = forms.delete_form(b24, form.selection, run=True)
-    assert {badge.code for badge in delete.state.chosen} == {"paid", "newsletter"}
+    assert {badge.code for badge in delete.state.badges} == {"paid", "newsletter"}
     b24.badges.delete("paid")
     click(form, form.list_button)
     assert form.selection == ("newsletter",)
