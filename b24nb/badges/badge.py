@@ -184,8 +184,23 @@ class Badges(Sequence[Badge]):
         self._badges = tuple(badges)
 
     @cached_property
-    def _by_code(self) -> ByCode:
-        return ByCode(self)
+    def _by_code(self) -> dict[str, Badge]:
+        return {folded(badge.code): badge for badge in self} | {badge.code: badge for badge in self}
+
+    def find(self, code: str) -> Badge | None:
+        """The badge that the portal would find under a code.
+
+        Parameters
+        ----------
+        code : str
+            Its exact spelling first, else as most portals compare codes; no method tells how this one does.
+
+        Returns
+        -------
+        Badge or None
+            ``None`` if there is none.
+        """
+        return self._by_code.get(code) or self._by_code.get(folded(code))
 
     @property
     def df(self) -> pd.DataFrame:
@@ -226,14 +241,14 @@ class Badges(Sequence[Badge]):
     def __getitem__(self, index: slice) -> Badges: ...
     def __getitem__(self, index: int | str | slice) -> Badge | Badges:
         if isinstance(index, str):
-            if badge := self._by_code.find(index):
+            if badge := self.find(index):
                 return badge
             raise KeyError(f"no badge has the code {index!r}")
         found = self._badges[index]
         return found if isinstance(found, Badge) else Badges(found)
 
     def __contains__(self, item: object) -> bool:
-        return self._by_code.find(item) is not None if isinstance(item, str) else item in self._badges
+        return self.find(item) is not None if isinstance(item, str) else item in self._badges
 
     def __len__(self) -> int:
         return len(self._badges)
@@ -252,21 +267,6 @@ class Badges(Sequence[Badge]):
 
     def _repr_html_(self) -> str:
         return html.page(html.badges_table(self, limit=SHOWN))
-
-
-class ByCode:
-    """Finds badges by code: the exact spelling first, else as most portals compare codes.
-
-    No method tells how a portal compares them.
-    """
-
-    def __init__(self, badges: Iterable[Badge]) -> None:
-        self._exact = {badge.code: badge for badge in badges}
-        self._folded = {folded(code): badge for code, badge in self._exact.items()}
-
-    def find(self, code: str) -> Badge | None:
-        """The badge that the portal would find under this code, ``None`` if there is none."""
-        return self._exact.get(code) or self._folded.get(folded(code))
 
 
 def folded(code: str) -> str:

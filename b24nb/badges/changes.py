@@ -15,7 +15,7 @@ from reprlib import repr as short
 from typing import Any
 
 from b24nb import spec
-from b24nb.badges.badge import FIELDS, Badge, Badges, ByCode
+from b24nb.badges.badge import FIELDS, Badge, Badges
 from b24nb.errors import ApiError, B24Error, InvalidInput
 
 ADD = "crm.activity.badge.add"
@@ -233,8 +233,7 @@ def diff(current: Badges, wanted: Badges, removable: Collection[str] | None = ()
     >>> [step.action.value for step in diff(Badges([old]), Badges([new]))]
     ['replace']
     """
-    here = ByCode(current)
-    steps = [Step(badge.code, here.find(badge.code), badge) for badge in wanted]
+    steps = [Step(badge.code, current.find(badge.code), badge) for badge in wanted]
     met = {step.before.code for step in steps if step.before}
     yield from steps
     for badge in current:
@@ -244,9 +243,8 @@ def diff(current: Badges, wanted: Badges, removable: Collection[str] | None = ()
 
 def deletions(current: Badges, wanted: Iterable[str | Badge], *, missing_ok: bool) -> Iterator[Step]:
     """The steps that delete these, in their order; a badge is deleted only as it was given."""
-    here = ByCode(current)
     for item in wanted:
-        code, before = (item.code, item) if isinstance(item, Badge) else (item, here.find(item))
+        code, before = (item.code, item) if isinstance(item, Badge) else (item, current.find(item))
         yield Step(code, before, None, missing_ok=missing_ok or before is not None)
 
 

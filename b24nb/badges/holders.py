@@ -11,7 +11,6 @@ from typing import Any
 
 from b24nb import spec
 from b24nb.badges.changes import Outcome, Verdict
-from b24nb.badges.evidence import number_of
 from b24nb.errors import B24Error, BadResponse
 from b24nb.rest.connection import Connection, Response
 
@@ -86,7 +85,7 @@ def name_holders(connection: Connection, outcomes: Sequence[Outcome]) -> list[Ou
 def _open_activities(connection: Connection) -> Collection[dict[str, Any]]:
     """Each once. What the portal counts is only a hint: a request without anything new is the last one."""
     first = connection.call(_LIST, _PARAMS)
-    starts = range(_PAGE, number_of(first.raw.get("total")) or 0, _PAGE)
+    starts = range(_PAGE, first.total or 0, _PAGE)
     pages: Collection[Any] = [first]
     met: dict[str, dict[str, Any]] = {}
     for place in itertools.count(0, spec.BATCH_SIZE):

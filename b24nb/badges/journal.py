@@ -14,7 +14,7 @@ from b24nb.badges.activities import Activity, ActivityStep, activities_back
 from b24nb.badges.apply import ChangeApplier
 from b24nb.badges.badge import SHOWN, Badge, Badges
 from b24nb.badges.changes import DONE, UNDO, Outcome, Step, Verdict, Way, diff
-from b24nb.badges.evidence import Doubt, contradicted, list_badges, reconcile
+from b24nb.badges.evidence import contradicted, list_badges, reconcile
 from b24nb.badges.journal_store import Entry, JournalStore, default_journal_path
 from b24nb.badges.plan import Plan, Report
 from b24nb.display import html
@@ -104,7 +104,8 @@ class Journal:
         # The clock of the process that is dead may have been another: never wait longer than once.
         passed = max(0.0, clock.time() - max(entry.at for entry in entries))
         deadline = clock.monotonic() + max(0.0, applier.settle_after - passed)
-        return reconcile(applier.connection, [Doubt(entry.step, entry.found) for entry in entries], deadline)
+        doubts = [Outcome(entry.step, Verdict.UNKNOWN, None, found=entry.found) for entry in entries]
+        return reconcile(applier.connection, doubts, deadline)
 
     def plan_undo(self, last: int = 1) -> Plan:
         """A plan that goes back to before the last change sets.

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from b24nb import errors
-from b24nb.badges.badge import Badge, Badges, ByCode
+from b24nb.badges.badge import Badge, Badges
 from b24nb.spec import BadgeType
 
 VIP = Badge("vip", {"en": "Client", "de": "Kunde"}, "VIP", "primary")
@@ -135,7 +135,7 @@ def test_texts_that_are_none_can_be_shown(odd: object) -> None:
 
 def test_codes_are_found_in_any_letter_case_but_exactly_first() -> None:
     upper = Badge("VIP", "t", "v", "primary")
-    assert ByCode([VIP]).find("ViP") == VIP
-    assert ByCode([VIP, upper]).find("vip") == VIP
-    assert ByCode([VIP, upper]).find("VIP") == upper
-    assert ByCode([VIP]).find("vi") is None
+    assert Badges([VIP]).find("ViP") == VIP
+    assert Badges([VIP, upper]).find("vip") == VIP
+    assert Badges([VIP, upper]).find("VIP") == upper
+    assert Badges([VIP]).find("vi") is None
