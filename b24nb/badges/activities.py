@@ -169,17 +169,3 @@ def list_activities(connection: Connection, steps: Sequence[ActivityStep]) -> li
     """The activities of these steps as they are now; one that is gone is missing."""
     chunks = (steps[start : start + _PAGE] for start in range(0, len(steps), _PAGE))
     return [one for chunk in chunks for one in activities_of(connection.call(*look_for(chunk)))]
-
-
-def activities_back(done: Iterable[tuple[Step, Any]]) -> tuple[list[ActivityStep], int]:
-    """The steps to before these, each with what a look right before it found instead of ``before``; and how many
-    activities were deleted and can't come back."""
-    was: dict[str, Activity] = {}
-    last: dict[str, ActivityStep] = {}
-    for step, found in done:
-        if isinstance(step, ActivityStep):
-            was.setdefault(step.key, found or step.before)
-            last[step.key] = step
-    pairs = [(step, step.after) for step in last.values()]
-    back = [ActivityStep(one.code, now, was[one.key]) for one, now in pairs if now and now != was[one.key]]
-    return back, sum(now is None for _, now in pairs)
