@@ -15,8 +15,7 @@ from b24nb.badges.badge import Badge, Badges, Text, frame
 from b24nb.badges.holders import COLUMNS, add_titles, find_holders
 from b24nb.badges.journal import Journal
 from b24nb.badges.journal_store import JournalStore
-from b24nb.badges.plan import Plan, Report
-from b24nb.badges.release import Activities, How, ReleasePlan
+from b24nb.badges.plan import Activities, How, Plan, ReleasePlan, Report
 from b24nb.errors import BadgeChanged, InvalidInput, NotFound
 from b24nb.rest.connection import Connection
 
