@@ -20,11 +20,10 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
 from b24nb import errors, spec
-from b24nb.badges.activities import ActivityStep
+from b24nb.badges.activities import ActivityStep, name_holders
 from b24nb.badges.badge import Badge, Badges
 from b24nb.badges.changes import DELETE, UNDO, Action, Command, Outcome, Step, Verdict, fits_batch, gone, problems
 from b24nb.badges.evidence import Answer, Failure, contradicted, judge_answers, look_at, look_of, reconcile, seen_in
-from b24nb.badges.holders import name_holders
 from b24nb.badges.journal_store import ChangeSet, JournalStore
 from b24nb.rest.calls import Call
 from b24nb.rest.connection import Connection

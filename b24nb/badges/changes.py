@@ -28,6 +28,8 @@ _REFERENCE = re.compile(r"\$(result|error|total|next|time)\[")
 #: Half of a pair of surrogates, which JSON can hold and UTF-8 can't.
 _HALF = re.compile("[\ud800-\udfff]")
 _TYPES = [*spec.BadgeType]
+#: Stands for the language of a text that is for all.
+_ANY = "any"
 
 
 class Action(StrEnum):
@@ -284,26 +286,20 @@ def problems(badge: Badge, code_limit: int = spec.CODE_LIMIT) -> Iterator[Invali
     if badge.type not in _TYPES:
         hint = f"Choose one of {', '.join(spec.BadgeType)}."
         yield InvalidInput(f"The type {short(badge.type)} does not exist.", field="type", hint=hint)
-    yield from code_problems(badge.code)
-    if isinstance(badge.code, str) and len(badge.code) > code_limit:
-        text = f"The code has {len(badge.code)} characters; a portal takes at most {code_limit} in a new one."
-        yield InvalidInput(text, field="code", hint="Choose a shorter code.")
-
-
-def code_problems(code: Any) -> Iterator[InvalidInput]:
-    """Why a code can't name a badge at all."""
-    if not isinstance(code, str):
-        hint = "Write it in quotes: codes are texts."
-        yield InvalidInput(f"The code {short(code)} is not a text.", field="code", hint=hint)
-    elif not code or _HALF.search(code):
-        what = "holds half a character, which can't be sent" if code else "is empty"
-        yield InvalidInput(f"The code {what}.", field="code")
+    try:
+        check_code(badge.code)
+        if len(badge.code) > code_limit:
+            text = f"The code has {len(badge.code)} characters; a portal takes at most {code_limit} in a new one."
+            raise InvalidInput(text, field="code", hint="Choose a shorter code.")
+    except InvalidInput as problem:
+        yield problem
 
 
 def check_code(code: Any) -> None:
-    """Raise :class:`InvalidInput` if this can't be the code of a badge."""
-    for problem in code_problems(code):
-        raise problem
+    """Raise :class:`InvalidInput` if this can't name a badge at all."""
+    if wrong := _wrong(code):
+        named, hint = ("", "") if isinstance(code, str) else (f" {short(code)}", "Write it in quotes: codes are texts.")
+        raise InvalidInput(f"The code{named} {wrong}.", field="code", hint=hint)
 
 
 def check(badge: Badge) -> None:
@@ -343,8 +339,8 @@ def _text_problems(field: str, text: Any) -> Iterator[InvalidInput]:
     # Most texts, of which a plan may hold 100,000: a sign of ASCII is stored in six at most, and two quotes.
     if isinstance(text, str) and text.isascii() and 0 < len(text) <= (spec.TEXT_WIDTH - 2) // 6:
         return
-    texts = text if isinstance(text, Mapping) else {"": text}
-    wrong = [(language, what) for language, item in texts.items() if (what := _wrong(language, item, text))]
+    texts = text if isinstance(text, Mapping) else {_ANY: text}
+    wrong = [(language, what) for language, item in texts.items() if (what := _wrong(item, language))]
     for language, what in wrong:
         where = f" in {language!r}" if texts is text and isinstance(language, str) else ""
         hint = "Give a text, or a map language -> text."
@@ -357,12 +353,12 @@ def _text_problems(field: str, text: Any) -> Iterator[InvalidInput]:
         yield InvalidInput(message, field=field, hint="Every letter that is not ASCII counts six times.")
 
 
-def _wrong(language: Any, item: Any, text: Any) -> str:
-    """What is wrong with a part of a text; ``""`` if it is right."""
-    if isinstance(text, Mapping) and not (language and isinstance(language, str)):
+def _wrong(text: Any, language: Any = _ANY) -> str:
+    """What is wrong with a text, or with that of a language; ``""`` if it is right."""
+    if not (language and isinstance(language, str)):
         return "has a language that is not a text"
-    if not isinstance(item, str):
+    if not isinstance(text, str):
         return "is not a text"
-    if not item:
+    if not text:
         return "is empty"
-    return "holds half a character, which can't be sent" if _HALF.search(language + item) else ""
+    return "holds half a character, which can't be sent" if _HALF.search(language + text) else ""

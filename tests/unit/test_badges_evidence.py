@@ -9,8 +9,8 @@ import pytest
 import b24nb
 from b24nb import errors
 from b24nb.badges import evidence
+from b24nb.badges.activities import find_holders
 from b24nb.badges.badge import Badge, Badges
-from b24nb.badges.holders import find_holders
 from b24nb.rest.calls import Call
 from b24nb.rest.connection import Response
 from tests.fakes import FakeClock
