@@ -22,9 +22,10 @@ from dataclasses import dataclass, field, replace
 from b24nb import errors, spec
 from b24nb.badges.activities import ActivityStep, name_holders
 from b24nb.badges.badge import Badge, Badges
-from b24nb.badges.changes import DELETE, UNDO, Action, Command, Outcome, Step, Verdict, fits_batch, gone, problems
+from b24nb.badges.changes import DELETE, UNDO, Action, Command, Outcome, Step, Verdict, gone, problems
 from b24nb.badges.evidence import Answer, Failure, contradicted, judge_answers, look_at, look_of, reconcile, seen_in
 from b24nb.badges.journal_store import ChangeSet, JournalStore
+from b24nb.rest.batch import fits_query
 from b24nb.rest.calls import Call
 from b24nb.rest.connection import Connection
 
@@ -303,7 +304,7 @@ class _Run:
             if self.stopped or not self._todo:
                 return None
             if not (step := self._todo[0][1]).fits_batch:
-                return dict([self._todo.popleft()]), fits_batch(step.commands()[0][2])
+                return dict([self._todo.popleft()]), fits_query(step.commands()[0][2])
             size, now = spec.BATCH_SIZE, self._connection.clock.monotonic()
             left = sum(len(step.commands()) for _, step in self._todo)
             look = now - self._looked_at > _STALE or -(-left // (size - 1)) == -(-left // size)

@@ -17,14 +17,13 @@ from typing import Any
 from b24nb import spec
 from b24nb.badges.badge import FIELDS, Badge, Badges
 from b24nb.errors import ApiError, B24Error, InvalidInput
+from b24nb.rest.batch import fits_query
 
 ADD = "crm.activity.badge.add"
 DELETE = "crm.activity.badge.delete"
 GET = "crm.activity.badge.get"
 LIST = "crm.activity.badge.list"
 Command = tuple[str, str, Mapping[str, Any]]
-#: What ``batch`` takes for a reference to another command's result, also in the middle of a text.
-_REFERENCE = re.compile(r"\$(result|error|total|next|time)\[")
 #: Half of a pair of surrogates, which JSON can hold and UTF-8 can't.
 _HALF = re.compile("[\ud800-\udfff]")
 _TYPES = [*spec.BadgeType]
@@ -144,7 +143,7 @@ class Step:
     @property
     def fits_batch(self) -> bool:
         """Whether its texts survive the query text of a batch; else it needs calls of its own."""
-        return all(fits_batch(params) for _, _, params in self.commands())
+        return all(fits_query(params) for _, _, params in self.commands())
 
 
 @dataclass(frozen=True, slots=True)
@@ -322,17 +321,6 @@ def warn_if_not_restorable(badges: Iterable[Badge]) -> None:
         names = ", ".join(map(repr, lost))
         text = f"add would refuse {names} as it stands, so it can't be restored by the journal."
         warnings.warn(text, NotRestorable, stacklevel=3)
-
-
-def fits_batch(params: Mapping[str, Any]) -> bool:
-    """Whether parameters survive the query text of a batch command.
-
-    An empty map can't be written there, and a text like ``$result[a]`` would be replaced. Both can be
-    sent by a call of their own.
-    """
-    texts = [params.values(), *(text.values() for text in params.values() if isinstance(text, Mapping))]
-    flat = [item for group in texts for item in group]
-    return not any(_REFERENCE.search(item) if isinstance(item, str) else item == {} for item in flat)
 
 
 def _text_problems(field: str, text: Any) -> Iterator[InvalidInput]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -15,6 +16,8 @@ Command = tuple[str, str, Mapping[str, Any] | None]
 
 #: PHP turns a map with the keys 0, 1, 2 into a list; with a letter in front it stays a map.
 _PREFIX = "k"
+#: What ``batch`` takes for a reference to another command's result, also in the middle of a text.
+_REFERENCE = re.compile(r"\$(result|error|total|next|time)\[")
 
 
 class BatchResponse(Mapping[str, "Response | ApiError"]):
@@ -62,6 +65,17 @@ class BatchResponse(Mapping[str, "Response | ApiError"]):
         rows += [(key, "not sent", "") for key in self.not_sent]
         frame = pd.DataFrame(rows, columns=["key", "outcome", "answer"])
         return html.page(html.frame(frame, caption=repr(self).strip("<>")))
+
+
+def fits_query(params: Mapping[str, Any]) -> bool:
+    """Whether parameters survive the query text of a command.
+
+    An empty map can't be written there, and a text like ``$result[a]`` would be replaced. Both can be
+    sent by a call of their own.
+    """
+    texts = [params.values(), *(text.values() for text in params.values() if isinstance(text, Mapping))]
+    flat = [item for group in texts for item in group]
+    return not any(_REFERENCE.search(item) if isinstance(item, str) else item == {} for item in flat)
 
 
 def write(commands: Sequence[Command], *, halt: bool) -> dict[str, Any]:
