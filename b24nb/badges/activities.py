@@ -16,7 +16,7 @@ from datetime import datetime
 from typing import Any
 
 from b24nb import spec
-from b24nb.badges.changes import DONE, Command, Outcome, Step, Verdict, Way
+from b24nb.badges.changes import DONE, Command, Outcome, Step, Verdict, Way, gone
 from b24nb.errors import ApiError, B24Error, BadResponse, NotFound
 from b24nb.rest.connection import Connection, Response
 
@@ -29,7 +29,7 @@ _OPEN = {
     "order": {"ID": "ASC"},
 }
 #: ``crm.activity.list`` shows no more at once.
-_PAGE = 50
+PAGE = 50
 COLUMNS = (
     *("code", "activity_id", "owner_type", "owner_id", "title", "link", "subject", "last_updated"),
     *("certainty", "reason", "release"),
@@ -121,25 +121,21 @@ class ActivityStep(Step):
             return [(f"{prefix}-delete", _DELETE, params)]
         return [(f"{prefix}-delete", _UPDATE, {**params, "fields": {"badgeCode": self.after.badge}})]
 
-    def beforehand(self, now: Activity | None) -> Outcome | None:
-        """The outcome, where the activity is not any more what the step was made for.
+    def left_alone(self, now: Any) -> Outcome:
+        """The outcome where a look showed something else than the step was made for.
 
         Parameters
         ----------
         now : Activity or None
-            What a look showed.
+            What it showed.
 
         Returns
         -------
-        Outcome or None
-            ``None``: it is as it was, so the step can be sent.
+        Outcome
+            Already gone, where it was to be released and is deleted; else changed.
         """
-        if now == self.before:
-            return None
         if now is None and self.action is not Way.SET:
-            return Outcome(self, Verdict.GONE, detail="somebody else deleted it")
-        if now and now == self.after:
-            return Outcome(self, Verdict.KEPT, detail="it is so already")
+            return gone(self)
         what = "was deleted" if now is None else "was closed" if now.closed else f"names {now.badge or 'no badge'} now"
         return Outcome(self, Verdict.CHANGED, detail=f"left alone: it {what}")
 
@@ -159,8 +155,8 @@ class ActivityStep(Step):
         if answer is None:
             return Outcome(self, Verdict.NOT_SENT)
         if isinstance(answer, ApiError):
-            gone = isinstance(answer, NotFound) and self.action is not Way.SET
-            return self.beforehand(None) if gone else Outcome(self, Verdict.FAILED, error=answer)
+            released = isinstance(answer, NotFound) and self.action is not Way.SET
+            return gone(self) if released else Outcome(self, Verdict.FAILED, error=answer)
         proof = answer.result is True if self.after is None else answer.result == {"activity": {"id": self.before.id}}
         return Outcome(self, DONE[self.action], changed=True) if proof else None
 
@@ -180,12 +176,6 @@ def activities_of(response: Response) -> list[Activity]:
     return [Activity.from_wire(row) for row in _rows(response) if str(row.get("ID")).isdecimal()]
 
 
-def list_activities(connection: Connection, steps: Sequence[ActivityStep]) -> list[Activity]:
-    """The activities of these steps as they are now; one that is gone is missing."""
-    chunks = (steps[start : start + _PAGE] for start in range(0, len(steps), _PAGE))
-    return [one for chunk in chunks for one in activities_of(connection.call(*look_for(chunk)))]
-
-
 def find_holders(connection: Connection, codes: Collection[str]) -> list[dict[str, str]]:
     """The open configurable activities that name one of these codes: rows with :data:`COLUMNS`, titles empty,
     and ``application``, which made it."""
@@ -201,8 +191,8 @@ def add_titles(connection: Connection, holders: Sequence[dict[str, str]]) -> Seq
     commands = {}
     for kind, names in _NAMES.items():
         ids = [*dict.fromkeys(row["owner_id"] for row in holders if row["owner_type"] == kind)]
-        for start in range(0, len(ids), _PAGE):
-            params = {"filter": {"@ID": ids[start : start + _PAGE]}, "select": ["ID", *names]}
+        for start in range(0, len(ids), PAGE):
+            params = {"filter": {"@ID": ids[start : start + PAGE]}, "select": ["ID", *names]}
             commands[f"{kind}{start}"] = (f"crm.{kind}.list", params)
     titles: dict[tuple[str, str], str] = {}
     answers: Mapping[str, Any] = {}
@@ -237,7 +227,7 @@ def name_holders(connection: Connection, outcomes: Sequence[Outcome]) -> list[Ou
 def _open_activities(connection: Connection) -> Collection[dict[str, Any]]:
     """Each once. What the portal counts is only a hint: a request without anything new is the last one."""
     first = connection.call(LIST, _OPEN)
-    starts = range(_PAGE, first.total or 0, _PAGE)
+    starts = range(PAGE, first.total or 0, PAGE)
     pages: Collection[Any] = [first]
     met: dict[str, dict[str, Any]] = {}
     for place in itertools.count(0, spec.BATCH_SIZE):

@@ -20,7 +20,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
 from b24nb import errors, spec
-from b24nb.badges.activities import ActivityStep, name_holders
+from b24nb.badges.activities import name_holders
 from b24nb.badges.badge import Badge, Badges
 from b24nb.badges.changes import DELETE, UNDO, Action, Command, Outcome, Step, Verdict, gone, problems
 from b24nb.badges.evidence import Answer, Failure, contradicted, judge_answers, look_at, look_of, reconcile, seen_in
@@ -249,8 +249,7 @@ class _Run:
     def leave_alone(self, steps: Iterable[tuple[int, Step]], current: Iterable[Badge]) -> None:
         """Settle what need not or must not be sent; the rest is to do."""
         here, steps = Badges(current), list(steps)
-        badges = [one for _, one in steps if not isinstance(one, ActivityStep)]
-        done = [one.after for one in badges if one.after and one.before != one.after == here.find(one.code)]
+        done = [one.after for _, one in steps if one.after and one.before != one.after == here.find(one.code)]
         lagging = contradicted(self._connection, done) if self._undo else set()
         for place, step in steps:
             if step.code in lagging:
@@ -343,15 +342,13 @@ class _Run:
 
 def _beforehand(step: Step, here: Badges, *, undo: bool) -> Outcome | None:
     """The outcome of a step that need not or must not be sent."""
-    if isinstance(step, ActivityStep):
-        return step.beforehand(here.find(step.key))  # type: ignore[arg-type]
-    now = here.find(step.code)  # as the portal would: where it tells letter case apart, another may be meant
+    now = here.find(step.key)  # as the portal would: where it tells letter case apart, another may be meant
     if now == step.after:
         return Outcome(step, Verdict.KEPT) if now else gone(step)
     if now != step.before:
-        return Outcome(step, Verdict.CHANGED, error=errors.BadgeChanged(step.code, step.before, now))
+        return step.left_alone(now)
     # A badge with a long code can come back on an older portal only, which is asked.
     limit = spec.CODE_WIDTH if undo else spec.CODE_LIMIT
-    for problem in problems(step.after, limit) if step.after else ():
+    for problem in problems(step.after, limit) if isinstance(step.after, Badge) else ():
         return Outcome(step, Verdict.FAILED, error=problem)
     return None

@@ -16,7 +16,7 @@ from typing import Any
 
 from b24nb import spec
 from b24nb.badges.badge import FIELDS, Badge, Badges
-from b24nb.errors import ApiError, B24Error, InvalidInput
+from b24nb.errors import ApiError, B24Error, BadgeChanged, InvalidInput
 from b24nb.rest.batch import fits_query
 
 ADD = "crm.activity.badge.add"
@@ -122,6 +122,21 @@ class Step:
             if "code" in others:
                 notes.append(f"the portal has it as {self.before.code!r}")
         return "; ".join(filter(None, dict.fromkeys(notes)))
+
+    def left_alone(self, now: Any) -> Outcome:
+        """The outcome where a look showed something else than the step was made for.
+
+        Parameters
+        ----------
+        now : Badge or None
+            What it showed.
+
+        Returns
+        -------
+        Outcome
+            Its error has both.
+        """
+        return Outcome(self, Verdict.CHANGED, error=BadgeChanged(self.code, self.before, now))
 
     def commands(self, prefix: str = "") -> list[Command]:
         """The calls that make the change.
@@ -251,7 +266,7 @@ def deletions(current: Badges, wanted: Iterable[str | Badge], *, missing_ok: boo
 
 def gone(step: Step, refusal: B24Error | None = None) -> Outcome:
     """The outcome of a delete for which there is no badge any more, or never was one."""
-    if step.before and refusal and step.before.code != step.code:
+    if step.before and refusal and step.before.code != step.key:
         detail = f"this portal tells letter case apart, and has {step.before.code!r}"
         return Outcome(step, Verdict.GONE, error=refusal, detail=detail)
     if step.before:

@@ -14,7 +14,7 @@ from dataclasses import replace
 from typing import Any
 
 from b24nb import errors
-from b24nb.badges.activities import ActivityStep, activities_of, list_activities, look_for, of_activities
+from b24nb.badges.activities import PAGE, ActivityStep, activities_of, look_for, of_activities
 from b24nb.badges.badge import Badge, Badges, folded
 from b24nb.badges.changes import DONE, GET, LIST, Action, Outcome, Step, Verdict, gone
 from b24nb.errors import ApiError, B24Error, BadResponse, NotFound, TransportError
@@ -54,10 +54,11 @@ def seen_in(response: Response, steps: Sequence[Step]) -> Sequence[Any]:
 
 
 def look_at(connection: Connection, steps: Sequence[Step]) -> list[Any]:
-    """What the portal has now: all badges, and the activities of the steps."""
+    """What the portal has now: all badges, unless there are steps of activities only; and these activities."""
     activities = of_activities(steps)
     badges = [] if activities and len(activities) == len(steps) else list_badges(connection)
-    return [*badges, *list_activities(connection, activities)]
+    chunks = (activities[start : start + PAGE] for start in range(0, len(activities), PAGE))
+    return [*badges, *(one for chunk in chunks for one in activities_of(connection.call(*look_for(chunk))))]
 
 
 def whole_list(envelope: Mapping[str, Any]) -> list[Any]:
