@@ -197,13 +197,16 @@ class JournalStore:
         with suppress(JournalError):  # the verdicts are found again by looking
             self.flush()
         with self._lock:
-            if self._connection and self._opened[0] == os.getpid():
-                self._connection.close()
-            self._connection = None
+            self._disconnect()
 
-    def __del__(self) -> None:
+    def _disconnect(self) -> None:
         if self._connection and self._opened[0] == os.getpid():
             self._connection.close()
+        elif self._connection:
+            _PARENTS.append(self._connection)
+        self._connection = None
+
+    __del__ = _disconnect
 
     def _entries(self, where: str, **values: Any) -> list[Entry]:
         return [_entry(row) for row in self._query(f"{_ENTRIES} {where}", **values)]
@@ -235,13 +238,10 @@ class JournalStore:
         """The connection of this process to the file that is there."""
         now = _identity(self.path)
         if self._connection and self._opened != now:
-            if self._opened[0] != now[0]:
-                _PARENTS.append(self._connection)
-            else:
-                self._connection.close()
+            if self._opened[1:] != now[1:]:
                 self._concluded.clear()  # verdicts of the file that was here before
                 self._replaced = True
-            self._connection = None
+            self._disconnect()
         if self._connection is None:
             self._connection = _connect(self.path)
             self._opened = _identity(self.path)
