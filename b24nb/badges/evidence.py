@@ -199,11 +199,8 @@ def _judge(doubt: Outcome, here: Mapping[str, Any], *, last_look: bool) -> Outco
 
 def _respelt(wanted: Badge, here: Mapping[str, Any]) -> str:
     """The code under which a portal that changes codes may keep this badge; ``""`` if there is none."""
-    key = _letters(wanted.code)
-    for code, badge in here.items():
-        if _letters(code) and key.startswith(_letters(code)) and badge == replace(wanted, code=code):
-            return code
-    return ""
+    same_texts = (code for code, badge in here.items() if badge == replace(wanted, code=code) and _letters(code))
+    return next((code for code in same_texts if _letters(wanted.code).startswith(_letters(code))), "")
 
 
 def _letters(code: str) -> str:
