@@ -256,7 +256,7 @@ class _Run:
                 text = f"The portal's list shows {step.code!r}, and get does not."
                 error = errors.OutcomeUnknown(text, hint="Try again in a moment.")
                 self.outcomes[place] = Outcome(step, Verdict.UNKNOWN, error=error)
-            elif outcome := _beforehand(step, here, undo=self._undo):
+            elif outcome := _beforehand(step, here):
                 self.outcomes[place] = outcome
             else:
                 self._todo.append((place, step))
@@ -340,15 +340,14 @@ class _Run:
                 self.leave_alone(rest, current)
 
 
-def _beforehand(step: Step, here: Badges, *, undo: bool) -> Outcome | None:
+def _beforehand(step: Step, here: Badges) -> Outcome | None:
     """The outcome of a step that need not or must not be sent."""
     now = here.find(step.key)  # as the portal would: where it tells letter case apart, another may be meant
     if now == step.after:
         return Outcome(step, Verdict.KEPT) if now else gone(step)
     if now != step.before:
         return step.left_alone(now)
-    # A badge with a long code can come back on an older portal only, which is asked.
-    limit = spec.CODE_WIDTH if undo else spec.CODE_LIMIT
-    for problem in problems(step.after, limit) if isinstance(step.after, Badge) else ():
+    # Of undo, since plans are checked: a badge with a long code can come back on an older portal only, which is asked.
+    for problem in problems(step.after, spec.CODE_WIDTH) if isinstance(step.after, Badge) else ():
         return Outcome(step, Verdict.FAILED, error=problem)
     return None

@@ -10,6 +10,7 @@ from __future__ import annotations
 import unicodedata
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
@@ -112,16 +113,14 @@ def judge_answers(step: Step, failure: Failure | None, deleted: Answer | None, a
     if added is None:
         error = deleted if isinstance(deleted, NotFound) else None
         return Outcome(step, Verdict.FAILED if missing else Verdict.NOT_SENT, error=error)
-    try:
+    with suppress(BadResponse):
         badge = badge_of(added, step.after.code)
-    except BadResponse:
-        return None
-    if badge.code != step.after.code:
-        return None
-    odd = f"stored differently: {badge!r}" if badge != step.after else ""
-    verdict = Verdict.ADDED if missing else DONE[step.action]
-    detail = odd or ("somebody else had deleted it" if missing else "")
-    return Outcome(step, verdict, changed=True, badge=badge, detail=detail)
+        if badge.code == step.after.code:
+            odd = f"stored differently: {badge!r}" if badge != step.after else ""
+            verdict = Verdict.ADDED if missing else DONE[step.action]
+            detail = odd or ("somebody else had deleted it" if missing else "")
+            return Outcome(step, verdict, changed=True, badge=badge, detail=detail)
+    return None
 
 
 def _without_effect(error: Failure) -> bool:
