@@ -1,4 +1,6 @@
-"""Activities, as far as they hold a badge: the steps that release it or hold it again, and what proves them.
+"""Activities, as far as they hold a badge: who does, the steps that release it or hold it again, what proves them.
+
+The portal refuses to delete a badge that is held and does not say by whom, so all open activities are read.
 
 A webhook can only delete a configurable activity, which can't be undone. The application that made it can clear
 its ``badgeCode``, and set it again.
@@ -6,19 +8,37 @@ its ``badgeCode``, and set it again.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+import itertools
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from datetime import datetime
 from typing import Any
 
-from b24nb.badges.changes import DONE, Command, Outcome, Step, Verdict, Way
-from b24nb.errors import ApiError, BadResponse, NotFound, raised_before_effect
+from b24nb import spec
+from b24nb.badges.changes import DONE, Command, Outcome, Step, Verdict, Way, gone
+from b24nb.errors import ApiError, B24Error, BadResponse, NotFound
 from b24nb.rest.connection import Connection, Response
 
 LIST = "crm.activity.list"
 _DELETE, _UPDATE = "crm.activity.delete", "crm.activity.configurable.update"
 _SHOWN = ["ID", "COMPLETED", "PROVIDER_PARAMS"]
+_OPEN = {
+    "filter": {"PROVIDER_ID": "CONFIGURABLE_REST_APP", "COMPLETED": "N"},
+    "select": ["ID", "OWNER_TYPE_ID", "OWNER_ID", "SUBJECT", "LAST_UPDATED", "PROVIDER_PARAMS"],
+    "order": {"ID": "ASC"},
+}
 #: ``crm.activity.list`` shows no more at once.
-_PAGE = 50
+PAGE = 50
+COLUMNS = (
+    *("code", "activity_id", "owner_type", "owner_id", "title", "link", "subject", "last_updated"),
+    *("certainty", "reason", "release"),
+)
+_OWNERS = {"1": "lead", "2": "deal", "3": "contact", "4": "company"}
+#: What each is called by.
+_NAMES = {"contact": ("NAME", "LAST_NAME")} | dict.fromkeys(("lead", "deal", "company"), ("TITLE",))
+#: Holders of one badge that a report names.
+_NAMED = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,25 +121,21 @@ class ActivityStep(Step):
             return [(f"{prefix}-delete", _DELETE, params)]
         return [(f"{prefix}-delete", _UPDATE, {**params, "fields": {"badgeCode": self.after.badge}})]
 
-    def beforehand(self, now: Activity | None) -> Outcome | None:
-        """The outcome, where the activity is not any more what the step was made for.
+    def left_alone(self, now: Any) -> Outcome:
+        """The outcome where a look showed something else than the step was made for.
 
         Parameters
         ----------
         now : Activity or None
-            What a look showed.
+            What it showed.
 
         Returns
         -------
-        Outcome or None
-            ``None``: it is as it was, so the step can be sent.
+        Outcome
+            Already gone, where it was to be released and is deleted; else changed.
         """
-        if now == self.before:
-            return None
         if now is None and self.action is not Way.SET:
-            return Outcome(self, Verdict.GONE, detail="somebody else deleted it")
-        if now and now == self.after:
-            return Outcome(self, Verdict.KEPT, detail="it is so already")
+            return gone(self)
         what = "was deleted" if now is None else "was closed" if now.closed else f"names {now.badge or 'no badge'} now"
         return Outcome(self, Verdict.CHANGED, detail=f"left alone: it {what}")
 
@@ -139,10 +155,8 @@ class ActivityStep(Step):
         if answer is None:
             return Outcome(self, Verdict.NOT_SENT)
         if isinstance(answer, ApiError):
-            if not raised_before_effect(answer):
-                return None
-            gone = isinstance(answer, NotFound) and self.action is not Way.SET
-            return self.beforehand(None) if gone else Outcome(self, Verdict.FAILED, error=answer)
+            released = isinstance(answer, NotFound) and self.action is not Way.SET
+            return gone(self) if released else Outcome(self, Verdict.FAILED, error=answer)
         proof = answer.result is True if self.after is None else answer.result == {"activity": {"id": self.before.id}}
         return Outcome(self, DONE[self.action], changed=True) if proof else None
 
@@ -159,27 +173,102 @@ def look_for(steps: Iterable[ActivityStep]) -> tuple[str, dict[str, Any]]:
 
 def activities_of(response: Response) -> list[Activity]:
     """The activities of an answer of ``crm.activity.list``; rows that are none are left out."""
-    if not isinstance(response.result, list):
+    return [Activity.from_wire(row) for row in _rows(response) if str(row.get("ID")).isdecimal()]
+
+
+def find_holders(connection: Connection, codes: Collection[str]) -> list[dict[str, str]]:
+    """The open configurable activities that name one of these codes: rows with :data:`COLUMNS`, titles empty,
+    and ``application``, which made it."""
+    oldest = connection.clock.time() - spec.ATTACHMENT_DAYS * 24 * 3600
+    named = [(row, row.get("PROVIDER_PARAMS")) for row in _open_activities(connection)]
+    held = [(row, params.get("badgeCode")) for row, params in named if isinstance(params, dict)]
+    origin = connection.credentials.origin
+    return [_holder(row, code, oldest, origin) for row, code in held if isinstance(code, str) and code in codes]
+
+
+def add_titles(connection: Connection, holders: Sequence[dict[str, str]]) -> Sequence[dict[str, str]]:
+    """The same rows with the title of what each belongs to, by one batch; empty where it may not be read."""
+    commands = {}
+    for kind, names in _NAMES.items():
+        ids = [*dict.fromkeys(row["owner_id"] for row in holders if row["owner_type"] == kind)]
+        for start in range(0, len(ids), PAGE):
+            params = {"filter": {"@ID": ids[start : start + PAGE]}, "select": ["ID", *names]}
+            commands[f"{kind}{start}"] = (f"crm.{kind}.list", params)
+    titles: dict[tuple[str, str], str] = {}
+    answers: Mapping[str, Any] = {}
+    with suppress(B24Error):  # what holds the badge is known all the same
+        answers = connection.batch(commands) if commands else {}
+    for key, answer in answers.items():
+        kind = key.rstrip("0123456789")
+        rows = answer.result if isinstance(answer, Response) and isinstance(answer.result, list) else []
+        for row in (row for row in rows if isinstance(row, dict)):
+            title = " ".join(str(row[name]) for name in _NAMES[kind] if row.get(name))
+            titles[kind, str(row.get("ID"))] = title
+    return [{**row, "title": titles.get((row["owner_type"], row["owner_id"]), "")} for row in holders]
+
+
+def name_holders(connection: Connection, outcomes: Sequence[Outcome]) -> list[Outcome]:
+    """The outcomes, with the holders named where a delete was refused."""
+    codes = [one.step.before.code if one.step.before and one.verdict is Verdict.REFUSED else "" for one in outcomes]
+    holders: dict[str, list[str]] = {code: [] for code in codes if code}
+    nobody = "held by an activity that this user may not read"
+    try:
+        for row in find_holders(connection, holders) if holders else ():
+            holders[row["code"]].append(f"activity {row['activity_id']} of {row['owner_type']} {row['owner_id']}")
+    except B24Error as error:
+        nobody = f"who holds it could not be read: {error.message}"
+    told = {}
+    for code, names in holders.items():
+        more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+        told[code] = f"held by {', '.join(names[:_NAMED])}{more}" if names else nobody
+    return [replace(one, detail=told[code]) if code else one for one, code in zip(outcomes, codes, strict=True)]
+
+
+def _open_activities(connection: Connection) -> Collection[dict[str, Any]]:
+    """Each once. What the portal counts is only a hint: a request without anything new is the last one."""
+    first = connection.call(LIST, _OPEN)
+    starts = range(PAGE, first.total or 0, PAGE)
+    pages: Collection[Any] = [first]
+    met: dict[str, dict[str, Any]] = {}
+    for place in itertools.count(0, spec.BATCH_SIZE):
+        before, chunk = len(met), starts[place : place + spec.BATCH_SIZE]
+        for page in pages:
+            met |= {str(row.get("ID")): row for row in _rows(page)}
+        if len(met) == before or not chunk:
+            break
+        pages = connection.batch({f"from{at}": (LIST, {**_OPEN, "start": at}) for at in chunk}).values()
+    return met.values()
+
+
+def _rows(answer: Response | ApiError) -> list[dict[str, Any]]:
+    """The rows of an answer of ``crm.activity.list``."""
+    if isinstance(answer, ApiError):
+        raise answer
+    if not isinstance(answer.result, list):
         raise BadResponse("The portal answered without a list of activities.", method=LIST)
-    rows = (row for row in response.result if isinstance(row, dict) and str(row.get("ID")).isdecimal())
-    return [Activity.from_wire(row) for row in rows]
+    return [row for row in answer.result if isinstance(row, dict)]
 
 
-def list_activities(connection: Connection, steps: Sequence[ActivityStep]) -> list[Activity]:
-    """The activities of these steps as they are now; one that is gone is missing."""
-    chunks = (steps[start : start + _PAGE] for start in range(0, len(steps), _PAGE))
-    return [one for chunk in chunks for one in activities_of(connection.call(*look_for(chunk)))]
+def _is_before(text: str, oldest: float) -> bool:
+    """Whether this time is known, and before the other."""
+    with suppress(ValueError, OverflowError, OSError):
+        return datetime.fromisoformat(text).timestamp() < oldest
+    return False
 
 
-def activities_back(done: Iterable[tuple[Step, Any]]) -> tuple[list[ActivityStep], int]:
-    """The steps to before these, each with what a look right before it found instead of ``before``; and how many
-    activities were deleted and can't come back."""
-    was: dict[str, Activity] = {}
-    last: dict[str, ActivityStep] = {}
-    for step, found in done:
-        if isinstance(step, ActivityStep):
-            was.setdefault(step.key, found or step.before)
-            last[step.key] = step
-    pairs = [(step, step.after) for step in last.values()]
-    back = [ActivityStep(one.code, now, was[one.key]) for one, now in pairs if now and now != was[one.key]]
-    return back, sum(now is None for _, now in pairs)
+def _holder(row: dict[str, Any], code: str, oldest: float, origin: str) -> dict[str, str]:
+    texts = {name: "" if cell is None else str(cell) for name, cell in row.items()}
+    number, owner, updated = (texts.get(name, "") for name in ("ID", "OWNER_TYPE_ID", "LAST_UPDATED"))
+    if len(code) > spec.ATTACHED_CODE_WIDTH:
+        certainty = "no", f"a code over {spec.ATTACHED_CODE_WIDTH} characters is never matched"
+    elif _is_before(updated, oldest):
+        certainty = "possible", "attachments this old are dropped, unless the activity was reopened"
+    else:
+        certainty = "likely", "it counts until it is closed or its item reaches a final stage"
+    release = f"close it in the portal, or b24.badges.release({code!r}, activities=[{number}])"
+    kind, owner_id = _OWNERS.get(owner, f"item of type {owner}"), texts.get("OWNER_ID", "")
+    known = kind in _NAMES and owner_id.isascii() and owner_id.isdecimal()
+    link = f"{origin}/crm/{kind}/details/{owner_id}/" if known else ""
+    cells = (code, number, kind, owner_id, "", link, texts.get("SUBJECT", ""), updated, *certainty, release)
+    made_by = str(row["PROVIDER_PARAMS"].get("clientId") or "")
+    return {**dict(zip(COLUMNS, cells, strict=True)), "application": made_by}

@@ -20,19 +20,18 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
 from b24nb import errors, spec
-from b24nb.badges.activities import ActivityStep
-from b24nb.badges.badge import Badge, ByCode
-from b24nb.badges.changes import DELETE, UNDO, Action, Command, Outcome, Step, Verdict, fits_batch, gone, problems
-from b24nb.badges.evidence import Answer, Doubt, contradicted, judge_answers, look_at, look_of, reconcile, seen_in
-from b24nb.badges.holders import name_holders
+from b24nb.badges.activities import name_holders
+from b24nb.badges.badge import Badge, Badges
+from b24nb.badges.changes import DELETE, UNDO, Action, Command, Outcome, Step, Verdict, gone, problems
+from b24nb.badges.evidence import Answer, Failure, contradicted, judge_answers, look_at, look_of, reconcile, seen_in
 from b24nb.badges.journal_store import ChangeSet, JournalStore
+from b24nb.rest.batch import fits_query
 from b24nb.rest.calls import Call
 from b24nb.rest.connection import Connection
 
 Steps = Sequence[Step]
 Found = Sequence[Badge | None]
 Cancel = threading.Event | Callable[[], bool]
-Failure = errors.ApiError | errors.TransportError
 #: Key of the look that rides in a batch; a look older than so many seconds is made again with the next request.
 _LOOK, _STALE = "look", 1.0
 _INTERRUPTED = "stopped by Ctrl-C"
@@ -138,7 +137,7 @@ class ChangeApplier:
                 return self._attempt(intent, steps, found, batch=batch, halt=halt)
         elif looked:
             with suppress(errors.BadResponse):
-                here = ByCode(seen_in(looked, steps))
+                here = Badges(seen_in(looked, steps))
                 found = [None if (now := here.find(step.key)) == step.before else now for step in steps]
         return self._judged(steps, found, answers, failure, intent.sent_at)
 
@@ -146,28 +145,25 @@ class ChangeApplier:
         self, steps: Steps, found: Found, answers: Mapping[str, Answer], failure: Failure | None, sent_at: float
     ) -> list[Outcome]:
         """What the answers prove, and a look where they prove nothing."""
-        outcomes: dict[int, Outcome] = {}
-        doubts: dict[int, Doubt] = {}
+        outcomes: list[Outcome] = []
         for place, (step, before) in enumerate(zip(steps, found, strict=True)):
-            pair = answers.get(f"s{place}-delete"), answers.get(f"s{place}-add")
-            refusal = failure or next((one for one in pair if isinstance(one, errors.ApiError)), None)
-            outcome = _without_effect(step, failure) if failure else judge_answers(step, *pair)
-            if outcome is None:
-                doubts[place] = Doubt(step, before, refusal)
-                continue
-            if before and step.before and outcome.changed and not outcome.detail:
-                edited = f"somebody had changed it just before; the journal keeps it as it was last: {before!r}"
-                outcome = replace(outcome, detail=edited)
-            outcomes[place] = replace(outcome, found=before)
-        if doubts:  # look, as long as the effect can still come: not after somebody has answered
-            answered = 300 <= (getattr(failure, "http_status", 0) or 0) < 500
-            lost = isinstance(failure, errors.TransportError) and not answered
-            seen = reconcile(self.connection, [*doubts.values()], sent_at + self.settle_after if lost else 0)
-            outcomes |= zip(doubts, seen, strict=True)
+            answered = failure, answers.get(f"s{place}-delete"), answers.get(f"s{place}-add")
+            refusal = next((one for one in answered if isinstance(one, Failure)), None)
+            one = judge_answers(step, *answered) or Outcome(step, Verdict.UNKNOWN, None, refusal)
+            edited = f"somebody had changed it just before; the journal keeps it as it was last: {before!r}"
+            detail = one.detail or (edited if before and step.before and one.changed else "")
+            outcomes.append(replace(one, found=before, detail=detail))
+        if doubts := [one for one in outcomes if one.verdict is Verdict.UNKNOWN]:
+            # Look, as long as the effect can still come: not after somebody has answered.
+            refused = 300 <= (getattr(failure, "http_status", 0) or 0) < 500
+            lost = isinstance(failure, errors.TransportError) and not refused
+            seen = reconcile(self.connection, doubts, sent_at + self.settle_after if lost else 0)
             call = getattr(failure, "call", None)
             if isinstance(call, Call) and all(outcome.done for outcome in seen):
                 call.outcome = "seen"
-        return [outcomes[place] for place in range(len(steps))]
+            left = iter(seen)
+            outcomes = [next(left) if one.verdict is Verdict.UNKNOWN else one for one in outcomes]
+        return outcomes
 
     def _call_each(self, commands: Sequence[Command], intent: _Intent, answers: dict[str, Answer]) -> None:
         """A call per command, until one fails; their answers join those that are there."""
@@ -252,16 +248,15 @@ class _Run:
 
     def leave_alone(self, steps: Iterable[tuple[int, Step]], current: Iterable[Badge]) -> None:
         """Settle what need not or must not be sent; the rest is to do."""
-        here, steps = ByCode(current), list(steps)
-        badges = [one for _, one in steps if not isinstance(one, ActivityStep)]
-        done = [one.after for one in badges if one.after and one.before != one.after == here.find(one.code)]
+        here, steps = Badges(current), list(steps)
+        done = [one.after for _, one in steps if one.after and one.before != one.after == here.find(one.code)]
         lagging = contradicted(self._connection, done) if self._undo else set()
         for place, step in steps:
             if step.code in lagging:
                 text = f"The portal's list shows {step.code!r}, and get does not."
                 error = errors.OutcomeUnknown(text, hint="Try again in a moment.")
                 self.outcomes[place] = Outcome(step, Verdict.UNKNOWN, error=error)
-            elif outcome := _beforehand(step, here, undo=self._undo):
+            elif outcome := _beforehand(step, here):
                 self.outcomes[place] = outcome
             else:
                 self._todo.append((place, step))
@@ -308,7 +303,7 @@ class _Run:
             if self.stopped or not self._todo:
                 return None
             if not (step := self._todo[0][1]).fits_batch:
-                return dict([self._todo.popleft()]), fits_batch(step.commands()[0][2])
+                return dict([self._todo.popleft()]), fits_query(step.commands()[0][2])
             size, now = spec.BATCH_SIZE, self._connection.clock.monotonic()
             left = sum(len(step.commands()) for _, step in self._todo)
             look = now - self._looked_at > _STALE or -(-left // (size - 1)) == -(-left // size)
@@ -345,24 +340,14 @@ class _Run:
                 self.leave_alone(rest, current)
 
 
-def _without_effect(step: Step, error: Failure) -> Outcome | None:
-    """What the failure of a whole request proves; ``None``: nothing, so look."""
-    if isinstance(error, errors.TransportError):
-        return None if error.sent else Outcome(step, Verdict.NOT_SENT, error=error)
-    return Outcome(step, Verdict.FAILED, error=error) if errors.raised_before_effect(error) else None
-
-
-def _beforehand(step: Step, here: ByCode, *, undo: bool) -> Outcome | None:
+def _beforehand(step: Step, here: Badges) -> Outcome | None:
     """The outcome of a step that need not or must not be sent."""
-    if isinstance(step, ActivityStep):
-        return step.beforehand(here.find(step.key))  # type: ignore[arg-type]
-    now = here.find(step.code)  # as the portal would: where it tells letter case apart, another may be meant
+    now = here.find(step.key)  # as the portal would: where it tells letter case apart, another may be meant
     if now == step.after:
         return Outcome(step, Verdict.KEPT) if now else gone(step)
     if now != step.before:
-        return Outcome(step, Verdict.CHANGED, error=errors.BadgeChanged(step.code, step.before, now))
-    # A badge with a long code can come back on an older portal only, which is asked.
-    limit = spec.CODE_WIDTH if undo else spec.CODE_LIMIT
-    for problem in problems(step.after, limit) if step.after else ():
+        return step.left_alone(now)
+    # Of undo, since plans are checked: a badge with a long code can come back on an older portal only, which is asked.
+    for problem in problems(step.after, spec.CODE_WIDTH) if isinstance(step.after, Badge) else ():
         return Outcome(step, Verdict.FAILED, error=problem)
     return None

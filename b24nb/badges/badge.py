@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, NoReturn, TypeVar, overload
+from typing import TYPE_CHECKING, Any, NoReturn, SupportsIndex, TypeVar, overload
 
 from b24nb import spec
 from b24nb.display import html
@@ -163,7 +163,7 @@ class Badge:
         return html.page(html.badge_card(self))
 
 
-class Badges(Sequence[Badge]):
+class Badges(tuple[Badge, ...]):
     """The badges of a portal, in its order: an immutable sequence that is looked up by code too.
 
     A code is found as a portal finds it: its exact spelling first, else in any letter case.
@@ -180,12 +180,24 @@ class Badges(Sequence[Badge]):
       vip  primary  'Kunde'  'VIP'
     """
 
-    def __init__(self, badges: Iterable[Badge] = ()) -> None:
-        self._badges = tuple(badges)
-
     @cached_property
-    def _by_code(self) -> ByCode:
-        return ByCode(self)
+    def _by_code(self) -> dict[str, Badge]:
+        return {folded(badge.code): badge for badge in self} | {badge.code: badge for badge in self}
+
+    def find(self, code: str) -> Badge | None:
+        """The badge that the portal would find under a code.
+
+        Parameters
+        ----------
+        code : str
+            Its exact spelling first, else as most portals compare codes; no method tells how this one does.
+
+        Returns
+        -------
+        Badge or None
+            ``None`` if there is none.
+        """
+        return self._by_code.get(code) or self._by_code.get(folded(code))
 
     @property
     def df(self) -> pd.DataFrame:
@@ -221,52 +233,25 @@ class Badges(Sequence[Badge]):
         return Badges(Badge(badge.code, title, value, badge.type) for badge, title, value in texts)
 
     @overload
-    def __getitem__(self, index: int | str) -> Badge: ...
+    def __getitem__(self, index: SupportsIndex | str) -> Badge: ...
     @overload
     def __getitem__(self, index: slice) -> Badges: ...
-    def __getitem__(self, index: int | str | slice) -> Badge | Badges:
+    def __getitem__(self, index: SupportsIndex | str | slice) -> Badge | Badges:
         if isinstance(index, str):
-            if badge := self._by_code.find(index):
+            if badge := self.find(index):
                 return badge
             raise KeyError(f"no badge has the code {index!r}")
-        found = self._badges[index]
+        found = super().__getitem__(index)
         return found if isinstance(found, Badge) else Badges(found)
 
     def __contains__(self, item: object) -> bool:
-        return self._by_code.find(item) is not None if isinstance(item, str) else item in self._badges
-
-    def __len__(self) -> int:
-        return len(self._badges)
-
-    def __iter__(self) -> Iterator[Badge]:
-        return iter(self._badges)
-
-    def __eq__(self, other: object) -> bool:
-        return self._badges == other._badges if isinstance(other, Badges) else NotImplemented
-
-    def __hash__(self) -> int:
-        return hash(self._badges)
+        return self.find(item) is not None if isinstance(item, str) else super().__contains__(item)
 
     def __repr__(self) -> str:
-        return listing(f"Badges: {len(self)}", self._badges, _line)
+        return listing(f"Badges: {len(self)}", self, _line)
 
     def _repr_html_(self) -> str:
         return html.page(html.badges_table(self, limit=SHOWN))
-
-
-class ByCode:
-    """Finds badges by code: the exact spelling first, else as most portals compare codes.
-
-    No method tells how a portal compares them.
-    """
-
-    def __init__(self, badges: Iterable[Badge]) -> None:
-        self._exact = {badge.code: badge for badge in badges}
-        self._folded = {folded(code): badge for code, badge in self._exact.items()}
-
-    def find(self, code: str) -> Badge | None:
-        """The badge that the portal would find under this code, ``None`` if there is none."""
-        return self._exact.get(code) or self._folded.get(folded(code))
 
 
 def folded(code: str) -> str:

@@ -15,19 +15,20 @@ from reprlib import repr as short
 from typing import Any
 
 from b24nb import spec
-from b24nb.badges.badge import FIELDS, Badge, Badges, ByCode
-from b24nb.errors import ApiError, B24Error, InvalidInput
+from b24nb.badges.badge import FIELDS, Badge, Badges
+from b24nb.errors import ApiError, B24Error, BadgeChanged, InvalidInput
+from b24nb.rest.batch import fits_query
 
 ADD = "crm.activity.badge.add"
 DELETE = "crm.activity.badge.delete"
 GET = "crm.activity.badge.get"
 LIST = "crm.activity.badge.list"
 Command = tuple[str, str, Mapping[str, Any]]
-#: What ``batch`` takes for a reference to another command's result, also in the middle of a text.
-_REFERENCE = re.compile(r"\$(result|error|total|next|time)\[")
 #: Half of a pair of surrogates, which JSON can hold and UTF-8 can't.
 _HALF = re.compile("[\ud800-\udfff]")
 _TYPES = [*spec.BadgeType]
+#: Stands for the language of a text that is for all.
+_ANY = "any"
 
 
 class Action(StrEnum):
@@ -122,6 +123,21 @@ class Step:
                 notes.append(f"the portal has it as {self.before.code!r}")
         return "; ".join(filter(None, dict.fromkeys(notes)))
 
+    def left_alone(self, now: Any) -> Outcome:
+        """The outcome where a look showed something else than the step was made for.
+
+        Parameters
+        ----------
+        now : Badge or None
+            What it showed.
+
+        Returns
+        -------
+        Outcome
+            Its error has both.
+        """
+        return Outcome(self, Verdict.CHANGED, error=BadgeChanged(self.code, self.before, now))
+
     def commands(self, prefix: str = "") -> list[Command]:
         """The calls that make the change.
 
@@ -142,7 +158,7 @@ class Step:
     @property
     def fits_batch(self) -> bool:
         """Whether its texts survive the query text of a batch; else it needs calls of its own."""
-        return all(fits_batch(params) for _, _, params in self.commands())
+        return all(fits_query(params) for _, _, params in self.commands())
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,8 +249,7 @@ def diff(current: Badges, wanted: Badges, removable: Collection[str] | None = ()
     >>> [step.action.value for step in diff(Badges([old]), Badges([new]))]
     ['replace']
     """
-    here = ByCode(current)
-    steps = [Step(badge.code, here.find(badge.code), badge) for badge in wanted]
+    steps = [Step(badge.code, current.find(badge.code), badge) for badge in wanted]
     met = {step.before.code for step in steps if step.before}
     yield from steps
     for badge in current:
@@ -244,15 +259,14 @@ def diff(current: Badges, wanted: Badges, removable: Collection[str] | None = ()
 
 def deletions(current: Badges, wanted: Iterable[str | Badge], *, missing_ok: bool) -> Iterator[Step]:
     """The steps that delete these, in their order; a badge is deleted only as it was given."""
-    here = ByCode(current)
     for item in wanted:
-        code, before = (item.code, item) if isinstance(item, Badge) else (item, here.find(item))
+        code, before = (item.code, item) if isinstance(item, Badge) else (item, current.find(item))
         yield Step(code, before, None, missing_ok=missing_ok or before is not None)
 
 
 def gone(step: Step, refusal: B24Error | None = None) -> Outcome:
     """The outcome of a delete for which there is no badge any more, or never was one."""
-    if step.before and refusal and step.before.code != step.code:
+    if step.before and refusal and step.before.code != step.key:
         detail = f"this portal tells letter case apart, and has {step.before.code!r}"
         return Outcome(step, Verdict.GONE, error=refusal, detail=detail)
     if step.before:
@@ -286,26 +300,20 @@ def problems(badge: Badge, code_limit: int = spec.CODE_LIMIT) -> Iterator[Invali
     if badge.type not in _TYPES:
         hint = f"Choose one of {', '.join(spec.BadgeType)}."
         yield InvalidInput(f"The type {short(badge.type)} does not exist.", field="type", hint=hint)
-    yield from code_problems(badge.code)
-    if isinstance(badge.code, str) and len(badge.code) > code_limit:
-        text = f"The code has {len(badge.code)} characters; a portal takes at most {code_limit} in a new one."
-        yield InvalidInput(text, field="code", hint="Choose a shorter code.")
-
-
-def code_problems(code: Any) -> Iterator[InvalidInput]:
-    """Why a code can't name a badge at all."""
-    if not isinstance(code, str):
-        hint = "Write it in quotes: codes are texts."
-        yield InvalidInput(f"The code {short(code)} is not a text.", field="code", hint=hint)
-    elif not code or _HALF.search(code):
-        what = "holds half a character, which can't be sent" if code else "is empty"
-        yield InvalidInput(f"The code {what}.", field="code")
+    try:
+        check_code(badge.code)
+        if len(badge.code) > code_limit:
+            text = f"The code has {len(badge.code)} characters; a portal takes at most {code_limit} in a new one."
+            raise InvalidInput(text, field="code", hint="Choose a shorter code.")
+    except InvalidInput as problem:
+        yield problem
 
 
 def check_code(code: Any) -> None:
-    """Raise :class:`InvalidInput` if this can't be the code of a badge."""
-    for problem in code_problems(code):
-        raise problem
+    """Raise :class:`InvalidInput` if this can't name a badge at all."""
+    if wrong := _wrong(code):
+        named, hint = ("", "") if isinstance(code, str) else (f" {short(code)}", "Write it in quotes: codes are texts.")
+        raise InvalidInput(f"The code{named} {wrong}.", field="code", hint=hint)
 
 
 def check(badge: Badge) -> None:
@@ -330,23 +338,12 @@ def warn_if_not_restorable(badges: Iterable[Badge]) -> None:
         warnings.warn(text, NotRestorable, stacklevel=3)
 
 
-def fits_batch(params: Mapping[str, Any]) -> bool:
-    """Whether parameters survive the query text of a batch command.
-
-    An empty map can't be written there, and a text like ``$result[a]`` would be replaced. Both can be
-    sent by a call of their own.
-    """
-    texts = [params.values(), *(text.values() for text in params.values() if isinstance(text, Mapping))]
-    flat = [item for group in texts for item in group]
-    return not any(_REFERENCE.search(item) if isinstance(item, str) else item == {} for item in flat)
-
-
 def _text_problems(field: str, text: Any) -> Iterator[InvalidInput]:
     # Most texts, of which a plan may hold 100,000: a sign of ASCII is stored in six at most, and two quotes.
     if isinstance(text, str) and text.isascii() and 0 < len(text) <= (spec.TEXT_WIDTH - 2) // 6:
         return
-    texts = text if isinstance(text, Mapping) else {"": text}
-    wrong = [(language, what) for language, item in texts.items() if (what := _wrong(language, item, text))]
+    texts = text if isinstance(text, Mapping) else {_ANY: text}
+    wrong = [(language, what) for language, item in texts.items() if (what := _wrong(item, language))]
     for language, what in wrong:
         where = f" in {language!r}" if texts is text and isinstance(language, str) else ""
         hint = "Give a text, or a map language -> text."
@@ -359,12 +356,12 @@ def _text_problems(field: str, text: Any) -> Iterator[InvalidInput]:
         yield InvalidInput(message, field=field, hint="Every letter that is not ASCII counts six times.")
 
 
-def _wrong(language: Any, item: Any, text: Any) -> str:
-    """What is wrong with a part of a text; ``""`` if it is right."""
-    if isinstance(text, Mapping) and not (language and isinstance(language, str)):
+def _wrong(text: Any, language: Any = _ANY) -> str:
+    """What is wrong with a text, or with that of a language; ``""`` if it is right."""
+    if not (language and isinstance(language, str)):
         return "has a language that is not a text"
-    if not isinstance(item, str):
+    if not isinstance(text, str):
         return "is not a text"
-    if not item:
+    if not text:
         return "is empty"
-    return "holds half a character, which can't be sent" if _HALF.search(language + item) else ""
+    return "holds half a character, which can't be sent" if _HALF.search(language + text) else ""

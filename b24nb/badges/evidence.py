@@ -10,17 +10,20 @@ from __future__ import annotations
 import unicodedata
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
-from typing import Any, NamedTuple
+from typing import Any
 
 from b24nb import errors
-from b24nb.badges.activities import ActivityStep, activities_of, list_activities, look_for, of_activities
+from b24nb.badges.activities import PAGE, ActivityStep, activities_of, look_for, of_activities
 from b24nb.badges.badge import Badge, Badges, folded
 from b24nb.badges.changes import DONE, GET, LIST, Action, Outcome, Step, Verdict, gone
-from b24nb.errors import ApiError, B24Error, BadResponse, NotFound
+from b24nb.errors import ApiError, B24Error, BadResponse, NotFound, TransportError
 from b24nb.rest.connection import Connection, Response
+from b24nb.rest.response import whole_number
 
 Answer = Response | ApiError
+Failure = ApiError | TransportError
 _FIRST_PAUSE = 0.25
 _AGAIN = "Somebody may be changing them; list again."
 
@@ -52,10 +55,11 @@ def seen_in(response: Response, steps: Sequence[Step]) -> Sequence[Any]:
 
 
 def look_at(connection: Connection, steps: Sequence[Step]) -> list[Any]:
-    """What the portal has now: all badges, and the activities of the steps."""
+    """What the portal has now: all badges, unless there are steps of activities only; and these activities."""
     activities = of_activities(steps)
     badges = [] if activities and len(activities) == len(steps) else list_badges(connection)
-    return [*badges, *list_activities(connection, activities)]
+    chunks = (activities[start : start + PAGE] for start in range(0, len(activities), PAGE))
+    return [*badges, *(one for chunk in chunks for one in activities_of(connection.call(*look_for(chunk))))]
 
 
 def whole_list(envelope: Mapping[str, Any]) -> list[Any]:
@@ -64,20 +68,12 @@ def whole_list(envelope: Mapping[str, Any]) -> list[Any]:
     rows = result.get("badges") if isinstance(result, Mapping) else None
     if not isinstance(rows, list):
         raise BadResponse("There is no list of badges in the answer.", method=LIST)
-    if total is not None and number_of(total) != len(rows):
+    if total is not None and whole_number(total) != len(rows):
         text = f"The portal counts {str(total)[:20]} badges and sent {len(rows)}."
         raise BadResponse(text, method=LIST, hint=_AGAIN)
     if envelope.get("next"):
         raise BadResponse(f"The portal sent a page of {len(rows)} badges, not all of them.", method=LIST)
     return rows
-
-
-def number_of(total: Any) -> int | None:
-    """How many rows there are, which some servers write as a text; ``None`` if that is no number."""
-    try:
-        return None if isinstance(total, bool) else int(float(total))
-    except (TypeError, ValueError, OverflowError):
-        return None
 
 
 def get_badge(connection: Connection, code: str) -> Badge:
@@ -93,10 +89,13 @@ def badge_of(response: Response, code: str) -> Badge:
     return badge
 
 
-def judge_answers(step: Step, deleted: Answer | None, added: Answer | None) -> Outcome | None:
-    """What the answers to the commands of a step prove; ``None``: nothing, so look."""
-    if any(isinstance(one, ApiError) and not errors.raised_before_effect(one) for one in (deleted, added)):
+def judge_answers(step: Step, failure: Failure | None, deleted: Answer | None, added: Answer | None) -> Outcome | None:
+    """What the answers to the commands of a step, or the failure of their request, prove; ``None``: nothing."""
+    if not all(_without_effect(one) for one in (failure, deleted, added) if isinstance(one, Failure)):
         return None
+    if failure:
+        verdict = Verdict.NOT_SENT if isinstance(failure, TransportError) else Verdict.FAILED
+        return Outcome(step, verdict, error=failure)
     if isinstance(step, ActivityStep):
         return step.judge(deleted)
     missing = isinstance(deleted, NotFound)
@@ -114,31 +113,26 @@ def judge_answers(step: Step, deleted: Answer | None, added: Answer | None) -> O
     if added is None:
         error = deleted if isinstance(deleted, NotFound) else None
         return Outcome(step, Verdict.FAILED if missing else Verdict.NOT_SENT, error=error)
-    try:
+    with suppress(BadResponse):
         badge = badge_of(added, step.after.code)
-    except BadResponse:
-        return None
-    if badge.code != step.after.code:
-        return None
-    odd = f"stored differently: {badge!r}" if badge != step.after else ""
-    verdict = Verdict.ADDED if missing else DONE[step.action]
-    detail = odd or ("somebody else had deleted it" if missing else "")
-    return Outcome(step, verdict, changed=True, badge=badge, detail=detail)
+        if badge.code == step.after.code:
+            odd = f"stored differently: {badge!r}" if badge != step.after else ""
+            verdict = Verdict.ADDED if missing else DONE[step.action]
+            detail = odd or ("somebody else had deleted it" if missing else "")
+            return Outcome(step, verdict, changed=True, badge=badge, detail=detail)
+    return None
 
 
-class Doubt(NamedTuple):
-    """A step that was or may have been sent, what a look before showed instead, why answers don't tell."""
-
-    step: Step
-    found: Badge | None = None
-    because: B24Error | None = None
+def _without_effect(error: Failure) -> bool:
+    return not error.sent if isinstance(error, TransportError) else errors.raised_before_effect(error)
 
 
-def reconcile(connection: Connection, doubts: Sequence[Doubt], deadline: float) -> list[Outcome]:
-    """Look at the portal until it shows what became of each step; the outcomes are in their order.
+def reconcile(connection: Connection, doubts: Sequence[Outcome], deadline: float) -> list[Outcome]:
+    """Look at the portal until it shows what became of each step; the outcomes are in the order of the doubts.
 
-    ``deadline``: of the clock that only goes forward; after it an effect will not come any more. Where
-    looking failed an outcome is ``open``.
+    A doubt is the outcome of a step that was or may have been sent: ``error`` says why the answer doesn't tell,
+    ``found`` is what a look before showed. ``deadline``: of the clock that only goes forward; after it an effect
+    will not come any more. Where looking failed an outcome is ``open``.
     """
     known: dict[int, Outcome] = {}
     pause = _FIRST_PAUSE
@@ -154,7 +148,7 @@ def reconcile(connection: Connection, doubts: Sequence[Doubt], deadline: float) 
             judged = {place: _judge(doubt, here, last_look=last_look) for place, doubt in missing.items()}
             known |= {place: outcome for place, outcome in judged.items() if outcome}
         if len(known) == len(doubts):
-            return [replace(known[place], found=doubt.found) for place, doubt in enumerate(doubts)]
+            return [known[place] for place in range(len(doubts))]
         connection.clock.sleep(max(0.0, min(pause, deadline - connection.clock.monotonic())))
         pause *= 2
 
@@ -166,23 +160,19 @@ def contradicted(connection: Connection, badges: Iterable[Badge]) -> set[str]:
     return {code for code, answer in answers.items() if isinstance(answer, NotFound)}
 
 
-def _look(connection: Connection, steps: Sequence[Step], *, thorough: bool) -> dict[str, Badge]:
+def _look(connection: Connection, steps: Sequence[Step], *, thorough: bool) -> dict[str, Any]:
     """The badges that matter, by the portal's spelling: one by ``get``, several by ``list``; activities, too."""
-    if activities := of_activities(steps):
-        rest = [step for step in steps if not isinstance(step, ActivityStep)]
-        found: dict[str, Any] = {one.code: one for one in list_activities(connection, activities)}
-        return found | (_look(connection, rest, thorough=thorough) if rest else {})
     codes = {badge.code for step in steps for badge in (step.before, step.after) if badge}
-    badges: Iterable[Badge]
     try:
-        badges = [get_badge(connection, *codes)] if len(codes) == 1 else list_badges(connection)
+        alone = len(codes) == 1 and not of_activities(steps)
+        found = [get_badge(connection, *codes)] if alone else look_at(connection, steps)
     except NotFound:
         # A code that the portal keeps in another spelling shows in the whole list only.
-        badges = list_badges(connection) if thorough and steps[0].after else []
-    return {badge.code: badge for badge in badges}
+        found = [*list_badges(connection)] if thorough and steps[0].after else []
+    return {one.code: one for one in found}
 
 
-def _judge(doubt: Doubt, here: dict[str, Badge], *, last_look: bool) -> Outcome | None:
+def _judge(doubt: Outcome, here: Mapping[str, Any], *, last_look: bool) -> Outcome | None:
     """What a look tells; ``None``: the effect is not visible yet, and may still come."""
     step = doubt.step
     old = here.get(step.before.code) if step.before else None
@@ -190,7 +180,8 @@ def _judge(doubt: Doubt, here: dict[str, Badge], *, last_look: bool) -> Outcome 
     if new == step.after and (new or not old):
         if step.before is None and doubt.found:
             return _unknown(doubt, f"{step.code!r} was there before, so nobody can tell whether this call added it")
-        return Outcome(step, DONE[step.action], changed=True, seen=True, detail="seen by looking")
+        done = replace(doubt, verdict=DONE[step.action], changed=True, error=None)
+        return replace(done, detail="seen by looking", seen=True)
     present = old or new
     if present and present not in (step.before, doubt.found):
         return _unknown(doubt, f"{step.code!r} now has other texts than were sent")
@@ -200,31 +191,26 @@ def _judge(doubt: Doubt, here: dict[str, Badge], *, last_look: bool) -> Outcome 
         return _unknown(doubt, f"{step.code!r} is not there, but its texts are, under {respelt!r}")
     half = step.action is Action.REPLACE and not present
     text = f"{_cause(doubt)}: {step.code!r} {'was deleted and not added again' if half else 'shows no effect'}."
-    told = doubt.because if isinstance(doubt.because, ApiError) else None
-    error = told or errors.NotApplied(text, hint="It is safe to repeat.", sent=True)
-    return Outcome(step, Verdict.FAILED, changed=half, error=error, seen=True)
+    refused = doubt.error if isinstance(doubt.error, ApiError) else None
+    error = refused or errors.NotApplied(text, hint="It is safe to repeat.", sent=True)
+    return replace(doubt, verdict=Verdict.FAILED, changed=half, error=error, seen=True)
 
 
-def _respelt(wanted: Badge, here: dict[str, Badge]) -> str:
+def _respelt(wanted: Badge, here: Mapping[str, Any]) -> str:
     """The code under which a portal that changes codes may keep this badge; ``""`` if there is none."""
-    key = _letters(wanted.code)
-    for code, badge in here.items():
-        if _letters(code) and key.startswith(_letters(code)) and badge == replace(wanted, code=code):
-            return code
-    return ""
+    same_texts = (code for code, badge in here.items() if badge == replace(wanted, code=code) and _letters(code))
+    return next((code for code in same_texts if _letters(wanted.code).startswith(_letters(code))), "")
 
 
 def _letters(code: str) -> str:
     return "".join(filter(str.isalnum, unicodedata.normalize("NFKC", code).casefold()))
 
 
-def _cause(doubt: Doubt) -> str:
-    because = doubt.because and doubt.because.message.rstrip(".")
-    return f"The answer does not tell ({because})" if because else "The answer was lost"
+def _cause(doubt: Outcome) -> str:
+    return f"The answer does not tell ({doubt.error.message.rstrip('.')})" if doubt.error else "The answer was lost"
 
 
-def _unknown(doubt: Doubt, what: str, *, open: bool = False) -> Outcome:
+def _unknown(doubt: Outcome, what: str, *, open: bool = False) -> Outcome:
     hint = "b24.journal.settle() looks again." if open else "Look at it before you go on."
     text = f"{_cause(doubt)}, and {what.rstrip('.')}."
-    error = errors.OutcomeUnknown(text, hint=hint, sent=True)
-    return Outcome(doubt.step, Verdict.UNKNOWN, changed=None, error=error, seen=not open, open=open)
+    return replace(doubt, error=errors.OutcomeUnknown(text, hint=hint, sent=True), seen=not open, open=open)

@@ -8,13 +8,13 @@ from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from operator import attrgetter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from b24nb.badges.activities import Activity, ActivityStep, activities_back
+from b24nb.badges.activities import Activity, ActivityStep
 from b24nb.badges.apply import ChangeApplier
 from b24nb.badges.badge import SHOWN, Badge, Badges
 from b24nb.badges.changes import DONE, UNDO, Outcome, Step, Verdict, Way, diff
-from b24nb.badges.evidence import Doubt, contradicted, list_badges, reconcile
+from b24nb.badges.evidence import contradicted, list_badges, reconcile
 from b24nb.badges.journal_store import Entry, JournalStore, default_journal_path
 from b24nb.badges.plan import Plan, Report
 from b24nb.display import html
@@ -104,7 +104,8 @@ class Journal:
         # The clock of the process that is dead may have been another: never wait longer than once.
         passed = max(0.0, clock.time() - max(entry.at for entry in entries))
         deadline = clock.monotonic() + max(0.0, applier.settle_after - passed)
-        return reconcile(applier.connection, [Doubt(entry.step, entry.found) for entry in entries], deadline)
+        doubts = [Outcome(entry.step, Verdict.UNKNOWN, None, found=entry.found) for entry in entries]
+        return reconcile(applier.connection, doubts, deadline)
 
     def plan_undo(self, last: int = 1) -> Plan:
         """A plan that goes back to before the last change sets.
@@ -133,13 +134,7 @@ class Journal:
         if type(last) is not int or last < 1:
             raise InvalidInput("last is a number of change sets, 1 or more.", field="last")
         self.settle()
-        done = self._store.last(last)
-        badges = [entry for entry in done if not isinstance(entry.step, ActivityStep)]
-        back, total = steps_back(self._applier.connection, badges)
-        holding, lost = activities_back((entry.step, entry.found) for entry in done)
-        # A badge has to be there while an activity names it.
-        first = [step for step in holding if step.action is Way.CLEAR]
-        steps = [*first, *back, *(step for step in holding if step not in first)]
+        steps, total, lost = steps_back(self._applier.connection, self._store.last(last))
         remarks = [*self._others(), *([f"{lost} deleted activities can't be brought back."] if lost else [])]
         return Plan(steps, kind=UNDO, total=total, applier=self._applier, remarks=remarks)
 
@@ -230,15 +225,22 @@ def _told_by_next(store: JournalStore, entry: Entry) -> Outcome | None:
     return Outcome(step, verdict, changed, detail=detail, seen=True, found=entry.found)
 
 
-def steps_back(connection: Connection, done: Sequence[Entry]) -> tuple[list[Step], int]:
-    """The steps to before these changes, oldest first, and how many badges the portal has now."""
+def steps_back(connection: Connection, done: Sequence[Entry]) -> tuple[list[Step], int, int]:
+    """The steps to before these changes, oldest first; how many badges the portal has now, and how many activities
+    were deleted and can't come back."""
     current = list_badges(connection)
     left, target = _left_and_target(done)
+    held = {key: target.pop(key) for key, was in [*target.items()] if isinstance(was, Activity)}
     # What the journal knows to be changed and the list shows as it was: does the list lag behind?
     stale = [one for one in current if one.code in target and left[one.code] != one == target[one.code]]
     lagging = contradicted(connection, stale)
     here = Badges(badge for badge in current if badge.code not in lagging)
-    return [*_way_back(left, target, here)], len(current)
+    pairs = [(left[key], was) for key, was in reversed(held.items())]
+    holding = [ActivityStep(was.badge or now.badge, now, was) for now, was in pairs if now and now != was]
+    # A badge has to be there while an activity names it.
+    first = [step for step in holding if step.action is Way.CLEAR]
+    later = [step for step in holding if step.action is Way.SET]
+    return [*first, *_way_back(left, target, here), *later], len(current), sum(now is None for now, _ in pairs)
 
 
 def _frame(entries: Sequence[Entry]) -> pd.DataFrame:
@@ -257,10 +259,10 @@ def _plain(cell: Badge | Activity | str | None) -> str | None:
     return cell and str(cell)
 
 
-def _left_and_target(done: Sequence[Entry]) -> tuple[dict[str, Badge | None], dict[str, Badge | None]]:
-    """By code: as our last change left it, and as our first one found it."""
-    left: dict[str, Badge | None] = {}
-    target: dict[str, Badge | None] = {}
+def _left_and_target(done: Sequence[Entry]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Badges and activities by code: as our last change left them, and as our first one found them."""
+    left: dict[str, Any] = {}
+    target: dict[str, Any] = {}
     for entry in reversed(done):
         before, after = entry.found or entry.step.before, entry.step.after
         if after:

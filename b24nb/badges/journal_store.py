@@ -11,7 +11,6 @@ import os
 import re
 import sqlite3
 import threading
-import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
@@ -198,13 +197,16 @@ class JournalStore:
         with suppress(JournalError):  # the verdicts are found again by looking
             self.flush()
         with self._lock:
-            if self._connection and self._opened[0] == os.getpid():
-                self._connection.close()
-            self._connection = None
+            self._disconnect()
 
-    def __del__(self) -> None:
+    def _disconnect(self) -> None:
         if self._connection and self._opened[0] == os.getpid():
             self._connection.close()
+        elif self._connection:
+            _PARENTS.append(self._connection)
+        self._connection = None
+
+    __del__ = _disconnect
 
     def _entries(self, where: str, **values: Any) -> list[Entry]:
         return [_entry(row) for row in self._query(f"{_ENTRIES} {where}", **values)]
@@ -236,13 +238,10 @@ class JournalStore:
         """The connection of this process to the file that is there."""
         now = _identity(self.path)
         if self._connection and self._opened != now:
-            if self._opened[0] != now[0]:
-                _PARENTS.append(self._connection)
-            else:
-                self._connection.close()
+            if self._opened[1:] != now[1:]:
                 self._concluded.clear()  # verdicts of the file that was here before
                 self._replaced = True
-            self._connection = None
+            self._disconnect()
         if self._connection is None:
             self._connection = _connect(self.path)
             self._opened = _identity(self.path)
@@ -281,6 +280,8 @@ def _connect(path: Path) -> sqlite3.Connection:
     db = sqlite3.connect(path, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False)
     try:
         db.execute("PRAGMA synchronous = FULL")
+        with suppress(sqlite3.OperationalError):  # another process is just making the file, and does it, too
+            db.execute("PRAGMA journal_mode = WAL")
         if _version(db) < _VERSION:
             _migrate(db)
     except BaseException:
@@ -296,16 +297,6 @@ def _tables(path: Path, mode: str) -> set[str]:
 
 
 def _migrate(db: sqlite3.Connection) -> None:
-    give_up = time.monotonic() + _BUSY_SECONDS
-    while True:
-        try:
-            db.execute("PRAGMA journal_mode = WAL")
-            break
-        except sqlite3.OperationalError as error:
-            # SQLite does not wait here for another process that opens the new file, too.
-            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > give_up:
-                raise
-            time.sleep(0.01)
     text = resources.files(__package__).joinpath("journal.sql").read_text("utf-8")
     with db:
         db.execute("BEGIN IMMEDIATE")

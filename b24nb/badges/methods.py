@@ -10,13 +10,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from b24nb.badges import changes, evidence, files
+from b24nb.badges.activities import COLUMNS, add_titles, find_holders
 from b24nb.badges.apply import Cancel, ChangeApplier, RunOptions
 from b24nb.badges.badge import Badge, Badges, Text, frame
-from b24nb.badges.holders import COLUMNS, add_titles, find_holders
 from b24nb.badges.journal import Journal
 from b24nb.badges.journal_store import JournalStore
-from b24nb.badges.plan import Plan, Report
-from b24nb.badges.release import Activities, How, ReleasePlan
+from b24nb.badges.plan import Activities, How, Plan, ReleasePlan, Report
 from b24nb.errors import BadgeChanged, InvalidInput, NotFound
 from b24nb.rest.connection import Connection
 

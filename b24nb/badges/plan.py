@@ -1,18 +1,23 @@
-"""A plan is looked at before it is sent; a report says what became of it."""
+"""A plan, of badges or of the activities that hold one, is looked at before it is sent; a report says what came."""
 
 from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any, SupportsIndex, overload
+from typing import TYPE_CHECKING, Any, Literal, SupportsIndex, overload
 
+from markupsafe import Markup
+
+from b24nb.badges.activities import Activity, ActivityStep
 from b24nb.badges.apply import Cancel, ChangeApplier, RunOptions, apply_many
 from b24nb.badges.badge import SHOWN, Badge, T, frame, listing
 from b24nb.badges.changes import Action, Outcome, Step, Verdict, Way
 from b24nb.badges.evidence import look_at
+from b24nb.credentials import OAuthToken
 from b24nb.display import html
+from b24nb.display.visible import visible
 from b24nb.errors import Interrupted, InvalidInput
 
 if TYPE_CHECKING:
@@ -20,9 +25,14 @@ if TYPE_CHECKING:
 
 _TEXTS = ("title", "value", "type")
 PLAN_COLUMNS = ("action", "code", *_TEXTS, *(f"{name}_before" for name in _TEXTS), "note")
+RELEASE_COLUMNS = ("code", "activity_id", "owner_type", "owner_id", "title", "link", "subject", "certainty")
 REPORT_COLUMNS = ("code", "action", "verdict", "error", "detail")
 _SIGNS: dict[StrEnum, str] = {Action.ADD: "+", Action.DELETE: "-", Action.REPLACE: "~", Action.KEEP: "="}
 _SIGNS |= {Way.CLEAR: "~", Way.SET: "~", Way.DELETE: "-"}
+_NOTES = {Way.DELETE: "can't be undone", Way.CLEAR: "b24.journal.plan_undo() sets it again"}
+How = Literal["auto", "delete", "clear"]
+Holders = Sequence[dict[str, str]]
+Activities = Iterable[int | str] | int | str | None
 
 
 class Plan:
@@ -47,6 +57,11 @@ class Plan:
     def counts(self) -> dict[str, int]:
         """How many steps of each action; 0 included for those of badges."""
         return _counts((step.action for step in self.steps), Action)
+
+    @property
+    def deletes(self) -> int:
+        """How many steps only delete: the number that ``apply(confirm=...)`` takes."""
+        return sum(step.before is not None and step.after is None for step in self.steps)
 
     @property
     def df(self) -> pd.DataFrame:
@@ -120,18 +135,15 @@ class Plan:
         Report
             In the order of the plan.
         """
-        self._refuse_unconfirmed(sum(isinstance(one, Badge) for one in current), options, guarded)
+        total = sum(isinstance(one, Badge) for one in current)
+        needed = options.confirm is not None or (guarded and 2 * self.deletes > total)
+        if needed and options.confirm != self.deletes:
+            hint = f"If that is meant, give confirm={self.deletes}."
+            raise InvalidInput(self._warning(total), field="confirm", hint=hint)
         outcomes, interrupted = apply_many(self._applier, self._kind, self.steps, current, options)
         if interrupted:
             raise Interrupted(Report(outcomes))
         return Report(outcomes)
-
-    def _refuse_unconfirmed(self, total: int, options: RunOptions, guarded: bool) -> None:
-        deletes = sum(step.before is not None and step.after is None for step in self.steps)
-        needed = options.confirm is not None or (guarded and 2 * deletes > total)
-        if needed and options.confirm != deletes:
-            hint = f"If that is meant, give confirm={deletes}."
-            raise InvalidInput(f"This deletes {deletes} of {total} badges.", field="confirm", hint=hint)
 
     def __len__(self) -> int:
         return len(self.steps)
@@ -140,10 +152,15 @@ class Plan:
         return "\n".join([listing(self._head, self._changes(), _line), *self._notes()])
 
     def _repr_html_(self) -> str:
+        return html.page(*self._tables(), *(html.message("note", remark) for remark in self._notes()))
+
+    def _tables(self) -> Iterator[Markup]:
         changes = self._changes()
         rows = [(_SIGNS[one.action], one.code, one.before, one.after, one.note) for one in changes[:SHOWN]]
-        table = html.changes_table(rows, self._head, hidden=len(changes) - len(rows))
-        return html.page(table, *(html.message("note", remark) for remark in self._notes()))
+        yield html.changes_table(rows, self._head, hidden=len(changes) - len(rows))
+
+    def _warning(self, total: int) -> str:
+        return f"This deletes {self.deletes} of {total} badges."
 
     @property
     def _head(self) -> str:
@@ -155,9 +172,76 @@ class Plan:
     def _notes(self) -> list[str]:
         moved = self.counts["add"] or self.counts["replace"]
         place = ["Added and replaced badges take the last places of the list."] if moved else []
-        deletes = self.counts["delete"]
-        confirm = f"confirm={deletes}" if 2 * deletes > self._total else ""
+        confirm = f"confirm={self.deletes}" if 2 * self.deletes > self._total else ""
         return [*self._remarks, *place, f"Nothing has been sent. .apply({confirm}) sends it."]
+
+
+class ReleasePlan(Plan):
+    """What would be done to the activities that hold a badge. Showing it sends nothing; :meth:`apply` sends it.
+
+    An activity that names another badge by then, or was closed, is left alone. ``apply`` wants
+    ``confirm=<number>`` where activities are deleted.
+
+    Attributes
+    ----------
+    steps : tuple of ActivityStep
+        Each with ``action`` (``delete activity``, ``clear badgeCode``), ``code``, ``before``, ``after`` and
+        ``note``.
+    holders : tuple of dict
+        All activities that were found, also those that are not to be released.
+    """
+
+    def __init__(self, holders: Holders, activities: Activities, how: How, applier: ChangeApplier) -> None:
+        self.holders, self._how = tuple(holders), how
+        self._rows = _chosen(holders, activities)
+        delete = _to_delete(self._rows, how, applier)
+        steps = [_step(row, delete=row["activity_id"] in delete) for row in self._rows]
+        gone = ["Deleted activities can't be brought back."] if delete else []
+        keep = ["To keep an activity, close it in the portal: that releases the badge, too."] if steps else []
+        super().__init__(steps, kind="release", total=0, applier=applier, remarks=[*gone, *keep])
+
+    def only(self, activities: Activities) -> ReleasePlan:
+        """The same for these activities alone.
+
+        Parameters
+        ----------
+        activities : int, str, or iterable of them
+            Their ids.
+
+        Returns
+        -------
+        ReleasePlan
+
+        Raises
+        ------
+        InvalidInput
+            No open activity of one of the ids names the badge.
+        """
+        return ReleasePlan(self.holders, activities, self._how, self._applier)
+
+    @property
+    def actions(self) -> dict[str, str]:
+        """The action for each activity that would be released, by its id."""
+        return {row["activity_id"]: step.action.value for row, step in zip(self._rows, self.steps, strict=True)}
+
+    @property
+    def df(self) -> pd.DataFrame:
+        """A row per activity.
+
+        Columns: ``action`` (``delete activity``, ``clear badgeCode``), ``code`` of the badge, ``activity_id,
+        owner_type, owner_id, title, link, subject, certainty`` as in ``holders``; ``note``: whether it can be
+        undone.
+        """
+        pairs = zip(self.steps, self._rows, strict=True)
+        rows = ((one.action.value, *(row[name] for name in RELEASE_COLUMNS), one.remark) for one, row in pairs)
+        return frame(rows, ["action", *RELEASE_COLUMNS, "note"])
+
+    def _tables(self) -> Iterator[Markup]:
+        yield html.holders_table(self, self._rows[:SHOWN])
+        yield html.message("note", self._head)
+
+    def _warning(self, total: int) -> str:
+        return f"This deletes {self.deletes} activities for good."
 
 
 class Report(tuple[Outcome, ...]):
@@ -234,3 +318,37 @@ def _texts(badge: Badge | None) -> list[Any]:
     """Title, value and type as plain cells."""
     cells = [getattr(badge, name, None) for name in _TEXTS]
     return [json.dumps(cell, ensure_ascii=False) if isinstance(cell, dict) else cell for cell in cells]
+
+
+def _chosen(holders: Holders, activities: Activities) -> Holders:
+    """The holders that are named, else all that may count."""
+    numbered = [row for row in holders if row["activity_id"].isascii() and row["activity_id"].isdecimal()]
+    if activities is None:
+        return [row for row in numbered if row["certainty"] != "no"]
+    ids = {str(one) for one in ([activities] if isinstance(activities, int | str) else activities)}
+    if strange := sorted(ids - {row["activity_id"] for row in numbered}):
+        text = f"No open activity {', '.join(strange)} names this badge."
+        raise InvalidInput(text, field="activities", hint="badges.holders(code) shows those that do.")
+    return [row for row in numbered if row["activity_id"] in ids]
+
+
+def _to_delete(holders: Holders, how: How, applier: ChangeApplier) -> set[str]:
+    """The ids of the activities that are deleted: as wanted, or since these credentials can't clear them."""
+    if how not in ("auto", "delete", "clear"):
+        raise InvalidInput(f"There is no way {how!r} to release.", field="how", hint="auto, delete or clear.")
+    credentials = applier.connection.credentials
+    client_id = credentials.client_id if isinstance(credentials, OAuthToken) else None
+    made_by = {row["activity_id"]: row["application"] for row in holders}
+    others = {id_ for id_, made in made_by.items() if client_id is None or (client_id and made not in ("", client_id))}
+    if how == "clear" and others:
+        text = f"Only the application that made them can clear the activities {', '.join(sorted(others))}."
+        raise InvalidInput(text, field="how", hint="how='delete' deletes them; or close them in the portal.")
+    return {row["activity_id"] for row in holders} if how == "delete" else others
+
+
+def _step(row: dict[str, str], *, delete: bool) -> ActivityStep:
+    place = visible(f"{row['owner_type']} {row['owner_id']}")
+    before = Activity(int(row["activity_id"]), row["code"], place=place)
+    after = None if delete else Activity(before.id, "", place=place)
+    way = Way.DELETE if delete else Way.CLEAR
+    return ActivityStep(row["code"], before, after, _NOTES[way])

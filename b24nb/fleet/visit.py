@@ -17,8 +17,8 @@ from typing import Any
 from b24nb import errors
 from b24nb.badges.apply import ChangeApplier, RunOptions, apply_many
 from b24nb.badges.badge import Badge, Badges
-from b24nb.badges.changes import LIST, Outcome, Step
-from b24nb.badges.evidence import Doubt, badges_of, list_badges, reconcile
+from b24nb.badges.changes import LIST, Outcome, Step, Verdict
+from b24nb.badges.evidence import badges_of, list_badges, reconcile
 from b24nb.badges.journal import steps_back
 from b24nb.badges.journal_store import Entry
 from b24nb.badges.methods import BadgeMethods
@@ -220,13 +220,13 @@ def call(connection: Connection, access: Access, function: Callable[[Client], An
 
 def settle(connection: Connection, access: Access, entries: Sequence[Entry], seconds: float) -> list[Outcome]:
     """Look what became of steps whose task was lost; their effect can appear for so many seconds."""
-    doubts = [Doubt(entry.step, entry.found) for entry in entries]
+    doubts = [Outcome(entry.step, Verdict.UNKNOWN, None, found=entry.found) for entry in entries]
     return reconcile(connection, doubts, connection.clock.monotonic() + seconds)
 
 
 def back(connection: Connection, access: Access, done: Sequence[Entry]) -> tuple[list[Step], int]:
     """The way back to before these changes, and how many badges there are."""
-    return steps_back(connection, done)
+    return steps_back(connection, done)[:2]
 
 
 def send(

@@ -16,8 +16,7 @@ from markupsafe import Markup
 
 from b24nb.badges.badge import Badges
 from b24nb.badges.changes import Way
-from b24nb.badges.plan import Report
-from b24nb.badges.release import ReleasePlan
+from b24nb.badges.plan import ReleasePlan, Report
 from b24nb.display import html
 from b24nb.display.visible import visible
 from b24nb.errors import B24Error

@@ -9,7 +9,7 @@ from weakref import WeakKeyDictionary, WeakSet
 
 import traitlets
 
-from b24nb.badges.badge import Badge, Badges, ByCode
+from b24nb.badges.badge import Badge, Badges
 from b24nb.client import Client
 from b24nb.forms.messages import Message
 from b24nb.spec import FALLBACK_LANGUAGE
@@ -93,7 +93,7 @@ class SharedState(traitlets.HasTraits):
 
     def find_all(self, codes: Iterable[str]) -> dict[str, Badge]:
         """The badges that the portal would find under these codes, among those last seen."""
-        here = ByCode(self.badges or ())
+        here = self.badges or Badges()
         return {code: badge for code in codes if (badge := here.find(code))}
 
     def see(self, badges: Badges) -> None:

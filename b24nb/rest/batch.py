@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -17,6 +18,8 @@ Command = tuple[str, str, Mapping[str, Any] | None]
 _PREFIX = "k"
 #: What the answer says of each command, and in which of its maps.
 _PARTS = {"result": "result"} | {name: f"result_{name}" for name in ("error", "total", "next", "time")}
+#: What ``batch`` takes for a reference to another command's result, also in the middle of a text.
+_REFERENCE = re.compile(r"\$(result|error|total|next|time)\[")
 
 
 class BatchResponse(Mapping[str, "Response | ApiError"]):
@@ -64,6 +67,17 @@ class BatchResponse(Mapping[str, "Response | ApiError"]):
         rows += [(key, "not sent", "") for key in self.not_sent]
         frame = pd.DataFrame(rows, columns=["key", "outcome", "answer"])
         return html.page(html.frame(frame, caption=repr(self).strip("<>")))
+
+
+def fits_query(params: Mapping[str, Any]) -> bool:
+    """Whether parameters survive the query text of a command.
+
+    An empty map can't be written there, and a text like ``$result[a]`` would be replaced. Both can be
+    sent by a call of their own.
+    """
+    texts = [params.values(), *(text.values() for text in params.values() if isinstance(text, Mapping))]
+    flat = [item for group in texts for item in group]
+    return not any(_REFERENCE.search(item) if isinstance(item, str) else item == {} for item in flat)
 
 
 def write(commands: Sequence[Command], *, halt: bool) -> dict[str, Any]:

@@ -73,8 +73,8 @@ class Response:
         time = envelope.get("time")
         return cls(
             result=envelope["result"],
-            total=_whole(envelope.get("total")),
-            next=_whole(envelope.get("next")),
+            total=whole_number(envelope.get("total")),
+            next=whole_number(envelope.get("next")),
             time=time if isinstance(time, dict) else None,
             call=call,
             raw=envelope,
@@ -172,7 +172,7 @@ def _described(answer: Answer) -> str:
     return "an answer that was cut off, or is no JSON"
 
 
-def _whole(value: Any) -> int | None:
+def whole_number(value: Any) -> int | None:
     """A whole number, also where PHP wrote it as a text or with a fraction of zero."""
     if isinstance(value, float | str):
         with suppress(ValueError):

@@ -9,9 +9,9 @@ import pytest
 import b24nb
 from b24nb import errors
 from b24nb.badges import evidence
+from b24nb.badges.activities import find_holders
 from b24nb.badges.badge import Badge
 from b24nb.badges.changes import not_restorable
-from b24nb.badges.holders import find_holders
 from tests.servers import answering
 
 

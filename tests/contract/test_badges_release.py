@@ -10,9 +10,8 @@ import pytest
 
 import b24nb
 from b24nb import errors
-from b24nb.badges.activities import Activity, ActivityStep
+from b24nb.badges.activities import Activity, ActivityStep, add_titles, find_holders
 from b24nb.badges.changes import Outcome, Verdict
-from b24nb.badges.holders import add_titles, find_holders
 from b24nb.badges.journal_store import ChangeSet
 from b24nb.rest.calls import Call
 from b24nb.rest.connection import Response
