@@ -14,10 +14,11 @@ from __future__ import annotations
 import threading
 import warnings
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence, Sized
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 from b24nb import errors, spec
 from b24nb.badges.activities import name_holders
@@ -34,7 +35,7 @@ Found = Sequence[Badge | None]
 Cancel = threading.Event | Callable[[], bool]
 #: Key of the look that rides in a batch; a look older than so many seconds is made again with the next request.
 _LOOK, _STALE = "look", 1.0
-_INTERRUPTED = "stopped by Ctrl-C"
+INTERRUPTED = "stopped by Ctrl-C"
 
 
 class JournalNotWritten(UserWarning):
@@ -231,7 +232,39 @@ def apply_many(
     outcomes = [*(not_sent | run.outcomes).values()]
     if trouble := applier.flush():
         outcomes = [replace(one, detail=trouble) if one.changed else one for one in outcomes]
-    return name_holders(applier.connection, outcomes), run.stopped == _INTERRUPTED
+    return name_holders(applier.connection, outcomes), run.stopped == INTERRUPTED
+
+
+def in_threads(
+    work: Callable[[], object], options: RunOptions, stop: Callable[[str], object], done: Sized, total: int, *bar: str
+) -> None:
+    """Do work in the threads that the options want, with a bar, until each of them has returned.
+
+    ``done`` grows by ``total`` meanwhile; ``bar``: what is done to which unit. Ctrl-C is told by ``stop``; the
+    requests that are under way are waited for.
+    """
+    from tqdm.auto import tqdm  # type: ignore[import-untyped]
+
+    gate, known = threading.Lock(), len(done)
+
+    def begin() -> None:
+        with gate:
+            pass
+        work()
+
+    with tqdm(total=total, desc=bar[0], unit=bar[1], disable=not (options.progress and total)) as shown:
+        with suppress(KeyboardInterrupt), ThreadPoolExecutor(options.parallel) as pool:
+            try:
+                with gate:  # nothing begins before the pool knows all threads that it has to wait for
+                    workers = [pool.submit(begin) for _ in range(min(options.parallel, total))]
+                while wait(workers, timeout=0.1).not_done:
+                    shown.update(len(done) - known - shown.n)
+                for worker in workers:
+                    worker.result()
+            except KeyboardInterrupt:
+                stop(INTERRUPTED)
+                raise
+        shown.update(len(done) - known - shown.n)
 
 
 class _Run:
@@ -263,25 +296,8 @@ class _Run:
 
     def send(self) -> None:
         """Send what is to do, until it is done, stopped or interrupted."""
-        if not self._todo:
-            return
-        from tqdm.auto import tqdm  # type: ignore[import-untyped]
-
-        total, known, hidden = len(self._todo), len(self.outcomes), not self._options.progress
-        with tqdm(total=total, desc=self._change_set.kind, unit="badge", disable=hidden) as bar:
-            # Leaving the pool waits for the requests that are under way.
-            with suppress(KeyboardInterrupt), ThreadPoolExecutor(self._options.parallel) as pool:
-                try:
-                    with self._lock:  # nothing leaves before the pool knows all threads that it has to wait for
-                        workers = [pool.submit(self._work) for _ in range(self._options.parallel)]
-                    while wait(workers, timeout=0.1).not_done:
-                        bar.update(len(self.outcomes) - known - bar.n)
-                    for worker in workers:
-                        worker.result()
-                except KeyboardInterrupt:
-                    self.stopped = _INTERRUPTED
-                    raise
-            bar.update(len(self.outcomes) - known - bar.n)
+        stop = partial(setattr, self, "stopped")
+        in_threads(self._work, self._options, stop, self.outcomes, len(self._todo), self._change_set.kind, "badge")
 
     def _work(self) -> None:
         try:

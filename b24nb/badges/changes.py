@@ -111,6 +111,11 @@ class Step:
         return Action.REPLACE if self.before else Action.ADD
 
     @property
+    def deletes(self) -> bool:
+        """Whether a badge is deleted, also to be added again."""
+        return self.before is not None and self.before != self.after
+
+    @property
     def note(self) -> str:
         """What a reader should know before this is sent, ``""`` if there is nothing."""
         notes = [self.remark]
@@ -151,7 +156,7 @@ class Step:
         list of (str, str, dict)
             Key, method and parameters: a delete, an add, or both in this order; empty for a keep.
         """
-        delete = (f"{prefix}-delete", DELETE, {"code": self.code}) if self.before else None
+        delete = (f"{prefix}-delete", DELETE, {"code": self.code}) if self.deletes else None
         add = (f"{prefix}-add", ADD, self.after.to_wire()) if self.after else None
         return [call for call in (delete, add) if call] if self.before != self.after else []
 

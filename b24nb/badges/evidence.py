@@ -99,7 +99,7 @@ def judge_answers(step: Step, failure: Failure | None, deleted: Answer | None, a
     if isinstance(step, ActivityStep):
         return step.judge(deleted)
     missing = isinstance(deleted, NotFound)
-    if step.before and not (missing and step.after):
+    if step.deletes and not (missing and step.after):
         if isinstance(deleted, errors.BadgeInUse):
             return Outcome(step, Verdict.REFUSED, error=deleted)
         if isinstance(deleted, ApiError):
@@ -109,7 +109,7 @@ def judge_answers(step: Step, failure: Failure | None, deleted: Answer | None, a
     if step.after is None:
         return Outcome(step, Verdict.DELETED, changed=True)
     if isinstance(added, ApiError):
-        return Outcome(step, Verdict.FAILED, changed=bool(step.before) and not missing, error=added)
+        return Outcome(step, Verdict.FAILED, changed=step.deletes and not missing, error=added)
     if added is None:
         error = deleted if isinstance(deleted, NotFound) else None
         return Outcome(step, Verdict.FAILED if missing else Verdict.NOT_SENT, error=error)

@@ -10,11 +10,11 @@ from copy import copy
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Self
 
-from b24nb.badges.apply import RunOptions
+from b24nb.badges.apply import INTERRUPTED, RunOptions
 from b24nb.badges.badge import FIELDS, SHOWN, Badge, frame
 from b24nb.display import html
 from b24nb.errors import Interrupted
-from b24nb.fleet.tasks import INTERRUPTED, each
+from b24nb.fleet.tasks import each
 from b24nb.fleet.visit import NOT_VISITED, OK, Visit
 
 if TYPE_CHECKING:

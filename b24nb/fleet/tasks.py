@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import pickle
 from collections.abc import Callable, Iterable
-from concurrent.futures import Executor, ThreadPoolExecutor, wait
-from contextlib import closing, suppress
+from concurrent.futures import Executor, wait
+from contextlib import closing
 from dataclasses import replace
 from secrets import token_hex
 from typing import Any
 
 from b24nb import errors
-from b24nb.badges.apply import RunOptions
+from b24nb.badges.apply import RunOptions, in_threads
 from b24nb.fleet.visit import NOT_VISITED, Visit, refuse_secrets
 from b24nb.secret import known_secrets
 
-INTERRUPTED = "stopped by Ctrl-C"
 #: After so many seconds without a result the executor is asked whether it still takes tasks.
 _STILL_THERE = 5
 
@@ -27,8 +26,6 @@ def each(
 
     Trouble is a result. More than ``failures`` of them end the run; portals that are visited are waited for.
     """
-    from tqdm.auto import tqdm  # type: ignore[import-untyped]
-
     todo, found, failed, stopped = [*names], dict[str, Visit](), list[str](), list[str]()
     begun = iter(todo)
 
@@ -44,17 +41,7 @@ def each(
             if found[name].failure:
                 failed.append(name)
 
-    with tqdm(total=len(todo), desc=what, unit="portal", disable=not options.progress) as bar:
-        with suppress(KeyboardInterrupt), ThreadPoolExecutor(options.parallel) as pool:
-            try:
-                workers = [pool.submit(go_on) for _ in range(min(options.parallel, len(todo)))]
-                while wait(workers, timeout=0.1).not_done:
-                    bar.update(len(found) - bar.n)
-                [worker.result() for worker in workers]
-            except KeyboardInterrupt:
-                stopped.append(INTERRUPTED)
-                raise
-        bar.update(len(found) - bar.n)
+    in_threads(go_on, options, stopped.append, found, len(todo), what, "portal")
     return found, "".join(stopped[-1:])
 
 
