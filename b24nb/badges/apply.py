@@ -275,6 +275,7 @@ class _Run:
         self._connection, self._undo = applier.connection, change_set.kind == UNDO
         self._lock = threading.Lock()
         self._todo: deque[tuple[int, Step]] = deque()
+        self._commands = 0  # of what is to do
         self.outcomes: dict[int, Outcome] = {}
         self.stopped = ""
         self._looked_at = self._connection.clock.monotonic()
@@ -293,6 +294,7 @@ class _Run:
                 self.outcomes[place] = outcome
             else:
                 self._todo.append((place, step))
+                self._commands += len(step.commands())
 
     def send(self) -> None:
         """Send what is to do, until it is done, stopped or interrupted."""
@@ -319,18 +321,19 @@ class _Run:
             if self.stopped or not self._todo:
                 return None
             if not (step := self._todo[0][1]).fits_batch:
+                self._commands -= len(step.commands())
                 return dict([self._todo.popleft()]), fits_query(step.commands()[0][2])
-            size, now = spec.BATCH_SIZE, self._connection.clock.monotonic()
-            left = sum(len(step.commands()) for _, step in self._todo)
+            size, now, left = spec.BATCH_SIZE, self._connection.clock.monotonic(), self._commands
             look = now - self._looked_at > _STALE or -(-left // (size - 1)) == -(-left // size)
             self._looked_at = now if look else self._looked_at
             chunk: dict[int, Step] = {}
             room = size - look
-            kind = type(self._todo[0][1])  # the look is at one kind of things
-            while self._todo and (step := self._todo[0][1]).fits_batch and len(step.commands()) <= room:
-                if type(step) is not kind:
+            kind = type(step)  # the look is at one kind of things
+            while self._todo and type(step := self._todo[0][1]) is kind and step.fits_batch:
+                if (count := len(step.commands())) > room:
                     break
-                room -= len(step.commands())
+                room -= count
+                self._commands -= count
                 chunk.update([self._todo.popleft()])
             return chunk, look
 
