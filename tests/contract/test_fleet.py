@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import resource
-import time
+import signal
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -446,20 +447,24 @@ def test_a_client_reads_what_the_fleet_wrote(sandboxes: SandboxFleet, tmp_path: 
     assert "vip" not in codes(sandboxes)["portal-0001"]
 
 
-def test_ctrl_c_waits_for_what_is_under_way_and_gives_the_report(
-    sandboxes: SandboxFleet, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_ctrl_c_waits_for_what_is_under_way_and_gives_the_report(sandboxes: SandboxFleet) -> None:
     plan = fleet_of(sandboxes, parallel=1).plan([VIP], **QUIET)
+    for portal in sandboxes.portals.values():
+        portal.switches.latency_ms = 20
+    pressed = threading.Event()
 
-    def interrupt(*_: Any, **__: Any) -> None:
-        while sent(sandboxes) < 6:
-            time.sleep(0.01)
-        raise KeyboardInterrupt
+    def press_after_one() -> bool:
+        if sent(sandboxes) >= 6 and not pressed.is_set():
+            pressed.set()
+            signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
+        return False
 
-    monkeypatch.setattr(tasks, "wait", interrupt)
-    with pytest.raises(errors.Interrupted) as caught:
-        plan.apply(**QUIET)
-    monkeypatch.undo()
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a background job ignores it
+    try:
+        with pytest.raises(errors.Interrupted) as caught:
+            plan.apply(cancel=press_after_one, **QUIET)
+    finally:
+        signal.signal(signal.SIGINT, before)
     made = caught.value.report.counts["added"]
     assert made == sum("vip" in found for found in codes(sandboxes).values())
     assert 0 < made < 4
