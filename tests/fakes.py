@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -74,3 +75,22 @@ def applier_of(portal: b24nb.SandboxPortal, journal: Any = None, **options: Any)
         closing(Connection(webhook, **options)) as connection,
     ):
         yield ChangeApplier(connection, store, settle_after=60)
+
+
+@contextmanager
+def ctrl_c(when: Callable[[], bool]) -> Iterator[Callable[[], bool]]:
+    """A ``cancel`` that never ends a run, but has Ctrl-C pressed once, as soon as ``when`` is true."""
+    pressed = threading.Event()
+
+    def press() -> bool:
+        if not pressed.is_set() and when():
+            pressed.set()
+            signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
+        return False
+
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a background job ignores it
+    try:
+        yield press
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert pressed.is_set()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import signal
 import subprocess
 import sys
 import threading
@@ -16,7 +15,7 @@ import b24nb
 from b24nb import errors
 from b24nb.badges.badge import Badge
 from b24nb.badges.plan import Report
-from tests.fakes import FakeClock, asked, rows, together
+from tests.fakes import FakeClock, asked, ctrl_c, rows, together
 
 
 def codes(count: int) -> list[str]:
@@ -273,24 +272,12 @@ def test_cancel_ends_a_run_between_two_requests(many: b24nb.SandboxPortal, b24: 
 @pytest.mark.parametrize("parallel", [1, 3])
 def test_ctrl_c_ends_a_run_between_two_requests(parallel: int, many: b24nb.SandboxPortal, b24: b24nb.Client) -> None:
     many.switches.latency_ms = 20
-    pressed = threading.Event()
-
-    def press_after_two() -> bool:
-        if batches(many) >= 2 and not pressed.is_set():
-            pressed.set()
-            signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
-        return False
-
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a background job ignores it
-    try:
-        with pytest.raises(errors.Interrupted, match=r"Interrupted.*not sent") as caught:
-            b24.badges.delete_many(codes(300), parallel=parallel, progress=False, cancel=press_after_two)
-    finally:
-        signal.signal(signal.SIGINT, before)
+    interrupted = pytest.raises(errors.Interrupted, match=r"Interrupted.*not sent")
+    with ctrl_c(lambda: batches(many) >= 2) as press, interrupted as caught:
+        b24.badges.delete_many(codes(300), parallel=parallel, progress=False, cancel=press)
     report = caught.value.report
     counts = report.counts
     assert isinstance(caught.value, KeyboardInterrupt)
-    assert pressed.is_set()
     assert counts["deleted"] % 50 == 0
     assert counts["deleted"] + counts["not sent"] == 300
     assert report.df["detail"][299] == "stopped by Ctrl-C"

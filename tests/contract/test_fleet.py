@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import resource
-import signal
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -20,7 +18,7 @@ from b24nb.badges.changes import Outcome, Verdict
 from b24nb.fleet import tasks, visit
 from b24nb.sandbox import SandboxFleet
 from tests import fleets
-from tests.fakes import together
+from tests.fakes import ctrl_c, together
 from tests.fleets import rows
 
 SHARES = {"dead": 0.1, "hanging": 0.1, "revoked": 0.1, "noscope": 0.1, "renamed": 0.1, "limited": 0.1}
@@ -451,20 +449,8 @@ def test_ctrl_c_waits_for_what_is_under_way_and_gives_the_report(sandboxes: Sand
     plan = fleet_of(sandboxes, parallel=1).plan([VIP], **QUIET)
     for portal in sandboxes.portals.values():
         portal.switches.latency_ms = 20
-    pressed = threading.Event()
-
-    def press_after_one() -> bool:
-        if sent(sandboxes) >= 6 and not pressed.is_set():
-            pressed.set()
-            signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
-        return False
-
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a background job ignores it
-    try:
-        with pytest.raises(errors.Interrupted) as caught:
-            plan.apply(cancel=press_after_one, **QUIET)
-    finally:
-        signal.signal(signal.SIGINT, before)
+    with ctrl_c(lambda: sent(sandboxes) >= 6) as press, pytest.raises(errors.Interrupted) as caught:
+        plan.apply(cancel=press, **QUIET)
     made = caught.value.report.counts["added"]
     assert made == sum("vip" in found for found in codes(sandboxes).values())
     assert 0 < made < 4
