@@ -264,7 +264,8 @@ class Client:
     def close(self) -> None:
         """Close the connections, and stop the sandbox if it was started for this client.
 
-        Later calls raise :class:`~b24nb.errors.ClientClosed`; ``calls`` and ``journal`` can still be read.
+        Later calls raise :class:`~b24nb.errors.ClientClosed`; ``calls`` and ``journal`` can still be read, but the
+        journal of a sandbox ends with it.
         """
         self._release()
         self._on_close()

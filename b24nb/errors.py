@@ -29,7 +29,7 @@
 
     Interrupted (a KeyboardInterrupt)      Ctrl-C ended a run between two requests; carries its report
 
-An unknown vendor code stays an :class:`ApiError` with the code kept. Every error has a ``hint``:
+An unknown vendor code stays an :class:`ApiError` with the code kept. Most errors have a ``hint``:
 one sentence that says what to do next. No message holds a secret.
 """
 
@@ -85,6 +85,9 @@ class InvalidInput(B24Error, ValueError):
 
 class ReadOnly(B24Error):
     """A call that changes something, refused because this client is read-only. Nothing was sent."""
+
+    def __init__(self, why: str, *, hint: str = "Connect without read_only, and without B24_READ_ONLY.") -> None:
+        super().__init__(f"{why} Nothing was sent.", hint=hint)
 
 
 class BadgeChanged(B24Error):

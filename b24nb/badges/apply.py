@@ -78,7 +78,7 @@ class ChangeApplier:
     def refuse_if_read_only(self) -> None:
         """Raise :class:`ReadOnly` before anything is written or sent."""
         if self.connection.read_only:
-            raise errors.ReadOnly("This client is read-only.", hint="Connect without read_only to change badges.")
+            raise errors.ReadOnly("This client is read-only.")
 
     def apply_one(self, kind: str, step: Step, found: Badge | None = None) -> Outcome:
         """One step as a change set, by calls of its own; raises if it was not made or is not known.

@@ -103,7 +103,7 @@ class JournalStore:
     """
 
     def __init__(self, path: str | PathLike[str] | None, *, host: str, user: str) -> None:
-        self._path = None if path is None else Path(path)
+        self._path = None if path is None else Path(path).absolute()  # also after a chdir
         self.host = host
         self.user = user
         self._lock = threading.RLock()
@@ -216,6 +216,8 @@ class JournalStore:
             self.flush()
         with self._lock, self._in_words():
             if self._connection is None and not self.path.exists():
+                if self._opened:
+                    raise JournalError("The journal is gone; that of a sandbox ends with it.")
                 return []
             return self._open().execute(query, {"host": self.host, "user": self.user, **values}).fetchall()
 

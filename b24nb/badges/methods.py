@@ -231,7 +231,9 @@ class BadgeMethods:
         rows = add_titles(self._connection, find_holders(self._connection, {code}))
         return frame(([row[name] for name in COLUMNS] for row in rows), COLUMNS)
 
-    def release(self, code: str | Iterable[str], *, activities: Activities = None, how: How = "auto") -> ReleasePlan:
+    def release(
+        self, code: str | Badge | Iterable[str | Badge], *, activities: Activities = None, how: How = "auto"
+    ) -> ReleasePlan:
         """Show how the activities that hold a badge would be released, so that it can be deleted.
 
         A webhook can only delete the activity, which **can't be undone**. The application that made the activity
@@ -239,8 +241,8 @@ class BadgeMethods:
 
         Parameters
         ----------
-        code : str or iterable of str
-            Of the badge, as the portal spells it; or of several badges.
+        code : str or Badge, or several as :meth:`delete_many` takes them
+            Of the badge, as the portal spells it.
         activities : int, str, or iterable of them, optional
             The ids of activities, of :meth:`holders`; ``None``: all that may hold the badge.
         how : {"auto", "delete", "clear"}
@@ -271,9 +273,8 @@ class BadgeMethods:
         ...     b24.badges.delete("onHold").code
         'onHold'
         """
-        codes = [code] if isinstance(code, str) else [*code]
-        for one in codes:
-            changes.check_code(one)
+        named = files.codes_of([code] if isinstance(code, str | Badge) else code)
+        codes = [one.code if isinstance(one, Badge) else one for one in named]
         holders = add_titles(self._connection, find_holders(self._connection, codes))
         return ReleasePlan(holders, activities, how, self._applier)
 

@@ -241,7 +241,7 @@ class ReleasePlan(Plan):
         yield html.message("note", self._head)
 
     def _warning(self, total: int) -> str:
-        return f"This deletes {self.deletes} activities for good."
+        return f"This deletes {self.deletes} activit{'y' if self.deletes == 1 else 'ies'} for good."
 
 
 class Report(tuple[Outcome, ...]):

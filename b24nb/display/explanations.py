@@ -30,6 +30,7 @@ _OWN: dict[str, tuple[str, str]] = {
     "InvalidInput": ("The input can't be right. Nothing was sent.", "after a change"),
     "BadgeChanged": ("The badge is not any more what was looked at. Nothing was sent.", "after a change"),
     "ReadOnly": ("This client refuses to change anything. Nothing was sent.", "after a change"),
+    "JournalError": ("The journal can't be used. What can't be remembered is not sent.", "after a change"),
     "ClientClosed": ("The client was closed before. Nothing was sent.", "after a change"),
     "ConnectionFailed": ("The portal could not be reached, or the connection broke.", "look first"),
     "Timeout": ("There was no complete answer in time.", "look first"),
@@ -105,7 +106,7 @@ def explain(error: B24Error | str) -> Explanation:
     Parameters
     ----------
     error : B24Error or str
-        An exception of this package, or a vendor's code found in a log.
+        An exception of this package, or what a log or report calls it: a vendor's code, a class of ours.
 
     Returns
     -------
@@ -133,6 +134,8 @@ def explain(error: B24Error | str) -> Explanation:
         return Explanation(title, (fact,) if fact else (), tuple(lines))
     if isinstance(error, B24Error):
         return _explain_own(error)
+    if error in _OWN:
+        return Explanation(error, (), tuple(zip(("meaning", "safe to repeat"), _OWN[error], strict=True)))
     facts = tuple(fact for fact in spec.error_facts() if fact.code == error)
     if not facts:
         raise InvalidInput(f"No error {error!r} is known.", hint="b24nb.catalogue() lists those that are.")

@@ -113,7 +113,7 @@ class Fleet:
         #: How long after it was submitted a task may begin to send, in seconds.
         self.lease = max(_LEAST_LEASE, check_seconds(self._access.settle_after, "settle_after"))
         self._executor, self.parallel = executor, RunOptions(parallel=parallel).parallel
-        self._folder = Path(journal) if journal else None
+        self._folder = Path(journal).absolute() if journal else None
         # Of sandboxes, of which the next one may get the same port.
         self._temporary = Path(tempfile.gettempdir()) / f"b24nb-journals-{token_hex(8)}"
         weakref.finalize(self, shutil.rmtree, self._temporary, ignore_errors=True)
@@ -310,8 +310,7 @@ class Fleet:
     def refuse_if_read_only(self) -> None:
         """Raise :class:`ReadOnly` before anything is written or sent."""
         if self.read_only:
-            hint = "Make one without read_only (and without B24_READ_ONLY)."
-            raise errors.ReadOnly("This fleet is read-only. Nothing was sent.", hint=hint)
+            raise errors.ReadOnly("This fleet is read-only.")
 
     # -- inside ---------------------------------------------------------------------------------------
 

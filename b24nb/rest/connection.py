@@ -225,10 +225,7 @@ class Connection:
             raise errors.InvalidInput(f"The parameters of {method} are a mapping from name to value.", field="params")
         write = is_write(method)
         if write and self.read_only:
-            hint = "Connect without read_only (and without B24_READ_ONLY) to change things."
-            raise errors.ReadOnly(
-                f"{method} may change something, and this client is read-only. Nothing was sent.", hint=hint
-            )
+            raise errors.ReadOnly(f"{method} may change something, and this client is read-only.")
         return write
 
     def _send_with_retries(

@@ -57,6 +57,14 @@ def test_what_was_called_and_changed_can_be_read_after_the_end(portal: b24nb.San
     assert list(b24.journal.df["code"]) == ["missedCall"]
 
 
+def test_the_journal_of_a_sandbox_that_ended_says_that_it_is_gone() -> None:
+    with b24nb.connect() as b24:
+        b24.badges.delete("missedCall")
+    assert "gone" in repr(b24.journal)
+    with pytest.raises(errors.JournalError, match="that of a sandbox ends with it"):
+        b24.journal.plan_undo()
+
+
 def test_a_client_that_nobody_holds_stops_its_sandbox() -> None:
     before = sandboxes()
     for _ in range(3):

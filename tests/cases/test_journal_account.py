@@ -42,6 +42,18 @@ def test_a_killed_change_is_judged_by_the_next_change_of_its_badge(killed: str) 
         assert portal.badges == before
 
 
+def test_another_working_directory_makes_no_other_journal(
+    portal: b24nb.SandboxPortal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path)
+    with b24nb.connect(portal, journal="changes.db") as b24:
+        b24.badges.delete("missedCall")
+        monkeypatch.chdir(tmp_path / "elsewhere")
+        b24.badges.delete("newsletter")
+        assert [step.code for step in b24.journal.plan_undo(last=2).steps] == ["missedCall", "newsletter"]
+
+
 @pytest.mark.parametrize("bulk", [False, True])
 def test_a_journal_that_is_locked_after_the_effect_costs_no_verdict(
     bulk: bool, portal: b24nb.SandboxPortal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -44,6 +44,15 @@ def numbers(b24: b24nb.Client, code: str = HELD) -> list[str]:
     return list(b24.badges.holders(code)["activity_id"])
 
 
+@pytest.mark.parametrize("given", ["badge", "badges", "df", "flat", "index", "column"])
+def test_what_delete_many_takes_is_released_too(b24: b24nb.Client, given: str) -> None:
+    badges = b24.badges.list()
+    several = {"badges": badges, "df": badges.df, "flat": badges.flat, "index": badges.df.set_index("code")}
+    several |= {"badge": badges[HELD], "column": badges.df["code"]}
+    codes = {step.code for step in b24.badges.release(several[given]).steps}
+    assert codes == ({HELD} if given == "badge" else {row.code for row in badges if numbers(b24, row.code)})
+
+
 # -- who holds it -----------------------------------------------------------------------------------------
 
 

@@ -111,6 +111,11 @@ def test_errors_of_the_transport_say_whether_the_call_may_have_run(
     assert lines.get("what to do", "") == error.hint
 
 
+def test_what_logs_and_reports_call_our_errors_is_explained() -> None:
+    assert dict(b24nb.explain("NotApplied").lines)["safe to repeat"] == "yes"
+    assert "not sent" in dict(b24nb.explain(errors.JournalError("It is locked.")).lines)["meaning"]
+
+
 def test_input_names_its_field() -> None:
     lines = dict(b24nb.explain(InvalidInput("Empty.", field="title", hint="Give one.")).lines)
     assert lines["field"] == "title"
