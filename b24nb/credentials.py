@@ -41,7 +41,7 @@ class Endpoint:
 class Webhook(Unpickled):
     """An incoming webhook of a portal.
 
-    Make one with :meth:`parse` or :meth:`ask`. Its text, repr, HTML and pickled form are masked.
+    Make one with :meth:`parse` or :meth:`ask`. Its text, repr and HTML are masked, and it refuses to be pickled.
 
     Attributes
     ----------

@@ -291,7 +291,7 @@ def test_five_thousand_deletes_keep_to_the_request_rate() -> None:
 
     taken, shortest, refused = under_limits(5000)
     assert refused == 0
-    assert shortest <= taken
+    assert taken <= 1.051 * shortest
 
 
 def test_two_processes_share_portal_and_journal(many: b24nb.SandboxPortal, tmp_path: Path) -> None:
