@@ -34,8 +34,8 @@ _LONG = 40
 _NAMED = 5
 
 # Blue and vermilion differ for every common kind of colour blindness, and as grey on paper.
-_GROUND, _INK, _SOFT = "#ffffff", "#1a1a1a", "#5f6670"
-_WAIT, _SERVER, _WRONG, _WRONG_INK = "#b7d3ea", "#0b5394", "#f6c9a8", "#a33a00"
+GROUND, INK, SOFT = "#ffffff", "#1a1a1a", "#5f6670"
+WAIT, SERVER, WRONG, WRONG_INK = "#b7d3ea", "#0b5394", "#f6c9a8", "#a33a00"
 
 _LOST = {"lost": ["answer lost"], "seen": ["answer lost, effect seen"]}
 
@@ -105,14 +105,14 @@ def timeline(df: pd.DataFrame) -> Chart:
     rows: Sequence[Row] = shown.where(shown.notna(), None).to_dict("records")
     with matplotlib.style.context("default", after_reset=True):  # whatever the notebook has set
         size = (_WIDTH, 1.15 + 0.3 * len(rows))
-        figure = Figure(figsize=size, dpi=_DPI, facecolor=_GROUND, layout="constrained")
+        figure = Figure(figsize=size, dpi=_DPI, facecolor=GROUND, layout="constrained")
         FigureCanvasAgg(figure)
         axes = figure.add_subplot()
         if rows:
             _draw(axes, rows, len(http))
             return Chart(figure, _in_words(rows, len(http)), _png(figure))
         axes.set_axis_off()
-        axes.text(0.5, 0.5, "No calls yet", ha="center", va="center", color=_SOFT, transform=axes.transAxes)
+        axes.text(0.5, 0.5, "No calls yet", ha="center", va="center", color=SOFT, transform=axes.transAxes)
         return Chart(figure, "No calls yet.", _png(figure))
 
 
@@ -129,12 +129,12 @@ def _draw(axes: Axes, rows: Sequence[Row], total: int) -> None:
     room = 72 * _WIDTH - 5.3 * max(map(len, labels)) - 12
     shares = [1 - min(0.85, (14 + 5 * len(text)) / room) for text in words]
     axes.set_xlim(0, max(1.0, *((row["client_ms"] or 0.0) / share for row, share in zip(rows, shares, strict=True))))
-    axes.set_xlabel("milliseconds", fontsize=8.5, color=_SOFT)
+    axes.set_xlabel("milliseconds", fontsize=8.5, color=SOFT)
     title = f"Time of {_which(len(rows), total)}, times of day in UTC"
-    axes.set_title(title, fontsize=10, fontweight="bold", color=_INK)
+    axes.set_title(title, fontsize=10, fontweight="bold", color=INK)
     axes.set_axisbelow(True)
     axes.grid(axis="x", color="#e3e6ea", linewidth=0.8)
-    axes.tick_params(length=0, labelsize=8.5, labelcolor=_INK)
+    axes.tick_params(length=0, labelsize=8.5, labelcolor=INK)
     axes.spines[["top", "right", "left"]].set_visible(False)
     axes.spines["bottom"].set_color("#c4c9d0")
     # The signs that the picture has, and no others, each once.
@@ -147,14 +147,14 @@ def _draw(axes: Axes, rows: Sequence[Row], total: int) -> None:
 def _draw_attempt(axes: Axes, place: int, row: Row, words: str) -> None:
     """One bar, with its figures and what went wrong; the labels of its parts make the legend."""
     wrong, waited, again = row["error"] is not None, row["client_ms"] or 0.0, row["attempt"] > 1
-    fill, edge, ink = (_WRONG, _WRONG_INK, _WRONG_INK) if wrong else (_WAIT, _SERVER, _INK)
+    fill, edge, ink = (WRONG, WRONG_INK, WRONG_INK) if wrong else (WAIT, SERVER, INK)
     hatch, label = ("////", "repeated") if again else (None, "_" if wrong else "waited")
     axes.barh(place, waited, 0.74, facecolor=fill, edgecolor=edge, hatch=hatch, linewidth=0.8, label=label)
     if row["server_ms"]:
-        axes.barh(place + 0.17, row["server_ms"], 0.4, color=_SERVER, label="of it in the portal")
+        axes.barh(place + 0.17, row["server_ms"], 0.4, color=SERVER, label="of it in the portal")
     if wrong:
         cross: Any = {"marker": "X", "markersize": 7, "linestyle": "none", "clip_on": False, "zorder": 3}
-        axes.plot(waited, place, color=_WRONG_INK, label="error", **cross)
+        axes.plot(waited, place, color=WRONG_INK, label="error", **cross)
     text = axes.annotate(
         words, (waited, place), (9, 0), textcoords="offset points", va="center",
         color=ink, fontsize=8, parse_math=False,

@@ -126,30 +126,3 @@ def test_list_inspect_add_delete_undo(notebook: OpenNotebook, b24: b24nb.Client)
     expect(explorer.get_by_role("button", name="Undo")).to_be_hidden()
     assert b24.badges.get("byKeyboard") == added
     assert opened.evaluate("explorer.last_error") == "None"
-
-
-def test_three_rows_are_chosen_deleted_and_brought_back(notebook: OpenNotebook, b24: b24nb.Client) -> None:
-    before = {badge.code: badge for badge in b24.badges.list()}
-    opened = notebook(START, "form = forms.delete_form(b24)\nform")
-    form, keys = opened.shown, opened.page.keyboard
-
-    opened.tab_to(form.get_by_role("button", name="Load badges"))
-    keys.press("Enter")
-    expect(form.get_by_text("12 badges", exact=True)).to_be_visible()
-    opened.tab_to(form.get_by_role("row", name="missedCall"))
-    for key in ("Space", "Shift+ArrowDown", "Shift+ArrowDown"):
-        keys.press(key)
-    expect(form.get_by_text("12 badges, 3 selected")).to_be_visible()
-    opened.tab_to(form.get_by_role("button", name="Preview deletion"))
-    keys.press("Enter")
-    expect(form.get_by_role("table", name="This will be deleted: 3")).to_be_visible()
-    opened.tab_to(form.get_by_label("Confirm"))
-    keys.type("3")
-    opened.tab_to(form.get_by_role("button", name="Delete 3 badges"))
-    keys.press("Enter")
-    expect(form.get_by_text("3 badges of 3 deleted.")).to_be_visible()
-    assert set(before) - {badge.code for badge in b24.badges.list()} == {"missedCall", "callAnswered", "documentSigned"}
-    opened.tab_to(form.get_by_role("button", name="Undo"))
-    keys.press("Enter")
-    expect(form.get_by_text("brought back")).to_be_visible()
-    assert {badge.code: badge for badge in b24.badges.list()} == before

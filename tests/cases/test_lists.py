@@ -10,7 +10,6 @@ import b24nb
 from b24nb import errors
 from b24nb.badges import evidence
 from b24nb.badges.activities import find_holders
-from b24nb.badges.badge import Badge
 from b24nb.badges.changes import not_restorable
 from tests.servers import answering
 
@@ -186,8 +185,3 @@ def test_activities_of_several_pages_come_once_each() -> None:
     with answering({"result": page(0), "total": "107"}, batch) as (connection, _):
         ids = [int(row["activity_id"]) for row in find_holders(connection, {"c1"})]
     assert ids == [*range(75), *range(100, 107)]
-
-
-def test_a_badge_keeps_what_the_portal_sent_word_for_word() -> None:
-    for row in ODD[:3]:
-        assert Badge.from_wire(row).to_wire() == row

@@ -14,15 +14,6 @@ import b24nb
 from b24nb import errors
 
 
-def test_without_settings_a_sandbox_starts_and_ends_with_the_client() -> None:
-    with b24nb.connect() as b24:
-        assert b24.portal.kind == "SANDBOX"
-        assert "127.0.0.1" not in repr(b24)
-        assert b24.badges.get("missedCall").type == "failure"
-    with pytest.raises(errors.B24Error):
-        b24.badges.list()
-
-
 def test_who_am_i_is_asked_once_by_one_batch(portal: b24nb.SandboxPortal) -> None:
     with b24nb.connect(portal) as b24:
         repr(b24), b24._repr_html_(), repr(b24.portal), b24.portal._repr_html_(), b24.calls, b24.journal

@@ -125,19 +125,6 @@ def test_trouble_is_a_sentence_with_code_and_next_step(
     works(form, button, monkeypatch)
 
 
-@pytest.mark.parametrize("breakage", ["reset", "cut", "html"])
-@pytest.mark.parametrize("make", [add, delete])
-def test_a_lost_answer_to_a_change_that_happened_is_success(
-    breakage: str, make: Callable[[b24nb.Client], tuple[Form, Any]], portal: b24nb.SandboxPortal, b24: b24nb.Client
-) -> None:
-    form, button = make(b24)
-    portal.faults.next(breakage, method=PREFIX + CLICKS[make], after_effect=True)
-    click(form, button)
-    assert form.state.phase == "done", shown(form)
-    assert (form.timings["outcome"] == "seen").sum() == 1
-    assert sum(request.method == PREFIX + CLICKS[make] for request in portal.requests) == 1
-
-
 def test_a_portal_that_is_down_and_comes_back(
     make: Callable[[b24nb.Client], tuple[Form, Any]], tmp_path: Path, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -131,9 +131,9 @@ def test_the_ground_is_opaque_and_light_with_readable_inks() -> None:
     assert (pixels[0, 0, :3] == 1).all()
     if pixels.shape[2] == 4:
         assert (pixels[..., 3] == 1).all()
-    inks = (charts._INK, charts._SOFT, charts._WRONG_INK, charts._SERVER)
-    assert all(contrast(ink, charts._GROUND) >= 4.5 for ink in inks)
-    assert contrast(charts._SERVER, charts._WAIT) >= 3, "the portal's part stands out, on grey paper too"
+    inks = (charts.INK, charts.SOFT, charts.WRONG_INK, charts.SERVER)
+    assert all(contrast(ink, charts.GROUND) >= 4.5 for ink in inks)
+    assert contrast(charts.SERVER, charts.WAIT) >= 3, "the portal's part stands out, on grey paper too"
 
 
 def test_without_matplotlib_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
