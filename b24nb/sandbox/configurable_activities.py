@@ -78,15 +78,8 @@ def get(call: Call) -> Any:
         "originatorId": row["originator_id"],
         "originId": row["origin_id"],
     }
-    return {
-        "activity": {
-            "id": row["id"],
-            "ownerTypeId": row["owner_type_id"],
-            "ownerId": row["owner_id"],
-            "fields": fields,
-            "layout": load(row["layout"]),
-        }
-    }
+    owner = {"id": row["id"], "ownerTypeId": row["owner_type_id"], "ownerId": row["owner_id"]}
+    return {"activity": {**owner, "fields": fields, "layout": load(row["layout"])}}
 
 
 def create(
@@ -200,10 +193,12 @@ def _checked_layout(layout: Any) -> Any:
 
 
 def _check_deadline(columns: dict[str, Any]) -> None:
+    """A deadline is kept as the portal writes times, by whose clock one without an offset is meant."""
     try:
         if columns.get("deadline"):
-            datetime.fromisoformat(columns["deadline"])
-    except ValueError:
+            at = datetime.fromisoformat(columns["deadline"])
+            columns["deadline"] = php.iso((at if at.tzinfo else at.replace(tzinfo=php.TIME_ZONE)).timestamp())
+    except (ValueError, OverflowError):
         raise Refusal("WRONG_DATETIME_FORMAT", "Wrong datetime format.") from None
 
 

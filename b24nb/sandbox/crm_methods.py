@@ -32,6 +32,7 @@ _CONDITIONS: Mapping[str, str] = {
     "!@": "{} <> ?",
     "%": "instr(lower({}), lower(?)) > 0",
 }
+_READ_ONLY = {"ID", "TYPE_ID", "CREATED", "LAST_UPDATED"}
 _FILTER_KEY = re.compile(r"(!=|>=|<=|!@|[!=@<>%])?([A-Z_]+)")
 
 
@@ -47,10 +48,8 @@ class Table(NamedTuple):
 
     def changes(self, call: Call) -> dict[str, Any]:
         """The columns that the ``fields`` of a call set."""
-        given = php.items(call.get("fields"))
-        return {
-            str(field).lower(): php.to_text(value) for field, value in given if field in self.fields and field != "ID"
-        }
+        given, settable = php.items(call.get("fields")), set(self.fields) - _READ_ONLY
+        return {str(field).lower(): php.to_text(value) for field, value in given if field in settable}
 
     def find(self, call: Call) -> sqlite3.Row | None:
         """The row whose ``id`` a call names."""
@@ -67,7 +66,7 @@ class Table(NamedTuple):
         rows = [record(row) for row in call.store.rows(page, [*parameters, start])]
         names = {php.to_text(name) for _, name in php.items(call.get("select"))}
         if names and "*" not in names:
-            rows = [{name: value for name, value in row.items() if name in names} for row in rows]
+            rows = [php.array({name: value for name, value in row.items() if name in names}) for row in rows]
         more = start + PAGE < total and call.start != -1
         return Answer(rows, total=call.counted(total), next=start + PAGE if more else None)
 
@@ -194,9 +193,9 @@ def _deal_changes(call: Call) -> dict[str, Any]:
 
 _ACTIVITY_FIELDS = (
     "ID OWNER_TYPE_ID OWNER_ID PROVIDER_ID PROVIDER_TYPE_ID SUBJECT COMPLETED RESPONSIBLE_ID DEADLINE"
-    " ORIGIN_ID ORIGINATOR_ID IS_INCOMING_CHANNEL"
+    " ORIGIN_ID ORIGINATOR_ID IS_INCOMING_CHANNEL TYPE_ID CREATED LAST_UPDATED"
 )
-ACTIVITIES = Table("activity", tuple(_ACTIVITY_FIELDS.split()))
+ACTIVITIES = Table("shown_activity", tuple(_ACTIVITY_FIELDS.split()))
 
 
 @classic("crm.activity.list", "crm")
@@ -217,7 +216,7 @@ def add_activity(call: Call) -> Any:
     changes = ACTIVITIES.changes(call)
     if changes.get("provider_id") == CONFIGURABLE:
         raise _use_configurable("add")
-    return insert_activity(call.store, changes)
+    return insert_activity(call.store, {"responsible_id": call.caller.user.id, **changes})
 
 
 @classic("crm.activity.update", "crm")
@@ -249,8 +248,7 @@ def readable(call: Call, row: sqlite3.Row) -> bool:
 
 def _activity(row: sqlite3.Row) -> dict[str, Any]:
     """All texts, as the classic methods have it, but for the decoded ``PROVIDER_PARAMS``."""
-    times = {"CREATED": php.iso(row["created"]), "LAST_UPDATED": php.iso(row["last_updated"])}
-    return {**ACTIVITIES.record(row), "TYPE_ID": "6", **times, "PROVIDER_PARAMS": load(row["provider_params"])}
+    return {**ACTIVITIES.record(row), "PROVIDER_PARAMS": load(row["provider_params"])}
 
 
 def _existing_activity(call: Call, action: str | None) -> sqlite3.Row:

@@ -175,7 +175,7 @@ def int_if_whole(value: float) -> float | int:
     return int(value) if abs(value) < 1e15 and value == int(value) else value
 
 
-#: The portal's own time zone. It is not the reader's, and the ``time`` block shows that.
+#: The portal's own time zone, in ``schema.sql`` too. It is not the reader's, and the ``time`` block shows that.
 TIME_ZONE = timezone(timedelta(hours=3))
 
 

@@ -13,6 +13,13 @@ CREATE TABLE IF NOT EXISTS activity (
     last_updated REAL NOT NULL, deadline TEXT, origin_id TEXT, originator_id TEXT,
     is_incoming_channel TEXT NOT NULL DEFAULT 'N', ping_offsets TEXT NOT NULL DEFAULT '[]',
     provider_params TEXT NOT NULL DEFAULT '[]', layout TEXT NOT NULL DEFAULT '[]');
+-- An activity as the classic methods filter, order and show it; times are texts in the portal's zone, see php.py.
+CREATE VIEW IF NOT EXISTS shown_activity AS SELECT
+    id, owner_type_id, owner_id, provider_id, provider_type_id, subject, completed, responsible_id, deadline,
+    origin_id, originator_id, is_incoming_channel, provider_params, '6' AS type_id,
+    strftime('%Y-%m-%dT%H:%M:%S+03:00', CAST(created AS INTEGER), 'unixepoch', '+3 hours') AS created,
+    strftime('%Y-%m-%dT%H:%M:%S+03:00', CAST(last_updated AS INTEGER), 'unixepoch', '+3 hours') AS last_updated
+    FROM activity;
 CREATE TABLE IF NOT EXISTS attachment (
     id INTEGER PRIMARY KEY AUTOINCREMENT, created REAL NOT NULL, type TEXT NOT NULL, value TEXT NOT NULL,
     entity_type_id INTEGER NOT NULL, entity_id INTEGER NOT NULL,

@@ -19,10 +19,10 @@ from b24nb.sandbox import php
 from b24nb.sandbox.switches import Switches
 
 IN_MEMORY = ":memory:"
-#: All columns of a database; another program's, or another version's, differ.
+#: All columns of a database's tables; another program's, or another version's, differ.
 _COLUMNS = """
     SELECT item.type, item.name, field.* FROM sqlite_master AS item, pragma_table_info(item.name) AS field
-    ORDER BY item.name, field.cid"""
+    WHERE item.type = 'table' ORDER BY item.name, field.cid"""
 
 
 class SqlError(Exception):
@@ -207,8 +207,8 @@ def _decoded(stored: str) -> Any:
 
 
 def dump(value: Any) -> str:
-    """How structured columns are stored."""
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    """How structured columns are stored; a number that JSON has no word for (1e400) is refused, as PHP does."""
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
 
 
 def load(text: str) -> Any:
