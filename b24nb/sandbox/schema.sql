@@ -1,7 +1,10 @@
--- Names are the portal's own where the wire shows them; `collated` is what codes are compared by.
+-- Names are the portal's own where the wire shows them; `collated` is a code without regard to case. What is
+-- the same badge is a switch of the portal, so no column says it.
 CREATE TABLE IF NOT EXISTS badge (
-    id INTEGER PRIMARY KEY AUTOINCREMENT, code TEXT NOT NULL, collated TEXT NOT NULL UNIQUE,
+    id INTEGER PRIMARY KEY AUTOINCREMENT, code TEXT NOT NULL, collated TEXT NOT NULL,
     title TEXT NOT NULL, value TEXT NOT NULL, type TEXT NOT NULL);
+CREATE INDEX IF NOT EXISTS badge_by_code ON badge (code);
+CREATE INDEX IF NOT EXISTS badge_by_collated ON badge (collated);
 CREATE TABLE IF NOT EXISTS deal (
     id INTEGER PRIMARY KEY AUTOINCREMENT, title TEXT NOT NULL, stage_id TEXT NOT NULL,
     opportunity REAL NOT NULL, currency_id TEXT NOT NULL, assigned_by_id INTEGER NOT NULL);

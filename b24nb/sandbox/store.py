@@ -135,8 +135,10 @@ class Badges:
         return [_badge(row) for row in self.store.rows("SELECT * FROM badge ORDER BY id")]
 
     def find(self, code: str) -> dict[str, Any] | None:
-        """A badge by its code as the database compares codes."""
-        row = self.store.row("SELECT * FROM badge WHERE collated = ?", (self._collated(code),))
+        """A badge by its code: in this very spelling, or else in any that the database takes for the same."""
+        row = self.store.row("SELECT * FROM badge WHERE code = ?", (code,))
+        if row is None and not self.store.switches.case_sensitive:
+            row = self.store.row("SELECT * FROM badge WHERE collated = ?", (code.casefold(),))
         return _badge(row) if row else None
 
     def add(self, code: str, title: Any, value: Any, type_: str) -> None:
@@ -147,13 +149,13 @@ class Badges:
             "value": self._fit("VALUE", php.encode_ascii_json(value), spec.TEXT_WIDTH),
             "type": type_,
         }
-        try:
-            self.store.insert("badge", {**stored, "collated": self._collated(stored["code"])})
-        except sqlite3.IntegrityError:
-            raise SqlError(f"Mysql query error: (1062) Duplicate entry '{stored['code']}' for key 'CODE'") from None
+        if self.find(stored["code"]):
+            raise SqlError(f"Mysql query error: (1062) Duplicate entry '{stored['code']}' for key 'CODE'")
+        self.store.insert("badge", {**stored, "collated": stored["code"].casefold()})
 
     def delete(self, code: str) -> None:
-        self.store.run("DELETE FROM badge WHERE collated = ?", (self._collated(code),))
+        """Remove a badge by its code as it is stored."""
+        self.store.run("DELETE FROM badge WHERE code = ?", (code,))
 
     def in_use(self, code: str) -> bool:
         """Whether an item shows the badge: the stored code is compared with the attachment rows."""
@@ -182,9 +184,6 @@ class Badges:
 
     def detach(self, activity_id: int) -> None:
         self.store.run("DELETE FROM attachment WHERE activity_id = ?", (activity_id,))
-
-    def _collated(self, code: str) -> str:
-        return code if self.store.switches.case_sensitive else code.casefold()
 
     def _fit(self, column: str, text: str, width: int) -> str:
         if len(text) > width and self.store.switches.strict_sql:

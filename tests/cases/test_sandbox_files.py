@@ -41,6 +41,42 @@ def test_a_database_of_another_program_is_refused_and_left_byte_for_byte(tmp_pat
     assert sorted(tmp_path.iterdir()) == names
 
 
+#: As it was when the file, and not a switch, said which codes are the same.
+OLD_TABLE = """
+    DROP VIEW shown_activity; ALTER TABLE badge RENAME TO newer;
+    CREATE TABLE badge (id INTEGER PRIMARY KEY AUTOINCREMENT, code TEXT NOT NULL, collated TEXT NOT NULL UNIQUE,
+        title TEXT NOT NULL, value TEXT NOT NULL, type TEXT NOT NULL);
+    INSERT INTO badge SELECT id, code, {collated}, title, value, type FROM newer; DROP TABLE newer;"""
+
+
+@pytest.mark.parametrize("collated", ["collated", "lower(code)", "code"])
+def test_a_kept_file_loses_no_badge_when_letter_case_begins_or_ceases_to_count(tmp_path: Path, collated: str) -> None:
+    path = tmp_path / "portal.db"
+    with SandboxPortal(db=path) as portal:
+        kept = portal.badges
+    if collated != "collated":
+        with closing(sqlite3.connect(path)) as older:
+            older.executescript(OLD_TABLE.format(collated=collated))
+    for exact in (True, False):
+        with SandboxPortal(db=path, case_sensitive=exact) as portal:
+            assert portal.badges == kept
+            for badge in kept:
+                found = rest(portal.webhook, "crm.activity.badge.get", {"code": badge["code"]}).json()
+                assert found["result"]["badge"] == badge
+            again = rest(portal.webhook, "crm.activity.badge.add", kept[0])
+            assert again.json()["error"] == "BX_INVALID_VALUE"
+
+
+def test_badges_that_differ_in_letter_case_stay_two_when_it_ceases_to_count(portal: SandboxPortal) -> None:
+    portal.switches.case_sensitive = True
+    other = {"code": "MISSEDCALL", "title": "Other", "value": "Other", "type": "primary"}
+    assert rest(portal.webhook, "crm.activity.badge.add", other).ok
+    portal.switches.case_sensitive = False
+    assert rest(portal.webhook, "crm.activity.badge.get", {"code": "MISSEDCALL"}).json()["result"]["badge"] == other
+    assert rest(portal.webhook, "crm.activity.badge.delete", {"code": "MISSEDCALL"}).ok
+    assert "missedCall" in [badge["code"] for badge in portal.badges]
+
+
 def test_an_empty_file_becomes_a_portal(tmp_path: Path) -> None:
     path = tmp_path / "portal.db"
     path.touch()
