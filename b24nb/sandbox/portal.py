@@ -13,6 +13,7 @@ from b24nb.sandbox.faults import Faults
 from b24nb.sandbox.http_messages import Record
 from b24nb.sandbox.seed import hold
 from b24nb.sandbox.server_thread import RunningPortal, ServerThread
+from b24nb.sandbox.store import IN_MEMORY
 from b24nb.sandbox.switches import Switches
 
 _T = TypeVar("_T")
@@ -121,8 +122,8 @@ class SandboxPortal:
         self.switches = Switches(**switches)
         self.faults = Faults()
         badges = None if badges is None else list(badges)
+        db = db if db in (None, IN_MEMORY) else Path(db).absolute()  # the same file, wherever the program goes
         self._setup: dict[str, Any] = {"db": db, "port": port, "tls": tls, "seed": seed, "badges": badges}
-        self._thread: ServerThread | None = None
         self._running: RunningPortal | None = None
         self._stop: Callable[[], object] = lambda: None
         INSTANCES.add(self)
@@ -147,7 +148,7 @@ class SandboxPortal:
         OSError
             The port is taken, or no socket is to be had here.
         """
-        if self._thread:
+        if self._running:
             raise RuntimeError("This sandbox portal is running already.")
         thread = ServerThread()
         try:
@@ -159,19 +160,19 @@ class SandboxPortal:
         return self
 
     def start_in(self, thread: ServerThread) -> None:
-        """Start answering in a thread that somebody else stops.
+        """Start answering in a thread that somebody else stops; :meth:`stop` leaves the thread to the others.
 
         Parameters
         ----------
         thread : ServerThread
             One that may serve several portals.
         """
-        self._running = thread.run(lambda: RunningPortal(thread, self.switches, self.faults, **self._setup))
-        self._thread = thread
+        running = thread.run(lambda: RunningPortal(thread, self.switches, self.faults, **self._setup))
+        self._running, self._stop = running, lambda: thread.end(running.cleanup)
 
     def stop(self) -> None:
         """Stop answering and remove temporary files. Does nothing if it is not running."""
-        self._thread = self._running = None
+        self._running = None
         self._stop()
 
     def __enter__(self) -> Self:
@@ -193,9 +194,8 @@ class SandboxPortal:
 
     def _run(self, work: Callable[[RunningPortal], _T]) -> _T:
         """Do something where the database is."""
-        running, thread = self._started, self._thread
-        assert thread is not None  # noqa: S101 - a running portal has one
-        return thread.run(lambda: work(running))
+        running = self._started
+        return running.thread.run(lambda: work(running))
 
     # -- the way in -------------------------------------------------------------------------------
 

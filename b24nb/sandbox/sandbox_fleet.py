@@ -85,7 +85,15 @@ class SandboxFleet:
         self._stop: Callable[[], object] = lambda: None
 
     def start(self) -> Self:
-        """Start all of them; returns when they answer, or don't as they should."""
+        """Start all of them; returns when they answer, or don't as they should.
+
+        Raises
+        ------
+        RuntimeError
+            They are running already.
+        """
+        if self.webhooks:
+            raise RuntimeError("This fleet is running already.")
         _allow_open_files(len(self.names))
         thread = ServerThread()
         self._stop = weakref.finalize(self, thread.stop)
@@ -99,6 +107,8 @@ class SandboxFleet:
 
     def stop(self) -> None:
         """Stop all of them. Does nothing if they are not running."""
+        for portal in self.portals.values():
+            portal.stop()
         self.portals.clear()
         self.webhooks.clear()
         self._stop()

@@ -7,11 +7,13 @@ is busy whenever a cell runs.
 from __future__ import annotations
 
 import asyncio
+import os
 import shutil
 import socket
 import ssl
 import tempfile
 import threading
+import weakref
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future
 from contextlib import AsyncExitStack
@@ -31,6 +33,17 @@ from b24nb.sandbox.switches import Switches
 #: Loopback only: the portal's secrets are no protection for a network.
 HOST = "127.0.0.1"
 _T = TypeVar("_T")
+_LISTENERS: weakref.WeakSet[socket.socket] = weakref.WeakSet()
+
+
+def _close_listeners() -> None:
+    """A forked process would keep the ports taken, and let clients wait for ever, once the portals have ended."""
+    for listener in _LISTENERS:
+        listener.close()
+
+
+if hasattr(os, "register_at_fork"):  # Windows has no fork
+    os.register_at_fork(after_in_child=_close_listeners)
 
 
 class ServerThread:
@@ -73,11 +86,18 @@ class ServerThread:
         """Do something in this thread, where the databases are, and wait for it."""
         if threading.current_thread() is self._thread:
             return work()
+        if not self._thread.is_alive():  # nobody would ever answer
+            raise RuntimeError("This portal has ended, or lives in the process that this one was forked from.")
 
         async def there() -> _T:
             return work()
 
         return asyncio.run_coroutine_threadsafe(there(), self._loop).result()
+
+    def end(self, part: AsyncExitStack) -> None:
+        """End one of those that live here, before the others; afterwards there is nothing to do."""
+        if self._thread.is_alive():
+            asyncio.run_coroutine_threadsafe(part.aclose(), self._loop).result()
 
     def stop(self) -> None:
         """End all that lives here and remove what was temporary."""
@@ -102,8 +122,11 @@ class RunningPortal:
         seed: int | None,
         badges: Iterable[Mapping[str, Any]] | None,
     ) -> None:
-        cleanup = thread.cleanup
+        self.thread = thread
+        self.cleanup = cleanup = AsyncExitStack()
+        thread.cleanup.push_async_exit(cleanup)
         listener = cleanup.enter_context(socket.create_server((HOST, port), backlog=512))
+        _LISTENERS.add(listener)
         listener.setblocking(False)
         address = f"{HOST}:{listener.getsockname()[1]}"
         self.url = f"{'https' if tls else 'http'}://{address}"

@@ -6,8 +6,10 @@ import threading
 from pathlib import Path
 
 import pytest
+import requests
 
 from b24nb.sandbox import SandboxFleet
+from tests.contract.rest import rest
 
 
 def test_a_seed_chooses_the_same_portals_again() -> None:
@@ -23,6 +25,29 @@ def test_it_leaves_nothing_behind() -> None:
     fleet.stop()
     assert threading.active_count() == before
     assert not directory.exists()
+
+
+def test_one_portal_of_a_fleet_stops_alone_and_starts_again() -> None:
+    with SandboxFleet(2) as fleet:
+        one, other = fleet.webhooks.values()
+        portal = fleet.portals["portal-0001"]
+        portal.stop()
+        assert not portal.running
+        with pytest.raises(requests.ConnectionError):
+            rest(one, "profile")
+        assert rest(other, "profile").ok
+        with portal:
+            assert rest(portal.webhook, "profile").ok
+
+
+def test_a_portal_of_a_fleet_that_was_stopped_says_so() -> None:
+    with SandboxFleet(1) as fleet:
+        portal = fleet.portals["portal-0001"]
+        with pytest.raises(RuntimeError, match="running already"):
+            fleet.start()
+    assert not portal.running
+    with pytest.raises(RuntimeError, match="not running"):
+        _ = portal.badges
 
 
 def test_shares_that_make_no_sense_are_refused() -> None:

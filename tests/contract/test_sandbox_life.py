@@ -5,10 +5,14 @@ from __future__ import annotations
 import os
 import socket
 import stat
+import subprocess
+import sys
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import numpy as np
 import pytest
 import requests
 
@@ -55,6 +59,37 @@ def test_stopping_ends_its_thread_and_removes_its_files() -> None:
     session.close()
     with pytest.raises(ConnectionRefusedError):
         socket.create_connection(address)
+
+
+FORKING = """
+import os
+from b24nb.sandbox import SandboxPortal
+
+portal = SandboxPortal().start()
+port = int(portal.url.rpartition(":")[2])
+(said, say), (over, end) = os.pipe(), os.pipe()
+if os.fork() == 0:
+    os.close(end)
+    try:
+        portal.webhook
+    except RuntimeError as error:
+        os.write(say, str(error).encode())
+    os.read(over, 1)  # lives longer than the portal
+    os._exit(0)
+print(os.read(said, 1000).decode())
+portal.stop()
+with SandboxPortal(port=port):
+    print("The port is free.")
+os.close(end)
+os.wait()
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="forks are POSIX")
+def test_a_forked_process_is_told_that_the_portal_is_not_there_and_keeps_no_port() -> None:
+    ran = subprocess.run([sys.executable, "-c", FORKING], capture_output=True, text=True, timeout=60)
+    assert "the process that this one was forked from" in ran.stdout, ran.stderr
+    assert "The port is free." in ran.stdout, ran.stderr
 
 
 def test_each_start_is_a_fresh_portal() -> None:
@@ -128,6 +163,17 @@ def test_a_file_keeps_badges_and_secrets(tmp_path: Path) -> None:
         query = {"grant_type": "refresh_token", "refresh_token": refresh_token}
         query |= {key: application[key] for key in ("client_id", "client_secret")}
         assert requests.get(portal.url + "/oauth/token/", query, timeout=20).ok
+
+
+def test_a_file_is_the_same_wherever_the_program_goes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    portal = SandboxPortal(db="portal.db")
+    with portal:
+        rest(portal.webhook, "crm.activity.badge.add", BADGE)
+    monkeypatch.chdir(tmp_path)
+    with portal:
+        assert BADGE in portal.badges
+        assert Path(portal.journal_path).is_absolute()
+    assert not list(tmp_path.glob("portal.db*"))
 
 
 def test_a_file_belongs_to_one_portal_at_a_time(tmp_path: Path) -> None:
