@@ -20,6 +20,12 @@ from b24nb.sandbox.store import Store
 #: Parameters that carry credentials or steer the call; a method never sees them.
 RESERVED = ("auth", "access_token", "auth_connector", "aplogin", "ap", "sessid")
 _ALPHABET = string.ascii_lowercase + string.digits
+#: Several names, or one text with them, as they are stored.
+Scopes = Iterable[str] | str
+
+
+def _stored(scopes: Scopes) -> str:
+    return scopes if isinstance(scopes, str) else " ".join(scopes)
 
 
 class Credentials(NamedTuple):
@@ -65,7 +71,10 @@ class Accounts:
         }
 
     def user(self, login: str) -> User:
-        return next(user for user in self.users.values() if user.login == login)
+        logins = {user.login: user for user in self.users.values()}
+        if login not in logins:
+            raise ValueError(f"There is no user {login!r}; the logins are {', '.join(logins)}.")
+        return logins[login]
 
     # -- who calls --------------------------------------------------------------------------------
 
@@ -112,10 +121,12 @@ class Accounts:
 
     # -- webhooks ---------------------------------------------------------------------------------
 
-    def add_webhook(self, name: str, user: str, scopes: Iterable[str], *, active: bool = True) -> None:
+    def add_webhook(self, name: str, user: str, scopes: Scopes, *, active: bool = True) -> None:
         """Create a webhook of a user with a code of 16 characters, as portals do."""
+        if name in self.webhook_paths():
+            raise ValueError(f"There is a webhook {name!r} already.")
         row = {"name": name, "code": self.secret(16), "user_id": self.user(user).id, "active": active}
-        self.store.insert("webhook", row | {"scopes": " ".join(scopes)})
+        self.store.insert("webhook", row | {"scopes": _stored(scopes)})
         self.load()
 
     def webhook_paths(self) -> dict[str, str]:
@@ -127,10 +138,10 @@ class Accounts:
 
     # -- the application --------------------------------------------------------------------------
 
-    def add_application(self, scopes: Iterable[str]) -> None:
+    def add_application(self, scopes: Scopes) -> None:
         """Register the portal's one application."""
         row = {"client_id": f"local.{self.secret(14)}.{self.secret(8)}", "client_secret": self.secret(50)}
-        row |= {"member_id": self.secret(32), "scopes": " ".join(scopes)}
+        row |= {"member_id": self.secret(32), "scopes": _stored(scopes)}
         self.store.insert("application", row)
 
     @property
@@ -139,18 +150,13 @@ class Accounts:
         assert row is not None, "a seeded portal has an application"  # noqa: S101
         return row
 
-    def issue(self, user_id: int, scopes: str | None = None) -> dict[str, Any]:
+    def issue(self, user_id: int, scopes: Scopes | None = None) -> dict[str, Any]:
         """A new pair of tokens for a user, with the application's scopes by default; the row as stored."""
         now = self.store.switches.clock()
-        row = {
-            "access_token": self.secret(70),
-            "refresh_token": self.secret(70),
-            "client_id": self.application["client_id"],
-            "user_id": user_id,
-            "scopes": self.application["scopes"] if scopes is None else scopes,
-            "expires": now + spec.ACCESS_TOKEN_SECONDS,
-            "refresh_expires": now + spec.REFRESH_TOKEN_SECONDS,
-        }
+        row: dict[str, Any] = {"access_token": self.secret(70), "refresh_token": self.secret(70), "user_id": user_id}
+        row |= {"client_id": self.application["client_id"]}
+        row |= {"scopes": self.application["scopes"] if scopes is None else _stored(scopes)}
+        row |= {"expires": now + spec.ACCESS_TOKEN_SECONDS, "refresh_expires": now + spec.REFRESH_TOKEN_SECONDS}
         self.store.insert("token", row)
         return row
 

@@ -216,7 +216,7 @@ class SandboxPortal:
         paths = self._run(lambda running: running.accounts.webhook_paths())
         return {name: f"{self.url}/rest/{path}/" for name, path in paths.items()}
 
-    def add_webhook(self, name: str, *, user: str = "anna", scopes: Iterable[str] = ("crm",)) -> str:
+    def add_webhook(self, name: str, *, user: str = "anna", scopes: Iterable[str] | str = "crm") -> str:
         """Create one more webhook.
 
         Parameters
@@ -226,13 +226,18 @@ class SandboxPortal:
         user : str
             Login of the owner: ``anna`` (administrator), ``ben`` (employee), ``carla`` (extranet),
             ``dmitri`` (dismissed).
-        scopes : iterable of str
+        scopes : iterable of str, or str
             What it may be used for.
 
         Returns
         -------
         str
             Its address.
+
+        Raises
+        ------
+        ValueError
+            There is a webhook of that name, or no such user.
         """
         self._run(lambda running: running.accounts.add_webhook(name, user, scopes))
         return self.webhooks[name]
@@ -244,26 +249,21 @@ class SandboxPortal:
         what :class:`b24nb.OAuthToken` takes."""
         return self._tokens(self._started.tokens)
 
-    def issue_token(self, *, user: str = "anna", scopes: Iterable[str] | None = None) -> Mapping[str, str]:
+    def issue_token(self, *, user: str = "anna", scopes: Iterable[str] | str | None = None) -> Mapping[str, str]:
         """A new pair of tokens, in the shape of :attr:`oauth`.
 
         Parameters
         ----------
         user : str
             Login of the user that the application acts for.
-        scopes : iterable of str, optional
+        scopes : iterable of str, or str, optional
             By default those of the application.
 
         Returns
         -------
         mapping
         """
-        wanted = None if scopes is None else " ".join(scopes)
-
-        def issue(running: RunningPortal) -> Mapping[str, Any]:
-            return running.accounts.issue(running.accounts.user(user).id, wanted)
-
-        return self._tokens(self._run(issue))
+        return self._tokens(self._run(lambda running: running.accounts.issue(running.accounts.user(user).id, scopes)))
 
     def authorize(self, *, user: str = "anna", state: str = "") -> Mapping[str, str]:
         """What a browser brings back to the application once a user has agreed: ``code`` and the rest.

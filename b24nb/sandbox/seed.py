@@ -47,6 +47,8 @@ def hold(accounts: Accounts, deal: int, badge: str, *, completed: bool = False, 
     row = store.row("SELECT assigned_by_id FROM deal WHERE id = ?", (deal,))
     if row is None:
         raise ValueError(f"There is no deal {deal}.")
+    if (store.badges.find(badge) or {}).get("code") != badge:
+        raise ValueError(f"There is no badge {badge!r}.")
     layout = {
         "icon": {"code": "info"},
         "header": {"title": f"Activity with the badge {badge}"},

@@ -196,6 +196,37 @@ def test_settings_are_checked_at_once(wrong: dict[str, object]) -> None:
         SandboxPortal(**wrong)
 
 
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda portal: portal.issue_token(user="Anna"), "no user 'Anna'; the logins are anna, ben, carla, dmitri"),
+        (lambda portal: portal.authorize(user="1"), "no user '1'"),
+        (lambda portal: portal.add_webhook("mine", user="1"), "no user '1'"),
+        (lambda portal: portal.add_webhook("admin"), "a webhook 'admin' already"),
+        (lambda portal: portal.attach("missedCal"), "no badge 'missedCal'"),
+        (lambda portal: portal.attach("missedcall"), "no badge 'missedcall'"),
+        (lambda portal: portal.attach("missedCall", deal=99), "no deal 99"),
+    ],
+)
+def test_a_name_that_the_portal_does_not_know_is_refused_in_words(
+    portal: SandboxPortal, change: Callable[[SandboxPortal], object], words: str
+) -> None:
+    with pytest.raises(ValueError, match=words):
+        change(portal)
+
+
+def test_scopes_may_be_one_text(portal: SandboxPortal) -> None:
+    assert rest(portal.add_webhook("one", scopes="crm"), "scope").json()["result"] == ["crm"]
+    token = portal.issue_token(scopes="crm user")["access_token"]
+    assert rest(f"{portal.url}/rest/", "scope", {"auth": token}).json()["result"] == ["crm", "user"]
+
+
+def test_a_deal_may_be_a_number_out_of_a_frame(portal: SandboxPortal) -> None:
+    number = portal.attach("missedCall", deal=np.int64(3))
+    found = rest(portal.webhook, "crm.activity.list", {"filter": {"ID": number}}).json()["result"]
+    assert [activity["OWNER_ID"] for activity in found] == ["3"]
+
+
 def test_the_seed_is_a_small_realistic_portal(portal: SandboxPortal) -> None:
     badges = {badge["code"]: badge for badge in portal.badges}
     assert len(badges) == 12
