@@ -64,8 +64,9 @@ class SandboxPortal:
         Whether the request rate is limited: 503 ``QUERY_LIMIT_EXCEEDED``.
     https_required : bool
         Whether a webhook over plain http is refused, as on a real portal.
-    tariff : {"standard", "enterprise"}
-        The plan: 50 requests at once and 2/s, or 250 and 5/s.
+    tariff : {"standard", "enterprise", "self-hosted"}
+        The plan: 50 requests at once and 2/s, or 250 and 5/s. A portal on a server of one's own has no limit,
+        starts with ``cloud_headers=False``, and counts working time only if ``operating`` is a number.
     operating : bool or float
         Whether working time is counted, with 429 ``OPERATION_TIME_LIMIT`` after 480 seconds in ten
         minutes; a number: after as many. ``False``: as self-hosted portals, no ``operating`` keys.
@@ -334,8 +335,13 @@ class SandboxPortal:
         -------
         int
             Id of the activity. The badge can't be deleted until it is closed, changed or deleted.
+
+        Raises
+        ------
+        ValueError
+            There is no such deal, or no badge of exactly this code.
         """
-        return self._run(lambda running: hold(running.accounts, deal, code, client_id=client_id))
+        return self._run(lambda running: hold(running.accounts, int(deal), code, client_id=client_id))
 
     def __repr__(self) -> str:
         return f"SandboxPortal({self.url})" if self._running else "SandboxPortal(not running)"

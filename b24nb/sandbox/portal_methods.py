@@ -10,7 +10,7 @@ from typing import Any
 from b24nb.sandbox import php
 from b24nb.sandbox.rest_method import CONTROLLERS, METHODS, Call, Refusal, classic, scope_missing
 
-LICENSE = {"standard": "en_pro100", "enterprise": "en_ent250"}
+LICENSE = {"standard": "en_pro100", "enterprise": "en_ent250", "self-hosted": "ru_selfhosted"}
 #: What the REST API of a cloud portal is divided into.
 _SCOPES = (
     "ai_admin appform baas bi biconnector bizproc booking calendar calendarmobile call cashbox catalog"
@@ -65,10 +65,12 @@ def app_option_get(call: Call) -> Any:
 
 @classic("placement.bind")
 def placement_bind(call: Call) -> Any:
-    """Nothing can be placed here. Assumed: the kind of credential is judged before its scope."""
+    """Nothing is kept. Assumed: the kind of credential is judged before its scope."""
     if not call.caller.is_application:
         raise Refusal("WRONG_AUTH_TYPE", "Current authorization type is denied for this method", 403)
-    raise scope_missing("access")
+    if "placement" not in call.caller.scopes:
+        raise scope_missing("access")
+    return True
 
 
 @classic("scope")
@@ -109,6 +111,8 @@ def feature_get(call: Call) -> Any:
     code = next((value for key, value in call.params.items() if str(key).upper() == "CODE"), "")
     if not php.truthy(code):
         raise Refusal("CODE_EMPTY", "CODE can't be empty")
+    if call.switches.tariff == "self-hosted":
+        return {"value": LICENSE["self-hosted"]}
     return {"value": "Y" if code in _FEATURES else "N"}
 
 

@@ -35,6 +35,9 @@ class Switches:
             raise ValueError(f"tariff is one of {', '.join(spec.TARIFFS)}")
         if self.language not in ("en", "ru"):
             raise ValueError("the sandbox words its errors in en or ru")
+        if self.tariff == "self-hosted":  # there neither is on by itself
+            self.cloud_headers = False
+            self.operating = False if self.operating is True else self.operating
 
     @property
     def operating_limit(self) -> float:

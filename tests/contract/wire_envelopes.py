@@ -78,7 +78,7 @@ SUCCESS = [
          call(GET, CODE), ok(ANYTHING, time=OLDER_TIME), portal={"integer_time": False}),
     fact("time.self-hosted", "Without the load limiter the two operating keys are absent.",
          "observed (bitrix24/b24jssdk#459)",
-         call(GET, CODE), ok(ANYTHING, time=SELF_HOSTED_TIME), portal={"operating": False}),
+         call(GET, CODE), ok(ANYTHING, time=SELF_HOSTED_TIME), portal={"tariff": "self-hosted"}),
     fact("time.whole-floats", "Whole numbers are written without a fraction.", CALLING,
          call(GET, CODE), Answer(200).with_bytes('"operating":0}')),
     fact("time.whole-seconds", "That holds for finish and duration too.", CALLING,
@@ -148,7 +148,7 @@ HEADERS = [
          oauth(GET, CODE), Answer(200).with_headers(X_Bitrix_Rest_Application=CLIENT_ID)),
     fact("header.self-hosted", "A self-hosted portal sends none of them.", SERVER,
          oauth(GET, CODE), Answer(200).with_headers(X_Bitrix_Rest_Time=None, X_Bitrix_Rest_Application=None),
-         portal={"cloud_headers": False}),
+         portal={"tariff": "self-hosted"}),
     fact("header.no-retry-after", "No header says when to come back.", SERVER,
          fault("QUERY_LIMIT_EXCEEDED"), call(GET, CODE), Answer(503).with_headers(Retry_After=None)),
 ]
