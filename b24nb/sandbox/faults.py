@@ -94,7 +94,7 @@ class Faults:
         after_effect : bool
             The call is carried out all the same.
         effect_after : float, optional
-            The call is carried out this many seconds after its connection died.
+            For an answer that breaks: the call is carried out this many seconds after its connection died.
         description : str, optional
             For a code with several texts: which (its beginning is enough). With ``status``: the text
             of an error that is not known yet.
@@ -108,8 +108,12 @@ class Faults:
         Raises
         ------
         ValueError
-            Neither a known code nor a kind of broken answer.
+            Neither a known code nor a kind of broken answer, or a number of times or an effect that can't be.
         """
+        if times < 1:
+            raise ValueError("times is how many requests fail: 1 or more; clear() forgets what is in store")
+        if effect_after is not None and (after_effect or what not in BROKEN):
+            raise ValueError(f"effect_after goes without after_effect, and with one of {', '.join(BROKEN)}")
         effect: Effect = "before" if after_effect else "none" if effect_after is None else "later"
         fault = Fault(
             kind=what if what in BROKEN else "error",

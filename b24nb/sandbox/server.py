@@ -11,7 +11,8 @@ import logging
 import re
 import time
 from collections import deque
-from collections.abc import Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
+from functools import partial
 from typing import Any
 
 from tornado.http1connection import HTTP1Connection
@@ -45,6 +46,8 @@ _NO_SUCH_METHOD_V3 = {
 _DEAL = re.compile(r"/crm/deal/details/(\d{1,18})/?", re.ASCII)
 _NOTHING = plain(404, "Nothing here. The portal's page is at /, its REST API at /rest/.")
 
+_Call = Callable[[], Awaitable[Reply]]
+
 
 def _refused(code: str, text: str, status: int) -> Reply:
     return reply(status, Refusal(code, text).envelope)
@@ -60,7 +63,7 @@ class Server(HTTPServerConnectionDelegate):
         self.records: deque[Record] = deque(maxlen=REMEMBERED)
         self._buckets: dict[str, LeakyBucket] = {}
         self._tasks: set[asyncio.Task[None]] = set()
-        self._later: list[tuple[float, Request]] = []
+        self._later: list[tuple[float, _Call]] = []
 
     def start_request(self, server_conn: object, request_conn: Any) -> Reader:
         return Reader(self, request_conn)
@@ -115,7 +118,7 @@ class Server(HTTPServerConnectionDelegate):
         if path.startswith("/rest/"):
             return await self._rest(request)
         if path.startswith("/oauth/"):
-            return self._oauth(request)
+            return await self._oauth(request)
         if path == "/":
             from b24nb.sandbox import page
 
@@ -131,15 +134,19 @@ class Server(HTTPServerConnectionDelegate):
         if self.switches.limits and not self._admit(request.remote):
             return _refused("QUERY_LIMIT_EXCEEDED", "Too many requests", 503), None
         request.decode()
+        return await self._troubled(request, partial(self._call, request))
+
+    async def _troubled(self, request: Request, call: _Call) -> tuple[Reply, Fault | None]:
+        """Answer a call as the fault in store for it, if there is one, has it."""
         if self._later:
             await self._run_later()
         fault = self.api.faults.take(request.method)
         if fault is None or fault.effect == "before":
-            answer = await self._call(request)
+            answer = await call()
         else:
             answer = reply(200, {"result": []}, _REST_HEADERS)
             if fault.effect == "later":
-                self._run_in(fault.delay, request)
+                self._run_in(fault.delay, call)
         if fault and fault.refusal:
             answer = reply(fault.refusal.status, fault.refusal.envelope, _REST_HEADERS, xml=request.xml)
         return answer, fault
@@ -158,7 +165,7 @@ class Server(HTTPServerConnectionDelegate):
                 headers["X-Bitrix-Rest-Application"] = request.caller.credential
         return reply(status, payload, headers, xml=request.xml)
 
-    def _oauth(self, request: Request) -> tuple[Reply, Fault | None]:
+    async def _oauth(self, request: Request) -> tuple[Reply, Fault | None]:
         """The authorization server, which on a real portal is another host."""
         from b24nb.sandbox import token_endpoint
 
@@ -170,29 +177,28 @@ class Server(HTTPServerConnectionDelegate):
         if path != "/oauth/token":
             return _NOTHING, None
         request.method = "oauth/token"
-        fault = self.api.faults.take("oauth/token")
-        if fault and fault.refusal:
-            return reply(fault.refusal.status, fault.refusal.envelope), fault
-        if fault and fault.effect != "before":
-            return reply(200, {}), fault
-        return reply(*token_endpoint.token(params, accounts, self.url)), fault
+
+        async def tokens() -> Reply:
+            return reply(*token_endpoint.token(params, accounts, self.url))
+
+        return await self._troubled(request, tokens)
 
     def _admit(self, remote: str) -> bool:
         bucket = self._buckets.setdefault(remote, LeakyBucket())
         return bucket.admit(spec.TARIFFS[self.switches.tariff], self.switches.clock())
 
-    def _run_in(self, seconds: float, request: Request) -> None:
+    def _run_in(self, seconds: float, call: _Call) -> None:
         """Carry a call out once the portal's clock has come that far."""
-        self._later.append((self.switches.clock() + seconds, request))
+        self._later.append((self.switches.clock() + seconds, call))
         # Wakes up where the clock is the real one; another clock is looked at with each request.
         asyncio.get_running_loop().call_later(seconds + 0.01, lambda: self._spawn(self._run_later()))
 
     async def _run_later(self) -> None:
         now = self.switches.clock()
-        due = [request for at, request in self._later if at <= now]
-        self._later = [(at, request) for at, request in self._later if at > now]
-        for request in due:
-            await self.api.answer(request)
+        due = [call for at, call in self._later if at <= now]
+        self._later = [(at, call) for at, call in self._later if at > now]
+        for call in due:
+            await call()
 
 
 class Reader(HTTPMessageDelegate):
@@ -233,6 +239,3 @@ class Reader(HTTPMessageDelegate):
             at=self._server.switches.clock(),
         )
         self._server.deliver(request, self._connection)
-
-    def on_connection_close(self) -> None:
-        self._chunks.clear()

@@ -15,7 +15,7 @@ from b24nb.errors import TransportError
 from b24nb.rest.connection import Connection
 from b24nb.sandbox import SandboxPortal
 from tests.contract.rest import code_of, rest
-from tests.fakes import eventually
+from tests.fakes import FakeClock, eventually
 
 DELETE = "crm.activity.badge.delete"
 MISSED_CALL = {"code": "missedCall"}
@@ -32,6 +32,22 @@ def test_an_error_nobody_has_described_needs_text_and_status(portal: SandboxPort
     answer = rest(portal.webhook, "profile")
     assert answer.status_code == 418
     assert answer.json() == {"error": "NEW_ERROR", "error_description": "Something new"}
+
+
+@pytest.mark.parametrize(
+    ("what", "options", "words"),
+    [
+        ("reset", {"times": 0}, "1 or more"),
+        ("reset", {"effect_after": 1, "after_effect": True}, "without after_effect"),
+        ("INTERNAL_SERVER_ERROR", {"effect_after": 1}, "with one of reset"),
+    ],
+)
+def test_a_trouble_that_can_not_be_is_refused(
+    portal: SandboxPortal, what: str, options: dict[str, Any], words: str
+) -> None:
+    with pytest.raises(ValueError, match=words):
+        portal.faults.next(what, **options)
+    assert rest(portal.webhook, "profile").ok
 
 
 def test_times_and_method_choose_the_calls(portal: SandboxPortal) -> None:
@@ -144,3 +160,19 @@ def test_the_token_endpoint_fails_too(portal: SandboxPortal) -> None:
     with pytest.raises(requests.ConnectionError):
         requests.get(url, query, timeout=20)
     assert code_of(requests.get(url, query, timeout=20)) == (400, "invalid_grant")
+    query["refresh_token"] = portal.issue_token()["refresh_token"]
+    portal.faults.next("INTERNAL_SERVER_ERROR", method="oauth/token", after_effect=True)
+    assert code_of(requests.get(url, query, timeout=20)) == (500, "INTERNAL_SERVER_ERROR")
+    assert code_of(requests.get(url, query, timeout=20)) == (400, "invalid_grant")
+
+
+def test_a_token_is_used_up_some_time_after_the_connection_died(clock: FakeClock) -> None:
+    with SandboxPortal(clock=clock) as portal:
+        names = ("client_id", "client_secret", "refresh_token")
+        query = {"grant_type": "refresh_token"} | {name: portal.oauth[name] for name in names}
+        portal.faults.next("cut", method="oauth/token", effect_after=20)
+        with suppress(requests.ConnectionError, requests.exceptions.ChunkedEncodingError):
+            requests.get(portal.url + "/oauth/token/", query, timeout=20)
+        clock.advance(21)
+        answer = requests.get(portal.url + "/oauth/token/", query, timeout=20)
+        assert code_of(answer) == (400, "invalid_grant")
