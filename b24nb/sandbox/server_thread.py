@@ -143,7 +143,7 @@ class RunningPortal:
         self.ca_file = str(thread.directory / "ca.pem") if tls else None
         certificate = _certificate(self.ca_file) if self.ca_file else None
         # The limit on bodies is the server's own, which says so; Tornado would just hang up.
-        http = HTTPServer(server, ssl_options=certificate, max_body_size=1 << 40)
+        http = HTTPServer(server, ssl_options=certificate, max_body_size=1 << 40, max_header_size=1 << 20)
         http.add_socket(listener)
         cleanup.push_async_callback(http.close_all_connections)
         cleanup.push_async_callback(server.close)

@@ -72,17 +72,9 @@ def app_info(access_token: str, accounts: Accounts, url: str) -> tuple[int, dict
     if caller.expires <= accounts.store.switches.clock():
         return _error(401, "expired_token", "The access token provided has expired")
     application = accounts.application
-    install = {
-        "installed": True,
-        "version": 1,
-        "status": "L",
-        "scope": ",".join(application["scopes"].split()),
-        "domain": urlsplit(url).netloc,
-        "uri": url,
-        "client_endpoint": f"{url}/rest/",
-        "member_id": application["member_id"],
-        "member_type": "bitrix24",
-    }
+    install = {"installed": True, "version": 1, "status": "L", "scope": ",".join(application["scopes"].split())}
+    install |= {"domain": urlsplit(url).netloc, "uri": url, "client_endpoint": f"{url}/rest/"}
+    install |= {"member_id": application["member_id"], "member_type": "bitrix24"}
     result = {
         "client_id": application["client_id"],
         "scope": ",".join(caller.scopes),

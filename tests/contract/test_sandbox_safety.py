@@ -82,6 +82,12 @@ def test_every_answer_says_that_it_is_a_sandbox(portal: SandboxPortal) -> None:
     assert all(answer.headers["X-Sandbox"].startswith("b24nb/") for answer in answers)
 
 
+def test_so_does_the_answer_to_a_very_long_address(portal: SandboxPortal) -> None:
+    answer = requests.get(portal.webhook + "server.time?x=" + "a" * 200_000, timeout=20)
+    assert answer.ok
+    assert answer.headers["X-Sandbox"]
+
+
 def test_raw_utf8_in_a_path_is_read_as_utf8(portal: SandboxPortal) -> None:
     path = urlsplit(portal.webhook).path + "crm.activity.badge.get?code=Ж"
     head = f"GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode()
