@@ -154,8 +154,10 @@ def _explain_own(error: B24Error) -> Explanation:
     if isinstance(error, InvalidInput) and error.field:
         lines.append(("field", error.field))
     if isinstance(error, TransportError):
-        repeat = repeat if error.sent else "yes"
-        lines.append(("was it sent", "perhaps: the portal may have carried it out" if error.sent else "no"))
+        harmless = not error.sent or getattr(error.call, "outcome", "") == "failed"  # of a write it would be "lost"
+        repeat = "yes" if harmless else repeat
+        perhaps = "perhaps: the portal may have carried it out" if repeat == "look first" else "perhaps"
+        lines.append(("was it sent", perhaps if error.sent else "no"))
     lines += [("what to do", error.hint)] if error.hint else []
     lines.append(("safe to repeat", repeat))
     return Explanation(f"{type(error).__name__} - {error.message}", (), tuple(lines))

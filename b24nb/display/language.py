@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from b24nb import spec
+from b24nb.display.visible import visible
 
 
 def language_name(code: str) -> str:
     """``German (de)``; a code that is not known stands for itself."""
     known = spec.LANGUAGES.get(code)
-    return f"{known.name} ({code})" if known else code
+    return f"{known.name} ({code})" if known else visible(code)
 
 
 def languages_of(*texts: str | Mapping[str, str]) -> list[str]:
@@ -50,8 +51,8 @@ def pick(text: str | Mapping[str, str], language: str | None = None) -> tuple[st
     ('VIP', None)
     """
     if not isinstance(text, Mapping):
-        return str(text), None  # a row that was written by other means can hold a number
+        return str(text), None  # a badge that was made by other means can hold a number, in a map too
     for choice in (language, spec.FALLBACK_LANGUAGE, *text):
         if choice is not None and text.get(choice):
-            return text[choice], choice
+            return str(text[choice]), choice
     return "", None

@@ -145,8 +145,8 @@ def as_code(
         if value not in known:
             hint = f"One of: {', '.join(known)}."
             raise InvalidInput(f"There is no {field} {value!r}.", field=field, hint=hint)
-    if not re.fullmatch(r"[A-Za-z][\w.]*", method):
-        raise InvalidInput(f"{method!r} is no name of a method.", field="method")
+    if not re.fullmatch(r"[A-Za-z][\w.]*", method) or method == "oauth.token":  # a call of another server
+        raise InvalidInput(f"{method!r} is no method of a portal.", field="method")
     given = {name: masked(value) for name, value in (params or {}).items() if name not in _RESERVED}
     given, calls = _batch(given) if method == "batch" else (given, {})
     template = _FLAVOURS[flavour][1]
@@ -172,10 +172,10 @@ def as_code(
     return Code(text.strip(), flavour)
 
 
-def call_as_code(method: str, params: Mapping[str, Any]) -> Markup:
-    """A call in each language; host and secret are placeholders."""
+def call_as_code(method: str, params: Mapping[str, Any], part: str = "") -> Markup:
+    """A call in each language; host and secret are placeholders. ``part``: which part of all it is."""
     codes = ((title, html.code(as_code(method, params, name), title)) for name, title in FLAVOURS.items())
-    return html.folded("The call as code", html.join(html.folded(title, code) for title, code in codes))
+    return html.folded(f"The call as code{part}", html.join(html.folded(title, code) for title, code in codes))
 
 
 @lru_cache(maxsize=1)

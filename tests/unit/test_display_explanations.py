@@ -12,7 +12,7 @@ from markupsafe import escape
 import b24nb
 from b24nb import errors, spec
 from b24nb.display.explanations import page_of
-from b24nb.errors import ConnectionFailed, InvalidInput, NotApplied, Timeout, from_answer
+from b24nb.errors import ConnectionFailed, InvalidInput, NotApplied, OutcomeUnknown, Timeout, from_answer
 
 FACTS = spec.error_facts()
 CODES = sorted({fact.code for fact in FACTS})
@@ -100,6 +100,7 @@ def test_an_unknown_code_keeps_what_is_known() -> None:
         (Timeout("No answer.", hint="Wait.", sent=True), "perhaps", "look first"),
         (ConnectionFailed("Refused.", hint="Is it on?"), "no", "yes"),
         (NotApplied("It did not happen.", sent=True), "perhaps", "yes"),
+        (OutcomeUnknown("It shows other texts.", sent=True), "perhaps: the portal may have", "look first"),
     ],
 )
 def test_errors_of_the_transport_say_whether_the_call_may_have_run(
@@ -109,6 +110,17 @@ def test_errors_of_the_transport_say_whether_the_call_may_have_run(
     assert lines["was it sent"].startswith(sent)
     assert lines["safe to repeat"] == repeat
     assert lines.get("what to do", "") == error.hint
+
+
+@pytest.mark.parametrize(("method", "repeat"), [("crm.deal.list", "yes"), ("crm.deal.delete", "look first")])
+def test_a_read_without_an_answer_is_safe_to_repeat(method: str, repeat: str, portal: b24nb.SandboxPortal) -> None:
+    with b24nb.connect(portal, timeout=(5, 0.5)) as b24:
+        portal.faults.next("hang", times=9)
+        with pytest.raises(Timeout) as caught:
+            b24.call(method, {"id": 1})
+        lines = dict(b24nb.explain(caught.value).lines)
+        assert lines["safe to repeat"] == repeat
+        assert ("carried it out" in lines["was it sent"]) is (repeat == "look first")
 
 
 def test_what_logs_and_reports_call_our_errors_is_explained() -> None:

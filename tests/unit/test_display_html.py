@@ -272,6 +272,7 @@ def test_live_and_sandbox_differ_in_more_than_a_word() -> None:
         ({"ru": "Клиент", "de": "Kunde"}, "fr", ("Клиент", "ru")),
         ({"ru": "Клиент", "de": "Kunde"}, None, ("Клиент", "ru")),
         ({"de": "", "en": "Client"}, "de", ("Client", "en")),
+        ({"en": 7}, "de", ("7", "en")),
         ({}, "de", ("", None)),
         ("", None, ("", None)),
     ],

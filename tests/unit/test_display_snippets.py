@@ -184,6 +184,7 @@ def test_values_of_this_package_are_taken() -> None:
         ("batch", {"cmd": {"a": (GET, {"code": date(2026, 1, 1)})}}, "curl", "params"),
         ("batch", {"cmd": [7]}, "curl", "params"),
         ("rm -rf; x", {}, "curl", "method"),
+        ("oauth.token", {"grant_type": "refresh_token"}, "curl", "method"),
         (GET, {"code": date(2026, 1, 1)}, "curl", "params"),
         (GET, {"code": float("nan")}, "js", "params"),
     ],

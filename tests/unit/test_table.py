@@ -35,10 +35,10 @@ def test_rows_travel_whole_and_small() -> None:
 
 
 def test_what_is_no_text_is_shown_as_one() -> None:
-    table = Table()
-    table.show(Badges([Badge("odd", 7, {"en": None}, 5), Badge("half \ud83d", "t", "v", "primary")]))  # type: ignore[arg-type, dict-item]
+    table = Table(order="title")
+    table.show(Badges([Badge("odd", {"en": 7}, {"en": None}, 5), Badge("half \ud83d", "t", "v", "primary")]))  # type: ignore[arg-type, dict-item]
     assert unpacked(table)["rows"] == [
-        ["odd", "odd", "7", {"en": "None"}, "5"],
+        ["odd", "odd", {"en": "7"}, {"en": "None"}, "5"],
         ["half ?", "half ⟨U+D83D⟩", "t", "v", "primary"],
     ]
     assert len(table.matching) == 2
