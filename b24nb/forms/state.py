@@ -88,8 +88,8 @@ class SharedState(traitlets.HasTraits):
 
     @property
     def codes(self) -> tuple[str, ...]:
-        """Known codes, in the portal's order."""
-        return tuple(badge.code for badge in self.badges or ())
+        """Known codes, in the portal's order, but for those with half a character: no browser can be sent one."""
+        return tuple(one.code for one in self.badges or () if one.code.encode(errors="ignore").decode() == one.code)
 
     def find_all(self, codes: Iterable[str]) -> dict[str, Badge]:
         """The badges that the portal would find under these codes, among those last seen."""
@@ -103,10 +103,9 @@ class SharedState(traitlets.HasTraits):
         self._change(lambda _: badges)
 
     def see_changed(self, gone: Iterable[str] = (), added: Iterable[Badge] = ()) -> None:
-        """Some badges are gone, some were added or found anew; these take the last places."""
-        fresh = {badge.code: badge for badge in added}
-        left_out = {*gone, *fresh}
-        self._change(lambda known: [*(b for b in known if b.code not in left_out), *fresh.values()])
+        """Some badges are gone, some were added or found anew; what was not known takes the last places."""
+        fresh, left_out = {badge.code: badge for badge in added}, {*gone}
+        self._change(lambda known: ({b.code: b for b in known if b.code not in left_out} | fresh).values())
 
     def _change(self, change: Callable[[Badges], Iterable[Badge]]) -> None:
         """Where the badges were never listed, what else there is would be a guess."""

@@ -81,6 +81,8 @@ def test_what_one_form_changes_the_other_forms_of_the_client_show(b24: b24nb.Cli
     assert "newsletter" not in [badge.code for badge in listed.table.badges]
     add = forms.add_form(b24, "vip", "Client", "VIP", run=True)
     assert listed.result[-1] == add.result
+    forms.add_form(b24, "missedCall", "t", "v", run=True)  # refused: it is there, where it was
+    assert listed.result == b24.badges.list()
     assert untouched.result is None
 
 
