@@ -59,7 +59,8 @@ class CallsForm(Form):
     def clear(self) -> Any:
         """Forget the calls; the limits stay, since the portal does not forget either."""
         self.calls.clear()
-        return self._say("done", "The call log is empty. The limits stay: the portal counts on.")
+        self._chart.value = ""
+        return self._say("done", "The call log was emptied. The limits stay: the portal counts on.")
 
     def export(self) -> Any:
         """Write the log as CSV to a new file. A file that is there is left alone."""
@@ -83,18 +84,19 @@ class CallsForm(Form):
             return
         yield html.figures(*html.values_of(self.calls.summary()), "Statistics per method, times in ms")
         yield from (Message("note", reason) for reason in self.calls.missing("server_ms"))
-        requests = [call for call in self.calls if call.kind == "http"]
+        requests = [call for call in self.calls[:] if call.kind == "http"]
         yield html.calls_table(requests, f"Requests, newest first: {len(requests)}", SHOWN)
+
+    def still(self, state: FormState) -> Iterable[Any]:
+        return self.picture(self.look())  # as on a screen, which follows the log
 
     def numbers(self, state: Any) -> Iterable[Any]:
         return ()  # the picture is made of them
 
     def _draw_chart(self) -> Any:
-        state = self.look()
-        if len(state.result):
-            chart = self.calls.plot()._repr_html_()
-            self._chart.value = parts.fragment(Markup(chart))  # noqa: S704 - display made it
-        return state
+        chart = self.calls.plot()._repr_html_()
+        self._chart.value = parts.fragment(Markup(chart))  # noqa: S704 - display made it
+        return self.look()
 
     def _follow_log(self) -> None:
         """While somebody sees the form, follow the log."""

@@ -16,7 +16,9 @@ from tests.widgets import click, pieces, shown
 
 def test_log_chart_and_clear(b24: b24nb.Client) -> None:
     b24.badges.list()
-    form = forms.calls_form(b24, run=True)
+    form = forms.calls_form(b24)
+    assert "Statistics per method" in form._repr_mimebundle_()["text/html"]
+    form.run()
     assert "Statistics per method" in shown(form)
     assert len(form.df) == len(form.timings) == len(b24.calls)
     click(form, form.chart_button)
@@ -24,6 +26,12 @@ def test_log_chart_and_clear(b24: b24nb.Client) -> None:
     click(form, form.clear_button)
     assert len(b24.calls) == 0
     assert "No calls yet." in shown(form)
+    assert not any("<img" in piece or "<svg" in piece for piece in pieces(form))
+    click(form, form.chart_button)
+    assert any('alt="No calls yet."' in piece for piece in pieces(form))
+    b24.badges.list()
+    form.run()
+    assert "is empty" not in shown(form)
 
 
 def test_export_leaves_files_alone_that_are_there(b24: b24nb.Client) -> None:
