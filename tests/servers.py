@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
 from http.client import HTTPConnection
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -171,3 +172,27 @@ def in_front_of(portal: SandboxPortal, answer: Callable[[str, Callable[[], Envel
     finally:
         server.shutdown()
         server.server_close()
+
+
+@dataclass
+class Gate:
+    """A server before a sandbox that keeps the requests of a method waiting until it is opened."""
+
+    webhook: str = ""
+    reached: threading.Event = field(default_factory=threading.Event)
+    opened: threading.Event = field(default_factory=threading.Event)
+
+
+@contextmanager
+def gate_of(portal: SandboxPortal, method: str) -> Iterator[Gate]:
+    """A closed gate for this method; others pass."""
+    gate = Gate()
+
+    def answer(called: str, pass_on: Callable[[], Envelope]) -> Envelope:
+        if called == method:
+            gate.reached.set()
+            gate.opened.wait(10)
+        return pass_on()
+
+    with in_front_of(portal, answer) as gate.webhook:
+        yield gate

@@ -12,7 +12,6 @@ send; the calling thread only waits, so that Ctrl-C never breaks a request in th
 from __future__ import annotations
 
 import threading
-import warnings
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence, Sized
 from concurrent.futures import ThreadPoolExecutor, wait
@@ -23,11 +22,11 @@ from functools import partial
 from b24nb import errors, spec
 from b24nb.badges.activities import name_holders
 from b24nb.badges.badge import Badge, Badges
-from b24nb.badges.changes import DELETE, UNDO, Action, Command, Outcome, Step, Verdict, gone, problems
+from b24nb.badges.changes import DELETE, UNDO, Action, Command, Outcome, Step, Verdict, gone, problems, warn
 from b24nb.badges.evidence import Answer, Failure, contradicted, judge_answers, look_at, look_of, reconcile, seen_in
 from b24nb.badges.journal_store import ChangeSet, JournalStore
 from b24nb.rest.batch import fits_query
-from b24nb.rest.calls import Call
+from b24nb.rest.calls import Call, heard
 from b24nb.rest.connection import Connection
 
 Steps = Sequence[Step]
@@ -86,18 +85,18 @@ class ChangeApplier:
         ``found``: what a look just before showed, where that is not ``step.before``.
         """
         (outcome,) = self.send(ChangeSet(kind), [step], [found])
-        self.flush()
+        self.flush(stacklevel=4)
         if outcome.error:
             raise outcome.error
         return outcome
 
-    def flush(self) -> str:
+    def flush(self, stacklevel: int = 5) -> str:
         """Write the verdicts; where that fails, warn and return what happened: the changes are made."""
         try:
             self.store.flush()
         except errors.JournalError as error:
             text = f"The change was made; its verdict could not be written to the journal: {error.message}"
-            warnings.warn(f"{text} b24.journal.settle() completes it.", JournalNotWritten, stacklevel=5)
+            warn(JournalNotWritten(f"{text} b24.journal.settle() completes it."), stacklevel)
             return text
         return ""
 
@@ -279,6 +278,7 @@ class _Run:
         self.outcomes: dict[int, Outcome] = {}
         self.stopped = ""
         self._looked_at = self._connection.clock.monotonic()
+        self._heard = heard.get()  # by the thread that waits
 
     def leave_alone(self, steps: Iterable[tuple[int, Step]], current: Iterable[Badge]) -> None:
         """Settle what need not or must not be sent; the rest is to do."""
@@ -302,6 +302,7 @@ class _Run:
         in_threads(self._work, self._options, stop, self.outcomes, len(self._todo), self._change_set.kind, "badge")
 
     def _work(self) -> None:
+        heard.set(self._heard)
         try:
             while chunk := self._take():
                 self._send_chunk(*chunk)

@@ -18,6 +18,7 @@ from b24nb import spec
 from b24nb.badges.badge import FIELDS, Badge, Badges
 from b24nb.errors import ApiError, B24Error, BadgeChanged, InvalidInput
 from b24nb.rest.batch import fits_query
+from b24nb.rest.calls import heard
 
 ADD = "crm.activity.badge.add"
 DELETE = "crm.activity.badge.delete"
@@ -340,7 +341,15 @@ def warn_if_not_restorable(badges: Iterable[Badge]) -> None:
     if lost:
         names = ", ".join(map(repr, lost))
         text = f"add would refuse {names} as it stands, so it can't be restored by the journal."
-        warnings.warn(text, NotRestorable, stacklevel=3)
+        warn(NotRestorable(text), stacklevel=3)
+
+
+def warn(warning: UserWarning, stacklevel: int) -> None:
+    """As ``warnings.warn``; a form that has made the change hears it instead, and says it in its message."""
+    if (listener := heard.get()) is None:
+        warnings.warn(warning, stacklevel=stacklevel + 1)
+    else:
+        listener.append(warning)
 
 
 def _text_problems(field: str, text: Any) -> Iterator[InvalidInput]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import warnings
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -152,7 +151,7 @@ class BadgeMethods:
         stored = self._applier.apply_one("add", changes.Step(code, None, badge), found).badge or badge
         if stored != badge:
             text = f"The portal stored the badge {code!r} differently: {stored!r} instead of {badge!r}."
-            warnings.warn(text, changes.StoredDifferently, stacklevel=2)
+            changes.warn(changes.StoredDifferently(text), stacklevel=2)
         return stored
 
     def delete(self, code: str | Badge) -> Badge:

@@ -5,9 +5,8 @@ from __future__ import annotations
 import itertools
 import threading
 import time
-import warnings
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from contextvars import copy_context
 from dataclasses import replace
 from functools import partial, wraps
@@ -18,6 +17,7 @@ from IPython import get_ipython
 from markupsafe import Markup
 
 from b24nb import spec
+from b24nb.badges.apply import JournalNotWritten
 from b24nb.badges.badge import FIELDS, Badges
 from b24nb.display import html
 from b24nb.errors import B24Error, InvalidInput
@@ -25,7 +25,7 @@ from b24nb.forms import parts
 from b24nb.forms.messages import Message, message_for, standing_notices, unexpected
 from b24nb.forms.state import Change, FormState, SharedState
 from b24nb.forms.table import Keeper
-from b24nb.rest.calls import CallLog
+from b24nb.rest.calls import Call, CallLog, heard
 
 #: A click this soon after the same change was sent is the echo of a double click, not a decision.
 ECHO_SECONDS = 1.0
@@ -40,7 +40,6 @@ BUSY = Message("note", "Still at work on the last click.")
 ECHO = "Already sent: the second click was not sent again."
 CANCELLED = Message("note", "Cancelled between two steps. What was done before is shown.")
 SAVED = Message("note", "This is what the form showed when it was displayed. Run the cell to use it.")
-_WARNINGS = threading.Lock()
 
 Step = Callable[[], FormState]
 
@@ -279,28 +278,29 @@ class Form(parts.Panel):
                 said = self.state.message or BUSY
                 return replace(self.state, message=replace(said, text=f"{said.text} {ECHO}"))
             self.cancel.clear()
-            with self._recording(change), _unwarned() if change else nullcontext():
-                try:
-                    state = work()
-                except B24Error as error:
-                    state = self.failed(error)
+            news: list[Call | Warning] = []
+            before = heard.set(news)
+            try:
+                state = work()
+            except B24Error as error:
+                state = self.failed(error)
+            finally:
+                heard.reset(before)
+                self._take(news, change)
+            if told := [str(one) for one in news if isinstance(one, JournalNotWritten)]:
+                hint = " ".join(filter(None, [state.message.hint, *told]))
+                state = replace(state, message=replace(state.message, hint=hint))
             return self.settle(state)
         finally:
             self._sending.release()
 
-    @contextmanager
-    def _recording(self, change: Hashable) -> Iterator[None]:
-        """Copy what the client's log gains meanwhile to the log of this form; what was sent may echo."""
-        log = self.b24.calls
-        before = log.dropped + len(log)
-        try:
-            yield
-        finally:
-            calls = log[max(0, before - log.dropped) :]
-            for call in calls:
-                self.calls.record(call)
-            if change is not None:  # the second counts from here, since the echo waited in the queue
-                self._last = change if calls else None, time.monotonic()
+    def _take(self, news: Iterable[object], change: Hashable) -> None:
+        """Its calls go to the log of this form; what was sent may echo."""
+        calls = [one for one in news if isinstance(one, Call)]
+        for call in calls:
+            self.calls.record(call)
+        if change is not None:  # the second counts from here, since the echo waited in the queue
+            self._last = change if calls else None, time.monotonic()
 
     def failed(self, error: B24Error) -> Any:
         """The state after an error; a result that it would sit next to misleadingly is dropped."""
@@ -385,14 +385,3 @@ class Form(parts.Panel):
     def __repr__(self) -> str:
         said = f": {self.state.message.text}" if self.state.message else ""
         return f"<{type(self).__name__} on {self.b24.portal.where}, {self.state.phase}{said}>"
-
-
-@contextmanager
-def _unwarned() -> Iterator[None]:
-    """What a change warns of, the form has said before or says after it; a warning would make noise below it.
-
-    Python's filters belong to all threads, so one form at a time.
-    """
-    with _WARNINGS, warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)
-        yield

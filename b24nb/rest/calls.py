@@ -8,6 +8,7 @@ import threading
 from collections import Counter, deque
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from contextvars import ContextVar
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -167,6 +168,10 @@ class Call:
         return [(label, text) for label, text in known.items() if text]
 
 
+#: Takes the calls that are made in this context, and what would be warnings in a cell: a form has its own account.
+heard: ContextVar[list[Call | Warning] | None] = ContextVar("heard", default=None)
+
+
 def _number(value: Any, below: float = math.inf) -> float | None:
     """A figure of the portal, if it is one and not negative."""
     if isinstance(value, int | float | str) and not isinstance(value, bool):
@@ -211,6 +216,8 @@ class CallLog(Sequence[Call]):
         """
         if call.error == _BLOCKED:
             self.limits.blocked(call.method)
+        if (listener := heard.get()) is not None:
+            listener.append(call)
         waited = math.inf if waited_ms is None else waited_ms / 1000
         self.limits.reported(call.method, call.operating_s, call.operating_reset_at, waited)
         size += _ROW_BYTES

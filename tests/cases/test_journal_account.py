@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sqlite3
 from collections.abc import Callable
 from pathlib import Path
@@ -9,13 +10,14 @@ from pathlib import Path
 import pytest
 
 import b24nb
-from b24nb import errors
+from b24nb import errors, forms
 from b24nb.badges.apply import JournalNotWritten
 from b24nb.badges.badge import Badge
 from b24nb.badges.changes import Step
 from b24nb.badges.journal_store import ChangeSet, default_journal_path
 from tests.fakes import applier_of
 from tests.servers import Envelope, in_front_of
+from tests.widgets import click, shown
 
 ADD, DELETE = "crm.activity.badge.add", "crm.activity.badge.delete"
 BADGE = Badge("vip", "Client", "VIP", "primary")
@@ -54,9 +56,9 @@ def test_another_working_directory_makes_no_other_journal(
         assert [step.code for step in b24.journal.plan_undo(last=2).steps] == ["missedCall", "newsletter"]
 
 
-@pytest.mark.parametrize("bulk", [False, True])
+@pytest.mark.parametrize("by", ["delete", "delete_many", "form"])
 def test_a_journal_that_is_locked_after_the_effect_costs_no_verdict(
-    bulk: bool, portal: b24nb.SandboxPortal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    by: str, portal: b24nb.SandboxPortal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("b24nb.badges.journal_store._BUSY_SECONDS", 0.1)
     before = portal.badges
@@ -69,14 +71,21 @@ def test_a_journal_that_is_locked_after_the_effect_costs_no_verdict(
         return found
 
     with in_front_of(portal, answer) as webhook, b24nb.connect(webhook, journal=tmp_path / "j.db") as b24:
-        if bulk:
-            with pytest.warns(JournalNotWritten, match=r"was made.*locked"):
+        if by == "form":
+            form = forms.delete_form(b24, "missedCall", run=True)
+            form.confirm.value = "missedCall"
+            click(form, form.delete_button)
+            assert re.search(r"missedCall' was deleted.*was made.*locked.*settle\(\) completes it", shown(form))
+        elif by == "delete_many":
+            with pytest.warns(JournalNotWritten, match=r"was made.*locked") as caught:
                 report = b24.badges.delete_many(["missedCall"], progress=False)
+            assert caught[0].filename == __file__
             assert report.counts == {"deleted": 1}
             assert "could not be written" in report.df["detail"][0]
         else:
-            with pytest.warns(JournalNotWritten, match=r"was made.*locked"):
+            with pytest.warns(JournalNotWritten, match=r"was made.*locked") as caught:
                 assert b24.badges.delete("missedCall").code == "missedCall"
+            assert caught[0].filename == __file__
         other.execute("ROLLBACK")
         other.close()
         assert b24.journal.plan_undo().apply(progress=False).ok

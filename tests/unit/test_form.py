@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import subprocess
 import sys
 from collections.abc import Callable
@@ -15,8 +16,10 @@ import pytest
 import b24nb
 from b24nb import forms
 from b24nb.badges.badge import Badge
+from b24nb.badges.changes import DELETE, NotRestorable
 from b24nb.forms.state import FormState
 from tests.fakes import eventually, together
+from tests.servers import Envelope, gate_of, in_front_of
 from tests.widgets import asked, click, pieces, shown, tree
 
 MAKERS: dict[str, Callable[..., Any]] = {name: getattr(forms, name) for name in forms.__all__}
@@ -166,6 +169,66 @@ def test_a_result_is_on_show_before_pandas_is_loaded() -> None:
         "assert 'pandas' not in sys.modules\n"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+# -- two forms, and other cells ----------------------------------------------------------------------
+
+
+def test_a_form_at_work_hinders_no_other_form_and_hides_no_warning_of_a_cell() -> None:
+    broken = Badge("broken", "", "v", "primary")
+    with (
+        b24nb.SandboxPortal() as portal,
+        b24nb.SandboxPortal(badges=[broken.to_wire()]) as other,
+        gate_of(portal, DELETE) as gate,
+        b24nb.connect(gate.webhook) as b24,
+        b24nb.connect(other) as elsewhere,
+    ):
+        form, add = forms.delete_form(b24, "newsletter", run=True), forms.add_form(elsewhere, "vip", "Client", "VIP")
+        form.confirm.value = "newsletter"
+        form.delete_button.click()
+        assert gate.reached.wait(10)
+        click(add, add.add_button)
+        with pytest.warns(NotRestorable):
+            elsewhere.badges.delete("broken")
+        assert not form.wait(0)
+        gate.opened.set()
+        assert form.wait(10)
+        assert form.state.phase == add.state.phase == "done"
+
+
+def test_timings_are_the_calls_of_this_form_alone(portal: b24nb.SandboxPortal) -> None:
+    with gate_of(portal, "crm.activity.badge.list") as gate, b24nb.connect(gate.webhook) as b24:
+        listed, inspect = forms.list_form(b24), forms.inspect_form(b24, "missedCall")
+        listed.list_button.click()
+        assert gate.reached.wait(10)
+        click(inspect, inspect.inspect_button)
+        b24.call("server.time")
+        gate.opened.set()
+        assert listed.wait(10)
+        assert list(listed.timings["method"]) == ["crm.activity.badge.list"]
+        assert list(inspect.timings["method"]) == ["crm.activity.badge.get", "crm.activity.list"]
+        delete = forms.delete_form(b24, ["missedCall", "newsletter"], run=True)
+        delete.confirm.value = "2"
+        click(delete, delete.delete_button)
+        sent = ["batch", *["crm.activity.badge.list", *["crm.activity.badge.delete"] * 2]]
+        assert sorted(delete.timings["method"][-4:]) == sorted(sent)  # by another thread
+
+
+def test_a_code_with_half_a_character_takes_no_form_away(portal: b24nb.SandboxPortal) -> None:
+    odd = {"code": "half\ud83d", "title": {"xx\ud83d": "t\ud83d"}, "value": [7], "type": "primary"}
+
+    def answer(method: str, pass_on: Callable[[], Envelope]) -> Envelope:
+        if method != "crm.activity.badge.list":
+            return pass_on()
+        return 200, {"result": {"badges": [odd, *portal.badges]}, "total": len(portal.badges) + 1}
+
+    with in_front_of(portal, answer) as webhook, b24nb.connect(webhook) as b24:
+        explorer = forms.explorer(b24, run=True)
+        explorer.forms["List"].table.order = "value"
+        assert explorer.last_error is None
+        for form in explorer.forms.values():
+            for widget in tree(form):
+                json.dumps(widget.get_state(), ensure_ascii=False, default=repr).encode()  # as a kernel sends it
 
 
 # -- one click is one request -------------------------------------------------------------------------
