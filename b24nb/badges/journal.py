@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -137,6 +137,22 @@ class Journal:
         steps, total, lost = steps_back(self._applier.connection, self._store.last(last))
         remarks = [*self._others(), *([f"{lost} deleted activities can't be brought back."] if lost else [])]
         return Plan(steps, kind=UNDO, total=total, applier=self._applier, remarks=remarks)
+
+    def plan_restore(self, badges: Iterable[Badge]) -> Plan:
+        """A plan that adds badges as they were, wherever their codes are free, and overwrites none.
+
+        Parameters
+        ----------
+        badges : iterable of Badge
+            As they were before they were deleted.
+
+        Returns
+        -------
+        Plan
+            Nothing is sent before its ``apply``, which leaves alone what has one of their codes by then.
+        """
+        steps = (Step(badge.code, None, badge) for badge in badges)
+        return Plan(steps, kind=UNDO, total=0, applier=self._applier)
 
     def adopt(self, host: str = "", user: str = "") -> Journal:
         """Count the changes that were made under another address of this portal, or by another user, as ours.

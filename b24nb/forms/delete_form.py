@@ -11,8 +11,9 @@ import ipywidgets as widgets  # type: ignore[import-untyped]
 from markupsafe import Markup
 
 from b24nb import spec
+from b24nb.badges import files
 from b24nb.badges.badge import Badge, Badges
-from b24nb.badges.changes import DELETE, Action, Verdict, not_restorable
+from b24nb.badges.changes import DELETE, Verdict, not_restorable
 from b24nb.client import Client
 from b24nb.display import html
 from b24nb.display.snippets import call_as_code
@@ -24,6 +25,8 @@ from b24nb.forms.release_part import HoldersState, ReleaseForm
 from b24nb.forms.state import NO_BADGES, Change, SharedState
 from b24nb.forms.table import Table
 
+#: Badges that the preview shows with their texts; the codes of all others are below.
+ROWS = 200
 TO_SEND_HELD = "send the held ones too, and let the portal decide"
 
 
@@ -53,7 +56,7 @@ class DeleteState(HoldersState):
 
     def knowing(self, **more: Any) -> Any:
         """The same with what more is known, and what the delete button would do now."""
-        state = replace(self, phase="confirm", **more)
+        state = replace(self, phase="confirm", field_errors={}, **more)
         held, to_delete = state.held, state.to_delete
         why = "The portal will probably refuse" if state.with_held else "Held, so they would be refused:"
         stays = f" {why} {parts.counted(held)}." if held else ""
@@ -87,7 +90,7 @@ class DeleteForm(ReleaseForm):
         self.table = Table(language=self.shared.language, label="Badges to choose from")
         self.on_change(self.table, lambda: self._choose(self.table.selected), "selected")
         self.held_too = parts.field("Checkbox", TO_SEND_HELD, False, width="auto")
-        self.on_change(self.held_too, self._send_held)
+        self.on_change(self.held_too, lambda: self.know(with_held=self.held_too.value))
         self.confirm = parts.field("Text", "Confirm", "")
         self._confirm = self.field_row("confirm", self.confirm)
         self.delete_button = self.button("Delete", "trash", lambda: self.work([self.delete]), style="danger")
@@ -136,18 +139,16 @@ class DeleteForm(ReleaseForm):
         state: DeleteState = self.forget()
         if not codes:
             return state.refused(code="Type a code, or load the badges and choose rows of the table.")
-        if len(codes) == 1:
-            found = {codes[0]: self.b24.badges.get(codes[0])}
-        else:
-            self.shared.see(self.b24.badges.list())
-            found = self.shared.find_all(codes)
+        here = self.b24.badges.list() if len(codes) > 1 else Badges([self.b24.badges.get(codes[0])])
+        if self.state is not state:  # another badge was chosen meanwhile
+            return self.state
+        if len(codes) > 1:
+            self.shared.see(here)
+        found = {code: badge for code in codes if (badge := here.find(code))}
         missing = tuple(code for code in codes if code not in found)
         if not found:
-            return state.saying("check", f"No badge has one of these codes: {', '.join(missing)}.", phase="failed")
+            return state.saying("check", f"No badge has one of these codes: {parts.named(missing)}.", phase="failed")
         return state.knowing(badges=Badges(dict.fromkeys(found.values())), missing=missing)
-
-    def _send_held(self) -> None:
-        self.render(self.settle(self.state.knowing(with_held=self.held_too.value)))
 
     # -- deleting -------------------------------------------------------------------------------------
 
@@ -164,39 +165,38 @@ class DeleteForm(ReleaseForm):
             return self._delete_many(state.to_delete)
         removed = self.b24.badges.delete(state.to_delete[0])
         self.shared.see_changed(gone=[removed.code])
-        text = f"The badge {removed.code!r} was deleted."
-        return _ended(True, text, "Undo brings it back.", result=removed, removed=Badges([removed]))
+        text, badges = f"The badge {removed.code!r} was deleted.", Badges([removed])
+        return _ended(True, text, _way_back(badges), result=removed, removed=badges)
 
     def _delete_many(self, badges: Badges) -> Any:
         report = self.b24.badges.delete_many(badges, missing_ok=True, keep_going=True, **self.run_options(len(badges)))
         gone = [one.step for one in report if one.verdict in (Verdict.DELETED, Verdict.GONE)]
-        removed = Badges(one.step.before for one in report if one.done and one.step.before)
+        removed = Badges(was for one in report if one.done and (was := one.found or one.step.before))
         self.shared.see_changed(gone=[step.code for step in gone])
-        hint = "Undo brings them back." if removed else "The report says why."
         text = f"{parts.counted(removed)} of {len(badges)} deleted."
-        return _ended(report.ok, text, hint, result=report, removed=removed)
+        return _ended(report.ok, text, _way_back(removed), result=report, removed=removed)
 
     @changes
     def undo(self) -> Any:
         """Bring back exactly what the last delete of this form took, whatever happened elsewhere since."""
         removed: Badges = self.state.removed
-        plan = self.b24.badges.plan(removed)
-        if clashes := [step.code for step in plan.steps if step.action is Action.REPLACE]:
-            text = f"Somebody has made {', '.join(clashes)} anew, with other texts. Nothing has been sent."
-            hint = "Undo would overwrite that. b24.journal.plan_undo() shows what it would change."
-            return self.state.saying("check", text, hint, phase="failed")
+        plan = self.b24.journal.plan_restore(removed)
         report = plan.apply(keep_going=True, **self.run_options(len(removed)))
         self.shared.see_changed(added=[outcome.badge for outcome in report if outcome.badge])
         left = Badges(outcome.step.after for outcome in report if not outcome.ok and outcome.step.after)
         text = f"{len(removed) - len(left)} of {parts.counted(removed)} brought back, as the last of the list."
-        return _ended(not left, text, None, result=report, removed=left)
+        return _ended(not left, text, "The report says why." if left else None, result=report, removed=left)
 
     # -- drawing --------------------------------------------------------------------------------------
 
     def picture(self, state: DeleteState) -> Iterable[Any]:
         if state.badges:
             yield from _warnings(state)
-            yield from html.folded_after(state.badges, partial(self._preview_table, state))
+            yield from html.folded_after(state.badges[:ROWS], partial(self._preview_table, state))
+            seen = frozenset(state.badges[:ROWS])
+            if more := [badge.code for badge in state.to_delete if badge not in seen]:
+                codes = Markup("<p>{}</p>").format(parts.named(more))
+                yield html.folded(f"{len(more)} more will be deleted: their codes", codes)
         elif isinstance(state.result, Badge):
             yield html.badges_table([state.result], self.shared.language, caption="Deleted")
         elif state.result is not None:
@@ -204,14 +204,14 @@ class DeleteForm(ReleaseForm):
             yield from html.folded_after(state.result.df, table)
 
     def _preview_table(self, state: DeleteState, badges: Badges) -> Markup:
-        words, going = {True: "will be deleted", False: "held: would be refused"}, state.to_delete
-        rows = ((*html.badge_cells(badge, self.shared.language), words[badge in going]) for badge in badges[:200])
+        words, going = {True: "will be deleted", False: "held: would be refused"}, frozenset(state.to_delete)
+        rows = ((*html.badge_cells(badge, self.shared.language), words[badge in going]) for badge in badges)
         caption = f"This will be deleted: {len(going)}" if going else "None of this will be deleted"
         return html.table(("badge", "code", "title", "what will happen"), rows, caption)
 
     def numbers(self, state: DeleteState) -> Iterable[Any]:
         if state.to_delete:
-            yield call_as_code(*_call(state.to_delete))
+            yield _as_code(state.to_delete)
         yield from super().numbers(state)
 
     def draw(self, state: DeleteState) -> None:
@@ -227,8 +227,8 @@ class DeleteForm(ReleaseForm):
         self.confirm.value = self.confirm.value if state.badges else ""
         count, removed = len(state.to_delete), state.removed
         self.delete_button.description = "Delete badge" if count == 1 else f"Delete {count} badges"
-        named = removed[0].code if len(removed) == 1 else f"{len(removed)} badges"
-        self.undo_button.description = f"Undo: bring back {named}"
+        what = parts.named([removed[0].code]) if len(removed) == 1 else f"{len(removed)} badges"
+        self.undo_button.description = f"Undo: bring back {what}"
 
 
 def _ended(ok: bool, text: str, hint: str | None, **more: Any) -> Any:
@@ -237,29 +237,43 @@ def _ended(ok: bool, text: str, hint: str | None, **more: Any) -> Any:
     return DeleteState().saying(kind, text, hint, phase=phase, **more)
 
 
-def _call(badges: Badges) -> tuple[str, dict[str, Any]]:
+def _as_code(badges: Badges) -> Markup:
     """The call that deletes them: one, or the first batch of several."""
     calls = [(DELETE, {"code": badge.code}) for badge in badges[: spec.BATCH_SIZE]]
+    if len(calls) == 1:
+        return call_as_code(*calls[0])
     commands = {f"d{place}": call for place, call in enumerate(calls)}
-    return ("batch", {"halt": 1, "cmd": commands}) if len(calls) > 1 else calls[0]
+    part = f": the first {len(calls)} of {len(badges)} badges" if len(calls) < len(badges) else ""
+    return call_as_code("batch", {"halt": 0, "cmd": commands}, part)
 
 
 def _warnings(state: DeleteState) -> Iterable[Message]:
     if state.missing:
-        yield Message("note", f"Not there, so nothing to delete: {', '.join(state.missing)}.")
-    if lost := [badge.code for badge in state.to_delete if not_restorable(badge)]:
-        yield Message("check", f"Can't be brought back: the portal would refuse to add {', '.join(lost)}.")
+        yield Message("note", f"Not there, so nothing to delete: {parts.named(state.missing)}.")
+    if lost := _lost(state.to_delete):
+        yield Message("check", f"Can't be brought back: the portal would refuse to add {lost}.")
 
 
-def delete_form(b24: Client, codes: str | Iterable[str] = (), *, run: bool = False) -> DeleteForm:
+def _lost(badges: Badges) -> str:
+    """The codes of those that the portal would refuse to add."""
+    return parts.named(badge.code for badge in badges if not_restorable(badge))
+
+
+def _way_back(removed: Badges) -> str:
+    """What Undo does after a delete."""
+    but = f", but the portal would refuse to add {lost}" if (lost := _lost(removed)) else ""
+    return f"Undo brings back what was deleted{but}." if removed else "The report says why."
+
+
+def delete_form(b24: Client, codes: str | Badge | Iterable[str | Badge] = (), *, run: bool = False) -> DeleteForm:
     """A form that deletes badges after a look at what will go, and brings them back.
 
     Parameters
     ----------
     b24 : Client
         The portal; its user has to be an administrator.
-    codes : str or iterable of str
-        To start with, one or several.
+    codes : str or Badge, or several: iterable of str or Badge, DataFrame, Series or Index
+        To start with. Of a badge its code counts: the preview shows what the portal has.
     run : bool
         Show the preview at once. Nothing is deleted before the code is typed and the button clicked.
 
@@ -277,5 +291,6 @@ def delete_form(b24: Client, codes: str | Iterable[str] = (), *, run: bool = Fal
     >>> form
     <DeleteForm on SANDBOX (this notebook), confirm: 1 badge would be deleted. Nothing has been deleted yet.>
     """
-    chosen = (codes,) if isinstance(codes, str) else tuple(codes)
+    several = files.codes_of([*filter(None, [codes])] if isinstance(codes, str | Badge) else codes)
+    chosen = [one.code if isinstance(one, Badge) else one for one in several]
     return DeleteForm(SharedState(b24), chosen).started(run)

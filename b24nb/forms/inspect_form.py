@@ -29,7 +29,8 @@ class InspectState(HoldersState):
 
     def knowing(self, **more: Any) -> Any:
         """The same with what more is known, and the message that fits."""
-        return self.saying("done", f"The portal has the badge {self.result.code!r}.", phase="done", **more)
+        text = f"The portal has the badge {self.result.code!r}."
+        return self.saying("done", text, phase="done", field_errors={}, **more)
 
 
 class InspectForm(ReleaseForm):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence, Sized
+from collections.abc import Iterable, Sequence, Sized
 from functools import lru_cache
 from importlib import resources
 from typing import Any, Self
@@ -13,6 +13,7 @@ from markupsafe import Markup
 from b24nb import spec
 from b24nb.display import html
 from b24nb.display.language import language_name
+from b24nb.display.visible import visible
 
 LABEL_WIDTH = "8em"
 
@@ -99,6 +100,11 @@ def fragment(*pieces: Any) -> str:
 def languages(*others: str) -> list[tuple[str, str]]:
     """Options of a language field: those of a cloud portal, and others that were met."""
     return [(language_name(code), code) for code in dict.fromkeys([*spec.LANGUAGES, *filter(None, others)])]
+
+
+def named(codes: Iterable[str]) -> str:
+    """Codes in a sentence, with what deceives made visible."""
+    return ", ".join(visible(code, code=True) for code in codes)
 
 
 def counted(badges: Sized) -> str:

@@ -75,7 +75,7 @@ class ReleaseForm(Form):
         self.which = parts.field("Dropdown", "Release", (), options=[("", ())])
         self.word = parts.field("Text", "Confirm", "")
         self.release_button = self.button("Release", "unlink", lambda: self.work([self.release]), style="danger")
-        self.on_change(self.which, self.redraw)
+        self.on_change(self.which, self.know)
         fields = [self.which, self.field_row("release", self.word), parts.row(self.release_button, indented=True)]
         self._releasing = widgets.VBox(fields)
         return widgets.VBox([self.beside, self._releasing])
@@ -102,17 +102,23 @@ class ReleaseForm(Form):
     @sends
     def find_holders(self) -> Any:
         """Look which open activities may hold the badges; a trouble here leaves the badges on show."""
-        return self._look(self.state)
+        return self._look(self.state, self.state)
 
-    def _look(self, state: Any) -> Any:
+    def _look(self, state: Any, shown: Any) -> Any:
+        """The state with what a look tells, unless another badge was chosen since ``shown`` was on show."""
         if not state.badges:
             return state
         self.show_progress("Looking which activities hold it", 0, 0)
         try:
-            plan = self.b24.badges.release([badge.code for badge in state.badges])
+            known: dict[str, Any] = {"holders": self.b24.badges.release(state.badges), "unknown": None}
         except B24Error as error:
-            return state.knowing(holders=None, unknown=message_for(error))
-        return state.knowing(holders=plan, unknown=None)
+            known = {"holders": None, "unknown": message_for(error)}
+        return state.knowing(**known) if self.state is shown else self.state
+
+    def know(self, **more: Any) -> None:
+        """Show what follows from another choice; what was said of the one before goes."""
+        if not self._sending.locked():
+            self.render(self.settle(self.state.knowing(**more)))
 
     # -- releasing ------------------------------------------------------------------------------------
 
@@ -128,11 +134,11 @@ class ReleaseForm(Form):
         try:
             report = plan.apply(confirm=plan.deletes, keep_going=True, **self.run_options(len(plan)))
         except B24Error as error:
-            return replace(state, phase="failed", message=message_for(error), field_errors={})
-        state = self._look(replace(state, released=report, field_errors={}))
-        text = f"{sum(one.done for one in report)} of {len(report)} released."
-        kind = state.message.kind if report.ok else "check"
-        return replace(state, message=replace(state.message, kind=kind, text=f"{text} {state.message.text}"))
+            return replace(self.state, phase="failed", message=message_for(error), field_errors={})
+        state = self._look(replace(state, released=report), state)
+        said = state.message or Message("note", "")
+        text = f"{sum(one.done for one in report)} of {len(report)} released. {said.text}".rstrip()
+        return replace(state, message=replace(said, kind=said.kind if report.ok else "check", text=text))
 
     # -- drawing --------------------------------------------------------------------------------------
 
@@ -177,7 +183,7 @@ def _choice(row: dict[str, str]) -> str:
 
 
 def _verdict(state: HoldersState) -> Message:
-    codes = ", ".join(dict.fromkeys(visible(row["code"]) for row in state.rows if row["certainty"] != "no"))
+    codes = parts.named(dict.fromkeys(row["code"] for row in state.rows if row["certainty"] != "no"))
     if not codes:
         return Message("note", "No open activity holds it, as far as this user may read.")
     text = f"The portal {'will' if state.held else 'may'} refuse to delete {codes}: open activities hold it."

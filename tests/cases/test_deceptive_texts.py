@@ -13,6 +13,8 @@ import b24nb
 from b24nb import forms
 from b24nb.badges.badge import Badge, Badges
 from b24nb.display.visible import visible
+from tests.widgets import click
+from tests.widgets import shown as words_of
 
 
 @pytest.mark.parametrize(
@@ -97,3 +99,18 @@ def test_the_code_to_be_typed_is_the_one_that_is_seen(b24: b24nb.Client) -> None
         form.delete_button.click()
         form.wait()
         assert ("vi\u200bp" in b24.badges.list()) is left
+
+
+def test_what_a_form_says_of_codes_marks_it() -> None:
+    codes = ["x\u202epiv", "\u0441\u043e\u0440", "vi\u200bp" + "y" * 30]
+    rows = [Badge(code, "t", "v", "primary").to_wire() for code in codes]
+    with b24nb.SandboxPortal(badges=rows) as portal, b24nb.connect(portal) as b24:
+        form = forms.delete_form(b24, [codes[2], "nos\u202euch", "vip"], run=True)
+        said = words_of(form)
+        assert "Can't be brought back: the portal would refuse to add vi⟨U+200B⟩p" in said
+        assert "nothing to delete: nos⟨U+202E⟩uch, vip." in said
+        for code in codes[:2]:
+            form = forms.delete_form(b24, code, run=True)
+            form.confirm.value = form.state.word
+            click(form, form.delete_button)
+            assert form.undo_button.description == f"Undo: bring back {visible(code, code=True)}"

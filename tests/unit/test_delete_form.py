@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import html
+import re
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 import b24nb
 from b24nb import forms
-from b24nb.badges.badge import Badge
+from b24nb.badges.badge import Badge, Badges
 from b24nb.display.snippets import FLAVOURS
+from tests.fakes import rows
+from tests.servers import Envelope, gate_of, in_front_of
 from tests.widgets import asked, click, shown, tree
 
 
@@ -82,6 +87,43 @@ def test_a_badge_that_somebody_changed_meanwhile_is_left_alone(b24: b24nb.Client
     assert b24.badges.get("newsletter") == theirs
 
 
+def test_the_confirm_field_asks_for_what_the_message_asks_for(b24: b24nb.Client, portal: b24nb.SandboxPortal) -> None:
+    portal.attach("paid")
+    form = forms.delete_form(b24, ["paid", "newsletter"], run=True)
+    confirm(form, "x")
+    assert "Type newsletter to confirm." in shown(form)
+    form.held_too.value = True
+    assert "type the number of badges: 2" in shown(form)
+    assert "Type newsletter" not in shown(form)
+
+
+@pytest.mark.parametrize("asked_last", ["crm.activity.badge.get", "crm.activity.list"])
+def test_a_badge_chosen_while_another_one_is_looked_at_is_not_taken_for_it(
+    asked_last: str, portal: b24nb.SandboxPortal
+) -> None:
+    with gate_of(portal, asked_last) as gate, b24nb.connect(gate.webhook) as b24:
+        explorer = forms.explorer(b24, run=True)
+        form = explorer.forms["Delete"]
+        form.code.value = "missedCall"
+        form.preview_button.click()
+        assert gate.reached.wait(10)
+        explorer.forms["List"].table.selected = ["newsletter"]
+        gate.opened.set()
+        assert form.wait(10)
+        assert (form.table.selected, len(form.state.badges)) == (["newsletter"], 0)
+        assert form.delete_button not in tree(form)
+        click(form, form.preview_button)
+        assert form.state.word == "newsletter"
+
+
+def test_every_badge_that_will_go_is_named() -> None:
+    with b24nb.SandboxPortal(badges=rows(300)) as portal, b24nb.connect(portal) as b24:
+        form = forms.delete_form(b24, b24.badges.list(), run=True)
+        named = re.findall(r"\bc\d{4}\b", html.unescape(form.shown.value))
+        assert named == [row["code"] for row in portal.badges]
+        assert "The call as code: the first 50 of 300 badges" in shown(form)
+
+
 def test_rows_beyond_ten_are_folded(b24: b24nb.Client) -> None:
     form = forms.delete_form(b24, [badge.code for badge in b24.badges.list()], run=True)
     assert "2 more" in shown(form)
@@ -123,6 +165,41 @@ def test_undo_takes_back_this_delete_whatever_happened_since(b24: b24nb.Client) 
     assert {"missedCall", "new"} <= {badge.code for badge in b24.badges.list()}
 
 
+def test_undo_brings_back_what_was_there_last(portal: b24nb.SandboxPortal, b24: b24nb.Client) -> None:
+    edited = Badge("newsletter", "Edited", "v", "primary")
+
+    def answer(method: str, pass_on: Callable[[], Envelope]) -> Envelope:
+        if method == "batch" and confirmed and portal.badges == before:
+            b24.badges.delete("newsletter")
+            b24.badges.add(**edited.to_wire())
+        return pass_on()
+
+    before, confirmed = portal.badges, False
+    with in_front_of(portal, answer) as webhook, b24nb.connect(webhook) as client:
+        form = forms.delete_form(client, ["newsletter", "missedCall"], run=True)
+        confirmed = True
+        confirm(form, "2")
+        click(form, form.undo_button)
+    assert b24.badges.get("newsletter") == edited
+
+
+def test_undo_brings_back_what_can_come_back_and_tells_of_the_rest() -> None:
+    long, broken = Badge("x" * 36, "t", "v", "primary"), Badge("broken", "", "v", "primary")
+    badges = [Badge("vip", "t", "v", "primary"), long, broken]
+    with (
+        b24nb.SandboxPortal(badges=[one.to_wire() for one in badges], code_limit=255) as portal,
+        b24nb.connect(portal) as b24,
+    ):
+        form = forms.delete_form(b24, badges, run=True)
+        confirm(form, "3")
+        assert f"would refuse to add {long.code}, broken." in shown(form)
+        click(form, form.undo_button)
+        assert portal.badges == [one.to_wire() for one in badges[:2]]
+        assert form.state.message.text.startswith("2 of 3 badges brought back")
+        assert list(form.state.removed) == [broken]
+        assert "The title is empty." in shown(form)
+
+
 def test_undo_does_not_overwrite_what_somebody_made_anew(b24: b24nb.Client) -> None:
     form = forms.delete_form(b24, "missedCall", run=True)
     confirm(form, "missedCall")
@@ -149,6 +226,7 @@ def test_the_call_that_the_button_sends_is_shown_in_every_language(b24: b24nb.Cl
     several = forms.delete_form(b24, ["paid", "newsletter"], run=True)
     assert "crm.activity.badge.delete?code=paid" in shown(several)
     assert "crm.activity.badge.delete?code=newsletter" in shown(several)
+    assert '"halt": 0' in html.unescape(shown(several))  # as the button: the others go, whatever becomes of one
 
 
 def test_cancel_ends_between_two_requests() -> None:
@@ -194,9 +272,20 @@ def test_a_read_only_client_says_so_and_sends_nothing(portal: b24nb.SandboxPorta
         assert asked(portal, "delete") == 0
 
 
-@pytest.mark.parametrize("codes", ["newsletter", ["newsletter"]])
-def test_one_code_in_any_shape(b24: b24nb.Client, codes: Any) -> None:
-    assert forms.delete_form(b24, codes, run=True).state.word == "newsletter"
+@pytest.mark.parametrize(
+    "shape",
+    [
+        lambda badges: "newsletter",
+        lambda badges: ["newsletter"],
+        lambda badges: badges["newsletter"],
+        lambda badges: [badges["newsletter"]],
+        lambda badges: badges[3:4],
+        lambda badges: badges[3:4].df,
+        lambda badges: badges.df["code"][3:4],
+    ],
+)
+def test_one_code_in_any_shape(b24: b24nb.Client, shape: Callable[[Badges], Any]) -> None:
+    assert forms.delete_form(b24, shape(b24.badges.list()), run=True).state.word == "newsletter"
 
 
 def test_what_holds_a_badge_is_released_and_then_it_goes(b24: b24nb.Client, portal: b24nb.SandboxPortal) -> None:

@@ -96,6 +96,7 @@ def test_holders_are_released_one_by_one_and_then_all(b24: b24nb.Client) -> None
     click(form, form.release_button)
     assert "Type 2 to confirm." in shown(form)
     form.which.value = ("3",)
+    assert "to confirm." not in shown(form)
     assert (form.word.description, form.word.value) == ("Type 3", "3")
     click(form, form.release_button)
     assert form.state.message.text == "1 of 1 released. The portal has the badge 'waitingPayment'."
