@@ -11,7 +11,7 @@ from datetime import date
 from types import MappingProxyType
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 import b24nb
@@ -19,6 +19,7 @@ from b24nb.display import literals
 from b24nb.display.literals import JSON, PYTHON
 from b24nb.display.snippets import FLAVOURS, PLACEHOLDERS, as_code
 from b24nb.errors import InvalidInput
+from b24nb.secret import masked
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]))
 VALUES = st.recursive(
@@ -112,6 +113,7 @@ def test_go_calls_the_official_sdk(oauth: bool) -> None:
 
 @given(VALUES)
 def test_a_powershell_reads_back_what_was_written(value: object) -> None:
+    assume(masked(value) == value)  # a name like "authorization" hides its value
     code = as_code(GET, {"code": value}, "curl", shell="powershell")
     assert code.isascii(), "what a pipe of Windows PowerShell lets through"
     text = re.match(r"'((?:[^']|'')*)' \| curl\.exe ", code)
