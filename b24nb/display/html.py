@@ -278,8 +278,7 @@ def code(text: str, label: str = "") -> Markup:
 def answer(method: str, envelope: Mapping[str, Any]) -> Markup:
     """The answer of a portal as it came."""
     text = json.dumps(envelope, indent=2, ensure_ascii=False)
-    named = Markup("<div><code>{}</code> answered</div> {}")
-    return named.format(method, code(text, f"answer of {method}"))
+    return Markup("<div><code>{}</code> answered</div> {}").format(method, code(text, f"answer of {method}"))
 
 
 def gauge(label: str, value: float, limit: float, unit: str) -> Markup:

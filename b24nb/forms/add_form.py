@@ -70,8 +70,7 @@ def _in(text: Text, language: str) -> str:
 
 def _worded(problem: InvalidInput) -> str:
     """A problem in the words of the labels."""
-    text = problem.message.replace("The code", "The badge code", 1)
-    return text.replace("The value", "The pill text", 1)
+    return problem.message.replace("The code", "The badge code", 1).replace("The value", "The pill text", 1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -193,9 +193,8 @@ class DeleteForm(ReleaseForm):
         if state.badges:
             yield from _warnings(state)
             yield from html.folded_after(state.badges[:ROWS], partial(self._preview_table, state))
-            seen = frozenset(state.badges[:ROWS])
-            if more := [badge.code for badge in state.to_delete if badge not in seen]:
-                codes = Markup("<p>{}</p>").format(parts.named(more))
+            if more := replace(state, badges=state.badges[ROWS:]).to_delete:
+                codes = Markup("<p>{}</p>").format(parts.named(badge.code for badge in more))
                 yield html.folded(f"{len(more)} more will be deleted: their codes", codes)
         elif isinstance(state.result, Badge):
             yield html.badges_table([state.result], self.shared.language, caption="Deleted")
@@ -250,19 +249,14 @@ def _as_code(badges: Badges) -> Markup:
 def _warnings(state: DeleteState) -> Iterable[Message]:
     if state.missing:
         yield Message("note", f"Not there, so nothing to delete: {parts.named(state.missing)}.")
-    if lost := _lost(state.to_delete):
+    if lost := parts.named(badge.code for badge in state.to_delete if not_restorable(badge)):
         yield Message("check", f"Can't be brought back: the portal would refuse to add {lost}.")
-
-
-def _lost(badges: Badges) -> str:
-    """The codes of those that the portal would refuse to add."""
-    return parts.named(badge.code for badge in badges if not_restorable(badge))
 
 
 def _way_back(removed: Badges) -> str:
     """What Undo does after a delete."""
-    but = f", but the portal would refuse to add {lost}" if (lost := _lost(removed)) else ""
-    return f"Undo brings back what was deleted{but}." if removed else "The report says why."
+    part = ", as far as the portal takes it" if any(map(not_restorable, removed)) else ""
+    return f"Undo brings back what was deleted{part}." if removed else "The report says why."
 
 
 def delete_form(b24: Client, codes: str | Badge | Iterable[str | Badge] = (), *, run: bool = False) -> DeleteForm:

@@ -192,7 +192,7 @@ def test_undo_brings_back_what_can_come_back_and_tells_of_the_rest() -> None:
     ):
         form = forms.delete_form(b24, badges, run=True)
         confirm(form, "3")
-        assert f"would refuse to add {long.code}, broken." in shown(form)
+        assert "Undo brings back what was deleted, as far as the portal takes it." in shown(form)
         click(form, form.undo_button)
         assert portal.badges == [one.to_wire() for one in badges[:2]]
         assert form.state.message.text.startswith("2 of 3 badges brought back")
