@@ -236,7 +236,8 @@ class Client:
         Parameters
         ----------
         commands : mapping
-            ``key -> (method, params)``.
+            ``key -> (method, params)``. A text like ``$result[key][badge][code]`` stands for the result of an
+            earlier command of the same 50. What can't be written as a query, such as an empty list, is refused.
         halt : bool
             Stop at the first error; later commands are not sent.
 
@@ -248,8 +249,10 @@ class Client:
 
         Raises
         ------
-        ApiError, TransportError, ReadOnly
+        ApiError, TransportError
             As :meth:`call`, if a whole request fails.
+        InvalidInput, ReadOnly
+            One of the commands is refused; none was sent.
 
         Examples
         --------

@@ -19,6 +19,7 @@ from b24nb.badges.activities import PAGE, ActivityStep, activities_of, look_for,
 from b24nb.badges.badge import Badge, Badges, folded
 from b24nb.badges.changes import DONE, GET, LIST, Action, Outcome, Step, Verdict, gone
 from b24nb.errors import ApiError, B24Error, BadResponse, NotFound, TransportError
+from b24nb.rest.batch import fits_query
 from b24nb.rest.connection import Connection, Response
 from b24nb.rest.response import whole_number
 
@@ -155,7 +156,7 @@ def reconcile(connection: Connection, doubts: Sequence[Outcome], deadline: float
 
 def contradicted(connection: Connection, badges: Iterable[Badge]) -> set[str]:
     """The codes of those badges, out of a list, that ``get`` does not find: the list lags behind."""
-    gets = {badge.code: (GET, {"code": badge.code}) for badge in badges}
+    gets = {badge.code: (GET, {"code": badge.code}) for badge in badges if fits_query({"code": badge.code})}
     answers = connection.batch(gets) if gets else {}
     return {code for code, answer in answers.items() if isinstance(answer, NotFound)}
 

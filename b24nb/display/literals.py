@@ -165,11 +165,12 @@ def command(method: str, params: Mapping[str, Any] | None) -> str:
         return f"{method}?{query}" if query else method
     except (TypeError, ValueError, RecursionError) as error:
         problem = str(error)
-    raise InvalidInput(f"A command can't carry these parameters: {problem}.", field="params", hint=_HINT)
+    hint = f"{_HINT} An empty list or map needs a call of its own."
+    raise InvalidInput(f"A command can't carry these parameters: {problem}.", field="params", hint=hint)
 
 
 def _flat(value: Any, name: str = "") -> Iterator[tuple[str, str]]:
-    """``a[b]=c`` for maps, ``a[0]=c`` for lists. An empty one can't be written."""
+    """``a[b]=c`` for maps, ``a[0]=c`` for lists. An empty one can't be written, and is refused."""
     if isinstance(value, str):
         yield name, value
     elif value is None or isinstance(value, bool):
@@ -177,6 +178,8 @@ def _flat(value: Any, name: str = "") -> Iterator[tuple[str, str]]:
     elif isinstance(value, int):
         yield name, str(int(value))
     elif isinstance(value, Mapping | list | tuple):
+        if name and not value:
+            raise ValueError(f"{name} is empty")
         for key, item in value.items() if isinstance(value, Mapping) else enumerate(value):
             part = quote(str(key), safe="")
             yield from _flat(item, f"{name}[{part}]" if name else part)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
+from urllib.parse import quote
 
 from b24nb.credentials import Credentials
 from b24nb.display.literals import command
-from b24nb.errors import ApiError, BadResponse
+from b24nb.errors import ApiError, BadResponse, InvalidInput
 from b24nb.rest.calls import Call
 from b24nb.rest.response import Response, error_of
 
@@ -18,8 +20,11 @@ Command = tuple[str, str, Mapping[str, Any] | None]
 _PREFIX = "k"
 #: What the answer says of each command, and in which of its maps.
 _PARTS = {"result": "result"} | {name: f"result_{name}" for name in ("error", "total", "next", "time")}
-#: What ``batch`` takes for a reference to another command's result, also in the middle of a text.
-_REFERENCE = re.compile(r"\$(result|error|total|next|time)\[")
+#: ``$result[key]`` in a value of a query: what ``batch`` takes for another command's result, also in the
+#: middle of a text. Without a closing bracket nobody knows.
+_REFERENCE = re.compile(r"%24(result|error|total|next|time)%5B([^&=]*?%5D)?(?![^&]*=)")
+#: The same and an empty map or list in JSON. It may stand in a text that fits: to send that by itself does no harm.
+_UNFIT = re.compile(r"\$(result|error|total|next|time)\[|[:,\[] ?(\{\}|\[\])")
 
 
 class BatchResponse(Mapping[str, "Response | ApiError"]):
@@ -72,18 +77,30 @@ class BatchResponse(Mapping[str, "Response | ApiError"]):
 def fits_query(params: Mapping[str, Any]) -> bool:
     """Whether parameters survive the query text of a command.
 
-    An empty map can't be written there, and a text like ``$result[a]`` would be replaced. Both can be
+    An empty map or list can't be written there, and a text like ``$result[a]`` would be replaced. Both can be
     sent by a call of their own.
     """
-    texts = [params.values(), *(text.values() for text in params.values() if isinstance(text, Mapping))]
-    flat = [item for group in texts for item in group]
-    return not any(_REFERENCE.search(item) if isinstance(item, str) else item == {} for item in flat)
+    return not _UNFIT.search(json.dumps(params, default=str))
 
 
-def write(commands: Sequence[Command], *, halt: bool) -> dict[str, Any]:
-    """The parameters of a ``batch`` call."""
-    texts = {f"{_PREFIX}{place}": command(method, params) for place, (_, method, params) in enumerate(commands)}
-    return {"halt": 1 if halt else 0, "cmd": texts}
+def write(commands: Sequence[Command]) -> dict[str, str]:
+    """The commands by their keys on the wire, with these in references to earlier ones, too.
+
+    Raises
+    ------
+    InvalidInput
+        For what a query text can't carry, and for a reference that the portal would take for another one.
+    """
+    texts: dict[str, str] = {}
+    known: dict[str, str] = {}
+    for place, (key, method, params) in enumerate(commands):
+        text, wire = command(method, params), f"{_PREFIX}{place}"
+        if any(found[2] not in known for found in _REFERENCE.finditer(text)):
+            problem = f"A text like $result[key] of the command {key!r} names no earlier command of its request."
+            raise InvalidInput(problem, field="commands", hint="call() sends such a text as it is.")
+        texts[wire] = _REFERENCE.sub(lambda found: f"%24{found[1]}%5B{known[found[2]]}", text)
+        known[f"{quote(str(key), safe='')}%5D"] = f"{wire}%5D"
+    return texts
 
 
 def read(
@@ -114,8 +131,8 @@ def read(
         if isinstance(failed, dict) and "error" in failed:
             answers[key] = error = error_of(failed, method, credentials, None)
             row.error, row.outcome = error.code, "error"
-        elif "result" in single:
-            answers[key] = Response.of(single, row)
+        elif "result" in single or "time" in single:  # a result of null leaves only its time
+            answers[key] = Response.of({"result": None} | single, row)
         elif halt and any(row.error is not None for row in rows):
             continue
         else:

@@ -166,23 +166,32 @@ class Connection:
         Returns
         -------
         BatchResponse
+
+        Raises
+        ------
+        InvalidInput, ReadOnly
+            Of any of the commands; none was sent then.
         """
-        listed = [(key, method, params) for key, (method, params) in commands.items()]
+        try:
+            listed = [(key, method, params) for key, (method, params) in commands.items()]
+        except (AttributeError, TypeError, ValueError):
+            hint = 'They are a mapping from keys to pairs of method and parameters: {"me": ("profile", None)}.'
+            raise errors.InvalidInput("These are no commands of a batch.", field="commands", hint=hint) from None
+        chunks = [listed[start : start + spec.BATCH_SIZE] for start in range(0, len(listed), spec.BATCH_SIZE)]
+        for chunk in chunks:
+            self._written(chunk)  # what is refused is refused before the first is sent
         answers: dict[str, Response | errors.ApiError] = {}
-        left: list[str] = []
-        for start in range(0, len(listed), spec.BATCH_SIZE):
+        for chunk in chunks:
             try:
-                part = self.send_chunk(listed[start : start + spec.BATCH_SIZE], halt=halt)
+                part = self.send_chunk(chunk, halt=halt)
             except (errors.ApiError, errors.TransportError) as error:
                 if answers:
-                    error.add_note(f"The {start} commands before were sent; the call log has them.")
+                    error.add_note(f"The {len(answers)} commands before were sent; the call log has them.")
                 raise
             answers.update(part)
-            left += part.not_sent
             if halt and part.errors:
-                left += [key for key, *_ in listed[start + spec.BATCH_SIZE :]]
                 break
-        return BatchResponse(answers, left)
+        return BatchResponse(answers, [key for key in commands if key not in answers])
 
     def send_chunk(self, commands: Sequence[Command], *, halt: bool = False, before_send: Hook = bool) -> BatchResponse:
         """Send up to 50 commands by one request, after waiting for room; ``before_send`` as in :meth:`call`.
@@ -194,14 +203,13 @@ class Connection:
         """
         if len(commands) > spec.BATCH_SIZE:
             raise ValueError(f"a batch holds {spec.BATCH_SIZE} commands, not {len(commands)}")
-        writes = [self._is_allowed_write(method, params) for _, method, params in commands]
-        secrets = self.credentials.secrets
-        hidden = [(key, method, masked(params or {}, secrets)) for key, method, params in commands]
+        texts, write = self._written(commands)
+        hidden = [(key, method, masked(params or {}, self.credentials.secrets)) for key, method, params in commands]
         envelope, call = self._send_with_retries(
             "batch",
-            batch.write(commands, halt=halt),
+            {"halt": int(halt), "cmd": texts},
             {"halt": int(halt), "cmd": {key: (method, params) for key, method, params in hidden}},
-            write=any(writes),
+            write=write,
             paced=True,
             before_send=before_send,
         )
@@ -214,6 +222,11 @@ class Connection:
         """Close the connections to the portal. Calls are refused from now on."""
         self._closed = True
         self._close_transport()
+
+    def _written(self, commands: Sequence[Command]) -> tuple[dict[str, str], bool]:
+        """The texts of commands, and whether one may change something; refuses what must not be sent."""
+        writes = [self._is_allowed_write(method, params) for _, method, params in commands]
+        return batch.write(commands), any(writes)
 
     def _is_allowed_write(self, method: str, params: Params | None) -> bool:
         """Whether a call may change something; refuses what is no call, and changes by a read-only client."""

@@ -10,9 +10,9 @@ import b24nb
 from b24nb import errors
 from b24nb.credentials import Webhook
 from b24nb.rest.connection import Connection, Response
-from tests.servers import http, serving
+from tests.servers import answering, http, serving
 
-GET = "crm.activity.badge.get"
+GET, ADD = "crm.activity.badge.get", "crm.activity.badge.add"
 
 
 @pytest.mark.parametrize("keys", [["0", "1", "2"], ["b", "a", "c"], ["2", "1", "0"], ["", " ", "ключ"]])
@@ -112,10 +112,71 @@ def test_a_chunk_that_fails_says_what_was_sent_before() -> None:
 
 def test_what_a_query_can_not_carry_is_refused_before_sending(portal: b24nb.SandboxPortal, b24: b24nb.Client) -> None:
     before = len(portal.requests)
-    for wrong in (object(), float("nan"), b"bytes", {1, 2}):
+    for wrong in (object(), float("nan"), b"bytes", {1, 2}, {}, [], {"y": []}):
         with pytest.raises(errors.InvalidInput, match="fields"):
             b24.batch({"a": (GET, {"fields": {"x": [wrong]}})})
     assert len(portal.requests) == before
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        *((GET, {"code": float("nan")}), (GET, {"code": "$result[nobody][x]"}), ("a/b", None), (GET, "vip")),
+        *("profile", ("profile",), ("profile", None, 1), {"method": "profile"}, None, 7),
+    ],
+    ids=repr,
+)
+def test_a_wrong_command_is_refused_before_the_first_of_many_requests(
+    portal: b24nb.SandboxPortal, b24: b24nb.Client, wrong: object
+) -> None:
+    before = len(portal.requests)
+    with pytest.raises(errors.InvalidInput):
+        b24.batch({f"c{i}": ("crm.activity.badge.delete", {"code": "paid"}) for i in range(60)} | {"last": wrong})
+    assert len(portal.requests) == before
+
+
+def test_a_write_in_the_last_of_many_requests_is_refused_before_the_first(portal: b24nb.SandboxPortal) -> None:
+    with b24nb.connect(portal, read_only=True) as b24:
+        before = len(portal.requests)
+        with pytest.raises(errors.ReadOnly, match="Nothing was sent"):
+            b24.batch({f"c{i}": (GET, {"code": "paid"}) for i in range(60)} | {"last": (ADD, {"code": "x"})})
+        assert len(portal.requests) == before
+
+
+@pytest.mark.parametrize("wrong", [["profile"], [("a", ("profile", None))], "profile", ("profile", None), None, 7])
+def test_what_is_no_mapping_is_refused_in_words(b24: b24nb.Client, wrong: object) -> None:
+    with pytest.raises(errors.InvalidInput, match="a mapping from keys to pairs"):
+        b24.batch(wrong)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("key", ["first", "0", "k1", "the first", "a&b=c", "[", "первая", "$result["])
+def test_a_command_takes_the_result_of_an_earlier_one_by_the_callers_key(b24: b24nb.Client, key: str) -> None:
+    badge = {"code": "copy", "title": f"Copy of $result[{key}][badge][title]", "type": "primary"}
+    answers = b24.batch(
+        {
+            "k0": ("profile", None),
+            key: (GET, {"code": "missedCall"}),
+            "copy": (ADD, badge | {"value": f"$result[{key}][badge][value]"}),
+        }
+    )
+    assert not answers.errors
+    assert b24.badges.get("copy") == b24nb.Badge("copy", "Copy of Missed call", "Call back", "primary")
+
+
+@pytest.mark.parametrize("text", ["$result[b]", "price $total[x]", "$result[", "$error[]", "$next[a", "$time[a[a]]"])
+def test_a_text_that_the_portal_would_replace_by_something_else_is_refused(b24: b24nb.Client, text: str) -> None:
+    for params in ({"code": text}, {"fields": {"TITLE": ["x", text]}}):
+        with pytest.raises(errors.InvalidInput, match=r"'b' names no earlier command.*call\(\)"):
+            b24.batch({"a": ("profile", None), "b": (GET, params)})
+    assert isinstance(b24.batch({"a": ("profile", None), "b": (GET, {text: 1})})["b"], errors.BadArgument)
+
+
+def test_a_command_that_gave_null_has_a_time_and_no_result() -> None:
+    parts = EMPTY | {"result": {"k0": True}, "result_time": {"k0": {}, "k1": {"duration": 0.5}}}
+    with answering({"result": parts}) as (connection, _):
+        answers = connection.batch({"a": ("crm.deal.delete", {"id": 1}), "b": ("im.null.update", None)})
+    assert [answer.result for answer in answers.values()] == [True, None]
+    assert answers["b"].time == {"duration": 0.5}
 
 
 def test_secrets_of_commands_are_masked_in_the_log(b24: b24nb.Client) -> None:
