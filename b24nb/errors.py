@@ -338,7 +338,7 @@ def raised_before_effect(error: ApiError) -> bool:
     False
     """
     named = bool(error.code) and not error.code.isdigit()
-    return any(
+    return error.method == "oauth.token" or any(
         fact.before_effect and (named or pattern.fullmatch(error.description))
         for pattern, fact in _patterns().get(error.code, ())
     )

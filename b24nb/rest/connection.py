@@ -341,5 +341,12 @@ class Connection:
             renewed = replace(token, **pair)
             self.store_token(renewed)
             self.credentials = renewed
-        if token.on_refresh is not None:  # without the lock: it may use the client, or wait for a thread
-            token.on_refresh(renewed)
+        try:
+            if token.on_refresh is not None:  # without the lock: it may use the client, or wait for a thread
+                token.on_refresh(renewed)
+            return
+        except Exception as error:  # noqa: BLE001 - it is the user's
+            why = redact(f"{type(error).__name__}: {error}", renewed.secrets)
+        text = f"The token was renewed, but on_refresh failed to store it ({why}). The call was not sent."
+        hint = "Mend on_refresh; until then this client alone has the tokens that are valid."
+        raise errors.TransportError(text, method="oauth.token", sent=False, hint=hint)

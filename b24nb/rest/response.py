@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
@@ -103,7 +103,7 @@ def parse_response(answer: Answer, method: str, credentials: Credentials) -> Map
     BadResponse
         For anything that the REST API does not send.
     """
-    envelope = _decoded(answer, method, credentials)
+    envelope = _decoded(answer, method, credentials.secrets)
     if "error" in envelope:
         return error_of(envelope, method, credentials, answer.status)
     # A batch can carry results under the status of one of its commands.
@@ -113,8 +113,11 @@ def parse_response(answer: Answer, method: str, credentials: Credentials) -> Map
 
 
 def parse_token_response(answer: Answer, method: str, credentials: Credentials) -> Mapping[str, Any] | ApiError:
-    """The same for the authorization server: its answers have no ``result``, its errors can come as 200."""
-    envelope = _decoded(answer, method, credentials)
+    """The same for the authorization server: its answers have no ``result``, its errors can come as 200.
+
+    A token that it sends may be the one that it got.
+    """
+    envelope = _decoded(answer, method)
     if "error" in envelope:
         return error_of(envelope, method, credentials, answer.status)
     names = ("access_token", "refresh_token")
@@ -135,20 +138,20 @@ def error_of(envelope: Mapping[str, Any], method: str, credentials: Credentials,
     )
 
 
-def _decoded(answer: Answer, method: str, credentials: Credentials) -> Mapping[str, Any]:
+def _decoded(answer: Answer, method: str, secrets: Iterable[Secret] = ()) -> Mapping[str, Any]:
     # The answer's text may quote our secrets: it stays in frames that no error keeps.
     with suppress(ValueError, RecursionError):
-        envelope = without_frames(_json_of, answer, credentials)
+        envelope = without_frames(_json_of, answer, secrets)
         if not isinstance(envelope, dict):
             raise _strange(answer, method)
         return envelope
     raise _bad(answer, method, _described(answer), _BY_STATUS.get(answer.status, _SOMEBODY))
 
 
-def _json_of(answer: Answer, credentials: Credentials) -> Any:
+def _json_of(answer: Answer, secrets: Iterable[Secret]) -> Any:
     """The answer's JSON without the secrets that went out with the call."""
     text = answer.body.decode(json.detect_encoding(answer.body), "surrogatepass")
-    return json.loads(redact_known(text, credentials.secrets))
+    return json.loads(redact_known(text, secrets))
 
 
 def _strange(answer: Answer, method: str) -> BadResponse:

@@ -11,7 +11,7 @@ import pytest
 import b24nb
 from b24nb import errors
 from b24nb.rest.connection import Connection
-from tests.fakes import FakeClock
+from tests.fakes import FakeClock, asked
 from tests.servers import http, serving
 
 
@@ -23,7 +23,14 @@ def aging(clock: FakeClock) -> Iterator[b24nb.SandboxPortal]:
 
 def token_of(portal: b24nb.SandboxPortal, **more: object) -> b24nb.OAuthToken:
     names = ("access_token", "refresh_token", "client_id", "client_secret")
-    return b24nb.OAuthToken(portal=portal.url, auth_server=portal.url, **{n: portal.oauth[n] for n in names}, **more)
+    tokens: dict[str, object] = {name: portal.oauth[name] for name in names}
+    return b24nb.OAuthToken(portal=portal.url, auth_server=portal.url, **tokens | more)  # type: ignore[arg-type]
+
+
+def an_hour_later(clock: FakeClock) -> dict[str, object]:
+    """Options of a bulk run: an hour passes before its first request."""
+    hours = iter([3601])
+    return {"progress": False, "cancel": lambda: bool(clock.advance(next(hours, 0)))}
 
 
 def test_an_expired_token_is_renewed_once_and_the_new_pair_is_told(
@@ -83,6 +90,62 @@ def test_a_refused_refresh_is_an_error_of_the_authorization_server(
         with pytest.raises(errors.BadCredentials) as caught:
             b24.badges.get("missedCall")
     assert (caught.value.code, caught.value.http_status, caught.value.method) == (code, status, "oauth.token")
+
+
+def test_deletes_whose_token_can_not_be_renewed_were_not_made(aging: b24nb.SandboxPortal, clock: FakeClock) -> None:
+    """The portal refused them before the renewal was asked for, so nobody need look."""
+    before = aging.badges
+    with b24nb.connect(token_of(aging, refresh_token="used-by-another-program"), clock=clock) as b24:
+        report = b24.badges.delete_many([row["code"] for row in before[:3]], **an_hour_later(clock))
+        assert report.counts == {"failed": 3}
+        assert set(report.df["error"]) == {"invalid_grant"}
+        assert not b24.journal.notice
+    assert asked(aging)[-2:] == ["batch", "oauth/token"]
+    assert aging.badges == before
+
+
+@pytest.mark.parametrize("code", ["NOT_INSTALLED", "ERROR_OAUTH", "expired_token"])
+def test_a_delete_by_an_application_that_is_not_let_in_is_not_looked_for(
+    portal: b24nb.SandboxPortal, b24: b24nb.Client, code: str
+) -> None:
+    portal.faults.next(code, method="crm.activity.badge.delete")
+    with pytest.raises(errors.ApiError, match=code):
+        b24.badges.delete("missedCall")
+    assert asked(portal) == ["get", "delete"]
+
+
+def test_a_program_that_can_not_store_the_new_pair_still_gets_its_report(
+    aging: b24nb.SandboxPortal, clock: FakeClock
+) -> None:
+    def save(token: b24nb.OAuthToken) -> None:
+        raise OSError(28, f"No space left for {token.refresh_token.reveal()}")
+
+    codes = [row["code"] for row in aging.badges[:3]]
+    with b24nb.connect(token_of(aging, on_refresh=save), clock=clock) as b24:
+        report = b24.badges.delete_many(codes, **an_hour_later(clock))
+        assert report.counts == {"not sent": 3}
+        assert (
+            report.df["detail"]
+            .str.contains(r"on_refresh failed to store it \(OSError: .*No space left for \*\*\*")
+            .all()
+        )
+        assert not b24.journal.notice
+        assert b24.badges.delete_many(codes, progress=False).counts == {"deleted": 3}, "the client has the new pair"
+
+
+def test_an_authorization_server_may_keep_the_refresh_token(clock: FakeClock) -> None:
+    names = ("access_token", "refresh_token", "client_id", "client_secret")
+    secrets = {name: f"{name}-that-is-long" for name in names}
+    told: list[b24nb.OAuthToken] = []
+    pair = {"access_token": "another-access-token", "refresh_token": secrets["refresh_token"]}
+    expired = http(b'{"error": "expired_token", "error_description": ""}', "401 Unauthorized")
+    with serving(expired, http(json.dumps(pair).encode()), http(b'{"result": 1}')) as server:
+        address = server.webhook.split("/rest/")[0]
+        token = b24nb.OAuthToken(portal=address, auth_server=address, **secrets, on_refresh=told.append)
+        assert Connection(token, clock=clock).call("profile").result == 1
+    assert [(one.access_token.reveal(), one.refresh_token) for one in told] == [
+        (pair["access_token"], token.refresh_token)
+    ]
 
 
 @pytest.mark.parametrize("kind", ["reset", "empty"])
