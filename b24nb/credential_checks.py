@@ -18,6 +18,8 @@ from b24nb.secret import Secret, without_frames
 
 #: Names that the vendor uses for the same thing: in events and token answers, and in the frame of a page.
 _AUTH_NAMES = {"auth_id": "access_token", "refresh_id": "refresh_token"}
+#: What documentation calls a reader's own; a portal may be called your-it, and a user have the id 1111.
+_YOURS = r"(?:account|bitrix24|company|domain|portal|site)\b"
 
 
 class SecretInCell(UserWarning):
@@ -49,7 +51,7 @@ def refuse_placeholders(what: str, text: str) -> None:
     """Our own masks, and what documentation writes where a reader's own value belongs."""
     if "*" in text or "…" in text or "..." in text:
         refuse(f"The {what} is a masked one.", "Copy the address from the portal, not from an output.")
-    if re.search(r"[{}<>\[\]]|put_|^your[-_]|^(.)\1{3,}$", text, re.IGNORECASE):
+    if re.search(rf"[{{}}<>\[\]]|^put_|^your(?:_|-{_YOURS})|^(\D)\1{{3,}}$", text, re.IGNORECASE):
         refuse(f"The {what} is a placeholder of the documentation.", "Put your own in its place.")
 
 

@@ -26,6 +26,8 @@ from b24nb.credential_checks import (
 )
 from b24nb.secret import MASK, HiddenBytes, Secret, Unpickled, without_frames
 
+_WHOLE = "The whole address of a webhook is https://{portal}/rest/{user}/{code}/, and ends there."
+
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
@@ -109,15 +111,9 @@ class Webhook(Unpickled):
         if segments[1:2] == ["api"]:
             refuse("This is a REST 3.0 address (/rest/api/), which has no badge methods.", "Drop /api.")
         if len(segments) < 3:
-            refuse(
-                "The user segment or the code is missing: a webhook has two parts after /rest/.",
-                "Copy the whole address from the portal: https://{portal}/rest/{user}/{code}/.",
-            )
+            refuse("The user segment or the code is missing: a webhook has two parts after /rest/.", _WHOLE)
         if len(segments) > 3:
-            refuse(
-                "There is something behind the code, probably a method name pasted along.",
-                "End the address after the code: https://{portal}/rest/{user}/{code}/.",
-            )
+            refuse("There is something behind the code, probably a method name pasted along.", _WHOLE)
         user, secret = segments[1:]
         if re.search(r"\.(json|xml)$|^crm\.|^profile$", secret):
             refuse("There is a method name where the code should be: the user segment is missing.")

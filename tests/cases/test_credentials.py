@@ -40,9 +40,11 @@ def test_a_webhook_is_read_in_the_forms_people_paste(address: str) -> None:
     assert webhook.endpoint("crm.activity.badge.get").url.reveal() == f"{ADDRESS}crm.activity.badge.get"
 
 
-def test_the_user_segment_may_be_a_login_and_the_host_may_have_a_port() -> None:
-    webhook = Webhook.parse(f"https://crm.example.org:8443/rest/anna/{SECRET}/")
-    assert (webhook.host, webhook.user) == ("crm.example.org:8443", "anna")
+@pytest.mark.parametrize("user", ["anna", "1111", "22222", "input_bot"])
+@pytest.mark.parametrize("host", ["crm.example.org:8443", "your-it.bitrix24.de"])
+def test_the_user_segment_may_be_a_login_and_the_host_may_have_a_port(host: str, user: str) -> None:
+    webhook = Webhook.parse(f"https://{host}/rest/{user}/{SECRET}/")
+    assert (webhook.host, webhook.user) == (host, user)
 
 
 #: Addresses as people paste them wrong, and what the error says of each.
@@ -80,6 +82,8 @@ MISTAKES = [
     ("https://example.bitrix24.com/rest/1/put_your_webhook_here/", "placeholder"),
     ("https://example.bitrix24.com/rest/1/**put_your_webhook_here**/", "masked|placeholder"),
     (f"https://your-portal.bitrix24.com/rest/1/{SECRET}/", "placeholder"),
+    (f"https://your-domain.bitrix24.com/rest/1/{SECRET}/", "placeholder"),
+    (f"https://your_account.bitrix24.com/rest/1/{SECRET}/", "placeholder"),
     ("https://example.bitrix24.com/rest/1/your_webhook_code/", "placeholder"),
     ("https://example.bitrix24.com/rest/1/xxxxxxxxxxxxxxxx/", "placeholder"),
 ]

@@ -103,10 +103,19 @@ def test_a_line_that_cannot_be_read_is_named_and_not_repeated(data: bytes, says:
     assert SECRET not in str(caught.value)
 
 
-def test_a_mistyped_name_in_the_environment_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("B24_READONLY", "1")
-    with pytest.raises(errors.InvalidInput, match="'B24_READONLY' looks like B24_READ_ONLY"):
+@pytest.mark.parametrize("name", ["B24_READONLY", "b24_read_only", "B24READ_ONLY", "B24-READ-ONLY"])
+def test_a_mistyped_name_in_the_environment_is_named(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    monkeypatch.setenv(name, "1")
+    with pytest.raises(errors.InvalidInput, match=f"'{name}' looks like B24_READ_ONLY"):
         b24nb.connect()
+
+
+@pytest.mark.parametrize("name", ["GITHUB_WEBHOOK", "GITLAB_WEBHOOK", "DB_READ_ONLY", "MONGODB_READONLY", "WEBHOOK"])
+def test_a_setting_of_another_program_is_none_of_our_business(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    monkeypatch.setenv(name, "1")
+    write(f"{name}=1\n".encode())
+    with b24nb.connect() as b24:
+        assert not b24.portal.read_only
 
 
 def test_a_folder_called_env_is_none_of_our_business() -> None:
