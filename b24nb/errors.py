@@ -270,8 +270,7 @@ class PortalUnavailable(ApiError):
     """The portal is closed, overloaded, unpaid or broken."""
 
 
-_KINDS: dict[str, type[ApiError]] = {"ApiError": ApiError}
-_KINDS |= {cls.__name__: cls for cls in ApiError.__subclasses__()}
+_KINDS = {"ApiError": ApiError} | {cls.__name__: cls for cls in ApiError.__subclasses__()}
 
 
 @lru_cache(maxsize=1)
@@ -286,19 +285,19 @@ def _patterns() -> dict[str, list[tuple[re.Pattern[str], spec.ErrorFact]]]:
 
 
 def find_fact(code: str, description: str = "", method: str = "") -> spec.ErrorFact | None:
-    """What is known about an error; where a code has several meanings, the best match.
+    """What is known about an error of a method; where a code has several meanings, the best match.
 
     Parameters
     ----------
     code : str
         The vendor's code.
     description, method : str
-        Of the answer, to tell several meanings of one code apart.
+        Of the answer, to tell several meanings of one code apart; ``""``: not known.
 
     Returns
     -------
     spec.ErrorFact or None
-        ``None`` for a code that nobody has described yet.
+        ``None`` for a code that nobody has described yet, or only as answers to other methods.
 
     Examples
     --------
@@ -310,9 +309,10 @@ def find_fact(code: str, description: str = "", method: str = "") -> spec.ErrorF
 
     def score(candidate: tuple[re.Pattern[str], spec.ErrorFact]) -> int:
         pattern, fact = candidate
-        return 2 * bool(pattern.fullmatch(description)) + (method in fact.methods)
+        return 2 * bool(pattern.fullmatch(description)) + (method.lower() in fact.methods)
 
-    return max(_patterns().get(code, ()), key=score, default=(None, None))[1]
+    fact = max(_patterns().get(code, ()), key=score, default=(None, None))[1]
+    return None if fact and method and fact.methods and method.lower() not in fact.methods else fact
 
 
 def raised_before_effect(error: ApiError) -> bool:
@@ -366,6 +366,6 @@ def from_answer(code: str, description: str, *, http_status: int | None, method:
     >>> type(from_answer("NOT_FOUND", "", http_status=400, method="crm.activity.badge.get")).__name__
     'NotFound'
     """
-    fact = find_fact(code, description, method)
+    fact = find_fact(code, description, method) or find_fact(code, description)
     cls = _KINDS[fact.kind] if fact else ApiError
     return cls(code, description, http_status=http_status, method=method)

@@ -51,6 +51,26 @@ def test_an_error_is_raised_as_what_it_is(
     assert connection.call("server.time").result
 
 
+@pytest.mark.parametrize(
+    ("code", "text", "kind"),
+    [
+        ("NOT_FOUND", "Element not found", errors.NotFound),
+        ("ACCESS_DENIED", "Access denied", errors.AccessDenied),
+        ("ACCESS_DENIED", "Доступ запрещен", errors.AccessDenied),
+    ],
+)
+def test_what_another_method_answers_is_not_explained_by_badges(
+    portal: b24nb.SandboxPortal, connection: Connection, code: str, text: str, kind: type[errors.ApiError]
+) -> None:
+    portal.faults.next(code, description=text, times=2, method="crm.activity.list")
+    with pytest.raises(kind) as caught:
+        connection.call("crm.activity.list")
+    for error in (caught.value, connection.batch({"a": ("crm.activity.list", None)})["a"]):
+        assert type(error) is kind
+        assert not hasattr(error, "__notes__")
+        assert "badge" not in f"{error} {b24nb.explain(error)!r}".replace("b24nb", "").lower()
+
+
 @pytest.mark.parametrize("fact", IN_BATCH, ids=lambda fact: f"{fact.code}:{fact.message[:20]}")
 def test_a_command_of_a_batch_fails_in_the_same_class(
     fact: spec.ErrorFact, portal: b24nb.SandboxPortal, connection: Connection
