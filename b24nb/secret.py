@@ -79,7 +79,8 @@ _ALIVE: WeakValueDictionary[int, Secret] = WeakValueDictionary()
 
 def known_secrets() -> list[Secret]:
     """Every secret that something in this process holds now and that is long enough to be recognised."""
-    return [one for one in _ALIVE.values() if isinstance(one._text, str) and len(one._text) >= _SHORTEST]
+    alive = [one for reference in _ALIVE.valuerefs() if (one := reference())]  # other threads go on making some
+    return [one for one in alive if isinstance(one._text, str) and len(one._text) >= _SHORTEST]
 
 
 class HiddenBytes(bytes):
@@ -222,7 +223,7 @@ def mask_address(value: Any) -> Any:
 
 
 def masked(value: Any, secrets: Iterable[Secret] = ()) -> Any:
-    """Parameters without secrets, however deep they lie.
+    """Parameters without secrets, however deep they lie; a number out of a DataFrame is a number.
 
     Examples
     --------
@@ -235,7 +236,9 @@ def masked(value: Any, secrets: Iterable[Secret] = ()) -> Any:
         return {
             name: MASK if str(name).lower() in _SECRET_NAMES else masked(item, secrets) for name, item in value.items()
         }
-    return [masked(item, secrets) for item in value] if isinstance(value, list | tuple) else value
+    if isinstance(value, list | tuple):
+        return [masked(item, secrets) for item in value]
+    return value.item() if getattr(value, "ndim", None) == 0 else value
 
 
 _SECRET_NAMES = frozenset({*_NAMES.split("|"), "authorization"})

@@ -6,7 +6,7 @@ import json
 import math
 import threading
 from collections import Counter, deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from contextvars import ContextVar
 from dataclasses import dataclass, fields
@@ -214,12 +214,12 @@ class CallLog(Sequence[Call]):
         waited_ms : float, optional
             How long the caller waited for the answer, for a command that of the whole batch.
         """
+        counted = call.method if call.kind == "http" else f"{call.method} in a batch"
         if call.error == _BLOCKED:
-            self.limits.blocked(call.method)
+            self.limits.blocked(counted)
         if (listener := heard.get()) is not None:
             listener.append(call)
-        waited = math.inf if waited_ms is None else waited_ms / 1000
-        self.limits.reported(call.method, call.operating_s, call.operating_reset_at, waited)
+        self.limits.reported(counted, call.operating_s, call.operating_reset_at, (waited_ms or math.inf) / 1000)
         size += _ROW_BYTES
         with self._lock:
             self._rows.append((call, size))
@@ -283,7 +283,10 @@ class CallLog(Sequence[Call]):
 
     def __getitem__(self, index: Any) -> Any:
         with self._lock:
-            return [call for call, _ in self._rows][index]
+            return [call for call, _ in self._rows][index] if isinstance(index, slice) else self._rows[index][0]
+
+    def __iter__(self) -> Iterator[Call]:
+        return iter(self[:])
 
     def __len__(self) -> int:
         return len(self._rows)

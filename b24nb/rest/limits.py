@@ -155,11 +155,11 @@ class Operating:
 
     def calls_left(self, now: float) -> int | None:
         """How many more calls like the last that cost something fit, as far as is known."""
-        if self.blocked and now < self.reset_at:
-            return 0
         left = _LIMIT - self.used(now)
-        # The call that crosses the line still succeeds.
-        return int(max(0.0, left) // self.per_call) + (left >= 0) if self.per_call else None
+        if now < self.reset_at and (self.blocked or left < 0):
+            return 0
+        # The call that crosses the line still succeeds. What is forgotten after the reset, nobody states.
+        return int(left // self.per_call) + 1 if self.per_call and left >= 0 else None
 
     def forecast(self, now: float) -> str:
         """How many more calls fit, in words."""
@@ -200,8 +200,7 @@ class Limits:
             before = self._operating.get(name)
             grown = seconds - before.seconds if before else seconds * (seconds <= waited)
             earlier = before.per_call if before else None
-            state = Operating(seconds, reset_at, self._clock.time(), grown if grown > 0 else earlier)
-            self._operating[name] = state
+            self._operating[name] = Operating(seconds, reset_at, self._clock.time(), grown if grown > 0 else earlier)
 
     def blocked(self, method: str) -> None:
         """Note that the portal answered ``OPERATION_TIME_LIMIT``; its limit may be lower than the documented one.
@@ -216,8 +215,7 @@ class Limits:
             known = self._operating.get(name)
             if known is None or now >= known.reset_at:
                 end = now + spec.OPERATING_WINDOW_SECONDS
-                per_call = known.per_call if known else None
-                known = Operating(float(_LIMIT), end, now, per_call)
+                known = Operating(float(_LIMIT), end, now, known.per_call if known else None)
             known.blocked = True
             self._operating[name] = known
 
@@ -251,7 +249,8 @@ class Limits:
     def df(self) -> pd.DataFrame:
         """A row per method that reported operating time.
 
-        Columns: ``method``; ``operating_s`` as reported, accumulated; ``limit_s`` of the documentation;
+        Columns: ``method``, commands of a batch by themselves, since a portal may count them under another
+        key, or not at all; ``operating_s`` as reported, accumulated; ``limit_s`` of the documentation;
         ``calls_left``: how many more calls like the last that cost something fit, NA where none did, 0
         after a refusal;
         ``reset_at`` (UTC).

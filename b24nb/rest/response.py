@@ -81,7 +81,7 @@ class Response:
         )
 
     def __repr__(self) -> str:
-        text = json.dumps(self.result, ensure_ascii=False)
+        text = json.dumps(self.result, ensure_ascii=False).encode(errors="backslashreplace").decode()
         shown = text if len(text) <= 200 else f"{text[:200]}…"
         total = "" if self.total is None else f", total={self.total}"
         return f"<Response {self.call.method}: {shown}{total}>"

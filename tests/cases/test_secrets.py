@@ -11,8 +11,10 @@ import random
 import signal
 import subprocess
 import sys
+import threading
 import traceback
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from html import escape
 from pathlib import Path
 from urllib.parse import quote
@@ -23,7 +25,7 @@ from hypothesis import strategies as st
 
 import b24nb
 from b24nb import errors, forms
-from b24nb.secret import Secret, masked, redact, without_frames
+from b24nb.secret import Secret, known_secrets, masked, redact, without_frames
 from tests.cases.test_credentials import MISTAKES
 from tests.cases.test_credentials import SECRET as OTHER_SECRET
 from tests.servers import Reply, hang, reset, serving
@@ -563,3 +565,21 @@ def test_an_answer_that_echoes_the_secret_shows_it_nowhere(name: str) -> None:
     assert SECRET not in text
     assert SECRET.upper() not in text
     assert echo not in text
+
+
+def test_secrets_that_other_threads_make_do_not_break_the_search_for_known_ones() -> None:
+    """A task that travels is searched for every secret, while other portals of the fleet are visited."""
+    done = threading.Event()
+
+    def make() -> None:
+        while not done.is_set():
+            assert all(Secret(f"{number:012}") for number in range(50))
+
+    with ThreadPoolExecutor(2) as pool:
+        makers = [pool.submit(make) for _ in range(2)]
+        try:
+            kept = [Secret(f"kept-{number:012}") for number in range(2000)]
+            assert all({*kept} <= {*known_secrets()} for _ in range(50))
+        finally:
+            done.set()
+    assert [maker.result() for maker in makers] == [None, None]

@@ -14,6 +14,7 @@ from b24nb.rest.limits import LeakyBucket, Limits
 from b24nb.sandbox.rate_limits import LeakyBucket as PortalBucket
 from b24nb.sandbox.rate_limits import OperatingTime
 from tests.fakes import FakeClock
+from tests.servers import answering
 
 
 @pytest.mark.parametrize("seed", [0, pytest.param(1, marks=pytest.mark.slow), pytest.param(2, marks=pytest.mark.slow)])
@@ -135,17 +136,38 @@ def test_after_a_refusal_no_call_is_left_whatever_the_figures_say(clock: FakeClo
 def test_the_client_learns_of_a_refusal_alone_and_inside_a_batch(
     portal: b24nb.SandboxPortal, b24: b24nb.Client
 ) -> None:
-    for method, send in (
-        ("crm.activity.badge.list", lambda: b24.call("crm.activity.badge.list")),
-        ("server.time", lambda: b24.batch({"a": ("server.time", None)}).errors["a"]),
-    ):
-        portal.faults.next("OPERATION_TIME_LIMIT", method=method)
-        if method == "server.time":
-            assert isinstance(send(), OperatingTimeExceeded)
-        else:
-            with pytest.raises(OperatingTimeExceeded):
-                send()
-        assert b24.calls.limits.df.set_index("method")["calls_left"][method] == 0
+    portal.faults.next("OPERATION_TIME_LIMIT", times=2, method="server.time")
+    with pytest.raises(OperatingTimeExceeded):
+        b24.call("server.time")
+    assert isinstance(b24.batch({"a": ("server.time", None)})["a"], OperatingTimeExceeded)
+    left = b24.calls.limits.df.set_index("method")["calls_left"]
+    assert (left["server.time"], left["server.time in a batch"]) == (0, 0)
+
+
+def test_a_command_of_a_batch_does_not_overwrite_what_single_calls_have_used_up() -> None:
+    """A portal counts it under another key, or under that of ``batch`` and states 0."""
+
+    def time(used: float) -> dict[str, object]:
+        return {"operating": used, "operating_reset_at": 1_764_000_300}
+
+    commands = {"result": {"k0": []}, "result_time": {"k0": time(0)}}
+    answers = [{"result": [], "time": time(485)}, {"result": commands, "time": time(3)}]
+    with answering(*answers) as (connection, _):
+        connection.call("crm.activity.list")
+        connection.batch({"a": ("crm.activity.list", None)})
+    used = connection.calls.limits.df.set_index("method")["operating_s"].to_dict()
+    assert used == {"crm.activity.list": 485, "crm.activity.list in a batch": 0, "batch": 3}
+
+
+def test_a_method_over_its_limit_is_blocked_until_some_of_it_is_forgotten(clock: FakeClock) -> None:
+    limits = Limits(LeakyBucket("standard", clock), clock)
+    for seconds in (470.0, 485.0):
+        limits.reported("crm.activity.badge.list", seconds, clock() + 30)
+    assert limits.df["calls_left"][0] == 0
+    assert "blocked until" in repr(limits)
+    clock.advance(30)
+    assert limits.df["calls_left"].isna().all(), "how much was forgotten, nobody states"
+    assert "blocked" not in repr(limits)
 
 
 def test_calls_that_do_not_wait_never_fill_it_above_the_rim(clock: FakeClock) -> None:

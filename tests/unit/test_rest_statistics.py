@@ -69,6 +69,14 @@ def test_percentiles_are_numpys() -> None:
     assert row["network_share"] == pytest.approx((client - server).sum() / client.sum())
 
 
+def test_a_loop_over_the_log_sees_what_was_there_at_its_start() -> None:
+    log = log_of(http("a"), http("b"), kept=2)
+    for call in log:  # which adds rows, and drops those that it has not seen yet
+        log.record(http(f"after {call.method}"))
+    assert [call.method for call in log] == ["after a", "after b"]
+    assert (log[0].method, log[-1].method) == ("after a", "after b")
+
+
 def test_a_missing_server_time_is_no_zero() -> None:
     calls = [http(client_ms=10.0, server_ms=4.0)] * 5 + [http(client_ms=1000.0)] * 5
     row = log_of(*calls).summary(full=True).loc["profile"]
