@@ -21,7 +21,6 @@ from http.cookiejar import DefaultCookiePolicy
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
-from urllib.request import getproxies
 
 import requests
 import urllib3
@@ -99,7 +98,6 @@ class Transport:
     def _open(self) -> None:
         self._owner = os.getpid()
         self._routes: dict[str, Mapping[str, Any]] = {}
-        self._has_proxies = bool(getproxies())
         self._session = _Session()
         # A cookie of one portal could be sent to another of the same domain; nothing here needs any.
         self._session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
@@ -161,15 +159,16 @@ class Transport:
 
     def _route(self, origin: str) -> Mapping[str, Any]:
         """Proxies and certificate authorities, looked up once per host as requests does for each call."""
-        proxied = self._has_proxies and not is_loopback(urlsplit(origin).hostname or "")  # none can reach this machine
-        key = origin if proxied else ""
-        if key not in self._routes:
+        if origin.startswith("http:"):
+            return {"proxies": {}, "stream": True}  # on this machine
+        if origin not in self._routes:
             # `verify` is passed on, since requests prefers REQUESTS_CA_BUNDLE to the one of a session.
             route = self._session.merge_environment_settings(origin, {}, True, self._verify, None)
             hint = "REQUESTS_CA_BUNDLE or CURL_CA_BUNDLE in the environment names it."
             route["verify"] = _authorities(route["verify"], hint)
-            self._routes[key] = route if proxied else {**route, "proxies": {}}
-        return self._routes[key]
+            here = is_loopback(urlsplit(origin).hostname or "")  # no proxy can reach this machine
+            self._routes[origin] = {**route, "proxies": {}} if here else route
+        return self._routes[origin]
 
 
 class _Session(requests.Session):
@@ -212,7 +211,10 @@ class _Adapter(HTTPAdapter):
 
     def get_connection_with_tls_context(self, *args: Any, **kwargs: Any) -> Any:
         pool: Any = super().get_connection_with_tls_context(*args, **kwargs)
-        pool.ConnectionCls = _HTTPS if pool.scheme == "https" else _HTTP
+        if not issubclass(pool.ConnectionCls, _HTTP):
+            ours = _HTTPS if pool.scheme == "https" else _HTTP
+            socks = "_socks_options" in pool.conn_kw  # PySocks connects through such a proxy
+            pool.ConnectionCls = type("_Socks", (pool.ConnectionCls, ours), {}) if socks else ours
         return pool
 
 

@@ -165,6 +165,8 @@ def test_a_bundle_of_the_environment_that_is_missing_is_named(monkeypatch: pytes
     error = failure("https://127.0.0.1:9/rest/1/abcdef0123456789/")
     assert "/nowhere/company.pem" in str(error)
     assert name in error.hint
+    with b24nb.connect() as b24:  # without https nobody needs it
+        assert b24.portal.kind == "SANDBOX"
 
 
 def test_a_file_that_holds_no_authority_is_named(tmp_path: Path) -> None:

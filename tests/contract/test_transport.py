@@ -360,3 +360,46 @@ def test_numbers_out_of_a_frame_are_sent(numbers: Any) -> None:
     wanted = {"id": 7, "part": 1.5, "on": True, "name": "x", "map": {"a": 1}}
     assert json.loads(server.requests[0].partition(b"\r\n\r\n")[2]) == wanted
     assert b"id=7&part=1.5&on=1&name=x" in server.requests[1]
+    assert json.loads(connection.calls.df["params"][0]) == wanted, "the log has them as they were sent"
+    assert all('"id": 7, "part": 1.5, "on": true' in call.as_code() for call in connection.calls if call.kind != "http")
+
+
+def test_a_result_with_half_a_character_can_be_shown() -> None:
+    with serving(http(b'{"result": "half \\ud83d"}')) as server:
+        answer = connect(server).call(READ)
+    assert answer.result == "half \ud83d"
+    for shown in (repr(answer), answer._repr_html_()):
+        assert shown.encode()
+
+
+def test_a_socks_proxy_carries_a_call(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As in requests, with PySocks; the name is looked up by the proxy."""
+    require_package("socks")
+    require_package("trustme")
+    import trustme
+
+    authority = trustme.CA()
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("portal.example").configure_cert(context)
+    wanted = []
+
+    def proxy(connection: socket.socket, status: bytes) -> None:
+        connection.recv(64)
+        connection.sendall(b"\x05\x00")
+        wanted.append(connection.recv(300))
+        connection.sendall(b"\x05" + status + b"\x00\x01" + bytes(6))
+        if status == b"\x00":
+            with context.wrap_socket(connection, server_side=True) as tls:
+                read_request(tls)
+                tls.sendall(GOOD)
+
+    replies = [lambda connection, status=status: proxy(connection, status) for status in (b"\x00", b"\x05")]
+    with serving(*replies, read=False) as server, authority.cert_pem.tempfile() as bundle:
+        monkeypatch.setenv("HTTPS_PROXY", f"socks5h://127.0.0.1:{server.port}")
+        webhook = Webhook.parse("https://portal.example/rest/1/abcdef0123456789/")
+        connection = Connection(webhook, timeout=(5, 10), verify=bundle, clock=FakeClock())
+        assert connection.call(WRITE).result is True
+        with pytest.raises(errors.ConnectionFailed, match="proxy settings") as caught:
+            connection.call(WRITE)
+    assert caught.value.sent is False
+    assert all(b"portal.example" in request for request in wanted)
