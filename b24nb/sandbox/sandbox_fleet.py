@@ -81,7 +81,8 @@ class SandboxFleet:
         self.trouble = dict(zip(chosen, ailing, strict=False))
         self.webhooks: dict[str, str] = {}
         self.portals: dict[str, SandboxPortal] = {}
-        self._badges, self._switches = badges, switches
+        self._badges = badges if badges is None or callable(badges) else [*badges]
+        self._switches = switches
         self._stop: Callable[[], object] = lambda: None
 
     def start(self) -> Self:

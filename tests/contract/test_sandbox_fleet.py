@@ -50,6 +50,12 @@ def test_a_portal_of_a_fleet_that_was_stopped_says_so() -> None:
         _ = portal.badges
 
 
+def test_each_portal_gets_the_badges_of_an_iterator() -> None:
+    badges = iter([{"code": "paid", "title": "P", "value": "P", "type": "success"}])
+    with SandboxFleet(2, badges=badges) as fleet:
+        assert [len(portal.badges) for portal in fleet.portals.values()] == [1, 1]
+
+
 def test_shares_that_make_no_sense_are_refused() -> None:
     with pytest.raises(ValueError, match="0 to 1"):
         SandboxFleet(10, dead=0.6, revoked=0.6)
