@@ -121,6 +121,7 @@ class ChangeApplier:
         commands: list[Command] = [(_LOOK, *look_of(steps))] if look else []
         commands += [command for place, step in enumerate(steps) for command in step.commands(f"s{place}")]
         answers: dict[str, Answer] = {}
+        intent.answers.append(answers)
         failure: Failure | None = None
         try:
             together = len(commands) if batch else 2 if look else 0  # what fits a batch: at least a look and a delete
@@ -207,12 +208,13 @@ class _Intent:
     found: Found
     ids: list[int] = field(default_factory=list)
     sent_at: float = 0.0
+    answers: list[Mapping[str, Answer]] = field(default_factory=list)
 
     def __call__(self) -> None:
         clock, store = self.applier.connection.clock, self.applier.store
         self.sent_at = clock.monotonic()
         if self.ids:
-            store.note_attempt(self.ids, clock.time())
+            store.note_attempt(self.ids, clock.time(), answered=any(self.answers))
         else:
             self.ids = store.intend(self.change_set, self.steps, clock.time(), self.found)
 

@@ -30,6 +30,7 @@ _HALF = re.compile("[\ud800-\udfff]")
 _TYPES = [*spec.BadgeType]
 #: Stands for the language of a text that is for all.
 _ANY = "any"
+_WAY_OUT = "Add it under a new code, move the activities that name the old one, then delete the old one."
 
 
 class Action(StrEnum):
@@ -313,6 +314,14 @@ def problems(badge: Badge, code_limit: int = spec.CODE_LIMIT) -> Iterator[Invali
             raise InvalidInput(text, field="code", hint="Choose a shorter code.")
     except InvalidInput as problem:
         yield problem
+
+
+def complaints(steps: Iterable[Step]) -> Iterator[InvalidInput]:
+    """Why a portal would refuse what these steps add."""
+    for step in steps:
+        for problem in problems(step.after) if step.after and step.after != step.before else ():
+            way_out = f" {_WAY_OUT}" if step.before and problem.field == "code" else ""
+            yield InvalidInput(f"{step.code!r}: {problem.message}{way_out}", field=problem.field)
 
 
 def check_code(code: Any) -> None:

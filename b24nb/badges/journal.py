@@ -103,9 +103,7 @@ class Journal:
         clock = applier.connection.clock
         # The clock of the process that is dead may have been another: never wait longer than once.
         passed = max(0.0, clock.time() - max(entry.at for entry in entries))
-        deadline = clock.monotonic() + max(0.0, applier.settle_after - passed)
-        doubts = [Outcome(entry.step, Verdict.UNKNOWN, None, found=entry.found) for entry in entries]
-        return reconcile(applier.connection, doubts, deadline)
+        return reconciled(applier.connection, entries, applier.settle_after - passed)
 
     def plan_undo(self, last: int = 1) -> Plan:
         """A plan that goes back to before the last change sets.
@@ -224,6 +222,12 @@ def settled(store: JournalStore, look: Callable[[Sequence[Entry]], Sequence[Outc
     store.conclude(known.items(), first_hand=False)
     store.flush()
     return Report(known[entry.id] for entry in entries)
+
+
+def reconciled(connection: Connection, entries: Sequence[Entry], seconds: float) -> list[Outcome]:
+    """What became of unfinished changes, as the portal shows it; their effect can appear for so many seconds."""
+    doubts = [Outcome(entry.step, Verdict.UNKNOWN, None, found=entry.found) for entry in entries]
+    return reconcile(connection, doubts, connection.clock.monotonic() + max(0.0, seconds))
 
 
 def _told_by_next(store: JournalStore, entry: Entry) -> Outcome | None:

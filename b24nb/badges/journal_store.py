@@ -137,8 +137,11 @@ class JournalStore:
             change_set.number = number
         return ids
 
-    def note_attempt(self, ids: Sequence[int], at: float) -> None:
-        """Note that it is sent once more; its intent is on disk, so trouble with the file may wait."""
+    def note_attempt(self, ids: Sequence[int], at: float, *, answered: bool = True) -> None:
+        """Note that it is sent once more; its intent is on disk, so trouble with the file may wait.
+
+        ``answered``: whether the portal has done a part of it; what stands for a journal may refuse to begin late.
+        """
         with suppress(JournalError), self._writing() as db:
             db.executemany("UPDATE step SET at = ? WHERE id = ?", [(at, id_) for id_ in ids])
 
@@ -183,9 +186,10 @@ class JournalStore:
         """What the last change sets did, oldest first; steps and sets that changed nothing are left out."""
         return self._entries(f"WHERE changed IS NOT 0 AND change_set IN ({_LAST}) ORDER BY step.id", count=count)
 
-    def others(self) -> list[tuple[str, str, int]]:
-        """Host, user and number of the change sets in this file that are somebody else's."""
-        return self._query(f"SELECT host, user, count(*) FROM change_set WHERE NOT {_MINE} GROUP BY host, user")
+    def others(self, kind: str = "%") -> list[tuple[str, str, int]]:
+        """Host, user and number of the change sets in this file that are somebody else's; ``kind`` as LIKE has it."""
+        where = f"NOT {_MINE} AND kind LIKE :kind"
+        return self._query(f"SELECT host, user, count(*) FROM change_set WHERE {where} GROUP BY host, user", kind=kind)
 
     def adopt(self, host: str, user: str) -> None:
         """Count the changes of another address or user in this file from now on."""

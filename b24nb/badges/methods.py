@@ -15,13 +15,11 @@ from b24nb.badges.badge import Badge, Badges, Text, frame
 from b24nb.badges.journal import Journal
 from b24nb.badges.journal_store import JournalStore
 from b24nb.badges.plan import Activities, How, Plan, ReleasePlan, Report
-from b24nb.errors import BadgeChanged, InvalidInput, NotFound
+from b24nb.errors import BadgeChanged, NotFound
 from b24nb.rest.connection import Connection
 
 if TYPE_CHECKING:
     import pandas as pd
-
-_WAY_OUT = "Add it under a new code, move the activities that name the old one, then delete the old one."
 
 
 class BadgeMethods:
@@ -365,12 +363,7 @@ class BadgeMethods:
         badges = files.read(wanted)
         current = self.list()
         steps = [*changes.diff(current, badges, removable=None if prune else ())]
-        wrong = []
-        for step in steps:
-            for problem in changes.problems(step.after) if step.after and step.after != step.before else ():
-                way_out = f" {_WAY_OUT}" if step.before and problem.field == "code" else ""
-                wrong.append(InvalidInput(f"{step.code!r}: {problem.message}{way_out}", field=problem.field))
-        files.refuse(wrong)
+        files.refuse(changes.complaints(steps))
         return Plan(steps, kind="apply", total=len(current), applier=self._applier)
 
     def backup(self, path: str | os.PathLike[str]) -> Path:

@@ -8,15 +8,14 @@ import tempfile
 import threading
 import weakref
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Executor
-from contextlib import closing, contextmanager, nullcontext
+from contextlib import closing, nullcontext, suppress
 from dataclasses import replace
-from datetime import UTC, datetime
 from fnmatch import fnmatch
+from io import StringIO
 from os import PathLike
 from pathlib import Path
-from secrets import token_hex
 from typing import TYPE_CHECKING, Any
 
 from b24nb import errors
@@ -25,16 +24,15 @@ from b24nb.badges.apply import RunOptions
 from b24nb.badges.badge import folded, frame
 from b24nb.badges.changes import UNDO, Outcome, Step, diff
 from b24nb.badges.files import read
-from b24nb.badges.journal import settled
+from b24nb.badges.journal import reconciled, settled, steps_back
 from b24nb.badges.journal_store import Entry, JournalStore, default_journal_path
 from b24nb.client import Client, Portal
 from b24nb.credentials import Webhook
 from b24nb.fleet import visit
-from b24nb.fleet.fleet_plan import Drift, FleetPlan, check_count
+from b24nb.fleet.fleet_plan import FleetPlan, check_count
 from b24nb.fleet.found import FleetBadges, FleetCheck, FleetValues, Row, listed
 from b24nb.fleet.tasks import carry_out, prepare
 from b24nb.fleet.visit import OK, Access, Visit
-from b24nb.rest.clock import SYSTEM_CLOCK
 from b24nb.rest.transport import check_seconds
 from b24nb.secret import Secret, redact
 
@@ -44,6 +42,8 @@ if TYPE_CHECKING:
 #: A task may begin to send for so many seconds after it was submitted, or ``settle_after``, if that is more.
 _LEAST_LEASE = 5.0
 _RUN = re.compile(f"(fleet|{UNDO}) ")
+_ELSEWHERE = "What was changed here is in the journal of another address or user, not of user {0.user} on {0.host}."
+_ADOPT = "b24nb.connect(...).journal.adopt(host=..., user=...) counts it as yours."
 
 
 class Fleet:
@@ -107,7 +107,10 @@ class Fleet:
         self._table = _table_of(portals)
         self.names: tuple[str, ...] = tuple(self._table["portal"])
         switch = read_settings().get(READ_ONLY)
-        self._access = Access(vault, timeout, read_only or bool(switch and switch.is_on), **settings)
+        #: Whether every change is refused before it is sent.
+        self.read_only = read_only or bool(switch and switch.is_on)
+        self._access = Access(vault, timeout, read_only=self.read_only, **settings)
+        self._time = self._access.clock.time
         nobody = Webhook("https://nobody", "nobody", "", Secret(""))
         self._access.connection(nobody).close()  # refuses settings that can't be right
         #: How long after it was submitted a task may begin to send, in seconds.
@@ -115,20 +118,18 @@ class Fleet:
         self._executor, self.parallel = executor, RunOptions(parallel=parallel).parallel
         self._folder = Path(journal).absolute() if journal else None
         # Of sandboxes, of which the next one may get the same port.
-        self._temporary = Path(tempfile.gettempdir()) / f"b24nb-journals-{token_hex(8)}"
+        self._temporary = Path(tempfile.mkdtemp(prefix="b24nb-journals-"))
         weakref.finalize(self, shutil.rmtree, self._temporary, ignore_errors=True)
         self.seen: dict[str, Portal] = {}
+        self._known_as: defaultdict[str, set[tuple[str, str | None]]] = defaultdict(set)  # hosts and users by name
+        #: Kinds of runs that an undo has begun to take back, each with a portal.
+        self.undone: set[tuple[str, str]] = set()
         self._locks: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
-
-    @property
-    def read_only(self) -> bool:
-        """Whether every change is refused before it is sent."""
-        return self._access.read_only
 
     # -- reading --------------------------------------------------------------------------------------
 
     def check(self, *, limit: int | None = None, **options: Any) -> FleetCheck:
-        """Ask each portal who we are there and what we may do, by one request.
+        """Ask each portal who we are there and what we may do, and list its badges, by one request.
 
         Parameters
         ----------
@@ -143,7 +144,7 @@ class Fleet:
         FleetCheck
             A row per portal.
         """
-        return FleetCheck(self, self._ask, options, self.names[: check_count(limit, "limit")])
+        return FleetCheck(self, self._look, options, self.names[: check_count(limit, "limit")])
 
     def badges(self, **options: Any) -> FleetBadges:
         """The badges of all portals, by one request each.
@@ -166,8 +167,9 @@ class Fleet:
         Parameters
         ----------
         function : callable
-            With an executor of processes it is importable: a function of a module. Its client refuses to
-            change badges, since only :meth:`plan` remembers changes.
+            With an executor of processes it is importable: a function of a module. Its client refuses
+            changes by its badge methods, since only :meth:`plan` remembers them. What it sends by ``call`` or
+            ``batch`` is neither refused nor remembered, unless the fleet is ``read_only``.
         **options
             As of :meth:`check`.
 
@@ -176,8 +178,8 @@ class Fleet:
         FleetValues
             ``.values`` and ``.df``: a value or an error per portal.
         """
-        self._prepare(function)
-        return FleetValues(self, lambda name: self._seeing(name, visit.call, function), options)
+        prepare(self._executor, self._access, function)
+        return FleetValues(self, lambda name: self._look(name, visit.call, function), options)
 
     # -- changing -------------------------------------------------------------------------------------
 
@@ -211,9 +213,9 @@ class Fleet:
             if found.status != OK:
                 return found
             steps = diff(found.value, badges, removable=None if prune else ())
-            return replace(found, value=Drift([_protected(step, patterns) for step in steps], len(found.value)))
+            return replace(found, value=([_protected(step, patterns) for step in steps], len(found.value)))
 
-        plan = FleetPlan(self, compare, options, kind=self._kind("fleet"))
+        plan = FleetPlan(self, compare, options)
         plan.remarks = self._look_alikes()
         return plan
 
@@ -236,31 +238,35 @@ class Fleet:
             Nothing is sent before its ``apply``.
         """
         check_count(last, "last")
-        looked = self.badges(**options).visits
-        kinds = {entry.kind for name in self.seen for entry in self._entries(name)}
+        looked, kinds = self.badges(**options).visits, set[str]()
+        for name in self.seen:
+            with suppress(errors.JournalError), self._journal(name) as store:  # trouble is a row, below
+                kinds |= {one.kind for one in store.entries() if _RUN.match(one.kind) and one.changed is not False}
         newest = {*sorted(kinds, key=lambda kind: kind.split()[1:])[-last:]}
-        return self._plan_back(newest, looked, options, self.names)
+        return self._plan_back(newest, self.names, options, looked)
 
     def _plan_back(
-        self, kinds: set[str], looked: dict[str, Visit], options: dict[str, Any], names: Sequence[str]
+        self, kinds: set[str], names: Sequence[str], options: dict[str, Any], looked: dict[str, Visit] | None = None
     ) -> FleetPlan:
         """The plan that takes some runs back on these portals; ``looked``: visits that were just made."""
 
         def compare(name: str) -> Visit:
-            found = looked.pop(name, None) or self._look(name)
+            found = (looked or {}).pop(name, None) or self._look(name)
             if found.status != OK:
                 return found
             try:
                 with self._journal(name) as store:
                     self._settle(name, store)
-                done = [entry for entry in self._entries(name) if entry.kind in kinds]
+                    done = [one for one in store.entries() if one.kind in kinds and one.changed is not False]
+                    if not done and (len(self._known_as[name]) > 1 or store.others("fleet %")):
+                        raise errors.JournalError(_ELSEWHERE.format(store), hint=_ADOPT)
             except errors.B24Error as error:
                 return Visit.failed(error)
-            found = self._visit(name, visit.back, done) if done else Visit(value=((), 0))
-            return replace(found, value=Drift(*found.value)) if found.status == OK else found
+            found = self._visit(name, visit.here, steps_back, done) if done else Visit(value=((), 0))
+            return replace(found, value=found.value[:2]) if found.status == OK else found
 
-        untouched = {name: Visit(value=Drift((), 0)) for name in self.names if name not in names}
-        return FleetPlan(self, compare, options, names, kind=self._kind(UNDO), known=untouched)
+        untouched = {name: Visit(value=((), 0)) for name in self.names if name not in names}
+        return FleetPlan(self, compare, options, names, undoes=kinds, known=untouched)
 
     # -- what results and plans need --------------------------------------------------------------------
 
@@ -269,10 +275,6 @@ class Fleet:
         found = frame(((name, *cells) for name, cells in rows), ["portal", *columns])
         return self._table.merge(found, on="portal", how="right", suffixes=("_label", ""))
 
-    def _prepare(self, *args: Any) -> None:
-        """Refuse what can't travel, before there are threads."""
-        prepare(self._executor, visit.visit, self._access, *args)
-
     def _visit(self, name: str, work: Callable[..., Any], *args: Any) -> Visit:
         """Do something on a portal, where the executor does it; nobody else of this fleet is there meanwhile."""
         with self._locks[name]:
@@ -280,21 +282,19 @@ class Fleet:
             with self._locks[f"//{portal.host}"] if portal else nullcontext():
                 return carry_out(self._executor, visit.visit, self._access, name, work, *args)
 
-    @contextmanager
-    def _journal(self, name: str) -> Iterator[JournalStore]:
+    def _journal(self, name: str) -> closing[JournalStore]:
         """The journal of a portal that was seen."""
         portal = self.seen[name]
         folder = self._folder or (self._temporary if portal.kind != "LIVE" else None)
         path = folder and folder / default_journal_path(portal.host).name
-        with closing(JournalStore(path, host=portal.host, user=portal.user_id or "")) as store:
-            yield store
+        return closing(JournalStore(path, host=portal.host, user=portal.user_id or ""))
 
     def _settle(self, name: str, store: JournalStore) -> None:
         """Find out what became of changes whose task was lost; raises what prevents that."""
 
         def look(entries: Sequence[Entry]) -> Sequence[Outcome]:
             left = min(max(entry.at for entry in entries) - self._time(), self.lease)
-            found = self._visit(name, visit.settle, entries, max(0.0, left + self._access.settle_after))
+            found = self._visit(name, visit.here, reconciled, entries, left + self._access.settle_after)
             if found.failure:
                 raise found.failure
             return found.value  # type: ignore[no-any-return]
@@ -303,43 +303,17 @@ class Fleet:
             if outcome.open and outcome.error:
                 raise outcome.error
 
-    def _time(self) -> float:
-        """The time of day."""
-        return (self._access.clock or SYSTEM_CLOCK).time()
-
-    def refuse_if_read_only(self) -> None:
-        """Raise :class:`ReadOnly` before anything is written or sent."""
-        if self.read_only:
-            raise errors.ReadOnly("This fleet is read-only.")
-
     # -- inside ---------------------------------------------------------------------------------------
 
-    def _ask(self, name: str) -> Visit:
-        found = self._seeing(name, visit.ask)
-        if found.status != OK:
-            return found
-        if "crm" not in (self.seen[name].scopes or ["crm"]):
-            found = Visit.failed(errors.InsufficientScope("insufficient_scope", "The scope crm is missing"))
-        return replace(found, value=self.seen[name])
-
-    def _look(self, name: str) -> Visit:
-        return self._seeing(name, visit.look)
-
-    def _seeing(self, name: str, work: Callable[..., Any], *args: Any) -> Visit:
+    def _look(self, name: str, work: Callable[..., Any] = visit.look, *args: Any) -> Visit:
+        """What work finds that tells who we are, too."""
         found = self._visit(name, work, *args)
         if found.status != OK:
             return found
-        self.seen[name], value = found.value
-        return replace(found, value=value)
-
-    def _entries(self, name: str) -> list[Entry]:
-        """What runs of a fleet changed on a portal, oldest first."""
-        with self._journal(name) as store:
-            return [one for one in store.entries() if _RUN.match(one.kind) and one.changed is not False]
-
-    def _kind(self, word: str) -> str:
-        """What the journals call a run."""
-        return f"{word} {datetime.fromtimestamp(self._time(), UTC).isoformat()} {token_hex(2)}"
+        portal, value = found.value
+        self.seen[name] = portal
+        self._known_as[name].add((portal.host, portal.user_id))
+        return replace(Visit.failed(value) if isinstance(value, errors.ApiError) else Visit(value=value), portal=portal)
 
     def _look_alikes(self) -> list[str]:
         """Portals that are not what their place in the list suggests."""
@@ -364,8 +338,14 @@ def _table_of(portals: Any) -> pd.DataFrame:
 
     try:
         if isinstance(portals, str | PathLike):
-            portals = pd.read_csv(portals, dtype=str, keep_default_na=False, sep=None, engine="python")
-        table = portals.reset_index(drop=True) if hasattr(portals, "columns") else pd.DataFrame({"portal": [*portals]})
+            text = Path(portals).read_text("utf-8-sig")
+            head = text.partition("\n")[0]
+            separator = next(
+                (one for one in ",;\t|" if "portal" in [cell.strip(' "\r') for cell in head.split(one)]), ","
+            )
+            portals = pd.read_csv(StringIO(text), dtype=str, keep_default_na=False, sep=separator, index_col=False)
+        portals = portals if hasattr(portals, "columns") else frame(([one] for one in portals), ["portal"])
+        table: pd.DataFrame = portals.reset_index(drop=True)
         names = [*table["portal"]]
         again = [name for name, count in Counter(names).items() if count > 1]
         text = table.to_csv()

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, NamedTuple
+from datetime import UTC, datetime
+from secrets import token_hex
+from typing import TYPE_CHECKING, Any
 
 from b24nb import errors
-from b24nb.badges.changes import UNDO, Action, Outcome, Step, Verdict, problems
+from b24nb.badges.changes import UNDO, Action, Outcome, Step, Verdict, complaints
 from b24nb.badges.files import refuse
 from b24nb.badges.journal_store import ChangeSet, JournalStore
 from b24nb.badges.plan import PLAN_COLUMNS, REPORT_COLUMNS, plan_row, report_row
 from b24nb.fleet.found import Found, Row, counted
-from b24nb.fleet.visit import OK, UNKNOWN, TooLate, Visit, send, status_of
+from b24nb.fleet.visit import NOT_VISITED, OK, UNKNOWN, TooLate, Visit, send, status_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -23,15 +25,10 @@ _ATTEMPTS = 5
 _SEEN = {Action.KEEP: "same", Action.ADD: "missing", Action.REPLACE: "differs", Action.DELETE: "not wanted"}
 
 
-class Drift(NamedTuple):
-    """How a portal differs from what is wanted, and how many badges it has."""
-
-    steps: Sequence[Step]
-    total: int
-
-
 class FleetPlan(Found):
     """What would be changed on each portal. Showing it sends nothing; :meth:`apply` sends it.
+
+    The value of a visit is the steps, and how many badges there are.
 
     ``.df`` has a row per portal and badge: ``portal``, the labels, and the columns of ``b24.badges.plan(…).df``.
     """
@@ -43,21 +40,24 @@ class FleetPlan(Found):
     #: What to know about the portals.
     remarks: Sequence[str] = ()
 
-    def __init__(self, *args: Any, kind: str, **known: Any) -> None:
+    def __init__(self, *args: Any, undoes: Collection[str] | None = None, **known: Any) -> None:
+        self._undoes = undoes  # kinds of runs
+        self._word = "fleet" if undoes is None else UNDO
+        self._kind = ""  # what the journals call this run, once it is one
+        self._made: dict[str, Visit] = {}  # what became of the portals that were begun
         super().__init__(*args, **known)
-        self._kind = kind
-        self._made: dict[str, dict[str, Outcome]] = {}
-        added = {} if kind.startswith(UNDO) else {str(step.after): step.after for _, step in self._changes()}
-        refuse(
-            errors.InvalidInput(f"{badge.code!r}: {problem.message}", field=problem.field)
-            for badge in filter(None, added.values())
-            for problem in problems(badge)
-        )
+
+    def _visit(self, names: Sequence[str]) -> None:
+        try:
+            super()._visit(names)
+        finally:  # what Ctrl-C left of it can be applied, too
+            added = {(str(step.after), step.before is None): step for _, step in self._changes()}
+            refuse(complaints(added.values() if self._undoes is None else ()))
 
     @property
     def steps(self) -> dict[str, Sequence[Step]]:
         """The steps by the name of the portal, where it answered."""
-        return {name: drift.steps for name, drift in self._answered()}
+        return {name: steps for name, (steps, _) in self._answered()}
 
     @property
     def left(self) -> list[str]:
@@ -73,7 +73,8 @@ class FleetPlan(Found):
     @property
     def matrix(self) -> pd.DataFrame:
         """A row per code and a column per portal that answered: ``same, differs, missing, not wanted``."""
-        return self._matrix((name, one.code, _SEEN[one.action]) for name, steps in self.steps.items() for one in steps)
+        cells = ((name, one.code, _SEEN[one.action]) for name, steps in self.steps.items() for one in steps)
+        return self._matrix(cells, absent="same")
 
     def apply(
         self, *, first: int | None = None, max_failures: float | None = None, confirm: str = "", **options: Any
@@ -111,11 +112,14 @@ class FleetPlan(Found):
         left = self.left
         names, allowed = left[: check_count(first, "first")], _allowed(max_failures, len(left))
         self._refuse_unconfirmed(confirm)
-        self._fleet.refuse_if_read_only()
-        begun = {name: self._result(name) for name in self.visits if name not in left or name in self._made}
+        if self._fleet.read_only:
+            raise errors.ReadOnly("This fleet is read-only.")
+        at = datetime.fromtimestamp(self._fleet._time(), UTC)
+        self._kind = self._kind or f"{self._word} {at.isoformat()} {token_hex(2)}"
+        known = {name: self._result(name) for name in self.visits}
         keep_going = options.get("keep_going", False)
         work = lambda name: self._apply_one(name, keep_going)  # noqa: E731
-        return FleetReport(self._fleet, work, options, names, known=begun, failures=allowed)
+        return FleetReport(self._fleet, work, options, names, known=known, failures=allowed)
 
     def undo(self, **options: Any) -> FleetReport:
         """Take back what this plan has changed; what somebody else has changed since is left alone.
@@ -130,14 +134,13 @@ class FleetPlan(Found):
         FleetReport
             ``ok`` if all is as it was before.
         """
-        plan = self._fleet._plan_back({self._kind}, {}, options, [*self._made])
-        report = plan.apply(confirm=plan.confirmation, **{"keep_going": True, **options})
-        for name, visit in report.visits.items():
-            undone = {one.step.code for one in visit.value or () if one.ok}
-            left = {code: one for code, one in self._made.pop(name, {}).items() if code not in undone}
-            if visit.failure or visit.status != OK:
-                self._made[name] = left
-        return report
+        looking = {name: option for name, option in options.items() if name in ("progress", "cancel")}
+        plan = self._fleet._plan_back({self._kind}, [*self._made], looking)
+        try:
+            return plan.apply(**{"keep_going": True, "confirm": plan.confirmation, **options})
+        finally:  # also after Ctrl-C
+            for name in plan.steps.keys() - plan.left:
+                self._made.pop(name, None)
 
     # -- one portal -----------------------------------------------------------------------------------
 
@@ -145,39 +148,57 @@ class FleetPlan(Found):
         return ((name, one) for name, steps in self.steps.items() for one in steps if one.before != one.after)
 
     def _steps(self, name: str) -> Sequence[Step]:
-        return self.visits[name].value.steps if self.visits[name].status == OK else ()
+        return self.visits[name].value[0] if self.visits[name].status == OK else ()
+
+    def _result(self, name: str) -> Visit:
+        """What became of the steps of a portal so far; after an undo that is to be seen on the portal."""
+        if self.visits[name].status != OK:
+            return self.visits[name]
+        if name in self._made and (self._kind, name) not in self._fleet.undone:
+            return self._made[name]
+        steps = self._steps(name)
+        return Visit(NOT_VISITED) if any(one.before != one.after for one in steps) else _judged(map(self._kept, steps))
+
+    def _kept(self, step: Step) -> Outcome:
+        """The outcome of a step that changes nothing: what somebody else has changed is not taken back."""
+        verdict = Verdict.CHANGED if step.remark and self._undoes is not None else Verdict.KEPT
+        return Outcome(step, verdict, detail=step.remark)
 
     def _left(self, name: str) -> list[Step]:
         """The steps of a portal that are to be sent."""
-        made = {code for code, one in self._made.get(name, {}).items() if one.ok}
+        made = {one.step.code for one in self._result(name).value or () if one.ok}
         return [step for step in self._steps(name) if step.before != step.after and step.code not in made]
 
     def _apply_one(self, name: str, keep_going: bool) -> Visit:
         """Write down what is to be changed, have it changed, write down what became of it."""
-        failure = None
-        if self.visits[name].status == OK:
-            left, made = self._left(name), self._made.setdefault(name, {})
-            made.update(_same(left, Verdict.NOT_SENT))
-            try:
-                with self._fleet._journal(name) as store:
-                    self._fleet._settle(name, store)
-                    self._send(name, store, left, keep_going)
-            except errors.B24Error as error:
-                failure = error
-                made.update({code: replace(one, error=error) for code, one in made.items() if one.left_out})
-        return self._result(name, failure)
+        made = {step.code: self._kept(step) for step in self._steps(name)}
+        made |= {one.step.code: one for one in self._result(name).value or ()}
+        left, undone = self._left(name), self._fleet.undone
+        made |= _same(left, Verdict.NOT_SENT)
+        undone.discard((self._kind, name))
+        undone.update((kind, name) for kind in self._undoes or ())
+        try:
+            with self._fleet._journal(name) as store:
+                self._fleet._settle(name, store)
+                self._send(name, store, left, made, keep_going)
+        except errors.B24Error as error:
+            made.update({code: replace(one, error=error) for code, one in made.items() if one.left_out})
+        self._made[name] = _judged(made.values())
+        return self._made[name]
 
-    def _send(self, name: str, store: JournalStore, left: Sequence[Step], keep_going: bool) -> None:
-        kind = UNDO if self._kind.startswith(UNDO) else "apply"
-        change_set, made = ChangeSet(self._kind), self._made[name]
+    def _send(
+        self, name: str, store: JournalStore, left: Sequence[Step], made: dict[str, Outcome], keep_going: bool
+    ) -> None:
+        change_set = ChangeSet(self._kind)
         for attempt in range(_ATTEMPTS):
             until = self._fleet._time() + self._fleet.lease
             ids = store.intend(change_set, left, until)  # as if sent at the last moment at which it can be
             task = f"{self._kind} {change_set.number} {attempt} {name}"
-            found = self._fleet._visit(name, send, kind, left, keep_going, until, task)
+            found = self._fleet._visit(name, send, self._word, left, keep_going, until, task)
             made.update(zip((step.code for step in left), found.value or (), strict=False))
             if found.failure:
-                made.update(_same(left, Verdict.UNKNOWN if found.lost else Verdict.NOT_SENT, found.failure))
+                lost = found.status == UNKNOWN and not isinstance(found.failure, errors.ApiError | errors.InvalidInput)
+                made.update(_same(left, Verdict.UNKNOWN if lost else Verdict.NOT_SENT, found.failure))
             closed = {id_: made[step.code] for id_, step in zip(ids, left, strict=True) if not made[step.code].open}
             store.conclude(closed.items())
             store.note_attempt([*closed], self._fleet._time())  # by the same write
@@ -186,22 +207,9 @@ class FleetPlan(Found):
                 return
             left = [step for step in left if made[step.code].verdict is Verdict.NOT_SENT]
 
-    def _result(self, name: str, failure: errors.B24Error | None = None) -> Visit:
-        """What became of all steps of a portal, and the word for the first that is not as wanted."""
-        if self.visits[name].status != OK:
-            return self.visits[name]
-        made = self._made.get(name, {})
-        outcomes = [made.get(step.code) or Outcome(step, Verdict.KEPT) for step in self._steps(name)]
-        status = status_of(failure) if failure else OK
-        for one in sorted(outcomes, key=lambda one: one.left_out):  # what was left out is never the reason
-            if not (one.ok or failure):
-                failure = one.error or errors.B24Error(one.why)
-                status = UNKNOWN if one.verdict is Verdict.UNKNOWN else status_of(failure).replace(UNKNOWN, OK)
-        return Visit(status, outcomes, failure)
-
     def _refuse_unconfirmed(self, confirm: str) -> None:
         deletes = Counter(name for name, step in self._changes() if step.after is None)
-        many = [name for name, drift in self._answered() if 2 * deletes[name] > drift.total]
+        many = [name for name, (_, total) in self._answered() if 2 * deletes[name] > total]
         if (many or confirm) and confirm != self.confirmation:
             why = f" On {counted(len(many), 'portal')} more than half of the badges are deleted." if many else ""
             hint = f"If that is meant, give confirm={self.confirmation!r}."
@@ -219,10 +227,8 @@ class FleetPlan(Found):
 
     def _shown(self) -> pd.DataFrame:
         """A row per portal that is to be changed, with how many steps of each action."""
-        found = {name: Counter(step.action for step in self._steps(name)) for name in dict(self._changes())}
-        return self._fleet._frame(
-            ((name, [counts[one] for one in Action]) for name, counts in found.items()), [*Action]
-        )
+        found = ((name, Counter(step.action for step in self._steps(name))) for name in dict(self._changes()))
+        return self._fleet._frame(((name, [counts[one] for one in Action]) for name, counts in found), [*Action])
 
 
 class FleetReport(Found):
@@ -264,6 +270,20 @@ def _allowed(max_failures: float | None, portals: int) -> float:
         return float("inf") if max_failures is None else max_failures
     text = "max_failures is a number of portals, or a share from 0.0 to 1.0 of them."
     raise errors.InvalidInput(text, field="max_failures")
+
+
+def _judged(found: Iterable[Outcome]) -> Visit:
+    """All outcomes of a portal, and the word for the worst of them: what was left out is never the reason."""
+
+    def word(one: Outcome) -> str:
+        return one.verdict.value if one.verdict in (UNKNOWN, Verdict.CHANGED) else status_of(one.error, OK)
+
+    outcomes = [*found]
+    order = sorted(outcomes, key=lambda one: (one.ok, word(one) != UNKNOWN, word(one) == OK, one.left_out))
+    for worst in order[:1]:
+        if not worst.ok:
+            return Visit(word(worst), outcomes, worst.error or errors.B24Error(worst.why))
+    return Visit(value=outcomes)
 
 
 def _same(steps: Sequence[Step], verdict: Verdict, error: errors.B24Error | None = None) -> dict[str, Outcome]:

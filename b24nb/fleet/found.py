@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from copy import copy
@@ -14,7 +13,7 @@ from b24nb.badges.apply import INTERRUPTED, RunOptions
 from b24nb.badges.badge import FIELDS, SHOWN, Badge, frame
 from b24nb.display import html
 from b24nb.errors import Interrupted
-from b24nb.fleet.tasks import each
+from b24nb.fleet.tasks import each, prepare
 from b24nb.fleet.visit import NOT_VISITED, OK, Visit
 
 if TYPE_CHECKING:
@@ -23,12 +22,13 @@ if TYPE_CHECKING:
     from b24nb.fleet.fleet import Fleet
 
 Row = tuple[str, Iterable[Any]]
+Work = Callable[[str], Visit]
 _STATUS = ("status", "error", "detail")
 #: Names of portals that one sentence has.
 _NAMED = 5
 
 
-class Found(ABC):
+class Found:
     """What came of visiting the portals of a fleet.
 
     Attributes
@@ -43,23 +43,17 @@ class Found(ABC):
     _counted = ""
 
     def __init__(
-        self,
-        fleet: Fleet,
-        work: Callable[[str], Visit],
-        options: Mapping[str, Any],
-        names: Iterable[str] | None = None,
-        *,
-        known: Mapping[str, Visit] | None = None,
-        failures: float = float("inf"),
+        self, fleet: Fleet, work: Work, options: Mapping[str, Any], names: Sequence[str] | None = None, **limits: Any
     ) -> None:
         self._fleet, self._work = fleet, work
         self._options = replace(RunOptions(**options), parallel=fleet.parallel)
-        self.visits = dict.fromkeys(fleet.names, Visit(NOT_VISITED)) | dict(known or {})
-        self._visit(fleet.names if names is None else names, failures)
+        self.visits: dict[str, Visit] = dict.fromkeys(fleet.names, Visit(NOT_VISITED)) | limits.get("known", {})
+        self._names, self._failures = fleet.names if names is None else names, limits.get("failures", float("inf"))
+        self._visit(self._names)
 
-    def _visit(self, names: Iterable[str], failures: float = float("inf")) -> None:
-        self._fleet._prepare()
-        found, self._stopped = each(names, self._work, self.what, self._options, failures)
+    def _visit(self, names: Sequence[str]) -> None:
+        prepare(self._fleet._executor, self._fleet._access)
+        found, self._stopped = each(names, self._work, self.what, self._options, self._failures)
         self.visits = self.visits | found
         if self._stopped == INTERRUPTED:
             raise Interrupted(self)
@@ -71,7 +65,7 @@ class Found(ABC):
         Columns: ``portal``, the labels, ``status`` (``ok, revoked, no access, unreachable, limit, changed,
         unknown, not visited``)``, error`` (the vendor's code, or the class of our error)``, detail``.
         """
-        return self._fleet._frame(((name, one.why) for name, one in self.visits.items()), _STATUS)
+        return self._fleet._frame(Found._rows(self), _STATUS)
 
     @property
     def failed(self) -> pd.DataFrame:
@@ -96,34 +90,34 @@ class Found(ABC):
         return dict(Counter([*cells][place] for _, cells in self._rows()))
 
     def retry(self) -> Self:
-        """Visit the portals that are not ``ok`` once more.
+        """Visit those portals of this run that are not ``ok`` once more; its ``first`` and ``max_failures`` hold.
 
         Returns
         -------
         Found
             A new one of all portals.
         """
-        new = copy(self)
-        new._visit(self.missing)
+        new, missing = copy(self), self.missing
+        new._visit([name for name in self._names if name in missing])
         return new
 
     def _answered(self) -> Iterator[tuple[str, Any]]:
         return ((name, one.value) for name, one in self.visits.items() if one.status == OK)
 
-    @abstractmethod
     def _rows(self) -> Iterable[Row]:
         """The rows of the frame: of which portal, and the other cells."""
+        return ((name, one.why) for name, one in self.visits.items())
 
     def _marked(self, table: pd.DataFrame) -> pd.DataFrame:
         table.attrs = {"portals": len(self.visits), "missing": self.missing}
         return table
 
-    def _matrix(self, cells: Iterable[tuple[str, str, str]]) -> pd.DataFrame:
-        """A row per code and a column per portal that answered, of portal, code and cell."""
+    def _matrix(self, cells: Iterable[tuple[str, str, str]], absent: str) -> pd.DataFrame:
+        """A row per code and a column per portal that answered, of portal, code and cell; else ``absent``."""
         table = frame(cells, ["portal", "code", "cell"])
         wide = table.pivot(index="code", columns="portal", values="cell")
         names = [name for name, _ in self._answered()]
-        return self._marked(wide.reindex(table["code"].drop_duplicates(), columns=names).fillna("missing"))
+        return self._marked(wide.reindex(table["code"].drop_duplicates(), columns=names).fillna(absent))
 
     def _head(self) -> str:
         told = ", ".join(f"{count:,} {word}" for word, count in self.counts.items()) if self._counted else ""
@@ -163,7 +157,7 @@ class FleetCheck(Found):
 
     def _rows(self) -> Iterable[Row]:
         for name, one in self.visits.items():
-            *told, scopes = (getattr(one.value, column, None) for column in self._columns[:5])
+            *told, scopes = (getattr(one.portal, column, None) for column in self._columns[:5])
             yield name, (*told, scopes and ", ".join(scopes), *one.why)
 
 
@@ -190,7 +184,8 @@ class FleetBadges(Found):
         for _, badge, text in found:
             versions.setdefault(badge.code, Counter())[text] += 1
         usual = {counts.most_common(1)[0][0] for counts in versions.values()}
-        return self._matrix((name, badge.code, "same" if text in usual else "differs") for name, badge, text in found)
+        cells = ((name, badge.code, "same" if text in usual else "differs") for name, badge, text in found)
+        return self._matrix(cells, absent="missing")
 
 
 class FleetValues(Found):

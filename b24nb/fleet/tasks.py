@@ -5,13 +5,13 @@ from __future__ import annotations
 import pickle
 from collections.abc import Callable, Iterable
 from concurrent.futures import Executor, wait
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import replace
 from secrets import token_hex
 from typing import Any
 
 from b24nb import errors
-from b24nb.badges.apply import RunOptions, in_threads
+from b24nb.badges.apply import INTERRUPTED, RunOptions, in_threads
 from b24nb.fleet.visit import NOT_VISITED, Visit, refuse_secrets
 from b24nb.secret import known_secrets
 
@@ -42,14 +42,15 @@ def each(
                 failed.append(name)
 
     in_threads(go_on, options, stopped.append, found, len(todo), what, "portal")
-    return found, "".join(stopped[-1:])
+    return found, max(stopped, key=INTERRUPTED.__eq__, default="")
 
 
 def prepare(executor: Executor | None, *task: Any) -> None:
     """Refuse what can't travel; start processes while there are no threads yet, since a fork may block then."""
     if executor is not None:
         _packed(task)
-        executor.submit(int).result()
+        with suppress(Exception):  # it is broken, or shut down: a row per portal
+            executor.submit(int).result()
 
 
 def carry_out(executor: Executor | None, *task: Any) -> Visit:
@@ -60,7 +61,7 @@ def carry_out(executor: Executor | None, *task: Any) -> Visit:
         # Dask would take tasks with the same arguments for one, and give the answer of the first to all.
         submitted = executor.submit(run_packed, _packed(task), token_hex(8))
     except Exception as error:  # noqa: BLE001 - it is broken, or shut down
-        return replace(Visit.failed(error), status=NOT_VISITED, lost=False)
+        return replace(Visit.failed(error), status=NOT_VISITED)
     try:
         while not wait([submitted], timeout=_STILL_THERE).done:
             executor.submit(int)  # Dask may lose a result with its scheduler and not say so; this raises then

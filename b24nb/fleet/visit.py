@@ -10,17 +10,15 @@ import re
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
 from b24nb import errors
 from b24nb.badges.apply import ChangeApplier, RunOptions, apply_many
 from b24nb.badges.badge import Badge, Badges
-from b24nb.badges.changes import LIST, Outcome, Step, Verdict
-from b24nb.badges.evidence import badges_of, list_badges, reconcile
-from b24nb.badges.journal import steps_back
-from b24nb.badges.journal_store import Entry
+from b24nb.badges.changes import LIST, Outcome, Step
+from b24nb.badges.evidence import badges_of, list_badges
 from b24nb.badges.methods import BadgeMethods
 from b24nb.client import WHO_AM_I, Client, Portal
 from b24nb.credentials import Credentials, OAuthToken, Webhook
@@ -30,8 +28,10 @@ from b24nb.rest.transport import Transport
 from b24nb.secret import Secret, redact
 
 OK, UNKNOWN, NOT_VISITED = "ok", "unknown", "not visited"
-#: Seconds until the vault is read again: whoever has renewed the token is about to store it.
+#: Seconds until the vault is asked again: whoever has renewed the token is about to store it, or it was busy.
 _SOON = 0.5
+#: How often a renewed token is offered to the vault in a visit.
+_OFFERS = 3
 #: To so many portals of a process connections are kept alive; more than are visited at a time, or nearly so.
 _KEPT_ALIVE = 64
 _WEBHOOK = re.compile(rb"/rest/[\w.@+-]+/[\w.~-]{8,}")
@@ -52,40 +52,30 @@ _WORDS: dict[str, tuple[type[Exception], ...]] = {
     "limit": (errors.RateLimited, errors.OperatingTimeExceeded),
     "changed": (errors.BadgeChanged,),
     NOT_VISITED: (errors.JournalError,),
+    UNKNOWN: (errors.OutcomeUnknown,),
 }
 
 
-@dataclass(frozen=True, slots=True)
 class Access:
-    """How portals are reached; it travels with a task, so no secret is in it."""
+    """How portals are reached; ``settings`` are those of :class:`Connection`. It travels, without what it keeps."""
 
-    vault: Callable[[str], Any]
-    timeout: tuple[float, float] = (5, 60)
-    read_only: bool = False
-    tariff: str = "standard"
-    verify: bool | str = True
-    settle_after: float = 60
-    clock: Clock | None = None  # the usual one, a module, can't travel
-    _transport: Transport = field(init=False, repr=False)
-    _badges: dict[str, Badge] = field(init=False, repr=False, default_factory=dict)
-
-    def __post_init__(self) -> None:
+    def __init__(self, vault: Any, timeout: Any, verify: Any = True, settle_after: float = 60, **settings: Any) -> None:
+        self._given = partial(Access, vault, timeout, verify, settle_after, **settings)
+        self.vault, self.settle_after = vault, settle_after
+        self.clock: Clock = settings.get("clock", SYSTEM_CLOCK)
         # Of all visits in this process: to make one for each would take longer than the rest of a visit.
-        object.__setattr__(self, "_transport", Transport(timeout=self.timeout, verify=self.verify, hosts=_KEPT_ALIVE))
+        self._transport = Transport(timeout=timeout, verify=verify, hosts=_KEPT_ALIVE)
+        self.close, self._settings = self._transport.close, settings
+        self._badges: dict[str, Badge] = {}
+        #: Renewed tokens that the vault did not take, by name: the portal takes the old ones no more.
+        self.unstored: dict[str, OAuthToken] = {}
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return Access, tuple(getattr(self, one.name) for one in fields(self) if one.init)
+        return self._given, ()
 
     def connection(self, credentials: Credentials) -> Connection:
         """A connection with these settings."""
-        clock = self.clock or SYSTEM_CLOCK
-        return Connection(
-            credentials, tariff=self.tariff, read_only=self.read_only, clock=clock, transport=self._transport
-        )
-
-    def close(self) -> None:
-        """Close the connections that were kept alive."""
-        self._transport.close()
+        return Connection(credentials, transport=self._transport, **self._settings)
 
     def badge(self, row: Any) -> Badge:
         """The badge of a row; most portals have the same ones, so each is made and kept once."""
@@ -105,14 +95,14 @@ class Visit:
         What was found, ``None`` if nothing was.
     failure : B24Error or None
         Why it is not all that it was to be.
-    lost : bool
-        Whether nobody knows how far it came.
+    portal : Portal or None
+        Who we are there, where that was asked.
     """
 
     status: str = OK
     value: Any = None
     failure: errors.B24Error | None = None
-    lost: bool = False
+    portal: Portal | None = None
 
     @classmethod
     def failed(cls, error: Exception, secrets: Iterable[Secret] = ()) -> Visit:
@@ -121,8 +111,7 @@ class Visit:
         failure = error if ours else errors.B24Error(f"{type(error).__name__}: {redact(str(error), secrets)}")
         if not ours:
             vars(failure)["code"] = type(error).__name__
-        lost = not ours or isinstance(error, errors.OutcomeUnknown)
-        return cls(status_of(error), None, failure, lost)  # type: ignore[arg-type]
+        return cls(status_of(error), None, failure)  # type: ignore[arg-type]
 
     @property
     def why(self) -> tuple[str, str, str]:
@@ -131,9 +120,9 @@ class Visit:
         return self.status, name if self.failure else "", str(self.failure or "")
 
 
-def status_of(error: Exception) -> str:
-    """The word for what ails a portal."""
-    return next((word for word, kinds in _WORDS.items() if isinstance(error, kinds)), UNKNOWN)
+def status_of(error: Exception | None, other: str = UNKNOWN) -> str:
+    """The word for what ails a portal; ``other`` for what does not ail it."""
+    return next((word for word, kinds in _WORDS.items() if isinstance(error, kinds)), other)
 
 
 def visit(access: Access, name: str, work: Callable[..., Any], *args: Any) -> Visit:
@@ -142,8 +131,8 @@ def visit(access: Access, name: str, work: Callable[..., Any], *args: Any) -> Vi
     try:
         credentials = _look_up(access, name)
         secrets, connection = credentials.secrets, access.connection(credentials)
-        if store := getattr(access.vault, "store", None):
-            connection.store_token = partial(_vault, name, store, name)
+        if hasattr(access.vault, "store"):
+            connection.store_token = partial(_store, access, name)
         connection.newer_token = partial(_newer, access, name, connection)
         try:
             return Visit(value=work(connection, access, *args))
@@ -155,22 +144,41 @@ def visit(access: Access, name: str, work: Callable[..., Any], *args: Any) -> Vi
 
 def _look_up(access: Access, name: str) -> Credentials:
     """What the vault has, asked where it is used and nowhere else."""
-    found = _vault(name, access.vault, name)
+    if name in access.unstored:
+        _store(access, name, access.unstored[name])
+    found = _vault(f"has no place for {name!r}", access.vault, name)
     if isinstance(found, str | Secret):
-        found = _vault(name, Webhook.parse, found)
+        found = _vault(f"has no place for {name!r}", Webhook.parse, found)
     if not isinstance(found, Webhook | OAuthToken):
         hint = "It gives a Webhook, an OAuthToken or the address of a webhook for the name of a portal."
         raise VaultError(f"The vault gave a {type(found).__name__} for {name!r}.", hint=hint)
     return found
 
 
-def _vault(name: str, work: Callable[..., Any], *args: Any) -> Any:
+def _store(access: Access, name: str, token: OAuthToken) -> None:
+    """Store a renewed token before it is used; one that the vault does not take is kept for the next visit."""
+    access.unstored[name] = token
+    trouble = (
+        f"did not take the renewed token of {name!r}; a fleet in threads keeps it, and offers it at the next visit"
+    )
+    for left in reversed(range(_OFFERS)):
+        try:
+            _vault(trouble, access.vault.store, name, token)
+            del access.unstored[name]
+            return
+        except VaultError:
+            if not left:
+                raise
+            access.clock.sleep(_SOON)
+
+
+def _vault(trouble: str, work: Callable[..., Any], *args: Any) -> Any:
     """Ask the vault; of its own errors only the name is known to hold no secret."""
     try:
         return work(*args)
     except Exception as error:  # noqa: BLE001 - it is the user's
         why = error.message if isinstance(error, errors.InvalidInput) else f"It raised {type(error).__name__}."
-    raise VaultError(f"The vault has no place for {name!r}. {why}", hint="Look at what it keeps.")
+    raise VaultError(f"The vault {trouble}. {why}", hint="Look at what it keeps.")
 
 
 def _newer(access: Access, name: str, connection: Connection) -> Credentials | None:
@@ -190,27 +198,23 @@ def refuse_secrets(payload: bytes, secrets: Iterable[Secret]) -> None:
 # -- what is done there -------------------------------------------------------------------------------
 
 
-def ask(connection: Connection, access: Access) -> tuple[Portal, None]:
-    """Who we are there and what we may do, by one request."""
-    return _named(connection, Portal.ask(connection)), None
-
-
-def look(connection: Connection, access: Access) -> tuple[Portal, Badges]:
-    """The same and the badges, by one request too."""
+def look(connection: Connection, access: Access) -> tuple[Portal, Badges | errors.ApiError]:
+    """Who we are there, what we may do, and the badges, by one request."""
     answers = connection.batch({**WHO_AM_I, "badges": (LIST, None)})
-    if isinstance(listed := answers["badges"], errors.ApiError):
-        raise listed
-    return _named(connection, Portal.ask(connection, answers=answers)), badges_of(listed, access.badge)
+    listed = answers["badges"]
+    found = listed if isinstance(listed, errors.ApiError) else badges_of(listed, access.badge)
+    return _portal(connection, answers), found
 
 
-def _named(connection: Connection, portal: Portal) -> Portal:
+def _portal(connection: Connection, answers: Any = None) -> Portal:
     """With the user of the webhook, where the portal does not tell."""
+    portal = Portal.ask(connection, answers=answers)
     return replace(portal, user_id=portal.user_id or str(getattr(connection.credentials, "user", "")))
 
 
 def call(connection: Connection, access: Access, function: Callable[[Client], Any]) -> tuple[Portal, Any]:
     """What a function of a client gives."""
-    portal, store = ask(connection, access)[0], Permit(float("-inf"))
+    portal, store = _portal(connection), Permit(float("-inf"))
     badges = BadgeMethods(connection, store, access.settle_after)  # type: ignore[arg-type]
     value = function(Client(connection, portal=portal, badges=badges, release=bool))
     with suppress(pickle.PicklingError, TypeError, AttributeError):  # in a thread it may be anything
@@ -218,15 +222,9 @@ def call(connection: Connection, access: Access, function: Callable[[Client], An
     return portal, value
 
 
-def settle(connection: Connection, access: Access, entries: Sequence[Entry], seconds: float) -> list[Outcome]:
-    """Look what became of steps whose task was lost; their effect can appear for so many seconds."""
-    doubts = [Outcome(entry.step, Verdict.UNKNOWN, None, found=entry.found) for entry in entries]
-    return reconcile(connection, doubts, connection.clock.monotonic() + seconds)
-
-
-def back(connection: Connection, access: Access, done: Sequence[Entry]) -> tuple[list[Step], int]:
-    """The way back to before these changes, and how many badges there are."""
-    return steps_back(connection, done)[:2]
+def here(connection: Connection, access: Access, function: Callable[..., Any], *args: Any) -> Any:
+    """What a function of the journal finds out on the portal."""
+    return function(connection, *args)
 
 
 def send(
@@ -259,10 +257,15 @@ class Permit:
         """The places of the steps, as their ids; raises :class:`JournalError` when nothing may be sent (any more)."""
         if self._until < 0:
             raise errors.ReadOnly("fleet.map remembers no changes, so it makes none.", hint="fleet.plan(...) does.")
-        if at > self._until:
-            raise TooLate("This task waited too long, so it is not sent.", hint="Apply the plan again.")
+        self.note_attempt((), at)
         self.used = True
         return [*range(len(steps))]
+
+    def note_attempt(self, ids: Sequence[int], at: float, *, answered: bool = False) -> None:
+        """Refuse to begin late, also after waits for the request rate; what the portal has begun is finished."""
+        if at > self._until and not answered:
+            text = "This task waited too long, or the clock of its machine is fast, so it is not sent."
+            raise TooLate(text, hint="Apply the plan again.")
 
     def __getattr__(self, name: str) -> Callable[..., list[object]]:
         return lambda *_, **__: []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import resource
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ from b24nb.badges.changes import Outcome, Verdict
 from b24nb.fleet import tasks, visit
 from b24nb.sandbox import SandboxFleet
 from tests import fleets
-from tests.fakes import ctrl_c, together
+from tests.fakes import ctrl_c, eventually, together
 from tests.fleets import rows
 
 SHARES = {"dead": 0.1, "hanging": 0.1, "revoked": 0.1, "noscope": 0.1, "renamed": 0.1, "limited": 0.1}
@@ -102,6 +103,21 @@ def test_labels_of_a_table_stand_beside_the_names(sandboxes: SandboxFleet, tmp_p
 
 
 @pytest.mark.parametrize(
+    "text", ["portal\na.eu\nb\n", "\ufeffportal\na.eu\nb\n", "portal;region, since\na.eu;x\nb;y\n"]
+)
+def test_a_csv_of_portals_needs_no_second_column_and_no_comma(tmp_path: Path, text: str) -> None:
+    file = tmp_path / "portals.csv"
+    file.write_text(text, encoding="utf-8")
+    assert b24nb.Fleet(file, vault=str).names == ("a.eu", "b")
+
+
+def test_a_fleet_without_portals_has_empty_frames() -> None:
+    fleet = b24nb.Fleet([], vault=str)
+    for found in (fleet.check(**QUIET), fleet.badges(**QUIET), fleet.plan([VIP], **QUIET)):
+        assert len(found.df) == len(found.status) == 0
+
+
+@pytest.mark.parametrize(
     ("portals", "says"),
     [
         (["a", "b", "a"], "named twice: a"),
@@ -169,7 +185,7 @@ def test_what_differs_is_seen_at_a_glance() -> None:
         wanted = [b24nb.Badge("mark", "A", "V", "success")]
         assert fleet.plan(wanted, prune=True, **QUIET).matrix.T.to_dict() == {
             "mark": {"portal-0001": "same", "portal-0002": "differs", "portal-0003": "differs"},
-            "rare": {"portal-0001": "not wanted", "portal-0002": "missing", "portal-0003": "missing"},
+            "rare": {"portal-0001": "not wanted", "portal-0002": "same", "portal-0003": "same"},
         }
 
 
@@ -226,6 +242,17 @@ def test_first_portals_first_and_a_second_call_for_the_rest(sandboxes: SandboxFl
     assert report.ok
     assert report.counts == {"added": 4}
     assert len(sandboxes.portals["portal-0001"].requests) == before
+
+
+def test_a_retry_keeps_to_the_portals_and_the_failures_of_its_run(sandboxes: SandboxFleet) -> None:
+    plan = fleet_of(sandboxes, parallel=1).plan([VIP], **QUIET)
+    for name in sandboxes.names[:2]:
+        sandboxes.portals[name].faults.next("ACCESS_DENIED", times=10)
+    report = plan.apply(first=3, max_failures=0, **QUIET)
+    assert list(report.retry().status["status"]) == ["no access", *["not visited"] * 3]
+    for portal in sandboxes.portals.values():
+        portal.faults.clear()
+    assert list(report.retry().status["status"]) == ["ok"] * 3 + ["not visited"]
 
 
 @pytest.mark.parametrize(("allowed", "visited"), [(0, 1), (1, 2), (0.5, 3), (None, 4)])
@@ -316,6 +343,69 @@ def test_undo_brings_every_portal_back_and_redo_again(sandboxes: SandboxFleet) -
     assert fleets.badges_of(sandboxes) == after
 
 
+def test_apply_after_an_undo_looks_at_the_portals_again(sandboxes: SandboxFleet) -> None:
+    fleet = fleet_of(sandboxes, parallel=1)
+    plan = fleet.plan([VIP], **QUIET)
+    assert plan.apply(**QUIET).ok
+    assert fleet.plan_undo(**QUIET).apply(**QUIET).ok
+    assert plan.apply(**QUIET).counts == {"added": 4}
+    assert all("vip" in found for found in codes(sandboxes).values())
+
+    def one_is_undone() -> bool:
+        return any("vip" not in found for found in codes(sandboxes).values())
+
+    with ctrl_c(one_is_undone) as press, pytest.raises(errors.Interrupted):
+        plan.undo(cancel=press, **QUIET)
+    assert plan.apply(**QUIET).ok
+    assert all("vip" in found for found in codes(sandboxes).values())
+
+
+@pytest.mark.parametrize("now", ["another address", "another user"])
+def test_undo_of_a_portal_whose_changes_another_made_is_no_success(
+    sandboxes: SandboxFleet, tmp_path: Path, now: str
+) -> None:
+    vault = dict(sandboxes.webhooks)
+    fleet = b24nb.Fleet(sandboxes.names, vault=vault.get, journal=tmp_path)
+    plan = fleet.plan([VIP], **QUIET)
+    assert plan.apply(**QUIET).ok
+    employee = sandboxes.portals["portal-0001"].webhooks["employee"]
+    renamed = vault["portal-0001"].replace("127.0.0.1", "localhost")
+    vault["portal-0001"] = employee if now == "another user" else renamed
+    report = plan.undo(**QUIET)
+    assert report.missing == {"portal-0001": "not visited"}
+    assert "journal.adopt" in report.status["detail"][0]
+    assert fleet.plan_undo(**QUIET).missing == {"portal-0001": "not visited"}
+    vault["portal-0001"] = sandboxes.webhooks["portal-0001"]
+    assert plan.undo(**QUIET).counts == {"deleted": 1}
+
+
+def test_undo_takes_the_options_of_apply(sandboxes: SandboxFleet) -> None:
+    plan = fleet_of(sandboxes).plan([VIP], **QUIET)
+    assert plan.apply(**QUIET).ok
+    with pytest.raises(errors.InvalidInput, match="4 changes on 4 portals"):
+        plan.undo(confirm="all", **QUIET)
+    assert plan.undo(first=1, **QUIET).counts == {"deleted": 1}
+    assert plan.undo(max_failures=0.5, **QUIET).counts == {"deleted": 3}
+
+
+def test_the_last_run_is_the_one_that_was_applied_last(sandboxes: SandboxFleet) -> None:
+    fleet = fleet_of(sandboxes)
+    first, second = (fleet.plan([b24nb.Badge(code, "T", "V", "success")], **QUIET) for code in ("one", "two"))
+    assert second.apply(**QUIET).ok
+    assert first.apply(**QUIET).ok
+    assert set(fleet.plan_undo(**QUIET).df["code"]) == {"one"}
+
+
+def test_a_damaged_journal_is_a_row_and_the_others_are_undone(sandboxes: SandboxFleet, tmp_path: Path) -> None:
+    fleet = fleet_of(sandboxes, journal=tmp_path)
+    assert fleet.plan([VIP], **QUIET).apply(**QUIET).ok
+    (damaged,) = tmp_path.glob(f"*{sandboxes.webhooks['portal-0002'].split('/')[2].partition(':')[2]}.db")
+    damaged.write_bytes(b"no database" * 100)
+    report = fleet.plan_undo(**QUIET).apply(**QUIET)
+    assert report.missing == {"portal-0002": "not visited"}
+    assert report.counts == {"deleted": 3}
+
+
 def test_an_undo_that_was_cancelled_is_finished_by_the_next(sandboxes: SandboxFleet) -> None:
     before = codes(sandboxes)
     plan = fleet_of(sandboxes).plan([VIP], **QUIET)
@@ -386,7 +476,8 @@ def test_undo_takes_back_this_run_only_and_leaves_what_others_changed(sandboxes:
         b24.badges.delete("two")
         b24.badges.add("two", "by somebody else", "V", "success")
     report = fleet.plan_undo(**QUIET).apply(**QUIET)
-    assert report.counts == {"deleted": 2, "kept": 1}
+    assert report.counts == {"deleted": 2, "changed": 1}
+    assert report.missing == {"portal-0001": "changed"}
     found = codes(sandboxes)
     assert [("two" in one, "vip" in one) for one in found.values()] == [(True, True), *[(False, True)] * 3]
 
@@ -409,6 +500,42 @@ def test_a_held_badge_is_a_verdict_and_no_trouble_with_the_portal() -> None:
         assert list(report.status["status"]) == ["ok"]
         assert list(report.status["error"]) == ["ENTITY_WITH_BADGE_EXISTS"]
         assert not report.ok
+
+
+@pytest.mark.parametrize("trouble", ["limit", "unknown"])
+def test_the_trouble_with_a_portal_shows_beside_a_held_badge(trouble: str) -> None:
+    with SandboxFleet(1) as sandboxes:
+        portal = sandboxes.portals["portal-0001"]
+        more = [b24nb.Badge(f"n{number:02}", "T", "V", "success") for number in range(60)]  # two requests
+        wanted = [b24nb.Badge("onHold", "Other", "x", "warning"), *more]
+        plan = fleet_of(sandboxes, settle_after=0, timeout=(1, 1)).plan(wanted, **QUIET)
+        if trouble == "limit":
+            portal.faults.next("OPERATION_TIME_LIMIT", times=9, method="crm.activity.badge.add")
+        else:
+            portal.switches.latency_ms, asked = 300, len(portal.requests)
+
+            def break_off() -> None:
+                eventually(lambda: len(portal.requests) >= asked + 2)  # the list, and the first of the two
+                portal.faults.next("reset", times=40, after_effect=True)
+
+            threading.Thread(target=break_off).start()
+        report = plan.apply(keep_going=True, **QUIET)
+        assert report.counts["refused"] == 1
+        assert report.missing == {"portal-0001": trouble}
+
+
+def test_a_plan_that_is_retried_is_checked_too() -> None:
+    long = {"code": "a" * 36, "title": "New", "value": "V", "type": "success"}
+
+    def badges(name: str) -> list[dict[str, Any]]:
+        return [long | {"title": "Old"} if name == "portal-0002" else long]
+
+    with SandboxFleet(2, badges=badges) as sandboxes:
+        sandboxes.portals["portal-0002"].faults.next("OPERATION_TIME_LIMIT")
+        plan = fleet_of(sandboxes).plan([b24nb.Badge(**long)], **QUIET)
+        assert plan.missing == {"portal-0002": "limit"}
+        with pytest.raises(errors.InvalidInput, match=r"at most 30 in a new one\. Add it under a new code"):
+            plan.retry()
 
 
 def test_wanted_badges_that_can_not_be_right_are_refused_before_anything_is_sent(sandboxes: SandboxFleet) -> None:
@@ -455,6 +582,21 @@ def test_ctrl_c_waits_for_what_is_under_way_and_gives_the_report(sandboxes: Sand
     assert made == sum("vip" in found for found in codes(sandboxes).values())
     assert 0 < made < 4
     assert plan.apply(**QUIET).counts == {"added": 4}
+
+
+def test_ctrl_c_while_a_plan_is_made_gives_the_plan_of_the_others(sandboxes: SandboxFleet) -> None:
+    with ctrl_c(lambda: sent(sandboxes) >= 2) as press, pytest.raises(errors.Interrupted) as caught:
+        fleet_of(sandboxes, parallel=1).plan([VIP], cancel=press, **QUIET)
+    assert 0 < len(caught.value.report.left) < 4
+
+
+def test_ctrl_c_ends_a_run_although_failures_end_it_too(sandboxes: SandboxFleet) -> None:
+    plan = fleet_of(sandboxes, parallel=2).plan([VIP], **QUIET)
+    for portal in sandboxes.portals.values():
+        portal.switches.latency_ms = 100
+        portal.faults.next("ACCESS_DENIED", times=10)
+    with ctrl_c(lambda: True) as press, pytest.raises(errors.Interrupted):
+        plan.apply(max_failures=0, cancel=press, **QUIET)
 
 
 @pytest.mark.slow

@@ -201,6 +201,14 @@ class Dying(Recording):
         return future
 
 
+def test_a_pool_that_is_broken_before_the_run_gives_rows(sandboxes: SandboxFleet) -> None:
+    dying = Dying(silent=False)
+    dying.left = 0
+    found = b24nb.Fleet(sandboxes.names, fleets.webhook_of, executor=dying).badges(**QUIET)
+    assert set(found.missing.values()) == {"not visited"}
+    assert set(found.status["error"]) == {"BrokenProcessPool"}
+
+
 @pytest.mark.parametrize("silent", [False, True])
 def test_a_broken_pool_is_a_row_per_portal_and_a_new_one_finishes(sandboxes: SandboxFleet, silent: bool) -> None:
     dying = Dying(silent=silent)

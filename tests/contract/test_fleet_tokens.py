@@ -72,9 +72,31 @@ def test_a_renewed_token_is_in_the_vault_before_it_is_used(
     before = [len(portal.requests) for portal in sandboxes.portals.values()]
     found = b24nb.Fleet(sandboxes.names, vault, clock=clock).badges(**QUIET)
     assert set(found.missing.values()) == {"no access"}
+    assert found.status["detail"].str.contains("did not take the renewed token").all()
     assert found.status["detail"].str.endswith("It raised OSError. Look at what it keeps.").all()
     after = [portal.requests[count:] for portal, count in zip(sandboxes.portals.values(), before, strict=True)]
     assert [[record.error for record in records] for records in after] == [["expired_token", None]] * 3
+
+
+@pytest.mark.parametrize("failures", [1, 3])
+def test_a_token_that_the_vault_did_not_take_is_not_lost(
+    sandboxes: SandboxFleet, vault: fleets.Tokens, clock: FakeClock, monkeypatch: pytest.MonkeyPatch, failures: int
+) -> None:
+    left, store = [OSError("database is locked")] * failures, vault.store
+
+    def busy(name: str, token: b24nb.OAuthToken) -> None:
+        if left:
+            raise left.pop()
+        store(name, token)
+
+    monkeypatch.setattr(vault, "store", busy)
+    fleet = b24nb.Fleet(sandboxes.names[:1], vault, clock=clock)
+    clock.advance(HOUR)
+    found = fleet.badges(**QUIET)
+    assert found.missing == ({} if failures < 3 else {"portal-0001": "no access"})
+    assert all_listed(fleet.badges(**QUIET))
+    assert all_listed(b24nb.Fleet(sandboxes.names[:1], vault, clock=clock).badges(**QUIET)), "the vault has it"
+    assert renewals(sandboxes) == [1, 0, 0]
 
 
 def test_threads_that_meet_the_end_together_renew_once_per_portal(
