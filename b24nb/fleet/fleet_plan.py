@@ -20,6 +20,8 @@ from b24nb.fleet.visit import NOT_VISITED, OK, UNKNOWN, TooLate, Visit, send, st
 if TYPE_CHECKING:
     import pandas as pd
 
+Made = dict[str, Outcome]
+_ALLOWED = "a number of portals, or a share of them from 0.0 to 1.0"
 #: How often a task that comes too late is submitted.
 _ATTEMPTS = 5
 _SEEN = {Action.KEEP: "same", Action.ADD: "missing", Action.REPLACE: "differs", Action.DELETE: "not wanted"}
@@ -110,7 +112,10 @@ class FleetPlan(Found):
             If nothing may be sent.
         """
         left = self.left
-        names, allowed = left[: check_count(first, "first")], _allowed(max_failures, len(left))
+        if isinstance(max_failures, float) and 0 <= max_failures <= 1:
+            max_failures = int(max_failures * len(left))
+        allowed = check_count(max_failures, "max_failures", _ALLOWED, least=0)
+        names = left[: check_count(first, "first")]
         self._refuse_unconfirmed(confirm)
         if self._fleet.read_only:
             raise errors.ReadOnly("This fleet is read-only.")
@@ -147,36 +152,34 @@ class FleetPlan(Found):
     def _changes(self) -> Iterator[tuple[str, Step]]:
         return ((name, one) for name, steps in self.steps.items() for one in steps if one.before != one.after)
 
-    def _steps(self, name: str) -> Sequence[Step]:
-        return self.visits[name].value[0] if self.visits[name].status == OK else ()
-
     def _result(self, name: str) -> Visit:
         """What became of the steps of a portal so far; after an undo that is to be seen on the portal."""
-        if self.visits[name].status != OK:
-            return self.visits[name]
-        if name in self._made and (self._kind, name) not in self._fleet.undone:
+        visit = self.visits[name]
+        if visit.status == OK and name in self._made and (self._kind, name) not in self._fleet.undone:
             return self._made[name]
-        steps = self._steps(name)
-        return Visit(NOT_VISITED) if any(one.before != one.after for one in steps) else _judged(map(self._kept, steps))
+        if visit.status != OK:
+            return visit
+        outcomes = [self._unsent(step) for step in visit.value[0]]
+        return Visit(NOT_VISITED, outcomes) if any(one.left_out for one in outcomes) else _judged(outcomes)
 
-    def _kept(self, step: Step) -> Outcome:
-        """The outcome of a step that changes nothing: what somebody else has changed is not taken back."""
-        verdict = Verdict.CHANGED if step.remark and self._undoes is not None else Verdict.KEPT
-        return Outcome(step, verdict, detail=step.remark)
+    def _unsent(self, step: Step) -> Outcome:
+        """The outcome of a step before it is sent; an undo leaves alone what somebody else has changed."""
+        if step.before != step.after:
+            return Outcome(step, Verdict.NOT_SENT)
+        left_alone = step.remark and self._undoes is not None
+        return Outcome(step, Verdict.CHANGED if left_alone else Verdict.KEPT, detail=step.remark)
 
     def _left(self, name: str) -> list[Step]:
         """The steps of a portal that are to be sent."""
-        made = {one.step.code for one in self._result(name).value or () if one.ok}
-        return [step for step in self._steps(name) if step.before != step.after and step.code not in made]
+        outcomes = self._result(name).value or ()
+        return [one.step for one in outcomes if not one.ok and one.step.before != one.step.after]
 
     def _apply_one(self, name: str, keep_going: bool) -> Visit:
         """Write down what is to be changed, have it changed, write down what became of it."""
-        made = {step.code: self._kept(step) for step in self._steps(name)}
-        made |= {one.step.code: one for one in self._result(name).value or ()}
-        left, undone = self._left(name), self._fleet.undone
+        made, left = {one.step.code: one for one in self._result(name).value}, self._left(name)
         made |= _same(left, Verdict.NOT_SENT)
-        undone.discard((self._kind, name))
-        undone.update((kind, name) for kind in self._undoes or ())
+        self._fleet.undone.discard((self._kind, name))
+        self._fleet.undone.update((kind, name) for kind in self._undoes or ())
         try:
             with self._fleet._journal(name) as store:
                 self._fleet._settle(name, store)
@@ -186,9 +189,7 @@ class FleetPlan(Found):
         self._made[name] = _judged(made.values())
         return self._made[name]
 
-    def _send(
-        self, name: str, store: JournalStore, left: Sequence[Step], made: dict[str, Outcome], keep_going: bool
-    ) -> None:
+    def _send(self, name: str, store: JournalStore, left: list[Step], made: Made, keep_going: bool) -> None:
         change_set = ChangeSet(self._kind)
         for attempt in range(_ATTEMPTS):
             until = self._fleet._time() + self._fleet.lease
@@ -227,7 +228,8 @@ class FleetPlan(Found):
 
     def _shown(self) -> pd.DataFrame:
         """A row per portal that is to be changed, with how many steps of each action."""
-        found = ((name, Counter(step.action for step in self._steps(name))) for name in dict(self._changes()))
+        changed = dict(self._changes())
+        found = ((name, Counter(one.action for one in steps)) for name, steps in self.steps.items() if name in changed)
         return self._fleet._frame(((name, [counts[one] for one in Action]) for name, counts in found), [*Action])
 
 
@@ -247,7 +249,8 @@ class FleetReport(Found):
         return not any(one.failure or one.status != OK for one in self.visits.values())
 
     def _rows(self) -> Iterable[Row]:
-        return ((name, report_row(one)) for name, visit in self.visits.items() for one in visit.value or ())
+        begun = ((name, one) for name, one in self.visits.items() if one.failure or one.status != NOT_VISITED)
+        return ((name, report_row(one)) for name, visit in begun for one in visit.value or ())
 
     def _shown(self) -> pd.DataFrame:
         """Without what is as it was."""
@@ -255,35 +258,25 @@ class FleetReport(Found):
         return table[table["verdict"] != Verdict.KEPT.value].reset_index(drop=True)
 
 
-def check_count(number: int | None, field: str) -> int | None:
+def check_count(number: Any, field: str, what: str = "a number, 1 or more", least: int = 1) -> int | None:
     """A number of portals or runs; anything else is refused."""
-    if number is None or (type(number) is int and number >= 1):
+    if number is None or (type(number) is int and number >= least):
         return number
-    raise errors.InvalidInput(f"{field} is a number, 1 or more.", field=field)
-
-
-def _allowed(max_failures: float | None, portals: int) -> float:
-    """How many portals may fail."""
-    if isinstance(max_failures, float) and 0 <= max_failures <= 1:
-        return int(max_failures * portals)
-    if max_failures is None or (type(max_failures) is int and max_failures >= 0):
-        return float("inf") if max_failures is None else max_failures
-    text = "max_failures is a number of portals, or a share from 0.0 to 1.0 of them."
-    raise errors.InvalidInput(text, field="max_failures")
+    raise errors.InvalidInput(f"{field} is {what}.", field=field)
 
 
 def _judged(found: Iterable[Outcome]) -> Visit:
     """All outcomes of a portal, and the word for the worst of them: what was left out is never the reason."""
 
     def word(one: Outcome) -> str:
-        return one.verdict.value if one.verdict in (UNKNOWN, Verdict.CHANGED) else status_of(one.error, OK)
+        told = one.verdict.value if one.verdict in (UNKNOWN, Verdict.CHANGED) else status_of(one.error, OK)
+        return NOT_VISITED if one.left_out else told
 
     outcomes = [*found]
-    order = sorted(outcomes, key=lambda one: (one.ok, word(one) != UNKNOWN, word(one) == OK, one.left_out))
-    for worst in order[:1]:
-        if not worst.ok:
-            return Visit(word(worst), outcomes, worst.error or errors.B24Error(worst.why))
-    return Visit(value=outcomes)
+    bad = [one for one in outcomes if not one.ok]
+    bad.sort(key=lambda one: (word(one) != UNKNOWN, one.left_out, word(one) == OK))
+    failure = next((one.error or (errors.B24Error(one.why) if one.why else None) for one in bad), None)
+    return Visit(word(bad[0]) if bad else OK, outcomes, failure)
 
 
 def _same(steps: Sequence[Step], verdict: Verdict, error: errors.B24Error | None = None) -> dict[str, Outcome]:

@@ -48,7 +48,7 @@ class Found:
         self._fleet, self._work = fleet, work
         self._options = replace(RunOptions(**options), parallel=fleet.parallel)
         self.visits: dict[str, Visit] = dict.fromkeys(fleet.names, Visit(NOT_VISITED)) | limits.get("known", {})
-        self._names, self._failures = fleet.names if names is None else names, limits.get("failures", float("inf"))
+        self._names, self._failures = fleet.names if names is None else names, limits.get("failures")
         self._visit(self._names)
 
     def _visit(self, names: Sequence[str]) -> None:

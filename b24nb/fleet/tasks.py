@@ -20,7 +20,7 @@ _STILL_THERE = 5
 
 
 def each(
-    names: Iterable[str], work: Callable[[str], Visit], what: str, options: RunOptions, failures: float
+    names: Iterable[str], work: Callable[[str], Visit], what: str, options: RunOptions, failures: int | None
 ) -> tuple[dict[str, Visit], str]:
     """What ``work`` gives for each portal, without those that were not begun; what stopped the run, else ``""``.
 
@@ -33,7 +33,7 @@ def each(
         for name in begun:  # which the threads share
             if options.cancelled:
                 stopped.append("cancelled")
-            elif len(failed) > failures:
+            elif failures is not None and len(failed) > failures:
                 stopped.append("stopped after too many failures")
             if stopped:
                 break

@@ -158,9 +158,7 @@ def _look_up(access: Access, name: str) -> Credentials:
 def _store(access: Access, name: str, token: OAuthToken) -> None:
     """Store a renewed token before it is used; one that the vault does not take is kept for the next visit."""
     access.unstored[name] = token
-    trouble = (
-        f"did not take the renewed token of {name!r}; a fleet in threads keeps it, and offers it at the next visit"
-    )
+    trouble = f"did not take the renewed token of {name!r}, which a fleet in threads keeps for the next visit"
     for left in reversed(range(_OFFERS)):
         try:
             _vault(trouble, access.vault.store, name, token)

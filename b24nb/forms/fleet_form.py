@@ -16,6 +16,7 @@ from b24nb.client import Portal
 from b24nb.display import html
 from b24nb.errors import InvalidInput
 from b24nb.fleet import Fleet
+from b24nb.fleet.fleet_plan import FleetReport
 from b24nb.fleet.found import Found, counted, listed
 from b24nb.forms import parts
 from b24nb.forms.form import Form, Step, changes, sends
@@ -39,12 +40,9 @@ class FleetState(FormState):
     ----------
     plan : FleetPlan or None
         What the apply button sends, and the undo button takes back.
-    applied : bool
-        Whether some of it was sent.
     """
 
     plan: Any = None
-    applied: bool = False
 
 
 class FleetClient:
@@ -75,6 +73,7 @@ class FleetForm(Form):
     writes = True
     blank = FleetState()
     keeps = True
+    logs = False
 
     def __init__(self, fleet: Fleet, wanted: Any, protect: str | Sequence[str]) -> None:
         if not isinstance(fleet, Fleet):
@@ -87,7 +86,7 @@ class FleetForm(Form):
 
     @property
     def target(self) -> Hashable:  # type: ignore[override]
-        return id(self.state.plan), self.state.applied
+        return id(self.state.plan), self.confirm.value, self.first.value
 
     def head(self) -> Iterable[Markup]:
         where, _, said = repr(self.fleet)[1:-1].partition(", ")
@@ -123,7 +122,7 @@ class FleetForm(Form):
     @sends
     def compare(self) -> Any:
         """The badges of all portals side by side."""
-        return self._told(self.fleet.badges(**self._options()), FleetState())
+        return self._told(self.fleet.badges(**self._options()), FleetState(plan=self.state.plan))
 
     @sends
     def plan(self) -> Any:
@@ -133,7 +132,10 @@ class FleetForm(Form):
             text = "Name a CSV or JSON file, or give fleet(..., wanted=...)."
             return self.state.refused(wanted=text)
         self.confirm.value = ""
-        plan = self.fleet.plan(wanted, prune=self.prune.value, protect=self.protect, **self._options())
+        try:
+            plan = self.fleet.plan(wanted, prune=self.prune.value, protect=self.protect, **self._options())
+        except OSError as error:
+            return self.state.refused(wanted=f"The file can't be read: {error.strerror}.")
         state = self._told(plan, FleetState(plan=plan))
         hint = f"To send it, type: {plan.confirmation}" if plan.left else "Nothing is to be sent."
         text = f"{plan.confirmation} would be made. Nothing has been sent yet."
@@ -150,7 +152,7 @@ class FleetForm(Form):
             return state.refused(**wrong)
         some = {"first": int(first)} if first.strip() else {}
         report = state.plan.apply(confirm=state.plan.confirmation, keep_going=True, **some, **self._options())
-        return self._told(report, replace(state, applied=True, field_errors={}))
+        return self._told(report, replace(state, field_errors={}))
 
     @changes
     def undo(self) -> Any:
@@ -171,7 +173,7 @@ class FleetForm(Form):
 
     def draw(self, state: FleetState) -> None:
         parts.show(self._sending_part, state.plan is not None and state.plan.left)
-        parts.show(self.undo_button, state.applied)
+        parts.show(self.undo_button, state.plan is not None and state.plan._made)
 
     def picture(self, state: FleetState) -> Iterable[Any]:
         found = state.result
@@ -179,8 +181,7 @@ class FleetForm(Form):
             return
         if hasattr(found, "matrix"):
             yield from _matrix(found.matrix)
-        if found is not state.plan and state.plan is not None and len(found._shown()):
-            done = found._shown()
+        if isinstance(found, FleetReport) and len(done := found._shown()):
             yield html.figures(*html.values_of(done.head(ROWS)), "What was done", len(done) - ROWS)
         if len(found.failed):
             trouble = found.failed.drop(columns="error")  # the detail begins with it

@@ -95,6 +95,8 @@ class Form(parts.Panel):
     blank = FormState()
     #: Whether what is shown stays there after an error.
     keeps = False
+    #: Whether the client's log has what is sent; if not, each change counts as sent, and ``target`` has what was typed.
+    logs = True
     target: Hashable = None
 
     result = property(lambda self: self.state.result)
@@ -300,7 +302,7 @@ class Form(parts.Panel):
         for call in calls:
             self.calls.record(call)
         if change is not None:  # the second counts from here, since the echo waited in the queue
-            self._last = change if calls else None, time.monotonic()
+            self._last = change if calls or not self.logs else None, time.monotonic()
 
     def failed(self, error: B24Error) -> Any:
         """The state after an error; a result that it would sit next to misleadingly is dropped."""

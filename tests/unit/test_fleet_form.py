@@ -65,6 +65,43 @@ def test_plan_confirm_apply_and_undo(form: Any, sandboxes: SandboxFleet) -> None
     assert holding(sandboxes) == 0
 
 
+def test_a_double_click_on_apply_does_the_first_portals_only(form: Any, sandboxes: SandboxFleet) -> None:
+    click(form, form.plan_button)
+    form.confirm.value, form.first.value = "4 changes on 4 portals", "2"
+    click(form, form.apply_button)
+    click(form, form.apply_button)
+    assert holding(sandboxes) == 2
+    assert "the second click was not sent again" in form._message.value
+
+
+def test_undo_stays_until_all_is_taken_back(form: Any, sandboxes: SandboxFleet) -> None:
+    click(form, form.plan_button)
+    form.confirm.value = "4 changes on 4 portals"
+    click(form, form.apply_button)
+    click(form, form.compare_button)
+    assert form.undo_button.layout.display is None
+    portal = next(portal for name, portal in sandboxes.portals.items() if name not in sandboxes.trouble)
+    portal.faults.next("ACCESS_DENIED", times=1, method="crm.activity.badge.delete")
+    click(form, form.undo_button)
+    assert holding(sandboxes) == 1
+    assert form.undo_button.layout.display is None
+    time.sleep(1.1)
+    click(form, form.undo_button)
+    assert holding(sandboxes) == 0
+    assert form.undo_button.layout.display == "none"
+
+
+def test_a_portal_without_what_is_not_wanted_is_as_wanted(sandboxes: SandboxFleet) -> None:
+    names = [name for name in sandboxes.names if name not in sandboxes.trouble]
+    with b24nb.connect(sandboxes.webhooks[names[0]]) as b24:
+        b24.badges.add("old", "O", "O", "failure")
+        wanted = [badge for badge in b24.badges.list() if badge.code != "old"]
+    form = forms.fleet(b24nb.Fleet(names, vault=sandboxes.webhooks.get), wanted=wanted)
+    form.prune.value = True
+    click(form, form.plan_button)
+    assert "Portals that differ: 1" in form.shown.value
+
+
 def test_cancel_ends_between_two_portals(sandboxes: SandboxFleet) -> None:
     names = [name for name in sandboxes.names if name not in sandboxes.trouble]
     form = forms.fleet(b24nb.Fleet(names, vault=sandboxes.webhooks.get, parallel=1), wanted=[VIP])
@@ -88,6 +125,9 @@ def test_without_wanted_badges_it_asks_for_a_file(sandboxes: SandboxFleet) -> No
     form = forms.fleet(b24nb.Fleet(sandboxes.names, vault=sandboxes.webhooks.get))
     click(form, form.plan_button)
     assert "Name a CSV or JSON file" in form.field_rows["wanted"]._text.value
+    form.file.value = "no-such-file.csv"
+    click(form, form.plan_button)
+    assert "The file can" in form.field_rows["wanted"]._text.value
 
 
 def test_names_and_texts_are_shown_as_text(sandboxes: SandboxFleet) -> None:
