@@ -27,14 +27,13 @@ from b24nb.badges.files import read
 from b24nb.badges.journal import reconciled, settled, steps_back
 from b24nb.badges.journal_store import Entry, JournalStore, default_journal_path
 from b24nb.client import Client, Portal
-from b24nb.credentials import Webhook
 from b24nb.fleet import visit
 from b24nb.fleet.fleet_plan import FleetPlan, check_count
 from b24nb.fleet.found import FleetBadges, FleetCheck, FleetValues, Row, listed
 from b24nb.fleet.tasks import carry_out, prepare
 from b24nb.fleet.visit import OK, Access, Visit
 from b24nb.rest.transport import check_seconds
-from b24nb.secret import Secret, redact
+from b24nb.secret import redact
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -111,8 +110,7 @@ class Fleet:
         self.read_only = read_only or bool(switch and switch.is_on)
         self._access = Access(vault, timeout, read_only=self.read_only, **settings)
         self._time = self._access.clock.time
-        nobody = Webhook("https://nobody", "nobody", "", Secret(""))
-        self._access.connection(nobody).close()  # refuses settings that can't be right
+        self._access.connection(None).close()  # refuses settings that can't be right
         #: How long after it was submitted a task may begin to send, in seconds.
         self.lease = max(_LEAST_LEASE, check_seconds(self._access.settle_after, "settle_after"))
         self._executor, self.parallel = executor, RunOptions(parallel=parallel).parallel
@@ -215,9 +213,7 @@ class Fleet:
             steps = diff(found.value, badges, removable=None if prune else ())
             return replace(found, value=([_protected(step, patterns) for step in steps], len(found.value)))
 
-        plan = FleetPlan(self, compare, options)
-        plan.remarks = self._look_alikes()
-        return plan
+        return FleetPlan(self, compare, options)
 
     def plan_undo(self, last: int = 1, **options: Any) -> FleetPlan:
         """A plan that goes back to before the last runs, whichever process of this machine made them.
@@ -262,8 +258,7 @@ class Fleet:
                         raise errors.JournalError(_ELSEWHERE.format(store), hint=_ADOPT)
             except errors.B24Error as error:
                 return Visit.failed(error)
-            found = self._visit(name, visit.here, steps_back, done) if done else Visit(value=((), 0))
-            return replace(found, value=found.value[:2]) if found.status == OK else found
+            return self._visit(name, visit.here, steps_back, done) if done else Visit(value=((), 0))
 
         untouched = {name: Visit(value=((), 0)) for name in self.names if name not in names}
         return FleetPlan(self, compare, options, names, undoes=kinds, known=untouched)

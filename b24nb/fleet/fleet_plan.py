@@ -39,9 +39,6 @@ class FleetPlan(Found):
     _columns = PLAN_COLUMNS
     _counted = "action"
 
-    #: What to know about the portals.
-    remarks: Sequence[str] = ()
-
     def __init__(self, *args: Any, undoes: Collection[str] | None = None, **known: Any) -> None:
         self._undoes = undoes  # kinds of runs
         self._word = "fleet" if undoes is None else UNDO
@@ -59,7 +56,7 @@ class FleetPlan(Found):
     @property
     def steps(self) -> dict[str, Sequence[Step]]:
         """The steps by the name of the portal, where it answered."""
-        return {name: steps for name, (steps, _) in self._answered()}
+        return {name: steps for name, (steps, *_) in self._answered()}
 
     @property
     def left(self) -> list[str]:
@@ -210,7 +207,7 @@ class FleetPlan(Found):
 
     def _refuse_unconfirmed(self, confirm: str) -> None:
         deletes = Counter(name for name, step in self._changes() if step.after is None)
-        many = [name for name, (_, total) in self._answered() if 2 * deletes[name] > total]
+        many = [name for name, (_, total, *_) in self._answered() if 2 * deletes[name] > total]
         if (many or confirm) and confirm != self.confirmation:
             why = f" On {counted(len(many), 'portal')} more than half of the badges are deleted." if many else ""
             hint = f"If that is meant, give confirm={self.confirmation!r}."
@@ -224,7 +221,7 @@ class FleetPlan(Found):
     def _notes(self) -> list[str]:
         begun = f"{counted(len(self._made), 'portal')} begun." if self._made else "Nothing has been sent."
         sends = f"{begun} .apply(confirm={self.confirmation!r}) sends it."
-        return [*super()._notes(), *self.remarks, sends if self.left else "Nothing is to be sent."]
+        return [*super()._notes(), *self._fleet._look_alikes(), sends if self.left else "Nothing is to be sent."]
 
     def _shown(self) -> pd.DataFrame:
         """A row per portal that is to be changed, with how many steps of each action."""

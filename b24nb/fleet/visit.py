@@ -30,8 +30,6 @@ from b24nb.secret import Secret, redact
 OK, UNKNOWN, NOT_VISITED = "ok", "unknown", "not visited"
 #: Seconds until the vault is asked again: whoever has renewed the token is about to store it, or it was busy.
 _SOON = 0.5
-#: How often a renewed token is offered to the vault in a visit.
-_OFFERS = 3
 #: To so many portals of a process connections are kept alive; more than are visited at a time, or nearly so.
 _KEPT_ALIVE = 64
 _WEBHOOK = re.compile(rb"/rest/[\w.@+-]+/[\w.~-]{8,}")
@@ -73,7 +71,7 @@ class Access:
     def __reduce__(self) -> tuple[Any, ...]:
         return self._given, ()
 
-    def connection(self, credentials: Credentials) -> Connection:
+    def connection(self, credentials: Any) -> Connection:
         """A connection with these settings."""
         return Connection(credentials, transport=self._transport, **self._settings)
 
@@ -146,9 +144,12 @@ def _look_up(access: Access, name: str) -> Credentials:
     """What the vault has, asked where it is used and nowhere else."""
     if name in access.unstored:
         _store(access, name, access.unstored[name])
-    found = _vault(f"has no place for {name!r}", access.vault, name)
-    if isinstance(found, str | Secret):
-        found = _vault(f"has no place for {name!r}", Webhook.parse, found)
+
+    def ask() -> Any:
+        given = access.vault(name)
+        return Webhook.parse(given) if isinstance(given, str | Secret) else given
+
+    found = _vault(f"has no place for {name!r}", ask)
     if not isinstance(found, Webhook | OAuthToken):
         hint = "It gives a Webhook, an OAuthToken or the address of a webhook for the name of a portal."
         raise VaultError(f"The vault gave a {type(found).__name__} for {name!r}.", hint=hint)
@@ -159,15 +160,15 @@ def _store(access: Access, name: str, token: OAuthToken) -> None:
     """Store a renewed token before it is used; one that the vault does not take is kept for the next visit."""
     access.unstored[name] = token
     trouble = f"did not take the renewed token of {name!r}, which a fleet in threads keeps for the next visit"
-    for left in reversed(range(_OFFERS)):
+    for pause in (_SOON, _SOON, 0):
         try:
             _vault(trouble, access.vault.store, name, token)
-            del access.unstored[name]
-            return
+            break
         except VaultError:
-            if not left:
+            if not pause:
                 raise
-            access.clock.sleep(_SOON)
+            access.clock.sleep(pause)
+    del access.unstored[name]
 
 
 def _vault(trouble: str, work: Callable[..., Any], *args: Any) -> Any:
