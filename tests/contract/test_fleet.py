@@ -19,7 +19,7 @@ from b24nb.badges.changes import Outcome, Verdict
 from b24nb.fleet import tasks, visit
 from b24nb.sandbox import SandboxFleet
 from tests import fleets
-from tests.fakes import ctrl_c, eventually, together
+from tests.fakes import FakeClock, ctrl_c, eventually, together
 from tests.fleets import rows
 
 SHARES = {"dead": 0.1, "hanging": 0.1, "revoked": 0.1, "noscope": 0.1, "renamed": 0.1, "limited": 0.1}
@@ -377,6 +377,16 @@ def test_undo_of_a_portal_whose_changes_another_made_is_no_success(
     assert fleet.plan_undo(**QUIET).missing == {"portal-0001": "not visited"}
     vault["portal-0001"] = sandboxes.webhooks["portal-0001"]
     assert plan.undo(**QUIET).counts == {"deleted": 1}
+
+
+def test_a_task_that_waits_for_the_rate_beyond_its_lease_is_written_down_anew(clock: FakeClock, tmp_path: Path) -> None:
+    with SandboxFleet(1) as sandboxes:
+        plan = fleet_of(sandboxes, settle_after=0, journal=tmp_path, clock=clock).plan([VIP], **QUIET)
+        sandboxes.portals["portal-0001"].faults.next("QUERY_LIMIT_EXCEEDED", times=7, method="batch")
+        assert plan.apply(**QUIET).counts == {"added": 1}
+        (journal,) = tmp_path.glob("*.db")
+        with b24nb.connect(sandboxes.webhooks["portal-0001"], journal=journal) as b24:
+            assert list(b24.journal.df["verdict"]) == ["not sent", "added"]
 
 
 def test_undo_takes_the_options_of_apply(sandboxes: SandboxFleet) -> None:
