@@ -221,7 +221,8 @@ class FleetPlan(Found):
     def _notes(self) -> list[str]:
         begun = f"{counted(len(self._made), 'portal')} begun." if self._made else "Nothing has been sent."
         sends = f"{begun} .apply(confirm={self.confirmation!r}) sends it."
-        return [*super()._notes(), *self._fleet._look_alikes(), sends if self.left else "Nothing is to be sent."]
+        unsure = ["The last runs are those on the portals that answered."] if self._undoes and self.missing else []
+        return [*super()._notes(), *unsure, *self._fleet._look_alikes(), sends if self.left else "Nothing is to be sent."]
 
     def _shown(self) -> pd.DataFrame:
         """A row per portal that is to be changed, with how many steps of each action."""

@@ -411,7 +411,9 @@ def test_a_damaged_journal_is_a_row_and_the_others_are_undone(sandboxes: Sandbox
     assert fleet.plan([VIP], **QUIET).apply(**QUIET).ok
     (damaged,) = tmp_path.glob(f"*{sandboxes.webhooks['portal-0002'].split('/')[2].partition(':')[2]}.db")
     damaged.write_bytes(b"no database" * 100)
-    report = fleet.plan_undo(**QUIET).apply(**QUIET)
+    plan = fleet.plan_undo(**QUIET)
+    assert "The last runs are those on the portals that answered." in repr(plan)
+    report = plan.apply(**QUIET)
     assert report.missing == {"portal-0002": "not visited"}
     assert report.counts == {"deleted": 3}
 
