@@ -334,10 +334,7 @@ def _table_of(portals: Any) -> pd.DataFrame:
     try:
         if isinstance(portals, str | PathLike):
             text = Path(portals).read_text("utf-8-sig")
-            head = text.partition("\n")[0]
-            separator = next(
-                (one for one in ",;\t|" if "portal" in [cell.strip(' "\r') for cell in head.split(one)]), ","
-            )
+            separator = max(";\t|,", key=text.partition("\n")[0].count)
             portals = pd.read_csv(StringIO(text), dtype=str, keep_default_na=False, sep=separator, index_col=False)
         portals = portals if hasattr(portals, "columns") else frame(([one] for one in portals), ["portal"])
         table: pd.DataFrame = portals.reset_index(drop=True)

@@ -20,7 +20,6 @@ from b24nb.fleet.visit import NOT_VISITED, OK, UNKNOWN, TooLate, Visit, send, st
 if TYPE_CHECKING:
     import pandas as pd
 
-Made = dict[str, Outcome]
 _ALLOWED = "a number of portals, or a share of them from 0.0 to 1.0"
 #: How often a task that comes too late is submitted.
 _ATTEMPTS = 5
@@ -152,10 +151,10 @@ class FleetPlan(Found):
     def _result(self, name: str) -> Visit:
         """What became of the steps of a portal so far; after an undo that is to be seen on the portal."""
         visit = self.visits[name]
-        if visit.status == OK and name in self._made and (self._kind, name) not in self._fleet.undone:
-            return self._made[name]
         if visit.status != OK:
             return visit
+        if name in self._made and (self._kind, name) not in self._fleet.undone:
+            return self._made[name]
         outcomes = [self._unsent(step) for step in visit.value[0]]
         return Visit(NOT_VISITED, outcomes) if any(one.left_out for one in outcomes) else _judged(outcomes)
 
@@ -186,7 +185,7 @@ class FleetPlan(Found):
         self._made[name] = _judged(made.values())
         return self._made[name]
 
-    def _send(self, name: str, store: JournalStore, left: list[Step], made: Made, keep_going: bool) -> None:
+    def _send(self, name: str, store: JournalStore, left: list[Step], made: dict[str, Any], keep_going: bool) -> None:
         change_set = ChangeSet(self._kind)
         for attempt in range(_ATTEMPTS):
             until = self._fleet._time() + self._fleet.lease
@@ -222,7 +221,12 @@ class FleetPlan(Found):
         begun = f"{counted(len(self._made), 'portal')} begun." if self._made else "Nothing has been sent."
         sends = f"{begun} .apply(confirm={self.confirmation!r}) sends it."
         unsure = ["The last runs are those on the portals that answered."] if self._undoes and self.missing else []
-        return [*super()._notes(), *unsure, *self._fleet._look_alikes(), sends if self.left else "Nothing is to be sent."]
+        return [
+            *super()._notes(),
+            *unsure,
+            *self._fleet._look_alikes(),
+            sends if self.left else "Nothing is to be sent.",
+        ]
 
     def _shown(self) -> pd.DataFrame:
         """A row per portal that is to be changed, with how many steps of each action."""

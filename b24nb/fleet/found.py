@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from copy import copy
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Self
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from b24nb.fleet.fleet import Fleet
 
 Row = tuple[str, Iterable[Any]]
-Work = Callable[[str], Visit]
 _STATUS = ("status", "error", "detail")
 #: Names of portals that one sentence has.
 _NAMED = 5
@@ -43,7 +42,7 @@ class Found:
     _counted = ""
 
     def __init__(
-        self, fleet: Fleet, work: Work, options: Mapping[str, Any], names: Sequence[str] | None = None, **limits: Any
+        self, fleet: Fleet, work: Any, options: Mapping[str, Any], names: Sequence[str] | None = None, **limits: Any
     ) -> None:
         self._fleet, self._work = fleet, work
         self._options = replace(RunOptions(**options), parallel=fleet.parallel)

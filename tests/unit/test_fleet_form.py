@@ -43,6 +43,7 @@ def test_it_compares_all_portals_and_says_which_are_missing(form: Any, sandboxes
     assert missing in form.shown.value
     assert "12 codes on 4 portals" in form.shown.value
     assert form.df["portal"].nunique() == 4
+    assert form.timings["method"].value_counts()["batch"] == 5
 
 
 def test_plan_confirm_apply_and_undo(form: Any, sandboxes: SandboxFleet) -> None:
