@@ -219,7 +219,7 @@ class Fleet:
         """A plan that goes back to before the last runs, whichever process of this machine made them.
 
         All that one plan applied is one run, and an undo is one too. What became of changes whose process was
-        killed is looked for first, which can take a while.
+        killed is looked for first, which can take a while. What somebody else has changed since is left alone.
 
         Parameters
         ----------
@@ -258,7 +258,12 @@ class Fleet:
                         raise errors.JournalError(_ELSEWHERE.format(store), hint=_ADOPT)
             except errors.B24Error as error:
                 return Visit.failed(error)
-            return self._visit(name, visit.here, steps_back, done) if done else Visit(value=((), 0))
+            found = self._visit(name, visit.here, steps_back, done) if done else Visit(value=((), 0))
+            if found.status != OK:
+                return found
+            steps, *more = found.value  # a remark: somebody else has changed it since
+            left_alone = [replace(step, after=step.before) if step.remark else step for step in steps]
+            return replace(found, value=(left_alone, *more))
 
         untouched = {name: Visit(value=((), 0)) for name in self.names if name not in names}
         return FleetPlan(self, compare, options, names, undoes=kinds, known=untouched)

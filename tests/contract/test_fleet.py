@@ -495,6 +495,16 @@ def test_undo_takes_back_this_run_only_and_leaves_what_others_changed(sandboxes:
     assert [("two" in one, "vip" in one) for one in found.values()] == [(True, True), *[(False, True)] * 3]
 
 
+def test_undo_of_a_replace_leaves_a_later_edit_alone(sandboxes: SandboxFleet) -> None:
+    plan = fleet_of(sandboxes).plan([b24nb.Badge("paid", "Ours", "V", "success")], **QUIET)
+    assert plan.apply(**QUIET).counts == {"replaced": 4}
+    theirs = b24nb.Badge("paid", "Theirs", "V", "success")
+    with b24nb.connect(sandboxes.webhooks["portal-0001"]) as b24:
+        b24.badges.plan([theirs]).apply(**QUIET)
+        assert plan.undo(**QUIET).counts == {"changed": 1, "replaced": 3}
+        assert b24.badges.get("paid") == theirs
+
+
 def test_a_badge_that_changed_since_the_plan_is_left_alone(sandboxes: SandboxFleet) -> None:
     plan = fleet_of(sandboxes).plan([b24nb.Badge("missedCall", "Other", "x", "warning")], **QUIET)
     with b24nb.connect(sandboxes.webhooks["portal-0003"]) as b24:
