@@ -132,8 +132,11 @@ class Journal:
         if type(last) is not int or last < 1:
             raise InvalidInput("last is a number of change sets, 1 or more.", field="last")
         self.settle()
-        steps, total, lost = steps_back(self._applier.connection, self._store.last(last))
-        remarks = [*self._others(), *([f"{lost} deleted activities can't be brought back."] if lost else [])]
+        done = self._store.last(last)
+        steps, total, lost = steps_back(self._applier.connection, done)
+        left_out = {"deleted activities can't be brought back.": lost}
+        left_out["change(s) are left out: what was there before can't be read."] = sum(bool(one.unread) for one in done)
+        remarks = [*self._others(), *(f"{count} {what}" for what, count in left_out.items() if count)]
         return Plan(steps, kind=UNDO, total=total, applier=self._applier, remarks=remarks)
 
     def plan_restore(self, badges: Iterable[Badge]) -> Plan:
@@ -152,14 +155,14 @@ class Journal:
         steps = (Step(badge.code, None, badge) for badge in badges)
         return Plan(steps, kind=UNDO, total=0, applier=self._applier)
 
-    def adopt(self, host: str = "", user: str = "") -> Journal:
+    def adopt(self, host: str = "", user: str | int = "") -> Journal:
         """Count the changes that were made under another address of this portal, or by another user, as ours.
 
         Parameters
         ----------
         host : str
             The former address of the portal. Empty: the present one.
-        user : str
+        user : str or int
             Id of the user who made them. Empty: the present one.
 
         Returns
@@ -172,7 +175,7 @@ class Journal:
         InvalidInput
             There are no such changes.
         """
-        host, user = host.lower() or self._store.host, user or self._store.user
+        host, user = host.lower() or self._store.host, str(user or self._store.user)
         if (host, user) not in {(where, who) for where, who, _ in self._store.others()}:
             beside = self._store.path.with_name(default_journal_path(host).name)
             of_host = repr(str(beside)) if beside.exists() and host != self._store.host else "<the file that has them>"
@@ -239,6 +242,8 @@ def _told_by_next(store: JournalStore, entry: Entry) -> Outcome | None:
     verdict, changed = Verdict.UNKNOWN, None
     if found == step.after and not (entry.found and step.before is None):
         verdict, changed = DONE[step.action], True
+    elif not later.changed:  # that one's look tells no more: the effect can have come after it
+        return None
     elif found == step.before or (found and found == entry.found):
         verdict, changed = Verdict.FAILED, False
     detail = "told by the next change of this badge"
@@ -283,7 +288,7 @@ def _left_and_target(done: Sequence[Entry]) -> tuple[dict[str, Any], dict[str, A
     """Badges and activities by code: as our last change left them, and as our first one found them."""
     left: dict[str, Any] = {}
     target: dict[str, Any] = {}
-    for entry in reversed(done):
+    for entry in reversed([entry for entry in done if not entry.unread]):
         before, after = entry.found or entry.step.before, entry.step.after
         if after:
             left.setdefault(after.code, after)

@@ -46,10 +46,11 @@ _PARENTS: list[sqlite3.Connection] = []
 
 @dataclass(slots=True)
 class ChangeSet:
-    """What one undo takes back; it gets its number with its first intent."""
+    """What one undo takes back; it gets its number, of one file, with its first intent."""
 
     kind: str
     number: int | None = None
+    file: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +79,7 @@ class Entry:
     @property
     def note(self) -> str:
         """What to know about it, and what of it could not be understood."""
-        return self.step.note + (f"; not understood: {self.unread}" if self.unread else "")
+        return "; ".join(filter(None, [self.step.note, self.unread]))
 
 
 def default_journal_path(host: str) -> Path:
@@ -109,6 +110,7 @@ class JournalStore:
         self._lock = threading.RLock()
         self._connection: sqlite3.Connection | None = None
         self._opened: tuple[int, ...] = ()
+        self._file = 0  # counts the files that were found in the place of one in use
         self._replaced = False
         self._concluded: list[tuple[Any, ...]] = []
 
@@ -125,7 +127,7 @@ class JournalStore:
         """Commit what is about to be sent, and return when it is on disk; an id per step."""
         looks = found or [None] * len(steps)
         with self._lock:  # chunks that go side by side agree on one number
-            with self._writing() as db:
+            with self._writing(change_set) as db:
                 head = (self.host, self.user, change_set.kind, at)
                 number = change_set.number or _insert(db, "change_set (host, user, kind, at)", head)
                 table = "step (change_set, at, activity, code, before, after, found)"
@@ -134,7 +136,7 @@ class JournalStore:
                     _insert(db, table, (*head, *map(_dump, (step.before, step.after, look))))
                     for head, step, look in zip(heads, steps, looks, strict=True)
                 ]
-            change_set.number = number
+            change_set.number, change_set.file = number, self._file
         return ids
 
     def note_attempt(self, ids: Sequence[int], at: float, *, answered: bool = True) -> None:
@@ -176,10 +178,11 @@ class JournalStore:
         return self._entries(f"WHERE verdict IS NULL AND {_MINE} ORDER BY step.id")
 
     def next_of(self, entry: Entry) -> Entry | None:
-        """The next line that was written for the same badge, or the same activity."""
+        """The next line about the same badge or activity of this portal that may have changed it."""
         same = "iif(activity IS NULL, code = :code COLLATE NOCASE AND :activity IS NULL, activity = :activity)"
-        where = f"WHERE {same} AND step.id > :id ORDER BY step.id LIMIT 1"
-        what = {"code": entry.step.code, "activity": _activity_of(entry.step)}
+        acted = f"changed IS NOT 0 AND (host = :of OR {_MINE})"
+        where = f"WHERE {same} AND {acted} AND step.id > :id ORDER BY step.id LIMIT 1"
+        what = {"code": entry.step.code, "activity": _activity_of(entry.step), "of": entry.host}
         return next(iter(self._entries(where, id=entry.id, **what)), None)
 
     def last(self, count: int) -> list[Entry]:
@@ -226,11 +229,11 @@ class JournalStore:
             return self._open().execute(query, {"host": self.host, "user": self.user, **values}).fetchall()
 
     @contextmanager
-    def _writing(self) -> Iterator[sqlite3.Connection]:
-        """One transaction, on disk when it ends."""
+    def _writing(self, change_set: ChangeSet | None = None) -> Iterator[sqlite3.Connection]:
+        """One transaction, on disk when it ends; one of a change set goes to the file that has the rest of it."""
         with self._lock, self._in_words():
             db = self._open()
-            if self._replaced:
+            if self._replaced or (change_set and change_set.number and change_set.file != self._file):
                 self._replaced = False
                 hint = "Put it back, or do this again to go on with the file that is there now."
                 raise JournalError(f"The journal {self.path} was removed or replaced while it was in use.", hint=hint)
@@ -247,6 +250,7 @@ class JournalStore:
             if self._opened[1:] != now[1:]:
                 self._concluded.clear()  # verdicts of the file that was here before
                 self._replaced = True
+                self._file += 1
             self._disconnect()
         if self._connection is None:
             self._connection = _connect(self.path)
@@ -258,7 +262,7 @@ class JournalStore:
         """Trouble with the file, in words."""
         try:
             yield
-        except (sqlite3.Error, OSError) as error:
+        except (sqlite3.Error, OSError, UnicodeError) as error:
             raise JournalError(f"The journal {self._path} can't be used: {error}.", hint=_HINT) from error
 
 
@@ -331,15 +335,14 @@ def _dump(badge: Badge | None) -> str | None:
 
 def _entry(row: Sequence[Any]) -> Entry:
     id_, activity, change_set, at, code, before, after, found, verdict, changed, seen, *texts = row
-    badges: list[Any] = []
-    unread = "" if verdict is None or verdict in list(Verdict) else f"verdict {verdict!r}"
+    badges, unread = list[Any](), ""
     for text in (before, after, found):
         try:
             sent = json.loads(text) if text else None
             badges.append(sent and (Badge.from_wire(sent) if activity is None else Activity(**sent)))
         except (ValueError, TypeError, B24Error):
             badges.append(None)
-            unread = "a badge or activity that can't be read"
+            unread = "holds a badge or activity that can't be read"
     effect = None if changed is None else bool(changed)
     readable = activity is None or badges[0] is None
     step = Step(code, badges[0], badges[1]) if readable else ActivityStep(code, badges[0], badges[1])

@@ -339,6 +339,6 @@ def test_a_second_release_of_an_activity_tells_what_became_of_the_first(b24: b24
     store = b24.journal._store
     store.intend(ChangeSet("release"), [step], 0.0)
     (later,) = store.intend(ChangeSet("release"), [step], 0.0)
-    store.conclude([(later, Outcome(step, Verdict.FAILED))])
+    store.conclude([(later, Outcome(step, Verdict.RELEASED, changed=True))])
     (report,) = b24.journal.settle()
     assert (report.verdict, report.detail) == (Verdict.FAILED, "told by the next change of this badge")

@@ -34,8 +34,8 @@ wanted = st.lists(badges, unique_by=lambda badge: badge.code.casefold(), max_siz
 faults = st.none() | st.tuples(st.sampled_from(["reset", "cut", "html", "empty"]), st.booleans())
 #: What somebody else does before each of our requests: nothing, or an edit, add or delete of a code.
 rivals = st.lists(st.none() | st.tuples(st.sampled_from(["put", "delete"]), st.sampled_from(CODES[:-1])), max_size=4)
-#: At which request of a change its process is killed, and whether after the effect.
-kills = st.none() | st.tuples(st.integers(0, 3), st.booleans())
+#: At which request of a change its process is killed, and whether after the effect; "late": it comes after the kill.
+kills = st.none() | st.tuples(st.integers(0, 3), st.sampled_from([False, True, "late"]))
 WRITES = ("crm.activity.badge.add", "crm.activity.badge.delete", "batch")
 _send = requests.Session.send
 
@@ -64,6 +64,7 @@ class Portal(RuleBasedStateMachine):
         self.known: dict[str, int] = {}  # how many of them by code were made before the change that is made now
         self.blurred: set[str] = set()  # codes of which nobody can know who did what
         self.open: set[str] = set()  # codes, in lower case, of changes whose answer did not arrive, not judged yet
+        self.late: tuple[float, requests.PreparedRequest] | None = None  # until when it can come, and what
         self.connect()
 
     def connect(self) -> None:
@@ -106,12 +107,16 @@ class Portal(RuleBasedStateMachine):
                 if act := next(acts, None):
                     self.somebody_else(*act)
             method = str(request.url).rpartition("/")[2]
+            if method in WRITES:
+                self.work_off(method, blur=bool(fault or kill))
             if method in unbroken:
                 unbroken.discard(method)
                 self.portal.faults.next(fault[0], method=method, after_effect=fault[1])
-            here, place = kill == (count, False), count
+            here, place = kill in ((count, False), (count, "late")), count
             count += 1
             if here:
+                if kill == (place, "late") and method in WRITES:
+                    self.late = self.clock.time() + 60, request
                 raise Killed
             before = self.now()
             try:
@@ -128,6 +133,20 @@ class Portal(RuleBasedStateMachine):
             self.forget_the_process()
         finally:
             self.portal.faults.clear()
+
+    def work_off(self, method: str, *, blur: bool) -> None:
+        """The portal comes to a request of a process that is dead, right before a request that changes something."""
+        late, self.late = self.late, None
+        if late and self.clock.time() < late[0]:
+            before = self.now()
+            _send(self.rival, late[1], timeout=30)
+            after = self.now()
+            self.note(before, after)
+            changed = {code for code in before.keys() | after.keys() if before.get(code) != after.get(code)}
+            self.known |= {code: len(self.ours[code]) for code in changed}
+            # A lost answer can't be told apart from it, and a single delete looks one request earlier.
+            single = method.endswith("delete")
+            self.blurred |= {code for code in changed if blur or (single and code in after)}
 
     def note(self, before: dict[str, Badge], after: dict[str, Badge]) -> None:
         """What one of our requests did to the portal."""
@@ -203,7 +222,10 @@ class Portal(RuleBasedStateMachine):
     )  # fmt: skip
     def delete_many(self, codes: Any, going: bool, parallel: int, rivals: Any, fault: Any, kill: Any) -> None:
         options = {"keep_going": going, "parallel": parallel, "progress": False}
-        self.bulk(codes, rivals, fault, kill, lambda: self.b24.badges.delete_many(codes, **options))
+        work = lambda: self.b24.badges.delete_many(codes, **options)  # noqa: E731
+        self.bulk(codes, rivals, fault, kill, work)
+        if self.late:  # whoever killed it does it again
+            self.bulk(codes, [], None, None, work)
 
     @rule(wanted=wanted, prune=st.booleans(), rivals=rivals, fault=faults, kill=kills)
     def plan(self, wanted: Any, prune: bool, rivals: Any, fault: Any, kill: Any) -> None:
@@ -227,6 +249,7 @@ class Portal(RuleBasedStateMachine):
     def undo_all(self) -> None:
         """Everything back as our first change found it, but for what somebody else did since."""
         self.clock.advance(120)
+        self.late = None
         plan = self.b24.journal.plan_undo(10_000)
         now = self.now()
         report = plan.apply(confirm=plan.counts["delete"], keep_going=True, progress=False)
