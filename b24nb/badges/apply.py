@@ -14,10 +14,11 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence, Sized
-from concurrent.futures import ThreadPoolExecutor, wait
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
+from typing import Any
 
 from b24nb import errors, spec
 from b24nb.badges.activities import name_holders
@@ -27,10 +28,11 @@ from b24nb.badges.evidence import Answer, Failure, contradicted, judge_answers, 
 from b24nb.badges.journal_store import ChangeSet, JournalStore
 from b24nb.rest.batch import fits_query
 from b24nb.rest.calls import Call, heard
-from b24nb.rest.connection import Connection
+from b24nb.rest.connection import Connection, Response
 
 Steps = Sequence[Step]
 Found = Sequence[Badge | None]
+Look = Callable[[Badges], object] | None
 Cancel = threading.Event | Callable[[], bool]
 #: Key of the look that rides in a batch; a look older than so many seconds is made again with the next request.
 _LOOK, _STALE = "look", 1.0
@@ -101,12 +103,12 @@ class ChangeApplier:
         return ""
 
     def send(
-        self, change_set: ChangeSet, steps: Steps, found: Found, *, batch: bool = False, **options: bool
+        self, change_set: ChangeSet, steps: Steps, found: Found, *, batch: bool = False, **options: Any
     ) -> list[Outcome]:
         """Send steps by one ``batch`` (at most 50 commands), or one step by a call per command.
 
-        ``halt`` leaves out what comes after a failure; ``look`` lists the badges first, in the same
-        request. The outcomes are in the order of ``steps``; errors are in there, not raised.
+        ``halt`` leaves out what comes after a failure; ``look`` is given what a look in the same request showed
+        right before. The outcomes are in the order of ``steps``; errors are in there, not raised.
         """
         intent = _Intent(self, change_set, steps, found)
         outcomes = self._attempt(intent, steps, found, batch=batch, **options)
@@ -115,7 +117,7 @@ class ChangeApplier:
         return outcomes
 
     def _attempt(
-        self, intent: _Intent, steps: Steps, found: Found, batch: bool = False, halt: bool = False, look: bool = False
+        self, intent: _Intent, steps: Steps, found: Found, batch: bool = False, halt: bool = False, look: Look = None
     ) -> list[Outcome]:
         """Send, and find out what happened in any case."""
         commands: list[Command] = [(_LOOK, *look_of(steps))] if look else []
@@ -128,18 +130,16 @@ class ChangeApplier:
             if together:
                 answers |= self.connection.send_chunk(commands[:together], halt=halt or not batch, before_send=intent)
             self._call_each(commands[together:], intent, answers)
-        except errors.JournalError as error:
-            return [Outcome(step, Verdict.NOT_SENT, error=error) for step in steps]
-        except (errors.ApiError, errors.TransportError) as error:
+        except errors.B24Error as error:
             failure = error
         looked = answers.get(_LOOK)
-        if isinstance(looked, errors.ApiError):  # refused, where it was not before: go on without
-            if len(answers) == 1:
-                return self._attempt(intent, steps, found, batch=batch, halt=halt)
-        elif looked:
+        if isinstance(looked, errors.ApiError) and len(answers) == 1:  # refused, where it was not before: go on without
+            return self._attempt(intent, steps, found, batch=batch, halt=halt)
+        if isinstance(looked, Response) and look:
             with suppress(errors.BadResponse):
                 here = Badges(seen_in(looked, steps))
                 found = [None if (now := here.find(step.key)) == step.before else now for step in steps]
+                look(here)
         return self._judged(steps, found, answers, failure, intent.sent_at)
 
     def _judged(
@@ -175,9 +175,6 @@ class ChangeApplier:
                 answers[key] = self.connection.call(method, params, before_send=intent)
             except errors.ApiError as error:
                 answers[key] = error
-            except errors.TransportError as error:
-                error.sent = error.sent or bool(answers)  # the part before it was carried out
-                raise
 
     def _completed(self, outcome: Outcome, intent: _Intent) -> Outcome:
         """The rest of a replace of which one half was made, by a call of its own."""
@@ -193,7 +190,7 @@ class ChangeApplier:
         if nothing_there and step.action is Action.REPLACE and step.before:
             (again,) = self._attempt(intent, [Step(step.code, None, step.after)], [None])
             respelt = f"beside {step.before.code!r}: this portal tells letter case apart"
-            why = respelt if step.before.code != step.code else "somebody else had deleted it"
+            why = respelt if step.before.code != step.code else "it was not there any more"
             return replace(again, step=step, detail=why if again.verdict is Verdict.ADDED else again.detail)
         return outcome
 
@@ -221,19 +218,28 @@ class _Intent:
 
 def apply_many(
     applier: ChangeApplier, kind: str, steps: Steps, current: Iterable[Badge], options: RunOptions
-) -> tuple[list[Outcome], bool]:
-    """Many steps as one change set: their outcomes in their order, and whether Ctrl-C ended it.
+) -> tuple[list[Outcome], BaseException | None]:
+    """Many steps as one change set: their outcomes in their order, and what ended it: Ctrl-C, or a foreign error.
 
     ``current`` is what the portal has now: a step that was made for something else is not sent.
     """
-    run = _Run(applier, ChangeSet(kind), options)
+    if len({*map(type, steps)}) > 1:  # a badge has to be there while an activity names it
+        options = replace(options, parallel=1)
+    run, end = _Run(applier, ChangeSet(kind), options), None
     run.leave_alone(enumerate(steps), current)
-    run.send()
+    try:
+        run.send()
+    except Exception as error:  # noqa: BLE001 - of the caller's `cancel`, or a fault of ours
+        end = error
     not_sent = {place: Outcome(step, Verdict.NOT_SENT, detail=run.stopped) for place, step in enumerate(steps)}
     outcomes = [*(not_sent | run.outcomes).values()]
-    if trouble := applier.flush():
-        outcomes = [replace(one, detail=trouble) if one.changed else one for one in outcomes]
-    return name_holders(applier.connection, outcomes), run.stopped == INTERRUPTED
+    try:
+        if trouble := applier.flush():
+            outcomes = [replace(one, detail=trouble) if one.changed else one for one in outcomes]
+        outcomes = name_holders(applier.connection, outcomes)
+    except KeyboardInterrupt:
+        run.stopped = INTERRUPTED
+    return outcomes, KeyboardInterrupt() if run.stopped == INTERRUPTED else end
 
 
 def in_threads(
@@ -242,11 +248,11 @@ def in_threads(
     """Do work in the threads that the options want, with a bar, until each of them has returned.
 
     ``done`` grows by ``total`` meanwhile; ``bar``: what is done to which unit. Ctrl-C is told by ``stop``; the
-    requests that are under way are waited for.
+    requests that are under way are waited for, however often it is pressed.
     """
     from tqdm.auto import tqdm  # type: ignore[import-untyped]
 
-    gate, known = threading.Lock(), len(done)
+    gate, known, workers = threading.Lock(), len(done), list[Future[None]]()
 
     def begin() -> None:
         with gate:
@@ -264,7 +270,9 @@ def in_threads(
                     worker.result()
             except KeyboardInterrupt:
                 stop(INTERRUPTED)
-                raise
+                while not all(worker.done() for worker in workers):
+                    with suppress(KeyboardInterrupt):
+                        wait(workers)
         shown.update(len(done) - known - shown.n)
 
 
@@ -298,6 +306,15 @@ class _Run:
                 self._todo.append((place, step))
                 self._commands += len(step.commands())
 
+    def _see(self, here: Badges) -> None:
+        """Leave alone what is left and not any more what it was: a look that rode in a request showed all badges."""
+        with self._lock:
+            for place, step in [*self._todo]:
+                if type(step) is Step and (now := here.find(step.code)) not in (step.before, step.after):
+                    self.outcomes[place] = step.left_alone(now)
+                    self._todo.remove((place, step))
+                    self._commands -= len(step.commands())
+
     def send(self) -> None:
         """Send what is to do, until it is done, stopped or interrupted."""
         stop = partial(setattr, self, "stopped")
@@ -308,8 +325,8 @@ class _Run:
         try:
             while chunk := self._take():
                 self._send_chunk(*chunk)
-        except BaseException:
-            self.stopped = "stopped by an error"
+        except BaseException as error:
+            self.stopped = f"stopped by {type(error).__name__}"
             raise
 
     def _take(self) -> tuple[dict[int, Step], bool] | None:
@@ -342,24 +359,26 @@ class _Run:
 
     def _send_chunk(self, chunk: dict[int, Step], look: bool) -> None:
         """Send, and put back what is to be sent again: a portal halts at a missing badge, too."""
-        steps, halt = [*chunk.values()], not self._options.keep_going
-        unknown: Found = [None] * len(steps)
-        batch = steps[0].fits_batch
-        made = self._applier.send(self._change_set, steps, unknown, batch=batch, halt=halt, look=look)
+        steps, unknown, halt = [*chunk.values()], [None] * len(chunk), not self._options.keep_going
+        see = None if not look else self._see if type(steps[0]) is Step else bool
+        try:
+            made = self._applier.send(self._change_set, steps, unknown, batch=steps[0].fits_batch, halt=halt, look=see)
+        except BaseException:
+            self.outcomes |= {place: Outcome(step, Verdict.UNKNOWN, None, open=True) for place, step in chunk.items()}
+            raise
         self.outcomes |= {place: one for place, one in zip(chunk, made, strict=True) if not one.left_out}
         failed = [one for one in made if one.failed]
-        if failed and (halt or isinstance(failed[0].error, errors.JournalError)):
+        if failed and (halt or isinstance(failed[0].error, errors.JournalError | errors.ClientClosed)):
             self.stopped = self.stopped or "stopped at a failure"
         rest = [item for item in chunk.items() if item[0] not in self.outcomes]
         if not failed and 0 < len(rest) < len(chunk):
             # Somebody else is at work: see what is left.
             try:
                 current = look_at(self._connection, [step for _, step in rest])
+                with self._lock:
+                    self.leave_alone(rest, current)
             except errors.B24Error as error:
                 self.stopped = f"stopped: {error.message}"
-                return
-            with self._lock:
-                self.leave_alone(rest, current)
 
 
 def _beforehand(step: Step, here: Badges) -> Outcome | None:

@@ -164,8 +164,8 @@ class Step:
 
     @property
     def fits_batch(self) -> bool:
-        """Whether its texts survive the query text of a batch; else it needs calls of its own."""
-        return all(fits_query(params) for _, _, params in self.commands())
+        """Whether its texts survive the query text of a batch; else it needs calls of its own, or can't be sent."""
+        return not _HALF.search(self.code) and all(fits_query(params) for _, _, params in self.commands())
 
 
 @dataclass(frozen=True, slots=True)

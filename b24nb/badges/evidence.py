@@ -18,13 +18,13 @@ from b24nb import errors
 from b24nb.badges.activities import PAGE, ActivityStep, activities_of, look_for, of_activities
 from b24nb.badges.badge import Badge, Badges, folded
 from b24nb.badges.changes import DONE, GET, LIST, Action, Outcome, Step, Verdict, gone
-from b24nb.errors import ApiError, B24Error, BadResponse, NotFound, TransportError
+from b24nb.errors import ApiError, B24Error, BadResponse, NotFound
 from b24nb.rest.batch import fits_query
 from b24nb.rest.connection import Connection, Response
 from b24nb.rest.response import whole_number
 
 Answer = Response | ApiError
-Failure = ApiError | TransportError
+Failure = B24Error
 _FIRST_PAUSE = 0.25
 _AGAIN = "Somebody may be changing them; list again."
 
@@ -94,38 +94,36 @@ def judge_answers(step: Step, failure: Failure | None, deleted: Answer | None, a
     """What the answers to the commands of a step, or the failure of their request, prove; ``None``: nothing."""
     if not all(_without_effect(one) for one in (failure, deleted, added) if isinstance(one, Failure)):
         return None
-    if failure:
-        verdict = Verdict.NOT_SENT if isinstance(failure, TransportError) else Verdict.FAILED
+    if failure and deleted is None:
+        verdict = Verdict.FAILED if isinstance(failure, ApiError) else Verdict.NOT_SENT
         return Outcome(step, verdict, error=failure)
     if isinstance(step, ActivityStep):
         return step.judge(deleted)
     missing = isinstance(deleted, NotFound)
     if step.deletes and not (missing and step.after):
-        if isinstance(deleted, errors.BadgeInUse):
-            return Outcome(step, Verdict.REFUSED, error=deleted)
         if isinstance(deleted, ApiError):
-            return gone(step, deleted) if missing else Outcome(step, Verdict.FAILED, error=deleted)
+            verdict = Verdict.REFUSED if isinstance(deleted, errors.BadgeInUse) else Verdict.FAILED
+            return gone(step, deleted) if missing else Outcome(step, verdict, error=deleted)
         if deleted is None or deleted.result is not True:
             return None if deleted else Outcome(step, Verdict.NOT_SENT)
     if step.after is None:
         return Outcome(step, Verdict.DELETED, changed=True)
-    if isinstance(added, ApiError):
-        return Outcome(step, Verdict.FAILED, changed=step.deletes and not missing, error=added)
-    if added is None:
-        error = deleted if isinstance(deleted, NotFound) else None
-        return Outcome(step, Verdict.FAILED if missing else Verdict.NOT_SENT, error=error)
+    if not isinstance(added, Response):
+        refusal = added or failure or (deleted if isinstance(deleted, NotFound) else None)
+        verdict = Verdict.FAILED if refusal or step.deletes else Verdict.NOT_SENT
+        return Outcome(step, verdict, changed=step.deletes and not missing, error=refusal)
     with suppress(BadResponse):
         badge = badge_of(added, step.after.code)
         if badge.code == step.after.code:
             odd = f"stored differently: {badge!r}" if badge != step.after else ""
             verdict = Verdict.ADDED if missing else DONE[step.action]
-            detail = odd or ("somebody else had deleted it" if missing else "")
+            detail = odd or ("it was not there any more" if missing else "")
             return Outcome(step, verdict, changed=True, badge=badge, detail=detail)
     return None
 
 
 def _without_effect(error: Failure) -> bool:
-    return not error.sent if isinstance(error, TransportError) else errors.raised_before_effect(error)
+    return errors.raised_before_effect(error) if isinstance(error, ApiError) else not getattr(error, "sent", False)
 
 
 def reconcile(connection: Connection, doubts: Sequence[Outcome], deadline: float) -> list[Outcome]:

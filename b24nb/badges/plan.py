@@ -140,10 +140,12 @@ class Plan:
         if needed and options.confirm != self.deletes:
             hint = f"If that is meant, give confirm={self.deletes}."
             raise InvalidInput(self._warning(total), field="confirm", hint=hint)
-        outcomes, interrupted = apply_many(self._applier, self._kind, self.steps, current, options)
-        if interrupted:
-            raise Interrupted(Report(outcomes))
-        return Report(outcomes)
+        outcomes, end = apply_many(self._applier, self._kind, self.steps, current, options)
+        report = Report(outcomes)
+        if end:
+            end.add_note(repr(report))
+            raise Interrupted(report) if isinstance(end, KeyboardInterrupt) else end
+        return report
 
     def __len__(self) -> int:
         return len(self.steps)

@@ -5,7 +5,9 @@ from __future__ import annotations
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +18,7 @@ from b24nb import errors
 from b24nb.badges.badge import Badge
 from b24nb.badges.plan import Report
 from tests.fakes import FakeClock, asked, ctrl_c, rows, together
+from tests.servers import Envelope, in_front_of
 
 
 def codes(count: int) -> list[str]:
@@ -283,6 +286,48 @@ def test_ctrl_c_ends_a_run_between_two_requests(parallel: int, many: b24nb.Sandb
     assert report.df["detail"][299] == "stopped by Ctrl-C"
     assert len(many.badges) == 300 - counts["deleted"]
     assert b24.journal.notice == ""
+
+
+@pytest.mark.parametrize(("during", "times"), [("batch", 2), ("crm.activity.list", 1)])
+def test_ctrl_c_at_any_moment_leaves_a_report_that_is_true(during: str, times: int, many: b24nb.SandboxPortal) -> None:
+    """Twice while a request is under way; once while the holders of a badge that was refused are looked up."""
+
+    def answer(method: str, pass_on: Callable[[], Envelope]) -> Envelope:
+        for press in presses if method == during else ():
+            press()
+            time.sleep(0.3)
+        return pass_on()
+
+    many.attach("c0001")
+    presses: list[Callable[[], bool]] = []
+    with ExitStack() as stack:
+        b24 = stack.enter_context(b24nb.connect(stack.enter_context(in_front_of(many, answer))))
+        presses += [stack.enter_context(ctrl_c(lambda: True)) for _ in range(times)]
+        caught = stack.enter_context(pytest.raises(errors.Interrupted))
+        b24.badges.delete_many(codes(100), keep_going=True, progress=False)
+    counts = caught.value.report.counts
+    assert counts["deleted"] == 300 - len(many.badges) > 0
+    assert counts["refused"] == 1
+
+
+@pytest.mark.parametrize("keep_going", [False, True])
+def test_a_client_that_is_closed_during_a_run_leaves_its_report(
+    keep_going: bool, many: b24nb.SandboxPortal, b24: b24nb.Client
+) -> None:
+    close = lambda: bool(batches(many) == 2 and b24.close())  # noqa: E731
+    report = b24.badges.delete_many(codes(300), keep_going=keep_going, progress=False, cancel=close)
+    assert report.counts == {"deleted": 300 - len(many.badges), "not sent": len(many.badges)}
+    assert set(report.df["error"]) == {"", "ClientClosed"}
+    assert batches(many) == 2
+
+
+def test_an_error_of_the_callers_own_code_shows_the_report(many: b24nb.SandboxPortal, b24: b24nb.Client) -> None:
+    cancel = lambda: bool(batches(many) and 1 / 0)  # noqa: E731
+    with pytest.raises(ZeroDivisionError) as caught:
+        b24.badges.delete_many(codes(300), progress=False, cancel=cancel)
+    gone = 300 - len(many.badges)
+    assert f"Report: {gone} deleted, {300 - gone} not sent" in caught.value.__notes__[0]
+    assert b24.journal.plan_undo().counts["add"] == gone
 
 
 @pytest.mark.slow

@@ -270,6 +270,17 @@ def test_undo_restores_what_a_look_right_before_the_release_found(app: b24nb.Cli
     assert numbers(app, "paid") == ["2"]
 
 
+@pytest.mark.parametrize("parallel", [1, 2])
+def test_undo_puts_a_badge_back_before_it_is_held_again(
+    portal: b24nb.SandboxPortal, app: b24nb.Client, parallel: int
+) -> None:
+    portal.switches.latency_ms = 50
+    app.badges.release(HELD).apply(progress=False)
+    app.badges.delete(HELD)
+    assert app.journal.plan_undo(last=2).apply(parallel=parallel, progress=False).ok
+    assert numbers(app) == ["2", "3"]
+
+
 def test_undo_leaves_an_activity_alone_that_somebody_else_used_since(app: b24nb.Client) -> None:
     app.badges.release(HELD).apply(progress=False)
     app.call(UPDATE, {"id": 2, "fields": {"badgeCode": "paid"}})
