@@ -267,8 +267,9 @@ def diff(current: Badges, wanted: Badges, removable: Collection[str] | None = ()
 def deletions(current: Badges, wanted: Iterable[str | Badge], *, missing_ok: bool) -> Iterator[Step]:
     """The steps that delete these, in their order; a badge is deleted only as it was given."""
     for item in wanted:
-        code, before = (item.code, item) if isinstance(item, Badge) else (item, current.find(item))
-        yield Step(code, before, None, missing_ok=missing_ok or before is not None)
+        code, given = (item.code, item) if isinstance(item, Badge) else (item, None)
+        there = current.find(code)
+        yield Step(code, there and (given or there), None, missing_ok=missing_ok or given is not None)
 
 
 def gone(step: Step, refusal: B24Error | None = None) -> Outcome:
@@ -277,7 +278,7 @@ def gone(step: Step, refusal: B24Error | None = None) -> Outcome:
         detail = f"this portal tells letter case apart, and has {step.before.code!r}"
         return Outcome(step, Verdict.GONE, error=refusal, detail=detail)
     if step.before:
-        return Outcome(step, Verdict.GONE, detail="somebody else deleted it")
+        return Outcome(step, Verdict.GONE, detail="it is not there any more")
     error = InvalidInput(f"No badge has the code {step.code!r}.", hint="badges.list() shows all.")
     detail = "no badge has this code"
     return Outcome(step, Verdict.GONE, error=None if step.missing_ok else error, detail=detail)

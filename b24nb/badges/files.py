@@ -85,13 +85,15 @@ def read(source: Source | pd.DataFrame) -> Badges:
     return Badges(badges)
 
 
-def codes_of(values: Any) -> list[str | Badge]:
-    """Codes, or badges that say exactly which one is meant, each once.
+def codes_of(values: Any, *, once: bool = True) -> list[str | Badge]:
+    """Codes, or badges that say exactly which one is meant.
 
     Parameters
     ----------
     values : iterable of str or Badge, DataFrame, Series or Index
         A DataFrame has a column or an index ``code``.
+    once : bool
+        Whether none may be repeated.
 
     Raises
     ------
@@ -117,7 +119,7 @@ def codes_of(values: Any) -> list[str | Badge]:
     names = [item.code if isinstance(item, Badge) else item for item in found]
     for name in names:
         check_code(name)
-    refuse(clashes(names))
+    refuse(clashes(names if once else ()))
     return found
 
 

@@ -197,7 +197,9 @@ class BadgeMethods:
         if seen and badge != seen:
             raise BadgeChanged(seen.code, seen, badge)
         changes.warn_if_not_restorable([badge])
-        self._applier.apply_one("delete", changes.Step(badge.code, badge, None))
+        outcome = self._applier.apply_one("delete", changes.Step(badge.code, badge, None))
+        if outcome.verdict is changes.Verdict.GONE:
+            raise NotFound("NOT_FOUND", outcome.detail, method=changes.DELETE)
         return badge
 
     def holders(self, code: str) -> pd.DataFrame:
@@ -270,7 +272,7 @@ class BadgeMethods:
         ...     b24.badges.delete("onHold").code
         'onHold'
         """
-        named = files.codes_of([code] if isinstance(code, str | Badge) else code)
+        named = files.codes_of([code] if isinstance(code, str | Badge) else code, once=False)
         codes = [one.code if isinstance(one, Badge) else one for one in named]
         holders = add_titles(self._connection, find_holders(self._connection, codes))
         return ReleasePlan(holders, activities, how, self._applier)

@@ -327,7 +327,8 @@ def _chosen(holders: Holders, activities: Activities) -> Holders:
     numbered = [row for row in holders if row["activity_id"].isascii() and row["activity_id"].isdecimal()]
     if activities is None:
         return [row for row in numbered if row["certainty"] != "no"]
-    ids = {str(one) for one in ([activities] if isinstance(activities, int | str) else activities)}
+    given = activities if isinstance(activities, Iterable) and not isinstance(activities, str) else [activities]
+    ids = set(map(str, given))
     if strange := sorted(ids - {row["activity_id"] for row in numbered}):
         text = f"No open activity {', '.join(strange)} names this badge."
         raise InvalidInput(text, field="activities", hint="badges.holders(code) shows those that do.")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,8 @@ from b24nb import errors, forms
 from b24nb.badges.apply import JournalNotWritten
 from b24nb.badges.badge import Badge
 from b24nb.badges.changes import Step
-from b24nb.badges.journal_store import ChangeSet, default_journal_path
+from b24nb.badges.journal import UnfinishedChanges
+from b24nb.badges.journal_store import ChangeSet, JournalStore, default_journal_path
 from tests.fakes import applier_of
 from tests.servers import Envelope, in_front_of
 from tests.widgets import click, shown
@@ -42,6 +44,58 @@ def test_a_killed_change_is_judged_by_the_next_change_of_its_badge(killed: str) 
         plan = b24.journal.plan_undo(last=2)
         plan.apply(progress=False, confirm=plan.counts["delete"])
         assert portal.badges == before
+
+
+@pytest.mark.parametrize("bulk", [False, True])
+def test_a_killed_delete_that_takes_effect_during_the_next_one_can_be_undone(bulk: bool, tmp_path: Path) -> None:
+    def answer(method: str, pass_on: Callable[[], Envelope]) -> Envelope:
+        if method == ("batch" if bulk else DELETE) and left:
+            first.call(DELETE, {"code": left.pop()})
+        return pass_on()
+
+    left: list[str] = []
+    with (
+        b24nb.SandboxPortal(badges=[BADGE.to_wire()]) as portal,
+        b24nb.connect(portal) as first,
+        in_front_of(portal, answer) as webhook,
+        b24nb.connect(webhook, journal=tmp_path / "j.db") as b24,
+    ):
+        with closing(JournalStore(tmp_path / "j.db", host=b24.portal.host, user="1")) as killed:
+            killed.intend(ChangeSet("delete"), [Step("vip", BADGE, None)], 1_764_000_000.0)
+        left.append("vip")
+        if bulk:
+            assert b24.badges.delete_many(["vip"], progress=False).counts == {"already gone": 1}
+        else:
+            with pytest.raises(errors.NotFound, match="not there any more"):
+                b24.badges.delete("vip")
+        assert b24.journal.plan_undo().apply(progress=False).counts == {"added": 1}
+        assert portal.badges == [BADGE.to_wire()]
+
+
+def test_a_killed_change_is_not_judged_by_what_happened_on_another_portal(tmp_path: Path) -> None:
+    path = tmp_path / "j.db"
+    with b24nb.SandboxPortal(badges=[BADGE.to_wire()]) as one, b24nb.SandboxPortal(badges=[BADGE.to_wire()]) as other:
+        with applier_of(one, path) as killed:
+            killed.store.intend(ChangeSet("delete"), [Step("vip", BADGE, None)], 1_764_000_000.0)
+        with b24nb.connect(other, journal=path) as b24:
+            b24.badges.delete("vip")
+        with pytest.warns(UnfinishedChanges):
+            again = b24nb.connect(one, journal=path)
+        with again as b24:
+            b24.call(DELETE, {"code": "vip"})
+            assert b24.journal.plan_undo().apply(progress=False).counts == {"added": 1}
+
+
+def test_a_change_whose_entry_can_not_be_read_is_left_out_of_the_way_back(tmp_path: Path) -> None:
+    path, new = tmp_path / "j.db", Badge("vip", "New", "VIP", "primary")
+    with b24nb.SandboxPortal(badges=[BADGE.to_wire()]) as portal, b24nb.connect(portal, journal=path) as b24:
+        b24.badges.plan([new, Badge("gold", "Gold", "G", "warning")]).apply(progress=False)
+        with closing(sqlite3.connect(path)) as db, db:
+            db.execute("UPDATE step SET before = '{\"v\": 9}' WHERE code = 'vip'")
+        plan = b24.journal.plan_undo()
+        assert "1 change(s) are left out" in repr(plan)
+        assert plan.apply(confirm=1, progress=False).counts == {"deleted": 1}
+        assert portal.badges == [new.to_wire()]
 
 
 def test_another_working_directory_makes_no_other_journal(
@@ -108,7 +162,7 @@ def test_the_changes_of_a_renamed_portal_are_adopted_within_their_file(portal: b
         with b24nb.connect(webhook, journal=old) as b24:
             assert "adopt" in repr(b24)
             assert f"b24.journal.adopt(host={host!r}, user='1')" in repr(b24.journal.plan_undo())
-            assert b24.journal.adopt(host=host).plan_undo().apply(progress=False).counts == {"added": 1}
+            assert b24.journal.adopt(host=host, user=1).plan_undo().apply(progress=False).counts == {"added": 1}
     assert sorted(portal.badges, key=str) == sorted(before, key=str)
 
 

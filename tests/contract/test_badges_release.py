@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import numpy as np
 import pytest
 
 import b24nb
@@ -44,13 +45,15 @@ def numbers(b24: b24nb.Client, code: str = HELD) -> list[str]:
     return list(b24.badges.holders(code)["activity_id"])
 
 
-@pytest.mark.parametrize("given", ["badge", "badges", "df", "flat", "index", "column"])
+@pytest.mark.parametrize("given", ["badge", "badges", "df", "flat", "index", "column", "holders"])
 def test_what_delete_many_takes_is_released_too(b24: b24nb.Client, given: str) -> None:
     badges = b24.badges.list()
     several = {"badges": badges, "df": badges.df, "flat": badges.flat, "index": badges.df.set_index("code")}
-    several |= {"badge": badges[HELD], "column": badges.df["code"]}
+    several |= {"badge": badges[HELD], "column": badges.df["code"], "holders": b24.badges.holders(HELD)}
     codes = {step.code for step in b24.badges.release(several[given]).steps}
-    assert codes == ({HELD} if given == "badge" else {row.code for row in badges if numbers(b24, row.code)})
+    assert codes == (
+        {HELD} if given in ("badge", "holders") else {row.code for row in badges if numbers(b24, row.code)}
+    )
 
 
 # -- who holds it -----------------------------------------------------------------------------------------
@@ -124,7 +127,7 @@ def test_what_is_deleted_for_good_is_in_the_journal_and_undo_says_that_it_stays_
     assert b24.badges.holders(HELD).empty
 
 
-@pytest.mark.parametrize("some", [3, "3", [3], ["3"], (3, 3), "a column"])
+@pytest.mark.parametrize("some", [3, "3", [3], ["3"], (3, 3), np.int64(3), "a column"])
 def test_one_by_one(b24: b24nb.Client, some: Any) -> None:
     some = b24.badges.holders(HELD)["activity_id"][1:] if some == "a column" else some
     assert b24.badges.release(HELD, activities=some).apply(confirm=1, progress=False).ok
