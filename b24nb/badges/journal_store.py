@@ -39,7 +39,7 @@ _CONCLUDE = (
     "UPDATE step SET verdict = ?, changed = ?, seen = ?, error = ?, detail = ?, before = iif(?, NULL, before),"
     " after = coalesce(?, after), found = iif(?, NULL, coalesce(?, found)) WHERE id = ? AND (? OR verdict IS NULL)"
 )
-_BUSY_SECONDS = 5.0
+BUSY_SECONDS = 5.0
 #: Connections of a parent process: a child must neither use nor close them.
 _PARENTS: list[sqlite3.Connection] = []
 
@@ -287,7 +287,7 @@ def _connect(path: Path) -> sqlite3.Connection:
             names = _tables(path, "rw")  # its writer was killed: what is half done has to be rolled back first
         if names and not {"change_set", "step"} <= names:
             raise sqlite3.DatabaseError("it is a database of something else")
-    db = sqlite3.connect(path, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False)
+    db = sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
     try:
         db.execute("PRAGMA synchronous = FULL")
         with suppress(sqlite3.OperationalError):  # another process is just making the file, and does it, too
@@ -302,7 +302,7 @@ def _connect(path: Path) -> sqlite3.Connection:
 
 def _tables(path: Path, mode: str) -> set[str]:
     address = f"{path.absolute().as_uri()}?mode={mode}"
-    with closing(sqlite3.connect(address, uri=True, timeout=_BUSY_SECONDS)) as db:
+    with closing(sqlite3.connect(address, uri=True, timeout=BUSY_SECONDS)) as db:
         return {name for (name,) in db.execute("SELECT name FROM sqlite_master")}
 
 

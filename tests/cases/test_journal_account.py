@@ -114,7 +114,7 @@ def test_another_working_directory_makes_no_other_journal(
 def test_a_journal_that_is_locked_after_the_effect_costs_no_verdict(
     by: str, portal: b24nb.SandboxPortal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("b24nb.badges.journal_store._BUSY_SECONDS", 0.1)
+    monkeypatch.setattr("b24nb.badges.journal_store.BUSY_SECONDS", 0.1)
     before = portal.badges
     other = sqlite3.connect(tmp_path / "j.db", isolation_level=None, check_same_thread=False)
 

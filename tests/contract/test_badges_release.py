@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,7 @@ from b24nb.badges.changes import Outcome, Verdict
 from b24nb.badges.journal_store import ChangeSet
 from b24nb.rest.calls import Call
 from b24nb.rest.connection import Response
-from tests.fakes import FakeClock
+from tests.fakes import FakeClock, applier_of
 from tests.servers import answering
 
 HELD = "waitingPayment"  # by the activities 2 and 3, of the deals 3 and 4
@@ -264,13 +265,15 @@ def test_an_activity_that_changed_meanwhile_is_left_alone(
     assert report.ok == (verdict == "already gone")
 
 
-def test_undo_restores_what_a_look_right_before_the_release_found(app: b24nb.Client) -> None:
-    (step, _) = app.badges.release(HELD).steps
-    (row,) = app.journal._store.intend(ChangeSet("release"), [step], 0.0, [Activity(2, "paid")])
-    app.call(UPDATE, {"id": 2, "fields": {"badgeCode": ""}})
-    app.journal._store.conclude([(row, Outcome(step, Verdict.RELEASED, True, found=Activity(2, "paid")))])
-    assert app.journal.plan_undo().apply(progress=False).ok
-    assert numbers(app, "paid") == ["2"]
+def test_undo_restores_what_a_look_right_before_the_release_found(portal: b24nb.SandboxPortal, tmp_path: Path) -> None:
+    journal = tmp_path / "journal.db"
+    with b24nb.connect(token_of(portal), journal=journal) as app, applier_of(portal, journal) as other:
+        (step, _) = app.badges.release(HELD).steps
+        (row,) = other.store.intend(ChangeSet("release"), [step], 0.0, [Activity(2, "paid")])
+        app.call(UPDATE, {"id": 2, "fields": {"badgeCode": ""}})
+        other.store.conclude([(row, Outcome(step, Verdict.RELEASED, True, found=Activity(2, "paid")))])
+        assert app.journal.plan_undo().apply(progress=False).ok
+        assert numbers(app, "paid") == ["2"]
 
 
 @pytest.mark.parametrize("parallel", [1, 2])
@@ -338,9 +341,10 @@ def test_only_the_one_answer_that_means_success_is_believed(step: ActivityStep, 
     assert (outcome and outcome.verdict) is verdict
 
 
-def test_a_killed_process_leaves_intents_that_settle_completes(b24: b24nb.Client) -> None:
+def test_a_killed_process_leaves_intents_that_settle_completes(portal: b24nb.SandboxPortal, b24: b24nb.Client) -> None:
     plan = b24.badges.release(HELD)
-    b24.journal._store.intend(ChangeSet("release"), plan.steps, 0.0)  # and then the process was killed
+    with applier_of(portal) as killed:
+        killed.store.intend(ChangeSet("release"), plan.steps, 0.0)
     b24.call(DELETE, {"id": 2})
     assert "2 change(s)" in b24.journal.notice
     report = b24.journal.settle()
@@ -348,11 +352,13 @@ def test_a_killed_process_leaves_intents_that_settle_completes(b24: b24nb.Client
     assert not b24.journal.notice
 
 
-def test_a_second_release_of_an_activity_tells_what_became_of_the_first(b24: b24nb.Client) -> None:
+def test_a_second_release_of_an_activity_tells_what_became_of_the_first(
+    portal: b24nb.SandboxPortal, b24: b24nb.Client
+) -> None:
     (step, _) = b24.badges.release(HELD).steps
-    store = b24.journal._store
-    store.intend(ChangeSet("release"), [step], 0.0)
-    (later,) = store.intend(ChangeSet("release"), [step], 0.0)
-    store.conclude([(later, Outcome(step, Verdict.RELEASED, changed=True))])
+    with applier_of(portal) as other:
+        other.store.intend(ChangeSet("release"), [step], 0.0)
+        (later,) = other.store.intend(ChangeSet("release"), [step], 0.0)
+        other.store.conclude([(later, Outcome(step, Verdict.RELEASED, changed=True))])
     (report,) = b24.journal.settle()
     assert (report.verdict, report.detail) == (Verdict.FAILED, "told by the next change of this badge")

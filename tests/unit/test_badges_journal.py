@@ -175,7 +175,7 @@ def test_only_its_owner_may_read_it(path: Path, journal: JournalStore) -> None:
 def test_a_locked_journal_is_told_and_can_still_be_read(
     path: Path, journal: JournalStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("b24nb.badges.journal_store._BUSY_SECONDS", 0.1)
+    monkeypatch.setattr("b24nb.badges.journal_store.BUSY_SECONDS", 0.1)
     journal.intend(ChangeSet("delete"), [DELETE], 0.0)
     with closing(sqlite3.connect(path, isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
