@@ -109,10 +109,10 @@ def _text_of(path: Path) -> str:
 
 
 def _check_name(name: str, what: str) -> None:
-    """``B24_READONLY``, ``B24_READ_ONLY:1`` and the like: a switch that nobody reads would be off in silence."""
-    spelled = re.sub(r"[^a-z0-9]", "", name.partition(":")[0].lower())
+    """``B24_READONLY``, ``$env:B24NB_READ_ONLY`` and the like: a switch that nobody reads would be off in silence."""
+    spelled = re.sub(r"[^a-z0-9]", "", name.lower().removeprefix("$env:").partition(":")[0]).replace("b24nb", "b24")
     for known in (WEBHOOK, READ_ONLY):
-        if name != known and spelled == known.replace("_", "").lower():
+        if name != known and spelled.endswith(known.replace("_", "").lower()):
             _refuse(f"{what} looks like {known}, but is spelled otherwise.", f"Write {known}.")
 
 

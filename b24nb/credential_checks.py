@@ -18,8 +18,10 @@ from b24nb.secret import Secret, without_frames
 
 #: Names that the vendor uses for the same thing: in events and token answers, and in the frame of a page.
 _AUTH_NAMES = {"auth_id": "access_token", "refresh_id": "refresh_token"}
-#: What documentation calls a reader's own; a portal may be called your-it, and a user have the id 1111.
-_YOURS = r"(?:account|bitrix24|company|domain|portal|site)\b"
+#: What documentation writes for a code or token, a user and a host; a user may have the id 1111, a portal be called
+#: your-it.
+TOKEN, USER = r"^your[-_]|^(.)\1{3,}$", r"^your[-_]|^(\D)\1{3,}$"
+_HOST = r"^your_|^your-(account|bitrix24|company|domain|name|portal|site)\b"
 
 
 class SecretInCell(UserWarning):
@@ -47,11 +49,11 @@ def refuse(message: str, hint: str = "") -> NoReturn:
     raise InvalidInput(message, field="credentials", hint=hint)
 
 
-def refuse_placeholders(what: str, text: str) -> None:
+def refuse_placeholders(what: str, text: str, words: str = TOKEN) -> None:
     """Our own masks, and what documentation writes where a reader's own value belongs."""
     if "*" in text or "…" in text or "..." in text:
         refuse(f"The {what} is a masked one.", "Copy the address from the portal, not from an output.")
-    if re.search(rf"[{{}}<>\[\]]|^put_|^your(?:_|-{_YOURS})|^(\D)\1{{3,}}$", text, re.IGNORECASE):
+    if re.search(rf"[{{}}<>\[\]]|^put_|{words}", text, re.IGNORECASE):
         refuse(f"The {what} is a placeholder of the documentation.", "Put your own in its place.")
 
 
@@ -93,7 +95,7 @@ def _trimmed(url: str) -> str:
 
 def _one_spelling(hostname: str, what: str) -> str:
     """A host as all spellings of it shall be: lower case, ASCII, without a last dot."""
-    refuse_placeholders(f"host of the {what}", hostname)
+    refuse_placeholders(f"host of the {what}", hostname, _HOST)
     if ":" in hostname:
         return f"[{hostname}]"
     for label in hostname.split("."):

@@ -15,6 +15,7 @@ from urllib.parse import urlencode, urlsplit
 
 from b24nb import spec
 from b24nb.credential_checks import (
+    USER,
     check_tokens,
     fields_of,
     origin_of,
@@ -119,7 +120,7 @@ class Webhook(Unpickled):
             refuse("There is a method name where the code should be: the user segment is missing.")
         if parts.query or parts.fragment:
             refuse("A webhook has no ? or # part.", "Pass parameters to the call, not in the address.")
-        refuse_placeholders("user segment of the webhook", user)
+        refuse_placeholders("user segment of the webhook", user, USER)
         refuse_placeholders("code of the webhook", secret)
         if not re.fullmatch(r"[\w.@+-]+", user, re.ASCII) or not re.fullmatch(r"[\w.~-]+", secret, re.ASCII):
             refuse("User and code of a webhook are plain letters and digits.", "Copy the address again.")

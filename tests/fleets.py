@@ -76,6 +76,10 @@ def adding(b24: b24nb.Client) -> None:
     b24.badges.add("sneaked", "In", "in", "success")
 
 
+def tidying(b24: b24nb.Client) -> None:
+    b24.badges.delete_many(b24.badges.list(), progress=False)
+
+
 def telling(b24: b24nb.Client) -> str:
     """What nobody should do."""
     return b24._connection.credentials.secrets[0].reveal()

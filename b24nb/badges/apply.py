@@ -211,7 +211,7 @@ class _Intent:
         clock, store = self.applier.connection.clock, self.applier.store
         self.sent_at = clock.monotonic()
         if self.ids:
-            store.note_attempt(self.ids, clock.time(), answered=any(self.answers))
+            store.note_attempt(self.ids, clock.time(), answered=len(self.answers) > 1 or any(self.answers))
         else:
             self.ids = store.intend(self.change_set, self.steps, clock.time(), self.found)
 
@@ -239,6 +239,7 @@ def apply_many(
         outcomes = name_holders(applier.connection, outcomes)
     except KeyboardInterrupt:
         run.stopped = INTERRUPTED
+    end = end or next((one.error for one in outcomes if isinstance(one.error, errors.ReadOnly)), None)
     return outcomes, KeyboardInterrupt() if run.stopped == INTERRUPTED else end
 
 
@@ -309,11 +310,13 @@ class _Run:
     def _see(self, here: Badges) -> None:
         """Leave alone what is left and not any more what it was: a look that rode in a request showed all badges."""
         with self._lock:
-            for place, step in [*self._todo]:
+            todo, self._todo = self._todo, deque()
+            for place, step in todo:
                 if type(step) is Step and (now := here.find(step.code)) not in (step.before, step.after):
                     self.outcomes[place] = step.left_alone(now)
-                    self._todo.remove((place, step))
                     self._commands -= len(step.commands())
+                else:
+                    self._todo.append((place, step))
 
     def send(self) -> None:
         """Send what is to do, until it is done, stopped or interrupted."""

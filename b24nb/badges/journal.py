@@ -15,6 +15,7 @@ from b24nb.badges.apply import ChangeApplier
 from b24nb.badges.badge import SHOWN, Badge, Badges
 from b24nb.badges.changes import DONE, UNDO, Outcome, Step, Verdict, Way, diff
 from b24nb.badges.evidence import contradicted, list_badges, reconcile
+from b24nb.badges.files import codes_of
 from b24nb.badges.journal_store import Entry, JournalStore, default_journal_path
 from b24nb.badges.plan import Plan, Report
 from b24nb.display import html
@@ -151,8 +152,18 @@ class Journal:
         -------
         Plan
             Nothing is sent before its ``apply``, which leaves alone what has one of their codes by then.
+
+        Raises
+        ------
+        InvalidInput
+            These are no badges, or two have one code.
         """
-        steps = (Step(badge.code, None, badge) for badge in badges)
+        found = codes_of(badges)
+        if strange := [one for one in found if not isinstance(one, Badge)]:
+            raise InvalidInput(
+                f"{strange[0]!r} is a code, not a badge.", field="badges", hint="Give badges as they were."
+            )
+        steps = (Step(badge.code, None, badge) for badge in found if isinstance(badge, Badge))
         return Plan(steps, kind=UNDO, total=0, applier=self._applier)
 
     def adopt(self, host: str = "", user: str | int = "") -> Journal:
@@ -220,8 +231,14 @@ def settled(store: JournalStore, look: Callable[[Sequence[Entry]], Sequence[Outc
     """Complete the verdicts of unfinished changes; ``look`` gives those that the journal itself doesn't tell."""
     entries = store.unfinished()
     known = {entry.id: outcome for entry in entries if (outcome := _told_by_next(store, entry))}
-    if rest := [entry for entry in entries if entry.id not in known]:
-        known |= zip((entry.id for entry in rest), look(rest), strict=True)
+    rest = [entry for entry in entries if entry.id not in known]
+    known |= zip((entry.id for entry in rest), look(rest) if rest else (), strict=True)
+    sure = [(id_, one) for id_, one in known.items() if one.verdict is not Verdict.UNKNOWN]
+    store.conclude(sure, first_hand=False)
+    store.flush()
+    for entry in rest:  # which may tell of the change before
+        if known[entry.id].verdict is Verdict.UNKNOWN and not known[entry.id].open:
+            known[entry.id] = _told_by_next(store, entry) or known[entry.id]
     store.conclude(known.items(), first_hand=False)
     store.flush()
     return Report(known[entry.id] for entry in entries)
@@ -301,12 +318,13 @@ def _left_and_target(done: Sequence[Entry]) -> tuple[dict[str, Any], dict[str, A
 
 def _way_back(left: dict[str, Badge | None], target: dict[str, Badge | None], current: Badges) -> Iterator[Step]:
     """The steps from what is there now to what was there before the first of our changes."""
-    here = {badge.code: badge for badge in current}
-    foreign = {code for code in target if here.get(code) not in (None, left[code], target[code])}
+    here = {code: current.find(code) for code in target}
+    ours = {code: (left.get(now.code), target.get(now.code)) for code, now in here.items() if now}
+    foreign = {code for code, known in ours.items() if here[code] not in (*known, left[code], target[code])}
     wanted = Badges(badge for badge in reversed(target.values()) if badge)
     for step in diff(current, wanted, removable=target.keys() - foreign):
-        if step.before and step.before.code in foreign:
-            foreign.discard(step.before.code)
+        if step.before and {step.code, step.before.code} & foreign:
+            foreign -= {step.code, step.before.code}
             step = replace(step, remark="somebody else changed it since")
         elif step.before and target.get(step.before.code, step.before) is None:  # ours: it goes by its own spelling
             step = replace(step, code=step.before.code)

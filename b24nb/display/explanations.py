@@ -134,7 +134,7 @@ def explain(error: B24Error | str) -> Explanation:
         return Explanation(title, (fact,) if fact else (), tuple(lines))
     if isinstance(error, B24Error):
         return _explain_own(error)
-    if error in _OWN:
+    if isinstance(error, str) and error in _OWN:
         return Explanation(error, (), tuple(zip(("meaning", "safe to repeat"), _OWN[error], strict=True)))
     facts = tuple(fact for fact in spec.error_facts() if fact.code == error)
     if not facts:

@@ -13,7 +13,7 @@ from concurrent.futures import Executor
 from contextlib import closing, nullcontext, suppress
 from dataclasses import replace
 from fnmatch import fnmatch
-from io import StringIO
+from functools import partial
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -253,8 +253,9 @@ class Fleet:
             try:
                 with self._journal(name) as store:
                     self._settle(name, store)
-                    done = [one for one in store.entries() if one.kind in kinds and one.changed is not False]
-                    if not done and (len(self._known_as[name]) > 1 or store.others("fleet %")):
+                    ours = [one for one in store.entries() if one.kind in kinds]
+                    done = [one for one in ours if one.changed is not False]
+                    if not ours and (len(self._known_as[name]) > 1 or store.others("fleet %")):
                         raise errors.JournalError(_ELSEWHERE.format(store), hint=_ADOPT)
             except errors.B24Error as error:
                 return Visit.failed(error)
@@ -338,9 +339,8 @@ def _table_of(portals: Any) -> pd.DataFrame:
 
     try:
         if isinstance(portals, str | PathLike):
-            text = Path(portals).read_text("utf-8-sig")
-            separator = max(";\t|,", key=text.partition("\n")[0].count)
-            portals = pd.read_csv(StringIO(text), dtype=str, keep_default_na=False, sep=separator, index_col=False)
+            read: Any = partial(pd.read_csv, portals, dtype=str, keep_default_na=False, index_col=False)
+            portals = read(sep=next((one for one in ",;\t|" if "portal" in read(sep=one, nrows=0)), ","))
         portals = portals if hasattr(portals, "columns") else frame(([one] for one in portals), ["portal"])
         table: pd.DataFrame = portals.reset_index(drop=True)
         names = [*table["portal"]]

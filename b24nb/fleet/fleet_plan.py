@@ -41,7 +41,7 @@ class FleetPlan(Found):
     def __init__(self, *args: Any, undoes: Collection[str] | None = None, **known: Any) -> None:
         self._undoes = undoes  # kinds of runs
         self._word = "fleet" if undoes is None else UNDO
-        self._kind = ""  # what the journals call this run, once it is one
+        self._run: list[str] = []  # what the journals call the runs of this plan, oldest first
         self._made: dict[str, Visit] = {}  # what became of the portals that were begun
         super().__init__(*args, **known)
 
@@ -51,6 +51,11 @@ class FleetPlan(Found):
         finally:  # what Ctrl-C left of it can be applied, too
             added = {(str(step.after), step.before is None): step for _, step in self._changes()}
             refuse(complaints(added.values() if self._undoes is None else ()))
+
+    @property
+    def _kind(self) -> str:
+        """What the journals call the last run."""
+        return self._run[-1] if self._run else ""
 
     @property
     def steps(self) -> dict[str, Sequence[Step]]:
@@ -116,7 +121,9 @@ class FleetPlan(Found):
         if self._fleet.read_only:
             raise errors.ReadOnly("This fleet is read-only.")
         at = datetime.fromtimestamp(self._fleet._time(), UTC)
-        self._kind = self._kind or f"{self._word} {at.isoformat()} {token_hex(2)}"
+        if all((kind, name) in self._fleet.undone for kind in self._run[-1:] for name in self._made):
+            self._run.append(f"{self._word} {at.isoformat()} {token_hex(2)}")
+            self._made.clear()
         known = {name: self._result(name) for name in self.visits}
         keep_going = options.get("keep_going", False)
         work = lambda name: self._apply_one(name, keep_going)  # noqa: E731
@@ -175,13 +182,14 @@ class FleetPlan(Found):
         made, left = {one.step.code: one for one in self._result(name).value}, self._left(name)
         made |= _same(left, Verdict.NOT_SENT)
         self._fleet.undone.discard((self._kind, name))
-        self._fleet.undone.update((kind, name) for kind in self._undoes or ())
         try:
             with self._fleet._journal(name) as store:
                 self._fleet._settle(name, store)
                 self._send(name, store, left, made, keep_going)
         except errors.B24Error as error:
             made.update({code: replace(one, error=error) for code, one in made.items() if one.left_out})
+        if any(one.changed is not False for one in made.values()):
+            self._fleet.undone.update((kind, name) for kind in self._undoes or ())
         self._made[name] = _judged(made.values())
         return self._made[name]
 

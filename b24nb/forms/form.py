@@ -281,14 +281,14 @@ class Form(parts.Panel):
                 return replace(self.state, message=replace(said, text=f"{said.text} {ECHO}"))
             self.cancel.clear()
             news: list[Call | Warning] = []
-            before = heard.set(news)
+            before, state = heard.set(news), self.state
             try:
                 state = work()
             except B24Error as error:
                 state = self.failed(error)
             finally:
                 heard.reset(before)
-                self._take(news, change)
+                self._take(news, change, state)
             if told := [str(one) for one in news if isinstance(one, JournalNotWritten)]:
                 hint = " ".join(filter(None, [state.message.hint, *told]))
                 state = replace(state, message=replace(state.message, hint=hint))
@@ -296,13 +296,14 @@ class Form(parts.Panel):
         finally:
             self._sending.release()
 
-    def _take(self, news: Iterable[object], change: Hashable) -> None:
+    def _take(self, news: Iterable[object], change: Hashable, state: Any) -> None:
         """Its calls go to the log of this form; what was sent may echo."""
         calls = [one for one in news if isinstance(one, Call)]
         for call in calls:
             self.calls.record(call)
         if change is not None:  # the second counts from here, since the echo waited in the queue
-            self._last = change if calls or not self.logs else None, time.monotonic()
+            sent = calls or not (self.logs or state.phase == "invalid")
+            self._last = change if sent else None, time.monotonic()
 
     def failed(self, error: B24Error) -> Any:
         """The state after an error; a result that it would sit next to misleadingly is dropped."""

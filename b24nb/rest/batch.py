@@ -99,7 +99,7 @@ def write(commands: Sequence[Command]) -> dict[str, str]:
             problem = f"A text like $result[key] of the command {key!r} names no earlier command of its request."
             raise InvalidInput(problem, field="commands", hint="call() sends such a text as it is.")
         texts[wire] = _REFERENCE.sub(lambda found: f"%24{found[1]}%5B{known[found[2]]}", text)
-        known[f"{quote(str(key), safe='')}%5D"] = f"{wire}%5D"
+        known[f"{quote(str(key), safe='', errors='replace')}%5D"] = f"{wire}%5D"
     return texts
 
 

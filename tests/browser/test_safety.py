@@ -53,6 +53,7 @@ def test_a_button_reads_what_was_typed_last(notebook: OpenNotebook) -> None:
         opened.page.keyboard.type(code)
         opened.shown.get_by_role("button", name="Inspect badge").click()
         expect(opened.shown.get_by_text(f"The portal has the badge '{code}'.")).to_be_visible()
+        opened.evaluate("form.wait(20)")  # who holds it is looked up still
 
 
 def test_a_click_that_lasts_is_a_click(notebook: OpenNotebook, portal: b24nb.SandboxPortal) -> None:

@@ -86,6 +86,9 @@ MISTAKES = [
     (f"https://your_account.bitrix24.com/rest/1/{SECRET}/", "placeholder"),
     ("https://example.bitrix24.com/rest/1/your_webhook_code/", "placeholder"),
     ("https://example.bitrix24.com/rest/1/xxxxxxxxxxxxxxxx/", "placeholder"),
+    ("https://example.bitrix24.com/rest/1/0000000000000000/", "placeholder"),
+    ("https://example.bitrix24.com/rest/1/your-webhook-code/", "placeholder"),
+    (f"https://example.bitrix24.com/rest/your-user-id/{SECRET}/", "placeholder"),
 ]
 
 

@@ -98,6 +98,18 @@ def test_a_change_whose_entry_can_not_be_read_is_left_out_of_the_way_back(tmp_pa
         assert portal.badges == [new.to_wire()]
 
 
+def test_a_change_that_its_portal_shows_tells_of_the_one_before() -> None:
+    """A delete that never left, then a replace whose process was killed after the effect."""
+    other = Badge("vip", "Client", "VIP", "success")
+    with b24nb.SandboxPortal(badges=[BADGE.to_wire()]) as portal, b24nb.connect(portal) as b24:
+        with applier_of(portal) as killed:
+            killed.store.intend(ChangeSet("delete_many"), [Step("vip", BADGE, None)], 1_764_000_000.0)
+            killed.store.intend(ChangeSet("apply"), [Step("vip", BADGE, other)], 1_764_000_001.0)
+        b24.call(DELETE, {"code": "vip"})
+        b24.call(ADD, other.to_wire())
+        assert list(b24.journal.settle().df["verdict"]) == ["failed", "replaced"]
+
+
 def test_another_working_directory_makes_no_other_journal(
     portal: b24nb.SandboxPortal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -103,7 +103,7 @@ def test_a_line_that_cannot_be_read_is_named_and_not_repeated(data: bytes, says:
     assert SECRET not in str(caught.value)
 
 
-@pytest.mark.parametrize("name", ["B24_READONLY", "b24_read_only", "B24READ_ONLY", "B24-READ-ONLY"])
+@pytest.mark.parametrize("name", ["B24_READONLY", "b24_read_only", "B24READ_ONLY", "B24-READ-ONLY", "B24NB_READ_ONLY"])
 def test_a_mistyped_name_in_the_environment_is_named(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     monkeypatch.setenv(name, "1")
     with pytest.raises(errors.InvalidInput, match=f"'{name}' looks like B24_READ_ONLY"):

@@ -107,6 +107,12 @@ def test_what_somebody_else_changed_since_is_not_deleted(
     assert b24.badges.get("one").title == "theirs"
 
 
+@pytest.mark.parametrize("given", [["paid"], Badge("paid", "Paid", "Paid", "success"), [Badge("a", "t", "v", "x")] * 2])
+def test_what_is_restored_are_badges_each_once(b24: b24nb.Client, given: Any) -> None:
+    with pytest.raises(errors.InvalidInput):
+        b24.journal.plan_restore(given)
+
+
 def test_each_user_and_portal_undoes_his_own(portal: b24nb.SandboxPortal, tmp_path: Path) -> None:
     path = tmp_path / "journal.db"
     other_admin = portal.add_webhook("other", user="ben")

@@ -103,7 +103,13 @@ def test_labels_of_a_table_stand_beside_the_names(sandboxes: SandboxFleet, tmp_p
 
 
 @pytest.mark.parametrize(
-    "text", ["portal\na.eu\nb\n", "\ufeffportal\na.eu\nb\n", "portal;region, since\na.eu;x\nb;y\n"]
+    "text",
+    [
+        "portal\na.eu\nb\n",
+        "\ufeffportal\na.eu\nb\n",
+        "portal;region, since\na.eu;x\nb;y\n",
+        "portal,a|b\na.eu,x\nb,y\n",
+    ],
 )
 def test_a_csv_of_portals_needs_no_second_column_and_no_comma(tmp_path: Path, text: str) -> None:
     file = tmp_path / "portals.csv"
@@ -209,9 +215,10 @@ def test_a_function_gives_a_value_or_an_error_per_portal(sandboxes: SandboxFleet
     assert set(failed["detail"]) == {"ValueError: not today"}
 
 
-def test_a_function_can_not_change_badges_behind_the_journal(sandboxes: SandboxFleet) -> None:
+@pytest.mark.parametrize("function", [fleets.adding, fleets.tidying])
+def test_a_function_can_not_change_badges_behind_the_journal(sandboxes: SandboxFleet, function: Any) -> None:
     before = codes(sandboxes)
-    table = fleet_of(sandboxes).map(fleets.adding, **QUIET).df
+    table = fleet_of(sandboxes).map(function, **QUIET).df
     assert set(table["error"]) == {"ReadOnly"}
     assert table["detail"].str.contains("fleet.plan").all()
     assert codes(sandboxes) == before
@@ -493,6 +500,46 @@ def test_undo_takes_back_this_run_only_and_leaves_what_others_changed(sandboxes:
     assert report.missing == {"portal-0001": "changed"}
     found = codes(sandboxes)
     assert [("two" in one, "vip" in one) for one in found.values()] == [(True, True), *[(False, True)] * 3]
+
+
+def test_undo_takes_back_what_a_retried_plan_and_a_second_apply_did(sandboxes: SandboxFleet) -> None:
+    fleet = fleet_of(sandboxes)
+    plan = fleet.plan([VIP], **QUIET)
+    again = plan.retry()
+    assert again.apply(**QUIET).ok
+    assert plan.undo(**QUIET).counts == {"deleted": 4}
+    assert again.apply(**QUIET).counts == {"added": 4}
+    assert fleet.plan_undo(**QUIET).apply(**QUIET).counts == {"deleted": 4}
+
+
+def test_an_undo_that_is_refused_forgets_nothing(sandboxes: SandboxFleet) -> None:
+    plan = fleet_of(sandboxes).plan([VIP], **QUIET)
+    assert plan.apply(**QUIET).ok
+    sandboxes.portals["portal-0002"].faults.next("ACCESS_DENIED", method="crm.activity.badge.delete")
+    assert plan.undo(**QUIET).missing == {"portal-0002": "no access"}
+    assert "portal-0002" not in plan.left
+    assert plan.undo(**QUIET).counts["deleted"] == 1
+
+
+def test_a_badge_made_anew_in_another_letter_case_is_left_alone(sandboxes: SandboxFleet) -> None:
+    plan = fleet_of(sandboxes).plan([b24nb.Badge("paid", "Ours", "V", "success")], **QUIET)
+    assert plan.apply(**QUIET).ok
+    with b24nb.connect(sandboxes.webhooks["portal-0001"]) as b24:
+        b24.badges.delete("paid")
+        theirs = b24.badges.add("PAID", "Theirs", "V", "success")
+        assert plan.undo(**QUIET).counts == {"changed": 1, "replaced": 3}
+        assert b24.badges.get("paid") == theirs
+
+
+def test_a_half_done_replace_is_mended_after_the_lease_too() -> None:
+    with SandboxFleet(1) as sandboxes:
+        portal = sandboxes.portals["portal-0001"]
+        before = {badge["code"] for badge in portal.badges}
+        plan = fleet_of(sandboxes, settle_after=5.1).plan([b24nb.Badge("paid", "Ours", "V", "success")], **QUIET)
+        portal.faults.next("ACCESS_DENIED", method="crm.activity.badge.add", description="Access denied")
+        portal.faults.next("reset", method="batch", after_effect=True)
+        assert "put back" in plan.apply(**QUIET).df["detail"][0]
+        assert {badge["code"] for badge in portal.badges} == before
 
 
 def test_undo_of_a_replace_leaves_a_later_edit_alone(sandboxes: SandboxFleet) -> None:

@@ -128,6 +128,11 @@ def test_what_logs_and_reports_call_our_errors_is_explained() -> None:
     assert "not sent" in dict(b24nb.explain(errors.JournalError("It is locked.")).lines)["meaning"]
 
 
+def test_a_portal_that_has_to_be_paid_for_says_so() -> None:
+    error = from_answer("PAYMENT_REQUIRED", "Payment required", http_status=401, method="crm.activity.badge.list")
+    assert "subscription" in error.hint
+
+
 def test_input_names_its_field() -> None:
     lines = dict(b24nb.explain(InvalidInput("Empty.", field="title", hint="Give one.")).lines)
     assert lines["field"] == "title"
