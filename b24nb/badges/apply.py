@@ -239,6 +239,7 @@ def apply_many(
         outcomes = name_holders(applier.connection, outcomes)
     except KeyboardInterrupt:
         run.stopped = INTERRUPTED
+    # Nobody could write here at all: not a row to overlook.
     end = end or next((one.error for one in outcomes if isinstance(one.error, errors.ReadOnly)), None)
     return outcomes, KeyboardInterrupt() if run.stopped == INTERRUPTED else end
 
@@ -363,7 +364,9 @@ class _Run:
     def _send_chunk(self, chunk: dict[int, Step], look: bool) -> None:
         """Send, and put back what is to be sent again: a portal halts at a missing badge, too."""
         steps, unknown, halt = [*chunk.values()], [None] * len(chunk), not self._options.keep_going
-        see = None if not look else self._see if type(steps[0]) is Step else bool
+        see: Look = None
+        if look:  # one at activities shows those of the request only
+            see = self._see if type(steps[0]) is Step else bool
         try:
             made = self._applier.send(self._change_set, steps, unknown, batch=steps[0].fits_batch, halt=halt, look=see)
         except BaseException:

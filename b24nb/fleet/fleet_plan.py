@@ -121,6 +121,7 @@ class FleetPlan(Found):
         if self._fleet.read_only:
             raise errors.ReadOnly("This fleet is read-only.")
         at = datetime.fromtimestamp(self._fleet._time(), UTC)
+        # What was taken back whole is done anew as a run of its own, so that an undo finds it as the last one.
         if all((kind, name) in self._fleet.undone for kind in self._run[-1:] for name in self._made):
             self._run.append(f"{self._word} {at.isoformat()} {token_hex(2)}")
             self._made.clear()
