@@ -97,7 +97,7 @@ class FleetForm(Form):
         file = str(self.wanted) if isinstance(self.wanted, str | PathLike) else ""
         given = "a CSV or JSON file" if self.wanted is None else "as given in the cell; or a CSV or JSON file"
         self.compare_button = self.button("Compare", "th", self.start, style="primary")
-        self.file = parts.field("Text", "Wanted badges", file, placeholder=given)
+        self.file = parts.field("Text", "Wanted badges", file, width="34em", placeholder=given)
         self.prune = parts.field("Checkbox", "delete what is not wanted", False, width="auto")
         self.plan_button = self.button("Plan", "list", lambda: self.work([self.plan]))
         self.first = parts.field("Text", "First portals", "", placeholder="all")
