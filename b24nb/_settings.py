@@ -6,9 +6,8 @@ import codecs
 import io
 import os
 import re
-from dataclasses import dataclass
 from pathlib import Path
-from typing import NoReturn
+from typing import NamedTuple, NoReturn
 
 from b24nb.errors import InvalidInput
 from b24nb.secret import Secret, without_frames
@@ -21,8 +20,7 @@ _MARKS = {"utf-32": (codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE), "utf-16": (codec
 _FILE = ".env"
 
 
-@dataclass(frozen=True, slots=True)
-class Setting:
+class Setting(NamedTuple):
     """A value that is set, and where."""
 
     value: Secret

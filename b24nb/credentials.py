@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from dataclasses import dataclass
+from typing import Any, ClassVar, NamedTuple
 from urllib.parse import urlencode, urlsplit
 
 from b24nb import spec
@@ -30,14 +30,13 @@ from b24nb.secret import MASK, HiddenBytes, Secret, Unpickled, without_frames
 _WHOLE = "The whole address of a webhook is https://{portal}/rest/{user}/{code}/, and ends there."
 
 
-@dataclass(frozen=True, slots=True)
-class Endpoint:
+class Endpoint(NamedTuple):
     """Where and how one call goes; the transport reveals it when it sends."""
 
     origin: str
     url: Secret
     secrets: tuple[Secret, ...] = ()
-    headers: Mapping[str, Secret] = field(default_factory=dict)
+    headers: Mapping[str, Secret] = {}
 
 
 @dataclass(frozen=True, slots=True, repr=False)

@@ -76,7 +76,6 @@ class Activity:
         return f"activity {self.id} of {self.place}"
 
 
-@dataclass(frozen=True, slots=True)
 class ActivityStep(Step):
     """An activity as the caller saw it and as it shall be; ``after=None``: deleted. ``code``: of the badge."""
 

@@ -12,7 +12,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from reprlib import repr as short
-from typing import Any
+from typing import Any, NamedTuple
 
 from b24nb import spec
 from b24nb.badges.badge import FIELDS, Badge, Badges
@@ -78,8 +78,7 @@ DONE |= {Way.DELETE: Verdict.RELEASED, Way.CLEAR: Verdict.RELEASED, Way.SET: Ver
 _TROUBLE = {Verdict.CHANGED, Verdict.REFUSED, Verdict.FAILED, Verdict.NOT_SENT, Verdict.UNKNOWN}
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
+class Step(NamedTuple):
     """One badge as the caller saw it and as it shall be; ``None`` where there is none.
 
     ``code`` is the caller's spelling, and the one that is sent: a portal that ignores letter case may hold

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import replace
 from datetime import UTC, datetime
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any
@@ -325,9 +324,9 @@ def _way_back(left: dict[str, Badge | None], target: dict[str, Badge | None], cu
     for step in diff(current, wanted, removable=target.keys() - foreign):
         if step.before and {step.code, step.before.code} & foreign:
             foreign -= {step.code, step.before.code}
-            step = replace(step, remark="somebody else changed it since")
+            step = step._replace(remark="somebody else changed it since")
         elif step.before and target.get(step.before.code, step.before) is None:  # ours: it goes by its own spelling
-            step = replace(step, code=step.before.code)
+            step = step._replace(code=step.before.code)
         yield step
     for code in sorted(foreign):
         yield Step(code, here[code], here[code], "somebody else changed it since: left alone")

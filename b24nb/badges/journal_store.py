@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from importlib import resources
 from os import PathLike
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from b24nb.badges.activities import Activity, ActivityStep
 from b24nb.badges.badge import Badge
@@ -53,8 +53,7 @@ class ChangeSet:
     file: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(NamedTuple):
     """One line of the journal: a step, when it was last about to be sent, and what became of it.
 
     ``verdict`` is a text that a newer version may have written; ``None``: unfinished. ``found``: what a look

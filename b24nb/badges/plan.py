@@ -354,4 +354,4 @@ def _step(row: dict[str, str], *, delete: bool) -> ActivityStep:
     before = Activity(int(row["activity_id"]), row["code"], place=place)
     after = None if delete else Activity(before.id, "", place=place)
     way = Way.DELETE if delete else Way.CLEAR
-    return ActivityStep(row["code"], before, after, _NOTES[way])
+    return ActivityStep(row["code"], before, after, _NOTES[way])  # type: ignore[arg-type]

@@ -263,7 +263,7 @@ class Fleet:
             if found.status != OK:
                 return found
             steps, *more = found.value  # a remark: somebody else has changed it since
-            left_alone = [replace(step, after=step.before) if step.remark else step for step in steps]
+            left_alone = [step._replace(after=step.before) if step.remark else step for step in steps]
             return replace(found, value=(left_alone, *more))
 
         untouched = {name: Visit(value=((), 0)) for name in self.names if name not in names}

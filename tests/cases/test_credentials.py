@@ -253,7 +253,7 @@ TOKEN = OAuthToken(
 @pytest.mark.parametrize("credential", [Webhook.parse(ADDRESS), TOKEN], ids=["webhook", "token"])
 def test_no_display_shows_the_secret_and_no_file_gets_it(credential: Webhook | OAuthToken) -> None:
     shown = [repr(credential), str(credential), f"{credential}", credential.masked, repr([credential])]
-    shown += [repr(credential.endpoint("profile")), str(asdict(credential.endpoint("profile")))]
+    shown += [repr(credential.endpoint("profile")), str(credential.endpoint("profile")._asdict())]
     shown += [str(asdict(credential)), json.dumps(asdict(credential), default=str), repr(credential.secrets)]
     shown += [f"{secret} {secret!s} {secret!r} {secret:>9}" for secret in credential.secrets]
     assert all(SECRET not in text for text in shown)
