@@ -109,22 +109,19 @@ _PART = r"(?:[^\s/?#'\"<>\\%&]++|%(?!(?:25)*2f)|&(?!#0*47;|#x0*2f;|sol;|quot;|lt
 _NAMES = "auth|access_token|refresh_token|client_secret|application_token|sessid|ap|auth_id|refresh_id"
 _QUOTE = r"(?:\\?['\"]|&quot;)?+"
 #: Where secrets travel: words of which one has to be there, and a pattern of which the last group is masked.
-#: They are for lower case and read no part of a text twice.
-_PLACES: tuple[tuple[tuple[str, ...], re.Pattern[str]], ...] = tuple(
-    (words, re.compile(pattern, re.ASCII))
-    for words, pattern in (
-        (
-            ("rest",),
-            rf"rest{_SLASH}++(?:api{_SLASH}++)?+(?!\*)(?:"
-            # The user segment was left out: the code stands in its place, the method in the code's.
-            rf"([\w-]{{16,100}}+(?![\w.@-])(?:{_SLASH}++{_PART}++)?+)|{_PART}++{_SLASH}++(?!\{{)({_PART}++))",
-        ),
-        (("bearer",), r"bearer(?:\s|%20|\+){1,9}+([^\s'\",]++)"),
-        (
-            ("token", "auth", "secret", "sessid", "h_id", "ap=", "ap%3d", 'ap"'),
-            rf"\b(?:{_NAMES}){_QUOTE}\s?+(?:=|:|%3d)\s?+{_QUOTE}([^&\s'\",;}}]++)",
-        ),
-    )
+#: They are for lower case and read no part of a text twice. Each is compiled when it is needed: that takes long.
+_PLACES: tuple[tuple[tuple[str, ...], str], ...] = (
+    (
+        ("rest",),
+        rf"rest{_SLASH}++(?:api{_SLASH}++)?+(?!\*)(?:"
+        # The user segment was left out: the code stands in its place, the method in the code's.
+        rf"([\w-]{{16,100}}+(?![\w.@-])(?:{_SLASH}++{_PART}++)?+)|{_PART}++{_SLASH}++(?!\{{)({_PART}++))",
+    ),
+    (("bearer",), r"bearer(?:\s|%20|\+){1,9}+([^\s'\",]++)"),
+    (
+        ("token", "auth", "secret", "sessid", "h_id", "ap=", "ap%3d", 'ap"'),
+        rf"\b(?:{_NAMES}){_QUOTE}\s?+(?:=|:|%3d)\s?+{_QUOTE}([^&\s'\",;}}]++)",
+    ),
 )
 #: A letter or digit as an escape, which no ordinary text has.
 _HEX, _DECIMAL = r"(?:3\d|[46][1-9a-f]|[57][\da])", r"(?:4[89]|5[0-7]|6[5-9]|[78]\d|9[07-9]|1[01]\d|12[0-2])"
@@ -160,7 +157,7 @@ def _redact(text: str, secrets: tuple[Secret, ...]) -> str:
     lowered = _lower(text)
     for words, pattern in _PLACES:
         if any(word in lowered for word in words):
-            text = _cut(text, (found.span(found.lastindex or 0) for found in pattern.finditer(lowered)))
+            text = _cut(text, (found.span(found.lastindex or 0) for found in re.finditer(pattern, lowered, re.ASCII)))
             lowered = _lower(text)
     return text
 
