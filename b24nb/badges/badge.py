@@ -284,6 +284,11 @@ def flat_frame(rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
     return frame(([row.get(name) for name in columns] for row in rows), columns)
 
 
+def frame_html(table: pd.DataFrame, caption: str, notes: Iterable[str] = ()) -> str:
+    """The first rows of a table, and notes below them."""
+    return html.page(html.frame(table, caption=caption, limit=SHOWN), *(html.message("check", note) for note in notes))
+
+
 def listing(head: str, items: Sequence[T], line: Callable[[T], str]) -> str:
     """A text with a line per item, which ends where it gets too long."""
     more = [f"  ({len(items) - SHOWN} more not shown; .df has all)"] if len(items) > SHOWN else []

@@ -12,10 +12,9 @@ from markupsafe import Markup
 
 from b24nb.badges.activities import Activity, ActivityStep
 from b24nb.badges.apply import Cancel, ChangeApplier, RunOptions, apply_many
-from b24nb.badges.badge import SHOWN, Badge, T, frame, listing
+from b24nb.badges.badge import SHOWN, Badge, T, frame, frame_html, listing
 from b24nb.badges.changes import Action, Outcome, Step, Verdict, Way
 from b24nb.badges.evidence import look_at
-from b24nb.credentials import OAuthToken
 from b24nb.display import html
 from b24nb.display.visible import visible
 from b24nb.errors import Interrupted, InvalidInput
@@ -283,7 +282,7 @@ class Report(tuple[Outcome, ...]):
         return listing(f"Report: {_counted(self.counts)}", [one for one in self if not one.ok or one.why], _told)
 
     def _repr_html_(self) -> str:
-        return html.page(html.frame(self.df, caption=f"Report: {_counted(self.counts)}", limit=SHOWN))
+        return frame_html(self.df, f"Report: {_counted(self.counts)}")
 
 
 def plan_row(step: Step) -> tuple[Any, ...]:
@@ -339,8 +338,7 @@ def _to_delete(holders: Holders, how: How, applier: ChangeApplier) -> set[str]:
     """The ids of the activities that are deleted: as wanted, or since these credentials can't clear them."""
     if how not in ("auto", "delete", "clear"):
         raise InvalidInput(f"There is no way {how!r} to release.", field="how", hint="auto, delete or clear.")
-    credentials = applier.connection.credentials
-    client_id = credentials.client_id if isinstance(credentials, OAuthToken) else None
+    client_id = getattr(applier.connection.credentials, "client_id", None)  # of a token; a webhook has none
     made_by = {row["activity_id"]: row["application"] for row in holders}
     others = {id_ for id_, made in made_by.items() if client_id is None or (client_id and made not in ("", client_id))}
     if how == "clear" and others:

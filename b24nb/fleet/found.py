@@ -10,8 +10,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Self
 
 from b24nb.badges.apply import INTERRUPTED, RunOptions
-from b24nb.badges.badge import FIELDS, SHOWN, Badge, frame
-from b24nb.display import html
+from b24nb.badges.badge import FIELDS, SHOWN, Badge, frame, frame_html
 from b24nb.errors import Interrupted
 from b24nb.fleet.tasks import each, prepare
 from b24nb.fleet.visit import NOT_VISITED, OK, Visit
@@ -138,8 +137,7 @@ class Found:
         return "\n".join([self._head(), *([table.to_string(index=False)] if len(table) else []), *self._notes()])
 
     def _repr_html_(self) -> str:
-        notes = (html.message("check", note) for note in self._notes())
-        return html.page(html.frame(self._shown(), caption=self._head(), limit=SHOWN), *notes)
+        return frame_html(self._shown(), self._head(), self._notes())
 
 
 class FleetCheck(Found):
