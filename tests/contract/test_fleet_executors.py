@@ -22,6 +22,7 @@ from b24nb.rest.transport import _HTTP
 from b24nb.sandbox import SandboxFleet
 from tests import fleets
 from tests.fleets import rows
+from tests.layers import require_package
 
 SHARES = {"revoked": 0.1, "noscope": 0.1, "limited": 0.1, "renamed": 0.1}
 WANTED = [
@@ -42,7 +43,9 @@ def sandboxes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SandboxFleet
 
 @pytest.fixture(scope="module")
 def executors(sandboxes: SandboxFleet) -> Iterator[dict[str, Executor | None]]:
-    distributed = pytest.importorskip("distributed")
+    require_package("distributed")
+    import distributed
+
     with ExitStack() as stack:
         cluster = distributed.LocalCluster(
             n_workers=2, threads_per_worker=2, processes=True, dashboard_address=":0", silence_logs=logging.CRITICAL

@@ -20,6 +20,7 @@ import pytest
 import b24nb
 from b24nb.sandbox import SandboxFleet
 from tests import fleets
+from tests.layers import require_package
 
 #: Two to add, two to replace, two to delete; two stay.
 HERE = [
@@ -148,7 +149,7 @@ def large(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
 )
 def test_what_was_killed_is_finished_and_taken_back(scene: Scene, where: str, whom: str) -> None:
     if where == "dask":
-        pytest.importorskip("distributed")
+        require_package("distributed")
     scene.play(where, whom, 0.25, 0)
 
 
@@ -165,7 +166,9 @@ if __name__ == "__main__":
 
 
 def test_a_cluster_that_is_gone_leaves_rows_that_the_next_apply_finishes(scene: Scene) -> None:
-    distributed = pytest.importorskip("distributed")
+    require_package("distributed")
+    import distributed
+
     script = scene.folder / "cluster.py"
     script.write_text(CLUSTER)
     before, sent, journal = fleets.badges_of(scene.sandboxes), scene.sent(), scene.folder / "journal-cluster"
