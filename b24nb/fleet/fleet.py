@@ -234,11 +234,13 @@ class Fleet:
             Nothing is sent before its ``apply``.
         """
         check_count(last, "last")
-        looked, kinds = self.badges(**options).visits, set[str]()
-        for name in self.seen:
-            with suppress(errors.JournalError), self._journal(name) as store:  # trouble is a row, below
-                kinds |= {one.kind for one in store.entries() if _RUN.match(one.kind) and one.changed is not False}
-        newest = {*sorted(kinds, key=lambda kind: kind.split()[1:])[-last:]}
+        looked, runs = self.badges(**options).visits, dict[str, float]()  # when the last change of each was made
+        for portal in self.seen.values():
+            with suppress(errors.JournalError), self._journal(portal) as store:  # trouble is a row, below
+                for one in store.entries():
+                    if _RUN.match(one.kind) and one.changed is not False:
+                        runs[one.kind] = max(one.at, runs.get(one.kind, 0))
+        newest = {*sorted(runs, key=lambda kind: (runs[kind], kind.split()[1:]))[-last:]}
         return self._plan_back(newest, self.names, options, looked)
 
     def _plan_back(
@@ -250,8 +252,9 @@ class Fleet:
             found = (looked or {}).pop(name, None) or self._look(name)
             if found.status != OK:
                 return found
+            portal = self.seen[name]
             try:
-                with self._journal(name) as store:
+                with self._journal(portal) as store:
                     self._settle(name, store)
                     ours = [one for one in store.entries() if one.kind in kinds]
                     done = [one for one in ours if one.changed is not False]
@@ -259,12 +262,12 @@ class Fleet:
                         raise errors.JournalError(_ELSEWHERE.format(store), hint=_ADOPT)
             except errors.B24Error as error:
                 return Visit.failed(error)
-            found = self._visit(name, visit.here, steps_back, done) if done else Visit(value=((), 0))
+            found = self._visit(name, portal.host, visit.here, steps_back, done) if done else Visit(value=((), 0))
             if found.status != OK:
                 return found
             steps, *more = found.value  # a remark: somebody else has changed it since
             left_alone = [step._replace(after=step.before) if step.remark else step for step in steps]
-            return replace(found, value=(left_alone, *more))
+            return replace(found, value=(left_alone, *more), portal=portal)
 
         untouched = {name: Visit(value=((), 0)) for name in self.names if name not in names}
         return FleetPlan(self, compare, options, names, undoes=kinds, known=untouched)
@@ -276,16 +279,15 @@ class Fleet:
         found = frame(((name, *cells) for name, cells in rows), ["portal", *columns])
         return self._table.merge(found, on="portal", how="right", suffixes=("_label", ""))
 
-    def _visit(self, name: str, work: Callable[..., Any], *args: Any) -> Visit:
+    def _visit(self, name: str, host: str, work: Callable[..., Any], *args: Any) -> Visit:
         """Do something on a portal, where the executor does it; nobody else of this fleet is there meanwhile."""
         with self._locks[name]:
             portal = self.seen.get(name)  # which another name may stand for, too
             with self._locks[f"//{portal.host}"] if portal else nullcontext():
-                return carry_out(self._executor, visit.visit, self._access, name, work, *args)
+                return carry_out(self._executor, visit.visit, self._access, name, host, work, *args)
 
-    def _journal(self, name: str) -> closing[JournalStore]:
+    def _journal(self, portal: Portal) -> closing[JournalStore]:
         """The journal of a portal that was seen."""
-        portal = self.seen[name]
         folder = self._folder or (self._temporary if portal.kind != "LIVE" else None)
         path = folder and folder / default_journal_path(portal.host).name
         return closing(JournalStore(path, host=portal.host, user=portal.user_id or ""))
@@ -295,7 +297,7 @@ class Fleet:
 
         def look(entries: Sequence[Entry]) -> Sequence[Outcome]:
             left = min(max(entry.at for entry in entries) - self._time(), self.lease)
-            found = self._visit(name, visit.here, reconciled, entries, left + self._access.settle_after)
+            found = self._visit(name, store.host, visit.here, reconciled, entries, left + self._access.settle_after)
             if found.failure:
                 raise found.failure
             return found.value  # type: ignore[no-any-return]
@@ -308,7 +310,7 @@ class Fleet:
 
     def _look(self, name: str, work: Callable[..., Any] = visit.look, *args: Any) -> Visit:
         """What work finds that tells who we are, too."""
-        found = self._visit(name, work, *args)
+        found = self._visit(name, "", work, *args)
         if found.status != OK:
             return found
         portal, value = found.value

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from secrets import token_hex
 from typing import TYPE_CHECKING, Any
 
@@ -43,6 +44,7 @@ class FleetPlan(Found):
         self._word = "fleet" if undoes is None else UNDO
         self._run: list[str] = []  # what the journals call the runs of this plan, oldest first
         self._made: dict[str, Visit] = {}  # what became of the portals that were begun
+        self._begun: dict[str, Any] = {}  # the portals that any run has begun, in this order
         super().__init__(*args, **known)
 
     def _visit(self, names: Sequence[str]) -> None:
@@ -112,6 +114,8 @@ class FleetPlan(Found):
         ReadOnly
             If nothing may be sent.
         """
+        if not self.left:  # all was done once: what became of it since is to be seen on the portals
+            self._made.clear()
         left = self.left
         if isinstance(max_failures, float) and 0 <= max_failures <= 1:
             max_failures = int(max_failures * len(left))
@@ -125,10 +129,9 @@ class FleetPlan(Found):
         if all((kind, name) in self._fleet.undone for kind in self._run[-1:] for name in self._made):
             self._run.append(f"{self._word} {at.isoformat()} {token_hex(2)}")
             self._made.clear()
-        known = {name: self._result(name) for name in self.visits}
-        keep_going = options.get("keep_going", False)
-        work = lambda name: self._apply_one(name, keep_going)  # noqa: E731
-        return FleetReport(self._fleet, work, options, names, known=known, failures=allowed)
+        return FleetReport(
+            self, partial(self._apply_one, options.get("keep_going", False)), options, names, failures=allowed
+        )
 
     def undo(self, **options: Any) -> FleetReport:
         """Take back what this plan has changed; what somebody else has changed since is left alone.
@@ -144,7 +147,7 @@ class FleetPlan(Found):
             ``ok`` if all is as it was before.
         """
         looking = {name: option for name, option in options.items() if name in ("progress", "cancel")}
-        plan = self._fleet._plan_back({self._kind}, [*self._made], looking)
+        plan = self._fleet._plan_back({*self._run}, [*self._begun], looking)
         try:
             return plan.apply(**{"keep_going": True, "confirm": plan.confirmation, **options})
         finally:  # also after Ctrl-C
@@ -178,13 +181,14 @@ class FleetPlan(Found):
         outcomes = self._result(name).value or ()
         return [one.step for one in outcomes if not one.ok and one.step.before != one.step.after]
 
-    def _apply_one(self, name: str, keep_going: bool) -> Visit:
+    def _apply_one(self, keep_going: bool, name: str) -> Visit:
         """Write down what is to be changed, have it changed, write down what became of it."""
+        self._begun[name] = None
         made, left = {one.step.code: one for one in self._result(name).value}, self._left(name)
         made |= _same(left, Verdict.NOT_SENT)
         self._fleet.undone.discard((self._kind, name))
         try:
-            with self._fleet._journal(name) as store:
+            with self._fleet._journal(self.visits[name].portal or self._fleet.seen[name]) as store:
                 self._fleet._settle(name, store)
                 self._send(name, store, left, made, keep_going)
         except errors.B24Error as error:
@@ -200,7 +204,7 @@ class FleetPlan(Found):
             until = self._fleet._time() + self._fleet.lease
             ids = store.intend(change_set, left, until)  # as if sent at the last moment at which it can be
             task = f"{self._kind} {change_set.number} {attempt} {name}"
-            found = self._fleet._visit(name, send, self._word, left, keep_going, until, task)
+            found = self._fleet._visit(name, store.host, send, self._word, left, keep_going, until, task)
             made.update(zip((step.code for step in left), found.value or (), strict=False))
             if found.failure:
                 lost = found.status == UNKNOWN and not isinstance(found.failure, errors.ApiError | errors.InvalidInput)
@@ -253,6 +257,14 @@ class FleetReport(Found):
     what = "Report"
     _columns = REPORT_COLUMNS
     _counted = "verdict"
+
+    def __init__(self, plan: FleetPlan, *args: Any, **limits: Any) -> None:
+        self._plan = plan
+        super().__init__(plan._fleet, *args, **limits)
+
+    def _visit(self, names: Sequence[str]) -> None:
+        self.visits = {name: self._plan._result(name) for name in self.visits}  # also of portals that are not visited
+        super()._visit(names)
 
     @property
     def ok(self) -> bool:

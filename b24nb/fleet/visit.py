@@ -123,11 +123,17 @@ def status_of(error: Exception | None, other: str = UNKNOWN) -> str:
     return next((word for word, kinds in _WORDS.items() if isinstance(error, kinds)), other)
 
 
-def visit(access: Access, name: str, work: Callable[..., Any], *args: Any) -> Visit:
-    """What ``work(connection, access, *args)`` gives on this portal; errors are in there, not raised."""
+def visit(access: Access, name: str, host: str, work: Callable[..., Any], *args: Any) -> Visit:
+    """What ``work(connection, access, *args)`` gives on this portal; errors are in there, not raised.
+
+    ``host``: what the portal's address has to be, ``""`` for any.
+    """
     secrets: Sequence[Secret] = ()
     try:
         credentials = _look_up(access, name)
+        if host and credentials.host != host:
+            text = f"The vault leads to {credentials.host} now, and this was made for {host}. Nothing was sent."
+            raise errors.JournalError(text, hint="Look at the portal again, with a new plan.")
         secrets, connection = credentials.secrets, access.connection(credentials)
         if hasattr(access.vault, "store"):
             connection.store_token = partial(_store, access, name)

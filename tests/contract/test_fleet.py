@@ -693,3 +693,45 @@ def test_rows_are_plain_data_that_json_takes(sandboxes: SandboxFleet) -> None:
     fleet = fleet_of(sandboxes)
     for found in (fleet.check(**QUIET), fleet.badges(**QUIET), fleet.plan([VIP], **QUIET)):
         assert json.loads(json.dumps(rows(found.df)))
+
+
+@pytest.mark.parametrize("looked", [False, True])
+def test_a_plan_sends_nothing_to_another_portal_than_it_was_made_for(sandboxes: SandboxFleet, looked: bool) -> None:
+    before = fleets.badges_of(sandboxes)
+    planned, other, *_ = sandboxes.webhooks.values()
+    vault = {"acme": planned}
+    fleet = b24nb.Fleet(["acme"], vault=vault.get)
+    plan = fleet.plan([], prune=True, **QUIET)
+    vault["acme"] = other
+    if looked:
+        fleet.check(**QUIET)
+    report = plan.apply(confirm=plan.confirmation, **QUIET)
+    assert report.missing == {"acme": "not visited"}
+    assert "and this was made for" in report.failed["detail"][0]
+    assert fleets.badges_of(sandboxes) == before
+
+
+def test_a_plan_that_is_applied_again_tells_what_the_portals_have_now(sandboxes: SandboxFleet, tmp_path: Path) -> None:
+    fleet = fleet_of(sandboxes, journal=tmp_path)
+    plan = fleet.plan([VIP], **QUIET)
+    report = plan.apply(**QUIET)
+    with b24nb.connect(sandboxes.webhooks["portal-0002"]) as b24:
+        b24.badges.delete("vip")
+    assert plan.apply(**QUIET).counts == {"kept": 3, "added": 1}
+    fleet.plan_undo(**QUIET).apply(**QUIET)
+    assert report.retry().counts.get("added") is None
+    assert fleet.plan_undo(**QUIET).apply(**QUIET).counts == {"added": 1}
+    assert plan.apply(**QUIET).counts == {"kept": 4}
+    assert plan.undo(**QUIET).counts == {"deleted": 4}
+
+
+def test_an_undo_of_the_last_run_means_the_one_that_changed_something_last(
+    sandboxes: SandboxFleet, tmp_path: Path
+) -> None:
+    fleet = fleet_of(sandboxes, journal=tmp_path)
+    plan = fleet.plan([VIP], **QUIET)
+    assert plan.apply(**QUIET).ok
+    sandboxes.portals["portal-0002"].faults.next("ACCESS_DENIED", method="crm.activity.badge.delete")
+    fleet.plan_undo(**QUIET).apply(keep_going=True, **QUIET)
+    assert plan.apply(**QUIET).ok
+    assert {step.action for steps in fleet.plan_undo(**QUIET).steps.values() for step in steps} == {"delete"}

@@ -41,7 +41,9 @@ def test_the_four_methods(portal: b24nb.SandboxPortal, bitrix: Bitrix) -> None:
 def test_a_batch_of_120_deletes(portal: b24nb.SandboxPortal, bitrix: Bitrix) -> None:
     before = portal.badges
     codes = [f"c{number:03}" for number in range(120)]
-    added = bitrix.call(f"{BADGE}.add", [{"code": code, "title": "t", "value": "v", "type": "success"} for code in codes])
+    added = bitrix.call(
+        f"{BADGE}.add", [{"code": code, "title": "t", "value": "v", "type": "success"} for code in codes]
+    )
     assert sorted(one["code"] for one in added) == codes
     assert len(portal.badges) == len(before) + 120
     bitrix.call(f"{BADGE}.delete", [{"code": code} for code in codes])
