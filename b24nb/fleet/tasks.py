@@ -13,7 +13,7 @@ from typing import Any
 from b24nb import errors
 from b24nb.badges.apply import INTERRUPTED, RunOptions, in_threads
 from b24nb.fleet.visit import NOT_VISITED, Visit, refuse_secrets
-from b24nb.rest.calls import heard
+from b24nb.rest.calls import event_list
 from b24nb.secret import known_secrets
 
 #: After so many seconds without a result the executor is asked whether it still takes tasks.
@@ -28,10 +28,10 @@ def each(
     Trouble is a result. More than ``failures`` of them end the run; portals that are visited are waited for.
     """
     todo, found, failed, stopped = [*names], dict[str, Visit](), list[str](), list[str]()
-    begun, listener = iter(todo), heard.get()
+    begun, listener = iter(todo), event_list.get()
 
     def go_on() -> None:
-        heard.set(listener)
+        event_list.set(listener)
         for name in begun:  # which the threads share
             if options.cancelled:
                 stopped.append("cancelled")

@@ -25,7 +25,7 @@ from b24nb.forms import parts
 from b24nb.forms.messages import Message, message_for, standing_notices, unexpected
 from b24nb.forms.state import Change, FormState, SharedState
 from b24nb.forms.table import Keeper
-from b24nb.rest.calls import Call, CallLog, heard
+from b24nb.rest.calls import Call, CallLog, event_list
 
 #: A click this soon after the same change was sent is the echo of a double click, not a decision.
 ECHO_SECONDS = 1.0
@@ -281,13 +281,13 @@ class Form(parts.Panel):
                 return replace(self.state, message=replace(said, text=f"{said.text} {ECHO}"))
             self.cancel.clear()
             news: list[Call | Warning] = []
-            before, state = heard.set(news), self.state
+            before, state = event_list.set(news), self.state
             try:
                 state = work()
             except B24Error as error:
                 state = self.failed(error)
             finally:
-                heard.reset(before)
+                event_list.reset(before)
                 self._take(news, change, state)
             if told := [str(one) for one in news if isinstance(one, JournalNotWritten)]:
                 hint = " ".join(filter(None, [state.message.hint, *told]))

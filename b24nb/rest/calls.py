@@ -169,7 +169,7 @@ class Call:
 
 
 #: Takes the calls that are made in this context, and what would be warnings in a cell: a form has its own account.
-heard: ContextVar[list[Call | Warning] | None] = ContextVar("heard", default=None)
+event_list: ContextVar[list[Call | Warning] | None] = ContextVar("event_list", default=None)
 
 
 def _number(value: Any, below: float = math.inf) -> float | None:
@@ -217,7 +217,7 @@ class CallLog(Sequence[Call]):
         counted = call.method if call.kind == "http" else f"{call.method} in a batch"
         if call.error == _BLOCKED:
             self.limits.blocked(counted)
-        if (listener := heard.get()) is not None:
+        if (listener := event_list.get()) is not None:
             listener.append(call)
         self.limits.reported(counted, call.operating_s, call.operating_reset_at, (waited_ms or math.inf) / 1000)
         size += _ROW_BYTES
