@@ -141,8 +141,8 @@ class JournalStore:
     def note_attempt(self, ids: Sequence[int], at: float, *, answered: bool = True) -> None:
         """Note that steps are sent once more; errors are ignored, since their intent is on disk.
 
-        ``answered``: whether the portal has made a part of the change. Not used here: a subclass may refuse a step
-        that has not begun.
+        ``answered``: whether the portal has made a part of the change; only the fleet's ``Permit`` uses it, which
+        replaces this class where a portal is visited.
         """
         with suppress(JournalError), self._writing() as db:
             db.executemany("UPDATE step SET at = ? WHERE id = ?", [(at, id_) for id_ in ids])
