@@ -281,7 +281,7 @@ def steps_back(connection: Connection, done: Sequence[Entry]) -> tuple[list[Step
     # A badge has to exist while an activity names it.
     first = [step for step in holding if step.action is Way.CLEAR]
     later = [step for step in holding if step.action is Way.SET]
-    return [*first, *_way_back(left, target, here), *later], len(current), sum(now is None for now, _ in pairs)
+    return [*first, *_undo_steps(left, target, here), *later], len(current), sum(now is None for now, _ in pairs)
 
 
 def _frame(entries: Sequence[Entry]) -> pd.DataFrame:
@@ -315,7 +315,7 @@ def _left_and_target(done: Sequence[Entry]) -> tuple[dict[str, Any], dict[str, A
     return left, target
 
 
-def _way_back(left: dict[str, Badge | None], target: dict[str, Badge | None], current: Badges) -> Iterator[Step]:
+def _undo_steps(left: dict[str, Badge | None], target: dict[str, Badge | None], current: Badges) -> Iterator[Step]:
     """The steps from what the portal has now to what it had before the first of our changes."""
     here = {code: current.find(code) for code in target}
     ours = {code: (left.get(now.code), target.get(now.code)) for code, now in here.items() if now}
