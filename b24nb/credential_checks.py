@@ -88,7 +88,7 @@ def split(secret: Secret, *, what: str) -> tuple[SplitResult, str]:
 
 
 def _trimmed(url: str) -> str:
-    """Without blanks, quotes and invisible characters at the ends."""
+    """The address without blanks, quotes and invisible characters at its ends."""
     ends = "".join(sign for sign in {*url} if unicodedata.category(sign)[0] in "CZ")
     return url.strip(ends).strip("\"'").strip(ends)
 

@@ -229,15 +229,15 @@ def _open_activities(connection: Connection) -> Collection[dict[str, Any]]:
     first = connection.call(LIST, _OPEN)
     starts = range(PAGE, first.total or 0, PAGE)
     pages: Collection[Any] = [first]
-    met: dict[str, dict[str, Any]] = {}
+    found: dict[str, dict[str, Any]] = {}
     for place in itertools.count(0, spec.BATCH_SIZE):
-        before, chunk = len(met), starts[place : place + spec.BATCH_SIZE]
+        before, chunk = len(found), starts[place : place + spec.BATCH_SIZE]
         for page in pages:
-            met |= {str(row.get("ID")): row for row in _rows(page)}
-        if len(met) == before or not chunk:
+            found |= {str(row.get("ID")): row for row in _rows(page)}
+        if len(found) == before or not chunk:
             break
         pages = connection.batch({f"from{at}": (LIST, {**_OPEN, "start": at}) for at in chunk}).values()
-    return met.values()
+    return found.values()
 
 
 def _rows(answer: Response | ApiError) -> list[dict[str, Any]]:

@@ -26,7 +26,7 @@ T = TypeVar("T")
 Text = str | Mapping[str, str]
 
 FIELDS = ("code", "title", "value", "type")
-#: Rows of a list that its text and HTML show.
+#: How many rows of a list its text and HTML show.
 SHOWN = 100
 #: A language in a column's name. It begins with a letter, since pandas names a repeated column ``title.1``.
 LANGUAGE = re.compile(r"[A-Za-z][\w-]*")

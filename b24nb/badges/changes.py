@@ -256,10 +256,10 @@ def diff(current: Badges, wanted: Badges, removable: Collection[str] | None = ()
     ['replace']
     """
     steps = [Step(badge.code, current.find(badge.code), badge) for badge in wanted]
-    met = {step.before.code for step in steps if step.before}
+    replaced = {step.before.code for step in steps if step.before}
     yield from steps
     for badge in current:
-        if badge.code not in met and (removable is None or badge.code in removable):
+        if badge.code not in replaced and (removable is None or badge.code in removable):
             yield Step(badge.code, badge, None)
 
 
@@ -346,9 +346,9 @@ def not_restorable(badge: Badge | None) -> str:
 
 def warn_if_not_restorable(badges: Iterable[Badge]) -> None:
     """Warn before these are deleted, if one of them could not be restored."""
-    lost = [badge.code for badge in badges if not_restorable(badge)]
-    if lost:
-        names = ", ".join(map(repr, lost))
+    codes = [badge.code for badge in badges if not_restorable(badge)]
+    if codes:
+        names = ", ".join(map(repr, codes))
         text = f"add would refuse {names} as it stands, so it can't be restored by the journal."
         warn(NotRestorable(text), stacklevel=3)
 

@@ -198,8 +198,8 @@ class Journal:
     def _unfinished(self) -> list[str]:
         entries = self._store.unfinished()
         text = "{} change(s) since {:%Y-%m-%d %H:%M} UTC are unfinished: another process is at work, or it was killed."
-        told = text.format(len(entries), datetime.fromtimestamp(entries[0].at, UTC)) if entries else ""
-        return [f"{told} b24.journal.settle() looks at the portal and completes them."] if entries else []
+        message = text.format(len(entries), datetime.fromtimestamp(entries[0].at, UTC)) if entries else ""
+        return [f"{message} b24.journal.settle() looks at the portal and completes them."] if entries else []
 
     def _others(self) -> list[str]:
         """Messages: which other users' changes the file also holds, and how to count them as one's own."""

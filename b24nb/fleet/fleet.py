@@ -38,7 +38,7 @@ from b24nb.secret import redact
 if TYPE_CHECKING:
     import pandas as pd
 
-#: A task may begin to send for so many seconds after it was submitted, or ``settle_after``, if that is more.
+#: How many seconds after its submission a task may begin to send; ``settle_after`` if that is more.
 _LEAST_LEASE = 5.0
 _RUN = re.compile(f"(fleet|{UNDO}) ")
 _ELSEWHERE = "What was changed here is in the journal of another address or user, not of user {0.user} on {0.host}."

@@ -121,16 +121,16 @@ class Found:
         return self._marked(wide.reindex(table["code"].drop_duplicates(), columns=names).fillna(absent))
 
     def _head(self) -> str:
-        told = ", ".join(f"{count:,} {word}" for word, count in self.counts.items()) if self._counted else ""
+        counts = ", ".join(f"{count:,} {word}" for word, count in self.counts.items()) if self._counted else ""
         answered = f"{len(self.visits) - len(self.missing):,} of {counted(len(self.visits), 'portal')}"
-        return f"{self.what} of {answered}{told and f': {told}'}"
+        return f"{self.what} of {answered}{counts and f': {counts}'}"
 
     def _notes(self) -> list[str]:
         groups: dict[str, list[str]] = {}
         for name, status in self.missing.items():
             groups.setdefault(status, []).append(name)
-        told = "; ".join(f"{len(names):,} {status} ({listed(names)})" for status, names in groups.items())
-        return [f"Not complete: {told}. {self._stopped and f'The run was {self._stopped}.'}".strip()] if told else []
+        text = "; ".join(f"{len(names):,} {status} ({listed(names)})" for status, names in groups.items())
+        return [f"Not complete: {text}. {self._stopped and f'The run was {self._stopped}.'}".strip()] if text else []
 
     def _shown(self) -> pd.DataFrame:
         return self.df
@@ -157,8 +157,8 @@ class FleetCheck(Found):
 
     def _rows(self) -> Iterable[Row]:
         for name, one in self.visits.items():
-            *told, scopes = (getattr(one.portal, column, None) for column in self._columns[:5])
-            yield name, (*told, scopes and ", ".join(scopes), *one.why)
+            *facts, scopes = (getattr(one.portal, column, None) for column in self._columns[:5])
+            yield name, (*facts, scopes and ", ".join(scopes), *one.why)
 
 
 class FleetBadges(Found):

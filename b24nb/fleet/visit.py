@@ -29,7 +29,7 @@ from b24nb.secret import Secret, redact
 
 OK, UNKNOWN, NOT_VISITED = "ok", "unknown", "not visited"
 #: Seconds before the vault is asked again: another process may be about to store a renewed token, or it was busy.
-_SOON = 0.5
+_PAUSE = 0.5
 #: To how many portals each process keeps connections alive: about as many as are visited at a time.
 _KEPT_ALIVE = 64
 _WEBHOOK = re.compile(rb"/rest/[\w.@+-]+/[\w.~-]{8,}")
@@ -159,10 +159,10 @@ def _look_up(access: Access, name: str) -> Credentials:
 def _store(access: Access, name: str, token: OAuthToken) -> None:
     """Store a renewed token before it is used; if the vault can't, keep it for the next visit."""
     access.unstored[name] = token
-    trouble = f"did not take the renewed token of {name!r}, which a fleet in threads keeps for the next visit"
-    for pause in (_SOON, _SOON, 0):
+    problem = f"did not take the renewed token of {name!r}, which a fleet in threads keeps for the next visit"
+    for pause in (_PAUSE, _PAUSE, 0):
         try:
-            _vault(trouble, access.vault.store, name, token)
+            _vault(problem, access.vault.store, name, token)
             break
         except VaultError:
             if not pause:
@@ -171,18 +171,18 @@ def _store(access: Access, name: str, token: OAuthToken) -> None:
     del access.unstored[name]
 
 
-def _vault(trouble: str, work: Callable[..., Any], *args: Any) -> Any:
+def _vault(problem: str, work: Callable[..., Any], *args: Any) -> Any:
     """Call the vault. Its errors may hold a secret, so only the name of their class is shown."""
     try:
         return work(*args)
     except Exception as error:  # noqa: BLE001 - the user's function can raise anything
         why = error.message if isinstance(error, errors.InvalidInput) else f"It raised {type(error).__name__}."
-    raise VaultError(f"The vault {trouble}. {why}", hint="Look at what it keeps.")
+    raise VaultError(f"The vault {problem}. {why}", hint="Look at what it keeps.")
 
 
 def _newer(access: Access, name: str, connection: Connection) -> Credentials | None:
     """What the vault returns now; ``None`` if no other process has renewed the token in the meantime."""
-    connection.clock.sleep(_SOON)
+    connection.clock.sleep(_PAUSE)
     found = _look_up(access, name)
     return found if found.secrets != connection.credentials.secrets else None
 

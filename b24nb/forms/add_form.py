@@ -215,8 +215,8 @@ class AddForm(Form):
         self.check_early()
 
     def _add_language(self) -> None:
-        met = {row.language.value for row in self._all_rows}
-        if free := next((code for code in spec.LANGUAGES if code not in met), None):
+        used = {row.language.value for row in self._all_rows}
+        if free := next((code for code in spec.LANGUAGES if code not in used), None):
             self._set_rows([*self._all_rows, TextRow(self, Texts(free, "", ""))])
 
     def remove(self, row: TextRow) -> None:

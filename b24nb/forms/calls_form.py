@@ -101,10 +101,10 @@ class CallsForm(Form):
     def _follow_log(self) -> None:
         """Update the form in a thread while it is visible."""
         if self._view_count and not (self._poll and self._poll.is_alive()):
-            self._poll = threading.Thread(target=self._keep_looking, daemon=True)
+            self._poll = threading.Thread(target=self._poll_log, daemon=True)
             self._poll.start()
 
-    def _keep_looking(self) -> None:
+    def _poll_log(self) -> None:
         pause, seen, log = self.pace, -1, self.b24.calls
         filled = True  # a bucket that is not empty drains, so its gauge has to be updated
         while self._view_count:

@@ -249,8 +249,8 @@ def _as_code(badges: Badges) -> Markup:
 def _warnings(state: DeleteState) -> Iterable[Message]:
     if state.missing:
         yield Message("note", f"Not there, so nothing to delete: {parts.named(state.missing)}.")
-    if lost := parts.named(badge.code for badge in state.to_delete if not_restorable(badge)):
-        yield Message("check", f"Can't be brought back: the portal would refuse to add {lost}.")
+    if codes := parts.named(badge.code for badge in state.to_delete if not_restorable(badge)):
+        yield Message("check", f"Can't be brought back: the portal would refuse to add {codes}.")
 
 
 def _undo_hint(removed: Badges) -> str:

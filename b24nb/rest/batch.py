@@ -117,7 +117,7 @@ def read(
     """
     parts = envelope["result"]
     if not isinstance(parts, dict) or not isinstance(parts.get("result"), dict | list):
-        raise _silent("has no results", sent)
+        raise _incomplete("has no results", sent)
     # PHP writes an empty map as a list.
     maps = {name: parts[part] if isinstance(parts.get(part), dict) else {} for name, part in _PARTS.items()}
     answers: dict[str, Response | ApiError] = {}
@@ -136,11 +136,11 @@ def read(
         elif halt and any(row.error is not None for row in rows):
             continue
         else:
-            raise _silent(f"says nothing about the command {key!r} ({method})", sent)
+            raise _incomplete(f"says nothing about the command {key!r} ({method})", sent)
         rows.append(row)
     return BatchResponse(answers, [key for key, *_ in commands if key not in answers]), rows
 
 
-def _silent(what: str, sent: Call) -> BadResponse:
+def _incomplete(what: str, sent: Call) -> BadResponse:
     hint = "Commands may have been carried out: look before you repeat a write."
     return BadResponse(f"batch: the answer {what}.", method="batch", http_status=sent.http_status, hint=hint)

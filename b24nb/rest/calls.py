@@ -24,8 +24,8 @@ KEPT = 100_000
 #: Limit for the parameters of all kept rows; a row counts at least ``_ROW_BYTES``.
 KEPT_BYTES = 64 * 2**20
 _ROW_BYTES = 500
-#: Epoch seconds that a timestamp of pandas can hold.
-_FOREVER = 9e9
+#: The largest epoch seconds that a timestamp of pandas can hold, or nearly so.
+_LATEST = 9e9
 _BLOCKED = "OPERATION_TIME_LIMIT"
 _MISSING_BECAUSE = {
     "whole": "the portal counts in whole seconds and sends no exact header",
@@ -112,8 +112,8 @@ class Call:
             self.server_ms_missing_because = _MISSING_BECAUSE[why]
         processing = time.get("processing")
         self.processing_ms = _within(processing if isinstance(processing, float) else None, waited_ms)
-        self.operating_s = _number(time.get("operating"), below=_FOREVER)
-        self.operating_reset_at = _number(time.get("operating_reset_at"), below=_FOREVER)
+        self.operating_s = _number(time.get("operating"), below=_LATEST)
+        self.operating_reset_at = _number(time.get("operating_reset_at"), below=_LATEST)
 
     def as_code(self, flavour: str = "curl", *, oauth: bool = False, shell: str = "bash") -> Code:
         """This call in another language; host and secret are placeholders.

@@ -40,7 +40,7 @@ _ATTEMPTS = 3
 _REFUSALS = 14
 _PAUSE = 0.3
 #: Statuses of a server or network that is busy for a moment.
-_PASSING = frozenset({408, 425, 429})
+_TEMPORARY = frozenset({408, 425, 429})
 
 Params = Mapping[str, Any]
 Reader = Callable[[Answer, str, Credentials], Mapping[str, Any] | errors.ApiError]
@@ -69,7 +69,7 @@ def _may_be_repeated(error: errors.TransportError, *, write: bool) -> bool:
     if not error.sent:
         return isinstance(error, errors.ConnectionFailed | errors.Timeout)
     status = error.http_status or 200
-    return not write and (not 300 <= status < 500 or status in _PASSING)
+    return not write and (not 300 <= status < 500 or status in _TEMPORARY)
 
 
 def _as_json(params: Params) -> bytes:

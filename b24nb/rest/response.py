@@ -14,7 +14,7 @@ from b24nb.rest.calls import Call
 from b24nb.rest.transport import Answer
 from b24nb.secret import Secret, redact, redact_known, without_frames
 
-_SOMEBODY = "Something between here and the portal answered, or the portal is in trouble; try later."
+_OTHER_SENDER = "Something between here and the portal answered, or the portal is in trouble; try later."
 _FILTER = (
     "A firewall or filter before the portal refuses this call, often for a text that looks like HTML or SQL: "
     "word it otherwise, or ask who runs it to let /rest/ pass. Repeating gives the same."
@@ -108,7 +108,7 @@ def parse_response(answer: Answer, method: str, credentials: Credentials) -> Map
         return error_of(envelope, method, credentials, answer.status)
     # A batch with results can have the error status of one of its commands.
     if "result" not in envelope or (answer.status >= 400 and method != "batch"):
-        raise _strange(answer, method)
+        raise _not_of_rest_api(answer, method)
     return envelope
 
 
@@ -123,7 +123,7 @@ def parse_token_response(answer: Answer, method: str, credentials: Credentials) 
     names = ("access_token", "refresh_token")
     pair = {name: envelope.get(name) for name in names}
     if answer.status >= 400 or not all(isinstance(token, str) and token for token in pair.values()):
-        raise _strange(answer, method)
+        raise _not_of_rest_api(answer, method)
     return {name: Secret(token) for name, token in pair.items()}
 
 
@@ -143,9 +143,9 @@ def _decoded(answer: Answer, method: str, secrets: Iterable[Secret] = ()) -> Map
     with suppress(ValueError, RecursionError):
         envelope = without_frames(_json_of, answer, secrets)
         if not isinstance(envelope, dict):
-            raise _strange(answer, method)
+            raise _not_of_rest_api(answer, method)
         return envelope
-    raise _bad(answer, method, _described(answer), _BY_STATUS.get(answer.status, _SOMEBODY))
+    raise _bad(answer, method, _described(answer), _BY_STATUS.get(answer.status, _OTHER_SENDER))
 
 
 def _json_of(answer: Answer, secrets: Iterable[Secret]) -> Any:
@@ -154,7 +154,7 @@ def _json_of(answer: Answer, secrets: Iterable[Secret]) -> Any:
     return json.loads(redact_known(text, secrets))
 
 
-def _strange(answer: Answer, method: str) -> BadResponse:
+def _not_of_rest_api(answer: Answer, method: str) -> BadResponse:
     return _bad(answer, method, "JSON that is no answer of the REST API", "Check that the address is a portal's.")
 
 

@@ -134,9 +134,9 @@ class Server(HTTPServerConnectionDelegate):
         if self.switches.limits and not self._admit(request.remote):
             return _refused("QUERY_LIMIT_EXCEEDED", "Too many requests", 503), None
         request.decode()
-        return await self._troubled(request, partial(self._call, request))
+        return await self._answer_with_fault(request, partial(self._call, request))
 
-    async def _troubled(self, request: Request, call: _Call) -> tuple[Reply, Fault | None]:
+    async def _answer_with_fault(self, request: Request, call: _Call) -> tuple[Reply, Fault | None]:
         """Answer a call, with a simulated fault if there is one for it."""
         if self._later:
             await self._run_later()
@@ -181,7 +181,7 @@ class Server(HTTPServerConnectionDelegate):
         async def tokens() -> Reply:
             return reply(*token_endpoint.token(params, accounts, self.url))
 
-        return await self._troubled(request, tokens)
+        return await self._answer_with_fault(request, tokens)
 
     def _admit(self, remote: str) -> bool:
         bucket = self._buckets.setdefault(remote, LeakyBucket())
