@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from b24nb._version import __version__ as __version__
 
-if TYPE_CHECKING:  # `as` says that they are exported
+if TYPE_CHECKING:  # `as` marks them as exported
     from b24nb import errors as errors
     from b24nb import forms as forms
     from b24nb._connect import connect as connect
@@ -27,7 +27,7 @@ if TYPE_CHECKING:  # `as` says that they are exported
     from b24nb.sandbox import SandboxPortal as SandboxPortal
     from b24nb.spec import BadgeType as BadgeType
 
-# Names resolve when first used: `import b24nb` costs little more than an empty module.
+# Names are imported when first used: `import b24nb` costs little more than an empty module.
 _HOMES = {
     "Badge": "b24nb.badges.badge",
     "BadgeType": "b24nb.spec",
@@ -55,9 +55,9 @@ def __getattr__(name: str) -> object:
     module = import_module(home)
     value = module if home == f"b24nb.{name}" else getattr(module, name)
     globals()[name] = value
-    # What help, pickles and displays call the public names, also those of which only values are met.
+    # Help, pickles and displays show this as the module of public names, also of those that were not looked up here.
     for public, place in _HOMES.items():
-        named = vars(sys.modules.get(place, sys)).get(public)  # it may be about to be imported
+        named = vars(sys.modules.get(place, sys)).get(public)  # the module may be only partly imported
         if named is not None and place != f"b24nb.{public}":
             named.__module__ = __name__
     return value

@@ -1,6 +1,6 @@
-"""Where the rooms are put together: credentials in, a client out.
+"""The function ``connect``, which composes a client of all its parts.
 
-The module is not called ``connect``: it would shadow the function of that name.
+The module is not called ``connect``, since it would hide the function of that name.
 """
 
 from __future__ import annotations
@@ -41,33 +41,33 @@ def connect(
     settle_after: float = 60,
     clock: Clock = SYSTEM_CLOCK,
 ) -> Client:
-    """Connect to a portal: a real one by its webhook, else a sandbox that starts here and now.
+    """Connect to a portal: to a real one by its webhook, else to a sandbox portal that is started for this client.
 
     Parameters
     ----------
     credentials : str, Webhook, OAuthToken, SandboxPortal, optional
-        A webhook's address or one of the values. ``None``: ``B24_WEBHOOK`` from the environment or from
+        A webhook's address or one of the other types. ``None``: ``B24_WEBHOOK`` from the environment or from
         the ``.env`` of the working directory; if there is none, a sandbox portal started for this client.
     tariff : {"standard", "enterprise", "self-hosted"}
-        The plan, for the request rate: 50 requests at once and 2/s, or 250 and 5/s; a portal of one's own
-        counts none. A sandbox of this process says it by itself.
+        The plan, for the request rate: 50 requests at once and 2/s, or 250 and 5/s; a self-hosted portal has no
+        limit. For a sandbox of this process its own setting is used.
     timeout : (float, float)
         Seconds to connect, over all addresses of the host together, and in total until the answer to a
-        call is complete: looking up the name, connecting, sending, waiting, reading, and the repeats of a
-        read or of a connection that did not come about. Not counted are waits for the request rate, after
-        which the total begins anew, and the renewal of a token, which has a total of its own.
+        call is complete: looking up the name, connecting, sending, waiting, reading, and repeating a read or a
+        failed connection. Waits for the request rate are not counted, and the total begins again after one; the
+        renewal of a token has a total of its own.
     verify : bool or path
         Check certificates, or a file of certificate authorities. Only ``False`` switches the check off.
     read_only : bool
         Refuse every write before it is sent. ``B24_READ_ONLY=1`` in the environment or ``.env`` does the
-        same; a word that is neither yes nor no is an error.
+        same; any other value than a yes or a no is an error.
     journal : path, optional
-        Where to keep what was changed. ``None``: one file per portal in the user's data folder; for a
-        sandbox, beside its database and gone with it.
+        The file of the journal. ``None``: one file per portal in the user's data folder; for a sandbox: beside
+        its database, and deleted with it.
     settle_after : float
         Seconds after sending until a write whose answer was lost counts as not applied; at most a day.
     clock : Clock, optional
-        For tests: time and sleeping.
+        Replaces time and sleeping in tests.
 
     Returns
     -------
@@ -76,9 +76,9 @@ def connect(
     Raises
     ------
     InvalidInput
-        The credentials or settings can't be right; nothing was sent.
+        The credentials or settings are wrong; nothing was sent.
     BadCredentials, ConnectionFailed, ...
-        The portal did not take them, or can't be reached.
+        The portal did not accept them, or can't be reached.
 
     Warns
     -----
@@ -119,7 +119,7 @@ def connect(
         release.callback(connection.close)
         sources: dict[str, Any] = {"credentials_from": source, "read_only_from": switch}
         portal = Portal.ask(connection, own_sandbox=_is_of_this_process(found.origin), **sources)
-        connection.calls.clear()  # it begins with what the user asks for
+        connection.calls.clear()  # the log begins with the user's first call
         store = _open_journal(path, portal, found, release, named=journal is not None)
         badges = BadgeMethods(connection, store, settle_after=settle_after)
         if unfinished := badges.journal.unfinished:
@@ -129,12 +129,13 @@ def connect(
 
 
 def _starting(sandbox: SandboxPortal) -> Callable[[], object]:
-    """Start a sandbox that does not run; what is returned stops it again, and holds it in any case."""
+    """Start a sandbox if it does not run. The returned function stops it if it was started here; it also keeps a
+    reference to the sandbox, so that it goes on running."""
     if sandbox.running:
         return lambda: sandbox
     try:
         sandbox.start()
-    except (RuntimeError, OSError) as error:  # no thread or no socket, as in some browsers
+    except (RuntimeError, OSError) as error:  # threads or sockets are missing, as in Python in a browser
         hint = "Give connect() the webhook of a portal that is reachable from here."
         text = f"The embedded portal can't start here: {str(error).rstrip('.')}."
         raise ConnectionFailed(text, hint=hint) from None
@@ -151,9 +152,9 @@ def _open_journal(
     path: Any, portal: Portal, credentials: Credentials, release: ExitStack, *, named: bool
 ) -> JournalStore:
     if path is None and portal.kind == "SANDBOX":
-        # Goes with the client: the next sandbox may get the same port and must not inherit it.
+        # Deleted with the client, since a later sandbox with the same port must not get this journal.
         path = Path(release.enter_context(tempfile.TemporaryDirectory(prefix="b24nb-journal-"))) / "journal.db"
-    # A sandbox gets another port each time; the journal beside its database needs no address.
+    # A sandbox gets another port each time, so the journal beside its database is not tied to an address.
     host = portal.host if named or portal.kind == "LIVE" else "sandbox"
     user = portal.user_id or str(getattr(credentials, "user", ""))  # `profile` may be refused
     store = JournalStore(path, host=host, user=user)
@@ -162,7 +163,7 @@ def _open_journal(
 
 
 def _credentials(given: Any, setting: Setting | None) -> tuple[Credentials | SandboxPortal, str]:
-    """What to connect with, and where it came from."""
+    """The credentials or the sandbox to connect with, and where they come from."""
     if given is None and setting is not None:
         try:
             return Webhook.parse(setting.value), setting.source
@@ -183,7 +184,7 @@ def _credentials(given: Any, setting: Setting | None) -> tuple[Credentials | San
 
 
 def _read_only_from(given: Any, setting: Setting | None) -> str:
-    """What makes the client read-only; ``""`` if nothing does."""
+    """Where the read-only setting comes from; ``""`` if the client is not read-only."""
     if not isinstance(given, bool):
         raise InvalidInput(f"read_only is True or False, not {given!r}.", field="read_only")
     by_setting = setting.source if setting and setting.is_on else ""
@@ -191,7 +192,7 @@ def _read_only_from(given: Any, setting: Setting | None) -> str:
 
 
 def _is_of_this_process(origin: str) -> bool:
-    """Whether a sandbox portal that was started here answers at an address."""
+    """Whether the address is that of a sandbox portal of this process."""
     module = sys.modules.get("b24nb.sandbox.portal")
     portals = module.INSTANCES if module else ()
     return any(portal.running and portal.url == origin for portal in portals)

@@ -1,4 +1,4 @@
-"""What the environment and the file ``.env`` say. A setting that can't be read is an error, never "off"."""
+"""Settings from the environment and the file ``.env``. A setting that can't be read is an error, never "off"."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from b24nb.secret import Secret, without_frames
 WEBHOOK, READ_ONLY = "B24_WEBHOOK", "B24_READ_ONLY"
 _YES = frozenset({"1", "true", "t", "yes", "y", "on", "enable", "enabled", "да", "д"})
 _NO = frozenset({"0", "false", "f", "no", "n", "off", "disable", "disabled", "нет", "н"})
-#: UTF-32 first: its mark begins with that of UTF-16.
+#: Byte order marks. UTF-32 is first, since its mark begins with that of UTF-16.
 _MARKS = {"utf-32": (codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE), "utf-16": (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)}
 _FILE = ".env"
 
 
 class Setting(NamedTuple):
-    """A value that is set, and where."""
+    """The value of a setting, and where it is set."""
 
     value: Secret
     source: str
@@ -33,23 +33,23 @@ class Setting(NamedTuple):
         Raises
         ------
         InvalidInput
-            For a word that is neither yes nor no.
+            For a value that is neither yes nor no.
         """
         word = self.value.reveal().strip("\"' ").lower()
         known = word in _YES or word in _NO
-        yes, word = word in _YES, ""  # it may be anything, also a secret
+        yes, word = word in _YES, ""  # cleared for tracebacks: the value may be a secret
         if not known:
             _refuse(f"{self.source} is neither yes nor no.", "Write 1 or 0 (yes and no, on and off do too).")
         return yes
 
 
 def read_settings() -> dict[str, Setting]:
-    """The settings that are not empty: from the environment, else from ``.env`` here; read, never exported.
+    """The settings that are not empty: from the environment, else from ``.env`` in the working directory.
 
     Raises
     ------
     InvalidInput
-        Names the file and the line that can't be read, or the variable with a mistyped name.
+        Names the file and line that can't be read, or the variable with a misspelled name.
     """
     return without_frames(_read)
 
@@ -91,7 +91,7 @@ def _from_file(path: Path) -> dict[str, Setting]:
 
 
 def _text_of(path: Path) -> str:
-    """The file's text; a byte that is not UTF-8 stays recognisable, since it may stand in a comment."""
+    """The text of the file; a byte that is not UTF-8 becomes a lone surrogate, since it may be in a comment only."""
     try:
         raw = path.read_bytes()
     except OSError as error:
@@ -107,7 +107,7 @@ def _text_of(path: Path) -> str:
 
 
 def _check_name(name: str, what: str) -> None:
-    """``B24_READONLY``, ``$env:B24NB_READ_ONLY`` and the like: a switch that nobody reads would be off in silence."""
+    """Refuse misspelled names (``B24_READONLY``, ``$env:B24NB_READ_ONLY``), which would be ignored without an error."""
     spelled = re.sub(r"[^a-z0-9]", "", name.lower().removeprefix("$env:").partition(":")[0]).replace("b24nb", "b24")
     for known in (WEBHOOK, READ_ONLY):
         if name != known and spelled.endswith(known.replace("_", "").lower()):

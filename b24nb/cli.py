@@ -14,7 +14,7 @@ from b24nb.errors import B24Error
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command; the exit code is 0 where all went well.
+    """Run the command; returns the exit code.
 
     Parameters
     ----------
@@ -29,15 +29,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     Raises
     ------
     SystemExit
-        2 for arguments that can't be understood, likewise in one line; 0 after ``--help``.
+        2 for wrong arguments, also with one line on standard error; 0 after ``--help``.
     """
     for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, TextIOWrapper):  # a console that lacks a letter still shows the rest
+        if isinstance(stream, TextIOWrapper):  # a character that the console can't show must not raise an error
             stream.reconfigure(errors="backslashreplace")
     argv = sys.argv[1:] if argv is None else argv
     try:
         if argv[:1] == ["lab"] and not {"-h", "--help"} & {*argv}:
-            return lab.run(argv[1:])  # before any parser could take JupyterLab's options apart
+            return lab.run(argv[1:])  # not parsed here, since the options are JupyterLab's
         args = _parser().parse_args(argv)
         return int(args.run(args))
     except (B24Error, ImportError, OSError, RuntimeError) as error:
@@ -49,7 +49,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
-        """One line, and where to read more; argparse itself prints the whole usage too."""
+        """Print one line that names ``--help``; argparse itself would also print the whole usage."""
         self.exit(2, f"{self.prog}: {message} (see {self.prog} --help)\n")
 
 
@@ -100,7 +100,7 @@ def sandbox(args: argparse.Namespace) -> int:
 
 
 def doctor(args: argparse.Namespace) -> int:
-    """Connect as a notebook would, and say what was found. Changes nothing."""
+    """Connect as a notebook would, and print facts about the portal. Changes nothing."""
     from pathlib import Path
     from statistics import median
 

@@ -1,4 +1,4 @@
-"""The face of a portal: badge methods, call log and journal over one connection."""
+"""The client of one portal: badge methods, call log and journal over one connection."""
 
 from __future__ import annotations
 
@@ -25,32 +25,32 @@ WHO_AM_I: Mapping[str, tuple[str, None]] = {"profile": ("profile", None), "scope
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Portal:
-    """Which portal this is and what the caller may do there, as asked once when connecting.
+    """Facts about the portal, the user and the user's rights, read once when connecting.
 
     Attributes
     ----------
     kind : {"SANDBOX", "LIVE"}
-        LIVE unless the answers came from this machine and said that they are a sandbox's.
+        LIVE unless the answers came from this machine and had the header of a sandbox.
     host : str
         Host of the portal.
     user : str or None
-        Name of the user the calls run as; ``None`` where the portal did not say.
+        Name of the user who makes the calls; ``None`` if the portal did not say.
     user_id : str or None
         Id of that user.
     admin : bool or None
-        Whether the user is an administrator; adding and deleting badges needs one. On a cloud portal
-        this is the right to the application settings, which is close to that but not the same test.
+        Whether the user is an administrator; only administrators can add and delete badges. On a cloud portal
+        this is the right to the application settings, which is nearly but not exactly the same.
     scopes : tuple of str or None
-        What the webhook or token is good for; the badge methods need ``crm``.
+        The scopes of the webhook or token; the badge methods need ``crm``.
     asked_at : datetime
-        When this was asked, UTC.
+        When this was read, UTC.
     read_only : bool
-        Whether this client refuses to change anything.
+        Whether this client refuses all changes.
     own_sandbox : bool
         Whether it is a sandbox that runs in this process.
     credentials_from, read_only_from : str
-        Where the credentials and the switch come from: ``argument``, or a setting and its place, for example
-        ``B24_WEBHOOK in .env``. ``""``: not known, or not read-only.
+        Where the credentials and the read-only setting come from: ``argument``, or a setting and its place, for
+        example ``B24_WEBHOOK in .env``. ``""``: not known, or not read-only.
     """
 
     kind: Literal["SANDBOX", "LIVE"]
@@ -74,16 +74,16 @@ class Portal:
         own_sandbox: bool = False,
         **sources: str,
     ) -> Portal:
-        """Ask a portal who we are, by one batch of two commands.
+        """Ask a portal for the user and the scopes, by one batch of two commands.
 
         Parameters
         ----------
         connection : Connection
             An open connection.
         answers : mapping, optional
-            To :data:`WHO_AM_I`, where they were asked along with something else.
+            The answers to :data:`WHO_AM_I`, if they were sent in another batch already.
         own_sandbox, **sources
-            What the portal can't know: see the attributes.
+            See the attributes; the portal does not know these.
 
         Returns
         -------
@@ -92,7 +92,7 @@ class Portal:
         Raises
         ------
         TransportError, ApiError
-            If the portal can't be reached or takes none of the credentials.
+            If the portal can't be reached or does not accept the credentials.
         """
         answers = connection.batch(WHO_AM_I) if answers is None else answers
         profile = _result(answers["profile"], dict)
@@ -113,7 +113,7 @@ class Portal:
 
     @property
     def place(self) -> str:
-        """The host, or ``this notebook``: the address of its sandbox says nothing to a reader."""
+        """The host, or ``this notebook`` for its own sandbox, whose address means nothing to a reader."""
         return "this notebook" if self.own_sandbox else self.host
 
     @property
@@ -123,7 +123,7 @@ class Portal:
 
     @property
     def sources(self) -> tuple[str, ...]:
-        """Where the settings come from, in words; those given as arguments are known to the reader."""
+        """Texts that say where the settings come from; those given as arguments are not named."""
         switch = f"read-only by {self.read_only_from}" if self.read_only_from else "read-only"
         return (
             *([self.credentials_from] if self.credentials_from not in ("", "argument") else []),
@@ -133,8 +133,8 @@ class Portal:
     def __str__(self) -> str:
         rights = {True: "administrator", False: "not an administrator", None: "rights unknown"}[self.admin]
         scopes = "unknown" if self.scopes is None else (", ".join(self.scopes) or "none")
-        told = "".join(f", {source}" for source in self.sources)
-        return f"{self.where}, {self.user or 'user unknown'} ({rights}), scopes: {scopes}{told}"
+        sources = "".join(f", {source}" for source in self.sources)
+        return f"{self.where}, {self.user or 'user unknown'} ({rights}), scopes: {scopes}{sources}"
 
     def __repr__(self) -> str:
         return f"<Portal {self}>"
@@ -149,18 +149,18 @@ class Client:
     """One portal, one user: the badge methods, the call log and the journal.
 
     Made by :func:`b24nb.connect`. A context manager; :meth:`close` also stops a sandbox that was
-    started for this client, and so does the end of a client that nobody holds any more.
+    started for this client, and so does the garbage collection of a client.
 
     Attributes
     ----------
     portal : Portal
-        Which portal this is, who we are there, what we may do.
+        Facts about the portal, the user and the user's rights.
     badges : BadgeMethods
         ``list``, ``get``, ``add``, ``delete``, ``holders``, ``release``, ``delete_many``, ``plan``, ``backup``.
     calls : CallLog
         Every call made, with its timings.
     journal : Journal
-        What was changed on this portal by this user, and the way back.
+        What was changed on this portal by this user, and how to undo it.
 
     Examples
     --------
@@ -185,17 +185,17 @@ class Client:
         self.journal = badges.journal
         self.calls = connection.calls
         self._on_close = on_close
-        # What nobody holds gives back what it has: neither the client, nor its badges, journal or a plan, all
-        # of which hold the applier. What is released must not lead to it.
+        # Release the resources when the applier is garbage-collected. Client, badges, journal and plans all refer to
+        # the applier; `release` itself must not refer to it, or it would never be collected.
         badges._applier.portal = on_close
         self._release = weakref.finalize(badges._applier, _in_this_process, os.getpid(), release)
 
     def call(self, method: str, params: Mapping[str, Any] | None = None) -> Response:
-        """Call any REST method; the bare wire.
+        """Call any REST method.
 
-        Changes made this way are not in the journal: there is no undo for them. A write whose answer
-        is lost raises its :class:`~b24nb.errors.TransportError` with ``sent`` set; only the badge
-        methods know how to look whether it happened.
+        Changes made this way are not in the journal, so they can't be undone. A write whose answer
+        is lost raises a :class:`~b24nb.errors.TransportError` with ``sent`` set; only the badge
+        methods look at the portal to find out whether a change was made.
 
         Parameters
         ----------
@@ -225,7 +225,7 @@ class Client:
         ...     b24.call("crm.activity.badge.get", {"code": "missedCall"}).result["badge"]["type"]
         'failure'
         """
-        method = mask_address(method)  # in this frame, too
+        method = mask_address(method)  # this frame can be in a traceback, too
         return self._connection.call(method, params)
 
     def batch(
@@ -236,16 +236,15 @@ class Client:
         Parameters
         ----------
         commands : mapping
-            ``key -> (method, params)``. A text like ``$result[key][badge][code]`` stands for the result of an
-            earlier command of the same 50. What can't be written as a query, such as an empty list, is refused.
+            ``key -> (method, params)``. A text like ``$result[key][badge][code]`` is replaced by the result of an
+            earlier command of the same 50. A value that a query string can't carry, such as an empty list, is refused.
         halt : bool
             Stop at the first error; later commands are not sent.
 
         Returns
         -------
         BatchResponse
-            ``key -> Response or ApiError``, in the order of ``commands``; errors are values here,
-            not raised.
+            ``key -> Response or ApiError``, in the order of ``commands``; errors are not raised.
 
         Raises
         ------
@@ -268,7 +267,7 @@ class Client:
         """Close the connections, and stop the sandbox if it was started for this client.
 
         Later calls raise :class:`~b24nb.errors.ClientClosed`; ``calls`` and ``journal`` can still be read, but the
-        journal of a sandbox ends with it.
+        journal of a sandbox is deleted with the sandbox.
         """
         self._release()
         self._on_close()
@@ -291,14 +290,14 @@ class Client:
 
 
 def _in_this_process(owner: int, work: Callable[[], object]) -> None:
-    """Not in a forked child, whose parent still uses the same files."""
+    """Call ``work``, but not in a forked child, since its parent still uses the same files."""
     if os.getpid() == owner:
         work()
 
 
 def _result(answer: Response | ApiError, kind: type) -> Any:
-    """The result of a command, ``None`` where it was refused or is of another kind.
+    """The result of a command; ``None`` if it was refused or has another type.
 
-    PHP writes an empty map as a list, so a profile of ``[]`` (inactive user) tells nothing either.
+    PHP writes an empty map as a list, so a profile of ``[]`` (inactive user) is ``None``, too.
     """
     return answer.result if isinstance(answer, Response) and isinstance(answer.result, kind) else None

@@ -1,4 +1,4 @@
-"""What people paste: addresses and tokens that can't be right are refused, and a host has one spelling."""
+"""Checks of the addresses and tokens that users enter; hosts are normalised to one spelling."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ from b24nb import spec
 from b24nb.errors import InvalidInput
 from b24nb.secret import Secret, without_frames
 
-#: Names that the vendor uses for the same thing: in events and token answers, and in the frame of a page.
+#: Names of the fields in an application's page -> their names in events and token answers.
 _AUTH_NAMES = {"auth_id": "access_token", "refresh_id": "refresh_token"}
-#: What documentation writes for a code or token, a user and a host; a user may have the id 1111, a portal be called
-#: your-it.
+#: Placeholders of documentation for a code or token, a user, and a host. Real users may have the id 1111, and real
+#: portals a name like your-it.
 TOKEN, USER = r"^your[-_]|^(.)\1{3,}$", r"^your[-_]|^(\D)\1{3,}$"
 _HOST = r"^your_|^your-(account|bitrix24|company|domain|name|portal|site)\b"
 
 
 class SecretInCell(UserWarning):
-    """A webhook is written as text into a notebook cell, and so is saved with the notebook."""
+    """A notebook cell contains a webhook as text, which is saved with the notebook."""
 
 
 def is_loopback(host: str) -> bool:
@@ -45,12 +45,12 @@ def is_loopback(host: str) -> bool:
 
 
 def refuse(message: str, hint: str = "") -> NoReturn:
-    """Raise the error for credentials that can't be right."""
+    """Raise the error for wrong credentials."""
     raise InvalidInput(message, field="credentials", hint=hint)
 
 
 def refuse_placeholders(what: str, text: str, words: str = TOKEN) -> None:
-    """Our own masks, and what documentation writes where a reader's own value belongs."""
+    """Refuse a text that this package has masked, and placeholders of documentation."""
     if "*" in text or "…" in text or "..." in text:
         refuse(f"The {what} is a masked one.", "Copy the address from the portal, not from an output.")
     if re.search(rf"[{{}}<>\[\]]|^put_|{words}", text, re.IGNORECASE):
@@ -58,7 +58,7 @@ def refuse_placeholders(what: str, text: str, words: str = TOKEN) -> None:
 
 
 def split(secret: Secret, *, what: str) -> tuple[SplitResult, str]:
-    """Check what webhook, portal and authorization server have in common; the host normalised."""
+    """Parse and check the address of a webhook, a portal or an OAuth server; returns its parts and normalised host."""
     url = secret.reveal()
     if not isinstance(url, str) or not url.strip():
         refuse(f"The address of the {what} is empty.")
@@ -88,13 +88,13 @@ def split(secret: Secret, *, what: str) -> tuple[SplitResult, str]:
 
 
 def _trimmed(url: str) -> str:
-    """Without blanks, quotes and invisible characters at the ends."""
+    """The address without blanks, quotes and invisible characters at its ends."""
     ends = "".join(sign for sign in {*url} if unicodedata.category(sign)[0] in "CZ")
     return url.strip(ends).strip("\"'").strip(ends)
 
 
 def _one_spelling(hostname: str, what: str) -> str:
-    """A host as all spellings of it shall be: lower case, ASCII, without a last dot."""
+    """The normalised host: lower case, ASCII, without a last dot."""
     refuse_placeholders(f"host of the {what}", hostname, _HOST)
     if ":" in hostname:
         return f"[{hostname}]"
@@ -109,7 +109,7 @@ def _one_spelling(hostname: str, what: str) -> str:
     try:
         host = name.encode("idna").decode()
         if host.encode().decode("idna") != name and not name.isascii():
-            host = ""  # an older rule than the browsers' changes letters, and so the host
+            host = ""  # Python's older IDNA rules change a letter, so browsers would use another host
     except UnicodeError:
         host = ""
     if not re.fullmatch(r"[a-z0-9_-]+(\.[a-z0-9_-]+)*", host):
@@ -118,9 +118,9 @@ def _one_spelling(hostname: str, what: str) -> str:
 
 
 def typed() -> Secret:
-    """What somebody types at the keyboard, not shown."""
+    """Read the address from the keyboard without showing it."""
     with warnings.catch_warnings():
-        warnings.simplefilter("error", getpass.GetPassWarning)  # it would show what is typed
+        warnings.simplefilter("error", getpass.GetPassWarning)  # after this warning, getpass would show what is typed
         try:
             return Secret(getpass.getpass("Webhook address (not shown): "))
         except (EOFError, OSError, NotImplementedError, getpass.GetPassWarning):
@@ -131,10 +131,10 @@ def typed() -> Secret:
 
 
 def warn_of_cells(secret: Secret) -> None:
-    """Where a notebook runs this, look whether one of its cells holds the code as text."""
+    """In a notebook, warn if one of its cells contains the secret as text."""
     shell = getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)()
-    if hasattr(shell, "kernel") and without_frames(_stands_in, secret, shell):
-        # Not `warn`: that would show the line, and with it the secret.
+    if hasattr(shell, "kernel") and without_frames(_is_in_a_cell, secret, shell):
+        # Not `warn`, which would show the line of code, and so the secret.
         warnings.warn_explicit(
             "This webhook is written into a cell, and is saved with the notebook. Put it into a file .env "
             "beside the notebook (B24_WEBHOOK=…) and call connect(), or use connect(Webhook.ask()).",
@@ -144,12 +144,12 @@ def warn_of_cells(secret: Secret) -> None:
         )
 
 
-def _stands_in(secret: Secret, shell: Any) -> bool:
+def _is_in_a_cell(secret: Secret, shell: Any) -> bool:
     return any(secret.reveal() in str(cell) for cell in shell.user_ns.get("In", ()))
 
 
 def check_tokens(**tokens: Secret) -> None:
-    """Refuse what can't be the tokens, id and secret of an application."""
+    """Refuse values that can't be the tokens, id and secret of an application."""
     for name, token in tokens.items():
         text = token.reveal()
         if not isinstance(text, str):
@@ -170,7 +170,7 @@ def origin_of(address: Secret, what: str) -> str:
 
 
 def fields_of(auth: Secret) -> dict[str, Secret]:
-    """What an :class:`OAuthToken` takes, of the vendor's mapping."""
+    """The arguments of an :class:`OAuthToken`, from the vendor's mapping."""
     found: Any = auth.reveal()
     if not isinstance(found, Mapping):
         refuse("from_auth takes the mapping that the portal gives an application.")
@@ -182,7 +182,7 @@ def fields_of(auth: Secret) -> dict[str, Secret]:
     domain, endpoint = given.pop("domain", ""), given.pop("client_endpoint", "")
     scheme = "http" if str(given.get("protocol", 1)) == "0" else "https"
     if not given.get("portal"):
-        # The authorization server calls itself `domain` in its own answers.
+        # In answers of the OAuth server, `domain` is its own host and not that of the portal.
         if not endpoint and (not domain or domain == urlsplit(server).netloc):
             refuse("The portal is missing: client_endpoint, or domain.")
         given["portal"] = endpoint or (domain if "://" in domain else f"{scheme}://{domain}")

@@ -1,8 +1,8 @@
 """Webhooks and OAuth tokens: parsed once, normalised once, masked everywhere.
 
-A credential is data: it knows where to send a call and with which secret, and shows neither by
-accident. Addresses and tokens become a :class:`~b24nb.secret.Secret` in the first line that gets them;
-the transport alone reveals an :class:`Endpoint`.
+Credentials hold the address and the secret of calls, and show them only masked. Addresses and tokens are converted to
+a :class:`~b24nb.secret.Secret` in the first line of the function that gets them; only the transport reveals an
+:class:`Endpoint`.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _WHOLE = "The whole address of a webhook is https://{portal}/rest/{user}/{code}/
 
 
 class Endpoint(NamedTuple):
-    """Where and how one call goes; the transport reveals it when it sends."""
+    """The address and headers of one call; the transport reveals them when it sends."""
 
     origin: str
     url: Secret
@@ -84,18 +84,17 @@ class Webhook(Unpickled):
         Returns
         -------
         Webhook
-            Its host in the one spelling that all addresses of this portal share: lower case, as ``xn--``
-            where it is not ASCII, without a default port or a last dot.
+            Its host is normalised: lower case, ``xn--`` if it is not ASCII, without a default port or a last dot.
 
         Raises
         ------
         InvalidInput
-            Says which part is wrong and what to do; never repeats the secret.
+            Says which part is wrong and what to do; it never contains the secret.
 
         Warns
         -----
         SecretInCell
-            If the address stands in a cell of the notebook that runs this.
+            If a cell of the notebook that runs this contains the address.
         """
         url = Secret(url)
         webhook = without_frames(cls._parsed, url)
@@ -136,7 +135,7 @@ class Webhook(Unpickled):
         Raises
         ------
         InvalidInput
-            As :meth:`parse`; also where nobody can type, or what is typed would be shown.
+            As :meth:`parse`; also if there is no keyboard, or the input would be shown.
         """
         return cls.parse(without_frames(typed))
 
@@ -147,11 +146,11 @@ class Webhook(Unpickled):
 
     @property
     def secrets(self) -> tuple[Secret, ...]:
-        """What must never be shown; for redaction."""
+        """The secrets that must never be shown."""
         return (self._secret,)
 
     def endpoint(self, method: str) -> Endpoint:
-        """Where a call goes.
+        """The address of a call.
 
         Parameters
         ----------
@@ -175,16 +174,16 @@ class OAuthToken(Unpickled):
     """The tokens of an application.
 
     With a refresh token and the application's ``client_id`` and ``client_secret`` the client renews
-    an expired access token once per call and hands the new pair to ``on_refresh``: the refresh token
-    rotates, so a program that wants to live longer than this process has to store it.
+    an expired access token once per call and passes the new pair to ``on_refresh``. The old refresh token is no
+    longer valid then, so an application has to store the new one for its next start.
 
     Parameters
     ----------
     portal : str
         ``https://example.bitrix24.com``; a ``client_endpoint`` (``…/rest/``) is accepted.
     access_token, refresh_token : str
-        As the authorization server issued them. The attributes are masked: ``.reveal()`` gives the text
-        to whoever stores it.
+        As the authorization server issued them. The attributes are masked: ``.reveal()`` returns the text, which
+        is needed to store it.
     client_id, client_secret : str, optional
         Of the application; needed to refresh.
     auth_server : str, optional
@@ -221,11 +220,11 @@ class OAuthToken(Unpickled):
         auth_server: str | Secret = spec.OAUTH_SERVER,
         on_refresh: Callable[[OAuthToken], None] | None = None,
     ) -> None:
-        # All of them: people put the right thing into the wrong place.
+        # All arguments become secrets at once, since a user may pass a secret as the wrong argument.
         access_token, refresh_token = Secret(access_token), Secret(refresh_token)
         client_id, client_secret = Secret(client_id), Secret(client_secret)
         portal, auth_server = Secret(portal), Secret(auth_server)
-        object.__setattr__(self, "portal", "")  # for the repr, if one of them is refused
+        object.__setattr__(self, "portal", "")  # so that repr works in a traceback if an argument is refused
         given = {"access_token": access_token, "refresh_token": refresh_token, "client_secret": client_secret}
         without_frames(check_tokens, **given, client_id=client_id)
         origins = {
@@ -244,7 +243,7 @@ class OAuthToken(Unpickled):
         client_secret: str | Secret = "",
         on_refresh: Callable[[OAuthToken], None] | None = None,
     ) -> OAuthToken:
-        """The tokens as the portal hands them to an application.
+        """Make one of the mapping that a portal gives to an application.
 
         Parameters
         ----------
@@ -252,7 +251,7 @@ class OAuthToken(Unpickled):
             ``auth`` of an event or an installation, the answer of the authorization server, or the fields of
             a page in a frame (``AUTH_ID``, ``REFRESH_ID``, ``DOMAIN``, …). The portal is taken from
             ``client_endpoint``, else from ``domain``; ``member_id`` and the like are not needed.
-            ``portal``, ``client_id``, ``client_secret`` and ``auth_server`` are taken too.
+            ``portal``, ``client_id``, ``client_secret`` and ``auth_server`` are used, too, if they are there.
         client_id, client_secret, on_refresh
             As in the class. The secret is sent to ``server_endpoint`` only if that is a server of the vendor.
 
@@ -263,7 +262,7 @@ class OAuthToken(Unpickled):
         Raises
         ------
         InvalidInput
-            The portal or the access token is missing, or can't be right.
+            The portal or the access token is missing or wrong.
 
         Examples
         --------
@@ -288,22 +287,22 @@ class OAuthToken(Unpickled):
 
     @property
     def masked(self) -> str:
-        """Where calls go; an application's address holds no secret."""
+        """The address of calls; that of an application holds no secret."""
         return f"{self.portal}/rest/"
 
     @property
     def secrets(self) -> tuple[Secret, ...]:
-        """What must never be shown; for redaction."""
+        """The secrets that must never be shown."""
         return tuple(filter(None, (self.access_token, self.refresh_token, self.client_secret)))
 
     @property
     def can_refresh(self) -> bool:
-        """Whether all that a refresh needs is there."""
+        """Whether it has everything that is needed to renew the access token."""
         return bool(self.refresh_token and self.client_id and self.client_secret)
 
     @property
     def token_endpoint(self) -> Endpoint:
-        """Where a new pair comes from."""
+        """The address that issues a new pair of tokens."""
         form = {"Content-Type": Secret("application/x-www-form-urlencoded")}
         url = Secret(f"{self.auth_server}/oauth/token/")
         return Endpoint(self.auth_server, url, self.secrets, form)
@@ -328,7 +327,7 @@ class OAuthToken(Unpickled):
         return HiddenBytes(urlencode(fields).encode())
 
     def endpoint(self, method: str) -> Endpoint:
-        """Where a call goes and with which token.
+        """The address of a call, with the token in a header.
 
         Parameters
         ----------
@@ -338,7 +337,7 @@ class OAuthToken(Unpickled):
         Returns
         -------
         Endpoint
-            The token is in a header of it, and is shown masked.
+            The token is shown masked.
         """
         bearer = Secret(f"Bearer {self.access_token.reveal()}")
         url = Secret(f"{self.portal}/rest/{method}")

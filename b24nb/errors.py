@@ -1,4 +1,4 @@
-"""Everything that b24nb raises.
+"""All exceptions of b24nb.
 
 ::
 
@@ -12,8 +12,8 @@
     │   ├── ConnectionFailed               refused, unreachable, reset, TLS
     │   ├── Timeout                        no complete answer within the total time
     │   ├── BadResponse                    an answer that is not what the REST API sends
-    │   ├── NotApplied                     the answer to a write was lost; looked: it did not happen
-    │   └── OutcomeUnknown                 the answer to a write was lost; looking did not settle it
+    │   ├── NotApplied                     the answer to a write was lost; a look showed: it was not made
+    │   └── OutcomeUnknown                 the answer to a write was lost; a look did not show if it was made
     └── ApiError                           the portal answered with an error
         ├── NotFound                       no such badge or item
         ├── AccessDenied                   this user, application or plan may not
@@ -27,10 +27,10 @@
         ├── OperatingTimeExceeded          this method has used up its time for ten minutes
         └── PortalUnavailable              the portal is closed, overloaded or unpaid
 
-    Interrupted (a KeyboardInterrupt)      Ctrl-C ended a run between two requests; carries its report
+    Interrupted (a KeyboardInterrupt)      Ctrl-C ended a run between two requests; it has the report
 
-An unknown vendor code stays an :class:`ApiError` with the code kept. Most errors have a ``hint``:
-one sentence that says what to do next. No message holds a secret.
+An unknown code of the vendor is raised as :class:`ApiError`, which keeps the code. Most errors have a ``hint``:
+one sentence that says what to do next. No message contains a secret.
 """
 
 from __future__ import annotations
@@ -50,13 +50,13 @@ class B24Error(Exception):
     hint : str
         What to do next, in one sentence.
     retry_after : float or None
-        Seconds after which to try again, where the answer said so (``Retry-After``).
+        Seconds after which to try again, if the answer said so (``Retry-After``).
     """
 
     retry_after: float | None = None
 
     def __init__(self, message: str, *, hint: str = "") -> None:
-        # Whatever a caller put into the wrong place, an address shows no secret.
+        # A caller may have passed an address as the wrong argument: its secret is masked here.
         self.message, self.hint = redact(message), redact(hint)
         super().__init__(self.message)
 
@@ -64,18 +64,18 @@ class B24Error(Exception):
         return f"{self.message} {self.hint}".rstrip()
 
     def __reduce__(self) -> tuple[object, ...]:
-        """As it is, for another process; the row of a call log stays in its log."""
+        """Pickle all attributes except ``call``, since a row of the call log stays in this process."""
         kept = {name: None if name == "call" else value for name, value in vars(self).items()}
         return type(self).__new__, (type(self), *self.args), kept
 
 
 class InvalidInput(B24Error, ValueError):
-    """Input that can't be right; found before anything was sent.
+    """Wrong input, found before anything was sent.
 
     Attributes
     ----------
     field : str
-        The parameter that is wrong, ``""`` if it is none in particular.
+        The parameter that is wrong; ``""`` if it is not a single one.
     """
 
     def __init__(self, message: str, *, field: str = "", hint: str = "") -> None:
@@ -96,9 +96,9 @@ class BadgeChanged(B24Error):
     Attributes
     ----------
     seen : Badge or None
-        What the change was made for; ``None``: no badge.
+        The badge that the caller saw; ``None``: no badge.
     now : Badge or None
-        What the portal holds; ``None``: no badge.
+        The badge that the portal holds; ``None``: no badge.
     """
 
     def __init__(self, code: str, seen: object, now: object) -> None:
@@ -111,7 +111,7 @@ class BadgeChanged(B24Error):
 
 
 class JournalError(B24Error):
-    """The journal can't be read or written. A change that can't be remembered is not sent."""
+    """The journal can't be read or written. A change that can't be written to the journal is not sent."""
 
 
 class Interrupted(KeyboardInterrupt):
@@ -120,7 +120,7 @@ class Interrupted(KeyboardInterrupt):
     Attributes
     ----------
     report : Report
-        What became of each step; what was not sent says so.
+        What became of each step; steps that were not sent have the verdict ``not sent``.
     """
 
     def __init__(self, report: object) -> None:
@@ -175,7 +175,7 @@ class Timeout(TransportError):
 
 
 class BadResponse(TransportError):
-    """The answer is not what the REST API sends: HTML, cut JSON, a redirect, too large."""
+    """The answer is not one of the REST API: HTML, incomplete JSON, a redirect, too large."""
 
     sent = True
 
@@ -185,7 +185,7 @@ class NotApplied(TransportError):
 
 
 class OutcomeUnknown(TransportError):
-    """The answer to a write was lost, and looking at the portal did not settle whether it happened."""
+    """The answer to a write was lost, and a look at the portal did not show whether it was made."""
 
 
 class ApiError(B24Error):
@@ -222,7 +222,7 @@ class ApiError(B24Error):
         where = ", ".join(part for part in (method, f"HTTP {http_status}" if http_status else "") if part)
         text = f"{code or '(empty code)'}: {description}" if description else (code or "(empty code)")
         super().__init__(f"{text} ({where})." if where else f"{text}.", hint=hint)
-        if fact:  # shown below the traceback, by Python and in notebooks
+        if fact:  # Python and notebooks show a note below the traceback
             self.add_note(f"{fact.meaning} {fact.cause} Safe to repeat: {fact.repeat}.")
 
 
@@ -239,7 +239,7 @@ class BadCredentials(ApiError):
 
 
 class TokenExpired(ApiError):
-    """The access token is over its hour."""
+    """The access token has expired, after one hour."""
 
 
 class InsufficientScope(ApiError):
@@ -255,7 +255,7 @@ class DuplicateCode(ApiError):
 
 
 class BadgeInUse(ApiError):
-    """Open activities hold the badge; the portal keeps it."""
+    """Open activities hold the badge, so the portal does not delete it."""
 
 
 class RateLimited(ApiError):
@@ -263,7 +263,7 @@ class RateLimited(ApiError):
 
 
 class OperatingTimeExceeded(ApiError):
-    """The method has used up its time for this credential; it is blocked for some minutes."""
+    """The method has used up its operating time for these credentials and is blocked for some minutes."""
 
 
 class PortalUnavailable(ApiError):
@@ -285,19 +285,19 @@ def _patterns() -> dict[str, list[tuple[re.Pattern[str], spec.ErrorFact]]]:
 
 
 def find_fact(code: str, description: str = "", method: str = "") -> spec.ErrorFact | None:
-    """What is known about an error of a method; where a code has several meanings, the best match.
+    """What is known about an error of a method; if a code has several meanings, the best match.
 
     Parameters
     ----------
     code : str
         The vendor's code.
     description, method : str
-        Of the answer, to tell several meanings of one code apart; ``""``: not known.
+        Of the answer, to distinguish several meanings of one code; ``""``: not known.
 
     Returns
     -------
     spec.ErrorFact or None
-        ``None`` for a code that nobody has described yet, or only as answers to other methods.
+        ``None`` for an unknown code, or one that is known only of other methods.
 
     Examples
     --------
@@ -318,7 +318,7 @@ def find_fact(code: str, description: str = "", method: str = "") -> spec.ErrorF
 def raised_before_effect(error: ApiError) -> bool:
     """Whether the portal is known to raise this error before it changes anything.
 
-    A code that is no name (``""``, ``"0"``, ``"100"``) says nothing without its text.
+    A code without letters (``""``, ``"0"``, ``"100"``) counts only together with its text.
 
     Parameters
     ----------
@@ -328,7 +328,7 @@ def raised_before_effect(error: ApiError) -> bool:
     Returns
     -------
     bool
-        ``False`` also where it is not known: then look before you repeat a write.
+        ``False`` also if it is not known: then look at the portal before you repeat a write.
 
     Examples
     --------
@@ -359,7 +359,7 @@ def from_answer(code: str, description: str, *, http_status: int | None, method:
     Returns
     -------
     ApiError
-        Of the class for this kind of trouble; :class:`ApiError` itself for an unknown code.
+        Of the class for this kind of error; :class:`ApiError` itself for an unknown code.
 
     Examples
     --------

@@ -1,7 +1,7 @@
-"""``b24nb lab``: copies of the walkthroughs, opened in JupyterLab as they were made.
+"""``b24nb lab``: opens copies of the walkthroughs in JupyterLab.
 
-JupyterLab paints the outputs of a notebook that somebody signed on this machine, and of no other. So the
-copies made here are signed: they are the package's own. A file of the user's never is.
+JupyterLab shows the HTML outputs of a notebook only if it was signed on this machine. So the copies made here, whose
+content is the package's, are signed. A file of the user is never signed.
 """
 
 from __future__ import annotations
@@ -20,18 +20,18 @@ _PACKAGE = Path(__file__).parent
 
 
 def run(arguments: Sequence[str]) -> int:
-    """Copy the walkthroughs that are missing, and let JupyterLab take over.
+    """Copy the walkthroughs that are missing, and replace this process by JupyterLab.
 
     Parameters
     ----------
     arguments : sequence of str
-        The directory of the copies, where the first one is no option; all others go to JupyterLab as
-        they are.
+        The first one is the directory of the copies, unless it is an option; all others are passed to JupyterLab
+        unchanged.
 
     Raises
     ------
     B24Error
-        Where JupyterLab is not installed, or the copies can't be written.
+        JupyterLab is not installed, or the copies can't be written.
     """
     if find_spec("jupyterlab") is None:
         raise B24Error('JupyterLab is not installed: pip install "b24nb[lab]"')
@@ -48,12 +48,12 @@ def run(arguments: Sequence[str]) -> int:
     if not any(one.startswith("--LabApp.default_url") for one in arguments):
         command.append(f"--LabApp.default_url=/lab/tree/{FIRST}")
     if hasattr(os, "geteuid") and os.geteuid() == 0:
-        # Containers run as root, where JupyterLab wants to be told; it listens on this machine only.
+        # As root, for example in containers, JupyterLab needs this option; it listens on this machine only.
         command.append("--allow-root")
-    # Defaults of JupyterLab for this run, below the user's own settings: widgets are saved with a notebook.
+    # Defaults for this run, which the user's own settings override: widgets are saved with a notebook.
     paths = [str(_PACKAGE / "lab_settings"), os.environ.get("JUPYTER_CONFIG_PATH", "")]
     os.environ["JUPYTER_CONFIG_PATH"] = os.pathsep.join(filter(None, paths))
-    os.execv(sys.executable, [*command, *arguments[named:]])  # noqa: S606 - signals included
+    os.execv(sys.executable, [*command, *arguments[named:]])  # noqa: S606 - so that JupyterLab receives the signals
 
 
 def copy_walkthroughs(directory: Path) -> list[Path]:
@@ -62,14 +62,14 @@ def copy_walkthroughs(directory: Path) -> list[Path]:
     Parameters
     ----------
     directory : Path
-        Made if need be. A file that is there is left alone.
+        Created if necessary. Existing files are left alone.
 
     Returns
     -------
     list of Path
         The notebooks that were copied.
     """
-    inside = _PACKAGE / "walkthroughs"  # in the wheel; in a checkout they lie beside the package
+    inside = _PACKAGE / "walkthroughs"  # in the wheel; in a checkout they are beside the package
     shipped = inside if inside.is_dir() else _PACKAGE.parent / "notebooks"
     copied = []
     for source in sorted(shipped.rglob("*")):
@@ -88,12 +88,12 @@ def copy_walkthroughs(directory: Path) -> list[Path]:
 
 
 def sign(notebooks: Sequence[Path]) -> None:
-    """Let this user's Jupyter trust these notebooks as they are now."""
+    """Sign these notebooks, so that this user's Jupyter trusts them as long as they are unchanged."""
     import nbformat
     from jupyter_core.paths import jupyter_data_dir
     from nbformat.sign import NotebookNotary
 
-    Path(jupyter_data_dir()).mkdir(parents=True, exist_ok=True)  # missing where Jupyter never ran
+    Path(jupyter_data_dir()).mkdir(parents=True, exist_ok=True)  # missing if Jupyter has never run
     notary = NotebookNotary()
     try:
         for path in notebooks:

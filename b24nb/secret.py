@@ -1,7 +1,7 @@
-"""Secrets: a type that never shows its text, one scrubber, and errors without the frames that held a text.
+"""Secrets: a type that never shows its text, a function that masks secrets, and errors without traceback frames.
 
-Everything that may quote a webhook or a token passes :func:`redact`. Work that needs a secret as text runs
-inside :func:`without_frames`, since displays of tracebacks can print the variables of each frame.
+Every text that may quote a webhook or a token is passed through :func:`redact`. Code that needs a secret as text runs
+inside :func:`without_frames`, since displays of tracebacks can show the variables of each frame.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from weakref import WeakValueDictionary
 
 MASK = "***"
 
-#: A shorter secret is masked in addresses, headers and fields only: elsewhere it would hide half of any text.
+#: A shorter secret is masked only in addresses, headers and fields: in any text it would match ordinary words.
 _SHORTEST = 8
 
 P = ParamSpec("P")
@@ -23,7 +23,7 @@ T = TypeVar("T")
 
 
 class Unpickled:
-    """What no pickle writes into a file."""
+    """A class whose objects can't be pickled."""
 
     __slots__ = ()
 
@@ -32,9 +32,9 @@ class Unpickled:
 
 
 class Secret(Unpickled):
-    """A text that is shown as ``***``, everywhere; :meth:`reveal` gives it in clear.
+    """A text that is always shown as ``***``; :meth:`reveal` returns the text itself.
 
-    It is neither pickled nor written as JSON, and a copy is the same object.
+    It can't be pickled or written as JSON, and a copy is the same object.
     """
 
     __slots__ = ("__weakref__", "_text")
@@ -44,7 +44,7 @@ class Secret(Unpickled):
         _ALIVE[id(self)] = self
 
     def reveal(self) -> str:
-        """The text in clear, for whoever sends or stores it.
+        """The text itself, for code that sends or stores it.
 
         Returns
         -------
@@ -78,8 +78,8 @@ _ALIVE: WeakValueDictionary[int, Secret] = WeakValueDictionary()
 
 
 def known_secrets() -> list[Secret]:
-    """Every secret that something in this process holds now and that is long enough to be recognised."""
-    alive = [one for reference in _ALIVE.valuerefs() if (one := reference())]  # other threads go on making some
+    """Every secret of this process that still exists and is long enough to be recognised in a text."""
+    alive = [one for reference in _ALIVE.valuerefs() if (one := reference())]  # a copy: other threads may add some
     return [one for one in alive if isinstance(one._text, str) and len(one._text) >= _SHORTEST]
 
 
@@ -93,7 +93,7 @@ class HiddenBytes(bytes):
 
 
 def without_frames(work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-    """Run ``work``; whatever it raises, also Ctrl-C, comes without its frames, which may hold a secret."""
+    """Run ``work``; an exception (also KeyboardInterrupt) is raised without its frames, which may hold a secret."""
     try:
         return work(*args, **kwargs)
     except BaseException as error:  # noqa: BLE001 - raised again below
@@ -103,18 +103,18 @@ def without_frames(work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T
     raise failure
 
 
-#: A slash as it stands in an address, in JSON, and escaped once or more for addresses, HTML or JavaScript.
+#: A slash: plain, or escaped (also several times) for JSON, addresses, HTML or JavaScript.
 _SLASH = r"(?:/++|\\{1,4}(?:/|u002f|x2f)|%(?:25)*2f|&#0*47;|&#x0*2f;|&sol;)"
 _PART = r"(?:[^\s/?#'\"<>\\%&]++|%(?!(?:25)*2f)|&(?!#0*47;|#x0*2f;|sol;|quot;|lt;|gt;))"
 _NAMES = "auth|access_token|refresh_token|client_secret|application_token|sessid|ap|auth_id|refresh_id"
 _QUOTE = r"(?:\\?['\"]|&quot;)?+"
-#: Where secrets travel: words of which one has to be there, and a pattern of which the last group is masked.
-#: They are for lower case and read no part of a text twice. Each is compiled when it is needed: that takes long.
+#: Places of secrets: words, one of which the text must contain, and a pattern, whose last group is masked. They are for
+#: lower-case text and take linear time. Each pattern is compiled when it is first needed, since that takes long.
 _PLACES: tuple[tuple[tuple[str, ...], str], ...] = (
     (
         ("rest",),
         rf"rest{_SLASH}++(?:api{_SLASH}++)?+(?!\*)(?:"
-        # The user segment was left out: the code stands in its place, the method in the code's.
+        # First case: the user segment is missing, so the code is at its place, and the method at that of the code.
         rf"([\w-]{{16,100}}+(?![\w.@-])(?:{_SLASH}++{_PART}++)?+)|{_PART}++{_SLASH}++(?!\{{)({_PART}++))",
     ),
     (("bearer",), r"bearer(?:\s|%20|\+){1,9}+([^\s'\",]++)"),
@@ -123,7 +123,7 @@ _PLACES: tuple[tuple[tuple[str, ...], str], ...] = (
         rf"\b(?:{_NAMES}){_QUOTE}\s?+(?:=|:|%3d)\s?+{_QUOTE}([^&\s'\",;}}]++)",
     ),
 )
-#: A letter or digit as an escape, which no ordinary text has.
+#: An escaped letter or digit, which ordinary texts don't contain.
 _HEX, _DECIMAL = r"(?:3\d|[46][1-9a-f]|[57][\da])", r"(?:4[89]|5[0-7]|6[5-9]|[78]\d|9[07-9]|1[01]\d|12[0-2])"
 _ESCAPED = re.compile(rf"%(?:25)*{_HEX}|&#(?:0*{_DECIMAL}(?!\d)|x0*{_HEX}(?!\w))|\\(?:u00|x){_HEX}", re.ASCII)
 _ASCII_LOWER = {upper: upper + 32 for upper in range(ord("A"), ord("Z") + 1)}
@@ -137,8 +137,8 @@ def redact(text: str, secrets: Iterable[Secret] = ()) -> str:
     text : str
         Anything that may quote an address, a header or a body.
     secrets : iterable of Secret
-        These are replaced wherever they stand: in any letter case, percent-encoded, as HTML references
-        or as ``\\u`` escapes.
+        These are masked everywhere: in any letter case, percent-encoded, as HTML references or as ``\\u``
+        escapes.
 
     Returns
     -------
@@ -163,7 +163,7 @@ def _redact(text: str, secrets: tuple[Secret, ...]) -> str:
 
 
 def redact_known(text: str, secrets: Iterable[Secret]) -> str:
-    """As :func:`redact`, but the given secrets only: for data, in which the address of others may stand."""
+    """As :func:`redact`, but masks only the given secrets: for data, which may contain addresses of others."""
     return without_frames(_without_known, text, tuple(secrets))
 
 
@@ -174,7 +174,7 @@ def _without_known(text: str, secrets: tuple[Secret, ...]) -> str:
         if len(pieces) > 1:
             ends = list(accumulate(len(piece) + len(secret.reveal()) for piece in pieces[:-1]))
             text = _cut(text, ((end - len(secret.reveal()), end) for end in ends))
-    # Only a secret with other signs in it is escaped in part.
+    # Without an escaped letter or digit, only a secret with other characters can be escaped in the text.
     odd = any(not secret.reveal().isalnum() for secret in secrets)
     if secrets and any(sign in text for sign in "%&\\") and (odd or _ESCAPED.search(_lower(text))):
         text = _in_any_spelling(secrets).sub(MASK, text)
@@ -182,13 +182,13 @@ def _without_known(text: str, secrets: tuple[Secret, ...]) -> str:
 
 
 def _lower(text: str) -> str:
-    """In lower case, each character at its place."""
+    """The text in lower case, with every character at the same index."""
     lowered = text.lower()
     return lowered if len(lowered) == len(text) else text.translate(_ASCII_LOWER)
 
 
 def _cut(text: str, spans: Iterable[tuple[int, int]]) -> str:
-    """The text with a mask for each span."""
+    """The text with each span replaced by the mask."""
     kept, at = [], 0
     for start, end in spans:
         kept.append(text[at:start])
@@ -198,7 +198,7 @@ def _cut(text: str, spans: Iterable[tuple[int, int]]) -> str:
 
 @lru_cache(maxsize=64)
 def _in_any_spelling(secrets: tuple[Secret, ...]) -> re.Pattern[str]:
-    """The secrets with each character in either case, as it is or as an escape."""
+    """A pattern for the secrets, with each character in either case, plain or escaped."""
     texts = [secret.reveal() for secret in secrets]
     spelled = {one: _spelled({one.lower(), one.upper()}) for one in set("".join(texts))}
     return re.compile("|".join("".join(spelled[one] for one in text) for text in texts))
@@ -215,12 +215,12 @@ def _spelled(cases: set[str]) -> str:
 
 
 def mask_address(value: Any) -> Any:
-    """An argument that is to be no address; masked if it is one, since frames show arguments."""
+    """An argument that should not be an address; masked if it is one, since tracebacks can show arguments."""
     return redact(value) if isinstance(value, str) and "://" in value else value
 
 
 def masked(value: Any, secrets: Iterable[Secret] = ()) -> Any:
-    """Parameters without secrets, however deep they lie; a number out of a DataFrame is a number.
+    """Parameters with secrets masked at any depth; scalars of numpy and pandas become Python numbers.
 
     Examples
     --------

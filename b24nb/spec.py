@@ -1,8 +1,7 @@
-"""What the vendor says about badges, as data: methods, parameters, error codes, colours, limits.
+"""The vendor's facts about badges, as data: methods, parameters, error codes, colours, limits.
 
-Client and sandbox are written separately, so that a wrong belief can't pass on both sides.
-They share these facts and nothing else. There is no behaviour here beyond reading the table
-of errors, which lives in ``error_codes.toml`` because it is prose as much as data.
+Client and sandbox share these facts, but no code, so that an error in the code of one is found by the other. There
+is no behaviour here except reading the table of errors, which is in ``error_codes.toml`` because much of it is text.
 
 The vendor's pages: https://apidocs.bitrix24.com/api-reference/crm/timeline/activities/configurable/badges/
 """
@@ -22,7 +21,7 @@ BADGE_DOCS = "https://apidocs.bitrix24.com/api-reference/crm/timeline/activities
 
 
 class BadgeType(StrEnum):
-    """The five types of a badge; the type decides its colour and nothing else."""
+    """The five types of a badge; the type determines only its colour."""
 
     SUCCESS = "success"
     FAILURE = "failure"
@@ -32,10 +31,9 @@ class BadgeType(StrEnum):
 
 
 class BadgeColour(NamedTuple):
-    """How a portal paints a type: the documentation's name of the colour, and CSS colours.
+    """How a portal shows a type: the documentation's name of the colour, and CSS colours.
 
-    ``readable`` is ``text``, darkened in its own hue to a contrast of 4.5:1 on ``background``: what
-    displays use.
+    ``readable`` is ``text`` in the same hue, darkened to a contrast of 4.5:1 on ``background``; displays use it.
     """
 
     name: str
@@ -44,7 +42,7 @@ class BadgeColour(NamedTuple):
     readable: str
 
 
-#: As the portal's kanban paints them. This table is all that a new colour needs.
+#: The colours of the portal's kanban. A change of a colour is needed only here.
 BADGE_COLOURS: Mapping[BadgeType, BadgeColour] = MappingProxyType(
     {
         BadgeType.SUCCESS: BadgeColour("green", "#76950b", "#e9f6d6", "#5e7709"),
@@ -55,17 +53,17 @@ BADGE_COLOURS: Mapping[BadgeType, BadgeColour] = MappingProxyType(
     }
 )
 
-#: Characters of a code that ``add`` takes on newer portal builds; older ones take up to ``CODE_WIDTH``.
-#: Longer codes of older days can be listed, read and deleted there, but never be added again.
+#: Characters of a code that ``add`` accepts on newer portal builds; older ones accept up to ``CODE_WIDTH``.
+#: Longer codes that were added before can be listed, read and deleted there, but never be added again.
 CODE_LIMIT = 30
-#: Characters of a code that a portal's database keeps.
+#: Characters of a code that a portal's database stores.
 CODE_WIDTH = 255
 #: Characters of a title or value as stored: JSON with ``\uXXXX`` escapes, so Cyrillic takes six each.
 TEXT_WIDTH = 4000
-#: Characters of a code that an attachment row keeps. The portal can't match the attachments of a longer
-#: code any more: the badge counts as unused even while it is shown.
+#: Characters of a code that an attachment row stores. The portal can't match a longer code with its attachments, so
+#: the badge counts as unused even while it is shown.
 ATTACHED_CODE_WIDTH = 30
-#: Days after which an attachment row is removed by the portal's agent (a setting: 30, 60 or 90).
+#: Days after which a job of the portal removes an attachment row (a setting: 30, 60 or 90).
 ATTACHMENT_DAYS = 30
 #: ``TYPE`` of the attachment rows that count as use of a badge.
 ATTACHMENT_TYPE = "rest_app_status"
@@ -104,10 +102,10 @@ class Parameter(NamedTuple):
 
 
 class Method(NamedTuple):
-    """One REST method: what it takes, who may call it, what it answers, how it fails.
+    """One REST method: its parameters, who may call it, its result and its errors.
 
-    ``documented_errors`` is the list on the vendor's page, ``errors`` what a portal really answers,
-    in the order of its checks. Every one of them is in :func:`error_facts`.
+    ``documented_errors`` are those on the vendor's page, ``errors`` those that a portal really answers, in the order
+    of its checks. All of them are in :func:`error_facts`.
     """
 
     name: str
@@ -180,7 +178,7 @@ class Tariff(NamedTuple):
 
     @property
     def limited(self) -> bool:
-        """Whether the portal refuses anything for its rate."""
+        """Whether the portal limits the request rate."""
         return self.burst < 10**9
 
 
@@ -188,14 +186,14 @@ TARIFFS: Mapping[str, Tariff] = MappingProxyType(
     {
         "standard": Tariff(burst=50, per_second=2),
         "enterprise": Tariff(burst=250, per_second=5),
-        # No limiter stands in front of an installation of one's own: as good as none.
+        # A self-hosted portal has no limit; these numbers are never reached.
         "self-hosted": Tariff(burst=10**9, per_second=10**9),
     }
 )
 
 BATCH_SIZE = 50
-#: Seconds of work per method and credential in the window before ``OPERATION_TIME_LIMIT``. The figure
-#: of the documentation; a plan may have another.
+#: Seconds of work per method and credential in the window, after which ``OPERATION_TIME_LIMIT`` is answered. This is
+#: the documented number; a plan may have another.
 OPERATING_LIMIT_SECONDS = 480
 OPERATING_WINDOW_SECONDS = 600
 OPERATING_BASKET_SECONDS = 60
@@ -206,7 +204,7 @@ ACCESS_TOKEN_SECONDS = 3600
 REFRESH_TOKEN_SECONDS = 180 * 24 * 3600
 AUTHORIZATION_CODE_SECONDS = 30
 OAUTH_SERVER = "https://oauth.bitrix.info"
-#: Which of them issues tokens depends on the region.
+#: The vendor's OAuth servers; which of them issues tokens depends on the region.
 OAUTH_HOSTS = frozenset({"oauth.bitrix.info", "oauth.bitrix24.tech"})
 
 # -- errors ---------------------------------------------------------------------------------------
@@ -219,24 +217,24 @@ class ErrorFact:
     Attributes
     ----------
     code
-        The value of ``error`` on the wire, always a text (``"100"``, ``"0"``, even ``""``).
+        The value of ``error`` in the answer, always a text (``"100"``, ``"0"``, even ``""``).
     kind
-        Name of the class in :mod:`b24nb.errors` that it is raised as.
+        Name of the class in :mod:`b24nb.errors` that is raised for it.
     message
-        The literal ``error_description``; ``{name}`` stands for what varies.
+        The literal ``error_description``; ``{name}`` is a placeholder.
     http_documented, http_observed
-        Status in the documentation and as seen or read in the server's code; ``None``: not stated.
-        An ``http_observed`` of 200 with a batch code means: inside ``result_error``.
+        Status in the documentation, and as observed or read in the server's code; ``None``: not stated.
+        An ``http_observed`` of 200 for a batch code means: inside ``result_error``.
     meaning, cause, remedy
         One sentence each. ``remedy`` is the hint of the exception.
     repeat
-        Is it safe to send the same call again: ``"yes"``, ``"after waiting"``, ``"after a change"``,
+        Whether it is safe to send the same call again: ``"yes"``, ``"after waiting"``, ``"after a change"``,
         ``"look first"`` or ``"no"``.
     before_effect
-        Whether it is known to be raised before anything is changed; every other error of a write is
+        Whether it is known that nothing was changed. After any other error of a write, the portal has to be
         looked at.
     methods
-        The methods that answer it; empty: any.
+        The methods that can answer it; empty: any.
     section
         ``"method"`` (the badge methods), ``"system"``, ``"batch"``, ``"oauth"``, ``"neighbour"``.
     source
@@ -275,7 +273,7 @@ def error_facts() -> tuple[ErrorFact, ...]:
     >>> [fact.http_observed for fact in error_facts() if fact.code == "QUERY_LIMIT_EXCEEDED"]
     [503]
     """
-    import tomllib  # both take longer to import than most programs need this table
+    import tomllib  # imported here, since most programs never need this table
     from importlib import resources
 
     table = tomllib.loads(resources.files(__package__).joinpath("error_codes.toml").read_text(encoding="utf-8"))

@@ -1,6 +1,7 @@
-"""Activities, as far as they hold a badge: who does, the steps that release it or hold it again, what proves them.
+"""Activities that hold a badge: how they are found, and the steps that release a badge or let it be held again.
 
-The portal refuses to delete a badge that is held and does not say by whom, so all open activities are read.
+An activity *holds* a badge while it is open and names the badge in ``badgeCode``. The portal refuses to delete such
+a badge and does not say which activity holds it, so all open activities are read.
 
 A webhook can only delete a configurable activity, which can't be undone. The application that made it can clear
 its ``badgeCode``, and set it again.
@@ -28,22 +29,22 @@ _OPEN = {
     "select": ["ID", "OWNER_TYPE_ID", "OWNER_ID", "SUBJECT", "LAST_UPDATED", "PROVIDER_PARAMS"],
     "order": {"ID": "ASC"},
 }
-#: ``crm.activity.list`` shows no more at once.
+#: The number of rows that ``crm.activity.list`` returns at most.
 PAGE = 50
 COLUMNS = (
     *("code", "activity_id", "owner_type", "owner_id", "title", "link", "subject", "last_updated"),
     *("certainty", "reason", "release"),
 )
 _OWNERS = {"1": "lead", "2": "deal", "3": "contact", "4": "company"}
-#: What each is called by.
+#: The fields that hold the title of each.
 _NAMES = {"contact": ("NAME", "LAST_NAME")} | dict.fromkeys(("lead", "deal", "company"), ("TITLE",))
-#: Holders of one badge that a report names.
+#: How many holders of one badge a report names.
 _NAMED = 5
 
 
 @dataclass(frozen=True, slots=True)
 class Activity:
-    """A configurable activity: which badge it names, and whether it is closed. ``place`` is for readers."""
+    """A configurable activity: which badge it names, and whether it is closed. ``place`` is shown in messages."""
 
     id: int
     badge: str
@@ -52,7 +53,7 @@ class Activity:
 
     @property
     def code(self) -> str:
-        """What it is found by, beside badges: half a character is in no code of a badge."""
+        """A key that no badge's code can equal, since it contains a lone surrogate."""
         return f"\ud800{self.id}"
 
     @classmethod
@@ -63,7 +64,7 @@ class Activity:
         return cls(int(row["ID"]), badge if isinstance(badge, str) else "", row.get("COMPLETED") == "Y")
 
     def to_wire(self) -> dict[str, Any]:
-        """As the journal keeps it.
+        """The activity as the journal stores it.
 
         Returns
         -------
@@ -84,22 +85,22 @@ class ActivityStep(Step):
 
     @property
     def key(self) -> str:
-        """What it is found by on the portal."""
+        """The key by which its activity is looked up in what the portal holds."""
         return self.before.code
 
     @property
     def action(self) -> Way:  # type: ignore[override]
-        """What leads from before to after."""
+        """What turns ``before`` into ``after``."""
         return Way.DELETE if self.after is None else Way.SET if self.after.badge else Way.CLEAR
 
     @property
     def about(self) -> str:
-        """Which activity."""
+        """The activity that it changes."""
         return str(self.before)
 
     @property
     def note(self) -> str:
-        """What a reader should know before this is sent."""
+        """What the user should know before this is sent."""
         return "; ".join(filter(None, [self.about, self.remark]))
 
     def commands(self, prefix: str = "") -> list[Command]:
@@ -108,7 +109,7 @@ class ActivityStep(Step):
         Parameters
         ----------
         prefix : str
-            What its key begins with.
+            Its key starts with it.
 
         Returns
         -------
@@ -121,17 +122,17 @@ class ActivityStep(Step):
         return [(f"{prefix}-delete", _UPDATE, {**params, "fields": {"badgeCode": self.after.badge}})]
 
     def left_alone(self, now: Any) -> Outcome:
-        """The outcome where a look showed something else than the step was made for.
+        """The outcome if a look shows something else than the step was made for.
 
         Parameters
         ----------
         now : Activity or None
-            What it showed.
+            What the look shows.
 
         Returns
         -------
         Outcome
-            Already gone, where it was to be released and is deleted; else changed.
+            ``already gone`` if the badge was to be released and the activity is deleted; else ``changed``.
         """
         if now is None and self.action is not Way.SET:
             return gone(self)
@@ -139,7 +140,7 @@ class ActivityStep(Step):
         return Outcome(self, Verdict.CHANGED, detail=f"left alone: it {what}")
 
     def judge(self, answer: Response | ApiError | None) -> Outcome | None:
-        """What the answer proves.
+        """The outcome that the answer proves.
 
         Parameters
         ----------
@@ -149,7 +150,7 @@ class ActivityStep(Step):
         Returns
         -------
         Outcome or None
-            ``None``: nothing, so look.
+            ``None``: it proves nothing, so the portal has to be looked at.
         """
         if answer is None:
             return Outcome(self, Verdict.NOT_SENT)
@@ -161,7 +162,7 @@ class ActivityStep(Step):
 
 
 def of_activities(steps: Iterable[Step]) -> list[ActivityStep]:
-    """Those of the steps that are about activities."""
+    """Those of the steps that change activities."""
     return [step for step in steps if isinstance(step, ActivityStep)]
 
 
@@ -171,13 +172,13 @@ def look_for(steps: Iterable[ActivityStep]) -> tuple[str, dict[str, Any]]:
 
 
 def activities_of(response: Response) -> list[Activity]:
-    """The activities of an answer of ``crm.activity.list``; rows that are none are left out."""
+    """The activities of an answer of ``crm.activity.list``; rows that are not activities are left out."""
     return [Activity.from_wire(row) for row in _rows(response) if str(row.get("ID")).isdecimal()]
 
 
 def find_holders(connection: Connection, codes: Collection[str]) -> list[dict[str, str]]:
-    """The open configurable activities that name one of these codes: rows with :data:`COLUMNS`, titles empty,
-    and ``application``, which made it."""
+    """The open configurable activities that name one of these codes: rows with :data:`COLUMNS` (titles empty) and
+    ``application``, the id of the application that made it."""
     oldest = connection.clock.time() - spec.ATTACHMENT_DAYS * 24 * 3600
     named = [(row, row.get("PROVIDER_PARAMS")) for row in _open_activities(connection)]
     held = [(row, params.get("badgeCode")) for row, params in named if isinstance(params, dict)]
@@ -186,7 +187,7 @@ def find_holders(connection: Connection, codes: Collection[str]) -> list[dict[st
 
 
 def add_titles(connection: Connection, holders: Sequence[dict[str, str]]) -> Sequence[dict[str, str]]:
-    """The same rows with the title of what each belongs to, by one batch; empty where it may not be read."""
+    """The same rows with the title of what each belongs to, by one batch; empty where the user may not read it."""
     commands = {}
     for kind, names in _NAMES.items():
         ids = [*dict.fromkeys(row["owner_id"] for row in holders if row["owner_type"] == kind)]
@@ -195,7 +196,7 @@ def add_titles(connection: Connection, holders: Sequence[dict[str, str]]) -> Seq
             commands[f"{kind}{start}"] = (f"crm.{kind}.list", params)
     titles: dict[tuple[str, str], str] = {}
     answers: Mapping[str, Any] = {}
-    with suppress(B24Error):  # what holds the badge is known all the same
+    with suppress(B24Error):  # the rows are useful without titles
         answers = connection.batch(commands) if commands else {}
     for key, answer in answers.items():
         kind = key.rstrip("0123456789")
@@ -207,7 +208,7 @@ def add_titles(connection: Connection, holders: Sequence[dict[str, str]]) -> Seq
 
 
 def name_holders(connection: Connection, outcomes: Sequence[Outcome]) -> list[Outcome]:
-    """The outcomes, with the holders named where a delete was refused."""
+    """The outcomes; where a delete was refused, ``detail`` names the holders."""
     codes = [one.step.before.code if one.step.before and one.verdict is Verdict.REFUSED else "" for one in outcomes]
     holders: dict[str, list[str]] = {code: [] for code in codes if code}
     nobody = "held by an activity that this user may not read"
@@ -216,27 +217,27 @@ def name_holders(connection: Connection, outcomes: Sequence[Outcome]) -> list[Ou
             holders[row["code"]].append(f"activity {row['activity_id']} of {row['owner_type']} {row['owner_id']}")
     except B24Error as error:
         nobody = f"who holds it could not be read: {error.message}"
-    told = {}
+    details = {}
     for code, names in holders.items():
         more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
-        told[code] = f"held by {', '.join(names[:_NAMED])}{more}" if names else nobody
-    return [replace(one, detail=told[code]) if code else one for one, code in zip(outcomes, codes, strict=True)]
+        details[code] = f"held by {', '.join(names[:_NAMED])}{more}" if names else nobody
+    return [replace(one, detail=details[code]) if code else one for one, code in zip(outcomes, codes, strict=True)]
 
 
 def _open_activities(connection: Connection) -> Collection[dict[str, Any]]:
-    """Each once. What the portal counts is only a hint: a request without anything new is the last one."""
+    """Each open activity once. The portal's ``total`` may be wrong: a request without a new activity is the last."""
     first = connection.call(LIST, _OPEN)
     starts = range(PAGE, first.total or 0, PAGE)
     pages: Collection[Any] = [first]
-    met: dict[str, dict[str, Any]] = {}
+    found: dict[str, dict[str, Any]] = {}
     for place in itertools.count(0, spec.BATCH_SIZE):
-        before, chunk = len(met), starts[place : place + spec.BATCH_SIZE]
+        before, chunk = len(found), starts[place : place + spec.BATCH_SIZE]
         for page in pages:
-            met |= {str(row.get("ID")): row for row in _rows(page)}
-        if len(met) == before or not chunk:
+            found |= {str(row.get("ID")): row for row in _rows(page)}
+        if len(found) == before or not chunk:
             break
         pages = connection.batch({f"from{at}": (LIST, {**_OPEN, "start": at}) for at in chunk}).values()
-    return met.values()
+    return found.values()
 
 
 def _rows(answer: Response | ApiError) -> list[dict[str, Any]]:
@@ -249,7 +250,7 @@ def _rows(answer: Response | ApiError) -> list[dict[str, Any]]:
 
 
 def _is_before(text: str, oldest: float) -> bool:
-    """Whether this time is known, and before the other."""
+    """Whether this text is a time, and before ``oldest``."""
     with suppress(ValueError, OverflowError, OSError):
         return datetime.fromisoformat(text).timestamp() < oldest
     return False

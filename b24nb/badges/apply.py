@@ -1,12 +1,11 @@
-"""The one write path: steps in, outcomes out.
+"""The one write path: it takes steps and returns their outcomes.
 
-Every change goes this way. What is known to be wrong is refused; the portal is looked at, and a step whose
-badge is not any more what it was made for is left alone; the intent is committed to the journal right
-before the request leaves; the answer is believed only where it proves something, else the portal is looked
-at; the verdict is written.
+Every change is made in this order: refuse what is known to be wrong; look at the portal and skip each step whose
+badge has changed since the step was made; commit the intent to the journal; send the request; accept the answer
+only if it proves the result, else look at the portal again; write the verdict to the journal.
 
-Many changes go in requests of 50 commands, side by side if wanted, ended between two requests. Worker threads
-send; the calling thread only waits, so that Ctrl-C never breaks a request in the middle.
+Many changes are sent in batches of 50 commands, in parallel if wanted; a run ends only between two requests.
+Worker threads send and the calling thread only waits, so that Ctrl-C never interrupts a request.
 """
 
 from __future__ import annotations
@@ -27,25 +26,25 @@ from b24nb.badges.changes import DELETE, UNDO, Action, Command, Outcome, Step, V
 from b24nb.badges.evidence import Answer, Failure, contradicted, judge_answers, look_at, look_of, reconcile, seen_in
 from b24nb.badges.journal_store import ChangeSet, JournalStore
 from b24nb.rest.batch import fits_query
-from b24nb.rest.calls import Call, heard
+from b24nb.rest.calls import Call, event_list
 from b24nb.rest.connection import Connection, Response
 
 Steps = Sequence[Step]
 Found = Sequence[Badge | None]
 Look = Callable[[Badges], object] | None
 Cancel = threading.Event | Callable[[], bool]
-#: Key of the look that rides in a batch; a look older than so many seconds is made again with the next request.
+#: Key of the look in a batch. The next batch contains a new look if the last one is older than ``_STALE`` seconds.
 _LOOK, _STALE = "look", 1.0
 INTERRUPTED = "stopped by Ctrl-C"
 
 
 class JournalNotWritten(UserWarning):
-    """A change was made, and its verdict could not be written to the journal; its intent is there."""
+    """A change was made, but its verdict could not be written to the journal; the journal holds its intent."""
 
 
 @dataclass(frozen=True, slots=True)
 class RunOptions:
-    """How many steps are sent; what ``delete_many``, ``apply`` and ``release`` take."""
+    """How many steps are sent: the options of ``delete_many``, ``apply`` and ``release``."""
 
     keep_going: bool = False
     parallel: int = 1
@@ -59,22 +58,22 @@ class RunOptions:
 
     @property
     def cancelled(self) -> bool:
-        """Whether the caller wants an end."""
+        """Whether the caller wants the run to end."""
         asked = self.cancel.is_set if isinstance(self.cancel, threading.Event) else self.cancel
         return bool(asked and asked())
 
 
 @dataclass
 class ChangeApplier:
-    """Makes changes on one portal and writes them in its journal.
+    """Makes changes on one portal and writes them to its journal.
 
-    ``settle_after``: seconds after sending until an effect that is not visible will not come any more.
+    ``settle_after``: so many seconds after a request was sent, the portal has certainly finished it.
     """
 
     connection: Connection
     store: JournalStore
     settle_after: float
-    portal: object = None  # a sandbox of this process lives as long as something can change it
+    portal: object = None  # this reference keeps a sandbox of this process running while it can still be changed
 
     def refuse_if_read_only(self) -> None:
         """Raise :class:`ReadOnly` before anything is written or sent."""
@@ -82,9 +81,9 @@ class ChangeApplier:
             raise errors.ReadOnly("This client is read-only.")
 
     def apply_one(self, kind: str, step: Step, found: Badge | None = None) -> Outcome:
-        """One step as a change set, by calls of its own; raises if it was not made or is not known.
+        """Send one step as a change set, by single calls; raise if it was not made or its result is unknown.
 
-        ``found``: what a look just before showed, where that is not ``step.before``.
+        ``found``: what a look just before showed, if that differs from ``step.before``.
         """
         (outcome,) = self.send(ChangeSet(kind), [step], [found])
         self.flush(stacklevel=4)
@@ -93,7 +92,7 @@ class ChangeApplier:
         return outcome
 
     def flush(self, stacklevel: int = 5) -> str:
-        """Write the verdicts; where that fails, warn and return what happened: the changes are made."""
+        """Write the verdicts. If that fails, warn and return the message: the changes were made all the same."""
         try:
             self.store.flush()
         except errors.JournalError as error:
@@ -107,8 +106,8 @@ class ChangeApplier:
     ) -> list[Outcome]:
         """Send steps by one ``batch`` (at most 50 commands), or one step by a call per command.
 
-        ``halt`` leaves out what comes after a failure; ``look`` is given what a look in the same request showed
-        right before. The outcomes are in the order of ``steps``; errors are in there, not raised.
+        ``halt``: do not run the commands after a failed one. ``look``: a function; the batch then begins with a
+        look, and the function is called with its badges. Returns an outcome per step; errors are not raised.
         """
         intent = _Intent(self, change_set, steps, found)
         outcomes = self._attempt(intent, steps, found, batch=batch, **options)
@@ -119,21 +118,21 @@ class ChangeApplier:
     def _attempt(
         self, intent: _Intent, steps: Steps, found: Found, batch: bool = False, halt: bool = False, look: Look = None
     ) -> list[Outcome]:
-        """Send, and find out what happened in any case."""
+        """Send, and find out what became of each step."""
         commands: list[Command] = [(_LOOK, *look_of(steps))] if look else []
         commands += [command for place, step in enumerate(steps) for command in step.commands(f"s{place}")]
         answers: dict[str, Answer] = {}
         intent.answers.append(answers)
         failure: Failure | None = None
         try:
-            together = len(commands) if batch else 2 if look else 0  # what fits a batch: at least a look and a delete
+            together = len(commands) if batch else 2 if look else 0  # a look and a delete always fit a batch
             if together:
                 answers |= self.connection.send_chunk(commands[:together], halt=halt or not batch, before_send=intent)
             self._call_each(commands[together:], intent, answers)
         except errors.B24Error as error:
             failure = error
         looked = answers.get(_LOOK)
-        if isinstance(looked, errors.ApiError) and len(answers) == 1:  # refused, where it was not before: go on without
+        if isinstance(looked, errors.ApiError) and len(answers) == 1:  # the look was refused: send without it
             return self._attempt(intent, steps, found, batch=batch, halt=halt)
         if isinstance(looked, Response) and look:
             with suppress(errors.BadResponse):
@@ -145,7 +144,7 @@ class ChangeApplier:
     def _judged(
         self, steps: Steps, found: Found, answers: Mapping[str, Answer], failure: Failure | None, sent_at: float
     ) -> list[Outcome]:
-        """What the answers prove, and a look where they prove nothing."""
+        """The outcomes that the answers prove; the others by a look at the portal."""
         outcomes: list[Outcome] = []
         for place, (step, before) in enumerate(zip(steps, found, strict=True)):
             answered = failure, answers.get(f"s{place}-delete"), answers.get(f"s{place}-add")
@@ -155,7 +154,7 @@ class ChangeApplier:
             detail = one.detail or (edited if before and step.before and one.changed else "")
             outcomes.append(replace(one, found=before, detail=detail))
         if doubts := [one for one in outcomes if one.verdict is Verdict.UNKNOWN]:
-            # Look, as long as the effect can still come: not after somebody has answered.
+            # Wait for the effect only while the portal may be working on it: not after an answer with HTTP 3xx or 4xx.
             refused = 300 <= (getattr(failure, "http_status", 0) or 0) < 500
             lost = isinstance(failure, errors.TransportError) and not refused
             seen = reconcile(self.connection, doubts, sent_at + self.settle_after if lost else 0)
@@ -167,7 +166,7 @@ class ChangeApplier:
         return outcomes
 
     def _call_each(self, commands: Sequence[Command], intent: _Intent, answers: dict[str, Answer]) -> None:
-        """A call per command, until one fails; their answers join those that are there."""
+        """Send a call per command until one fails, and add their answers to ``answers``."""
         for key, method, params in commands:
             if any(isinstance(one, errors.ApiError) for one in answers.values()):
                 break
@@ -177,7 +176,7 @@ class ChangeApplier:
                 answers[key] = error
 
     def _completed(self, outcome: Outcome, intent: _Intent) -> Outcome:
-        """The rest of a replace of which one half was made, by a call of its own."""
+        """Finish a replace whose delete and add did not both happen, by one more call."""
         step, error = outcome.step, outcome.error
         if outcome.half_done:
             (again,) = self._attempt(intent, [Step(step.code, None, outcome.found or step.before)], [None])
@@ -197,7 +196,7 @@ class ChangeApplier:
 
 @dataclass
 class _Intent:
-    """Commits steps to the journal right before their first request leaves; notes when later ones do."""
+    """Commits steps to the journal right before their first request is sent; notes the time of later requests."""
 
     applier: ChangeApplier
     change_set: ChangeSet
@@ -219,17 +218,18 @@ class _Intent:
 def apply_many(
     applier: ChangeApplier, kind: str, steps: Steps, current: Iterable[Badge], options: RunOptions
 ) -> tuple[list[Outcome], BaseException | None]:
-    """Many steps as one change set: their outcomes in their order, and what ended it: Ctrl-C, or a foreign error.
+    """Send many steps as one change set; return their outcomes in order, and what ended the run early.
 
-    ``current`` is what the portal has now: a step that was made for something else is not sent.
+    That is a KeyboardInterrupt, or an error that no outcome holds. ``current`` is what the portal has now: a step
+    that was made for something else is not sent.
     """
-    if len({*map(type, steps)}) > 1:  # a badge has to be there while an activity names it
+    if len({*map(type, steps)}) > 1:  # a badge has to exist before an activity can name it, so keep the order
         options = replace(options, parallel=1)
     run, end = _Run(applier, ChangeSet(kind), options), None
     run.leave_alone(enumerate(steps), current)
     try:
         run.send()
-    except Exception as error:  # noqa: BLE001 - of the caller's `cancel`, or a fault of ours
+    except Exception as error:  # noqa: BLE001 - raised by the caller's `cancel`, or a bug of this package
         end = error
     not_sent = {place: Outcome(step, Verdict.NOT_SENT, detail=run.stopped) for place, step in enumerate(steps)}
     outcomes = [*(not_sent | run.outcomes).values()]
@@ -239,7 +239,7 @@ def apply_many(
         outcomes = name_holders(applier.connection, outcomes)
     except KeyboardInterrupt:
         run.stopped = INTERRUPTED
-    # Nobody could write here at all: not a row to overlook.
+    # With ReadOnly nothing at all could be written: raise it, since a row in a report is easily overlooked.
     end = end or next((one.error for one in outcomes if isinstance(one.error, errors.ReadOnly)), None)
     return outcomes, KeyboardInterrupt() if run.stopped == INTERRUPTED else end
 
@@ -247,24 +247,24 @@ def apply_many(
 def in_threads(
     work: Callable[[], object], options: RunOptions, stop: Callable[[str], object], done: Sized, total: int, *bar: str
 ) -> None:
-    """Do work in the threads that the options want, with a bar, until each of them has returned.
+    """Run ``work`` in ``options.parallel`` threads, with a progress bar, until all of them have returned.
 
-    ``done`` grows by ``total`` meanwhile; ``bar``: what is done to which unit. Ctrl-C is told by ``stop``; the
-    requests that are under way are waited for, however often it is pressed.
+    ``done`` grows by ``total`` meanwhile; ``bar``: its description and unit. Ctrl-C calls ``stop``; the running
+    requests are waited for, however often it is pressed.
     """
     from tqdm.auto import tqdm  # type: ignore[import-untyped]
 
-    gate, known, workers = threading.Lock(), len(done), list[Future[None]]()
+    start_lock, known, workers = threading.Lock(), len(done), list[Future[None]]()
 
     def begin() -> None:
-        with gate:
+        with start_lock:
             pass
         work()
 
     with tqdm(total=total, desc=bar[0], unit=bar[1], disable=not (options.progress and total)) as shown:
         with suppress(KeyboardInterrupt), ThreadPoolExecutor(options.parallel) as pool:
             try:
-                with gate:  # nothing begins before the pool knows all threads that it has to wait for
+                with start_lock:  # no thread begins to work before the pool has registered all that it must wait for
                     workers = [pool.submit(begin) for _ in range(min(options.parallel, total))]
                 while wait(workers, timeout=0.1).not_done:
                     shown.update(len(done) - known - shown.n)
@@ -279,21 +279,21 @@ def in_threads(
 
 
 class _Run:
-    """One run over many steps: what is left of it, and what has become of the rest."""
+    """One run over many steps: those still to send, and the outcomes of the others."""
 
     def __init__(self, applier: ChangeApplier, change_set: ChangeSet, options: RunOptions) -> None:
         self._applier, self._change_set, self._options = applier, change_set, options
         self._connection, self._undo = applier.connection, change_set.kind == UNDO
         self._lock = threading.Lock()
         self._todo: deque[tuple[int, Step]] = deque()
-        self._commands = 0  # of what is to do
+        self._commands = 0  # how many commands the steps in _todo have
         self.outcomes: dict[int, Outcome] = {}
         self.stopped = ""
         self._looked_at = self._connection.clock.monotonic()
-        self._heard = heard.get()  # by the thread that waits
+        self._event_list = event_list.get()  # a new thread has an empty context, so the workers are given this
 
     def leave_alone(self, steps: Iterable[tuple[int, Step]], current: Iterable[Badge]) -> None:
-        """Settle what need not or must not be sent; the rest is to do."""
+        """Set the outcomes of steps that need not or must not be sent; put the others into ``_todo``."""
         here, steps = Badges(current), list(steps)
         done = [one.after for _, one in steps if one.after and one.before != one.after == here.find(one.code)]
         lagging = contradicted(self._connection, done) if self._undo else set()
@@ -309,7 +309,7 @@ class _Run:
                 self._commands += len(step.commands())
 
     def _see(self, here: Badges) -> None:
-        """Leave alone what is left and not any more what it was: a look that rode in a request showed all badges."""
+        """Drop each waiting step whose badge has changed, as the look in the last batch (``here``) shows."""
         with self._lock:
             todo, self._todo = self._todo, deque()
             for place, step in todo:
@@ -320,12 +320,12 @@ class _Run:
                     self._todo.append((place, step))
 
     def send(self) -> None:
-        """Send what is to do, until it is done, stopped or interrupted."""
+        """Send the steps in ``_todo`` until none is left, or the run is stopped or interrupted."""
         stop = partial(setattr, self, "stopped")
         in_threads(self._work, self._options, stop, self.outcomes, len(self._todo), self._change_set.kind, "badge")
 
     def _work(self) -> None:
-        heard.set(self._heard)
+        event_list.set(self._event_list)
         try:
             while chunk := self._take():
                 self._send_chunk(*chunk)
@@ -334,10 +334,10 @@ class _Run:
             raise
 
     def _take(self) -> tuple[dict[int, Step], bool] | None:
-        """The steps of the next request, 50 commands at most, and whether a look rides with them.
+        """The steps of the next request, 50 commands at most, and whether the request also contains a look.
 
-        A look is one command of a request: it rides where that costs no further request, or where the
-        last one is older than a second.
+        A look takes the place of one command. It is added if that needs no additional request, or if the
+        last look is older than a second.
         """
         with self._lock:
             if not self.stopped and self._options.cancelled:
@@ -352,7 +352,7 @@ class _Run:
             self._looked_at = now if look else self._looked_at
             chunk: dict[int, Step] = {}
             room = size - look
-            kind = type(step)  # the look is at one kind of things
+            kind = type(step)  # one look shows either badges or activities
             while self._todo and type(step := self._todo[0][1]) is kind and step.fits_batch:
                 if (count := len(step.commands())) > room:
                     break
@@ -362,10 +362,10 @@ class _Run:
             return chunk, look
 
     def _send_chunk(self, chunk: dict[int, Step], look: bool) -> None:
-        """Send, and put back what is to be sent again: a portal halts at a missing badge, too."""
+        """Send, and put back the steps that must be sent again: a portal also halts at a badge that is missing."""
         steps, unknown, halt = [*chunk.values()], [None] * len(chunk), not self._options.keep_going
         see: Look = None
-        if look:  # one at activities shows those of the request only
+        if look:  # a look at activities shows only those of this request: nothing about the waiting steps
             see = self._see if type(steps[0]) is Step else bool
         try:
             made = self._applier.send(self._change_set, steps, unknown, batch=steps[0].fits_batch, halt=halt, look=see)
@@ -378,7 +378,7 @@ class _Run:
             self.stopped = self.stopped or "stopped at a failure"
         rest = [item for item in chunk.items() if item[0] not in self.outcomes]
         if not failed and 0 < len(rest) < len(chunk):
-            # Somebody else is at work: see what is left.
+            # The portal halted at a badge that somebody else deleted: look at what the other steps find now.
             try:
                 current = look_at(self._connection, [step for _, step in rest])
                 with self._lock:
@@ -389,12 +389,12 @@ class _Run:
 
 def _beforehand(step: Step, here: Badges) -> Outcome | None:
     """The outcome of a step that need not or must not be sent."""
-    now = here.find(step.key)  # as the portal would: where it tells letter case apart, another may be meant
+    now = here.find(step.key)  # as the portal finds it: the exact spelling first
     if now == step.after:
         return Outcome(step, Verdict.KEPT) if now else gone(step)
     if now != step.before:
         return step.left_alone(now)
-    # Of undo, since plans are checked: a badge with a long code can come back on an older portal only, which is asked.
+    # Plans were checked before; this is for undo. A long code may be accepted by an older portal, so that is tried.
     for problem in problems(step.after, spec.CODE_WIDTH) if isinstance(step.after, Badge) else ():
         return Outcome(step, Verdict.FAILED, error=problem)
     return None

@@ -1,7 +1,7 @@
-"""A badge and a list of badges, as values: immutable, lossless, and they show themselves.
+"""A badge and a list of badges: immutable values that keep what the portal sent and have an HTML display.
 
 A title or a value is one text, or a map language -> text. It is kept exactly as the portal sent it, so
-that a badge that was read can be put back as it was.
+that a badge that was read can be added again unchanged.
 """
 
 from __future__ import annotations
@@ -26,14 +26,14 @@ T = TypeVar("T")
 Text = str | Mapping[str, str]
 
 FIELDS = ("code", "title", "value", "type")
-#: Rows of a list that its text and HTML show.
+#: How many rows of a list its text and HTML show.
 SHOWN = 100
-#: A language that can be part of a column's name; pandas names a repeated column ``title.1``.
+#: A language in a column's name. It begins with a letter, since pandas names a repeated column ``title.1``.
 LANGUAGE = re.compile(r"[A-Za-z][\w-]*")
 
 
 class Texts(dict[str, str]):
-    """A text in several languages: a dict that does not change, so that it can be hashed.
+    """A text in several languages: an immutable dict, so that it can be hashed.
 
     Examples
     --------
@@ -87,7 +87,7 @@ class Badge:
     type: str
 
     def __init__(self, code: str, title: Text, value: Text, type: str) -> None:
-        put = object.__setattr__  # thousands are made at once: a __post_init__ takes twice as long
+        put = object.__setattr__  # for speed: thousands are made at once, a __post_init__ takes twice as long
         put(self, "code", code)
         put(self, "title", title if isinstance(title, str) else _kept(title))
         put(self, "value", value if isinstance(value, str) else _kept(value))
@@ -100,8 +100,8 @@ class Badge:
         Parameters
         ----------
         row : dict
-            With ``code``, ``title``, ``value`` and ``type``, which may hold anything but for the code;
-            what is missing is ``None``. Other keys are ignored.
+            With ``code`` (a text), ``title``, ``value`` and ``type`` (anything; ``None`` if missing). Other
+            keys are ignored.
 
         Returns
         -------
@@ -110,7 +110,7 @@ class Badge:
         Raises
         ------
         BadResponse
-            If that is not a badge.
+            If ``row`` is not a badge.
         """
         if not isinstance(row, dict) or not isinstance(code := row.get("code"), str):
             raise BadResponse("The portal answered with something that is not a badge.")
@@ -137,8 +137,8 @@ class Badge:
         Returns
         -------
         dict
-            A row of :attr:`Badges.flat`: a map language -> text has a column per language, ``title.en``; one
-            that columns can't hold is its JSON text.
+            A row of :attr:`Badges.flat`: a map language -> text takes a column per language, ``title.en``; a
+            map that columns can't hold becomes JSON text.
 
         Examples
         --------
@@ -190,7 +190,7 @@ class Badges(tuple[Badge, ...]):
         Parameters
         ----------
         code : str
-            Its exact spelling first, else as most portals compare codes; no method tells how this one does.
+            Its exact spelling first, else as most portals compare codes: no REST method says how this one does.
 
         Returns
         -------
@@ -211,13 +211,13 @@ class Badges(tuple[Badge, ...]):
         """A new DataFrame of plain cells, for ``to_csv``, ``drop_duplicates`` and databases.
 
         Columns ``code, type, title, value``, then one per language, ``title.en, title.de, …, value.en, …``;
-        ``None`` where there is nothing. ``b24.badges.plan`` takes it. A map that columns can't hold (empty,
-        or with an empty text) is its JSON text, which ``plan`` refuses.
+        ``None`` in cells without a text. ``b24.badges.plan`` accepts it. A map that columns can't hold (empty,
+        or with an empty text) becomes JSON text, which ``plan`` refuses.
         """
         return flat_frame([badge.cells() for badge in self])
 
     def in_language(self, language: str) -> Badges:
-        """The badges with plain texts, as a viewer of this language is shown them.
+        """The badges with plain texts, as the portal shows them to a user of this language.
 
         Parameters
         ----------
@@ -255,30 +255,30 @@ class Badges(tuple[Badge, ...]):
 
 
 def folded(code: str) -> str:
-    """The same text for all codes that are one code on most portals: letter case and blanks at the end
-    make no difference there (``missedCall`` is ``MISSEDCALL``)."""
+    """The code without letter case and trailing blanks, which most portals ignore when they compare codes
+    (``missedCall`` is ``MISSEDCALL``)."""
     return code.rstrip(" ").casefold()
 
 
 def _kept(text: Any) -> Any:
-    """A text as a badge keeps it: a map does not change any more."""
+    """A text as a badge keeps it: a map is made immutable."""
     return Texts(text) if isinstance(text, Mapping) else text
 
 
 def text_of(sent: Any) -> Any:
-    """A text as the portal sent it; PHP writes an empty map, or one with the keys 0..n-1, as a list."""
+    """A text as the portal has it. A list is a map again: PHP sends a map that is empty or has the keys 0..n-1 so."""
     return {str(place): item for place, item in enumerate(sent)} if isinstance(sent, list) else sent
 
 
 def frame(rows: Iterable[Iterable[Any]], columns: Iterable[str]) -> pd.DataFrame:
-    """A table whose cells stay what they are."""
+    """A DataFrame whose cells keep their Python types."""
     import pandas as pd
 
     return pd.DataFrame([[*row] for row in rows], columns=[*columns], dtype=object)
 
 
 def flat_frame(rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
-    """Rows of :meth:`Badge.cells`, with the columns of the fields, then of the languages of titles, of values."""
+    """A DataFrame of :meth:`Badge.cells`: columns of the fields, then of the languages of titles, then of values."""
     names = dict.fromkeys(name for row in rows for name in row if name not in FIELDS)
     columns = ["code", "type", "title", "value", *sorted(names, key=lambda name: name.partition(".")[0])]
     return frame(([row.get(name) for name in columns] for row in rows), columns)
@@ -290,7 +290,7 @@ def frame_html(table: pd.DataFrame, caption: str, notes: Iterable[str] = ()) -> 
 
 
 def listing(head: str, items: Sequence[T], line: Callable[[T], str]) -> str:
-    """A text with a line per item, which ends where it gets too long."""
+    """A text with a line per item, for the first 100 items."""
     more = [f"  ({len(items) - SHOWN} more not shown; .df has all)"] if len(items) > SHOWN else []
     return "\n".join([head, *(f"  {line(item)}" for item in items[:SHOWN]), *more])
 

@@ -1,6 +1,6 @@
-"""What should happen to each badge, what a portal would refuse of it, and what did: nothing is sent here.
+"""Steps and outcomes of changes, and the checks that a portal makes when a badge is added. Nothing is sent here.
 
-The vendor's pages list two errors of ``add``; its server code makes the checks below, in this order.
+The vendor's pages list two errors of ``add``; the portal's server code makes the checks below, in this order.
 """
 
 from __future__ import annotations
@@ -18,23 +18,23 @@ from b24nb import spec
 from b24nb.badges.badge import FIELDS, Badge, Badges
 from b24nb.errors import ApiError, B24Error, BadgeChanged, InvalidInput
 from b24nb.rest.batch import fits_query
-from b24nb.rest.calls import heard
+from b24nb.rest.calls import event_list
 
 ADD = "crm.activity.badge.add"
 DELETE = "crm.activity.badge.delete"
 GET = "crm.activity.badge.get"
 LIST = "crm.activity.badge.list"
 Command = tuple[str, str, Mapping[str, Any]]
-#: Half of a pair of surrogates, which JSON can hold and UTF-8 can't.
-_HALF = re.compile("[\ud800-\udfff]")
+#: A lone surrogate (half of a character), which JSON can hold and UTF-8 can't.
+_LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 _TYPES = [*spec.BadgeType]
-#: Stands for the language of a text that is for all.
+#: Used as the language of a text that is not given by language.
 _ANY = "any"
-_WAY_OUT = "Add it under a new code, move the activities that name the old one, then delete the old one."
+_NEW_CODE_HINT = "Add it under a new code, move the activities that name the old one, then delete the old one."
 
 
 class Action(StrEnum):
-    """What a step does; there is no update method, so a changed badge is deleted and added."""
+    """What a step does to a badge. REST has no method to update one, so it is deleted and added again."""
 
     ADD = "add"
     REPLACE = "replace"
@@ -43,7 +43,7 @@ class Action(StrEnum):
 
 
 class Way(StrEnum):
-    """What a step does to an activity that holds a badge, or is to hold it again."""
+    """What a step does to an activity: release the badge that it holds, or let it hold the badge again."""
 
     DELETE = "delete activity"
     CLEAR = "clear badgeCode"
@@ -63,11 +63,11 @@ class Verdict(StrEnum):
     FAILED = "failed"
     NOT_SENT = "not sent"
     UNKNOWN = "unknown"
-    RELEASED = "released"  #: an activity: it is deleted, or names the badge no more
+    RELEASED = "released"  #: the activity was deleted, or does not name the badge any more
     HELD = "held again"
 
 
-#: Kind of the change sets that go back.
+#: The kind of change sets that undo earlier ones.
 UNDO = "undo"
 DONE: dict[StrEnum, Verdict] = {
     Action.ADD: Verdict.ADDED,
@@ -79,11 +79,11 @@ _TROUBLE = {Verdict.CHANGED, Verdict.REFUSED, Verdict.FAILED, Verdict.NOT_SENT, 
 
 
 class Step(NamedTuple):
-    """One badge as the caller saw it and as it shall be; ``None`` where there is none.
+    """One badge as the caller saw it (``before``) and as it shall be (``after``); ``None``: no badge.
 
-    ``code`` is the caller's spelling, and the one that is sent: a portal that ignores letter case may hold
-    another, and one that does not must not find a badge that the caller did not name. ``missing_ok``: whether
-    it is as wanted if there is no badge to delete.
+    ``code`` is spelled as the caller did, and sent so: a portal that ignores letter case finds its own spelling,
+    and one that does not must not find a badge that the caller did not name. ``missing_ok``: whether a delete
+    is a success if there is no such badge.
     """
 
     code: str
@@ -94,17 +94,17 @@ class Step(NamedTuple):
 
     @property
     def key(self) -> str:
-        """What it is found by on the portal."""
+        """The code by which its badge is looked up in what the portal holds."""
         return self.code
 
     @property
     def about(self) -> str:
-        """What beside the badge it is about."""
+        """The activity that it changes; ``""`` for a step of a badge."""
         return ""
 
     @property
     def action(self) -> Action:
-        """What leads from before to after; to be without a badge that is not there is a delete."""
+        """What turns ``before`` into ``after``; a delete, too, if there is no badge before and none after."""
         if self.after is None:
             return Action.DELETE
         if self.before == self.after:
@@ -113,12 +113,12 @@ class Step(NamedTuple):
 
     @property
     def deletes(self) -> bool:
-        """Whether a badge is deleted, also to be added again."""
+        """Whether a badge is deleted; true for a replace, too."""
         return self.before is not None and self.before != self.after
 
     @property
     def note(self) -> str:
-        """What a reader should know before this is sent, ``""`` if there is nothing."""
+        """What the user should know before this is sent; ``""`` if nothing."""
         notes = [self.remark]
         if self.before != self.after:
             notes += [not_restorable(self.before), not_restorable(self.after)]
@@ -130,17 +130,17 @@ class Step(NamedTuple):
         return "; ".join(filter(None, dict.fromkeys(notes)))
 
     def left_alone(self, now: Any) -> Outcome:
-        """The outcome where a look showed something else than the step was made for.
+        """The outcome if a look shows something else than the step was made for.
 
         Parameters
         ----------
         now : Badge or None
-            What it showed.
+            What the look shows.
 
         Returns
         -------
         Outcome
-            Its error has both.
+            Its error holds both badges.
         """
         return Outcome(self, Verdict.CHANGED, error=BadgeChanged(self.code, self.before, now))
 
@@ -150,12 +150,12 @@ class Step(NamedTuple):
         Parameters
         ----------
         prefix : str
-            Their keys start with it.
+            The keys start with it.
 
         Returns
         -------
         list of (str, str, dict)
-            Key, method and parameters: a delete, an add, or both in this order; empty for a keep.
+            Key, method and parameters: of a delete, an add, or both in this order; empty for a keep.
         """
         delete = (f"{prefix}-delete", DELETE, {"code": self.code}) if self.deletes else None
         add = (f"{prefix}-add", ADD, self.after.to_wire()) if self.after else None
@@ -163,8 +163,8 @@ class Step(NamedTuple):
 
     @property
     def fits_batch(self) -> bool:
-        """Whether its texts survive the query text of a batch; else it needs calls of its own, or can't be sent."""
-        return not _HALF.search(self.code) and all(fits_query(params) for _, _, params in self.commands())
+        """Whether a batch can carry its texts unchanged; if not, it needs single calls, or can't be sent at all."""
+        return not _LONE_SURROGATE.search(self.code) and all(fits_query(params) for _, _, params in self.commands())
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,17 +180,17 @@ class Outcome:
     changed : bool or None
         Whether the portal was changed; ``None`` where that is not known.
     error : B24Error or None
-        Why it is not as wanted.
+        Why the step was not made.
     detail : str
-        More, in words.
+        An explanation.
     seen : bool
-        Whether the answer was lost, and the outcome seen by looking.
+        Whether the answer proved nothing and a look at the portal showed the outcome.
     open : bool
         Whether looking failed, so that the journal should look again later.
     badge : Badge or None
-        After an ``add``: the badge as the portal has it.
+        After an ``add``: the badge as the portal stored it.
     found : Badge or None
-        What the last look before the change showed, where that is not ``step.before``.
+        What the last look before the change showed, if that differs from ``step.before``.
     """
 
     step: Step
@@ -216,12 +216,12 @@ class Outcome:
 
     @property
     def failed(self) -> bool:
-        """Whether a run should end here."""
+        """Whether this is a failure that ends a run."""
         return self.verdict in _TROUBLE - {Verdict.CHANGED} and not self.left_out
 
     @property
     def left_out(self) -> bool:
-        """Whether the portal did not run it because something before it failed."""
+        """Whether the portal did not run it because an earlier command failed."""
         return self.verdict is Verdict.NOT_SENT and self.error is None
 
     @property
@@ -238,16 +238,16 @@ class Outcome:
 
     @property
     def why(self) -> str:
-        """The detail, else the error in words; which activity it is about."""
+        """The detail, else the text of the error; after the name of the activity, if the step has one."""
         why = self.detail or (str(self.error) if self.error else "")
         return ": ".join(filter(None, [self.step.about, why]))
 
 
 def diff(current: Badges, wanted: Badges, removable: Collection[str] | None = ()) -> Iterator[Step]:
-    """The steps, keeps included, that lead from what a portal has to what is wanted, in its order.
+    """The steps, keeps included, that turn the ``current`` badges of a portal into the ``wanted`` ones.
 
-    A wanted code that the portal spells in another letter case replaces that badge. ``removable`` are the
-    codes to delete where they are not wanted, ``None``: any.
+    First the wanted badges in their order, then the deletes. A wanted code that the portal spells in another letter
+    case replaces that badge. ``removable``: the codes that may be deleted if they are not wanted; ``None``: all.
 
     Examples
     --------
@@ -256,15 +256,15 @@ def diff(current: Badges, wanted: Badges, removable: Collection[str] | None = ()
     ['replace']
     """
     steps = [Step(badge.code, current.find(badge.code), badge) for badge in wanted]
-    met = {step.before.code for step in steps if step.before}
+    replaced = {step.before.code for step in steps if step.before}
     yield from steps
     for badge in current:
-        if badge.code not in met and (removable is None or badge.code in removable):
+        if badge.code not in replaced and (removable is None or badge.code in removable):
             yield Step(badge.code, badge, None)
 
 
 def deletions(current: Badges, wanted: Iterable[str | Badge], *, missing_ok: bool) -> Iterator[Step]:
-    """The steps that delete these, in their order; a badge is deleted only as it was given."""
+    """The steps that delete these, in their order; a badge is deleted only if the portal holds exactly this one."""
     for item in wanted:
         code, given = (item.code, item) if isinstance(item, Badge) else (item, None)
         there = current.find(code)
@@ -272,7 +272,7 @@ def deletions(current: Badges, wanted: Iterable[str | Badge], *, missing_ok: boo
 
 
 def gone(step: Step, refusal: B24Error | None = None) -> Outcome:
-    """The outcome of a delete for which there is no badge any more, or never was one."""
+    """The outcome of a delete whose badge was already deleted, or never existed."""
     if step.before and refusal and step.before.code != step.key:
         detail = f"this portal tells letter case apart, and has {step.before.code!r}"
         return Outcome(step, Verdict.GONE, error=refusal, detail=detail)
@@ -284,18 +284,18 @@ def gone(step: Step, refusal: B24Error | None = None) -> Outcome:
 
 
 class NotRestorable(UserWarning):
-    """A badge about to be deleted that ``add`` would refuse: there is no way back."""
+    """``add`` would refuse a badge that is about to be deleted, so the delete can't be undone."""
 
 
 class StoredDifferently(UserWarning):
-    """The portal took a badge and keeps other texts than were sent."""
+    """The portal accepted a badge and stored other texts than were sent."""
 
 
 def problems(badge: Badge, code_limit: int = spec.CODE_LIMIT) -> Iterator[InvalidInput]:
-    """Why a portal would refuse to add a badge, whose fields may hold anything.
+    """Why a portal would refuse to add this badge; its fields may hold anything.
 
-    Which languages a portal knows can't be asked, so an unknown one is left to the portal.
-    ``code_limit``: older portals take longer codes, which matters where one is to be put back.
+    No REST method lists a portal's languages, so only the portal can refuse an unknown one. ``code_limit``:
+    older portals accept longer codes, which matters when such a badge is restored.
 
     Examples
     --------
@@ -317,10 +317,10 @@ def problems(badge: Badge, code_limit: int = spec.CODE_LIMIT) -> Iterator[Invali
 
 
 def complaints(steps: Iterable[Step]) -> Iterator[InvalidInput]:
-    """Why a portal would refuse what these steps add."""
+    """Why a portal would refuse the badges that these steps add."""
     for step in steps:
         for problem in problems(step.after) if step.after and step.after != step.before else ():
-            way_out = f" {_WAY_OUT}" if step.before and problem.field == "code" else ""
+            way_out = f" {_NEW_CODE_HINT}" if step.before and problem.field == "code" else ""
             yield InvalidInput(f"{step.code!r}: {problem.message}{way_out}", field=problem.field)
 
 
@@ -338,31 +338,31 @@ def check(badge: Badge) -> None:
 
 
 def not_restorable(badge: Badge | None) -> str:
-    """Why ``add`` would refuse to bring this badge back, ``""`` if it would not."""
+    """Why ``add`` would refuse to restore this badge; ``""`` if it would not."""
     for problem in problems(badge) if badge else ():
         return f"not restorable: {problem.message}"
     return ""
 
 
 def warn_if_not_restorable(badges: Iterable[Badge]) -> None:
-    """Warn before these are deleted, if there is no way back for one of them."""
-    lost = [badge.code for badge in badges if not_restorable(badge)]
-    if lost:
-        names = ", ".join(map(repr, lost))
+    """Warn before these are deleted, if one of them could not be restored."""
+    codes = [badge.code for badge in badges if not_restorable(badge)]
+    if codes:
+        names = ", ".join(map(repr, codes))
         text = f"add would refuse {names} as it stands, so it can't be restored by the journal."
         warn(NotRestorable(text), stacklevel=3)
 
 
 def warn(warning: UserWarning, stacklevel: int) -> None:
-    """As ``warnings.warn``; a form that has made the change hears it instead, and says it in its message."""
-    if (listener := heard.get()) is None:
+    """As ``warnings.warn``; but if a form made the change, add it to the form's events: the form shows it."""
+    if (listener := event_list.get()) is None:
         warnings.warn(warning, stacklevel=stacklevel + 1)
     else:
         listener.append(warning)
 
 
 def _text_problems(field: str, text: Any) -> Iterator[InvalidInput]:
-    # Most texts, of which a plan may hold 100,000: a sign of ASCII is stored in six at most, and two quotes.
+    # A quick check that most texts pass: JSON stores an ASCII character in at most six, and adds two quotes.
     if isinstance(text, str) and text.isascii() and 0 < len(text) <= (spec.TEXT_WIDTH - 2) // 6:
         return
     texts = text if isinstance(text, Mapping) else {_ANY: text}
@@ -371,7 +371,7 @@ def _text_problems(field: str, text: Any) -> Iterator[InvalidInput]:
         where = f" in {language!r}" if texts is text and isinstance(language, str) else ""
         hint = "Give a text, or a map language -> text."
         yield InvalidInput(f"The {field}{where} {what}.", field=field, hint=hint)
-    # Stored as ASCII JSON with escaped slashes: what is not ASCII counts six times.
+    # Stored as ASCII JSON with escaped slashes: a character that is not ASCII takes six.
     plain = dict(texts) if texts is text else text
     stored = 0 if wrong else len(json.dumps(plain, separators=(",", ":")).replace("/", "\\/"))
     if stored > spec.TEXT_WIDTH:
@@ -380,11 +380,11 @@ def _text_problems(field: str, text: Any) -> Iterator[InvalidInput]:
 
 
 def _wrong(text: Any, language: Any = _ANY) -> str:
-    """What is wrong with a text, or with that of a language; ``""`` if it is right."""
+    """What is wrong with a text, or with its language; ``""`` if nothing."""
     if not (language and isinstance(language, str)):
         return "has a language that is not a text"
     if not isinstance(text, str):
         return "is not a text"
     if not text:
         return "is empty"
-    return "holds half a character, which can't be sent" if _HALF.search(language + text) else ""
+    return "holds half a character, which can't be sent" if _LONE_SURROGATE.search(language + text) else ""

@@ -1,8 +1,8 @@
-"""What the portal's answers about badges mean: the one that means success, else a look at the portal.
+"""What the portal's answers prove about a change; where they prove nothing, a look at the portal.
 
-A connection can break after the portal has begun to work, and a portal may work on a request for a minute.
-So a change whose answer was lost is looked for at once, then ever less often, until the last moment at
-which its effect can appear. It is never sent again blindly.
+A *look* is a request that reads what the portal holds now. A connection can break after the portal has received a
+change, and the portal may work on it for a minute. So after a lost answer the portal is looked at at once, then
+at growing intervals, until the effect can no longer appear. The change itself is never sent again without a look.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ def list_badges(connection: Connection) -> Badges:
 
 
 def badges_of(response: Response, read: Callable[[Any], Badge] = Badge.from_wire) -> Badges:
-    """The badges of an answer to ``list``, each once."""
+    """The badges of an answer to ``list``; refused if one of them occurs twice."""
     badges = Badges(map(read, whole_list(response.raw)))
     codes = [badge.code for badge in badges]
     if len({*codes}) < len(codes):
@@ -64,7 +64,7 @@ def look_at(connection: Connection, steps: Sequence[Step]) -> list[Any]:
 
 
 def whole_list(envelope: Mapping[str, Any]) -> list[Any]:
-    """The rows of an answer of ``list``, which is refused if it may be a part of them only."""
+    """The rows of an answer to ``list``; refused if the answer may hold only a part of them."""
     result, total = envelope.get("result"), envelope.get("total")
     rows = result.get("badges") if isinstance(result, Mapping) else None
     if not isinstance(rows, list):
@@ -91,7 +91,7 @@ def badge_of(response: Response, code: str) -> Badge:
 
 
 def judge_answers(step: Step, failure: Failure | None, deleted: Answer | None, added: Answer | None) -> Outcome | None:
-    """What the answers to the commands of a step, or the failure of their request, prove; ``None``: nothing."""
+    """The outcome that the answers to a step's commands, or the failure of the request, prove; ``None`` if none."""
     if not all(_without_effect(one) for one in (failure, deleted, added) if isinstance(one, Failure)):
         return None
     if failure and deleted is None:
@@ -127,11 +127,11 @@ def _without_effect(error: Failure) -> bool:
 
 
 def reconcile(connection: Connection, doubts: Sequence[Outcome], deadline: float) -> list[Outcome]:
-    """Look at the portal until it shows what became of each step; the outcomes are in the order of the doubts.
+    """Look at the portal until it shows what became of each step; returns outcomes in the order of ``doubts``.
 
-    A doubt is the outcome of a step that was or may have been sent: ``error`` says why the answer doesn't tell,
-    ``found`` is what a look before showed. ``deadline``: of the clock that only goes forward; after it an effect
-    will not come any more. Where looking failed an outcome is ``open``.
+    A doubt is an outcome with the verdict ``unknown``: ``error`` says why the answer proves nothing, ``found`` is
+    what a look before the change showed. ``deadline``: time of the monotonic clock after which no effect can
+    appear any more. If the look fails, the outcome is ``open``.
     """
     known: dict[int, Outcome] = {}
     pause = _FIRST_PAUSE
@@ -153,26 +153,26 @@ def reconcile(connection: Connection, doubts: Sequence[Outcome], deadline: float
 
 
 def contradicted(connection: Connection, badges: Iterable[Badge]) -> set[str]:
-    """The codes of those badges, out of a list, that ``get`` does not find: the list lags behind."""
+    """The codes of those badges of a list that ``get`` does not find: then the list is out of date."""
     gets = {badge.code: (GET, {"code": badge.code}) for badge in badges if fits_query({"code": badge.code})}
     answers = connection.batch(gets) if gets else {}
     return {code for code, answer in answers.items() if isinstance(answer, NotFound)}
 
 
 def _look(connection: Connection, steps: Sequence[Step], *, thorough: bool) -> dict[str, Any]:
-    """The badges that matter, by the portal's spelling: one by ``get``, several by ``list``; activities, too."""
+    """What the portal has for these steps, by its own spelling of the codes: one by ``get``, several by ``list``."""
     codes = {badge.code for step in steps for badge in (step.before, step.after) if badge}
     try:
         alone = len(codes) == 1 and not of_activities(steps)
         found = [get_badge(connection, *codes)] if alone else look_at(connection, steps)
     except NotFound:
-        # A code that the portal keeps in another spelling shows in the whole list only.
+        # If the portal stored the code in another spelling, only the whole list shows it.
         found = [*list_badges(connection)] if thorough and steps[0].after else []
     return {one.code: one for one in found}
 
 
 def _judge(doubt: Outcome, here: Mapping[str, Any], *, last_look: bool) -> Outcome | None:
-    """What a look tells; ``None``: the effect is not visible yet, and may still come."""
+    """The outcome that a look shows; ``None``: the effect is not visible yet, but may still appear."""
     step = doubt.step
     old = here.get(step.before.code) if step.before else None
     new = here.get(step.after.code) if step.after else None
@@ -196,7 +196,7 @@ def _judge(doubt: Outcome, here: Mapping[str, Any], *, last_look: bool) -> Outco
 
 
 def _respelt(wanted: Badge, here: Mapping[str, Any]) -> str:
-    """The code under which a portal that changes codes may keep this badge; ``""`` if there is none."""
+    """The changed or shortened code under which the portal may have stored this badge; ``""`` if there is none."""
     same_texts = (code for code, badge in here.items() if badge == replace(wanted, code=code) and _letters(code))
     return next((code for code in same_texts if _letters(wanted.code).startswith(_letters(code))), "")
 

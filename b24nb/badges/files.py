@@ -1,7 +1,7 @@
-"""Badges in files: CSV for people with a spreadsheet, JSON for keeping everything.
+"""Badges in files: CSV for spreadsheets, JSON for a complete backup.
 
-Files are read as text: a code ``007`` or ``NA`` stays what it is. In tables a text in several languages
-takes a column per language (``title.en``, ``title.de``); what CSV can't hold is refused, not bent.
+Cells are read as text: a code ``007`` or ``NA`` is kept as it is. In tables a text in several languages
+takes a column per language (``title.en``, ``title.de``); a badge that CSV can't hold unchanged is refused.
 """
 
 from __future__ import annotations
@@ -30,13 +30,13 @@ if TYPE_CHECKING:
 Source = str | os.PathLike[str] | Mapping[str, Any] | Iterable[Badge | Mapping[str, Any]]
 
 FORMAT, VERSION = "b24nb badges", 1
-#: Complaints that one error shows, and characters of each.
+#: How many complaints one error shows, and how many characters of each.
 _SHOWN, _WIDTH = 5, 300
-#: What spreadsheets take for a formula; the column that names the cells which got an apostrophe for that.
+#: A cell that begins so is a formula for spreadsheets, and gets an apostrophe in front; this column names such cells.
 _FORMULA, _ESCAPED = tuple("=+-@\t\r\n＝＋－＠"), "with_apostrophe"
 #: The text of a map, as str() or JSON writes it.
 _MAP = re.compile(r"\s*\{\s*(['\"].*:.*)?\}\s*", re.DOTALL)
-#: A first line that tells Excel the separator, else what stands beside the heading `code`.
+#: The separator is given by a first line for Excel (``sep=;``), else it is the character beside the heading ``code``.
 _SEP_LINE = re.compile(r'"?sep=([^"\r\n])"?[,;\t ]*(?:\r\n?|\n|$)', re.IGNORECASE)
 _HEADING = re.compile(r'(?:^|[\r\n]|([,;\t|]))[ "]*code[ "]*(?:([,;\t|])|[\r\n]|$)', re.IGNORECASE)
 
@@ -51,7 +51,7 @@ def read(source: Source | pd.DataFrame) -> Badges:
     Parameters
     ----------
     source : path, DataFrame, mapping or iterable of Badge or mapping
-        A path ends in ``.csv`` or ``.json``; a mapping is a saved answer, or a backup as JSON has it.
+        A path ends in ``.csv`` or ``.json``; a mapping is a saved answer of the portal, or a backup read from JSON.
         Columns and keys: ``code`` (may be the index), ``title``, ``value``, ``type``; ``title.en`` and the
         like for languages. Others are ignored, as are blank rows of tables.
 
@@ -62,8 +62,8 @@ def read(source: Source | pd.DataFrame) -> Badges:
     Raises
     ------
     InvalidInput
-        Names the rows and fields that are wrong: no column ``code``, something missing, a code that is
-        repeated or not a text, codes that are one code on most portals, an answer that is not complete.
+        Names the rows and fields that are wrong: no column ``code``, a missing field, a code that is repeated
+        or not a text, codes that most portals take for the same, an answer that is not complete.
 
     Examples
     --------
@@ -86,7 +86,7 @@ def read(source: Source | pd.DataFrame) -> Badges:
 
 
 def codes_of(values: Any, *, once: bool = True) -> list[str | Badge]:
-    """Codes, or badges that say exactly which one is meant.
+    """Codes, or badges where exactly this badge is meant.
 
     Parameters
     ----------
@@ -98,8 +98,8 @@ def codes_of(values: Any, *, once: bool = True) -> list[str | Badge]:
     Raises
     ------
     InvalidInput
-        For anything else, such as a single text, a mapping or a row of a table; for what can't be a code;
-        for codes that are repeated, or are one code on most portals.
+        For anything else, such as a single text, a mapping or a row of a table; for values that can't be codes;
+        for codes that are repeated, or that most portals take for the same.
 
     Examples
     --------
@@ -124,7 +124,7 @@ def codes_of(values: Any, *, once: bool = True) -> list[str | Badge]:
 
 
 def clashes(codes: Iterable[str]) -> Iterator[InvalidInput]:
-    """Complaints about codes that are repeated, or that most portals take for one."""
+    """Complaints about codes that are repeated, or that most portals take for the same."""
     spelled: dict[str, list[str]] = {}
     for code in codes:
         spelled.setdefault(folded(code), []).append(code)
@@ -146,25 +146,25 @@ def refuse(complaints: Iterable[InvalidInput]) -> None:
 
 
 def write(badges: Badges, path: str | os.PathLike[str], *, portal: str, at: str) -> Path:
-    """Write badges to a ``.json`` or ``.csv`` file, whole or not at all; an existing one is replaced.
+    """Write badges to a ``.json`` or ``.csv`` file, completely or not at all; an existing file is replaced.
 
-    Host and time are noted in a JSON file. Raises :class:`InvalidInput` for another suffix, and for a
-    badge that CSV can't hold. A file keeps its mode, a symbolic link stays one.
+    A JSON file also holds host and time. Raises :class:`InvalidInput` for another suffix, and for a badge
+    that CSV can't hold. The file keeps its permissions; a symbolic link stays a link.
     """
     target = Path(path)
     if _suffix(target) == ".json":
         head = {"format": FORMAT, "version": VERSION, "created_at": at, "portal": portal}
         text = json.dumps(head | {"badges": [*map(Badge.to_wire, badges)]}, ensure_ascii=False, indent=1)
-        content = text.encode(errors="backslashreplace")  # half a character becomes JSON's escape for it
+        content = text.encode(errors="backslashreplace")  # a lone surrogate becomes its JSON escape
     else:
         text = flat_frame([*map(_csv_row, badges)]).to_csv(index=False, lineterminator="\r\n")
-        content = text.encode("utf-8-sig")  # the mark tells spreadsheets that it is UTF-8
+        content = text.encode("utf-8-sig")  # spreadsheets recognise UTF-8 by the byte order mark
     _replace(Path(os.path.realpath(target)), content)
     return target
 
 
 def _replace(target: Path, content: bytes) -> None:
-    """Renamed into place when it is complete: a crash can't leave half a backup."""
+    """Write a temporary file, then rename it to the target: a crash can't leave an incomplete backup."""
     temporary = target.with_name(f".b24nb-{secrets.token_hex(8)}")
     try:
         with temporary.open("xb") as file:
@@ -180,7 +180,7 @@ def _replace(target: Path, content: bytes) -> None:
 
 
 def _rows(source: Any) -> Iterable[tuple[str, Any]]:
-    """Rows with where they stand."""
+    """The rows, each with its place for messages (``Line 3``, ``Row 3``)."""
     if isinstance(source, str | os.PathLike):
         path = Path(source)
         if _suffix(path) == ".csv":
@@ -223,9 +223,9 @@ def _frame(source: Any) -> pd.DataFrame | None:
 
 def _csv_rows(path: Path) -> Iterator[tuple[str, Row]]:
     text = _text(path)
-    told, heading = _SEP_LINE.match(text), _HEADING.search(text)
-    separator = told[1] if told else (heading and (heading[1] or heading[2])) or ","
-    file = io.StringIO("\n" + text[told.end() :] if told else text, newline="")
+    sep_line, heading = _SEP_LINE.match(text), _HEADING.search(text)
+    separator = sep_line[1] if sep_line else (heading and (heading[1] or heading[2])) or ","
+    file = io.StringIO("\n" + text[sep_line.end() :] if sep_line else text, newline="")
     reader = csv.reader(file, delimiter=separator, strict=True)
     lines = ((f"Line {reader.line_num}", cells) for cells in reader if any(map(str.strip, cells)))
     try:
@@ -235,7 +235,7 @@ def _csv_rows(path: Path) -> Iterator[tuple[str, Row]]:
 
 
 def _table(names: Sequence[Any], rows: Iterable[tuple[str, Sequence[Any]]]) -> Iterator[tuple[str, Row]]:
-    """The rows of a table that are not blank, without their empty cells: these mean that there is nothing."""
+    """The rows of a table that are not blank, without their empty cells: an empty cell means no value."""
     if ("code", None) not in map(_heading, names):
         raise InvalidInput("There is no column `code`; the first row names the columns.", field="wanted")
     for where, cells in rows:
@@ -252,7 +252,7 @@ def _table(names: Sequence[Any], rows: Iterable[tuple[str, Sequence[Any]]]) -> I
 
 @lru_cache(maxsize=1000)
 def _heading(name: Hashable) -> tuple[str, str | None]:
-    """The field and the language of a column; a column of plain texts has none."""
+    """The field and the language of a column; the language is ``None`` for a column of plain texts."""
     field, dot, language = str(name).strip().partition(".")
     return field.lower(), language if dot else None
 
@@ -262,7 +262,7 @@ def _is_empty(cell: Any) -> bool:
 
 
 def _badge(row: Any) -> Badge:
-    """A badge from cells; an empty cell of a language means that the text lacks it."""
+    """A badge from cells; an empty cell of a language means that the text is not given in it."""
     if isinstance(row, Badge):
         return row
     if not isinstance(row, Row | Mapping):
@@ -292,7 +292,7 @@ def _badge(row: Any) -> Badge:
 
 
 def _check(badge: Badge) -> None:
-    """Refuse what no list of a portal could hold: a code that is none, and anything nested."""
+    """Refuse what no portal could list: a value that can't be a code, and nested texts."""
     check_code(badge.code)
     for field, text in badge.to_wire().items():
         for words in text.values() if isinstance(text, Texts) else [text]:
@@ -301,7 +301,7 @@ def _check(badge: Badge) -> None:
 
 
 def _csv_row(badge: Badge) -> dict[str, str]:
-    """The cells of a badge, none of them a formula, from which it can be read back."""
+    """The cells of a badge, none of them a formula; refused if reading them would not give the same badge."""
     row = badge.cells()
     if formulas := [name for name, cell in row.items() if str(cell).startswith(_FORMULA)]:
         row |= {name: f"'{row[name]}" for name in formulas} | {_ESCAPED: " ".join(formulas)}
@@ -313,7 +313,7 @@ def _csv_row(badge: Badge) -> dict[str, str]:
 
 
 def _suffix(path: Path) -> str:
-    """Of a file that can be one of badges. The path is not shown: it could be an address with a secret."""
+    """The suffix, which must be that of a file of badges. No error shows the path: it could be a webhook URL."""
     if path.suffix.lower() not in (".csv", ".json") or "\0" in str(path):
         raise InvalidInput("A file of badges has a name that ends in .csv or .json.", field="path")
     return path.suffix.lower()

@@ -1,4 +1,4 @@
-"""``b24.journal``: what was changed, what is unfinished, and the way back."""
+"""``b24.journal``: what was changed, which changes are unfinished, and plans that undo changes."""
 
 from __future__ import annotations
 
@@ -33,11 +33,11 @@ _SHORT = ["change_set", "kind", "at", "code", "action", "verdict"]
 
 
 class UnfinishedChanges(UserWarning):
-    """The journal holds changes whose outcome is not known: the process that sent them was killed."""
+    """The journal holds changes whose outcome is not known, for example since their process was killed."""
 
 
 class Journal:
-    """What this user changed on this portal, and the way back.
+    """What this user changed on this portal, and how to undo it.
 
     Examples
     --------
@@ -58,7 +58,7 @@ class Journal:
         """A row per badge that was to be changed, oldest first; plain cells.
 
         Columns: ``change_set, kind, at`` (UTC, of the last attempt)``, host, user, code, action, verdict``
-        (NA while unfinished)``, seen`` (the answer was lost, the outcome was seen by looking)``, error,
+        (NA while unfinished)``, seen`` (the answer proved nothing; a look at the portal showed the outcome)``, error,
         detail, note, before, after`` (the badge, or the activity of a release, as JSON text; ``None`` where
         there is none).
         """
@@ -66,25 +66,25 @@ class Journal:
 
     @property
     def unfinished(self) -> str:
-        """That changes are unfinished, and what to do; ``""`` if none are, or the journal can't be read."""
+        """A message if changes are unfinished, with what to do; ``""`` if none are, or the journal can't be read."""
         with suppress(JournalError):
             return " ".join(self._unfinished())
         return ""
 
     @property
     def notice(self) -> str:
-        """What a reader should know: what is unfinished, whose changes are here too, trouble; else ``""``."""
+        """A message: unfinished changes, changes of others in this file, an unreadable journal; ``""`` if none."""
         try:
             return " ".join([*self._unfinished(), *self._others()])
         except JournalError as error:
             return str(error)
 
     def settle(self) -> Report:
-        """Find out what became of unfinished changes, and complete their verdicts.
+        """Find out what became of unfinished changes, and write their verdicts.
 
-        Where a later change of the same badge tells, that is believed. Else the portal is looked at: after a
-        killed process an effect can appear until ``settle_after`` seconds after the change was sent; this
-        waits until then where the portal shows none. It changes nothing on the portal.
+        A later change of the same badge in the journal may prove the outcome. If not, the portal is looked at:
+        the effect of a change can appear until ``settle_after`` seconds after it was sent, also if its process was
+        killed, so this waits until then if the portal shows no effect. It changes nothing on the portal.
 
         Returns
         -------
@@ -101,26 +101,26 @@ class Journal:
     def _look(self, entries: Sequence[Entry]) -> list[Outcome]:
         applier = self._applier
         clock = applier.connection.clock
-        # The clock of the process that is dead may have been another: never wait longer than once.
+        # The clock of the process that wrote them may differ from ours: never wait longer than `settle_after`.
         passed = max(0.0, clock.time() - max(entry.at for entry in entries))
         return reconciled(applier.connection, entries, applier.settle_after - passed)
 
     def plan_undo(self, last: int = 1) -> Plan:
-        """A plan that goes back to before the last change sets.
+        """A plan that undoes the last change sets.
 
-        One ``add``, ``delete``, ``delete_many`` or ``apply`` is one change set, an undo too; those that
-        changed nothing don't count. Unfinished changes are settled first, which can take a while.
+        One ``add``, ``delete``, ``delete_many`` or ``apply`` is one change set, and so is an undo; those that
+        changed nothing don't count. Unfinished changes are settled first, which can take a minute.
 
         Parameters
         ----------
         last : int
-            How many change sets to go back.
+            How many change sets to undo.
 
         Returns
         -------
         Plan
             Nothing is sent before its ``apply``. Restored badges take the last places of the list. A cleared
-            ``badgeCode`` is set again; deleted activities can't come back, which the plan says.
+            ``badgeCode`` is set again; deleted activities can't be restored: the plan counts them in a remark.
 
         Raises
         ------
@@ -140,7 +140,7 @@ class Journal:
         return Plan(steps, kind=UNDO, total=total, applier=self._applier, remarks=remarks)
 
     def plan_restore(self, badges: Iterable[Badge]) -> Plan:
-        """A plan that adds badges as they were, wherever their codes are free, and overwrites none.
+        """A plan that adds badges again if their codes are free; it overwrites none.
 
         Parameters
         ----------
@@ -150,12 +150,12 @@ class Journal:
         Returns
         -------
         Plan
-            Nothing is sent before its ``apply``, which leaves alone what has one of their codes by then.
+            Nothing is sent before its ``apply``, which leaves a badge alone that has one of the codes by then.
 
         Raises
         ------
         InvalidInput
-            These are no badges, or two have one code.
+            These are no badges, or two have the same code.
         """
         found = codes_of(badges)
         if strange := [one for one in found if not isinstance(one, Badge)]:
@@ -166,7 +166,7 @@ class Journal:
         return Plan(steps, kind=UNDO, total=0, applier=self._applier)
 
     def adopt(self, host: str = "", user: str | int = "") -> Journal:
-        """Count the changes that were made under another address of this portal, or by another user, as ours.
+        """Count the changes that were made under another address of this portal, or by another user, as yours.
 
         Parameters
         ----------
@@ -178,12 +178,12 @@ class Journal:
         Returns
         -------
         Journal
-            This one.
+            This journal.
 
         Raises
         ------
         InvalidInput
-            There are no such changes.
+            The file holds no such changes.
         """
         host, user = host.lower() or self._store.host, str(user or self._store.user)
         if (host, user) not in {(where, who) for where, who, _ in self._store.others()}:
@@ -198,11 +198,11 @@ class Journal:
     def _unfinished(self) -> list[str]:
         entries = self._store.unfinished()
         text = "{} change(s) since {:%Y-%m-%d %H:%M} UTC are unfinished: another process is at work, or it was killed."
-        told = text.format(len(entries), datetime.fromtimestamp(entries[0].at, UTC)) if entries else ""
-        return [f"{told} b24.journal.settle() looks at the portal and completes them."] if entries else []
+        message = text.format(len(entries), datetime.fromtimestamp(entries[0].at, UTC)) if entries else ""
+        return [f"{message} b24.journal.settle() looks at the portal and completes them."] if entries else []
 
     def _others(self) -> list[str]:
-        """Whose changes the journal holds beside ours, and how to count them as ours."""
+        """Messages: which other users' changes the file also holds, and how to count them as one's own."""
         return [
             f"This journal also holds {count} change set(s) of user {user} on {host}: "
             f"b24.journal.adopt(host={host!r}, user={user!r}) counts them as yours."
@@ -220,37 +220,37 @@ class Journal:
         return html.page(*table, *([html.message("check", notice)] if notice else []))
 
     def _newest(self) -> pd.DataFrame | None:
-        with suppress(JournalError):  # the notice tells
+        with suppress(JournalError):  # `notice` shows the error
             df = _frame(self._store.entries(newest=SHOWN))[_SHORT]
             return df.assign(at=df["at"].dt.floor("s"))
         return None
 
 
 def settled(store: JournalStore, look: Callable[[Sequence[Entry]], Sequence[Outcome]]) -> Report:
-    """Complete the verdicts of unfinished changes; ``look`` gives those that the journal itself doesn't tell."""
+    """Write the verdicts of unfinished changes; ``look`` returns the outcomes that the journal does not prove."""
     entries = store.unfinished()
-    known = {entry.id: outcome for entry in entries if (outcome := _told_by_next(store, entry))}
+    known = {entry.id: outcome for entry in entries if (outcome := _proved_by_next(store, entry))}
     rest = [entry for entry in entries if entry.id not in known]
     known |= zip((entry.id for entry in rest), look(rest) if rest else (), strict=True)
     sure = [(id_, one) for id_, one in known.items() if one.verdict is not Verdict.UNKNOWN]
     store.conclude(sure, first_hand=False)
     store.flush()
-    for entry in rest:  # which may tell of the change before
+    for entry in rest:  # the verdicts that were just written may prove what became of an earlier change
         if known[entry.id].verdict is Verdict.UNKNOWN and not known[entry.id].open:
-            known[entry.id] = _told_by_next(store, entry) or known[entry.id]
+            known[entry.id] = _proved_by_next(store, entry) or known[entry.id]
     store.conclude(known.items(), first_hand=False)
     store.flush()
     return Report(known[entry.id] for entry in entries)
 
 
 def reconciled(connection: Connection, entries: Sequence[Entry], seconds: float) -> list[Outcome]:
-    """What became of unfinished changes, as the portal shows it; their effect can appear for so many seconds."""
+    """What became of unfinished changes, as the portal shows it within ``seconds``: so long an effect can appear."""
     doubts = [Outcome(entry.step, Verdict.UNKNOWN, None, found=entry.found) for entry in entries]
     return reconcile(connection, doubts, connection.clock.monotonic() + max(0.0, seconds))
 
 
-def _told_by_next(store: JournalStore, entry: Entry) -> Outcome | None:
-    """What the next change of the same badge found, as evidence of what became of this one."""
+def _proved_by_next(store: JournalStore, entry: Entry) -> Outcome | None:
+    """The outcome that the next change of the same badge proves, by what it found before; ``None`` if none."""
     later = store.next_of(entry)
     if later is None or entry.unread or later.unread:
         return None
@@ -258,7 +258,7 @@ def _told_by_next(store: JournalStore, entry: Entry) -> Outcome | None:
     verdict, changed = Verdict.UNKNOWN, None
     if found == step.after and not (entry.found and step.before is None):
         verdict, changed = DONE[step.action], True
-    elif not later.changed:  # that one's look tells no more: the effect can have come after it
+    elif not later.changed:  # proves nothing: the effect of this change may have come after that look
         return None
     elif found == step.before or (found and found == entry.found):
         verdict, changed = Verdict.FAILED, False
@@ -267,21 +267,21 @@ def _told_by_next(store: JournalStore, entry: Entry) -> Outcome | None:
 
 
 def steps_back(connection: Connection, done: Sequence[Entry]) -> tuple[list[Step], int, int]:
-    """The steps to before these changes, oldest first; how many badges the portal has now, and how many activities
-    were deleted and can't come back."""
+    """The steps that undo these changes; how many badges the portal has now; and how many activities were deleted,
+    which can't be undone. ``done``: oldest first."""
     current = list_badges(connection)
     left, target = _left_and_target(done)
     held = {key: target.pop(key) for key, was in [*target.items()] if isinstance(was, Activity)}
-    # What the journal knows to be changed and the list shows as it was: does the list lag behind?
+    # Badges that the list shows as they were before our change: the list may be out of date, so ask with `get`.
     stale = [one for one in current if one.code in target and left[one.code] != one == target[one.code]]
     lagging = contradicted(connection, stale)
     here = Badges(badge for badge in current if badge.code not in lagging)
     pairs = [(left[key], was) for key, was in reversed(held.items())]
     holding = [ActivityStep(was.badge or now.badge, now, was) for now, was in pairs if now and now != was]
-    # A badge has to be there while an activity names it.
+    # A badge has to exist while an activity names it.
     first = [step for step in holding if step.action is Way.CLEAR]
     later = [step for step in holding if step.action is Way.SET]
-    return [*first, *_way_back(left, target, here), *later], len(current), sum(now is None for now, _ in pairs)
+    return [*first, *_undo_steps(left, target, here), *later], len(current), sum(now is None for now, _ in pairs)
 
 
 def _frame(entries: Sequence[Entry]) -> pd.DataFrame:
@@ -294,14 +294,14 @@ def _frame(entries: Sequence[Entry]) -> pd.DataFrame:
 
 
 def _plain(cell: Badge | Activity | str | None) -> str | None:
-    """A badge or activity as JSON text, all else as it is."""
+    """A badge or activity as JSON text; anything else as text."""
     if isinstance(cell, Badge | Activity):
         return json.dumps(cell.to_wire(), ensure_ascii=False)
     return cell and str(cell)
 
 
 def _left_and_target(done: Sequence[Entry]) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Badges and activities by code: as our last change left them, and as our first one found them."""
+    """Badges and activities by code: as the last of these changes left them, and as the first one found them."""
     left: dict[str, Any] = {}
     target: dict[str, Any] = {}
     for entry in reversed([entry for entry in done if not entry.unread]):
@@ -315,8 +315,8 @@ def _left_and_target(done: Sequence[Entry]) -> tuple[dict[str, Any], dict[str, A
     return left, target
 
 
-def _way_back(left: dict[str, Badge | None], target: dict[str, Badge | None], current: Badges) -> Iterator[Step]:
-    """The steps from what is there now to what was there before the first of our changes."""
+def _undo_steps(left: dict[str, Badge | None], target: dict[str, Badge | None], current: Badges) -> Iterator[Step]:
+    """The steps from what the portal has now to what it had before the first of our changes."""
     here = {code: current.find(code) for code in target}
     ours = {code: (left.get(now.code), target.get(now.code)) for code, now in here.items() if now}
     foreign = {code for code, known in ours.items() if here[code] not in (*known, left[code], target[code])}
@@ -325,7 +325,7 @@ def _way_back(left: dict[str, Badge | None], target: dict[str, Badge | None], cu
         if step.before and {step.code, step.before.code} & foreign:
             foreign -= {step.code, step.before.code}
             step = step._replace(remark="somebody else changed it since")
-        elif step.before and target.get(step.before.code, step.before) is None:  # ours: it goes by its own spelling
+        elif step.before and target.get(step.before.code, step.before) is None:  # added by us: delete it as spelled
             step = step._replace(code=step.before.code)
         yield step
     for code in sorted(foreign):

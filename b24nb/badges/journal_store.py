@@ -1,7 +1,7 @@
-"""The file of the journal: what is about to be changed, committed before it is sent, and what became of it.
+"""The SQLite file of the journal: each change is committed before it is sent, and its verdict after the answer.
 
-An intent with the whole badge is on disk before its request leaves, the verdict after the answer. A process
-killed in between leaves an intent without verdict, and nothing is lost.
+An *intent* holds the whole badge and is on disk before the request is sent. A process that is killed before the
+verdict leaves an intent without one, from which the badge can still be restored.
 """
 
 from __future__ import annotations
@@ -40,13 +40,13 @@ _CONCLUDE = (
     " after = coalesce(?, after), found = iif(?, NULL, coalesce(?, found)) WHERE id = ? AND (? OR verdict IS NULL)"
 )
 BUSY_SECONDS = 5.0
-#: Connections of a parent process: a child must neither use nor close them.
+#: Connections of a parent process, kept here so that they are not closed: a forked child must not touch them.
 _PARENTS: list[sqlite3.Connection] = []
 
 
 @dataclass(slots=True)
 class ChangeSet:
-    """What one undo takes back; it gets its number, of one file, with its first intent."""
+    """The changes that one undo takes back. Its first intent gives it a number, which is valid in one file only."""
 
     kind: str
     number: int | None = None
@@ -54,10 +54,10 @@ class ChangeSet:
 
 
 class Entry(NamedTuple):
-    """One line of the journal: a step, when it was last about to be sent, and what became of it.
+    """One row of the journal: a step, when it was last sent, and what became of it.
 
-    ``verdict`` is a text that a newer version may have written; ``None``: unfinished. ``found``: what a look
-    showed right before, where that was not ``step.before``. ``unread``: what could not be understood.
+    ``verdict`` is a text, since a newer version may have written one unknown here; ``None``: unfinished. ``found``:
+    what a look right before showed, if that differs from ``step.before``. ``unread``: what could not be parsed.
     """
 
     id: int
@@ -77,7 +77,7 @@ class Entry(NamedTuple):
 
     @property
     def note(self) -> str:
-        """What to know about it, and what of it could not be understood."""
+        """What the user should know about it, and what could not be parsed."""
         return "; ".join(filter(None, [self.step.note, self.unread]))
 
 
@@ -98,8 +98,8 @@ _HINT = "What can't be remembered is not sent; connect(journal=...) names anothe
 class JournalStore:
     """The changes of one user on one portal, in a file that several processes and threads may share.
 
-    The file comes into being with the first change. ``path``: ``None`` is the default file of this host.
-    Only rows of this host and user, and those adopted, are read.
+    The file is created with the first change. ``path``: ``None`` is the default file of this host. Only rows of
+    this host and user are read, and those that were adopted.
     """
 
     def __init__(self, path: str | PathLike[str] | None, *, host: str, user: str) -> None:
@@ -109,13 +109,13 @@ class JournalStore:
         self._lock = threading.RLock()
         self._connection: sqlite3.Connection | None = None
         self._opened: tuple[int, ...] = ()
-        self._file = 0  # counts the files that were found in the place of one in use
+        self._file = 0  # how often another file was found at the path while one was in use
         self._replaced = False
         self._concluded: list[tuple[Any, ...]] = []
 
     @property
     def path(self) -> Path:
-        """Of the file; raises :class:`JournalError` where there is no place for it."""
+        """The path of the file; raises :class:`JournalError` if the user has no data folder."""
         if self._path is None:
             self._path = default_journal_path(self.host)
         return self._path
@@ -123,9 +123,9 @@ class JournalStore:
     def intend(
         self, change_set: ChangeSet, steps: Sequence[Step], at: float, found: Sequence[Badge | None] = ()
     ) -> list[int]:
-        """Commit what is about to be sent, and return when it is on disk; an id per step."""
+        """Commit steps that are about to be sent; returns an id per step, once they are on disk."""
         looks = found or [None] * len(steps)
-        with self._lock:  # chunks that go side by side agree on one number
+        with self._lock:  # batches of one change set that are sent in parallel get one number
             with self._writing(change_set) as db:
                 head = (self.host, self.user, change_set.kind, at)
                 number = change_set.number or _insert(db, "change_set (host, user, kind, at)", head)
@@ -139,36 +139,37 @@ class JournalStore:
         return ids
 
     def note_attempt(self, ids: Sequence[int], at: float, *, answered: bool = True) -> None:
-        """Note that it is sent once more; its intent is on disk, so trouble with the file may wait.
+        """Note that steps are sent once more; errors are ignored, since their intent is on disk.
 
-        ``answered``: whether the portal has done a part of it; what stands for a journal may refuse to begin late.
+        ``answered``: whether the portal has made a part of the change; only the fleet's ``Permit`` uses it, which
+        replaces this class where a portal is visited.
         """
         with suppress(JournalError), self._writing() as db:
             db.executemany("UPDATE step SET at = ? WHERE id = ?", [(at, id_) for id_ in ids])
 
     def conclude(self, outcomes: Iterable[tuple[int, Outcome]], *, first_hand: bool = True) -> None:
-        """Take the verdicts of intents; they are on disk after the next write or :meth:`flush`.
+        """Take the verdicts of intents; they are written with the next write or :meth:`flush`.
 
-        One that is lost with this process is found again by looking. What was only seen from outside
-        never overrules a verdict.
+        If the process ends before, a look at the portal finds them again. ``first_hand``: by the process that sent
+        the change; other verdicts never replace one that is there.
         """
         with self._lock:
             for id_, one in outcomes:
-                told = one.verdict.value, one.changed, one.seen, one.error_name, one.detail
-                # What was only added was not there any more, whatever was planned for or seen by a look before.
+                result = one.verdict.value, one.changed, one.seen, one.error_name, one.detail
+                # An add succeeded, so there was no badge before, whatever the plan or a look said.
                 added = one.verdict is Verdict.ADDED
                 badges = added, _dump(one.badge), added, _dump(one.found)
                 if not one.open:
-                    self._concluded.append((*told, *badges, id_, first_hand))
+                    self._concluded.append((*result, *badges, id_, first_hand))
 
     def flush(self) -> None:
-        """Write the verdicts that were taken."""
+        """Write the verdicts that :meth:`conclude` took."""
         if self._concluded:
             with self._writing():
                 pass
 
     def entries(self, newest: int = -1) -> list[Entry]:
-        """Of this user on this portal, oldest first: all, or the newest ones."""
+        """The entries of this user on this portal, oldest first: all, or the newest ones."""
         rows = self._entries(f"WHERE {_MINE} ORDER BY step.id DESC LIMIT :newest", newest=newest)
         return rows[::-1]
 
@@ -177,7 +178,7 @@ class JournalStore:
         return self._entries(f"WHERE verdict IS NULL AND {_MINE} ORDER BY step.id")
 
     def next_of(self, entry: Entry) -> Entry | None:
-        """The next line about the same badge or activity of this portal that may have changed it."""
+        """The next entry of the same badge or activity of this portal that may have changed it."""
         same = "iif(activity IS NULL, code = :code COLLATE NOCASE AND :activity IS NULL, activity = :activity)"
         acted = f"changed IS NOT 0 AND (host = :of OR {_MINE})"
         where = f"WHERE {same} AND {acted} AND step.id > :id ORDER BY step.id LIMIT 1"
@@ -185,22 +186,22 @@ class JournalStore:
         return next(iter(self._entries(where, id=entry.id, **what)), None)
 
     def last(self, count: int) -> list[Entry]:
-        """What the last change sets did, oldest first; steps and sets that changed nothing are left out."""
+        """The entries of the last change sets, oldest first; steps and sets that changed nothing are left out."""
         return self._entries(f"WHERE changed IS NOT 0 AND change_set IN ({_LAST}) ORDER BY step.id", count=count)
 
     def others(self, kind: str = "%") -> list[tuple[str, str, int]]:
-        """Host, user and number of the change sets in this file that are somebody else's; ``kind`` as LIKE has it."""
+        """Host, user and number of the change sets of others in this file; ``kind``: a pattern of LIKE."""
         where = f"NOT {_MINE} AND kind LIKE :kind"
         return self._query(f"SELECT host, user, count(*) FROM change_set WHERE {where} GROUP BY host, user", kind=kind)
 
     def adopt(self, host: str, user: str) -> None:
-        """Count the changes of another address or user in this file from now on."""
+        """Read the changes of another address or user in this file, too, from now on."""
         with self._writing() as db:
             db.execute("INSERT INTO adopted VALUES (?, ?, ?, ?)", (host, user, self.host, self.user))
 
     def close(self) -> None:
         """Close the file; the next use opens it again."""
-        with suppress(JournalError):  # the verdicts are found again by looking
+        with suppress(JournalError):  # a look at the portal finds the verdicts again
             self.flush()
         with self._lock:
             self._disconnect()
@@ -218,9 +219,9 @@ class JournalStore:
         return [_entry(row) for row in self._query(f"{_ENTRIES} {where}", **values)]
 
     def _query(self, query: str, **values: Any) -> list[tuple[Any, ...]]:
-        with suppress(JournalError):  # full or locked: what is there can be read all the same
+        with suppress(JournalError):  # a full or locked disk can still be read
             self.flush()
-        with self._lock, self._in_words():
+        with self._lock, self._as_journal_errors():
             if self._connection is None and not self.path.exists():
                 if self._opened:
                     raise JournalError("The journal is gone; that of a sandbox ends with it.")
@@ -229,8 +230,8 @@ class JournalStore:
 
     @contextmanager
     def _writing(self, change_set: ChangeSet | None = None) -> Iterator[sqlite3.Connection]:
-        """One transaction, on disk when it ends; one of a change set goes to the file that has the rest of it."""
-        with self._lock, self._in_words():
+        """One transaction, on disk when it ends; refused if the file of this change set was replaced by another."""
+        with self._lock, self._as_journal_errors():
             db = self._open()
             if self._replaced or (change_set and change_set.number and change_set.file != self._file):
                 self._replaced = False
@@ -243,11 +244,11 @@ class JournalStore:
             self._concluded.clear()
 
     def _open(self) -> sqlite3.Connection:
-        """The connection of this process to the file that is there."""
+        """This process's connection to the file that is now at the path."""
         now = _identity(self.path)
         if self._connection and self._opened != now:
             if self._opened[1:] != now[1:]:
-                self._concluded.clear()  # verdicts of the file that was here before
+                self._concluded.clear()  # these verdicts belong to the former file
                 self._replaced = True
                 self._file += 1
             self._disconnect()
@@ -257,8 +258,8 @@ class JournalStore:
         return self._connection
 
     @contextmanager
-    def _in_words(self) -> Iterator[None]:
-        """Trouble with the file, in words."""
+    def _as_journal_errors(self) -> Iterator[None]:
+        """Turn errors of the file or of SQLite into :class:`JournalError`."""
         try:
             yield
         except (sqlite3.Error, OSError, UnicodeError) as error:
@@ -266,13 +267,13 @@ class JournalStore:
 
 
 def _identity(path: Path) -> tuple[int, ...]:
-    """This process, and the file."""
+    """The ids of this process and of the file, if there is one."""
     found = path.stat() if path.exists() else None
     return (os.getpid(), found.st_dev, found.st_ino) if found else (os.getpid(),)
 
 
 def _connect(path: Path) -> sqlite3.Connection:
-    """A connection to a file of ours, made if there is none; one of somebody else's is left as it is."""
+    """A connection to the journal file, which is created if there is none; another database is refused unchanged."""
     for folder in reversed(path.parents):
         folder.mkdir(mode=0o700, exist_ok=True)
     if not path.exists():
@@ -283,13 +284,13 @@ def _connect(path: Path) -> sqlite3.Connection:
         except sqlite3.OperationalError as error:
             if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_READONLY:
                 raise
-            names = _tables(path, "rw")  # its writer was killed: what is half done has to be rolled back first
+            names = _tables(path, "rw")  # its writer was killed: SQLite first has to roll back its transaction
         if names and not {"change_set", "step"} <= names:
             raise sqlite3.DatabaseError("it is a database of something else")
     db = sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
     try:
         db.execute("PRAGMA synchronous = FULL")
-        with suppress(sqlite3.OperationalError):  # another process is just making the file, and does it, too
+        with suppress(sqlite3.OperationalError):  # another process is creating the file and sets this itself
             db.execute("PRAGMA journal_mode = WAL")
         if _version(db) < _VERSION:
             _migrate(db)
@@ -319,7 +320,7 @@ def _version(db: sqlite3.Connection) -> int:
 
 
 def _insert(db: sqlite3.Connection, table: str, values: Sequence[Any]) -> int:
-    """A new row, and its number."""
+    """Insert a row and return its id."""
     query = f"INSERT INTO {table} VALUES ({', '.join('?' * len(values))}) RETURNING id"
     return int(db.execute(query, values).fetchone()[0])
 

@@ -1,4 +1,4 @@
-"""``b24.badges``: the four methods of the portal, and what many badges need beyond them."""
+"""``b24.badges``: the four REST methods of badges, and operations on many badges."""
 
 from __future__ import annotations
 
@@ -51,9 +51,9 @@ class BadgeMethods:
         Raises
         ------
         BadResponse
-            If the portal's count and what it sent differ.
+            If the portal's ``total`` differs from the number of badges it sent.
         TransportError, ApiError
-            If there is no answer, or an error.
+            If there is no answer, or the answer is an error.
 
         Notes
         -----
@@ -74,7 +74,7 @@ class BadgeMethods:
         Parameters
         ----------
         code : str
-            On most portals in any letter case; the badge has the stored spelling.
+            On most portals in any letter case; the returned badge has the stored spelling.
 
         Returns
         -------
@@ -93,39 +93,40 @@ class BadgeMethods:
         return evidence.get_badge(self._connection, code)
 
     def add(self, code: str, title: Text, value: Text, type: str) -> Badge:
-        """Register a badge. The portal is asked first whether there is one, so two calls.
+        """Register a badge, by two calls: the first looks whether the portal already has one with this code.
 
         Parameters
         ----------
         code : str
             At most 30 characters.
         title, value : str or mapping of str to str
-            Title, and text of the pill: one text, or a map language -> text.
+            The title, and the text of the pill: one text, or a map language -> text.
         type : str
             ``success``, ``failure``, ``warning``, ``primary`` or ``secondary``.
 
         Returns
         -------
         Badge
-            As the portal has it.
+            As the portal stored it.
 
         Raises
         ------
         InvalidInput
-            Names the field that can't be right; nothing was sent.
+            Names the field that the portal would refuse; nothing was sent.
         DuplicateCode
-            There is one, on most portals in any letter case.
+            A badge has this code already, on most portals in any letter case.
         AccessDenied
             The user is no administrator of the portal.
         NotApplied, OutcomeUnknown
-            The answer was lost or proves nothing, and looking showed no badge, or did not settle it.
+            The answer was lost or proves nothing, and a look at the portal showed that the badge was not added, or
+            did not show what happened.
         JournalError
             The journal can't be written; nothing was sent.
 
         Warns
         -----
         StoredDifferently
-            The portal keeps other texts than were sent.
+            The portal stored other texts than were sent.
 
         Notes
         -----
@@ -145,7 +146,7 @@ class BadgeMethods:
             found = evidence.get_badge(self._connection, code)
         except NotFound:
             found = None
-        # Sent in any case: whether a code is taken is the portal's word.
+        # Send even if a badge was found: only the portal decides whether a code is taken.
         stored = self._applier.apply_one("add", changes.Step(code, None, badge), found).badge or badge
         if stored != badge:
             text = f"The portal stored the badge {code!r} differently: {stored!r} instead of {badge!r}."
@@ -153,38 +154,39 @@ class BadgeMethods:
         return stored
 
     def delete(self, code: str | Badge) -> Badge:
-        """Delete a badge. It is read first and written to the journal: ``b24.journal`` brings it back.
+        """Delete a badge. It is read first and written to the journal: ``b24.journal`` can restore it.
 
         Parameters
         ----------
         code : str or Badge
             A code, on most portals in any letter case. A badge means exactly this one: if the portal holds
-            another under its code, nothing is sent.
+            another badge under its code, nothing is sent.
 
         Returns
         -------
         Badge
-            The one that was deleted.
+            The badge that was deleted.
 
         Raises
         ------
         NotFound
             No badge has this code.
         BadgeChanged
-            The portal holds another badge than the one given; the error has both.
+            The portal holds another badge than the given one; the error holds both.
         BadgeInUse
             Open activities hold it; :meth:`holders` names them.
         AccessDenied
             The user is no administrator of the portal.
         NotApplied, OutcomeUnknown
-            The answer was lost or proves nothing, and looking showed the badge, or did not settle it.
+            The answer was lost or proves nothing, and a look at the portal showed that the badge is still there, or
+            did not show what happened.
         JournalError
             The journal can't be written; nothing was sent.
 
         Warns
         -----
         NotRestorable
-            Before it is sent, for a badge that ``add`` would refuse.
+            Before the delete is sent, if ``add`` would refuse this badge.
 
         Notes
         -----
@@ -205,10 +207,10 @@ class BadgeMethods:
     def holders(self, code: str) -> pd.DataFrame:
         """The open activities that may hold a badge, and how to release it.
 
-        There is no method that tells. This reads every open configurable activity that the user may read
-        and keeps those that name the badge, which is an estimate on both sides: a badge is released
-        when its item reaches a final stage or the attachment is 30 days old, which does not show in the
-        activity; and activities that the user may not read are not here.
+        No REST method returns them. This reads every open configurable activity that the user may read and
+        keeps those that name the badge. The result is an estimate. It can contain too many: a badge is also
+        released when its item reaches a final stage or the attachment is 30 days old, which the activity does
+        not show. It can contain too few: activities that the user may not read are missing.
 
         Parameters
         ----------
@@ -219,8 +221,8 @@ class BadgeMethods:
         -------
         pandas.DataFrame
             Columns ``code, activity_id, owner_type, owner_id, title`` (of the deal, lead, contact or company;
-            empty where it may not be read)``, link`` (to it, in the portal)``, subject, last_updated,
-            certainty`` (``likely``, ``possible``, ``no``)``, reason, release`` (how to).
+            empty where the user may not read it)``, link`` (to it, in the portal)``, subject, last_updated,
+            certainty`` (``likely``, ``possible``, ``no``)``, reason, release`` (how to release the badge).
 
         Notes
         -----
@@ -233,29 +235,29 @@ class BadgeMethods:
     def release(
         self, code: str | Badge | Iterable[str | Badge], *, activities: Activities = None, how: How = "auto"
     ) -> ReleasePlan:
-        """Show how the activities that hold a badge would be released, so that it can be deleted.
+        """Plan how to release a badge from the activities that hold it, so that it can be deleted.
 
         A webhook can only delete the activity, which **can't be undone**. The application that made the activity
-        clears its ``badgeCode``, which ``b24.journal`` can undo. Closing it in the portal is the third way.
+        can clear its ``badgeCode``, which ``b24.journal`` can undo. A person can also close it in the portal.
 
         Parameters
         ----------
         code : str or Badge, or several as :meth:`delete_many` takes them
             Of the badge, as the portal spells it.
         activities : int, str, or iterable of them, optional
-            The ids of activities, of :meth:`holders`; ``None``: all that may hold the badge.
+            The ids of activities, from :meth:`holders`; ``None``: all that may hold the badge.
         how : {"auto", "delete", "clear"}
-            ``auto``: clear where these credentials are the application's that made it, else delete.
+            ``auto``: clear if these credentials belong to the application that made the activity, else delete.
 
         Returns
         -------
         ReleasePlan
-            Nothing is sent before its ``apply``, which wants ``confirm=<number>`` where activities are deleted.
+            Nothing is sent before its ``apply``, which needs ``confirm=<number>`` if activities are deleted.
 
         Raises
         ------
         InvalidInput
-            No open activity of one of the ids names the badge, or these credentials can't go this way.
+            No open activity with one of the ids names the badge, or these credentials can't do what ``how`` says.
         TransportError, ApiError
             If the activities can't be listed.
 
@@ -293,7 +295,7 @@ class BadgeMethods:
         Parameters
         ----------
         codes : iterable of str or Badge, DataFrame, Series or Index
-            Each once. A badge is deleted only if the portal holds exactly this one.
+            Each of them once. A badge is deleted only if the portal holds exactly this one.
         missing_ok : bool
             Whether the report may be ``ok`` although no badge has one of the codes.
         keep_going : bool
@@ -303,22 +305,21 @@ class BadgeMethods:
         progress : bool
             Show a bar.
         confirm : int, optional
-            If given: how many badges must be there to be deleted, else nothing is sent.
+            The number of badges that will be deleted. If it is another number, nothing is sent.
         cancel : threading.Event or callable, optional
-            Set, or returning true, it ends the run between two requests, as Ctrl-C does.
+            Ends the run between two requests when it is set or returns true, as Ctrl-C does.
 
         Returns
         -------
         Report
-            A row per code, in the order of ``codes``; errors of single badges are in there, not raised.
+            A row per code, in the order of ``codes``. It holds the errors of single badges: they are not raised.
 
         Raises
         ------
         InvalidInput
-            Something that holds no codes, codes that are repeated, or that differ only in letter case;
-            nothing was sent.
+            ``codes`` holds no codes, or codes that are repeated or differ only in letter case; nothing was sent.
         Interrupted
-            After Ctrl-C, with the report: what was under way was finished, the rest was not sent.
+            After Ctrl-C, with the report: running requests were finished, the rest was not sent.
         ReadOnly, TransportError, ApiError
             If nothing could be sent at all.
         """
@@ -332,7 +333,7 @@ class BadgeMethods:
         return plan.send(current, options)
 
     def plan(self, wanted: files.Source | pd.DataFrame, *, prune: bool = False) -> Plan:
-        """Compare wanted badges with the portal, and show what would be changed.
+        """Compare wanted badges with the portal's, and plan the changes.
 
         Parameters
         ----------
@@ -340,7 +341,7 @@ class BadgeMethods:
             A ``.csv`` or ``.json`` file, or badges; columns ``code, title, value, type``, and
             ``title.en``, ``value.de`` and the like for languages.
         prune : bool
-            Delete the badges that are not wanted. If not, they are left alone.
+            Delete the badges that are not in ``wanted``. By default they are left alone.
 
         Returns
         -------
@@ -369,7 +370,7 @@ class BadgeMethods:
         return Plan(steps, kind="apply", total=len(current), applier=self._applier)
 
     def backup(self, path: str | os.PathLike[str]) -> Path:
-        """Write all badges to a ``.json`` or ``.csv`` file, from which :meth:`plan` brings them back.
+        """Write all badges to a ``.json`` or ``.csv`` file, from which :meth:`plan` can restore them.
 
         Parameters
         ----------
@@ -383,7 +384,7 @@ class BadgeMethods:
         Raises
         ------
         InvalidInput
-            Another suffix, or a badge that CSV can't hold: JSON can.
+            The path has another suffix, or a badge can't be written as CSV; JSON holds every badge.
         """
         at = datetime.fromtimestamp(self._connection.clock.time(), UTC).isoformat(timespec="seconds")
         return files.write(self.list(), path, portal=self._connection.credentials.host, at=at)

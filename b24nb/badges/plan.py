@@ -1,4 +1,4 @@
-"""A plan, of badges or of the activities that hold one, is looked at before it is sent; a report says what came."""
+"""A plan shows changes of badges, or of the activities that hold one, before they are sent; a report shows results."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ Activities = Iterable[int | str] | int | str | None
 
 
 class Plan:
-    """What would be changed, badge by badge. Showing it sends nothing; :meth:`apply` sends it.
+    """The changes to make, badge by badge. Showing it sends nothing; :meth:`apply` sends it.
 
     Attributes
     ----------
@@ -54,7 +54,7 @@ class Plan:
 
     @property
     def counts(self) -> dict[str, int]:
-        """How many steps of each action; 0 included for those of badges."""
+        """How many steps there are of each action; those of badges are listed even if 0."""
         return _counts((step.action for step in self.steps), Action)
 
     @property
@@ -68,7 +68,7 @@ class Plan:
 
         Columns: ``action`` (``add``, ``replace``, ``delete``, ``keep``), ``code``; ``title, value, type``
         as they will be and ``title_before, value_before, type_before`` as they are, ``None`` where there
-        is no badge; several languages are JSON text; ``note``: what to know before it is sent.
+        is no badge; texts in several languages are JSON text; ``note``: what to know before it is sent.
         """
         return frame(map(plan_row, self.steps), PLAN_COLUMNS)
 
@@ -81,9 +81,9 @@ class Plan:
         confirm: int | None = None,
         cancel: Cancel | None = None,
     ) -> Report:
-        """Send the plan, 50 commands to a request, and say what became of each step.
+        """Send the plan, 50 commands to a request, and return what became of each step.
 
-        The portal is listed first: a badge that is not any more what the plan was made for is left alone.
+        The portal is listed first: a badge that was changed since the plan was made is left alone.
 
         Parameters
         ----------
@@ -96,7 +96,7 @@ class Plan:
         confirm : int, optional
             The number of deletes; needed where they are more than half of the portal's badges.
         cancel : threading.Event or callable, optional
-            Set, or returning true, it ends the run between two requests, as Ctrl-C does.
+            Ends the run between two requests when it is set or returns true, as Ctrl-C does.
 
         Returns
         -------
@@ -108,7 +108,7 @@ class Plan:
         InvalidInput
             If ``confirm`` is needed or is another number.
         Interrupted
-            After Ctrl-C, with the report: what was under way was finished, the rest was not sent.
+            After Ctrl-C, with the report: running requests were finished, the rest was not sent.
         ReadOnly, TransportError, ApiError
             If nothing could be sent at all.
         """
@@ -118,16 +118,16 @@ class Plan:
         return self.send(current, options, guarded=True)
 
     def send(self, current: Sequence[Badge], options: RunOptions, *, guarded: bool = False) -> Report:
-        """Make the changes, on a portal that was just looked at.
+        """Make the changes on a portal that has just been listed.
 
         Parameters
         ----------
         current : sequence of Badge
-            What it holds.
+            What the portal holds.
         options : RunOptions
             Those of :meth:`apply`.
         guarded : bool
-            Whether the number must be confirmed if more than half is deleted.
+            Whether ``confirm`` is needed if more than half of the badges are deleted.
 
         Returns
         -------
@@ -178,10 +178,10 @@ class Plan:
 
 
 class ReleasePlan(Plan):
-    """What would be done to the activities that hold a badge. Showing it sends nothing; :meth:`apply` sends it.
+    """The changes to make to activities that hold a badge. Showing it sends nothing; :meth:`apply` sends it.
 
-    An activity that names another badge by then, or was closed, is left alone. ``apply`` wants
-    ``confirm=<number>`` where activities are deleted.
+    An activity that names another badge or was closed in the meantime is left alone. ``apply`` needs
+    ``confirm=<number>`` if activities are deleted.
 
     Attributes
     ----------
@@ -202,7 +202,7 @@ class ReleasePlan(Plan):
         super().__init__(steps, kind="release", total=0, applier=applier, remarks=[*gone, *keep])
 
     def only(self, activities: Activities) -> ReleasePlan:
-        """The same for these activities alone.
+        """A plan for these activities only.
 
         Parameters
         ----------
@@ -257,7 +257,7 @@ class Report(tuple[Outcome, ...]):
 
     @property
     def counts(self) -> dict[str, int]:
-        """How many steps of each verdict that occurs."""
+        """How many steps there are of each verdict that occurs."""
         counts = _counts((outcome.verdict for outcome in self), Verdict)
         return {name: count for name, count in counts.items() if count}
 
@@ -265,8 +265,8 @@ class Report(tuple[Outcome, ...]):
     def df(self) -> pd.DataFrame:
         """A row per code, in the caller's order.
 
-        Columns: ``code, action, verdict, error`` (the vendor's code, or the class of our error, ``""``
-        without one)``, detail``.
+        Columns: ``code, action, verdict, error`` (the vendor's error code, or the name of an error class of this
+        package; ``""`` without an error)``, detail``.
         """
         return frame(map(report_row, self), REPORT_COLUMNS)
 
@@ -279,7 +279,7 @@ class Report(tuple[Outcome, ...]):
         return found if isinstance(found, Outcome) else Report(found)
 
     def __repr__(self) -> str:
-        return listing(f"Report: {_counted(self.counts)}", [one for one in self if not one.ok or one.why], _told)
+        return listing(f"Report: {_counted(self.counts)}", [one for one in self if not one.ok or one.why], _report_line)
 
     def _repr_html_(self) -> str:
         return frame_html(self.df, f"Report: {_counted(self.counts)}")
@@ -302,7 +302,7 @@ def _line(step: Step) -> str:
     return f"{_SIGNS[step.action]} {what}{before}{note}"
 
 
-def _told(one: Outcome) -> str:
+def _report_line(one: Outcome) -> str:
     return f"{one.step.code!r}  {one.step.action}: {one.verdict}  {one.error_name}  {one.why}".rstrip()
 
 
@@ -322,7 +322,7 @@ def _texts(badge: Badge | None) -> list[Any]:
 
 
 def _chosen(holders: Holders, activities: Activities) -> Holders:
-    """The holders that are named, else all that may count."""
+    """The holders with these ids; with ``None`` all that may hold the badge."""
     numbered = [row for row in holders if row["activity_id"].isascii() and row["activity_id"].isdecimal()]
     if activities is None:
         return [row for row in numbered if row["certainty"] != "no"]
@@ -335,7 +335,7 @@ def _chosen(holders: Holders, activities: Activities) -> Holders:
 
 
 def _to_delete(holders: Holders, how: How, applier: ChangeApplier) -> set[str]:
-    """The ids of the activities that are deleted: as wanted, or since these credentials can't clear them."""
+    """The ids of the activities to delete: those that ``how`` says, or that these credentials can't clear."""
     if how not in ("auto", "delete", "clear"):
         raise InvalidInput(f"There is no way {how!r} to release.", field="how", hint="auto, delete or clear.")
     client_id = getattr(applier.connection.credentials, "client_id", None)  # of a token; a webhook has none

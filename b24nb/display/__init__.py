@@ -1,1 +1,1 @@
-"""What a reader sees: HTML, charts, code in other languages, explanations of errors."""
+"""Displays: HTML, charts, code in other languages, explanations of errors."""

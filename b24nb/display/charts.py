@@ -1,8 +1,8 @@
-"""A picture of a call log: where the time of each call went.
+"""A chart of a call log: how long each call took, and how much of that in the portal.
 
-Nothing is told by colour alone: the portal's part is the inner, lower bar, retries are hatched, errors
-are crossed and named, figures stand beside the bars. A picture has a light ground of its own, which
-stays readable wherever it is sent; dark themes turn it over. The same frame gives the same bytes.
+Colour is never the only sign: the portal's share is the inner, lower bar, retries are hatched, errors have a cross
+and their code, figures are beside the bars. The image has a light background, so that it is readable in any place;
+the style sheet inverts it in dark themes. The same DataFrame gives the same bytes.
 """
 
 from __future__ import annotations
@@ -24,16 +24,16 @@ if TYPE_CHECKING:
 
     Row = Mapping[Hashable, Any]
 
-#: Of a picture, in inches, and dots to the inch.
+#: The width of the image in inches, and its dots per inch.
 _WIDTH, _DPI = 9, 120
-#: Rows that a picture can hold and still be read.
+#: How many rows are drawn; with more, the chart would not be readable.
 _ATTEMPTS = 40
-#: Characters of a method or an error.
+#: How many characters of a method or an error are shown.
 _LONG = 40
-#: Methods that the description names.
+#: How many methods the description names.
 _NAMED = 5
 
-# Blue and vermilion differ for every common kind of colour blindness, and as grey on paper.
+# Blue and vermilion can be distinguished with every common kind of colour blindness, and in a grey print.
 GROUND, INK, SOFT = "#ffffff", "#1a1a1a", "#5f6670"
 WAIT, SERVER, WRONG, WRONG_INK = "#b7d3ea", "#0b5394", "#f6c9a8", "#a33a00"
 
@@ -41,16 +41,16 @@ _LOST = {"lost": ["answer lost"], "seen": ["answer lost, effect seen"]}
 
 
 class Chart:
-    """A picture with its description in words; a notebook shows it once, as an image with that text.
+    """A chart with a description; a notebook shows it as an image with the description as alternative text.
 
     Attributes
     ----------
     figure : matplotlib.figure.Figure
         To change or to save in another format.
     alt : str
-        What the picture shows, for those who don't see it.
+        The description, for readers who can't see the image.
     png : bytes
-        As drawn.
+        The image.
     """
 
     def __init__(self, figure: Figure, alt: str, png: bytes) -> None:
@@ -67,7 +67,7 @@ class Chart:
 
 
 def timeline(df: pd.DataFrame) -> Chart:
-    """A bar per HTTP attempt, oldest on top: what the caller waited, and the portal's part of it.
+    """A bar per HTTP attempt, the oldest at the top: how long the caller waited, and the portal's share of it.
 
     Parameters
     ----------
@@ -77,13 +77,13 @@ def timeline(df: pd.DataFrame) -> Chart:
     Returns
     -------
     Chart
-        Milliseconds to the right. Retries are hatched, errors crossed and named; attempts without a
-        measured time have a name and no bar.
+        The horizontal axis is in milliseconds. Retries are hatched, errors have a cross and their code; attempts
+        without a measured time have no bar.
 
     Raises
     ------
     ImportError
-        Where matplotlib is not installed.
+        If matplotlib is not installed.
 
     Examples
     --------
@@ -103,14 +103,14 @@ def timeline(df: pd.DataFrame) -> Chart:
     http = df[df["kind"] == "http"]
     shown = http.tail(_ATTEMPTS).astype(object)
     rows: Sequence[Row] = shown.where(shown.notna(), None).to_dict("records")
-    with matplotlib.style.context("default", after_reset=True):  # whatever the notebook has set
+    with matplotlib.style.context("default", after_reset=True):  # independent of the notebook's settings
         size = (_WIDTH, 1.15 + 0.3 * len(rows))
         figure = Figure(figsize=size, dpi=_DPI, facecolor=GROUND, layout="constrained")
         FigureCanvasAgg(figure)
         axes = figure.add_subplot()
         if rows:
             _draw(axes, rows, len(http))
-            return Chart(figure, _in_words(rows, len(http)), _png(figure))
+            return Chart(figure, _description(rows, len(http)), _png(figure))
         axes.set_axis_off()
         axes.text(0.5, 0.5, "No calls yet", ha="center", va="center", color=SOFT, transform=axes.transAxes)
         return Chart(figure, "No calls yet.", _png(figure))
@@ -125,7 +125,7 @@ def _draw(axes: Axes, rows: Sequence[Row], total: int) -> None:
     words = [_attempt_words(row) for row in rows]
     for place, row in enumerate(rows):
         _draw_attempt(axes, place, row, words[place])
-    # Behind the longest bar there is room for its words.
+    # Leave room for the text after the longest bar.
     room = 72 * _WIDTH - 5.3 * max(map(len, labels)) - 12
     shares = [1 - min(0.85, (14 + 5 * len(text)) / room) for text in words]
     axes.set_xlim(0, max(1.0, *((row["client_ms"] or 0.0) / share for row, share in zip(rows, shares, strict=True))))
@@ -137,7 +137,7 @@ def _draw(axes: Axes, rows: Sequence[Row], total: int) -> None:
     axes.tick_params(length=0, labelsize=8.5, labelcolor=INK)
     axes.spines[["top", "right", "left"]].set_visible(False)
     axes.spines["bottom"].set_color("#c4c9d0")
-    # The signs that the picture has, and no others, each once.
+    # The legend has each sign once, and only those that the chart uses.
     signs = dict(zip(*reversed(axes.get_legend_handles_labels()), strict=True))
     axes.figure.legend(
         [*signs.values()], [*signs], loc="outside lower right", ncols=len(signs), fontsize=8, frameon=False
@@ -145,7 +145,7 @@ def _draw(axes: Axes, rows: Sequence[Row], total: int) -> None:
 
 
 def _draw_attempt(axes: Axes, place: int, row: Row, words: str) -> None:
-    """One bar, with its figures and what went wrong; the labels of its parts make the legend."""
+    """Draw one bar with its figures and its error; the labels of its parts become the legend."""
     wrong, waited, again = row["error"] is not None, row["client_ms"] or 0.0, row["attempt"] > 1
     fill, edge, ink = (WRONG, WRONG_INK, WRONG_INK) if wrong else (WAIT, SERVER, INK)
     hatch, label = ("////", "repeated") if again else (None, "_" if wrong else "waited")
@@ -171,7 +171,7 @@ def _attempt_words(row: Row) -> str:
     return ", ".join([figures, *repeat, *error, *_LOST.get(row["outcome"], [])])
 
 
-def _in_words(rows: Sequence[Row], total: int) -> str:
+def _description(rows: Sequence[Row], total: int) -> str:
     span = f"{rows[0]['at']:%Y-%m-%d %H:%M:%S} to {rows[-1]['at']:%H:%M:%S} UTC"
     counts = Counter(_plain(row["method"]) for row in rows).most_common()
     methods = [f"{name} {number}" for name, number in counts[:_NAMED]]
@@ -187,7 +187,7 @@ def _in_words(rows: Sequence[Row], total: int) -> str:
 
 
 def _png(figure: Figure) -> bytes:
-    """The picture in few colours: a third of the size, which a saved notebook carries around."""
+    """The image in few colours: a third of the size, so that a saved notebook stays small."""
     from PIL import Image  # comes with matplotlib
 
     drawn, stream = io.BytesIO(), io.BytesIO()
@@ -212,6 +212,6 @@ def _count(number: int, noun: str) -> str:
 
 
 def _plain(text: str) -> str:
-    """What the font of the picture has, in the room that there is; other characters as escapes."""
+    """A text shortened to fit, in ASCII, which the font of the chart has; other characters become escapes."""
     text = text.encode("ascii", "backslashreplace").decode() or "(empty code)"
     return text if len(text) <= _LONG else f"{text[: _LONG - 3]}..."

@@ -1,4 +1,4 @@
-"""Errors that explain themselves: what it means, why it happens, what to do, may it be repeated."""
+"""Explanations of errors: the meaning, the cause, what to do, and whether the call may be repeated."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from b24nb.secret import mask_address
 if TYPE_CHECKING:
     import pandas as pd
 
-#: Where a fact comes from, in words.
+#: The texts for the sources of a fact.
 _SOURCES = {
     "docs": "the documentation",
     "server": "the vendor's server code",
@@ -25,7 +25,7 @@ _SOURCES = {
     "assumed": "assumed",
 }
 
-#: What is true of our own errors; the vendor's are in the catalogue.
+#: Meaning of this package's own errors, and whether to repeat; the vendor's errors are in the catalogue.
 _OWN: dict[str, tuple[str, str]] = {
     "InvalidInput": ("The input can't be right. Nothing was sent.", "after a change"),
     "BadgeChanged": ("The badge is not any more what was looked at. Nothing was sent.", "after a change"),
@@ -41,13 +41,13 @@ _OWN: dict[str, tuple[str, str]] = {
 
 
 def catalogue() -> pd.DataFrame:
-    """Every documented and observed error of the badge methods and what surrounds them.
+    """Every documented and observed error of the badge methods and of related methods.
 
     Returns
     -------
     DataFrame
         A row per error and meaning. Columns: ``code, kind`` (the class that is raised), ``message``
-        (literal; ``{name}`` varies), ``http_documented, http_observed`` (Int64, NA: not stated), ``meaning``,
+        (literal; ``{name}`` is a placeholder), ``http_documented, http_observed`` (Int64, NA: not stated), ``meaning``,
         ``cause``, ``remedy``, ``repeat`` (``yes``, ``after waiting``, ``after a change``, ``look first`` or
         ``no``), ``before_effect``,
         ``methods`` (empty: any), ``section``, ``source``, ``system_page`` (whether the vendor has it
@@ -72,16 +72,16 @@ def catalogue() -> pd.DataFrame:
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Explanation:
-    """An error in words; its display is meant for people.
+    """The explanation of an error, with a text and an HTML display.
 
     Attributes
     ----------
     title : str
-        The code or class, with what the portal said.
+        The code or class, with the portal's text.
     facts : tuple of spec.ErrorFact
-        What is known; several where a code has several meanings and nothing tells them apart.
+        What is known; several if a code has several meanings and nothing distinguishes them.
     lines : tuple of (str, str)
-        Label and text, in the order of reading; empty where there are several meanings.
+        Labels and texts; empty if there are several meanings.
     """
 
     title: str
@@ -106,12 +106,12 @@ def explain(error: B24Error | str) -> Explanation:
     Parameters
     ----------
     error : B24Error or str
-        An exception of this package, or what a log or report calls it: a vendor's code, a class of ours.
+        An exception of this package, or its name in a log or report: a vendor's code, or a class of this package.
 
     Returns
     -------
     Explanation
-        With a text and an HTML display; never with a secret.
+        It contains no secret.
 
     Raises
     ------
@@ -178,7 +178,7 @@ def _lines(fact: spec.ErrorFact) -> list[tuple[str, str]]:
 
 
 def page_of(code: str) -> str:
-    """Where the site (``make docs``) explains a code; one place for codes that differ in letter case only."""
+    """The page of the site (``make docs``) that explains a code; the same for codes that differ only in case."""
     return "errors.html#error-" + (re.sub(r"[^a-z0-9]+", "-", code.lower()) or "empty")
 
 

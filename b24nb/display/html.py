@@ -1,11 +1,11 @@
-"""HTML for everything that a reader sees; the one place where it is written.
+"""HTML for all displays; the only place where it is written.
 
-Escaping goes by type, as markupsafe does it: a ``str`` is text and is escaped, a :class:`Markup` is HTML
-and was made here. Each output carries the style rules that it uses, so that it looks right wherever it is
-shown; where they are stripped its words still stand apart. Nothing has an id, a script or an address of
-another site, and the same value gives the same HTML.
+Escaping depends on the type, as in markupsafe: a ``str`` is text and is escaped, a :class:`Markup` is HTML that was
+made here. Each output contains the style rules that it uses, so that it looks right in any place; if a host removes
+them, the words are still separated. No output has an id, a script or an address of another site, and the same value
+gives the same HTML.
 
-Jinja writes code, not these: loading it would take a tenth of the time until the first table is seen.
+These functions don't use Jinja, whose import would take a tenth of the time until the first table is displayed.
 """
 
 from __future__ import annotations
@@ -34,8 +34,8 @@ _WORDS = {"done": "Done.", "error": "Error:", "check": "Check:"}
 
 
 def join(pieces: Iterable[Any], between: str = "") -> Markup:
-    """Pieces of HTML one after the other, those that there are; a ``str`` among them is text."""
-    return Markup(between).join(filter(None, pieces))  # noqa: S704 - what stands between is ours
+    """Join pieces of HTML; empty ones are left out, and a ``str`` is escaped."""
+    return Markup(between).join(filter(None, pieces))  # noqa: S704 - callers in this package choose `between`
 
 
 def css(content: str | None = None) -> Markup:
@@ -44,7 +44,7 @@ def css(content: str | None = None) -> Markup:
     Parameters
     ----------
     content : str, optional
-        Without it, all rules: for a page whose parts come later.
+        The HTML. Without it: all rules, for a page whose parts are added later.
     """
     used = {"b24nb", *re.findall(r"b24nb-[\w-]+", content or "")}
     rules = (rule for rule, classes in style_rules() if content is None or classes <= used)
@@ -53,7 +53,7 @@ def css(content: str | None = None) -> Markup:
 
 @lru_cache(maxsize=1)
 def style_rules() -> tuple[tuple[Markup, set[str]], ...]:
-    """Each rule of the style with the classes that it needs."""
+    """Each rule of the style sheet, and the classes in its selector."""
     lines = resources.files(__package__).joinpath("style.css").read_text(encoding="utf-8").splitlines()
     lines += (
         f".b24nb-pill-{type_}{{background:{colour.background};color:{colour.readable}}}"
@@ -67,32 +67,32 @@ def style_rules() -> tuple[tuple[Markup, set[str]], ...]:
 
 
 def page(*parts: Any) -> str:
-    """One output: the parts, and the style that they use."""
+    """One output: the parts, and the style rules that they use."""
     content = join(parts, " ")
     return str(Markup('{}<div class="b24nb">{}</div>').format(css(content), content))
 
 
 def pill(text: str | Mapping[str, str], type: str, language: str | None = None) -> Markup:
-    """A value as the kanban shows it. Upper case is the style's; the text stays as it is.
+    """A value as the kanban shows it. The style sheet makes it upper case; the text itself is not changed.
 
     Parameters
     ----------
     text : str or mapping
         One text, or a map language -> text.
     type : str
-        Of the badge; an unknown one is painted as a portal does, in grey.
+        The type of the badge; an unknown one is grey, as on a portal.
     language : str, optional
-        The viewer's.
+        The language of the viewer.
     """
     colour = type if type in spec.BADGE_COLOURS else spec.BadgeType.SECONDARY
-    # The brackets are seen where the style is not: there they tell a pill from a plain text.
+    # The style sheet hides the brackets. Without it they distinguish a pill from a plain text.
     return Markup('<span class="b24nb-pill b24nb-pill-{}"{}><span>[</span>{}<span>]</span></span>').format(
-        str(colour), *_spoken(text, language)
+        str(colour), *_picked(text, language)
     )
 
 
 def card(head: Any, rows: Iterable[tuple[str, Any]], *, wide: bool = False) -> Markup:
-    """A frame with a head and labelled values."""
+    """A box with a heading and labelled values."""
     fields = join((Markup("<dt>{}</dt> <dd>{}</dd>").format(label, _cell(value)) for label, value in rows), " ")
     return Markup('<div class="b24nb-card{}"><div>{}</div> <dl>{}</dl></div>').format(
         " b24nb-wide" if wide else "", head, fields
@@ -100,7 +100,7 @@ def card(head: Any, rows: Iterable[tuple[str, Any]], *, wide: bool = False) -> M
 
 
 def badge_card(badge: Any, language: str | None = None) -> Markup:
-    """A badge as it meets a user: title and pill, with its fields and every language below."""
+    """A badge as a portal shows it, title and pill, with its fields and all languages below."""
     rows: list[tuple[str, Any]] = [("code", _code(badge.code)), ("type", badge.type)]
     for name, text in (("title", badge.title), ("value", badge.value)):
         if isinstance(text, Mapping):
@@ -108,14 +108,14 @@ def badge_card(badge: Any, language: str | None = None) -> Markup:
             rows += [(f"{name}, {visible(code)}", spoken(_tag(code), visible(words))) for code, words in text.items()]
         else:
             rows.append((name, text))
-    head = Markup("<div{}>{}</div> {}").format(*_spoken(badge.title, language), pill(badge.value, badge.type, language))
+    head = Markup("<div{}>{}</div> {}").format(*_picked(badge.title, language), pill(badge.value, badge.type, language))
     return card(head, rows)
 
 
 def badges_table(
     badges: Sequence[Any], language: str | None = None, limit: int = 200, caption: str | None = None
 ) -> Markup:
-    """Badges as a table; a text in several languages says how many more there are."""
+    """Badges as a table; for a text in several languages it shows one, and how many more there are."""
     rows = [
         (*badge_cells(badge, language), badge.type, ", ".join(languages_of(badge.title, badge.value)))
         for badge in badges[:limit]
@@ -130,7 +130,7 @@ def badge_cells(badge: Any, language: str | None = None) -> tuple[Markup, Markup
 
 
 def viewers_table(badge: Any) -> Markup:
-    """What the portal shows to viewers of each language that a badge has, and to all others."""
+    """What the portal shows to viewers in each language of a badge, and to all other viewers."""
     codes = languages_of(badge.title, badge.value)
     viewers = [*((language_name(code), code) for code in codes), ("any other" if codes else "any", "")]
     rows = ((name, pick(badge.title, code)[0], pill(badge.value, badge.type, code)) for name, code in viewers)
@@ -138,14 +138,14 @@ def viewers_table(badge: Any) -> Markup:
 
 
 def holders_table(plan: Any, rows: Sequence[Mapping[str, str]], *, links: bool = False) -> Markup:
-    """Activities that name a badge: some rows of the ``holders`` of a plan, and what it would do to each."""
+    """Activities that name a badge: some rows of a plan's ``holders``, and what the plan would do to each."""
     several = len({row["code"] for row in plan.holders}) > 1
 
     def cells(row: Mapping[str, str]) -> Iterable[str]:
         place = visible(f"{row['owner_type']} {row['owner_id']}")
         yield from [_code(row["code"])] if several else []
         yield row["activity_id"]
-        # Opens beside the notebook. The address is never what a portal sent.
+        # Opens in a new tab. The address was made in this package, not by a portal.
         opener = Markup('<a class="b24nb-link" href="{}" target="_blank" rel="noopener">{}</a>')
         yield join([opener.format(row["link"], place) if links and row["link"] else place, visible(row["title"])], " ")
         yield row["subject"]
@@ -157,10 +157,10 @@ def holders_table(plan: Any, rows: Sequence[Mapping[str, str]], *, links: bool =
 
 
 def changes_table(changes: Sequence[tuple[str, str, Any, Any, str]], caption: str, hidden: int = 0) -> Markup:
-    """What is to be changed: a sign, the code, the badge before and after, and what to know about it."""
+    """Changes as a table: a sign, the code, the badge before and after, and a note."""
 
     def shown(badge: Any) -> str:
-        if not hasattr(badge, "type"):  # none, or an activity
+        if not hasattr(badge, "type"):  # None, or an activity
             return ""
         return join((pill(badge.value, badge.type), _localised(badge.title, None)), " ")
 
@@ -174,19 +174,19 @@ def frame(df: pd.DataFrame, caption: str | None = None, limit: int = 50) -> Mark
 
 
 def values_of(df: pd.DataFrame) -> tuple[list[str], list[list[Any]]]:
-    """Names and rows of a DataFrame as plain values, ``None`` for what is missing; with its index, if that tells."""
+    """Names and rows of a DataFrame as plain values, ``None`` for NA; with its index, unless that only counts rows."""
     from pandas import RangeIndex
 
-    told = df if isinstance(df.index, RangeIndex) else df.reset_index(allow_duplicates=True)
-    return [str(name) for name in told], told.astype(object).where(told.notna(), None).to_numpy().tolist()
+    full = df if isinstance(df.index, RangeIndex) else df.reset_index(allow_duplicates=True)
+    return [str(name) for name in full], full.astype(object).where(full.notna(), None).to_numpy().tolist()
 
 
 def figures(head: Sequence[str], rows: Sequence[Sequence[Any]], caption: str, hidden: int = 0) -> Markup:
-    """A table whose decimals are aligned, without the columns that say nothing in any of its rows."""
+    """A table with aligned decimals, without the columns that are empty or 0 in all rows."""
     nothing = {name: {None, "", 1 if name == "attempt" else 0} for name in head}
-    told = [place for place, name in enumerate(head) if not {row[place] for row in rows} <= nothing[name]]
-    shown = ([row[place] for place in told] for row in rows)
-    return table([head[place] for place in told], shown, caption, hidden=hidden, aligned=True)
+    columns = [place for place, name in enumerate(head) if not {row[place] for row in rows} <= nothing[name]]
+    shown = ([row[place] for place in columns] for row in rows)
+    return table([head[place] for place in columns], shown, caption, hidden=hidden, aligned=True)
 
 
 def calls_table(calls: Sequence[Any], caption: str, limit: int) -> Markup:
@@ -208,7 +208,7 @@ def table(
     hidden: int = 0,
     aligned: bool = False,
 ) -> Markup:
-    """A table of values, numbers to the right, with ``aligned`` decimals; ``hidden`` rows are left out."""
+    """A table of values, with numbers to the right; ``aligned``: with one decimal each; ``hidden``: rows not shown."""
     lines = [[*row] for row in rows]
     columns = [*zip(*lines, strict=True)] or [()] * len(head)
     marks = [_NUMBER if any(map(_is_number, column)) else "" for column in columns]
@@ -230,20 +230,20 @@ def table(
 def message(
     kind: str, text: str, code: str | None = None, hint: str | None = None, details: Markup | None = None
 ) -> Markup:
-    """A sentence with what to do next.
+    """A message: what happened, and what to do next.
 
     Parameters
     ----------
     kind : {"done", "error", "check", "note"}
-        How it begins; the coloured line beside it only repeats that.
+        Its first word; the colour of the line beside it means the same.
     text : str
         What happened.
     code : str, optional
         The vendor's code, verbatim.
     hint : str, optional
-        The next step.
+        What to do next.
     details : Markup, optional
-        Below, folded.
+        Shown below, collapsed.
     """
     lines: list[Any] = [Markup("<strong>{}</strong> {}").format(_WORDS[kind], text) if kind in _WORDS else text]
     if code is not None:
@@ -257,39 +257,39 @@ def message(
 
 
 def folded_after(rows: Any, make: Callable[[Any], Markup], count: int = 10) -> Iterable[Markup]:
-    """A table of the first rows, made by ``make``, and one of the others to open."""
+    """A table of the first rows, made by ``make``, and a collapsed one of the others."""
     yield make(rows[:count])
     if len(rows) > count:
         yield folded(f"{len(rows) - count} more", make(rows[count:]))
 
 
 def folded(title: str, content: Markup) -> Markup:
-    """Something to open with a click or a key."""
+    """Collapsed content that a click or a key opens."""
     return Markup("<details><summary>{}</summary> {}</details>").format(title, content)
 
 
 def code(text: str, label: str = "") -> Markup:
-    """Code or data to read and copy; half a character, which no browser takes, becomes JSON's escape."""
+    """Code or data to read and copy; a lone surrogate, which no browser can receive, becomes its JSON escape."""
     text = text.encode(errors="backslashreplace").decode()
     aria = Markup(' aria-label="{}"').format(label) if label else ""
     return Markup('<pre class="b24nb-code" tabindex="0"{}>{}</pre>').format(aria, text)
 
 
 def answer(method: str, envelope: Mapping[str, Any]) -> Markup:
-    """The answer of a portal as it came."""
+    """The answer of a portal as JSON."""
     text = json.dumps(envelope, indent=2, ensure_ascii=False)
     return Markup("<div><code>{}</code> answered</div> {}").format(method, code(text, f"answer of {method}"))
 
 
 def gauge(label: str, value: float, limit: float, unit: str) -> Markup:
-    """How near a limit is, as a bar and in words."""
+    """How near a limit is, as a bar and as text."""
     words = f"{label}: {value:.0f} of {limit:.0f} {unit}"
     bar = Markup('<progress max="{}" value="{}"></progress>').format(limit or 1, min(max(value, 0), limit))
     return Markup('<div class="b24nb-gauge"><label>{} {}</label></div>').format(words, bar)
 
 
 def progress(text: str, done: int, total: int) -> Markup:
-    """A bar; without a known total it only shows that work goes on."""
+    """A progress bar; without a known total it only shows that work is running."""
     known = Markup(' value="{}" max="{}"').format(done, total) if total else Markup("")
     count = f" {done} of {total}" if total else ""
     return Markup("<label>{}{} <progress{}></progress></label>").format(text, count, known)
@@ -299,7 +299,7 @@ REAL = "changes here are real"
 
 
 def portal_banner(portal: Any) -> Markup:
-    """Where calls go and as whom. LIVE can't be taken for SANDBOX: another word, frame and filling."""
+    """Where calls go, and as which user. LIVE differs from SANDBOX by the word, the border and the background."""
     live = portal.kind != "SANDBOX"
     where = "({})" if portal.where.endswith(")") else "{}"
     rights = {True: "administrator", False: "not an administrator", None: "rights unknown"}[portal.admin]
@@ -312,7 +312,7 @@ def portal_banner(portal: Any) -> Markup:
 
 
 def banner(kind: str, where: str, said: str, *, live: bool) -> Markup:
-    """A line above all that concerns some portal."""
+    """The line at the top of a display that says which portal it is about."""
     return Markup(
         '<div class="b24nb-banner{}"><span class="b24nb-tag">{}</span> <strong>{}</strong>: {}.</div>'
     ).format(" b24nb-live" if live else "", kind, where, said)
@@ -323,7 +323,7 @@ def _is_number(value: object) -> bool:
 
 
 def _cell(value: Any, *, aligned: bool = False) -> str:
-    """A value as a reader wants it: missing is said, floats are short, times have no fraction."""
+    """A value for a cell: ``None`` is NA, floats are rounded, times have no fraction."""
     if isinstance(value, Markup):
         return value
     if value is None:
@@ -347,16 +347,16 @@ def _localised(text: str | Mapping[str, str], language: str | None) -> Markup:
         return escape(visible(text))
     every = visible("; ".join(f"{code}: {words}" for code, words in text.items()))
     more = f" (+{len(text) - 1})" if len(text) > 1 else ""
-    return Markup('<span title="{}"><span{}>{}</span>{}</span>').format(every, *_spoken(text, language), more)
+    return Markup('<span title="{}"><span{}>{}</span>{}</span>').format(every, *_picked(text, language), more)
 
 
-def _spoken(text: str | Mapping[str, str], language: str | None) -> tuple[str, str]:
-    """The text that a viewer sees, after the attribute with its language."""
+def _picked(text: str | Mapping[str, str], language: str | None) -> tuple[str, str]:
+    """The attribute ``lang`` and the text for a viewer of this language."""
     shown, code = pick(text, language)
     return _tag(code), visible(shown)
 
 
 def _tag(code: str | None) -> str:
-    """The ``lang`` attribute, for screen readers and hyphenation, where the language is known."""
+    """The ``lang`` attribute, for screen readers and hyphenation; empty if the language is not known."""
     known = spec.LANGUAGES.get(code) if code else None
     return Markup(' lang="{}"').format(known.tag) if known else ""

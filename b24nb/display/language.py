@@ -1,4 +1,4 @@
-"""Which language of a text a viewer sees, and what languages are called."""
+"""The language in which a viewer sees a text, and the names of languages."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from b24nb.display.visible import visible
 
 
 def language_name(code: str) -> str:
-    """``German (de)``; a code that is not known stands for itself."""
+    """``German (de)``; for an unknown code, the code itself."""
     known = spec.LANGUAGES.get(code)
     return f"{known.name} ({code})" if known else visible(code)
 
@@ -22,8 +22,8 @@ def languages_of(*texts: str | Mapping[str, str]) -> list[str]:
 def pick(text: str | Mapping[str, str], language: str | None = None) -> tuple[str, str | None]:
     """The text that a portal shows to a viewer, by the documented rule.
 
-    The viewer's language, then English, then the first one. (Servers have been seen to show the *number*
-    of languages where the first should come; the documented rule is what is meant.)
+    The rule: the viewer's language, else English, else the first one. (In place of the first one, portals have
+    shown the *number* of languages, which is an error of theirs.)
 
     Parameters
     ----------
@@ -35,7 +35,7 @@ def pick(text: str | Mapping[str, str], language: str | None = None) -> tuple[st
     Returns
     -------
     (str, str or None)
-        The text, and the language it is in; ``None`` where the text has none. An empty map is ``""``.
+        The text and its language; ``None`` if the text is not by language. For an empty map the text is ``""``.
 
     Notes
     -----
@@ -51,7 +51,7 @@ def pick(text: str | Mapping[str, str], language: str | None = None) -> tuple[st
     ('VIP', None)
     """
     if not isinstance(text, Mapping):
-        return str(text), None  # a badge that was made by other means can hold a number, in a map too
+        return str(text), None  # a badge of another program can hold a number, also in a map
     for choice in (language, spec.FALLBACK_LANGUAGE, *text):
         if choice is not None and text.get(choice):
             return str(text[choice]), choice

@@ -1,4 +1,4 @@
-"""Values as the source code of other languages writes them, whatever the texts hold."""
+"""Literals of values in the source code of other languages, correct for any text."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from urllib.parse import quote
 
 from b24nb.errors import InvalidInput
 
-#: What fits on one line.
+#: How many characters of a map or list are written on one line.
 _SHORT = 50
 _HINT = "Use what JSON has: texts, numbers."
 
@@ -23,19 +23,19 @@ class Syntax(NamedTuple):
     Attributes
     ----------
     text, key : callable
-        A text, and a key of a map, as literals.
+        Functions that write a text, and a key of a map, as literals.
     pair : str
-        Joins a key and its value.
+        Written between a key and its value.
     maps, lists : (str, str)
         The brackets of a map and of a list.
     constants : (str, str, str)
         True, false and null.
     indent : str
-        Of a level.
+        The indentation of a level.
     padding : str
-        Inside of the brackets of a map on one line.
+        Written inside the brackets of a map on one line.
     last : str
-        Behind the last item, on several lines.
+        Written after the last item, if there are several lines.
     """
 
     text: Callable[[str], str]
@@ -86,19 +86,19 @@ def _json(text: str) -> str:
 
 
 def _js(text: str) -> str:
-    """In single quotes; a closing tag or comment would end the script that it stands in."""
+    """In single quotes; a closing tag or comment is escaped, since it would end a script in HTML."""
     inner = _json(text)[1:-1].replace('\\"', '"').replace("'", "\\'")
     return "'" + inner.replace("</", "<\\/").replace("<!--", "<\\!--") + "'"
 
 
 def _js_key(text: str) -> str:
-    if text == "__proto__":  # in a literal, only a computed key is a key
+    if text == "__proto__":  # in a literal this would set the prototype; a computed key does not
         return "['__proto__']"
     return text if re.fullmatch(r"[A-Za-z_$][A-Za-z0-9_$]*", text) else _js(text)
 
 
 def _php(text: str) -> str:
-    """In single quotes, where nothing is expanded; with control characters in double quotes."""
+    """In single quotes, where PHP expands nothing; with control characters: in double quotes, with escapes."""
     if not re.search(r"[\x00-\x1f\x7f-\x9f]", text):
         return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"
     names = {"\n": "\\n", "\r": "\\r", "\t": "\\t", "\\": "\\\\", '"': '\\"', "$": "\\$"}
@@ -110,17 +110,17 @@ def _php(text: str) -> str:
 
 
 def _go(text: str) -> str:
-    """Go's texts have the escapes of JSON's; a byte order mark may stand in no Go source."""
+    """Go's texts have the same escapes as JSON's; a byte order mark is not allowed in Go source."""
     return _json(text).replace("\ufeff", "\\ufeff")
 
 
 _BRACES, _BRACKETS, _CONSTANTS = ("{", "}"), ("[", "]"), ("true", "false", "null")
 JSON = Syntax(_json, _json, ": ", _BRACES, _BRACKETS, _CONSTANTS, indent="  ")
-#: Where a pipe may turn other characters into question marks.
+#: For PowerShell, whose pipe may turn other characters into question marks.
 ASCII_JSON = JSON._replace(text=json.dumps, key=json.dumps)
 JS = Syntax(_js, _js_key, ": ", _BRACES, _BRACKETS, _CONSTANTS, indent="  ", padding=" ")
 PHP = Syntax(_php, _php, " => ", _BRACKETS, _BRACKETS, _CONSTANTS, last=",")
-#: The escapes of JSON's texts are Python's too.
+#: Python's texts have the same escapes as JSON's.
 PYTHON = Syntax(_json, _json, ": ", _BRACES, _BRACKETS, ("True", "False", "None"), last=",")
 GO = Syntax(_go, _go, ": ", ("b24.Params{", "}"), ("[]any{", "}"), ("true", "false", "nil"), indent="\t", last=",")
 
@@ -137,7 +137,7 @@ def bash(text: str) -> str:
 
 
 def powershell(text: str) -> str:
-    """The same for PowerShell, which takes typographic quotes for quotes, too.
+    """The same for PowerShell, for which typographic quotes are quotes, too.
 
     Examples
     --------
@@ -148,7 +148,7 @@ def powershell(text: str) -> str:
 
 
 def command(method: str, params: Mapping[str, Any] | None) -> str:
-    """A command of a batch as the wire has it: a method and a query text, in PHP's notation.
+    """A command of a batch as it is sent: a method and a query string, in PHP's notation.
 
     Raises
     ------
@@ -192,7 +192,7 @@ def _flat(value: Any, name: str = "") -> Iterator[tuple[str, str]]:
 
 
 def plain(value: Any, name: str = "a value") -> Any:
-    """What stands for a value that JSON does not have; a number out of a DataFrame is a number."""
+    """Convert a value that JSON does not have: a mapping to a dict, a scalar of numpy or pandas to a number."""
     if isinstance(value, Mapping):
         return dict(value)
     if getattr(value, "ndim", None) == 0:  # numpy's and pandas' scalars

@@ -1,7 +1,7 @@
-"""A call as code: in the shell, and for each of the vendor's libraries.
+"""A call as code: for the shell, and for each of the vendor's libraries.
 
-Parameters become literals of the language, whatever they hold; host and secrets are placeholders that
-the reader fills in, so that a snippet can be shown, copied and committed.
+Parameters become literals of the language; host and secrets are placeholders that the reader replaces, so that a
+snippet can be shown, copied and committed.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from jinja2 import Environment
     from markupsafe import Markup
 
-#: What the reader replaces, by what it is.
+#: The values that the reader has to replace.
 PLACEHOLDERS: Mapping[str, str] = MappingProxyType(
     {
         "host": "your-portal.bitrix24.com",
@@ -52,17 +52,17 @@ FLAVOURS: Mapping[str, str] = MappingProxyType({name: title for name, (title, _)
 #: The shells that the flavours ``curl`` and ``curl-oauth`` are written for.
 SHELLS = ("bash", "powershell")
 
-#: What the vendor's answers are wrapped in.
+#: The key of the result that holds the badge or the badges.
 _WRAPPERS = {
     f"crm.activity.badge.{name}": key for name, key in (("add", "badge"), ("get", "badge"), ("list", "badges"))
 }
 
-#: Parameters that carry credentials, and the one that routing takes: never part of a snippet.
+#: Parameters that carry credentials, and ``method``, which selects the method: never part of a snippet.
 _RESERVED = {"auth", "access_token", "auth_connector", "ap", "aplogin", "sessid", "method"}
 
 
 class Code(str):
-    """Code to read and copy; a text, with a display of its own.
+    """Code to read and copy: a text with an HTML display.
 
     Attributes
     ----------
@@ -100,16 +100,16 @@ def as_code(
     ----------
     method : str
         Any REST method. For ``batch``, the commands in ``params["cmd"]`` are pairs of method and
-        parameters, or texts as on the wire (``"crm.activity.badge.get?code=vip"``), which stay as they are.
+        parameters, or texts as they are sent (``"crm.activity.badge.get?code=vip"``), which are not changed.
     params : mapping, optional
-        What JSON can carry.
+        Values that JSON can hold.
     flavour : str
         ``curl``, ``curl-oauth``, ``js`` (b24jssdk 2, in Node), ``js-umd`` (b24jssdk 2, in an application's
         page), ``php`` (b24phpsdk), ``bx24js``, ``crest``, ``python`` (requests), ``b24pysdk`` or ``go``
         (b24gosdk).
     oauth : bool
-        With an application's tokens instead of a webhook. ``js-umd``, ``bx24js`` and ``crest`` get their
-        credentials from the page or from a file of settings, and look the same.
+        With an application's tokens instead of a webhook. It makes no difference for ``js-umd``, ``bx24js`` and
+        ``crest``, which get their credentials from the page or from a file of settings.
     shell : {"bash", "powershell"}
         For ``curl`` and ``curl-oauth``; ``powershell`` is for the ``curl.exe`` of Windows.
 
@@ -173,7 +173,7 @@ def as_code(
 
 
 def call_as_code(method: str, params: Mapping[str, Any], part: str = "") -> Markup:
-    """A call in each language; host and secret are placeholders. ``part``: which part of all it is."""
+    """A call in each language, collapsed. ``part`` is added to the title, if the call is a part of several."""
     codes = ((title, html.code(as_code(method, params, name), title)) for name, title in FLAVOURS.items())
     return html.folded(f"The call as code{part}", html.join(html.folded(title, code) for title, code in codes))
 
@@ -200,7 +200,7 @@ def _as_documented(known: spec.Method, given: Mapping[str, Any]) -> bool:
 
 
 def _batch(given: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, dict[str, Any]]]:
-    """The parameters of a batch as the wire has them, and its commands where all are pairs."""
+    """The parameters of a batch as they are sent; and its commands, if all of them are pairs."""
     cmd = given.get("cmd") or {}
     commands = {str(key): one for key, one in (cmd.items() if isinstance(cmd, Mapping) else enumerate(cmd))}
     for one in commands.values():
@@ -208,7 +208,7 @@ def _batch(given: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, dict[str
             hint = 'A command is a pair like ("crm.activity.badge.get", {"code": "vip"}).'
             raise InvalidInput(f"A {type(one).__name__} is no command of a batch.", field="params", hint=hint)
     texts = {key: one if isinstance(one, str) else command(*one) for key, one in commands.items()}
-    # As PHP sees it: the text "0" is false, "false" is true.
+    # As in PHP: the text "0" is false, "false" is true.
     halt = int(bool(given.get("halt")) and given["halt"] != "0")
     if any(isinstance(one, str) for one in commands.values()):
         return {"halt": halt, "cmd": texts}, {}

@@ -1,7 +1,7 @@
-"""Characters that deceive a reader, made visible: a badge must not look like another one.
+"""Make deceptive characters visible, so that a badge can't look like another one.
 
-Invisible and direction-changing characters become ``⟨U+200B⟩``, blanks that HTML drops become ``␣``, and a
-letter that only looks like its neighbours is followed by its number.
+Invisible and direction-changing characters become ``⟨U+200B⟩``, blanks that HTML drops become ``␣``, and a letter
+of another script that looks like its neighbours is followed by its number.
 """
 
 from __future__ import annotations
@@ -9,9 +9,9 @@ from __future__ import annotations
 import re
 import unicodedata
 
-#: Control, format and half characters, blanks that are no spaces, fillers, and our own marks. Joiners and
-#: variation selectors only where no emoji, Arabic or Indic letter before them needs them (a range up to the
-#: last character would take longer to compile than all the rest).
+#: Control and format characters, lone surrogates, blanks other than the space, fillers, and our own marks. Joiners
+#: and variation selectors only after a character that does not need them, as emoji, Arabic and Indic letters do. (That
+#: is written as a negated range, since a range up to the last character takes longer to compile than all the rest.)
 _INVISIBLE = re.compile(
     "[\x00-\x1f\x7f-\xa0\xad\u034f\u061c\u115f\u1160\u1680\u17b4\u17b5\u180e\u2000-\u200b\u200e\u200f"
     "\u2028-\u202f\u205f-\u206f\u2423\u27e8\u2800\u3000\u3164\ufeff\uffa0\ufff9-\ufffb\ud800-\udfff"
@@ -27,14 +27,15 @@ _LOOKS_OTHER = frozenset("aeopcyxsijhdqwvukABEKMHOPCTYXSIJQWZN")
 
 
 def visible(text: object, *, code: bool = False) -> str:
-    """A text with everything that deceives made visible; anything else as its text.
+    """A text with deceptive characters made visible; any other value is converted to a text.
 
     Parameters
     ----------
     text : object
-        What is shown.
+        The value to show.
     code : bool
-        A code: one in look-alikes only (``сор`` for ``cop``) is marked too. As a text, that is a word.
+        Whether it is a code. Then letters are marked even if all of them are look-alikes (``сор`` for ``cop``), which
+        in a text could be a real word.
 
     Examples
     --------
@@ -43,7 +44,7 @@ def visible(text: object, *, code: bool = False) -> str:
     """
     text = str(text)
     if text.isascii() and text.isprintable() and "  " not in text and text == text.strip():
-        return text  # nearly all: a table of thousands has no time for more
+        return text  # a quick path for nearly all texts, since a table may have thousands
     looks_latin = code and {*_OTHER.findall(text)} <= _LOOKS_LATIN
     text = _INVISIBLE.sub(lambda found: _number(found[0]), text)
     if not text.isascii():
@@ -54,13 +55,13 @@ def visible(text: object, *, code: bool = False) -> str:
 
 
 def _is_variant(char: str) -> bool:
-    """A letter or digit like ``ｖ`` and ``𝐯``, whose plain form is ASCII."""
+    """Whether it is a variant of an ASCII letter or digit, like ``ｖ`` and ``𝐯``."""
     plain = unicodedata.normalize("NFKC", char)
     return plain.isascii() and plain != char and unicodedata.category(char) in ("Lu", "Ll", "Nd")
 
 
 def _marked(word: str, looks_latin: bool) -> str:
-    """A word, with the letters marked that are of another script than they look."""
+    """A word in which letters are marked that look like those of another script."""
     other = set(_OTHER.findall(word))
     latin = set(_LATIN.findall(word)) if other else set()
     if not (latin or (other and looks_latin)):

@@ -1,8 +1,8 @@
-"""Many portals as one: one frame, one plan, one report.
+"""Many portals as one: one DataFrame, one plan, one report.
 
-One portal is one task. It runs in a thread, or in a process on any machine, gets no secret, and looks its
-credentials up in a vault. What is about to be changed is written to the journals here before a task leaves,
-and what became of it when the task is back.
+One portal is one task. A task runs in a thread, or in a process on any machine. It is given no secret, but asks a
+vault for the credentials. The coordinator (the process that holds the fleet) writes changes to the journals before
+it submits a task, and their verdicts when the task has returned.
 """
 
 from __future__ import annotations

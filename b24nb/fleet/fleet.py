@@ -1,4 +1,4 @@
-"""The face of many portals: visit them, compare them with what is wanted, change them, go back."""
+"""The class ``Fleet``: visit many portals, compare them with wanted badges, change them, undo the changes."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ from b24nb.secret import redact
 if TYPE_CHECKING:
     import pandas as pd
 
-#: A task may begin to send for so many seconds after it was submitted, or ``settle_after``, if that is more.
+#: How many seconds after its submission a task may begin to send; ``settle_after`` if that is more.
 _LEAST_LEASE = 5.0
 _RUN = re.compile(f"(fleet|{UNDO}) ")
 _ELSEWHERE = "What was changed here is in the journal of another address or user, not of user {0.user} on {0.host}."
@@ -46,29 +46,29 @@ _ADOPT = "b24nb.connect(...).journal.adopt(host=..., user=...) counts it as your
 
 
 class Fleet:
-    """Many portals as one: one frame, one plan, one report.
+    """Many portals as one: one DataFrame, one plan, one report.
 
-    One portal is one task, and never two at a time. A portal's trouble is a row, never the end of the run.
-    Credentials come from a vault, which is called where a portal is visited; they never travel. What is about
-    to be changed is written to the journals of this machine before a task leaves it.
+    One portal is one task; it never has two tasks at a time. An error of one portal is a row of the result and
+    does not end the run. Credentials come from a vault, which is called where a portal is visited; they are never
+    sent to another process. Changes are written to the journals of this machine before a task is submitted.
 
     Parameters
     ----------
     portals : iterable of str, DataFrame or path
         Names, each once; or a table or CSV file with the column ``portal`` and labels of your own.
     vault : callable
-        Gives the :class:`Webhook`, :class:`OAuthToken` or address of a webhook for a name. With an executor of
-        processes it is importable: a function of a module. Where it has a method ``store(name, token)``, a
-        renewed token goes there before it is used.
+        Returns the :class:`Webhook`, :class:`OAuthToken` or address of a webhook for a name. With an executor of
+        processes it must be importable: a function of a module. If it has a method ``store(name, token)``, that is
+        called with a renewed token before the token is used.
     executor : concurrent.futures.Executor, optional
-        Where the portals are visited. ``None``: in threads. Dask: ``distributed.Client(...).get_executor()``.
+        Runs the tasks. ``None``: threads. For Dask: ``distributed.Client(...).get_executor()``.
     parallel : int
-        How many portals at a time.
+        How many portals are visited at a time.
     read_only : bool
         Refuse every change before it is sent; so does ``B24_READ_ONLY=1``.
     journal : path, optional
         A folder for the journals, a file per portal. ``None``: the user's data folder, where ``connect`` keeps
-        them too; those of sandboxes are gone with this object.
+        them too; journals of sandboxes are deleted with this object.
     timeout : (float, float)
         Seconds to connect, and in total.
     **settings
@@ -110,32 +110,32 @@ class Fleet:
         self.read_only = read_only or bool(switch and switch.is_on)
         self._access = Access(vault, timeout, read_only=self.read_only, **settings)
         self._time = self._access.clock.time
-        self._access.connection(None).close()  # refuses settings that can't be right
-        #: How long after it was submitted a task may begin to send, in seconds.
+        self._access.connection(None).close()  # refuses wrong settings
+        #: How many seconds after it was submitted a task may still begin to send.
         self.lease = max(_LEAST_LEASE, check_seconds(self._access.settle_after, "settle_after"))
         self._executor, self.parallel = executor, RunOptions(parallel=parallel).parallel
         self._folder = Path(journal).absolute() if journal else None
-        # Of sandboxes, of which the next one may get the same port.
+        # For journals of sandboxes: a later sandbox may get the same port, but must not get the journal.
         self._temporary = Path(tempfile.mkdtemp(prefix="b24nb-journals-"))
         weakref.finalize(self, shutil.rmtree, self._temporary, ignore_errors=True)
         self.seen: dict[str, Portal] = {}
-        self._known_as: defaultdict[str, set[tuple[str, str | None]]] = defaultdict(set)  # hosts and users by name
-        #: Kinds of runs that an undo has begun to take back, each with a portal.
+        self._known_as: defaultdict[str, set[tuple[str, str | None]]] = defaultdict(set)  # name -> hosts and users
+        #: Pairs of a run's kind and a portal for which an undo of that run has begun.
         self.undone: set[tuple[str, str]] = set()
         self._locks: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
 
     # -- reading --------------------------------------------------------------------------------------
 
     def check(self, *, limit: int | None = None, **options: Any) -> FleetCheck:
-        """Ask each portal who we are there and what we may do, and list its badges, by one request.
+        """Ask each portal for our user and rights, and list its badges, by one request.
 
         Parameters
         ----------
         limit : int, optional
-            Ask the first portals only.
+            Ask only so many portals, the first ones.
         **options
             ``progress=False`` shows no bar; ``cancel``, a ``threading.Event`` or a callable, ends the run when
-            it is set or true.
+            it is set or returns true.
 
         Returns
         -------
@@ -165,9 +165,9 @@ class Fleet:
         Parameters
         ----------
         function : callable
-            With an executor of processes it is importable: a function of a module. Its client refuses
-            changes by its badge methods, since only :meth:`plan` remembers them. What it sends by ``call`` or
-            ``batch`` is neither refused nor remembered, unless the fleet is ``read_only``.
+            With an executor of processes it must be importable: a function of a module. The badge methods of its
+            client refuse changes, since only :meth:`plan` writes them to the journals. Changes by ``call`` or
+            ``batch`` are not refused (unless the fleet is ``read_only``), and no journal holds them.
         **options
             As of :meth:`check`.
 
@@ -182,14 +182,14 @@ class Fleet:
     # -- changing -------------------------------------------------------------------------------------
 
     def plan(self, wanted: Any, *, prune: bool = False, protect: str | Iterable[str] = (), **options: Any) -> FleetPlan:
-        """Compare wanted badges with each portal, and show what would be changed. Nothing is sent before ``apply``.
+        """Compare wanted badges with each portal's, and plan the changes. Nothing is sent before ``apply``.
 
         Parameters
         ----------
         wanted : path, DataFrame or iterable of Badge or mapping
             As of ``b24.badges.plan``.
         prune : bool
-            Delete the badges that are not wanted. If not, they are left alone.
+            Delete the badges that are not in ``wanted``. By default they are left alone.
         protect : str or iterable of str
             Patterns (``vip*``, in any letter case) of codes that are neither deleted nor replaced.
         **options
@@ -216,15 +216,15 @@ class Fleet:
         return FleetPlan(self, compare, options)
 
     def plan_undo(self, last: int = 1, **options: Any) -> FleetPlan:
-        """A plan that goes back to before the last runs, whichever process of this machine made them.
+        """A plan that undoes the last runs, whichever process of this machine made them.
 
-        All that one plan applied is one run, and an undo is one too. What became of changes whose process was
-        killed is looked for first, which can take a while. What somebody else has changed since is left alone.
+        All changes of one plan are one run, and an undo is one too. Changes whose process was killed are settled
+        first, which can take a minute. Badges that somebody else has changed since are left alone.
 
         Parameters
         ----------
         last : int
-            How many runs to go back.
+            How many runs to undo.
         **options
             As of :meth:`check`.
 
@@ -234,9 +234,9 @@ class Fleet:
             Nothing is sent before its ``apply``.
         """
         check_count(last, "last")
-        looked, runs = self.badges(**options).visits, dict[str, float]()  # when the last change of each was made
+        looked, runs = self.badges(**options).visits, dict[str, float]()  # runs: the time of the last change of each
         for portal in self.seen.values():
-            with suppress(errors.JournalError), self._journal(portal) as store:  # trouble is a row, below
+            with suppress(errors.JournalError), self._journal(portal) as store:  # the plan below shows this error
                 for one in store.entries():
                     if _RUN.match(one.kind) and one.changed is not False:
                         runs[one.kind] = max(one.at, runs.get(one.kind, 0))
@@ -246,7 +246,7 @@ class Fleet:
     def _plan_back(
         self, kinds: set[str], names: Sequence[str], options: dict[str, Any], looked: dict[str, Visit] | None = None
     ) -> FleetPlan:
-        """The plan that takes some runs back on these portals; ``looked``: visits that were just made."""
+        """The plan that undoes runs of these kinds on these portals; ``looked``: visits that were just made."""
 
         def compare(name: str) -> Visit:
             found = (looked or {}).pop(name, None) or self._look(name)
@@ -272,28 +272,28 @@ class Fleet:
         untouched = {name: Visit(value=((), 0)) for name in self.names if name not in names}
         return FleetPlan(self, compare, options, names, undoes=kinds, known=untouched)
 
-    # -- what results and plans need --------------------------------------------------------------------
+    # -- used by results and plans ----------------------------------------------------------------------
 
     def _frame(self, rows: Iterable[Row], columns: Iterable[str]) -> pd.DataFrame:
-        """A table whose rows begin with the name and the labels of a portal."""
+        """A DataFrame whose rows begin with the name and the labels of a portal."""
         found = frame(((name, *cells) for name, cells in rows), ["portal", *columns])
         return self._table.merge(found, on="portal", how="right", suffixes=("_label", ""))
 
     def _visit(self, name: str, host: str, work: Callable[..., Any], *args: Any) -> Visit:
-        """Do something on a portal, where the executor does it; nobody else of this fleet is there meanwhile."""
+        """Run a task on a portal by the executor; this fleet runs no other task there at the same time."""
         with self._locks[name]:
-            portal = self.seen.get(name)  # which another name may stand for, too
+            portal = self.seen.get(name)  # another name may mean the same portal, so lock the host, too
             with self._locks[f"//{portal.host}"] if portal else nullcontext():
                 return carry_out(self._executor, visit.visit, self._access, name, host, work, *args)
 
     def _journal(self, portal: Portal) -> closing[JournalStore]:
-        """The journal of a portal that was seen."""
+        """The journal of a portal that was visited before."""
         folder = self._folder or (self._temporary if portal.kind != "LIVE" else None)
         path = folder and folder / default_journal_path(portal.host).name
         return closing(JournalStore(path, host=portal.host, user=portal.user_id or ""))
 
     def _settle(self, name: str, store: JournalStore) -> None:
-        """Find out what became of changes whose task was lost; raises what prevents that."""
+        """Settle changes without a verdict, whose task was lost; raises the error that prevents it."""
 
         def look(entries: Sequence[Entry]) -> Sequence[Outcome]:
             left = min(max(entry.at for entry in entries) - self._time(), self.lease)
@@ -306,10 +306,10 @@ class Fleet:
             if outcome.open and outcome.error:
                 raise outcome.error
 
-    # -- inside ---------------------------------------------------------------------------------------
+    # -- internal -------------------------------------------------------------------------------------
 
     def _look(self, name: str, work: Callable[..., Any] = visit.look, *args: Any) -> Visit:
-        """What work finds that tells who we are, too."""
+        """Visit with work that also returns the portal, and remember the portal."""
         found = self._visit(name, "", work, *args)
         if found.status != OK:
             return found
@@ -318,8 +318,8 @@ class Fleet:
         self._known_as[name].add((portal.host, portal.user_id))
         return replace(Visit.failed(value) if isinstance(value, errors.ApiError) else Visit(value=value), portal=portal)
 
-    def _look_alikes(self) -> list[str]:
-        """Portals that are not what their place in the list suggests."""
+    def _warnings(self) -> list[str]:
+        """Warnings: sandboxes among live portals, and several names for one portal."""
         seen = [(name, self.seen[name]) for name in self.names if name in self.seen]
         sandboxes = [name for name, portal in seen if portal.kind != "LIVE"]
         mixed = [f"Sandboxes among live portals: {listed(sandboxes)}."] if 0 < len(sandboxes) < len(seen) else []
@@ -336,7 +336,7 @@ class Fleet:
 
 
 def _table_of(portals: Any) -> pd.DataFrame:
-    """The names of portals, in their order, and labels that the user gave them."""
+    """A table with the names of the portals, in their order, and the user's labels."""
     import pandas as pd
 
     try:
@@ -360,7 +360,7 @@ def _table_of(portals: Any) -> pd.DataFrame:
 
 
 def _protected(step: Step, patterns: Sequence[str]) -> Step:
-    """The step, or none where its badge is to stay as it is."""
+    """The step; if its badge is protected, a step that keeps it."""
     before = step.before
     if before is None or before == step.after:
         return step

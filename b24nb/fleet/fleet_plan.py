@@ -1,4 +1,4 @@
-"""What would be changed on many portals, and what became of it."""
+"""The plan of changes on many portals, and the report of their results."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _ALLOWED = "a number of portals, or a share of them from 0.0 to 1.0"
-#: How often a task that comes too late is submitted.
+#: How often a task is submitted if it starts too late to send.
 _ATTEMPTS = 5
 _SEEN = {Action.KEEP: "same", Action.ADD: "missing", Action.REPLACE: "differs", Action.DELETE: "not wanted"}
 
 
 class FleetPlan(Found):
-    """What would be changed on each portal. Showing it sends nothing; :meth:`apply` sends it.
+    """The changes to make on each portal. Showing it sends nothing; :meth:`apply` sends it.
 
-    The value of a visit is the steps, and how many badges there are.
+    The value of a visit: the steps, and how many badges the portal has.
 
     ``.df`` has a row per portal and badge: ``portal``, the labels, and the columns of ``b24.badges.plan(…).df``.
     """
@@ -40,38 +40,38 @@ class FleetPlan(Found):
     _counted = "action"
 
     def __init__(self, *args: Any, undoes: Collection[str] | None = None, **known: Any) -> None:
-        self._undoes = undoes  # kinds of runs
+        self._undoes = undoes  # the kinds of the runs that this plan undoes; None: it is not an undo
         self._word = "fleet" if undoes is None else UNDO
-        self._run: list[str] = []  # what the journals call the runs of this plan, oldest first
-        self._made: dict[str, Visit] = {}  # what became of the portals that were begun
-        self._begun: dict[str, Any] = {}  # the portals that any run has begun, in this order
+        self._run: list[str] = []  # the kinds of this plan's runs in the journals, oldest first
+        self._made: dict[str, Visit] = {}  # the results of the portals that were begun
+        self._begun: dict[str, None] = {}  # the names of the portals that any run has begun
         super().__init__(*args, **known)
 
     def _visit(self, names: Sequence[str]) -> None:
         try:
             super()._visit(names)
-        finally:  # what Ctrl-C left of it can be applied, too
+        finally:  # check the steps also after Ctrl-C, since an incomplete plan can be applied, too
             added = {(str(step.after), step.before is None): step for _, step in self._changes()}
             refuse(complaints(added.values() if self._undoes is None else ()))
 
     @property
     def _kind(self) -> str:
-        """What the journals call the last run."""
+        """The kind of the last run in the journals."""
         return self._run[-1] if self._run else ""
 
     @property
     def steps(self) -> dict[str, Sequence[Step]]:
-        """The steps by the name of the portal, where it answered."""
+        """The steps of each portal that answered, by its name."""
         return {name: steps for name, (steps, *_) in self._answered()}
 
     @property
     def left(self) -> list[str]:
-        """The portals that are to be changed still."""
+        """The portals that still have steps to send."""
         return [name for name in self.steps if self._left(name)]
 
     @property
     def confirmation(self) -> str:
-        """What ``apply(confirm=…)`` wants to hear: ``1,204 changes on 311 portals``."""
+        """The sentence for ``apply(confirm=…)``: ``1,204 changes on 311 portals``."""
         found = Counter(name for name, _ in self._changes())
         return f"{counted(found.total(), 'change')} on {counted(len(found), 'portal')}"
 
@@ -84,26 +84,26 @@ class FleetPlan(Found):
     def apply(
         self, *, first: int | None = None, max_failures: float | None = None, confirm: str = "", **options: Any
     ) -> FleetReport:
-        """Send the plan, portal by portal, and say what became of each step.
+        """Send the plan, portal by portal, and return what became of each step.
 
-        What is as wanted is not sent again: a second call finishes what the first one left.
+        Steps that were made are not sent again: a second call sends those that the first one did not make.
 
         Parameters
         ----------
         first : int, optional
-            Change so many portals, and leave the others to a second call.
+            Change only so many portals, and leave the others to a second call.
         max_failures : int or float, optional
             How many portals, or which share of them (0.02), may fail before no new one is begun.
         confirm : str, optional
-            The sentence that the plan shows; needed where more than half of a portal's badges are deleted.
+            The sentence that the plan shows; needed if more than half of a portal's badges are deleted.
         **options
-            ``keep_going, progress, cancel``, as of ``b24.badges.plan(…).apply``; ``cancel`` is asked between two
+            ``keep_going, progress, cancel``, as of ``b24.badges.plan(…).apply``; ``cancel`` is checked between two
             portals.
 
         Returns
         -------
         FleetReport
-            Of all portals of the plan, in its order, what earlier calls did included.
+            Of all portals of the plan, in its order, with the results of earlier calls.
 
         Raises
         ------
@@ -125,7 +125,7 @@ class FleetPlan(Found):
         if self._fleet.read_only:
             raise errors.ReadOnly("This fleet is read-only.")
         at = datetime.fromtimestamp(self._fleet._time(), UTC)
-        # What was taken back whole is done anew as a run of its own, so that an undo finds it as the last one.
+        # If the last run was undone on all its portals, begin a new run, so that an undo finds it as the last one.
         if all((kind, name) in self._fleet.undone for kind in self._run[-1:] for name in self._made):
             self._run.append(f"{self._word} {at.isoformat()} {token_hex(2)}")
             self._made.clear()
@@ -134,7 +134,7 @@ class FleetPlan(Found):
         )
 
     def undo(self, **options: Any) -> FleetReport:
-        """Take back what this plan has changed; what somebody else has changed since is left alone.
+        """Undo what this plan has changed; badges that somebody else has changed since are left alone.
 
         Parameters
         ----------
@@ -144,7 +144,7 @@ class FleetPlan(Found):
         Returns
         -------
         FleetReport
-            ``ok`` if all is as it was before.
+            ``ok`` if everything is as it was before.
         """
         looking = {name: option for name, option in options.items() if name in ("progress", "cancel")}
         plan = self._fleet._plan_back({*self._run}, [*self._begun], looking)
@@ -160,7 +160,7 @@ class FleetPlan(Found):
         return ((name, one) for name, steps in self.steps.items() for one in steps if one.before != one.after)
 
     def _result(self, name: str) -> Visit:
-        """What became of the steps of a portal so far; after an undo that is to be seen on the portal."""
+        """The outcomes of a portal's steps so far. After an undo its steps count as not sent."""
         visit = self.visits[name]
         if visit.status != OK:
             return visit
@@ -170,19 +170,19 @@ class FleetPlan(Found):
         return Visit(NOT_VISITED, outcomes) if any(one.left_out for one in outcomes) else _judged(outcomes)
 
     def _unsent(self, step: Step) -> Outcome:
-        """The outcome of a step before it is sent; an undo leaves alone what somebody else has changed."""
+        """The outcome of a step that was not sent; an undo leaves a badge alone that somebody else has changed."""
         if step.before != step.after:
             return Outcome(step, Verdict.NOT_SENT)
         left_alone = step.remark and self._undoes is not None
         return Outcome(step, Verdict.CHANGED if left_alone else Verdict.KEPT, detail=step.remark)
 
     def _left(self, name: str) -> list[Step]:
-        """The steps of a portal that are to be sent."""
+        """The steps of a portal that are still to be sent."""
         outcomes = self._result(name).value or ()
         return [one.step for one in outcomes if not one.ok and one.step.before != one.step.after]
 
     def _apply_one(self, keep_going: bool, name: str) -> Visit:
-        """Write down what is to be changed, have it changed, write down what became of it."""
+        """Settle older changes of a portal, send its steps, and return their outcomes."""
         self._begun[name] = None
         made, left = {one.step.code: one for one in self._result(name).value}, self._left(name)
         made |= _same(left, Verdict.NOT_SENT)
@@ -202,7 +202,7 @@ class FleetPlan(Found):
         change_set = ChangeSet(self._kind)
         for attempt in range(_ATTEMPTS):
             until = self._fleet._time() + self._fleet.lease
-            ids = store.intend(change_set, left, until)  # as if sent at the last moment at which it can be
+            ids = store.intend(change_set, left, until)  # `at` is the latest time at which the task may begin to send
             task = f"{self._kind} {change_set.number} {attempt} {name}"
             found = self._fleet._visit(name, store.host, send, self._word, left, keep_going, until, task)
             made.update(zip((step.code for step in left), found.value or (), strict=False))
@@ -211,7 +211,7 @@ class FleetPlan(Found):
                 made.update(_same(left, Verdict.UNKNOWN if lost else Verdict.NOT_SENT, found.failure))
             closed = {id_: made[step.code] for id_, step in zip(ids, left, strict=True) if not made[step.code].open}
             store.conclude(closed.items())
-            store.note_attempt([*closed], self._fleet._time())  # by the same write
+            store.note_attempt([*closed], self._fleet._time())  # the real time; the same transaction writes verdicts
             store.flush()
             if not any(isinstance(made[step.code].error, TooLate) for step in left):
                 return
@@ -234,22 +234,17 @@ class FleetPlan(Found):
         begun = f"{counted(len(self._made), 'portal')} begun." if self._made else "Nothing has been sent."
         sends = f"{begun} .apply(confirm={self.confirmation!r}) sends it."
         unsure = ["The last runs are those on the portals that answered."] if self._undoes and self.missing else []
-        return [
-            *super()._notes(),
-            *unsure,
-            *self._fleet._look_alikes(),
-            sends if self.left else "Nothing is to be sent.",
-        ]
+        return [*super()._notes(), *unsure, *self._fleet._warnings(), sends if self.left else "Nothing is to be sent."]
 
     def _shown(self) -> pd.DataFrame:
-        """A row per portal that is to be changed, with how many steps of each action."""
+        """A row per portal with changes: how many steps of each action."""
         changed = dict(self._changes())
         found = ((name, Counter(one.action for one in steps)) for name, steps in self.steps.items() if name in changed)
         return self._fleet._frame(((name, [counts[one] for one in Action]) for name, counts in found), [*Action])
 
 
 class FleetReport(Found):
-    """What became of each step on each portal; the value of a visit is a list of outcomes.
+    """What became of each step on each portal. The value of a visit is a list of outcomes.
 
     ``.df`` has a row per portal and badge: ``portal``, the labels, ``code, action, verdict, error, detail``.
     """
@@ -276,24 +271,24 @@ class FleetReport(Found):
         return ((name, report_row(one)) for name, visit in begun for one in visit.value or ())
 
     def _shown(self) -> pd.DataFrame:
-        """Without what is as it was."""
+        """The rows of :attr:`df` without the badges that were kept."""
         table = self.df
         return table[table["verdict"] != Verdict.KEPT.value].reset_index(drop=True)
 
 
 def check_count(number: Any, field: str, what: str = "a number, 1 or more", least: int = 1) -> int | None:
-    """A number of portals or runs; anything else is refused."""
+    """The number of portals or runs, if it is one; anything else is refused."""
     if number is None or (type(number) is int and number >= least):
         return number
     raise errors.InvalidInput(f"{field} is {what}.", field=field)
 
 
 def _judged(found: Iterable[Outcome]) -> Visit:
-    """All outcomes of a portal, and the word for the worst of them: what was left out is never the reason."""
+    """A visit with all outcomes of a portal and the status of the worst one; a step that was left out is no reason."""
 
     def word(one: Outcome) -> str:
-        told = one.verdict.value if one.verdict in (UNKNOWN, Verdict.CHANGED) else status_of(one.error, OK)
-        return NOT_VISITED if one.left_out else told
+        status = one.verdict.value if one.verdict in (UNKNOWN, Verdict.CHANGED) else status_of(one.error, OK)
+        return NOT_VISITED if one.left_out else status
 
     outcomes = [*found]
     bad = [one for one in outcomes if not one.ok]

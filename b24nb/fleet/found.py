@@ -1,4 +1,4 @@
-"""What visits to many portals found: a frame of all, and a row per portal that says what became of it."""
+"""The results of visits to many portals: a DataFrame of all, and a row per portal with its status."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ if TYPE_CHECKING:
 
 Row = tuple[str, Iterable[Any]]
 _STATUS = ("status", "error", "detail")
-#: Names of portals that one sentence has.
+#: How many names of portals a sentence lists.
 _NAMED = 5
 
 
 class Found:
-    """What came of visiting the portals of a fleet.
+    """The results of visits to the portals of a fleet.
 
     Attributes
     ----------
@@ -37,7 +37,7 @@ class Found:
 
     what = "Visits"
     _columns: Sequence[str] = _STATUS
-    #: The column whose words are counted in the head.
+    #: The column whose values are counted in the heading.
     _counted = ""
 
     def __init__(
@@ -61,7 +61,7 @@ class Found:
         """A row per portal, in the order of the fleet.
 
         Columns: ``portal``, the labels, ``status`` (``ok, revoked, no access, unreachable, limit, changed,
-        unknown, not visited``)``, error`` (the vendor's code, or the class of our error)``, detail``.
+        unknown, not visited``)``, error`` (the vendor's code, or the name of an error class)``, detail``.
         """
         return self._fleet._frame(Found._rows(self), _STATUS)
 
@@ -78,22 +78,22 @@ class Found:
 
     @property
     def df(self) -> pd.DataFrame:
-        """What was found; ``.attrs`` has ``portals``, how many there are, and ``missing``, which are not in it."""
+        """The results. ``.attrs``: ``portals`` (how many there are) and ``missing`` (those without results)."""
         return self._marked(self._fleet._frame(self._rows(), self._columns))
 
     @property
     def counts(self) -> dict[str, int]:
-        """How many rows of each word."""
+        """How many rows there are of each action, verdict or status."""
         place = [*self._columns].index(self._counted)
         return dict(Counter([*cells][place] for _, cells in self._rows()))
 
     def retry(self) -> Self:
-        """Visit those portals of this run that are not ``ok`` once more; its ``first`` and ``max_failures`` hold.
+        """Visit the portals of this run that are not ``ok`` once more, with the same ``first`` and ``max_failures``.
 
         Returns
         -------
         Found
-            A new one of all portals.
+            The results of all portals, old and new.
         """
         new, missing = copy(self), self.missing
         new._visit([name for name in self._names if name in missing])
@@ -103,7 +103,7 @@ class Found:
         return ((name, one.value) for name, one in self.visits.items() if one.status == OK)
 
     def _rows(self) -> Iterable[Row]:
-        """The rows of the frame: of which portal, and the other cells."""
+        """The rows of :attr:`df`: the name of the portal, and the other cells."""
         return ((name, one.why) for name, one in self.visits.items())
 
     def _marked(self, table: pd.DataFrame) -> pd.DataFrame:
@@ -111,23 +111,26 @@ class Found:
         return table
 
     def _matrix(self, cells: Iterable[tuple[str, str, str]], absent: str) -> pd.DataFrame:
-        """A row per code and a column per portal that answered, of portal, code and cell; else ``absent``."""
+        """A row per code and a column per portal that answered; ``absent`` where ``cells`` has no such pair.
+
+        ``cells``: name of the portal, code, content of the cell.
+        """
         table = frame(cells, ["portal", "code", "cell"])
         wide = table.pivot(index="code", columns="portal", values="cell")
         names = [name for name, _ in self._answered()]
         return self._marked(wide.reindex(table["code"].drop_duplicates(), columns=names).fillna(absent))
 
     def _head(self) -> str:
-        told = ", ".join(f"{count:,} {word}" for word, count in self.counts.items()) if self._counted else ""
+        counts = ", ".join(f"{count:,} {word}" for word, count in self.counts.items()) if self._counted else ""
         answered = f"{len(self.visits) - len(self.missing):,} of {counted(len(self.visits), 'portal')}"
-        return f"{self.what} of {answered}{told and f': {told}'}"
+        return f"{self.what} of {answered}{counts and f': {counts}'}"
 
     def _notes(self) -> list[str]:
         groups: dict[str, list[str]] = {}
         for name, status in self.missing.items():
             groups.setdefault(status, []).append(name)
-        told = "; ".join(f"{len(names):,} {status} ({listed(names)})" for status, names in groups.items())
-        return [f"Not complete: {told}. {self._stopped and f'The run was {self._stopped}.'}".strip()] if told else []
+        text = "; ".join(f"{len(names):,} {status} ({listed(names)})" for status, names in groups.items())
+        return [f"Not complete: {text}. {self._stopped and f'The run was {self._stopped}.'}".strip()] if text else []
 
     def _shown(self) -> pd.DataFrame:
         return self.df
@@ -141,11 +144,11 @@ class Found:
 
 
 class FleetCheck(Found):
-    """Who we are on each portal, what we may do there, and whether it answers.
+    """Whether each portal answers, and our user and rights there.
 
     ``.df`` has a row per portal: ``portal``, the labels, ``kind`` (``SANDBOX, LIVE``)``, host, user, admin``
-    (whether the user is an administrator, which changes take)``, scopes, status, error, detail``; ``None`` where
-    the portal did not tell.
+    (whether the user is an administrator, which changes need)``, scopes, status, error, detail``; ``None`` where
+    the portal did not say.
     """
 
     what = "Access"
@@ -154,8 +157,8 @@ class FleetCheck(Found):
 
     def _rows(self) -> Iterable[Row]:
         for name, one in self.visits.items():
-            *told, scopes = (getattr(one.portal, column, None) for column in self._columns[:5])
-            yield name, (*told, scopes and ", ".join(scopes), *one.why)
+            *facts, scopes = (getattr(one.portal, column, None) for column in self._columns[:5])
+            yield name, (*facts, scopes and ", ".join(scopes), *one.why)
 
 
 class FleetBadges(Found):
@@ -174,7 +177,7 @@ class FleetBadges(Found):
     def matrix(self) -> pd.DataFrame:
         """A row per code and a column per portal that answered: ``same, differs, missing``.
 
-        ``same`` is as on most portals; where two versions are as frequent, as on the first portal.
+        ``same``: as on most portals. If two versions are equally frequent, as on the first of these portals.
         """
         found = [(name, badge, _text(badge)) for name, badges in self._answered() for badge in badges]
         versions: dict[str, Counter[str]] = {}
@@ -186,7 +189,7 @@ class FleetBadges(Found):
 
 
 class FleetValues(Found):
-    """What a function gave on each portal.
+    """What a function returned for each portal.
 
     ``.df`` has a row per portal: ``portal``, the labels, ``value`` (``None`` without one)``, status, error, detail``.
     """
@@ -197,7 +200,7 @@ class FleetValues(Found):
 
     @property
     def values(self) -> dict[str, Any]:
-        """By the name of the portal: what the function returned, or its error."""
+        """By name of the portal: what the function returned, or its error."""
         return {name: one.value if one.status == OK else one.failure for name, one in self.visits.items()}
 
     def _rows(self) -> Iterable[Row]:
@@ -205,7 +208,7 @@ class FleetValues(Found):
 
 
 def _text(badge: Badge) -> str:
-    """The same for equal badges, which are hashed by their code only."""
+    """A text that is the same for equal badges; their hash is that of the code only."""
     return json.dumps(badge.to_wire(), sort_keys=True)
 
 

@@ -1,6 +1,6 @@
-"""What is done where a portal is visited: in a thread, or in a process on any machine.
+"""The work of a task on one portal (a *visit*), in a thread, or in a process on any machine.
 
-Nothing here keeps a journal or a secret, and what comes back are plain values.
+Nothing here writes a journal or stores a secret; a task returns plain values.
 """
 
 from __future__ import annotations
@@ -28,19 +28,19 @@ from b24nb.rest.transport import Transport
 from b24nb.secret import Secret, redact
 
 OK, UNKNOWN, NOT_VISITED = "ok", "unknown", "not visited"
-#: Seconds until the vault is asked again: whoever has renewed the token is about to store it, or it was busy.
-_SOON = 0.5
-#: To so many portals of a process connections are kept alive; more than are visited at a time, or nearly so.
+#: Seconds before the vault is asked again: another process may be about to store a renewed token, or it was busy.
+_PAUSE = 0.5
+#: To how many portals each process keeps connections alive: about as many as are visited at a time.
 _KEPT_ALIVE = 64
 _WEBHOOK = re.compile(rb"/rest/[\w.@+-]+/[\w.~-]{8,}")
 
 
 class TooLate(errors.JournalError):
-    """A task came too late to send: whoever reads the journal may have begun to look already."""
+    """A task started too late to send: another process may have settled its steps in the journal already."""
 
 
 class VaultError(errors.TransportError):
-    """The vault has no credentials for a portal, or did not take a renewed token. Nothing was sent."""
+    """The vault has no credentials for a portal, or could not store a renewed token. Nothing was sent."""
 
 
 _WORDS: dict[str, tuple[type[Exception], ...]] = {
@@ -55,17 +55,17 @@ _WORDS: dict[str, tuple[type[Exception], ...]] = {
 
 
 class Access:
-    """How portals are reached; ``settings`` are those of :class:`Connection`. It travels, without what it keeps."""
+    """How to connect to portals; ``settings`` are those of :class:`Connection`. A pickle holds only the arguments."""
 
     def __init__(self, vault: Any, timeout: Any, verify: Any = True, settle_after: float = 60, **settings: Any) -> None:
         self._given = partial(Access, vault, timeout, verify, settle_after, **settings)
         self.vault, self.settle_after = vault, settle_after
         self.clock: Clock = settings.get("clock", SYSTEM_CLOCK)
-        # Of all visits in this process: to make one for each would take longer than the rest of a visit.
+        # One for all visits in this process: to make one for each would take longer than the rest of a visit.
         self._transport = Transport(timeout=timeout, verify=verify, hosts=_KEPT_ALIVE)
         self.close, self._settings = self._transport.close, settings
         self._badges: dict[str, Badge] = {}
-        #: Renewed tokens that the vault did not take, by name: the portal takes the old ones no more.
+        #: Renewed tokens that the vault could not store, by portal: the portal no longer accepts the old ones.
         self.unstored: dict[str, OAuthToken] = {}
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -76,25 +76,25 @@ class Access:
         return Connection(credentials, transport=self._transport, **self._settings)
 
     def badge(self, row: Any) -> Badge:
-        """The badge of a row; most portals have the same ones, so each is made and kept once."""
+        """The badge of a row; most portals have the same badges, so equal ones are one object."""
         key = repr(row)
         return self._badges.get(key) or self._badges.setdefault(key, Badge.from_wire(row))
 
 
 @dataclass(frozen=True, slots=True)
 class Visit:
-    """What came of visiting a portal.
+    """The result of a task on one portal.
 
     Attributes
     ----------
     status : str
         ``ok, revoked, no access, unreachable, limit, changed, unknown`` or ``not visited``.
     value : object
-        What was found, ``None`` if nothing was.
+        What the task returned; ``None`` if nothing.
     failure : B24Error or None
-        Why it is not all that it was to be.
+        Why the task did not succeed completely.
     portal : Portal or None
-        Who we are there, where that was asked.
+        The portal and the user's rights there, if the task asked for them.
     """
 
     status: str = OK
@@ -104,7 +104,7 @@ class Visit:
 
     @classmethod
     def failed(cls, error: Exception, secrets: Iterable[Secret] = ()) -> Visit:
-        """The visit that ended with this error."""
+        """The visit for an error that the task raised."""
         ours = isinstance(error, errors.B24Error)
         failure = error if ours else errors.B24Error(f"{type(error).__name__}: {redact(str(error), secrets)}")
         if not ours:
@@ -113,20 +113,20 @@ class Visit:
 
     @property
     def why(self) -> tuple[str, str, str]:
-        """Status, the vendor's code or the class of the error, and the error in words."""
+        """Status, the vendor's code or the class of the error, and the text of the error."""
         name = getattr(self.failure, "code", "") or type(self.failure).__name__
         return self.status, name if self.failure else "", str(self.failure or "")
 
 
 def status_of(error: Exception | None, other: str = UNKNOWN) -> str:
-    """The word for what ails a portal; ``other`` for what does not ail it."""
+    """The status word for an error; ``other`` if no word fits."""
     return next((word for word, kinds in _WORDS.items() if isinstance(error, kinds)), other)
 
 
 def visit(access: Access, name: str, host: str, work: Callable[..., Any], *args: Any) -> Visit:
-    """What ``work(connection, access, *args)`` gives on this portal; errors are in there, not raised.
+    """Run ``work(connection, access, *args)`` on this portal; an error is returned in the visit, not raised.
 
-    ``host``: what the portal's address has to be, ``""`` for any.
+    ``host``: the host that the credentials must be for; ``""``: any.
     """
     secrets: Sequence[Secret] = ()
     try:
@@ -142,12 +142,12 @@ def visit(access: Access, name: str, host: str, work: Callable[..., Any], *args:
             return Visit(value=work(connection, access, *args))
         finally:
             connection.close()
-    except Exception as error:  # noqa: BLE001 - a row of the report, whatever it is
+    except Exception as error:  # noqa: BLE001 - any error becomes a row of the report
         return Visit.failed(error, secrets)
 
 
 def _look_up(access: Access, name: str) -> Credentials:
-    """What the vault has, asked where it is used and nowhere else."""
+    """The credentials that the vault returns for a portal. The vault is called only where they are used."""
     if name in access.unstored:
         _store(access, name, access.unstored[name])
 
@@ -163,12 +163,12 @@ def _look_up(access: Access, name: str) -> Credentials:
 
 
 def _store(access: Access, name: str, token: OAuthToken) -> None:
-    """Store a renewed token before it is used; one that the vault does not take is kept for the next visit."""
+    """Store a renewed token before it is used; if the vault can't, keep it for the next visit."""
     access.unstored[name] = token
-    trouble = f"did not take the renewed token of {name!r}, which a fleet in threads keeps for the next visit"
-    for pause in (_SOON, _SOON, 0):
+    problem = f"did not take the renewed token of {name!r}, which a fleet in threads keeps for the next visit"
+    for pause in (_PAUSE, _PAUSE, 0):
         try:
-            _vault(trouble, access.vault.store, name, token)
+            _vault(problem, access.vault.store, name, token)
             break
         except VaultError:
             if not pause:
@@ -177,34 +177,34 @@ def _store(access: Access, name: str, token: OAuthToken) -> None:
     del access.unstored[name]
 
 
-def _vault(trouble: str, work: Callable[..., Any], *args: Any) -> Any:
-    """Ask the vault; of its own errors only the name is known to hold no secret."""
+def _vault(problem: str, work: Callable[..., Any], *args: Any) -> Any:
+    """Call the vault. Its errors may hold a secret, so only the name of their class is shown."""
     try:
         return work(*args)
-    except Exception as error:  # noqa: BLE001 - it is the user's
+    except Exception as error:  # noqa: BLE001 - the user's function can raise anything
         why = error.message if isinstance(error, errors.InvalidInput) else f"It raised {type(error).__name__}."
-    raise VaultError(f"The vault {trouble}. {why}", hint="Look at what it keeps.")
+    raise VaultError(f"The vault {problem}. {why}", hint="Look at what it keeps.")
 
 
 def _newer(access: Access, name: str, connection: Connection) -> Credentials | None:
-    """What the vault holds now, if somebody else has renewed the token meanwhile."""
-    connection.clock.sleep(_SOON)
+    """What the vault returns now; ``None`` if no other process has renewed the token in the meantime."""
+    connection.clock.sleep(_PAUSE)
     found = _look_up(access, name)
     return found if found.secrets != connection.credentials.secrets else None
 
 
 def refuse_secrets(payload: bytes, secrets: Iterable[Secret]) -> None:
-    """Raise :class:`InvalidInput` if bytes that are about to travel hold a secret."""
+    """Raise :class:`InvalidInput` if bytes that are about to leave this process hold a secret."""
     if _WEBHOOK.search(payload) or any(one.reveal().encode() in payload for one in secrets):
         hint = "Credentials come from the vault, where the portal is visited, and stay there."
         raise errors.InvalidInput("It holds a secret, so it is not sent to another process.", hint=hint)
 
 
-# -- what is done there -------------------------------------------------------------------------------
+# -- the work of tasks --------------------------------------------------------------------------------
 
 
 def look(connection: Connection, access: Access) -> tuple[Portal, Badges | errors.ApiError]:
-    """Who we are there, what we may do, and the badges, by one request."""
+    """The portal with our user and rights, and its badges, by one request."""
     answers = connection.batch({**WHO_AM_I, "badges": (LIST, None)})
     listed = answers["badges"]
     found = listed if isinstance(listed, errors.ApiError) else badges_of(listed, access.badge)
@@ -212,32 +212,32 @@ def look(connection: Connection, access: Access) -> tuple[Portal, Badges | error
 
 
 def _portal(connection: Connection, answers: Any = None) -> Portal:
-    """With the user of the webhook, where the portal does not tell."""
+    """The portal; if it does not name the user, with that of the webhook."""
     portal = Portal.ask(connection, answers=answers)
     return replace(portal, user_id=portal.user_id or str(getattr(connection.credentials, "user", "")))
 
 
 def call(connection: Connection, access: Access, function: Callable[[Client], Any]) -> tuple[Portal, Any]:
-    """What a function of a client gives."""
+    """Call a function with a client of the portal; returns the portal and the function's value."""
     portal, store = _portal(connection), Permit(float("-inf"))
     badges = BadgeMethods(connection, store, access.settle_after)  # type: ignore[arg-type]
     value = function(Client(connection, portal=portal, badges=badges, release=bool))
-    with suppress(pickle.PicklingError, TypeError, AttributeError):  # in a thread it may be anything
+    with suppress(pickle.PicklingError, TypeError, AttributeError):  # with threads it need not be picklable
         refuse_secrets(pickle.dumps(value), connection.credentials.secrets)
     return portal, value
 
 
 def here(connection: Connection, access: Access, function: Callable[..., Any], *args: Any) -> Any:
-    """What a function of the journal finds out on the portal."""
+    """Call a function of the journal with a connection to the portal."""
     return function(connection, *args)
 
 
 def send(
     connection: Connection, access: Access, kind: str, steps: Sequence[Step], keep_going: bool, until: float, id: str
 ) -> list[Outcome]:
-    """Make changes by the one write path; the coordinator has written them down.
+    """Make changes by the one write path; the coordinator has written them to its journal.
 
-    ``until``: what was not sent by then comes back unsent. ``id``: of the task, which is done once.
+    ``until``: steps that were not begun by this time are not sent. ``id``: of the task, which may run only once.
     """
     _refuse_second_time(id)
     permit = Permit(until)
@@ -252,14 +252,14 @@ def send(
 
 
 class Permit:
-    """Stands for the journal where steps are sent: the coordinator has written them down; verdicts travel back."""
+    """Used instead of a journal by tasks: it only checks the time. The coordinator writes intents and verdicts."""
 
     def __init__(self, until: float) -> None:
         self._until = until
-        self.used = False  # from then on something may have been sent
+        self.used = False  # once true, something may have been sent
 
     def intend(self, change_set: object, steps: Sequence[Step], at: float, found: object = ()) -> list[int]:
-        """The places of the steps, as their ids; raises :class:`JournalError` when nothing may be sent (any more)."""
+        """Numbers as ids of the steps; raises :class:`JournalError` or :class:`ReadOnly` if nothing may be sent."""
         if self._until < 0:
             raise errors.ReadOnly("fleet.map remembers no changes, so it makes none.", hint="fleet.plan(...) does.")
         self.note_attempt((), at)
@@ -267,7 +267,7 @@ class Permit:
         return [*range(len(steps))]
 
     def note_attempt(self, ids: Sequence[int], at: float, *, answered: bool = False) -> None:
-        """Refuse to begin late, also after waits for the request rate; what the portal has begun is finished."""
+        """Refuse to begin too late, also after waits for the request rate; a change that has begun is finished."""
         if at > self._until and not answered:
             text = "This task waited too long, or the clock of its machine is fast, so it is not sent."
             raise TooLate(text, hint="Apply the plan again.")
@@ -277,9 +277,9 @@ class Permit:
 
 
 def _refuse_second_time(id: str) -> None:
-    """Dask does the task of a worker that died once more on another."""
+    """Raise if this task has begun before: when a worker dies, Dask runs its task again on another worker."""
     if worker := sys.modules.get("distributed.worker"):
-        with suppress(ValueError):  # it is not Dask that does this
+        with suppress(ValueError):  # not running in a Dask worker
             worker.get_worker()
             begun = sys.modules["distributed"].Event(id)
             if begun.is_set():

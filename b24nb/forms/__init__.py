@@ -1,9 +1,9 @@
-"""Forms: list, inspect, add and delete badges with the mouse, the keyboard, and no fear.
+"""Forms: list, inspect, add and delete badges with the mouse or the keyboard.
 
-Each function makes a widget; show it as the last line of a cell. Nothing is sent before a button is
-clicked, or ``run=True`` asks for a result at once. Beside the widget, each form is an object for code:
-``.result``, ``.df`` (the last result as a DataFrame), ``.timings`` (what its calls cost, as a DataFrame)
-and ``.last_error``. In a saved notebook without a kernel, what it showed is still there.
+Each function makes a widget; show it as the last line of a cell. Nothing is sent before a button is clicked,
+unless ``run=True`` asks for a result at once. Code can read the attributes of a form: ``.result``, ``.df`` (the
+last result as a DataFrame), ``.timings`` (its calls as a DataFrame) and ``.last_error``. A saved notebook shows
+without a kernel what the form showed when it was displayed.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The form that adds a badge: checks beside each field, a picture of the badge, an answer to a duplicate."""
+"""The form that adds a badge: it checks each field, shows how the badge will look, and shows a duplicate."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ EMPTY = Badge("", "", "", spec.BadgeType.PRIMARY)
 
 
 class Texts(NamedTuple):
-    """Title and pill text in one language, ``""`` for one text in all."""
+    """Title and pill text in one language; ``language`` is ``""`` for one text for all languages."""
 
     language: str
     title: str
@@ -36,15 +36,15 @@ class Texts(NamedTuple):
 
 
 def rows_of(badge: Badge) -> list[Texts]:
-    """The rows that hold the texts of a badge; a text for all languages fills every row beside a map."""
+    """A row of texts per language. If only one of title and value is by language, the other is in every row."""
     languages = languages_of(badge.title, badge.value) or [""]
     return [Texts(code, _in(badge.title, code), _in(badge.value, code)) for code in languages]
 
 
 def check(badge: Badge, rows: Sequence[Texts], *, complete: bool = True) -> dict[str, str]:
-    """What is wrong with each field, by its name: ``code``, ``title.0``, ``value.0``, ``language.1``, ...
+    """The problem of each wrong field, by its name: ``code``, ``title.0``, ``value.0``, ``language.1``, ...
 
-    ``complete=False``: somebody still types, so an empty field is no mistake yet.
+    ``complete=False``: the user is still typing, so an empty field is not a problem yet.
     """
     found: dict[str, str] = {}
     for place, row in enumerate(rows):
@@ -57,7 +57,7 @@ def check(badge: Badge, rows: Sequence[Texts], *, complete: bool = True) -> dict
     for problem in problems(badge):
         if problem.field == "code" and (complete or badge.code):
             found.setdefault("code", _worded(problem))
-        elif problem.field != "code" and whole:  # right one by one, and too long together
+        elif problem.field != "code" and whole:  # each text is right, but together they are too long
             found[f"{problem.field}.0"] = _worded(problem)
     if badge.code != badge.code.strip():
         found.setdefault("code", "The badge code begins or ends with a space.")
@@ -69,19 +69,19 @@ def _in(text: Text, language: str) -> str:
 
 
 def _worded(problem: InvalidInput) -> str:
-    """A problem in the words of the labels."""
+    """The text of a problem, with the field named as its label does."""
     return problem.message.replace("The code", "The badge code", 1).replace("The value", "The pill text", 1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AddState(FormState):
-    """``result`` is the badge that was added; ``existing`` the one that has the code already."""
+    """``result`` is the badge that was added; ``existing`` the badge that already has the code."""
 
     existing: Badge | None = None
 
 
 class TextRow(parts.FieldRow):
-    """Title and pill text in one language; with their head hidden, for all languages."""
+    """Fields for title and pill text in one language; with a hidden head: for all languages."""
 
     def __init__(self, form: AddForm, texts: Texts) -> None:
         language = texts.language or spec.FALLBACK_LANGUAGE
@@ -96,7 +96,7 @@ class TextRow(parts.FieldRow):
 
 
 class AddForm(Form):
-    """Adds a badge, and shows while one types how it will look."""
+    """Adds a badge, and shows how it will look while the user types."""
 
     title = "Add a badge"
     writes = True
@@ -117,19 +117,19 @@ class AddForm(Form):
         self.on_change(self.mode, lambda: self._set_rows(self._all_rows))
         for field in (self.code, self.type):
             self.on_change(field, self.check_early)
-        # A picture above the button would move it away under the mouse that is leaving the last field.
+        # A preview above the button would move the button while the user is moving the mouse to it.
         button = parts.row(self.add_button, indented=True)
         fields = [self._code, self.type, self.mode, self._rows, self._languages, button]
         return [parts.row(widgets.VBox(fields), self.beside), self.messages, self.shown]
 
     @property
     def rows(self) -> tuple[TextRow, ...]:
-        """Those on show: the first alone, without its language, or one per language."""
+        """The visible rows: the first one, for all languages, or one per language."""
         return tuple(self._rows.children)
 
     @property
     def texts(self) -> list[Texts]:
-        """What the fields of each row hold."""
+        """The texts in the fields of each row."""
         several = self.mode.value == SEVERAL
         return [Texts(row.language.value if several else "", row.title.value, row.value.value) for row in self.rows]
 
@@ -172,7 +172,7 @@ class AddForm(Form):
             yield html.badge_card(state.existing or state.result, self.shared.language)
 
     def aside(self, state: AddState, *, live: bool = True) -> Iterable[Any]:
-        """How the badge would look, and the call that adds it; once it is added, the result shows that."""
+        """How the badge would look (until it is added: then the result shows it), and the call that adds it."""
         if any(row.title.value or row.value.value for row in self.rows):
             if state.phase != "done":
                 yield html.badge_card(self.badge, self.shared.language)
@@ -182,7 +182,7 @@ class AddForm(Form):
         self._say(state.field_errors)
 
     def check_early(self) -> None:
-        """Say early what is wrong with what is there; what was said of another badge goes."""
+        """Show problems of the fields while the user types; messages about the former input are removed."""
         self._typed_at = time.monotonic()
         if not self._working:
             gone = replace(self.state, phase="idle", message=None, field_errors={}, existing=None)
@@ -205,7 +205,7 @@ class AddForm(Form):
     # -- rows -----------------------------------------------------------------------------------------
 
     def _set_rows(self, rows: Sequence[TextRow]) -> None:
-        """All are kept while only the first one, for all languages, is on show."""
+        """Set the rows. All are kept, also while only the first one is shown, for all languages."""
         self._all_rows, several = rows, self.mode.value == SEVERAL
         self._rows.children = tuple(rows if several else rows[:1])
         for row in rows:
@@ -215,30 +215,30 @@ class AddForm(Form):
         self.check_early()
 
     def _add_language(self) -> None:
-        met = {row.language.value for row in self._all_rows}
-        if free := next((code for code in spec.LANGUAGES if code not in met), None):
+        used = {row.language.value for row in self._all_rows}
+        if free := next((code for code in spec.LANGUAGES if code not in used), None):
             self._set_rows([*self._all_rows, TextRow(self, Texts(free, "", ""))])
 
     def remove(self, row: TextRow) -> None:
-        """Take the texts of a language out."""
+        """Remove the row of a language."""
         self._set_rows([other for other in self._all_rows if other is not row])
 
 
 def add_form(
     b24: Client, code: str = "", title: Text = "", value: Text = "", type: str = "primary", *, run: bool = False
 ) -> AddForm:
-    """A form that adds a badge, and shows while one types how it will look.
+    """A form that adds a badge, and shows how it will look while the user types.
 
     Parameters
     ----------
     b24 : Client
         The portal; its user has to be an administrator.
     code, type : str
-        To start with.
+        Start values of the fields.
     title, value : str or mapping of str to str
-        To start with: one text, or a map language -> text.
+        Start values: one text, or a map language -> text.
     run : bool
-        Add it at once.
+        Add the badge at once.
 
     Returns
     -------
@@ -255,6 +255,6 @@ def add_form(
     'Kunde'
     """
     for problem in problems(Badge(code, title, value, type)):
-        if problem.field == "type":  # there is no button for it
+        if problem.field == "type":  # the form has no button for this type
             raise problem
     return AddForm(SharedState(b24), Badge(code, title, value, type)).started(run)

@@ -1,6 +1,6 @@
-"""The form that shows the call log as it grows: what was called, what it cost, how near the limits are.
+"""The form that follows the call log: the calls, their times, and how near the limits are.
 
-Nothing here sends.
+It sends nothing.
 """
 
 from __future__ import annotations
@@ -22,16 +22,16 @@ from b24nb.forms.form import Form, Step
 from b24nb.forms.messages import Message
 from b24nb.forms.state import FormState, SharedState
 
-#: A look may take this share of the time, so that a long log does not slow the kernel down.
+#: Updates may take this share of the time, so that a long log does not slow the kernel down.
 SHARE = 0.1
 SHOWN = 15
 
 
 class CallsForm(Form):
-    """Shows every call of the client, not only of one form; ``result`` is its log."""
+    """Shows every call of the client, not only those of one form; ``result`` is its log."""
 
     title = "Calls"
-    #: Seconds between two looks at the log while the form is on a screen.
+    #: Seconds between two updates while the form is visible.
     pace = 1.0
 
     def arranged(self) -> Sequence[Any]:
@@ -43,7 +43,7 @@ class CallsForm(Form):
         self.export_button = self.button("Export CSV", "download", lambda: self.work([self.export]))
         self._chart = widgets.HTML()
         self._poll: threading.Thread | None = None
-        self._view_count = 0  # ipywidgets counts views from now on
+        self._view_count = 0  # a number here makes ipywidgets count the views of this widget
         self.observe(lambda _: self._guarded(self._follow_log), "_view_count")
         export = self.field_row("name", self.name, self.export_button)
         buttons = parts.row(self.chart_button, self.clear_button, export)
@@ -53,17 +53,17 @@ class CallsForm(Form):
         return [self.look]
 
     def look(self) -> Any:
-        """Take the log as it is now; what was said last stays."""
+        """Show the log as it is now; the last message stays."""
         return self.settle(replace(self.state, phase="done", result=self.calls))
 
     def clear(self) -> Any:
-        """Forget the calls; the limits stay, since the portal does not forget either."""
+        """Delete the calls; the limits stay, since the portal still counts these calls."""
         self.calls.clear()
         self._chart.value = ""
         return self._say("done", "The call log was emptied. The limits stay: the portal counts on.")
 
     def export(self) -> Any:
-        """Write the log as CSV to a new file. A file that is there is left alone."""
+        """Write the log as CSV to a new file. An existing file is never replaced."""
         name = self.name.value
         try:
             with Path(name).open("x", encoding="utf-8", newline="") as file:
@@ -88,10 +88,10 @@ class CallsForm(Form):
         yield html.calls_table(requests, f"Requests, newest first: {len(requests)}", SHOWN)
 
     def still(self, state: FormState) -> Iterable[Any]:
-        return self.picture(self.look())  # as on a screen, which follows the log
+        return self.picture(self.look())  # with the newest calls, as the visible form has them
 
     def numbers(self, state: Any) -> Iterable[Any]:
-        return ()  # the picture is made of them
+        return ()  # the picture already shows them
 
     def _draw_chart(self) -> Any:
         chart = self.calls.plot()._repr_html_()
@@ -99,14 +99,14 @@ class CallsForm(Form):
         return self.look()
 
     def _follow_log(self) -> None:
-        """While somebody sees the form, follow the log."""
+        """Update the form in a thread while it is visible."""
         if self._view_count and not (self._poll and self._poll.is_alive()):
-            self._poll = threading.Thread(target=self._keep_looking, daemon=True)
+            self._poll = threading.Thread(target=self._poll_log, daemon=True)
             self._poll.start()
 
-    def _keep_looking(self) -> None:
+    def _poll_log(self) -> None:
         pause, seen, log = self.pace, -1, self.b24.calls
-        filled = True  # a gauge that is not empty falls by itself
+        filled = True  # a bucket that is not empty drains, so its gauge has to be updated
         while self._view_count:
             if filled or log.dropped + len(log) != seen:
                 seen, filled = log.dropped + len(log), log.limits.bucket.level > 0
@@ -117,14 +117,14 @@ class CallsForm(Form):
 
 
 def calls_form(b24: Client, *, run: bool = False) -> CallsForm:
-    """A form that shows the call log of the client as it grows, with statistics, a chart and the limits.
+    """A form that shows the call log of the client and follows it, with statistics, a chart and the limits.
 
     Parameters
     ----------
     b24 : Client
         The portal.
     run : bool
-        Show the log as it is now at once; on a screen the form follows it anyway.
+        Read the log at once; a form that is displayed follows it anyway.
 
     Returns
     -------

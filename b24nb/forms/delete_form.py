@@ -1,4 +1,4 @@
-"""The form that deletes badges, in three moves: choose, look, confirm. And one back."""
+"""The form that deletes badges in three steps (choose, preview, confirm) and can undo the last delete."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from b24nb.forms.release_part import HoldersState, ReleaseForm
 from b24nb.forms.state import NO_BADGES, Change, SharedState
 from b24nb.forms.table import Table
 
-#: Badges that the preview shows with their texts; the codes of all others are below.
+#: How many badges the preview shows with their texts; of the others it shows the codes.
 ROWS = 200
 TO_SEND_HELD = "send the held ones too, and let the portal decide"
 
@@ -39,9 +39,9 @@ class DeleteState(HoldersState):
     missing : tuple of str
         Chosen codes that no badge has.
     with_held : bool
-        Whether those that open activities hold are sent, too.
+        Whether to send the deletes of badges that open activities hold, too.
     removed : Badges
-        What was deleted and can be brought back.
+        The badges that were deleted and that Undo restores.
     """
 
     missing: tuple[str, ...] = ()
@@ -50,12 +50,12 @@ class DeleteState(HoldersState):
 
     @property
     def to_delete(self) -> Badges:
-        """What the delete button sends."""
+        """The badges that the delete button deletes."""
         held = frozenset() if self.with_held else self.held
         return Badges(badge for badge in self.badges if badge.code not in held)
 
     def knowing(self, **more: Any) -> Any:
-        """The same with what more is known, and what the delete button would do now."""
+        """This state with new attributes, and a message that says what the delete button would do now."""
         state = replace(self, phase="confirm", field_errors={}, **more)
         held, to_delete = state.held, state.to_delete
         why = "The portal will probably refuse" if state.with_held else "Held, so they would be refused:"
@@ -67,13 +67,13 @@ class DeleteState(HoldersState):
 
     @property
     def word(self) -> str:
-        """What has to be typed to confirm: the code as it is shown, or for several their number."""
+        """What must be typed to confirm: the code as it is shown, or for several badges their number."""
         badges = self.to_delete
         return visible(badges[0].code, code=True) if len(badges) == 1 else str(len(badges))
 
 
 class DeleteForm(ReleaseForm):
-    """Deletes badges after a look at what will go, and brings them back."""
+    """Deletes badges after a preview, and restores them by Undo."""
 
     title = "Delete badges"
     writes = True
@@ -81,7 +81,7 @@ class DeleteForm(ReleaseForm):
     keeps = True
 
     def arranged(self, codes: Sequence[str] = ()) -> Sequence[Any]:
-        self._codes = tuple(codes) if len(codes) > 1 else ()  # chosen before there is a table
+        self._codes = tuple(codes) if len(codes) > 1 else ()  # chosen already, before the table has rows
         code = codes[0] if len(codes) == 1 else ""
         field = self.code_field(code, lambda: self._choose((), self.code.value))
         self.preview_button = self.button("Preview deletion", "eye", self.start, style="primary")
@@ -103,7 +103,7 @@ class DeleteForm(ReleaseForm):
     # -- choosing -------------------------------------------------------------------------------------
 
     def _choose(self, codes: Sequence[str], code: str = "") -> None:
-        """Rows or a typed code: what is chosen empties the other, and makes a preview stale."""
+        """Choose rows or a typed code: this clears the other choice, and the preview."""
         self._codes = tuple(codes)
         with self.drawing():
             self.table.selected, self.code.value = [*codes], code
@@ -124,7 +124,7 @@ class DeleteForm(ReleaseForm):
         self.redraw()
 
     def forget(self) -> Any:
-        """Drop the preview, because another badge was chosen. What was deleted can still be brought back."""
+        """Drop the preview, because another badge was chosen. Undo of the last delete is still possible."""
         return self.settle(DeleteState(removed=self.state.removed))
 
     # -- looking --------------------------------------------------------------------------------------
@@ -135,7 +135,7 @@ class DeleteForm(ReleaseForm):
 
     @sends
     def preview(self, codes: Sequence[str]) -> Any:
-        """Read the badges that would go. Deletes nothing."""
+        """Read the badges that would be deleted. Deletes nothing."""
         state: DeleteState = self.forget()
         if not codes:
             return state.refused(code="Type a code, or load the badges and choose rows of the table.")
@@ -154,7 +154,7 @@ class DeleteForm(ReleaseForm):
 
     @changes
     def delete(self) -> Any:
-        """Delete what the preview shows, if its word was typed."""
+        """Delete what the preview shows, if the confirmation was typed."""
         state: DeleteState = self.state
         if not state.to_delete:
             text = "Nothing to delete, so nothing has been sent."
@@ -166,7 +166,7 @@ class DeleteForm(ReleaseForm):
         removed = self.b24.badges.delete(state.to_delete[0])
         self.shared.see_changed(gone=[removed.code])
         text, badges = f"The badge {removed.code!r} was deleted.", Badges([removed])
-        return _ended(True, text, _way_back(badges), result=removed, removed=badges)
+        return _ended(True, text, _undo_hint(badges), result=removed, removed=badges)
 
     def _delete_many(self, badges: Badges) -> Any:
         report = self.b24.badges.delete_many(badges, missing_ok=True, keep_going=True, **self.run_options(len(badges)))
@@ -174,11 +174,11 @@ class DeleteForm(ReleaseForm):
         removed = Badges(was for one in report if one.done and (was := one.found or one.step.before))
         self.shared.see_changed(gone=[step.code for step in gone])
         text = f"{parts.counted(removed)} of {len(badges)} deleted."
-        return _ended(report.ok, text, _way_back(removed), result=report, removed=removed)
+        return _ended(report.ok, text, _undo_hint(removed), result=report, removed=removed)
 
     @changes
     def undo(self) -> Any:
-        """Bring back exactly what the last delete of this form took, whatever happened elsewhere since."""
+        """Restore exactly what the last delete of this form removed, whatever else was changed since."""
         removed: Badges = self.state.removed
         plan = self.b24.journal.plan_restore(removed)
         report = plan.apply(keep_going=True, **self.run_options(len(removed)))
@@ -231,7 +231,7 @@ class DeleteForm(ReleaseForm):
 
 
 def _ended(ok: bool, text: str, hint: str | None, **more: Any) -> Any:
-    """The state after a change that is as wanted, or is not."""
+    """The state after a change; ``ok``: whether it succeeded completely."""
     phase, kind = ("done", "done") if ok else ("failed", "check")
     return DeleteState().saying(kind, text, hint, phase=phase, **more)
 
@@ -249,25 +249,25 @@ def _as_code(badges: Badges) -> Markup:
 def _warnings(state: DeleteState) -> Iterable[Message]:
     if state.missing:
         yield Message("note", f"Not there, so nothing to delete: {parts.named(state.missing)}.")
-    if lost := parts.named(badge.code for badge in state.to_delete if not_restorable(badge)):
-        yield Message("check", f"Can't be brought back: the portal would refuse to add {lost}.")
+    if codes := parts.named(badge.code for badge in state.to_delete if not_restorable(badge)):
+        yield Message("check", f"Can't be brought back: the portal would refuse to add {codes}.")
 
 
-def _way_back(removed: Badges) -> str:
-    """What Undo does after a delete."""
+def _undo_hint(removed: Badges) -> str:
+    """The hint after a delete: what Undo restores."""
     part = ", as far as the portal takes it" if any(map(not_restorable, removed)) else ""
     return f"Undo brings back what was deleted{part}." if removed else "The report says why."
 
 
 def delete_form(b24: Client, codes: str | Badge | Iterable[str | Badge] = (), *, run: bool = False) -> DeleteForm:
-    """A form that deletes badges after a look at what will go, and brings them back.
+    """A form that deletes badges after a preview, and restores them by Undo.
 
     Parameters
     ----------
     b24 : Client
         The portal; its user has to be an administrator.
     codes : str or Badge, or several: iterable of str or Badge, DataFrame, Series or Index
-        To start with. Of a badge its code counts: the preview shows what the portal has.
+        Chosen at the start. Of a badge only its code is used: the preview shows what the portal has.
     run : bool
         Show the preview at once. Nothing is deleted before the code is typed and the button clicked.
 

@@ -25,7 +25,7 @@ FORMS = {"List": ListForm, "Inspect": InspectForm, "Add": AddForm, "Delete": Del
 class Explorer(parts.Panel):
     """Forms that share one portal, one list of badges and one selection.
 
-    What is asked of it is answered by the form of the open tab.
+    Its attributes ``result``, ``df`` and ``timings`` are those of the form in the open tab.
 
     Attributes
     ----------
@@ -55,7 +55,7 @@ class Explorer(parts.Panel):
 
     @property
     def last_error(self) -> Exception | None:
-        """The first fault of any of the forms."""
+        """The first unexpected exception of any of the forms."""
         return next((form.last_error for form in self.forms.values() if form.last_error), None)
 
     def run(self) -> None:
@@ -63,7 +63,7 @@ class Explorer(parts.Panel):
         self.open_form.run()
 
     def wait(self, timeout: float | None = None) -> bool:
-        """Wait until the work of the open tab is done; whether it is."""
+        """Wait until the work of the open tab is done; returns whether it is."""
         return self.open_form.wait(timeout)
 
     def static(self) -> Iterable[Any]:
@@ -75,7 +75,7 @@ class Explorer(parts.Panel):
 
 
 def explorer(b24: Client, *, run: bool = False) -> Explorer:
-    """All forms in one widget with tabs: a badge selected in the list is the one the others speak about.
+    """All forms in one widget with tabs: a badge selected in the list is also selected in the other forms.
 
     Parameters
     ----------
@@ -87,7 +87,7 @@ def explorer(b24: Client, *, run: bool = False) -> Explorer:
     Returns
     -------
     Explorer
-        Answers for the form of the open tab; ``.forms`` has each by the title of its tab.
+        Its ``result``, ``df`` and ``timings`` are those of the open tab; ``.forms`` has each form by its tab's title.
 
     Examples
     --------

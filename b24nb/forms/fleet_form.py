@@ -1,4 +1,4 @@
-"""The form of many portals: what differs, what would be changed, and the change, with a way back."""
+"""The form of many portals: compares their badges, plans changes, applies them and undoes them."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from b24nb.rest.limits import LeakyBucket, Limits
 if TYPE_CHECKING:
     import pandas as pd
 
-#: Portals that one table shows, and rows of others.
+#: How many portals one table shows as columns, and how many rows a table shows.
 PORTALS, ROWS = 12, 25
 
 
@@ -39,14 +39,14 @@ class FleetState(FormState):
     Attributes
     ----------
     plan : FleetPlan or None
-        What the apply button sends, and the undo button takes back.
+        What the apply button sends and the undo button undoes.
     """
 
     plan: Any = None
 
 
 class FleetClient:
-    """What a form asks of the client of one portal, for all of them."""
+    """Takes the place of a form's :class:`Client`, for all portals of a fleet."""
 
     def __init__(self, fleet: Fleet) -> None:
         self.fleet = fleet
@@ -54,12 +54,12 @@ class FleetClient:
 
     @property
     def kinds(self) -> list[str]:
-        """What the portals are, as far as they were visited."""
+        """The kinds (SANDBOX, LIVE) of the portals that were visited."""
         return sorted({portal.kind for portal in self.fleet.seen.values()})
 
     @property
     def portal(self) -> Portal:
-        """All of them as one."""
+        """One portal that stands for all of them."""
         unknown: dict[str, Any] = dict.fromkeys(("user", "user_id", "admin", "scopes"))
         kind: Any = "SANDBOX" if self.kinds == ["SANDBOX"] else "LIVE"
         host, read_only = counted(len(self.fleet.names), "portal"), self.fleet.read_only
@@ -67,7 +67,7 @@ class FleetClient:
 
 
 class FleetForm(Form):
-    """Compares the badges of many portals, plans what is wanted, applies it and takes it back."""
+    """Compares the badges of many portals, plans changes, applies them and undoes them."""
 
     title = "Many portals"
     writes = True
@@ -114,19 +114,19 @@ class FleetForm(Form):
     def _confirmed(self) -> None:
         self.work(lambda: [partial(self.apply, self.confirm.value, self.first.value)])
 
-    # -- what is done ---------------------------------------------------------------------------------
+    # -- clicks ---------------------------------------------------------------------------------------
 
     def steps(self) -> Sequence[Step]:
         return [self.compare]
 
     @sends
     def compare(self) -> Any:
-        """The badges of all portals side by side."""
-        return self._told(self.fleet.badges(**self._options()), FleetState(plan=self.state.plan))
+        """Read the badges of all portals and compare them."""
+        return self._finished(self.fleet.badges(**self._options()), FleetState(plan=self.state.plan))
 
     @sends
     def plan(self) -> Any:
-        """Compare the portals with what is wanted. Changes nothing."""
+        """Compare the portals' badges with the wanted ones. Changes nothing."""
         wanted = self.file.value if self.file.value or self.wanted is None else self.wanted
         if isinstance(wanted, str) and not wanted:
             text = "Name a CSV or JSON file, or give fleet(..., wanted=...)."
@@ -136,14 +136,14 @@ class FleetForm(Form):
             plan = self.fleet.plan(wanted, prune=self.prune.value, protect=self.protect, **self._options())
         except OSError as error:
             return self.state.refused(wanted=f"The file can't be read: {error.strerror}.")
-        state = self._told(plan, FleetState(plan=plan))
+        state = self._finished(plan, FleetState(plan=plan))
         hint = f"To send it, type: {plan.confirmation}" if plan.left else "Nothing is to be sent."
         text = f"{plan.confirmation} would be made. Nothing has been sent yet."
         return state.saying("check" if plan.missing else "note", text, hint, phase="confirm")
 
     @changes
     def apply(self, typed: str, first: str) -> Any:
-        """Send the plan, if its sentence was typed."""
+        """Send the plan, if its confirmation was typed."""
         state: FleetState = self.state
         wrong = {} if first.strip().isdigit() or not first.strip() else {"first": "A number, or nothing for all."}
         if state.plan is None or typed.strip() != state.plan.confirmation:
@@ -152,21 +152,21 @@ class FleetForm(Form):
             return state.refused(**wrong)
         some = {"first": int(first)} if first.strip() else {}
         report = state.plan.apply(confirm=state.plan.confirmation, keep_going=True, **some, **self._options())
-        return self._told(report, replace(state, field_errors={}))
+        return self._finished(report, replace(state, field_errors={}))
 
     @changes
     def undo(self) -> Any:
-        """Take back what was applied."""
+        """Undo what was applied."""
         self.confirm.value = ""
-        return self._told(self.state.plan.undo(**self._options()), FleetState(plan=self.state.plan))
+        return self._finished(self.state.plan.undo(**self._options()), FleetState(plan=self.state.plan))
 
-    def _told(self, found: Found, state: FleetState) -> Any:
+    def _finished(self, found: Found, state: FleetState) -> Any:
         said = [found._head() + ".", *found._notes()]
         kind: Any = "check" if found.missing or not getattr(found, "ok", True) else "done"
         return state.saying(kind, " ".join(said), phase="done", result=found)
 
     def _options(self) -> dict[str, Any]:
-        """Cancel is asked before each portal."""
+        """Options of a run; Cancel is checked before each portal."""
         return self.run_options(len(self.fleet.names), step=1, text="Portals")
 
     # -- drawing --------------------------------------------------------------------------------------
@@ -189,7 +189,7 @@ class FleetForm(Form):
 
 
 def _matrix(matrix: pd.DataFrame) -> Iterable[Markup]:
-    """Each code with how many portals have it how, then the portals that differ, side by side."""
+    """Two tables: on how many portals each code is the same, differs or is missing; and the portals that differ."""
     names, table = matrix.columns.to_numpy(), matrix.to_numpy()
     words = sorted({*table.ravel()})
 
@@ -208,18 +208,18 @@ def _matrix(matrix: pd.DataFrame) -> Iterable[Markup]:
 
 
 def fleet(fleet: Fleet, *, wanted: Any = None, protect: str | Sequence[str] = (), run: bool = False) -> FleetForm:
-    """A form that compares many portals, plans what is wanted on all of them, applies it and takes it back.
+    """A form that compares many portals, plans changes on all of them, applies them and undoes them.
 
     Parameters
     ----------
     fleet : Fleet
         The portals.
     wanted : path, DataFrame or iterable of Badge or mapping, optional
-        What all are to have; a path can be typed in the form, too.
+        The badges that all portals shall have; a path can be typed in the form, too.
     protect : str or sequence of str
         Patterns of codes that are neither deleted nor replaced.
     run : bool
-        Compare at once.
+        Compare the portals at once.
 
     Returns
     -------

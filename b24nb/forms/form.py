@@ -1,4 +1,4 @@
-"""What every form has: places for message, result and numbers, and callbacks that never raise."""
+"""The base class of all forms: places for message, result and timings, and callbacks that never raise."""
 
 from __future__ import annotations
 
@@ -25,15 +25,15 @@ from b24nb.forms import parts
 from b24nb.forms.messages import Message, message_for, standing_notices, unexpected
 from b24nb.forms.state import Change, FormState, SharedState
 from b24nb.forms.table import Keeper
-from b24nb.rest.calls import Call, CallLog, heard
+from b24nb.rest.calls import Call, CallLog, event_list
 
-#: A click this soon after the same change was sent is the echo of a double click, not a decision.
+#: A second click within so many seconds after the same change was sent is part of a double click, and is ignored.
 ECHO_SECONDS = 1.0
-#: A kernel may run what a click does before it takes in a text that was sent first: on two threads.
+#: Seconds to wait at a click: the kernel may handle it before a text that was sent earlier, on another thread.
 SETTLE = 0.1
-#: A field that says something while one types may send the end of its text after the click.
+#: Seconds since the last letter: a field that is checked while one types may send its last letters after the click.
 QUIET = 0.5
-#: Work that takes longer shows a bar and a Cancel button.
+#: Work that takes more seconds than this shows a progress bar and a Cancel button.
 PATIENCE = 0.3
 ROWS = 10
 BUSY = Message("note", "Still at work on the last click.")
@@ -45,7 +45,7 @@ Step = Callable[[], FormState]
 
 
 def sends(method: Callable[..., Any], *, change: bool = False) -> Callable[..., Any]:
-    """Make a method that returns a new state one that sends once, and never raises an error of a portal."""
+    """Decorate a method that returns a new state: it runs by :meth:`Form.send`, which turns errors into states."""
 
     @wraps(method)
     def sending(self: Form, *given: Any) -> Any:
@@ -55,24 +55,24 @@ def sends(method: Callable[..., Any], *, change: bool = False) -> Callable[..., 
     return sending
 
 
-#: The same for a method that changes something: a second click on it within a second is not sent.
+#: The same for a method that changes something: an identical second click within a second is not sent.
 changes = partial(sends, change=True)
 
 
 class Form(parts.Panel):
-    """A form: what is clicked becomes a state, and a state is drawn.
+    """A form: each click makes a new state, and :meth:`render` shows it.
 
-    What is clicked ends up in :meth:`work`, what is sent in :meth:`send`, what is shown in :meth:`render`.
-    Work runs in a thread of its own, so that the kernel answers meanwhile.
+    Every click calls :meth:`work`, every request passes :meth:`send`, and only :meth:`render` changes what is shown.
+    Work runs in a thread of its own, so that the kernel can handle other messages meanwhile.
 
     Parameters
     ----------
     shared : SharedState
         The portal, and what the forms of one explorer share.
     *start
-        What its fields hold to begin with.
+        The start values of its fields.
     alone : bool
-        Whether to say which portal and form this is; in the explorer that is said already.
+        Whether to show the portal and the title of the form; the explorer shows them itself.
 
     Attributes
     ----------
@@ -83,19 +83,19 @@ class Form(parts.Panel):
     timings : pandas.DataFrame
         The calls of this form, a row each, the columns of ``b24.calls.df``.
     last_error : Exception or None
-        A fault of this package that a callback met. What a portal answers is no fault.
+        An unexpected exception in a callback, such as a bug of this package; not an error of the portal.
     state : FormState
         What it shows.
     target : hashable
-        What the next change is about, where that can be another one within a second; ``None`` where it can't.
+        What the next change is made to, if that can differ between two clicks within a second; else ``None``.
     """
 
     title = ""
     writes = False
     blank = FormState()
-    #: Whether what is shown stays there after an error.
+    #: Whether the result stays visible after an error.
     keeps = False
-    #: Whether the client's log has what is sent; if not, each change counts as sent, and ``target`` has what was typed.
+    #: Whether the client's call log shows if something was sent. If not, each change counts as sent.
     logs = True
     target: Hashable = None
 
@@ -130,18 +130,18 @@ class Form(parts.Panel):
         self._show_busy(False)
         self.render(self.state)
 
-    # -- what each form brings ------------------------------------------------------------------------
+    # -- overridden by each form ----------------------------------------------------------------------
 
     def arranged(self, *start: Any) -> Sequence[Any]:
-        """Make its widgets and give them from top to bottom; ``messages, shown, beside`` are made already."""
+        """Make the widgets and return them from top to bottom; ``messages, shown, beside`` exist already."""
         return ()
 
     def steps(self) -> Sequence[Step]:
-        """What the main button does with the fields as they are."""
+        """The steps of the main button, with the present values of the fields."""
         return ()
 
     def head(self) -> Iterable[Any]:
-        """Which portal and form this is, and what will go wrong whatever is clicked."""
+        """The portal, the title, and notices about changes that the portal or the client will refuse."""
         if self._alone:
             yield from (html.portal_banner(self.b24.portal), Markup("<h3>{}</h3>").format(self.title))
         yield from standing_notices(self.b24.portal, changes=self.writes)
@@ -151,18 +151,18 @@ class Form(parts.Panel):
         return ()
 
     def still(self, state: Any) -> Iterable[Any]:
-        """The same for a reader without a kernel, who sees none of the widgets."""
+        """The result as HTML for a saved notebook without a kernel, which shows no widgets."""
         return [*self.picture(state), *self.aside(state, live=False)]
 
     def aside(self, state: Any, *, live: bool = True) -> Iterable[Any]:
-        """What is shown in a place of its own, ``beside``, and not with the result; ``live``: by a kernel."""
+        """HTML for the widget ``beside``, apart from the result; ``live``: whether a kernel runs."""
         return ()
 
     def draw(self, state: Any) -> None:
         """Set the form's own widgets."""
 
     def follow(self, change: Change) -> None:
-        """The badges, the selection or the language have changed."""
+        """Called when the shared badges, selection or language have changed."""
 
     # -- clicks ---------------------------------------------------------------------------------------
 
@@ -175,12 +175,12 @@ class Form(parts.Panel):
         self.work(self.steps)
 
     def work(self, steps: Sequence[Step] | Callable[[], Sequence[Step]]) -> None:
-        """Do some steps in a thread of their own.
+        """Run some steps in a thread of their own.
 
         Parameters
         ----------
-        steps : sequence of callable, or a callable that gives one
-            Each makes a state, which is shown before the next one begins. Cancel ends between two.
+        steps : sequence of callable, or a callable that returns one
+            Each returns a state, which is shown before the next one begins. Cancel stops between two of them.
         """
         with self._drawing:
             if self._working:
@@ -192,7 +192,7 @@ class Form(parts.Panel):
         bar = threading.Timer(PATIENCE, lambda: self._show_busy(self._working))
         bar.daemon = True
         bar.start()
-        if get_ipython() is None:  # in a kernel, the end of a text may still be on its way
+        if get_ipython() is None:  # a kernel must not wait here: it may still receive the end of a text
             self._worker.join(PATIENCE)
 
     def wait(self, timeout: float | None = None) -> bool:
@@ -213,13 +213,13 @@ class Form(parts.Panel):
         return not self._working
 
     def button(self, verb: str, icon: str, handler: Callable[[], object], *, style: str = "") -> Any:
-        """A button whose face is a verb; nothing that its handler raises is lost."""
+        """A button with a verb as its label; an exception of its handler is kept in ``last_error``."""
         button = widgets.Button(description=verb, icon=icon, button_style=style, layout={"width": "auto"})
         button.on_click(lambda _: self._guarded(handler))
         return button
 
     def field_row(self, name: str, *fields: Any) -> parts.FieldRow:
-        """A field with room for what a state says of it by this name."""
+        """A field with room for the problem that ``state.field_errors`` has under this name."""
         self.field_rows[name] = parts.FieldRow(*fields)
         return self.field_rows[name]
 
@@ -228,8 +228,8 @@ class Form(parts.Panel):
         field.observe(lambda _: self._guarded(handler, by_user=True), name)
 
     def _do(self, steps: Sequence[Step] | Callable[[], Sequence[Step]]) -> None:
-        if self._working:  # in the thread of a click
-            self._let_texts_arrive()
+        if self._working:  # true in the thread that a click has started
+            self._wait_for_texts()
         steps = steps() if callable(steps) else steps
         done = True
         for place, step in enumerate(steps, start=1):
@@ -241,18 +241,18 @@ class Form(parts.Panel):
         with self._drawing:
             self._working = False
             self._show_busy(False)
-            if done:  # a click meanwhile has left its note
+            if done:  # a click during the work has replaced the message
                 self._message.value = parts.fragment(self._drawn.message)
 
-    def _let_texts_arrive(self) -> None:
+    def _wait_for_texts(self) -> None:
         if get_ipython() is not None:
             time.sleep(SETTLE)
             while time.monotonic() - self._typed_at < QUIET:
                 time.sleep(SETTLE)
 
     def _guarded(self, handler: Callable[[], object], *, by_user: bool = False) -> bool:
-        """Nothing raises into the void: widgets would swallow it, and the reader would see nothing."""
-        with self._drawing:  # a drawing on another thread ends first
+        """Call a handler and show an exception as a message, since ipywidgets would hide it. False if it raised."""
+        with self._drawing:  # wait until another thread has finished drawing
             if by_user and self._in_drawing:
                 return True
         try:
@@ -266,11 +266,11 @@ class Form(parts.Panel):
     # -- sending --------------------------------------------------------------------------------------
 
     def send(self, work: Callable[[], Any], change: Hashable = None) -> Any:
-        """Do work that makes a new state and may send, once; what goes wrong is a state, too.
+        """Do work that returns a new state and may send requests; an error becomes a state, too.
 
-        ``change`` is what it changes, so that an identical second click is known; ``None``: it only reads.
+        ``change`` is what it changes, by which an identical second click is recognised; ``None``: it only reads.
         """
-        # Disabling a button would not stop a double click: both clicks are in the queue before the first
+        # To disable the button would not stop a double click: both clicks are in the queue before the first
         # one is handled, and they may be handled on different threads.
         if not self._sending.acquire(blocking=False):
             return replace(self.state, message=BUSY)
@@ -280,45 +280,45 @@ class Form(parts.Panel):
                 said = self.state.message or BUSY
                 return replace(self.state, message=replace(said, text=f"{said.text} {ECHO}"))
             self.cancel.clear()
-            news: list[Call | Warning] = []
-            before, state = heard.set(news), self.state
+            events: list[Call | Warning] = []
+            before, state = event_list.set(events), self.state
             try:
                 state = work()
             except B24Error as error:
                 state = self.failed(error)
             finally:
-                heard.reset(before)
-                self._take(news, change, state)
-            if told := [str(one) for one in news if isinstance(one, JournalNotWritten)]:
-                hint = " ".join(filter(None, [state.message.hint, *told]))
+                event_list.reset(before)
+                self._take(events, change, state)
+            if not_written := [str(one) for one in events if isinstance(one, JournalNotWritten)]:
+                hint = " ".join(filter(None, [state.message.hint, *not_written]))
                 state = replace(state, message=replace(state.message, hint=hint))
             return self.settle(state)
         finally:
             self._sending.release()
 
-    def _take(self, news: Iterable[object], change: Hashable, state: Any) -> None:
-        """Its calls go to the log of this form; what was sent may echo."""
-        calls = [one for one in news if isinstance(one, Call)]
+    def _take(self, events: Iterable[object], change: Hashable, state: Any) -> None:
+        """Write the calls to the log of this form, and remember a change that was sent, to ignore a double click."""
+        calls = [one for one in events if isinstance(one, Call)]
         for call in calls:
             self.calls.record(call)
-        if change is not None:  # the second counts from here, since the echo waited in the queue
+        if change is not None:  # the time counts from the end of the work, since a second click waits until then
             sent = calls or not (self.logs or state.phase == "invalid")
             self._last = change if sent else None, time.monotonic()
 
     def failed(self, error: B24Error) -> Any:
-        """The state after an error; a result that it would sit next to misleadingly is dropped."""
+        """The state after an error. Unless the form ``keeps`` it, the former result is dropped: it would mislead."""
         known = self.state if self.keeps else self.blank
         wrong = {error.field: error.message} if isinstance(error, InvalidInput) and error.field else {}
         message = message_for(error, sandbox=self.b24.portal.kind == "SANDBOX")
         return replace(known, phase="failed", message=message, field_errors=wrong)
 
     def settle(self, state: Any) -> Any:
-        """Keep a state as the last one."""
+        """Make this state the form's present one."""
         self.state = state
         return state
 
     def run_options(self, total: int, step: int = spec.BATCH_SIZE, text: str = "At work") -> dict[str, Any]:
-        """Options of a run: Cancel is asked before each request of 50 steps, which is how far the work is."""
+        """Options of a run that updates the progress bar and checks Cancel before each request of ``step`` steps."""
         sent = itertools.count(0, step)
 
         def ask() -> bool:
@@ -328,18 +328,18 @@ class Form(parts.Panel):
         return {"progress": False, "cancel": ask}
 
     def show_progress(self, text: str, done: int, total: int) -> None:
-        """Say what is being done, how many steps of it, and of how many (0: not known)."""
+        """Show what is being done, how many steps are done, and of how many (0: not known)."""
         self._bar.value = parts.fragment(html.progress(text, done, total))
 
     # -- drawing --------------------------------------------------------------------------------------
 
     def render(self, state: Any) -> None:
-        """Show a state; nothing else changes what is shown. Equal states look equal, whatever was before."""
+        """Show a state. Nothing else changes what is shown, so equal states look equal."""
         with self.drawing():
             self._drawn = state
             self._top = [*self.head()]
             self._head.value = parts.fragment(parts.style(), *self._top)
-            parts.show(self._head, self._top)  # its style counts all the same
+            parts.show(self._head, self._top)  # the style sheet in a hidden head still applies
             (self.add_class if self.live else self.remove_class)("b24nb-live-form")
             self._message.value = parts.fragment(state.message)
             self.shown.value = parts.fragment(*self.picture(state))
@@ -350,13 +350,13 @@ class Form(parts.Panel):
             self.draw(state)
 
     def redraw(self) -> None:
-        """Show the state once more, unless work is under way, which ends with that."""
+        """Show the state once more; not while work is running, which ends with showing its state."""
         if not self._sending.locked():
             self.render(self.state)
 
     @contextmanager
     def drawing(self) -> Iterator[None]:
-        """Changes of fields in here are not the user's."""
+        """In this context, changes of fields are not counted as made by the user."""
         with self._drawing:
             outer, self._in_drawing = self._in_drawing, True
             try:
@@ -365,8 +365,8 @@ class Form(parts.Panel):
                 self._in_drawing = outer
 
     def numbers(self, state: Any) -> Iterable[Any]:
-        """Result and timings as the DataFrames that they are in code."""
-        if isinstance(state.table, Badges):  # without pandas, which takes longer to load than all else
+        """Result and timings as tables of the DataFrames ``form.df`` and ``form.timings``."""
+        if isinstance(state.table, Badges):  # without pandas, which is slow to import
             head, rows = [*FIELDS], [[*one.to_wire().values()] for one in state.table[:ROWS]]
         else:
             head, rows = html.values_of(state.table.df.head(ROWS))

@@ -1,4 +1,4 @@
-"""The form that inspects one badge: the badge, the raw answer, and then who holds it."""
+"""The form that inspects one badge: the badge, the raw answer, and the activities that hold it."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ class InspectState(HoldersState):
     answer: Response | None = None
 
     def knowing(self, **more: Any) -> Any:
-        """The same with what more is known, and the message that fits."""
+        """This state with new attributes and its message."""
         text = f"The portal has the badge {self.result.code!r}."
         return self.saying("done", text, phase="done", field_errors={}, **more)
 
 
 class InspectForm(ReleaseForm):
-    """Shows one badge from all sides, in two steps: the badge is on show before its holders are found."""
+    """Shows everything about one badge, in two steps: first the badge, then the activities that hold it."""
 
     title = "Inspect a badge"
     blank = InspectState()
@@ -59,7 +59,7 @@ class InspectForm(ReleaseForm):
         return InspectState(result=badge, badges=Badges([badge]), answer=answer).knowing()
 
     def _typed(self) -> None:
-        """The other forms of an explorer speak about this badge, too."""
+        """Select this badge in the other forms of an explorer, too."""
         if code := self.code.value:
             known = self.shared.find_all([code])
             self.shared.select([badge.code for badge in known.values()] or [code])
@@ -87,7 +87,7 @@ class InspectForm(ReleaseForm):
 
 
 def inspect_form(b24: Client, code: str | None = None, *, run: bool = False) -> InspectForm:
-    """A form that shows one badge from all sides: texts, holders, raw answer, the call as code.
+    """A form that shows everything about one badge: texts, holders, raw answer, the call as code.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""The form that lists badges: one request, then everything in the table."""
+"""The form that lists badges by one request; the table filters and sorts them in the browser."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from b24nb.forms.state import NO_BADGES, Change, FormState, SharedState
 from b24nb.forms.table import Table
 from b24nb.spec import FALLBACK_LANGUAGE
 
-#: Rows that a saved notebook shows to a reader without a kernel.
+#: How many rows a saved notebook shows without a kernel.
 STILL_ROWS = 25
 AS_REGISTERED = "as registered"
 
 
 class ListForm(Form):
-    """Lists the badges of a portal: filter, sort, select. ``result`` is what matches, in its order."""
+    """Lists the badges of a portal: filter, sort, select. ``result``: the badges that match, in the table's order."""
 
     title = "List badges"
     keeps = True
@@ -40,7 +40,7 @@ class ListForm(Form):
 
     @property
     def selection(self) -> tuple[str, ...]:
-        """Selected codes, on whatever page; other forms take them: ``delete_form(b24, form.selection)``."""
+        """Selected codes of all pages; other forms accept them: ``delete_form(b24, form.selection)``."""
         return self.shared.selection
 
     def steps(self) -> Sequence[Step]:
@@ -58,15 +58,15 @@ class ListForm(Form):
             if change == "badges":
                 self.table.show(self.shared.badges or NO_BADGES, self.shared.selection)
                 known = [code for _, code in self.language.options]
-                if met := self.table.languages - set(known):
-                    self.language.options = parts.languages(*known, *sorted(met))
+                if new := self.table.languages - set(known):
+                    self.language.options = parts.languages(*known, *sorted(new))
             elif change == "selection":
                 self.table.selected = [*self.shared.selection]
             self.language.value = self.table.language = self.shared.language
         self._arrange()
 
     def _arrange(self) -> None:
-        """The table shows other badges, or in another order."""
+        """Set the result to what the table shows now, in its order."""
         if self.shared.badges is not None:
             self.settle(replace(self.state, result=self.table.matching))
             self.redraw()
@@ -94,11 +94,11 @@ def list_form(
     filter : str
         Words that a badge must hold, in its code, texts or type.
     language : str
-        In which texts are shown, by the portal's rule: this one, then ``en``, then the first.
+        The language in which texts are shown, by the portal's rule: this one, then ``en``, then the first.
     sort : str
         ``as registered``, ``code``, ``title``, ``value`` or ``type``.
     run : bool
-        List at once.
+        List the badges at once.
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""What forms say: an error as a sentence, and what will go wrong whatever is clicked."""
+"""Messages of forms: an error as a sentence, and notices of what the portal or the client will refuse."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _UNKNOWN = "The portal answered with an error that nobody has described yet."
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """One sentence to the reader, the vendor's code if there is one, and what to do next; a piece of HTML."""
+    """One sentence for the user, the vendor's code if there is one, and what to do next. Displayed as HTML."""
 
     kind: Literal["done", "error", "check", "note"]
     text: str
@@ -44,9 +44,9 @@ def message_for(error: errors.B24Error, *, sandbox: bool = False) -> Message:
     Parameters
     ----------
     error : B24Error
-        Whatever a call raised.
+        The error that a call raised.
     sandbox : bool
-        Whether the portal is a sandbox, which ends with its notebook.
+        Whether the portal is a sandbox, which stops with its notebook.
 
     Returns
     -------
@@ -77,13 +77,13 @@ def message_for(error: errors.B24Error, *, sandbox: bool = False) -> Message:
 
 
 def unexpected(error: Exception) -> Message:
-    """A fault of this package, shown without any secret that its text may quote."""
+    """The message for an unexpected exception; secrets that its text may quote are masked."""
     text = f"Unexpected error: {type(error).__name__}: {redact(str(error))}"
     return Message("error", text, hint="The form can still be used; its last_error holds the exception.")
 
 
 def standing_notices(portal: Portal, *, changes: bool) -> tuple[Message, ...]:
-    """What will go wrong here before anything is sent, as far as the portal told when connecting.
+    """Notices of what will be refused, by the rights and scopes that the portal stated when connecting.
 
     Parameters
     ----------

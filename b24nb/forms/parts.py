@@ -19,15 +19,15 @@ LABEL_WIDTH = "8em"
 
 
 class Panel(widgets.VBox):  # type: ignore[misc]
-    """A widget that a notebook can show, and keep as HTML for readers without a kernel.
+    """A widget that also has an HTML display, for a saved notebook without a kernel.
 
-    ``run()`` does what its main button does; ``static()`` gives what it shows without fields and buttons.
+    ``run()`` does the same as its main button; ``static()`` returns what it shows, without fields and buttons.
     """
 
-    _ipython_display_ = None  # older ipywidgets have one that would hide the HTML
+    _ipython_display_ = None  # that of older ipywidgets would prevent the HTML display
 
     def started(self, run: bool) -> Self:
-        """Itself, and its result at once if that is wanted."""
+        """Return this form; with ``run``, do first what its main button does."""
         if run:
             self.run()
         return self
@@ -49,9 +49,9 @@ def style() -> Markup:
 
 
 def field(kind: str, label: str, value: Any, *, width: str = "26em", **options: Any) -> Any:
-    """A labelled field: ``kind`` is a widget with a description, which becomes its ``<label>``."""
-    # Letter by letter, a browser holds a text back while the kernel works on the one before, but not a
-    # click: the button would read a text without its end. So the text goes once, when its field is left.
+    """A labelled field: ``kind`` is a class of widgets with a description, which becomes the ``<label>``."""
+    # If a text were sent with each letter, the browser would delay it while the kernel is busy, but not a click:
+    # the button would read a text without its end. So a text is sent once, when the user leaves the field.
     if kind in ("Text", "Combobox"):
         options = {"continuous_update": False} | options
     style = {"description_width": LABEL_WIDTH}
@@ -60,13 +60,13 @@ def field(kind: str, label: str, value: Any, *, width: str = "26em", **options: 
 
 
 def choice(label: str, options: Sequence[str], value: str) -> Any:
-    """One of a few, as buttons side by side."""
+    """A choice of one of a few options, as buttons in a row."""
     style = {"description_width": LABEL_WIDTH, "button_width": "auto"}
     return widgets.ToggleButtons(description=label, options=options, value=value, style=style)
 
 
 def row(*pieces: Any, indented: bool = False) -> Any:
-    """Widgets side by side, as far as there is room; ``indented``: they begin where fields do."""
+    """Widgets in a row, which wraps if there is no room; ``indented``: aligned with the fields, not their labels."""
     pieces_row = widgets.HBox(pieces, layout={"flex_flow": "row wrap", "grid_gap": "0 12px"})
     if indented:
         pieces_row.add_class("b24nb-actions")
@@ -74,36 +74,36 @@ def row(*pieces: Any, indented: bool = False) -> Any:
 
 
 class FieldRow(widgets.HBox):  # type: ignore[misc]
-    """A field with room beside it for what is wrong with its value."""
+    """A field with room beside it for a message about its value."""
 
     def __init__(self, *fields: Any) -> None:
         self._text = widgets.HTML()
         super().__init__([*fields, self._text], layout={"flex_flow": "row wrap", "grid_gap": "0 12px"})
 
     def say(self, problem: str = "", *, advice: str = "") -> None:
-        """Show what is wrong, else what is advised, else nothing."""
+        """Show the problem, else the advice, else nothing."""
         kind, text = ("problem", problem) if problem else ("advice", advice)
         beside = Markup('<span class="b24nb-{}" role="status">Check: {}</span>').format(kind, text)
         self._text.value = fragment(beside) if text else ""
 
 
 def show(widget: Any, visible: object) -> None:
-    """Show a widget, or take it out of the form."""
+    """Show a widget or hide it."""
     widget.layout.display = None if visible else "none"
 
 
 def fragment(*pieces: Any) -> str:
-    """HTML for a part of a form; the style sheet stands in its head."""
+    """HTML for a part of a form, without the style sheet, which is in the head of the form."""
     return str(Markup('<div class="b24nb">{}</div>').format(html.join(pieces))) if any(pieces) else ""
 
 
 def languages(*others: str) -> list[tuple[str, str]]:
-    """Options of a language field: those of a cloud portal, and others that were met."""
+    """Options of a language field: the languages of a cloud portal, and these others."""
     return [(language_name(code), code) for code in dict.fromkeys([*spec.LANGUAGES, *filter(None, others)])]
 
 
 def named(codes: Iterable[str]) -> str:
-    """Codes in a sentence, with what deceives made visible."""
+    """Codes for a sentence, with deceptive characters made visible."""
     return ", ".join(visible(code, code=True) for code in codes)
 
 

@@ -1,6 +1,7 @@
-"""Who holds badges, and their release: what Inspect and Delete show below a badge.
+"""The part of the forms Inspect and Delete that shows which activities hold a badge, and releases it.
 
-One table, one list to choose one or all from, a typed word, one button; what can't be undone is said before.
+It has a table, a list to choose one activity or all, a field for the confirmation, and a button. It says before
+the release what can't be undone.
 """
 
 from __future__ import annotations
@@ -34,18 +35,18 @@ WAYS = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HoldersState(FormState):
-    """What is known of who holds the badges.
+    """A state with the activities that hold the badges.
 
     Attributes
     ----------
     badges : Badges
-        Those on show.
+        The badges that are shown.
     holders : ReleasePlan or None
-        The activities that hold them, and what would release each; ``None``: not known.
+        The activities that hold them, and the step that releases each; ``None``: not known.
     unknown : Message or None
-        Why it is not known.
+        Why the holders are not known.
     released : Report or None
-        What became of the last release.
+        The report of the last release.
     """
 
     badges: Badges = NO_BADGES
@@ -55,23 +56,23 @@ class HoldersState(FormState):
 
     @property
     def rows(self) -> Sequence[dict[str, str]]:
-        """The activities that name the badges, as far as they are known."""
+        """The activities that name the badges; empty if they are not known."""
         return self.holders.holders if self.holders is not None else ()
 
     @property
     def held(self) -> frozenset[str]:
-        """Codes that the portal would refuse to delete, as far as that can be known."""
+        """Codes of badges that the portal would probably refuse to delete."""
         return frozenset(row["code"] for row in self.rows if row["certainty"] == "likely")
 
 
 class ReleaseForm(Form):
     """A form about badges that activities may hold, with a part that releases them.
 
-    Its state has ``knowing(**more)``: the same with what more is known, and the message that fits.
+    Its state has ``knowing(**more)``, which returns the state with new attributes and a message for them.
     """
 
     def releasing(self) -> Any:
-        """The part: who holds the badges, and below it the choice, the typed word and the button."""
+        """Make the part: the holders, and below them the choice, the confirmation and the button."""
         self.which = parts.field("Dropdown", "Release", (), options=[("", ())])
         self.word = parts.field("Text", "Confirm", "")
         self.release_button = self.button("Release", "unlink", lambda: self.work([self.release]), style="danger")
@@ -81,7 +82,7 @@ class ReleaseForm(Form):
         return widgets.VBox([self.beside, self._releasing])
 
     def code_field(self, code: str, changed: Any) -> Any:
-        """A field for a code that offers those that are known, and ``load_button``, which gets them known."""
+        """Make a field for a code that offers the known codes, and ``load_button``, which lists the badges."""
         self.code = parts.field("Combobox", "Badge code", code, options=self.shared.codes)
         self.on_change(self.code, changed)
         self.load_button = self.button("Load badges", "list", lambda: self.work([self.load]))
@@ -101,11 +102,11 @@ class ReleaseForm(Form):
 
     @sends
     def find_holders(self) -> Any:
-        """Look which open activities may hold the badges; a trouble here leaves the badges on show."""
+        """Find the open activities that may hold the badges; an error leaves the badges visible."""
         return self._look(self.state, self.state)
 
     def _look(self, state: Any, shown: Any) -> Any:
-        """The state with what a look tells, unless another badge was chosen since ``shown`` was on show."""
+        """The state with the holders; but the present state, if another badge was chosen since ``shown``."""
         if not state.badges:
             return state
         self.show_progress("Looking which activities hold it", 0, 0)
@@ -116,7 +117,7 @@ class ReleaseForm(Form):
         return state.knowing(**known) if self.state is shown else self.state
 
     def know(self, **more: Any) -> None:
-        """Show what follows from another choice; what was said of the one before goes."""
+        """Show the state for another choice; the former message is replaced."""
         if not self._sending.locked():
             self.render(self.settle(self.state.knowing(**more)))
 
@@ -124,7 +125,7 @@ class ReleaseForm(Form):
 
     @changes
     def release(self) -> Any:
-        """Release what the chosen activities hold, if the word was typed; then look who is left."""
+        """Release the badges from the chosen activities, if the confirmation was typed; then find the other holders."""
         state, ids = self.state, self.which.value
         if not (state.holders and ids):
             return state.saying("check", "Nothing to release, so nothing has been sent.")
@@ -143,7 +144,7 @@ class ReleaseForm(Form):
     # -- drawing --------------------------------------------------------------------------------------
 
     def aside(self, state: HoldersState, *, live: bool = True) -> Iterable[Any]:
-        # The address of a sandbox that ends with this notebook says nothing to a later reader.
+        # No links in a saved notebook to a sandbox that stopped with its kernel.
         links = live or not self.b24.portal.own_sandbox
         if state.released is not None:
             yield from html.folded_after(state.released.df, partial(html.frame, caption="What became of each activity"))
@@ -174,7 +175,7 @@ class ReleaseForm(Form):
 
 
 def _word(ids: Sequence[str]) -> str:
-    """What has to be typed: the id of the activity, or for several their number."""
+    """What must be typed to confirm: the id of the activity, or for several their number."""
     return ids[0] if len(ids) == 1 else str(len(ids))
 
 

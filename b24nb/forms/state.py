@@ -1,4 +1,4 @@
-"""What a form may show, as a frozen value, and what forms share."""
+"""The state of a form, a frozen value, and the state that forms share."""
 
 from __future__ import annotations
 
@@ -21,18 +21,18 @@ NO_BADGES = Badges()
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FormState:
-    """All that a form may show; each form adds what its result needs.
+    """Everything that a form shows; subclasses add what their result needs.
 
     Attributes
     ----------
     phase : {"idle", "invalid", "confirm", "done", "failed"}
-        ``confirm``: a preview is shown and waits for the typed word.
+        ``confirm``: a preview is shown, and a typed word is needed to go on.
     message : Message or None
-        What just happened.
+        What happened last.
     field_errors : mapping
-        Field name to what is wrong with it, in words.
+        Name of a field -> a text that says what is wrong with it.
     result : object
-        What the form is about: the last good answer. It stays when a later step fails.
+        The last result. It stays if a later step fails.
     """
 
     phase: Phase = "idle"
@@ -41,17 +41,17 @@ class FormState:
     result: Any = None
 
     def saying(self, kind: Any, text: str, hint: str | None = None, **more: Any) -> Any:
-        """The same with a message, and with what else is new."""
+        """This state with a message, and with ``more`` attributes replaced."""
         return replace(self, message=Message(kind, text, hint=hint), **more)
 
     def refused(self, **wrong: str) -> Any:
-        """The same with what is wrong with some fields, by their names."""
+        """This state with the problems of some fields, by their names."""
         text = "Some fields need a look. Nothing has been sent."
         return self.saying("check", text, phase="invalid", field_errors=wrong)
 
     @property
     def table(self) -> Any:
-        """The result as something with a ``df``: no badges before there is one, one badge as a list of one."""
+        """The result as an object with ``df``: before the first result no badges, for one badge a list of one."""
         if self.result is None or isinstance(self.result, Badge):
             return Badges(filter(None, [self.result]))
         return self.result
@@ -60,20 +60,20 @@ class FormState:
 class SharedState(traitlets.HasTraits):
     """One portal, its badges as last seen, and a selection of codes. Nothing here sends anything.
 
-    The explorer gives one to all its forms, so that a badge selected in the list is the one that the
-    others speak about; a form alone has one of its own. What the forms on one client learn about the
-    badges reaches all of them that have listed them. Forms observe the traits.
+    All forms of an explorer have the same one, so that a badge selected in the list is also selected in the other
+    forms; a form alone has one of its own. If one form of a client changes the badges or lists them, all shared
+    states of this client are updated in which they were listed before. Forms observe the traits.
 
     Attributes
     ----------
     b24 : Client
         The portal.
     badges : Badges or None
-        As last listed, kept up to date with what the forms change; ``None`` before the first list.
+        As last listed, updated by the changes that forms make; ``None`` before the first list.
     selection : tuple of str
         Selected codes, in the order they were chosen.
     language : str
-        In which texts are shown.
+        The language in which texts are shown.
     """
 
     badges: Badges | None = traitlets.Any()  # type: ignore[assignment]
@@ -88,7 +88,7 @@ class SharedState(traitlets.HasTraits):
 
     @property
     def codes(self) -> tuple[str, ...]:
-        """Known codes, in the portal's order, but for those with half a character: no browser can be sent one."""
+        """Known codes, in the portal's order; without those with a lone surrogate, which no browser can receive."""
         return tuple(one.code for one in self.badges or () if one.code.encode(errors="ignore").decode() == one.code)
 
     def find_all(self, codes: Iterable[str]) -> dict[str, Badge]:
@@ -97,18 +97,18 @@ class SharedState(traitlets.HasTraits):
         return {code: badge for code in codes if (badge := here.find(code))}
 
     def see(self, badges: Badges) -> None:
-        """Take the portal's answer as what there is."""
+        """Take over the badges that the portal has listed."""
         if self.badges is None:
             self.badges = badges
         self._change(lambda _: badges)
 
     def see_changed(self, gone: Iterable[str] = (), added: Iterable[Badge] = ()) -> None:
-        """Some badges are gone, some were added or found anew; what was not known takes the last places."""
+        """Take over changes: badges that are gone, and badges that were added or read; new ones become the last."""
         fresh, left_out = {badge.code: badge for badge in added}, {*gone}
         self._change(lambda known: ({b.code: b for b in known if b.code not in left_out} | fresh).values())
 
     def _change(self, change: Callable[[Badges], Iterable[Badge]]) -> None:
-        """Where the badges were never listed, what else there is would be a guess."""
+        """Apply a change to all shared states of this client in which the badges were listed."""
         for shared in tuple(self._siblings):
             if (before := shared.badges) is None:
                 continue

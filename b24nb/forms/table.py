@@ -1,7 +1,7 @@
-"""The table that badges are chosen from: filter, sort, turn pages and select, all of it in the browser.
+"""The table from which badges are chosen: filter, sort, pages and selection, all in the browser.
 
-Core ipywidgets has no table whose rows can be clicked; this one is an anywidget, ``table.js`` beside it.
-What travels and is saved with a notebook is small: the rows as packed JSON, and what was chosen.
+ipywidgets has no table whose rows can be clicked, so this is an anywidget with its code in ``table.js``. Only the
+rows (as compressed JSON) and the choices are sent to the browser and saved with a notebook.
 """
 
 from __future__ import annotations
@@ -23,19 +23,19 @@ from b24nb.display.language import pick
 from b24nb.display.visible import visible
 
 
-def _beside(name: str) -> str:
+def _read_file(name: str) -> str:
     return resources.files(__package__).joinpath(name).read_text(encoding="utf-8")
 
 
 class Keeper(anywidget.AnyWidget):
-    """Keeps keys in the form that it is in, and says so when the kernel has gone. It shows nothing else."""
+    """Keeps keys from the notebook's shortcuts while its form has the focus; shows a message if the kernel is gone."""
 
-    _esm = _beside("table.js")
-    _css = _beside("table.css")
+    _esm = _read_file("table.js")
+    _css = _read_file("table.css")
 
 
 class Table(anywidget.AnyWidget):
-    """Badges to look through and to choose from.
+    """A table of badges to filter, sort and select.
 
     Attributes
     ----------
@@ -44,13 +44,13 @@ class Table(anywidget.AnyWidget):
     selected : list of str
         Codes of the rows that are selected, in the order they were chosen.
     words, kind : str
-        The filter: words that a badge must hold, its type.
+        The filter: words that a badge must contain, and its type.
     order : str
-        A field, by what the viewer reads of it; ``-`` before it to turn it round, ``""`` for the portal's order.
+        The field to sort by, in the shown language; ``-`` before it: descending; ``""``: the portal's order.
     language : str
-        In which texts are shown.
+        The language in which texts are shown.
     label : str
-        What a screen reader calls the table.
+        The name of the table for screen readers.
     """
 
     _esm = Keeper._esm
@@ -69,7 +69,7 @@ class Table(anywidget.AnyWidget):
         super().__init__(**traits)
 
     def show(self, badges: Badges, selected: Iterable[str] = ()) -> None:
-        """Show these badges, with those selected of them that are to be."""
+        """Show these badges and select those of ``selected`` that are among them."""
         chosen = frozenset(selected)
         with self.hold_sync():
             self.badges = badges
@@ -78,14 +78,14 @@ class Table(anywidget.AnyWidget):
 
     @property
     def matching(self) -> Badges:
-        """The badges that are shown, on all pages, in the order in which they are."""
+        """The badges that the filter lets through, of all pages, in the table's order."""
         if not (self.words or self.kind or self.order):
             return self.badges
         wanted = self.words.casefold().split()
         found = [
             badge
             for badge in self.badges
-            if (not self.kind or badge.type == self.kind) and all(word in _haystack(badge) for word in wanted)
+            if (not self.kind or badge.type == self.kind) and all(word in _searched_text(badge) for word in wanted)
         ]
         if column := self.order.removeprefix("-"):
 
@@ -97,14 +97,14 @@ class Table(anywidget.AnyWidget):
 
     @property
     def languages(self) -> set[str]:
-        """Languages that some text is in."""
+        """The languages of all texts."""
         texts = (text for badge in self.badges for text in (badge.title, badge.value))
         return {str(code) for codes in {tuple(text) for text in texts if isinstance(text, dict)} for code in codes}
 
 
 @lru_cache(maxsize=2)
 def pack(badges: Badges) -> str:
-    """Badges as compressed JSON: a tenth of their length, so that a saved notebook stays small."""
+    """Badges as compressed JSON, a tenth of the size, so that a saved notebook stays small."""
     rows = [[one.code, visible(one.code, code=True), *map(_shown, (one.title, one.value, one.type))] for one in badges]
     tags = {code: language.tag for code, language in spec.LANGUAGES.items()}
     text = json.dumps({"rows": rows, "tags": tags, "fallback": spec.FALLBACK_LANGUAGE}, ensure_ascii=False)
@@ -112,13 +112,13 @@ def pack(badges: Badges) -> str:
 
 
 def _shown(text: Any) -> Any:
-    """A text, or a map of texts, with what deceives made visible."""
+    """A text, or a map of texts, with deceptive characters made visible."""
     if isinstance(text, dict):
         return {str(language): visible(words) for language, words in text.items()}
     return visible(text)
 
 
-def _haystack(badge: Badge) -> str:
+def _searched_text(badge: Badge) -> str:
     texts = [badge.code, badge.type]
     for text in (badge.title, badge.value):
         texts += [text] if isinstance(text, str) else text.values()

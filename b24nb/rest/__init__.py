@@ -1,1 +1,1 @@
-"""One conversation with a portal: a request is sent, measured, understood and recorded."""
+"""The HTTP client of one portal: a request is sent and measured, its answer parsed and recorded."""

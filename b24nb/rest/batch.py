@@ -1,4 +1,4 @@
-"""Many commands in one request: how they are written, and what the portal's answer means for each."""
+"""The method ``batch``, many commands in one request: write the commands, and read an answer for each."""
 
 from __future__ import annotations
 
@@ -18,22 +18,22 @@ Command = tuple[str, str, Mapping[str, Any] | None]
 
 #: PHP turns a map with the keys 0, 1, 2 into a list; with a letter in front it stays a map.
 _PREFIX = "k"
-#: What the answer says of each command, and in which of its maps.
+#: The parts of a command's answer, and the map of the batch's answer that holds each.
 _PARTS = {"result": "result"} | {name: f"result_{name}" for name in ("error", "total", "next", "time")}
-#: ``$result[key]`` in a value of a query: what ``batch`` takes for another command's result, also in the
-#: middle of a text. Without a closing bracket nobody knows.
+#: ``$result[key]`` in a value of a query, which ``batch`` replaces by another command's result, also in the middle of a
+#: text. What it does if the closing bracket is missing is not known.
 _REFERENCE = re.compile(r"%24(result|error|total|next|time)%5B([^&=]*?%5D)?(?![^&]*=)")
-#: The same and an empty map or list in JSON. It may stand in a text that fits: to send that by itself does no harm.
+#: The same in JSON, or an empty map or list. A match inside a text is a false alarm, which only costs a single call.
 _UNFIT = re.compile(r"\$(result|error|total|next|time)\[|[:,\[] ?(\{\}|\[\])")
 
 
 class BatchResponse(Mapping[str, "Response | ApiError"]):
-    """Answers by key, in the caller's order; an error of one command is a value.
+    """Answers by key, in the caller's order; the value of a command that failed is its error.
 
     Attributes
     ----------
     not_sent : tuple of str
-        Keys of the commands that were left out after an error, with ``halt``.
+        Keys of the commands that were not run because of an earlier error, with ``halt``.
     """
 
     def __init__(self, answers: Mapping[str, Response | ApiError], not_sent: Sequence[str] = ()) -> None:
@@ -75,21 +75,21 @@ class BatchResponse(Mapping[str, "Response | ApiError"]):
 
 
 def fits_query(params: Mapping[str, Any]) -> bool:
-    """Whether parameters survive the query text of a command.
+    """Whether the query string of a batch command can carry these parameters unchanged.
 
-    An empty map or list can't be written there, and a text like ``$result[a]`` would be replaced. Both can be
-    sent by a call of their own.
+    It can't carry an empty map or list, and the portal would replace a text like ``$result[a]``. A single call can
+    send both.
     """
     return not _UNFIT.search(json.dumps(params, default=str))
 
 
 def write(commands: Sequence[Command]) -> dict[str, str]:
-    """The commands by their keys on the wire, with these in references to earlier ones, too.
+    """The commands as query strings by the keys that are sent (``k0``, ``k1``, ...); references are changed to them.
 
     Raises
     ------
     InvalidInput
-        For what a query text can't carry, and for a reference that the portal would take for another one.
+        For what a query string can't carry, and for a reference to no earlier command of the request.
     """
     texts: dict[str, str] = {}
     known: dict[str, str] = {}
@@ -108,16 +108,16 @@ def read(
 ) -> tuple[BatchResponse, list[Call]]:
     """Answers in the caller's order, and a row for the log per command that ran.
 
-    ``commands`` without secrets: they go into the log.
+    ``commands``: with secrets masked, since they are written to the log.
 
     Raises
     ------
     BadResponse
-        For a result that is not a batch's, or that leaves out a command which was to run.
+        If the result is not that of a batch, or lacks a command that should have run.
     """
     parts = envelope["result"]
     if not isinstance(parts, dict) or not isinstance(parts.get("result"), dict | list):
-        raise _silent("has no results", sent)
+        raise _incomplete("has no results", sent)
     # PHP writes an empty map as a list.
     maps = {name: parts[part] if isinstance(parts.get(part), dict) else {} for name, part in _PARTS.items()}
     answers: dict[str, Response | ApiError] = {}
@@ -136,11 +136,11 @@ def read(
         elif halt and any(row.error is not None for row in rows):
             continue
         else:
-            raise _silent(f"says nothing about the command {key!r} ({method})", sent)
+            raise _incomplete(f"says nothing about the command {key!r} ({method})", sent)
         rows.append(row)
     return BatchResponse(answers, [key for key, *_ in commands if key not in answers]), rows
 
 
-def _silent(what: str, sent: Call) -> BadResponse:
+def _incomplete(what: str, sent: Call) -> BadResponse:
     hint = "Commands may have been carried out: look before you repeat a write."
     return BadResponse(f"batch: the answer {what}.", method="batch", http_status=sent.http_status, hint=hint)

@@ -21,11 +21,11 @@ if TYPE_CHECKING:
     from b24nb.rest.limits import Limits
 
 KEPT = 100_000
-#: Of parameters as they were sent; a row without any counts a little, too.
+#: Limit for the parameters of all kept rows; a row counts at least ``_ROW_BYTES``.
 KEPT_BYTES = 64 * 2**20
 _ROW_BYTES = 500
-#: Epoch seconds that a timestamp of pandas can hold.
-_FOREVER = 9e9
+#: The largest epoch seconds that a timestamp of pandas can hold, or nearly so.
+_LATEST = 9e9
 _BLOCKED = "OPERATION_TIME_LIMIT"
 _MISSING_BECAUSE = {
     "whole": "the portal counts in whole seconds and sends no exact header",
@@ -43,27 +43,27 @@ class Call:
     at : float
         When it was sent, epoch seconds.
     kind : {"http", "command"}
-        The columns about HTTP are missing on commands.
+        Commands have no values in the columns about HTTP.
     method, key, params
-        REST method, key in the batch (``""`` else), parameters with secrets masked.
+        REST method, key in the batch (``""`` if in none), parameters with secrets masked.
     attempt : int
-        1, 2, ... of the same call.
+        The number of the attempt of this call: 1, 2, ...
     http_status : int or None
         Of the answer.
     error : str or None
-        The vendor's code verbatim, or the class of our error.
+        The vendor's error code verbatim, or the name of an error class of this package.
     outcome : str
-        ``ok``, ``error`` (the portal said no), ``failed`` (no usable answer), ``lost`` (a write without an
-        answer), ``seen`` (lost, but its effect was seen by looking).
+        ``ok``, ``error`` (the portal answered with an error), ``failed`` (no usable answer), ``lost`` (a write
+        without an answer), ``seen`` (a lost write whose effect a look at the portal showed).
     client_ms, server_ms, processing_ms : float or None
-        What the caller waited; what the portal says it worked; inside the method. ``None``: not to be
-        trusted, or not stated.
+        How long the caller waited; how long the portal says it worked; how long inside the method. ``None``: the
+        portal did not state it, or the figure can't be trusted.
     operating_s, operating_reset_at : float or None
-        Accumulated seconds of this method and credential, and when the oldest part is forgotten.
+        Accumulated operating seconds of this method and credential, and when the oldest part stops counting.
     bytes_out, bytes_in : int or None
-        Of the bodies.
+        Size of the bodies.
     server_ms_missing_because : str
-        Why ``server_ms`` is missing although the call succeeded. No column of the frame.
+        Why ``server_ms`` is missing although the call succeeded. Not a column of the DataFrame.
     """
 
     at: float
@@ -88,8 +88,8 @@ class Call:
         """Take the portal's figures that can be trusted from its ``time`` block and headers.
 
         In current builds ``start`` and ``processing`` are whole seconds, which makes ``duration`` up to a
-        second too long. The header that cloud portals send is exact. A figure above what the caller
-        waited contradicts the clock, and is missing rather than wrong.
+        second too long. The header that cloud portals send is exact. A figure that is larger than the time
+        the caller waited must be wrong, so it is left out.
 
         Parameters
         ----------
@@ -112,8 +112,8 @@ class Call:
             self.server_ms_missing_because = _MISSING_BECAUSE[why]
         processing = time.get("processing")
         self.processing_ms = _within(processing if isinstance(processing, float) else None, waited_ms)
-        self.operating_s = _number(time.get("operating"), below=_FOREVER)
-        self.operating_reset_at = _number(time.get("operating_reset_at"), below=_FOREVER)
+        self.operating_s = _number(time.get("operating"), below=_LATEST)
+        self.operating_reset_at = _number(time.get("operating_reset_at"), below=_LATEST)
 
     def as_code(self, flavour: str = "curl", *, oauth: bool = False, shell: str = "bash") -> Code:
         """This call in another language; host and secret are placeholders.
@@ -146,16 +146,16 @@ class Call:
         return as_code(self.method, self.params, flavour, oauth=oauth, shell=shell)
 
     def __repr__(self) -> str:
-        return f"<Call {self.method}: {', '.join(text for _, text in self._told())}>"
+        return f"<Call {self.method}: {', '.join(text for _, text in self._labelled())}>"
 
     def _repr_html_(self) -> str:
         from b24nb.display import html
 
-        rows = [*self._told(), ("parameters", json.dumps(self.params, ensure_ascii=False, default=str))]
+        rows = [*self._labelled(), ("parameters", json.dumps(self.params, ensure_ascii=False, default=str))]
         return html.page(html.card(self.method, rows, wide=True))
 
-    def _told(self) -> list[tuple[str, str]]:
-        """What is known of it, with labels."""
+    def _labelled(self) -> list[tuple[str, str]]:
+        """What is known of the call, as pairs of label and text."""
         at = datetime.fromtimestamp(self.at, UTC)
         known = {
             "at": f"{at:%Y-%m-%d %H:%M:%S} UTC",
@@ -168,12 +168,12 @@ class Call:
         return [(label, text) for label, text in known.items() if text]
 
 
-#: Takes the calls that are made in this context, and what would be warnings in a cell: a form has its own account.
-heard: ContextVar[list[Call | Warning] | None] = ContextVar("heard", default=None)
+#: A list to which this context's calls and warnings are appended. A form sets it, and shows them itself.
+event_list: ContextVar[list[Call | Warning] | None] = ContextVar("event_list", default=None)
 
 
 def _number(value: Any, below: float = math.inf) -> float | None:
-    """A figure of the portal, if it is one and not negative."""
+    """The value as a number, if it is one and not negative."""
     if isinstance(value, int | float | str) and not isinstance(value, bool):
         with suppress(ValueError, OverflowError):
             return float(value) if 0 <= float(value) < below else None
@@ -181,7 +181,7 @@ def _number(value: Any, below: float = math.inf) -> float | None:
 
 
 def _within(seconds: float | None, waited_ms: float | None) -> float | None:
-    """Milliseconds, unless they are more than the caller waited."""
+    """The seconds in milliseconds; ``None`` if they are more than the caller waited."""
     possible = seconds is not None and 0 <= seconds * 1000 <= (math.inf if waited_ms is None else waited_ms)
     return seconds * 1000 if seconds is not None and possible else None
 
@@ -192,7 +192,7 @@ class CallLog(Sequence[Call]):
     Attributes
     ----------
     dropped : int
-        How many older rows were let go.
+        How many older rows were dropped.
     """
 
     def __init__(self, limits: Limits, kept: int = KEPT) -> None:
@@ -203,21 +203,21 @@ class CallLog(Sequence[Call]):
         self.clear()
 
     def record(self, call: Call, size: int = 0, waited_ms: float | None = None) -> None:
-        """Add a row, and what it says about operating time to the limits; the oldest rows go if there are too many.
+        """Add a row, and report its operating time to the limits; the oldest rows are dropped if there are too many.
 
         Parameters
         ----------
         call : Call
             An attempt, or a command of a batch.
         size : int
-            Of its parameters in bytes.
+            Size of its parameters in bytes.
         waited_ms : float, optional
-            How long the caller waited for the answer, for a command that of the whole batch.
+            How long the caller waited for the answer; for a command: for the whole batch.
         """
         counted = call.method if call.kind == "http" else f"{call.method} in a batch"
         if call.error == _BLOCKED:
             self.limits.blocked(counted)
-        if (listener := heard.get()) is not None:
+        if (listener := event_list.get()) is not None:
             listener.append(call)
         self.limits.reported(counted, call.operating_s, call.operating_reset_at, (waited_ms or math.inf) / 1000)
         size += _ROW_BYTES
@@ -229,7 +229,7 @@ class CallLog(Sequence[Call]):
                 self.dropped += 1
 
     def clear(self) -> None:
-        """Forget all rows. The limits stay: the portal does not forget either."""
+        """Delete all rows. The limits stay as they are, since the portal still counts these calls."""
         with self._lock:
             self._rows.clear()
             self._bytes = self.dropped = 0
@@ -252,7 +252,7 @@ class CallLog(Sequence[Call]):
         return _frame(self[:])
 
     def summary(self, by: str | Sequence[str] = "method", *, full: bool = False) -> pd.DataFrame:
-        """Statistics per method, or by other columns: how often, errors, percentiles of the times.
+        """Statistics per method, or by other columns: number of calls, errors, percentiles of the times.
 
         Parameters
         ----------
@@ -270,7 +270,7 @@ class CallLog(Sequence[Call]):
         return summary(self.df, by, full=full)
 
     def plot(self) -> Chart:
-        """A picture of the calls: a bar per HTTP attempt, with the portal's part inside.
+        """A chart of the calls: a bar per HTTP attempt, and in it the portal's share of the time.
 
         Returns
         -------
@@ -291,26 +291,26 @@ class CallLog(Sequence[Call]):
     def __len__(self) -> int:
         return len(self._rows)
 
-    def _told(self) -> str:
+    def _count(self) -> str:
         older = f" ({self.dropped} older ones were dropped)" if self.dropped else ""
         return f"{_calls(len(self))}{older}"
 
     def __repr__(self) -> str:
-        return f"<CallLog: {self._told()}; .df, .summary(), .plot()>"
+        return f"<CallLog: {self._count()}; .df, .summary(), .plot()>"
 
     def _repr_html_(self) -> str:
         from b24nb.display import html
 
-        shown = html.frame(_frame(self[-_SHOWN:]), caption=f"The last of {self._told()}")
+        shown = html.frame(_frame(self[-_SHOWN:]), caption=f"The last of {self._count()}")
         return html.page(shown, *(html.message("note", reason) for reason in self.missing()))
 
     def missing(self, *columns: str) -> list[str]:
-        """Why times of the portal are missing (NA) in calls that succeeded, in sentences.
+        """Sentences that say why times of the portal are missing (NA) in calls that succeeded.
 
         Parameters
         ----------
         *columns : {"server_ms", "processing_ms"}
-            Of these; of both if none is named.
+            Which of them; both if none is named.
 
         Returns
         -------

@@ -1,4 +1,4 @@
-"""Time as the client sees it, so that tests need not wait."""
+"""The clock of the client, which tests replace so that they need not wait."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from typing import Protocol
 
 
 class Clock(Protocol):
-    """What the client asks of a clock; the module :mod:`time` is one."""
+    """The functions that the client needs of a clock; the module :mod:`time` has them."""
 
     def time(self) -> float:
         """Seconds since 1970, UTC."""
         ...
 
     def monotonic(self) -> float:
-        """Seconds that never go back."""
+        """Seconds of a clock that never goes backwards."""
         ...
 
     def sleep(self, seconds: float, /) -> None:

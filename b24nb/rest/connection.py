@@ -1,8 +1,8 @@
-"""A conversation with one portal: what may be repeated, and what must not be.
+"""The connection to one portal, which decides which requests are repeated.
 
-A refusal for the request rate comes before the method runs, so it is waited out and repeated. A
-connection that never came about is tried again. A read is repeated when its answer is lost; a write is
-not: it raises with ``sent`` set, and whoever knows its effect looks whether it happened.
+The portal refuses a request for its rate before the method runs, so it is repeated after a pause. A request
+that never reached the portal is repeated. A read is repeated if its answer was lost. A write is not: it raises an
+error with ``sent`` set, and the caller has to look at the portal to learn whether it was made.
 """
 
 from __future__ import annotations
@@ -32,15 +32,15 @@ __all__ = ["Connection", "Response"]
 
 _READ_VERBS = frozenset({"get", "list", "fields", "current", "count", "info", "time", "types", "scope"})
 _READS = frozenset({"profile", "scope", "methods", "server.time", "app.info"})
-#: Takes the events that it returns out of their queue.
+#: It removes the events that it returns from their queue.
 _NO_READS = frozenset({"event.offline.get"})
 _NAME = re.compile(r"[\w.-]+", re.ASCII)
 _ATTEMPTS = 3
-#: For the rate, before it is raised.
+#: How often a request may be refused for the rate before the error is raised.
 _REFUSALS = 14
 _PAUSE = 0.3
-#: Statuses of a busy server or network.
-_PASSING = frozenset({408, 425, 429})
+#: Statuses of a server or network that is busy for a moment.
+_TEMPORARY = frozenset({408, 425, 429})
 
 Params = Mapping[str, Any]
 Reader = Callable[[Answer, str, Credentials], Mapping[str, Any] | errors.ApiError]
@@ -48,7 +48,7 @@ Hook = Callable[[], object]
 
 
 def is_write(method: str) -> bool:
-    """Whether a method may change something; one that nobody knows counts as a write.
+    """Whether a method may change something; an unknown method counts as a write.
 
     Examples
     --------
@@ -62,14 +62,14 @@ def is_write(method: str) -> bool:
 
 
 def _may_be_repeated(error: errors.TransportError, *, write: bool) -> bool:
-    """A connection that never came about, or a read whose answer was lost.
+    """Whether the request never reached the portal, or was a read whose answer was lost.
 
-    A redirect and the refusal of a firewall (4xx without JSON) come again.
+    Not after a redirect or the refusal of a firewall (4xx without JSON), which would be the same again.
     """
     if not error.sent:
         return isinstance(error, errors.ConnectionFailed | errors.Timeout)
     status = error.http_status or 200
-    return not write and (not 300 <= status < 500 or status in _PASSING)
+    return not write and (not 300 <= status < 500 or status in _TEMPORARY)
 
 
 def _as_json(params: Params) -> bytes:
@@ -82,25 +82,25 @@ def _as_json(params: Params) -> bytes:
 
 
 class Connection:
-    """One portal over kept-alive connections, safe to use from several threads.
+    """Kept-alive connections to one portal, safe to use from several threads.
 
     Parameters
     ----------
     credentials : Webhook or OAuthToken
-        Who calls.
+        The credentials that are sent with each call.
     tariff : str
-        The plan, for the request rate.
+        The plan, which sets the request rate.
     timeout : (float, float)
-        Seconds to connect, and in total until the answer is complete, repeats of a read included. Not
-        counted are waits for the request rate, and the renewal of a token.
+        Seconds to connect, and in total until the answer is complete, repeats of a read included. Waits for
+        the request rate and the renewal of a token are not counted.
     verify : bool or str
         As in requests.
     read_only : bool
         Refuse writes before they are sent.
     clock : Clock
-        Time of day and waiting; durations are always measured by the real one.
+        For the time of day and for waiting; durations are always measured by the system's clock.
     transport : Transport, optional
-        Shared with other connections, and not closed with this one; ``timeout`` and ``verify`` are its own.
+        Shared with other connections and not closed with this one. It has its own ``timeout`` and ``verify``.
     """
 
     def __init__(
@@ -124,7 +124,7 @@ class Connection:
         self._transport = transport or Transport(timeout=timeout, verify=verify)
         self._close_transport: Hook = bool if transport else self._transport.close
         self._refreshing = threading.Lock()
-        #: Where a renewed token is stored before it is used; what may know a newer pair than a refused one.
+        #: Called with a renewed token before it is used; called for a newer token if renewing was refused.
         self.store_token: Callable[[OAuthToken], object] = lambda _: None
         self.newer_token: Callable[[], Credentials | None] = lambda: None
 
@@ -138,7 +138,7 @@ class Connection:
         params : mapping, optional
             Sent as JSON.
         before_send : callable, optional
-            Called right before each attempt leaves, after the wait for room; if it raises, nothing is sent.
+            Called right before each attempt is sent, after the wait for the rate; if it raises, nothing is sent.
 
         Returns
         -------
@@ -147,7 +147,7 @@ class Connection:
         Raises
         ------
         ApiError, TransportError, ReadOnly, InvalidInput
-            A :class:`TransportError` with ``sent`` on a write: the answer is lost, the effect unknown.
+            A :class:`TransportError` with ``sent`` of a write: the answer was lost, so the effect is unknown.
         """
         write = self._is_allowed_write(method, params)
         shown = masked(params or {}, self.credentials.secrets)
@@ -170,7 +170,7 @@ class Connection:
         Raises
         ------
         InvalidInput, ReadOnly
-            Of any of the commands; none was sent then.
+            For one of the commands; then none was sent.
         """
         try:
             listed = [(key, method, params) for key, (method, params) in commands.items()]
@@ -179,7 +179,7 @@ class Connection:
             raise errors.InvalidInput("These are no commands of a batch.", field="commands", hint=hint) from None
         chunks = [listed[start : start + spec.BATCH_SIZE] for start in range(0, len(listed), spec.BATCH_SIZE)]
         for chunk in chunks:
-            self._written(chunk)  # what is refused is refused before the first is sent
+            self._written(chunk)  # refuse a wrong command before any is sent
         answers: dict[str, Response | errors.ApiError] = {}
         for chunk in chunks:
             try:
@@ -199,7 +199,7 @@ class Connection:
         Raises
         ------
         TransportError
-            With ``sent``, if there are writes among them and the answer is lost.
+            With ``sent``, if the answer was lost; then writes among them may have been made.
         """
         if len(commands) > spec.BATCH_SIZE:
             raise ValueError(f"a batch holds {spec.BATCH_SIZE} commands, not {len(commands)}")
@@ -229,7 +229,7 @@ class Connection:
         return batch.write(commands), any(writes)
 
     def _is_allowed_write(self, method: str, params: Params | None) -> bool:
-        """Whether a call may change something; refuses what is no call, and changes by a read-only client."""
+        """Whether a call may change something; refuses wrong arguments, and writes of a read-only client."""
         if not isinstance(method, str) or not _NAME.fullmatch(method):
             text = f"{redact(repr(method), self.credentials.secrets)} is not the name of a REST method."
             hint = "For example crm.activity.badge.list; parameters go beside it."
@@ -244,7 +244,7 @@ class Connection:
     def _send_with_retries(
         self, method: str, params: Params, shown: Params, *, write: bool, paced: bool = False, before_send: Hook = bool
     ) -> tuple[Mapping[str, Any], Call]:
-        """Send until there is an answer that stands; every attempt is a row in the log."""
+        """Send until an answer needs no repetition; every attempt is a row in the log."""
         body, total = _as_json(params), self._transport.total
         attempt, failures, refusals, spent, renewed = 0, 0, 0, 0.0, False
         while True:
@@ -287,7 +287,7 @@ class Connection:
         read: Reader = parse_response,
         total: float | None = None,
     ) -> Mapping[str, Any] | errors.ApiError:
-        """One request, measured and recorded whatever comes of it."""
+        """Send one request; it is measured and recorded whether it succeeds or fails."""
         started = time.perf_counter()
         call.bytes_out = len(body)
         answer = None
@@ -296,7 +296,7 @@ class Connection:
             call.http_status, call.bytes_in = answer.status, len(answer.body)
             call.client_ms = answer.client_ms
             found = without_frames(read, answer, call.method, self.credentials)
-        except BaseException as error:  # after Ctrl-C the portal may have the request, too
+        except BaseException as error:  # KeyboardInterrupt included: the portal may have received the request
             call.client_ms = call.client_ms or (time.perf_counter() - started) * 1000
             call.http_status = call.http_status or getattr(error, "http_status", None)
             call.error = type(error).__name__
@@ -320,32 +320,32 @@ class Connection:
     # -- OAuth ------------------------------------------------------------------------------------
 
     def _refresh(self, used: Credentials) -> None:
-        """Renew the access token once, also when several threads meet its end together."""
+        """Renew the access token once, also if several threads find it expired at the same time."""
         with self._refreshing:
             token = self.credentials
             if token is not used or not isinstance(token, OAuthToken):
-                return  # another thread was faster
+                return  # another thread has renewed it
             shown = {"grant_type": "refresh_token", "client_secret": MASK, "refresh_token": MASK}
             call = Call(self.clock.time(), "http", "oauth.token", "", shown)
             try:
                 pair = self._attempt(token.token_endpoint, token.renewal(), call, write=True, read=parse_token_response)
             except errors.TransportError as error:
-                error.sent = False  # the call for which this is done was refused: it did not happen
+                error.sent = False  # the call that needs the token was refused, so it was not made
                 raise
             if isinstance(pair, errors.ApiError):
                 newer = self.newer_token() if pair.code == "invalid_grant" else None
                 if newer is None:
                     raise pair
-                self.credentials = newer  # somebody else has renewed it
+                self.credentials = newer  # another process has renewed it
                 return
             renewed = replace(token, **pair)
             self.store_token(renewed)
             self.credentials = renewed
         try:
-            if token.on_refresh is not None:  # without the lock: it may use the client, or wait for a thread
+            if token.on_refresh is not None:  # outside of the lock: the function may use this client or other threads
                 token.on_refresh(renewed)
             return
-        except Exception as error:  # noqa: BLE001 - it is the user's
+        except Exception as error:  # noqa: BLE001 - the user's function can raise anything
             why = redact(f"{type(error).__name__}: {error}", renewed.secrets)
         text = f"The token was renewed, but on_refresh failed to store it ({why}). The call was not sent."
         hint = "Mend on_refresh; until then this client alone has the tokens that are valid."

@@ -1,4 +1,4 @@
-"""Why there is no answer, in a typed error that says what to do and quotes no address."""
+"""Turn a failed request into an error of this package that says what to do and quotes no address."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ FAILURES = (
     urllib3.exceptions.HTTPError,
     OSError,
     http.client.HTTPException,
-    UnicodeError,  # a host name that DNS can't have
+    UnicodeError,  # raised for a host name that is not valid in DNS
 )
 
 
@@ -51,7 +51,7 @@ def failed(error: BaseException, method: str, total: float, *, sent: bool) -> Tr
 
 
 def _proxy(cause: BaseException) -> tuple[str, str]:
-    """What a proxy did before anything was sent, and what to do."""
+    """How the proxy refused the connection, and what to do."""
     status = re.search(r"Tunnel connection failed: (\d{3})", str(cause))
     code = status[1] if status else ""
     if code == "407":
@@ -79,7 +79,7 @@ _CERTIFICATES = {
 
 
 def _tls(cause: BaseException) -> tuple[str, str]:
-    """Why no trusted connection came about, and what to do."""
+    """Why TLS failed, and what to do."""
     # Older urllib3 compares the host name by itself, and raises a ValueError of its own.
     code = getattr(cause, "verify_code", 62 if isinstance(cause, ValueError) else 0)
     if code or isinstance(cause, ssl.SSLCertVerificationError):
@@ -91,14 +91,14 @@ def _tls(cause: BaseException) -> tuple[str, str]:
 
 
 def _innermost(error: BaseException) -> BaseException:
-    """requests wraps urllib3, which wraps the socket's error; the last one says what happened."""
+    """The innermost error: requests wraps urllib3, which wraps the socket's error, which says what happened."""
     inside = (getattr(error, "reason", None), *reversed(error.args))
     inner = next((one for one in inside if isinstance(one, BaseException) and one is not error), None)
     return _innermost(inner) if inner else error
 
 
 def moved(response: requests.Response, method: str, secrets: Iterable[Secret]) -> BadResponse:
-    """The error for a redirect: to which host, never with the path, which can hold the secret."""
+    """The error for a redirect. It names the host, but not the path, which can hold the secret."""
     here = urlsplit(response.url)
     try:
         target = urlsplit(urljoin(response.url, response.headers["Location"]))

@@ -17,19 +17,19 @@ if TYPE_CHECKING:
     import pandas as pd
     from markupsafe import Markup
 
-#: Kept free, so that a clock that runs a little apart from the portal's does not matter.
+#: Room that is kept free in the bucket, since the portal's clock may differ a little from ours.
 _RESERVE = 0.5
 _LONGEST_PAUSE = 8.0
-#: Seconds until a client that slowed down has its full rate again, and from one such step to the next.
+#: Seconds until a client that slowed down has its full rate again; least seconds between two slow-downs.
 _RECOVERY, _SETTLES = 60, 2
 _LIMIT = spec.OPERATING_LIMIT_SECONDS
 _NO_LIMIT = "Requests: no limit; a portal of one's own does not count them."
 
 
 class LeakyBucket:
-    """The request rate: every request adds one, the bucket drains steadily, above its rim is a refusal.
+    """The request rate: every request adds one, the bucket drains steadily, and a full bucket means a refusal.
 
-    It sees the requests of this client only; others on the same address fill the portal's bucket too.
+    It counts the requests of this client only; other clients of the same address fill the portal's bucket too.
 
     Parameters
     ----------
@@ -41,8 +41,8 @@ class LeakyBucket:
     Attributes
     ----------
     enforced : bool
-        Whether the portal has refused a request. Not every one counts; to wait for one's turn at one
-        that does is quicker than to be refused.
+        Whether the portal has refused a request. Not every portal counts requests; if it does, to wait before
+        sending is quicker than to be refused.
     """
 
     def __init__(self, tariff: str, clock: Clock) -> None:
@@ -67,13 +67,13 @@ class LeakyBucket:
 
     @property
     def level(self) -> float:
-        """How full it is, in requests."""
+        """How many requests are in the bucket."""
         with self._lock:
             self._drain()
             return self._level
 
     def seconds_until(self, requests: int = 1) -> float:
-        """How long until so many requests at once are safe; ``inf`` for more than the bucket holds."""
+        """Seconds until so many requests at once will not be refused; ``inf`` for more than the bucket holds."""
         if requests > self.tariff.burst - _RESERVE:
             return float("inf")
         with self._lock:
@@ -85,11 +85,10 @@ class LeakyBucket:
         return max(0.0, over / self._per_second)
 
     def enter(self, *, wait: bool) -> None:
-        """Take a place for a request; wait for room if asked to, or if the portal is known to refuse.
+        """Add a request to the bucket; first wait for room if ``wait``, or if the portal has refused one before.
 
-        Who does not wait is refused by the portal where there is no room, or the portal counts less
-        strictly than we do: the bucket is full then, never more than that. Threads that wait get their
-        places in the order of their coming.
+        Without the wait the portal refuses the request if there is no room, or it counts less strictly than we do.
+        So then the level rises at most to the rim. Threads that wait are served in order.
         """
         with self._lock:
             self._drain()
@@ -98,14 +97,14 @@ class LeakyBucket:
                 self._level += 1
             else:
                 pause, self._level = 0.0, max(self._level, min(self._level + 1, self.tariff.burst))
-        # The place is taken before the wait, so that nobody else takes it meanwhile.
+        # The request was counted before this wait, so that no other thread takes its place.
         if pause:
             self._clock.sleep(pause)
 
     def overflowed(self) -> None:
-        """The portal refused: it is full, whatever we thought.
+        """The portal refused a request, so its bucket is full, whatever we counted.
 
-        If it goes on to refuse who waits for his turn, others fill it too: this client slows down.
+        If it still refuses after we have waited, other clients fill it too: then this client slows down.
         """
         with self._lock:
             self._drain()
@@ -117,10 +116,10 @@ class LeakyBucket:
                 self._per_second = max(self._per_second / 2, self.tariff.per_second / 64)
 
     def refused(self, times: int, at_least: float) -> None:
-        """Let some time pass after the ``times``-th refusal of a call.
+        """Wait after the ``times``-th refusal of a call.
 
-        Others on the same address were refused, too: so that they do not all come back together, the
-        pause is random, and grows.
+        The pause is random and grows, so that other clients of the same address that were refused, too, do not
+        all send again at the same moment.
         """
         self.overflowed()
         most = min(2**times / 2, _LONGEST_PAUSE)
@@ -134,13 +133,13 @@ class Operating:
     Attributes
     ----------
     seconds, reset_at
-        The accumulated figure and when its oldest part is forgotten.
+        The accumulated seconds, and when the oldest part of them stops counting.
     reported_at
-        Ten minutes later all of it is forgotten.
+        Ten minutes later none of them counts any more.
     per_call : float or None
-        What the last call that cost something added.
+        What was added by the last call that added anything.
     blocked : bool
-        Whether the portal refused the method after that.
+        Whether the portal has refused the method since.
     """
 
     seconds: float
@@ -150,19 +149,19 @@ class Operating:
     blocked: bool = False
 
     def used(self, now: float) -> float:
-        """Seconds; the oldest part is forgotten at ``reset_at``, the rest at times that nobody states."""
+        """The seconds that may still count. They expire in parts, and the portal states only when the first does."""
         return self.seconds if now < self.reported_at + spec.OPERATING_WINDOW_SECONDS else 0.0
 
     def calls_left(self, now: float) -> int | None:
-        """How many more calls like the last that cost something fit, as far as is known."""
+        """How many more calls of ``per_call`` seconds are possible; ``None`` if that is not known."""
         left = _LIMIT - self.used(now)
         if now < self.reset_at and (self.blocked or left < 0):
             return 0
-        # The call that crosses the line still succeeds. What is forgotten after the reset, nobody states.
+        # The call that exceeds the limit still succeeds. How many seconds expire at the reset is not known.
         return int(left // self.per_call) + 1 if self.per_call and left >= 0 else None
 
     def forecast(self, now: float) -> str:
-        """How many more calls fit, in words."""
+        """How many more calls are possible, as text."""
         left = self.calls_left(now)
         if left == 0:
             return f", blocked until {datetime.fromtimestamp(self.reset_at, UTC):%H:%M:%S} UTC"
@@ -170,7 +169,7 @@ class Operating:
 
 
 class Limits:
-    """How near the limits are. Shown as text, HTML and ``.df``; showing it asks nobody."""
+    """How near the limits are. Shown as text, HTML and ``.df``; showing it sends nothing."""
 
     def __init__(self, bucket: LeakyBucket, clock: Clock) -> None:
         self.bucket = bucket
@@ -181,15 +180,15 @@ class Limits:
     def reported(self, method: str, seconds: float | None, reset_at: float | None, waited: float = math.inf) -> None:
         """Take note of ``operating`` and ``operating_reset_at`` of an answer.
 
-        The first figure may hold the work of earlier programs: where it is more than the caller waited,
-        what a call costs shows only by the next.
+        The first figure may include calls of earlier programs: if it is more than the caller waited, only the next
+        figure shows what a call adds.
 
         Parameters
         ----------
         method : str
-            That was called.
+            The method that was called.
         seconds, reset_at : float or None
-            What the answer states: the seconds used up, and when (Unix time) some of them will be forgotten.
+            What the answer states: the seconds used up, and when (Unix time) some of them stop counting.
         waited : float
             How long the caller waited, in seconds.
         """
@@ -208,7 +207,7 @@ class Limits:
         Parameters
         ----------
         method : str
-            That was refused.
+            The method that was refused.
         """
         now, name = self._clock.time(), method.lower()
         with self._lock:
@@ -249,11 +248,10 @@ class Limits:
     def df(self) -> pd.DataFrame:
         """A row per method that reported operating time.
 
-        Columns: ``method``, commands of a batch by themselves, since a portal may count them under another
-        key, or not at all; ``operating_s`` as reported, accumulated; ``limit_s`` of the documentation;
-        ``calls_left``: how many more calls like the last that cost something fit, NA where none did, 0
-        after a refusal;
-        ``reset_at`` (UTC).
+        Columns: ``method``; commands of a batch have a row of their own, since a portal may count them
+        separately, or not at all; ``operating_s``, accumulated, as reported; ``limit_s``, the documented limit;
+        ``calls_left``: how many more calls are possible that cost as much as the last one that cost anything (NA:
+        no call did, 0: after a refusal); ``reset_at`` (UTC).
         """
         import pandas as pd
 
@@ -273,7 +271,7 @@ class Limits:
         return "\n".join([rate if tariff.limited else _NO_LIMIT, *used])
 
     def _used(self) -> list[tuple[str, float, str]]:
-        """Of each method, the seconds that are used up, and what to say of them."""
+        """For each method: name, seconds used up, and the text that follows the number."""
         methods, now = self._methods()
         return [(name, one.used(now), f"s operating time{one.forecast(now)}") for name, one in methods]
 

@@ -1,4 +1,4 @@
-"""What an answer means: a result, an error of the portal, or something that is neither."""
+"""Parse an answer: it is a result, an error of the portal, or not an answer of the REST API."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from b24nb.rest.calls import Call
 from b24nb.rest.transport import Answer
 from b24nb.secret import Secret, redact, redact_known, without_frames
 
-_SOMEBODY = "Something between here and the portal answered, or the portal is in trouble; try later."
+_OTHER_SENDER = "Something between here and the portal answered, or the portal is in trouble; try later."
 _FILTER = (
     "A firewall or filter before the portal refuses this call, often for a text that looks like HTML or SQL: "
     "word it otherwise, or ask who runs it to let /rest/ pass. Repeating gives the same."
 )
-#: What to do about an answer that is no JSON, where its status says more.
+#: Hints for an answer that is not JSON, by its HTTP status.
 _BY_STATUS = {
     401: "Something before the portal wants a login of its own: ask who runs it to let /rest/ pass.",
     403: _FILTER,
@@ -37,15 +37,15 @@ class Response:
     Attributes
     ----------
     result
-        As the method answers it.
+        The key ``result`` of the answer.
     total, next : int or None
-        Of methods that page.
+        The keys of that name, of methods that page.
     time : mapping or None
-        The portal's account of its time, as sent.
+        The key ``time``: how long the portal says it worked.
     call : Call
         The row in the log.
     raw : mapping
-        The whole answer; for a command of a batch, put together from the parts of the batch.
+        The whole answer; for a command of a batch, composed of its parts in the batch's answer.
     """
 
     result: Any
@@ -57,14 +57,14 @@ class Response:
 
     @classmethod
     def of(cls, envelope: Mapping[str, Any], call: Call) -> Response:
-        """The values of an envelope.
+        """The response for a decoded answer.
 
         Parameters
         ----------
         envelope : mapping
-            The decoded answer, which holds a ``result``.
+            The decoded answer, which has the key ``result``.
         call : Call
-            What it answers.
+            The call that it answers.
 
         Returns
         -------
@@ -93,10 +93,10 @@ class Response:
 
 
 def parse_response(answer: Answer, method: str, credentials: Credentials) -> Mapping[str, Any] | ApiError:
-    """The envelope of an answer, or the portal's error.
+    """The decoded answer (the envelope with ``result``), or the portal's error.
 
-    The key ``error`` decides, not its value: a code can be an empty text. An error that quotes the
-    address of the call is shown without its secret.
+    It is an error if the key ``error`` is there, whatever its value: a code can be an empty text. An error that
+    quotes the address of the call is shown without its secret.
 
     Raises
     ------
@@ -106,16 +106,16 @@ def parse_response(answer: Answer, method: str, credentials: Credentials) -> Map
     envelope = _decoded(answer, method, credentials.secrets)
     if "error" in envelope:
         return error_of(envelope, method, credentials, answer.status)
-    # A batch can carry results under the status of one of its commands.
+    # A batch with results can have the error status of one of its commands.
     if "result" not in envelope or (answer.status >= 400 and method != "batch"):
-        raise _strange(answer, method)
+        raise _not_of_rest_api(answer, method)
     return envelope
 
 
 def parse_token_response(answer: Answer, method: str, credentials: Credentials) -> Mapping[str, Any] | ApiError:
-    """The same for the authorization server: its answers have no ``result``, its errors can come as 200.
+    """The same for the OAuth server: its answers have no ``result``, and its errors can have the status 200.
 
-    A token that it sends may be the one that it got.
+    The secrets are not removed here: a token in the answer may equal the one that was sent.
     """
     envelope = _decoded(answer, method)
     if "error" in envelope:
@@ -123,12 +123,12 @@ def parse_token_response(answer: Answer, method: str, credentials: Credentials) 
     names = ("access_token", "refresh_token")
     pair = {name: envelope.get(name) for name in names}
     if answer.status >= 400 or not all(isinstance(token, str) and token for token in pair.values()):
-        raise _strange(answer, method)
+        raise _not_of_rest_api(answer, method)
     return {name: Secret(token) for name, token in pair.items()}
 
 
 def error_of(envelope: Mapping[str, Any], method: str, credentials: Credentials, status: int | None) -> ApiError:
-    """The exception for an envelope that has the key ``error``; ``status`` is None within a batch."""
+    """The exception for an envelope that has the key ``error``; ``status`` is None for a command of a batch."""
     code, description = str(envelope["error"]), envelope.get("error_description")
     return from_answer(
         redact(code, credentials.secrets),
@@ -139,22 +139,22 @@ def error_of(envelope: Mapping[str, Any], method: str, credentials: Credentials,
 
 
 def _decoded(answer: Answer, method: str, secrets: Iterable[Secret] = ()) -> Mapping[str, Any]:
-    # The answer's text may quote our secrets: it stays in frames that no error keeps.
+    # The answer's text may quote our secrets, so no traceback may keep the frames that hold it.
     with suppress(ValueError, RecursionError):
         envelope = without_frames(_json_of, answer, secrets)
         if not isinstance(envelope, dict):
-            raise _strange(answer, method)
+            raise _not_of_rest_api(answer, method)
         return envelope
-    raise _bad(answer, method, _described(answer), _BY_STATUS.get(answer.status, _SOMEBODY))
+    raise _bad(answer, method, _described(answer), _BY_STATUS.get(answer.status, _OTHER_SENDER))
 
 
 def _json_of(answer: Answer, secrets: Iterable[Secret]) -> Any:
-    """The answer's JSON without the secrets that went out with the call."""
+    """The answer's JSON without the secrets that were sent with the call."""
     text = answer.body.decode(json.detect_encoding(answer.body), "surrogatepass")
     return json.loads(redact_known(text, secrets))
 
 
-def _strange(answer: Answer, method: str) -> BadResponse:
+def _not_of_rest_api(answer: Answer, method: str) -> BadResponse:
     return _bad(answer, method, "JSON that is no answer of the REST API", "Check that the address is a portal's.")
 
 
@@ -176,7 +176,7 @@ def _described(answer: Answer) -> str:
 
 
 def whole_number(value: Any) -> int | None:
-    """A whole number, also where PHP wrote it as a text or with a fraction of zero."""
+    """A whole number, also if PHP wrote it as a text or as a float (``"3"``, ``3.0``)."""
     if isinstance(value, float | str):
         with suppress(ValueError):
             return int(float(value)) if float(value).is_integer() else None

@@ -1,4 +1,4 @@
-"""Statistics of a call log that are missing where they would mislead."""
+"""Statistics of a call log; a figure that would mislead is left out (NA)."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from b24nb.errors import InvalidInput
 if TYPE_CHECKING:
     import pandas as pd
 
-#: Percentile -> how many values it needs to mean something.
+#: Percentile -> how many values are needed to compute it.
 NEEDED = {"p50": 5, "p90": 20, "p95": 20, "p99": 100}
 _TIMES = ("client", "server", "processing", "network")
 _WHOLE = ("n", "errors", "retries", "bytes_out", "bytes_in")
-#: What people read; ``full`` has the rest.
+#: The columns that are shown by default; ``full`` shows all.
 READ = ("n", "errors", "retries", "client_p50", "client_p95", "client_max", "server_p50", "network_share")
 _GROUPS = ("method", "outcome", "error", "http_status", "kind", "attempt")
 
@@ -29,17 +29,17 @@ def summary(df: pd.DataFrame, by: str | Sequence[str] = "method", *, full: bool 
     by : str or sequence of str
         Columns to group by: ``method``, ``outcome``, ``error``, ``http_status``, ``attempt``.
     full : bool
-        All columns, not only the eight that people read.
+        All columns, not only the eight of the default.
 
     Returns
     -------
     DataFrame
         A row per group, indexed by it. Columns: ``n, errors, retries``; ``client_p50, client_p95,
-        client_max, server_p50`` in ms; ``network_share``, of the time waited. With ``full`` also ``..._p90``
-        and ``..._p99`` of them, the same of ``processing`` and ``network`` (client minus server),
-        ``bytes_out, bytes_in``, and ``commands_per_request``, what a batch saves. A percentile is NA below
-        5 values (p50), 20 (p90, p95) or 100 (p99), and a figure that the portal did not state, or that
-        can't be trusted, counts as no value.
+        client_max, server_p50`` in ms; ``network_share``, the network's share of the time waited. With ``full``
+        also ``..._p90`` and ``..._p99`` of them, the same of ``processing`` and ``network`` (client minus server),
+        ``bytes_out, bytes_in``, and ``commands_per_request``, which is above 1 for batches. A percentile is NA
+        below 5 values (p50), 20 (p90, p95) or 100 (p99). A figure that the portal did not state, or that can't be
+        trusted, is not counted as a value.
 
     Raises
     ------

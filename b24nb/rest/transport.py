@@ -1,8 +1,8 @@
-"""One POST: under a deadline, measured, with every failure in a typed error that holds no secret.
+"""Send one POST under a deadline and measure it; a failure becomes an error of this package without secrets.
 
-The total time holds for the headers too, which requests does not offer: its read timeout is per
-received piece, and a server that drips a byte a second would keep a caller for hours. So each receive
-gets what is left of the total.
+requests has no timeout for the whole answer: its read timeout starts again with each received piece, so a server
+that sends one byte a second could block the caller for hours. Here each receive may only take the rest of the
+total time, headers included.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ from b24nb.secret import redact, without_frames
 MAX_BODY = 64 * 1024 * 1024
 _CHUNK = 64 * 1024
 _DAY = 24 * 3600
-#: Uncompressed: unpacking a hostile answer is where HTTP libraries had their faults.
+#: Uncompressed answers only: HTTP libraries have had vulnerabilities in decompression.
 _HEADERS = {
     "User-Agent": f"b24nb/{__version__}",
     "Accept": "*/*",
@@ -52,7 +52,7 @@ class Answer:
     """What came back: status, headers, the whole body, and how long it took."""
 
     status: int
-    headers: Mapping[str, str] = field(repr=False)  # it may quote the address, and hold new tokens
+    headers: Mapping[str, str] = field(repr=False)  # not in repr: headers and body may hold the secret or tokens
     body: bytes = field(repr=False)
     client_ms: float
 
@@ -82,7 +82,7 @@ class Transport:
     verify : bool or str
         As in requests.
     hosts : int
-        To how many hosts connections are kept alive.
+        To how many hosts connections are kept alive at a time.
     """
 
     def __init__(self, *, timeout: tuple[float, float], verify: bool | str, hosts: int = 2) -> None:
@@ -101,7 +101,7 @@ class Transport:
         self._session = _Session()
         # A cookie of one portal could be sent to another of the same domain; nothing here needs any.
         self._session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
-        # A pool makes a place per connection in advance.
+        # A pool creates all its slots in advance, so many hosts get small pools.
         adapter = _Adapter(pool_connections=self._hosts, pool_maxsize=max(1, 64 // self._hosts))
         self._session.mount("https://", adapter)
         self._session.mount("http://", adapter)
@@ -116,7 +116,7 @@ class Transport:
         Parameters
         ----------
         endpoint : Endpoint
-            Where, and with which headers.
+            The URL and the headers of the credentials.
         body : bytes
             JSON.
         method : str
@@ -127,7 +127,7 @@ class Transport:
         Returns
         -------
         Answer
-            Of any status but a redirect.
+            Of any status except a redirect.
 
         Raises
         ------
@@ -141,12 +141,12 @@ class Transport:
             return without_frames(self._post, endpoint, body, method, self.total if total is None else total)
         except FAILURES as error:
             failure = failed(error, method, self.total, sent=_call.sent)
-        raise failure  # here, so that its cause, which quotes the address, does not hang on to it
+        raise failure  # outside of `except`: the original error, which quotes the address, would become its context
 
     def _post(self, endpoint: Endpoint, body: bytes, method: str, total: float) -> Answer:
         headers = _HEADERS | {name: value.reveal() for name, value in endpoint.headers.items()}
         started = time.perf_counter()
-        # Not prepared by the session, which would look into ~/.netrc, and merge what is the same for all calls.
+        # Not prepared by the session: that would read ~/.netrc, and merge the same settings for each call.
         request = requests.Request("POST", endpoint.url.reveal(), headers=headers, data=body).prepare()
         timeout: Any = urllib3.Timeout(connect=self._connect, total=total)
         route = self._route(endpoint.origin)
@@ -160,9 +160,9 @@ class Transport:
     def _route(self, origin: str) -> Mapping[str, Any]:
         """Proxies and certificate authorities, looked up once per host as requests does for each call."""
         if origin.startswith("http:"):
-            return {"proxies": {}, "stream": True}  # on this machine
+            return {"proxies": {}, "stream": True}  # plain http is only allowed for this machine: no proxy
         if origin not in self._routes:
-            # `verify` is passed on, since requests prefers REQUESTS_CA_BUNDLE to the one of a session.
+            # `verify` is an argument here, since requests prefers REQUESTS_CA_BUNDLE to the session's `verify`.
             route = self._session.merge_environment_settings(origin, {}, True, self._verify, None)
             hint = "REQUESTS_CA_BUNDLE or CURL_CA_BUNDLE in the environment names it."
             route["verify"] = _authorities(route["verify"], hint)
@@ -173,11 +173,11 @@ class Transport:
 
 class _Session(requests.Session):
     def get_redirect_target(self, resp: requests.Response) -> None:
-        """Nowhere: a redirect is an error here. requests would read its body whole, without a cap."""
+        """Never follow a redirect, which is an error here. requests would also read its whole body, without a limit."""
 
 
 def _authorities(verify: Any, hint: str) -> bool | str:
-    """A file of certificate authorities that exists, or whether to check certificates at all."""
+    """The path of an existing file of certificate authorities, or whether to check certificates at all."""
     if isinstance(verify, bool):
         return verify
     if isinstance(verify, str | os.PathLike) and verify and Path(verify).exists():
@@ -187,13 +187,13 @@ def _authorities(verify: Any, hint: str) -> bool | str:
 
 
 def _read(response: requests.Response, method: str) -> bytes:
-    """The decoded body, up to the cap."""
+    """The decoded body; refused if it is larger than ``MAX_BODY``."""
     coding = response.headers.get("Content-Encoding", "identity").lower()
-    if coding not in ("identity", "gzip", "deflate"):  # several layers can hide any size
+    if coding not in ("identity", "gzip", "deflate"):  # several layers of compression can expand to any size
         text = f"{method}: the answer is packed in a way that was not asked for."
         hint = "Look at what answers at this address."
         raise BadResponse(text, method=method, http_status=response.status_code, hint=hint)
-    response.raw.enforce_content_length = True  # as urllib3 2 does by itself: half an answer is none
+    response.raw.enforce_content_length = True  # the default of urllib3 2: an incomplete answer is an error
     chunks = []
     size = 0
     for chunk in response.iter_content(_CHUNK):
@@ -207,27 +207,27 @@ def _read(response: requests.Response, method: str) -> bytes:
 
 
 class _Adapter(HTTPAdapter):
-    """Connections whose every receive respects the deadline of the call."""
+    """Uses connections that check the deadline of the call at each receive."""
 
     def get_connection_with_tls_context(self, *args: Any, **kwargs: Any) -> Any:
         pool: Any = super().get_connection_with_tls_context(*args, **kwargs)
         if not issubclass(pool.ConnectionCls, _HTTP):
             ours = _HTTPS if pool.scheme == "https" else _HTTP
-            socks = "_socks_options" in pool.conn_kw  # PySocks connects through such a proxy
+            socks = "_socks_options" in pool.conn_kw  # keep PySocks' connection class, which connects to the proxy
             pool.ConnectionCls = type("_Socks", (pool.ConnectionCls, ours), {}) if socks else ours
         return pool
 
 
-#: ``sent``: whether the portal may have got any of the call that this thread is making.
+#: ``sent``: whether the portal may have received a part of the call that this thread is making.
 _call = threading.local()
 
 
 class _DeadlineReader(io.RawIOBase):
-    """Receives with what is left of the time that the socket was given for the whole answer."""
+    """Gives each receive the rest of the time that the socket has for the whole answer."""
 
     def __init__(self, sock: socket.socket, stream: io.BufferedReader) -> None:
         self._sock = sock
-        self._stream = stream  # keeps the socket open as http.client expects
+        self._stream = stream  # its reference keeps the socket open, as http.client expects
         self._end = time.monotonic() + (sock.gettimeout() or 0)
 
     def readable(self) -> bool:
@@ -252,13 +252,13 @@ class _Response(http.client.HTTPResponse):
 
 
 class _HTTP(HTTPConnection):
-    """Notes when the first byte of a request leaves: from then on it may have been carried out."""
+    """Notes when the first byte of a request is sent: from then on the portal may have carried it out."""
 
     response_class = _Response
-    debuglevel = 0  # else `http.client.HTTPConnection.debuglevel = 1` prints the address and the headers
+    debuglevel = 0  # so that `http.client.HTTPConnection.debuglevel = 1` does not print the address and the headers
 
     def _new_conn(self) -> socket.socket:
-        """To the first address that answers; urllib3 would give each of them the whole time."""
+        """Connect to the first address that answers, in the time for all; urllib3 gives each address the whole time."""
         end = time.monotonic() + float(self.timeout or 0)
         found: Any = socket.getaddrinfo(self.host, self.port, type=socket.SOCK_STREAM)
         failure = OSError("no address")
@@ -276,7 +276,7 @@ class _HTTP(HTTPConnection):
         try:
             super().connect()
         except BaseException:
-            _call.sent = False  # what went out so far was for a proxy or TLS
+            _call.sent = False  # only the proxy or TLS handshake was sent so far
             raise
 
     def send(self, data: Any) -> None:
@@ -289,7 +289,7 @@ class _HTTPS(_HTTP, HTTPSConnection):
 
 
 class _RedactFilter(logging.Filter):
-    """urllib3 logs addresses, and the address of a webhook is its secret."""
+    """Removes secrets from urllib3's log records, which quote the address: that of a webhook is its secret."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         record.msg, record.args = redact(record.getMessage()), ()

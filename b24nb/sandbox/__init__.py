@@ -1,7 +1,7 @@
-"""The embedded portal: a stand-in for Bitrix24 that answers over real HTTP on this machine.
+"""The embedded portal: a replacement for Bitrix24 that answers over real HTTP on this machine.
 
-store < methods < API < messages < server; it shares the vendor's facts (:mod:`b24nb.spec`) with the
-client, and no code.
+Layers, each of which uses those before it: store, methods, API, messages, server. It shares the vendor's facts
+(:mod:`b24nb.spec`) with the client, but no code.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""Who may call: users, their webhooks, one application and its tokens, in the portal's database.
+"""Authentication: users, their webhooks, one application and its tokens, in the portal's database.
 
-A webhook is checked for https, user and code, scope, plan, login of its owner; a token for being known,
-plan, expiry, scope, login. Read in the vendor's server code; all trouble answers 401, where the
-documentation has 400 and 403.
+Checks of a webhook, in this order: https, user and code, scope, plan, active owner. Of a token: known, plan, expiry,
+scope, active user. This order is that of the vendor's server code. Every failure answers 401, where the
+documentation says 400 and 403.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ from b24nb import spec
 from b24nb.sandbox.rest_method import Caller, Method, Params, Refusal, User, scope_missing
 from b24nb.sandbox.store import Store
 
-#: Parameters that carry credentials or steer the call; a method never sees them.
+#: Parameters that carry credentials or control the call; a method never receives them.
 RESERVED = ("auth", "access_token", "auth_connector", "aplogin", "ap", "sessid")
 _ALPHABET = string.ascii_lowercase + string.digits
-#: Several names, or one text with them, as they are stored.
+#: Several names, or one text of names separated by spaces, which is how they are stored.
 Scopes = Iterable[str] | str
 
 
@@ -29,7 +29,7 @@ def _stored(scopes: Scopes) -> str:
 
 
 class Credentials(NamedTuple):
-    """What a request brings along."""
+    """The parameters and headers of a request that may authenticate it."""
 
     params: Params
     bearer: str = ""
@@ -42,7 +42,7 @@ class Credentials(NamedTuple):
 
     @property
     def token(self) -> str:
-        """The access token: header, ``auth``, ``access_token``, the first that is there."""
+        """The access token: the first one present of the header, ``auth`` and ``access_token``."""
         return self.bearer or self.text("auth") or self.text("access_token")
 
 
@@ -52,9 +52,9 @@ class Accounts:
     def __init__(self, store: Store, *, seed: int | None) -> None:
         self.store = store
         self._random: random.Random = random.SystemRandom()
-        if seed is not None:  # a kept database goes on where it was; tokens must not come twice
+        if seed is not None:  # a database that was kept already has tokens, which must not be issued twice
             issued = store.count("SELECT count(*) FROM token")
-            self._random = random.Random(f"{seed} {issued}")  # noqa: S311 - repeatable on request
+            self._random = random.Random(f"{seed} {issued}")  # noqa: S311 - the caller wants repeatable secrets
         self._webhooks: dict[str, Caller] = {}
         self.users: dict[int, User] = {}
 
@@ -79,8 +79,8 @@ class Accounts:
     # -- who calls --------------------------------------------------------------------------------
 
     def authenticate(self, credentials: Credentials, method: Method) -> Caller:
-        """The caller of a request that may use the method, or the refusal that a portal would send."""
-        if "sessid" in credentials.params:  # a browser's session; there are none here
+        """The caller of a request, if the credentials allow the method; raises the refusal of a portal if not."""
+        if "sessid" in credentials.params:  # a browser session, which the sandbox does not have
             raise Refusal("session_failed", "Sessid check failed", 401, sessid="")
         if credentials.text("aplogin") and credentials.text("ap"):
             caller = self._by_webhook(credentials, method)
@@ -151,7 +151,7 @@ class Accounts:
         return row
 
     def issue(self, user_id: int, scopes: Scopes | None = None) -> dict[str, Any]:
-        """A new pair of tokens for a user, with the application's scopes by default; the row as stored."""
+        """A new pair of tokens for a user, by default with the application's scopes; returns the stored row."""
         now = self.store.switches.clock()
         row: dict[str, Any] = {"access_token": self.secret(70), "refresh_token": self.secret(70), "user_id": user_id}
         row |= {"client_id": self.application["client_id"]}
@@ -161,7 +161,7 @@ class Accounts:
         return row
 
     def token(self, access_token: str) -> Caller | None:
-        """Whom an access token stands for, expired or not."""
+        """The caller that an access token belongs to, even if it has expired."""
         row = self.store.row("SELECT * FROM token WHERE access_token = ?", (access_token,))
         if row is None:
             return None
@@ -169,7 +169,7 @@ class Accounts:
         return Caller(user, "oauth", row["client_id"], tuple(row["scopes"].split()), row["expires"])
 
     def grant(self, login: str) -> str:
-        """An authorization code of a user, good for 30 seconds and one use."""
+        """An authorization code of a user, valid for 30 seconds and one use."""
         code, now = self.secret(70), self.store.switches.clock()
         row = {"code": code, "client_id": self.application["client_id"], "user_id": self.user(login).id}
         row |= {"scopes": self.application["scopes"], "expires": now + spec.AUTHORIZATION_CODE_SECONDS}
@@ -177,14 +177,14 @@ class Accounts:
         return code
 
     def redeem_refresh_token(self, refresh_token: str) -> sqlite3.Row | None:
-        """Use up a refresh token; ``None`` if it is unknown, used or over its 180 days."""
+        """Use up a refresh token; ``None`` if it is unknown, used or older than 180 days."""
         with self.store.transaction():
             row = self.store.row("SELECT * FROM token WHERE refresh_token = ?", (refresh_token,))
             self.store.run("UPDATE token SET refresh_token = NULL WHERE refresh_token = ?", (refresh_token,))
         return row if row and row["refresh_expires"] > self.store.switches.clock() else None
 
     def redeem_code(self, code: str) -> sqlite3.Row | None:
-        """Use up an authorization code; ``None`` if it is unknown, used or over its 30 seconds."""
+        """Use up an authorization code; ``None`` if it is unknown, used or older than 30 seconds."""
         with self.store.transaction():
             row = self.store.row("SELECT * FROM authorization_code WHERE code = ?", (code,))
             self.store.run("DELETE FROM authorization_code WHERE code = ?", (code,))

@@ -1,4 +1,4 @@
-"""The four badge methods, check by check in the order of the vendor's server code.
+"""The four badge methods, with their checks in the order of the vendor's server code.
 
 Vendor pages: https://apidocs.bitrix24.com/api-reference/crm/timeline/activities/configurable/badges/
 """
@@ -14,23 +14,23 @@ from b24nb.sandbox.rest_method import Answer, Call, Refusal, controller
 from b24nb.sandbox.store import SqlError
 
 _CODE = "string code"
-#: Localised to the portal's language; everything else that these methods say is not.
+#: These two texts are in the portal's language; all other texts of these methods are not.
 _DENIED = {"en": "Access denied", "ru": "Доступ запрещен"}
 _CODE_MISSING = {"en": "The field CODE is required.", "ru": 'Не заполнено обязательное поле "CODE"'}
 
 
-# `settings` is undocumented, and dropped.
+# `settings` is undocumented and ignored.
 @controller("crm.activity.badge.add", _CODE, "mixed title", "mixed value", "string type", "?array settings")
 def add(call: Call) -> Any:
     _require_administrator(call)
     params, badges = call.params, call.store.badges
     for problem in _problems(call):
-        raise problem  # all of them are collected, the first is sent
+        raise problem  # a portal collects all problems and answers with the first
     code = params["code"]
     if not code:
         raise Refusal("BX_EMPTY_REQUIRED", _CODE_MISSING[call.switches.language])
     limit = call.switches.code_limit
-    if len(code) > limit and limit < spec.CODE_WIDTH:  # older builds leave it to the database
+    if len(code) > limit and limit < spec.CODE_WIDTH:  # older builds don't check; their database cuts the code
         raise Refusal("0", f"The length of the code field must not exceed {limit} characters")
     if badges.find(code):
         raise Refusal("BX_INVALID_VALUE", "Code must be unique")
@@ -38,7 +38,7 @@ def add(call: Call) -> Any:
         badges.add(code, params["title"], params["value"], params["type"])
     except SqlError as error:
         raise Refusal("400", str(error)) from None
-    # Read again by the full code: one that was cut on the way in is not found, and the answer is null.
+    # A portal reads the badge again by the full code: if the code was cut, it finds none and answers null.
     return {"badge": badges.find(code)}
 
 

@@ -1,4 +1,4 @@
-"""``batch``: up to fifty commands in one request, with references from one to the results before it.
+"""``batch``: up to fifty commands in one request, which can refer to the results of earlier ones.
 
 Vendor page: https://apidocs.bitrix24.com/settings/how-to-call-rest-api/batch.html
 """
@@ -12,10 +12,10 @@ from b24nb import spec
 from b24nb.sandbox import php
 from b24nb.sandbox.rest_method import Answer, Call, Refusal, classic
 
-#: The maps of an answer: as references name them, and as the answer does.
+#: The maps of an answer: their names in references, and their keys in the answer.
 _PARTS = {"result": "result"} | {part: f"result_{part}" for part in ("error", "total", "next", "time")}
 _FORBIDDEN = ("batch", "download", "upload")
-#: ``Batch?...`` slips through that list, which compares spellings; without a floor it could nest for ever.
+#: ``Batch?...`` is not in that list, which compares exact spellings; this limits how deep it can nest.
 MAX_NESTED = 5
 _REFERENCE = re.compile(rf"\$({'|'.join(_PARTS)})(\[\S*)")
 _STEP = re.compile(r"\[([^\[\]]+)\]")
@@ -30,7 +30,7 @@ async def batch(call: Call) -> Answer:
     status = 200
     for number, (key, command) in enumerate(php.items(commands if isinstance(commands, list | dict) else [])):
         if not isinstance(command, str):
-            continue  # skipped without a word, but it has used up one of the fifty
+            continue  # not run and not in the answer, but counted as one of the fifty
         try:
             if number >= spec.BATCH_SIZE:
                 raise Refusal("ERROR_BATCH_LENGTH_EXCEEDED", "Max batch length exceeded")
@@ -38,7 +38,7 @@ async def batch(call: Call) -> Answer:
         except Refusal as refusal:
             parts["error"][key] = refusal.envelope
             if refusal.code == "allowed_only_intranet_user":
-                status = refusal.status  # set on the response as a whole, and nobody takes it back
+                status = refusal.status  # this error sets the status of the whole answer
             if halt:
                 break
             continue
@@ -60,7 +60,7 @@ async def _run(call: Call, command: str, parts: dict[str, Any]) -> tuple[Answer,
 
 
 def resolve(value: Any, parts: dict[str, Any]) -> Any:
-    """Replace references: a value that is one keeps the type, one inside a text becomes text."""
+    """Replace references: a value that is only a reference gets the result's type; within a text it becomes text."""
     if isinstance(value, list | dict):
         return php.array({key: resolve(inner, parts) for key, inner in php.items(value)})
     if not isinstance(value, str) or "$" not in value:
@@ -79,7 +79,7 @@ def _embedded(found: re.Match[str], parts: dict[str, Any]) -> str:
 
 
 def _look_up(found: re.Match[str], parts: dict[str, Any]) -> Any:
-    """Follow the steps as far as they lead; what they lead to may be a whole array."""
+    """The value that a reference leads to; a key that does not exist ends the search at the array before it."""
     value = parts[found[1]]
     for step in _STEP.findall(found[2]):
         inner = dict(php.items(value)) if isinstance(value, list | dict) else {}

@@ -1,8 +1,7 @@
-"""Configurable activities: what an application shows in the timeline, and what holds a badge.
+"""Configurable activities: an application adds them to the timeline, and they can hold a badge.
 
-While such an activity is open, one attachment row per item keeps its badge on the kanban and keeps the
-badge from being deleted. The wording of the errors is assumed; codes and their order were read in the
-vendor's server code. Vendor pages:
+While such an activity is open, an attachment row shows its badge on the kanban and prevents the badge from being
+deleted. The texts of the errors are assumed; codes and their order were read in the vendor's server code. Vendor pages:
 https://apidocs.bitrix24.com/api-reference/crm/timeline/activities/configurable/index.html
 """
 
@@ -64,7 +63,7 @@ def update(call: Call) -> Any:
 
 @controller("crm.activity.configurable.get", "int id")
 def get(call: Call) -> Any:
-    """Real types, unlike ``crm.activity.list``. A webhook may; the documentation says it may not."""
+    """Values have real types, unlike ``crm.activity.list``. Webhooks may call it, unlike the documentation says."""
     row = _existing(call)
     params = load(row["provider_params"])
     fields = {
@@ -102,11 +101,11 @@ def create(
 
 
 def bind(store: Store, activity_id: int) -> None:
-    """Bring the attachment rows of an activity in line with what it says now.
+    """Update the attachment rows of an activity to its present state and badge.
 
-    Its open state and its badge decide. A row that is there and right keeps its age. Two oddities of
-    the portal: a code of more than 30 characters was cut in its row, and a ``badgeCode`` in another
-    spelling than the badge's passes the check of the field; both fail here.
+    A row that is already right keeps its age. As on a portal, two kinds of codes pass the check of the field
+    ``badgeCode`` and fail here: one of more than 30 characters, which was cut in its row, and one in another
+    spelling than the badge's.
     """
     row = store.row("SELECT * FROM activity WHERE id = ?", (activity_id,))
     assert row is not None  # noqa: S101 - it was written in this transaction
@@ -143,7 +142,7 @@ def _existing(call: Call) -> sqlite3.Row:
 
 
 def _columns(call: Call, fields: Any) -> dict[str, Any]:
-    """The columns that a call's ``fields`` set, checked in the order of the portal."""
+    """The columns that a call's ``fields`` set, checked in the portal's order."""
     fields = dict(php.items(fields))
     columns: dict[str, Any] = {}
     for name, column in (("completed", "completed"), ("isIncomingChannel", "is_incoming_channel")):
@@ -179,7 +178,7 @@ def _wrong(name: str) -> Refusal:
 
 
 def _checked_layout(layout: Any) -> Any:
-    """Assumed: only the top level is looked at."""
+    """The layout, if it is valid. Assumed: only its top level is checked."""
     if not layout:
         raise Refusal("ERROR_EMPTY_LAYOUT", "Layout is empty.")
     given = dict(php.items(layout))
@@ -193,7 +192,7 @@ def _checked_layout(layout: Any) -> Any:
 
 
 def _check_deadline(columns: dict[str, Any]) -> None:
-    """A deadline is kept as the portal writes times, by whose clock one without an offset is meant."""
+    """Convert the deadline to the portal's format; a time without an offset is in the portal's time zone."""
     try:
         if columns.get("deadline"):
             at = datetime.fromisoformat(columns["deadline"])

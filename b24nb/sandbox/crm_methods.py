@@ -1,8 +1,8 @@
 """Deals and activities through the classic CRM methods: lists with filter, order, select and pages.
 
-Deals are there for activities to hang on: a sales pipeline with stages, three of them final. Activities
-are what holds a badge; these methods see configurable ones from outside only, but find and remove them,
-also through a webhook. Assumed: the details of deals, and who may read which activity. Vendor pages:
+Deals, which activities belong to, are in a sales pipeline with stages, three of them final. Activities hold badges;
+these methods can find and delete configurable ones, also by a webhook, but not change their content. Assumed: the
+details of deals, and who may read which activity. Vendor pages:
 https://apidocs.bitrix24.com/api-reference/crm/deals/index.html
 https://apidocs.bitrix24.com/api-reference/crm/timeline/activities/activity-base/index.html
 https://apidocs.bitrix24.com/settings/how-to-call-rest-api/list-methods-pecularities.html
@@ -37,7 +37,7 @@ _FILTER_KEY = re.compile(r"(!=|>=|<=|!@|[!=@<>%])?([A-Z_]+)")
 
 
 class Table(NamedTuple):
-    """A table as the classic methods show it: all texts. A column is named as on the wire, but in lower
+    """A table as the classic methods show it: all values are texts. A column has the name of its field, in lower
     case."""
 
     name: str
@@ -47,7 +47,7 @@ class Table(NamedTuple):
         return {field: php.to_text(row[field.lower()]) for field in self.fields}
 
     def changes(self, call: Call) -> dict[str, Any]:
-        """The columns that the ``fields`` of a call set."""
+        """The columns that the parameter ``fields`` of a call sets."""
         given, settable = php.items(call.get("fields")), set(self.fields) - _READ_ONLY
         return {str(field).lower(): php.to_text(value) for field, value in given if field in settable}
 
@@ -56,7 +56,7 @@ class Table(NamedTuple):
         return call.store.row(f"SELECT * FROM {self.name} WHERE id = ?", (php.to_int(call.get("id")),))  # noqa: S608
 
     def page(self, call: Call, record: Any, where: str = "1", values: tuple[Any, ...] = ()) -> Answer:
-        """The page of records that a call asks for; ``where`` limits it to what the caller may see."""
+        """The page of records that a call asks for; ``where`` limits it to what the caller may read."""
         conditions, parameters = self._conditions(call.get("filter"))
         found = f"FROM {self.name} WHERE {' AND '.join((where, *conditions))}"
         parameters = [*values, *parameters]
@@ -76,10 +76,10 @@ class Table(NamedTuple):
         for key, value in php.items(wanted):
             found = _FILTER_KEY.fullmatch(str(key))
             if not found or found[2] not in self.fields:
-                continue  # a portal ignores what it can't filter by
+                continue  # a portal ignores filters that it does not know
             column, operator = found[2].lower(), found[1] or "="
             if isinstance(value, list | dict):
-                # One parameter, however many values: SQLite has a limit, PHP has none to speak of.
+                # One parameter for all values, since SQLite limits the number of parameters.
                 negated = "NOT " if operator.startswith("!") else ""
                 conditions.append(f"{column} {negated}IN (SELECT value FROM json_each(?))")  # noqa: S608
                 parameters.append(dump([php.to_text(inner) for _, inner in php.items(value)]))
@@ -168,7 +168,7 @@ def owner_types(call: Call) -> Any:
 
 
 def _drop_badges(store: Store, deal_id: int) -> None:
-    """A deal at its end, or gone, shows no badges any more."""
+    """Delete the attachment rows of a deal that was closed or deleted: it shows no badges any more."""
     store.run("DELETE FROM attachment WHERE entity_type_id = ? AND entity_id = ?", (DEAL, deal_id))
 
 
@@ -229,30 +229,30 @@ def update_activity(call: Call) -> Any:
 
 @classic("crm.activity.delete", "crm")
 def delete_activity(call: Call) -> Any:
-    """Works for configurable activities too, and so releases a badge; its attachment rows cascade."""
+    """Also deletes configurable activities, which releases their badge: the attachment rows are deleted, too."""
     row = _existing_activity(call, None)
     call.store.run("DELETE FROM activity WHERE id = ?", (row["id"],))
     return True
 
 
 def insert_activity(store: Store, columns: dict[str, Any]) -> int:
-    """A new activity; its id. What is not given is as a portal fills it in."""
+    """Insert an activity; returns its id. Other columns have the defaults of a portal."""
     now = store.switches.clock()
     return store.insert("activity", {"created": now, "last_updated": now, **columns})
 
 
 def readable(call: Call, row: sqlite3.Row) -> bool:
-    """Assumed: an employee reads what is his own, the administrator everything."""
+    """Assumed: an employee may read the activities that they are responsible for, the administrator all."""
     return call.caller.user.admin or row["responsible_id"] == call.caller.user.id
 
 
 def _activity(row: sqlite3.Row) -> dict[str, Any]:
-    """All texts, as the classic methods have it, but for the decoded ``PROVIDER_PARAMS``."""
+    """A record whose values are texts, as of all classic methods, except the decoded ``PROVIDER_PARAMS``."""
     return {**ACTIVITIES.record(row), "PROVIDER_PARAMS": load(row["provider_params"])}
 
 
 def _existing_activity(call: Call, action: str | None) -> sqlite3.Row:
-    """The activity of the call. Configurable ones have methods of their own for ``action``."""
+    """The activity of the call. For ``action`` a configurable one is refused: it has other methods for that."""
     if php.to_int(call.get("id")) <= 0:
         raise Refusal("", "ID is not defined or invalid.")
     row = ACTIVITIES.find(call)

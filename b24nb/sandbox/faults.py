@@ -1,4 +1,4 @@
-"""Trouble on demand: errors by their code, and answers that get lost on the way.
+"""Simulated faults: errors by their code, and answers that are lost or broken.
 
 ``portal.faults.next("QUERY_LIMIT_EXCEEDED", times=2)`` makes the next two requests fail so;
 ``portal.faults.next("reset", method="crm.activity.badge.delete", after_effect=True)`` deletes the badge
@@ -25,23 +25,23 @@ from b24nb.sandbox.rest_method import Refusal
 #: Kinds of broken answers; :meth:`Faults.next` says what each is.
 BROKEN = ("reset", "cut", "hang", "drip", "html", "empty", "charset", "gzip", "list", "oversized")
 Effect = Literal["none", "before", "later"]
-#: What stands in the texts of errors where they vary; a text in the portal's language says what it means.
+#: Values for the placeholders in the texts of errors. ``localised_text`` is replaced by the error's meaning.
 _EXAMPLES = (
     "code=missedCall name=code value=5 type=string field=title language=xx limit=30 column=TITLE row=1"
     " number=1205 text=Deadlock detail=Administrator controller=Bitrix\\Crm\\Controller\\Activity\\Badge"
     " action=update"
 )
-#: Where a redirect leads; the name resolves nowhere.
+#: The target of a redirect; the name can't be resolved.
 RENAMED_HOST = "renamed-portal.bitrix24.example"
 _HTML = "text/html; charset=utf-8"
 _CHUNK = 1 << 20
 
 
 class Fault(NamedTuple):
-    """One trouble in store.
+    """One simulated fault of the next ``times`` calls.
 
     ``effect`` says what becomes of the call: ``none`` (it is not run), ``before`` (it runs, then its
-    answer is replaced or lost), ``later`` (it runs ``delay`` seconds after the connection died).
+    answer is replaced or lost), ``later`` (it runs ``delay`` seconds after the connection was closed).
     """
 
     kind: str
@@ -56,7 +56,7 @@ class Fault(NamedTuple):
 
 
 class Faults:
-    """The troubles that a portal has in store, first come, first served."""
+    """The queue of a portal's simulated faults; each call takes the first one that fits."""
 
     def __init__(self) -> None:
         self._queue: list[Fault] = []
@@ -80,26 +80,26 @@ class Faults:
         Parameters
         ----------
         what : str
-            A code of :func:`b24nb.spec.error_facts` (``"QUERY_LIMIT_EXCEEDED"``), or an answer that breaks:
-            ``"reset"`` (the connection, before a byte of the answer), ``"cut"`` (it ends halfway),
+            A code of :func:`b24nb.spec.error_facts` (``"QUERY_LIMIT_EXCEEDED"``), or a kind of broken answer:
+            ``"reset"`` (the connection is reset before a byte of the answer), ``"cut"`` (half of the answer),
             ``"hang"`` (no answer for ``seconds``, then the connection closes), ``"drip"`` (a byte every
-            ``seconds``), ``"html"`` (a page with ``status``; 302 leads to another host), ``"empty"``
-            (status 200, no body), ``"charset"`` (windows-1251 that claims to be UTF-8), ``"gzip"`` (it
-            claims to be), ``"list"`` (where an envelope should be), ``"oversized"`` (``size`` bytes).
+            ``seconds``), ``"html"`` (a page with ``status``; 302 redirects to another host), ``"empty"``
+            (status 200, no body), ``"charset"`` (windows-1251 declared as UTF-8), ``"gzip"`` (plain JSON
+            declared as gzip), ``"list"`` (a list instead of an envelope), ``"oversized"`` (``size`` bytes).
         times : int
             How many requests.
         method : str, optional
-            Only calls of this method. An error by code also meets commands of a batch by their method.
+            Only calls of this method. An error by code also applies to commands of a batch with this method.
             ``"oauth/token"`` is the token endpoint. ``None``: the next requests, whatever they call.
         after_effect : bool
-            The call is carried out all the same.
+            Whether the call is carried out before it fails.
         effect_after : float, optional
-            For an answer that breaks: the call is carried out this many seconds after its connection died.
+            For a broken answer: the call is carried out this many seconds after its connection was closed.
         description : str, optional
-            For a code with several texts: which (its beginning is enough). With ``status``: the text
+            For a code with several texts: which one (its beginning is enough). With ``status``: the text
             of an error that is not known yet.
         status : int, optional
-            HTTP status, if it is to differ from the observed one; for ``"html"`` 502 by default.
+            HTTP status, if it should differ from the observed one; for ``"html"`` 502 by default.
         seconds : float, optional
             How long ``"hang"`` lasts, or the pause between two bytes of ``"drip"`` (1 by default).
         size : int
@@ -108,7 +108,7 @@ class Faults:
         Raises
         ------
         ValueError
-            Neither a known code nor a kind of broken answer, or a number of times or an effect that can't be.
+            ``what`` is neither a known code nor a kind of broken answer, or ``times`` or an effect is not possible.
         """
         if times < 1:
             raise ValueError("times is how many requests fail: 1 or more; clear() forgets what is in store")
@@ -130,14 +130,14 @@ class Faults:
             self._queue.append(fault)
 
     def take(self, method: str, *, command: bool = False) -> Fault | None:
-        """The fault that meets this call, used up once.
+        """The fault for this call; its ``times`` is reduced by one.
 
         Parameters
         ----------
         method : str
-            That is called, in any letter case.
+            The method that is called, in any letter case.
         command : bool
-            Whether it is a command of a batch: those are met by name only.
+            Whether it is a command of a batch: only faults with a method apply to those.
 
         Returns
         -------
@@ -156,7 +156,7 @@ class Faults:
         return None
 
     def clear(self) -> None:
-        """Forget what is in store."""
+        """Remove all faults."""
         with self._lock:
             self._queue.clear()
 
@@ -165,7 +165,7 @@ class Faults:
 
 
 def _refusal(code: str, method: str | None, description: str | None, status: int | None) -> Refusal:
-    """An error as a portal sends it: of several meanings that of the description, then of the method."""
+    """An error as a portal sends it. If a code has several meanings, the description decides, then the method."""
     facts = [fact for fact in spec.error_facts() if fact.code == code]
     if not facts and (description is None or status is None):
         raise ValueError(
@@ -187,11 +187,11 @@ def _refusal(code: str, method: str | None, description: str | None, status: int
     return Refusal(code, message, status or observed)
 
 
-# -- answers that break on the way ----------------------------------------------------------------
+# -- broken answers -------------------------------------------------------------------------------
 
 
 async def send_broken(connection: HTTP1Connection, fault: Fault, reply: Reply, target: str) -> None:
-    """Answer as a fault has it, and close the connection."""
+    """Send the broken answer of a fault, and close the connection."""
     stream: IOStream = connection.detach()
     try:
         if fault.kind == "reset":  # closing with a linger time of zero sends RST instead of FIN
@@ -202,7 +202,7 @@ async def send_broken(connection: HTTP1Connection, fault: Fault, reply: Reply, t
             async for data in _broken(fault, reply, target):
                 await stream.write(data)
     except (StreamClosedError, TimeoutError):
-        pass  # the client has had enough, or waited as long as it was to
+        pass  # the client has closed the connection, or the time of the fault is over
     finally:
         stream.close()
 

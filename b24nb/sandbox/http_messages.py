@@ -1,7 +1,7 @@
-"""Requests and answers of HTTP: from bytes to a REST call, from an answer to bytes, and what is remembered.
+"""HTTP requests and answers: decode a REST call, encode an answer, and record the request.
 
-Read in the vendor's server code: path credentials win over the body, the body over the query string;
-broken JSON is silently no body at all; only the suffix of the method selects the format.
+Facts from the vendor's server code: credentials in the path override the body, and the body the query string;
+broken JSON counts as no body, without an error; only the suffix of the method selects the format of the answer.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from b24nb.sandbox import php
 from b24nb.sandbox.accounts import RESERVED, Credentials
 from b24nb.sandbox.rest_method import METHODS, Caller, Params
 
-#: As PHP is usually set up for a portal (``max_input_vars``).
+#: PHP's ``max_input_vars``, with the usual value of a portal.
 MAX_PARAMETERS = 10_000
 MAX_BODY_BYTES = 8 * 1024 * 1024
 JSON_TYPE = "application/json; charset=utf-8"
@@ -34,28 +34,27 @@ SANDBOX = f"b24nb/{__version__}"
 
 
 class Record(NamedTuple):
-    """One request as the portal saw it. It holds no secret: of path and method only what is known to be
-    none is shown, the query is left out.
+    """One request in the portal's log. It holds no secret: parts of path and method that could be one are masked,
+    and the query is left out.
 
     Attributes
     ----------
     at : float
         When it arrived, by the portal's clock.
     verb, path, method : str
-        ``method`` is the REST method as sent, ``""`` where there is none.
+        ``method`` is the REST method as sent, ``""`` if there is none.
     http_status : int or None
-        ``None`` where no answer was sent.
+        ``None`` if no answer was sent.
     error : str or None
         Code of the error, or kind of the fault.
     ms : float
         Milliseconds until the answer was ready, simulated work included.
     bytes : int
-        Of the answer's body.
+        Size of the answer's body.
     commands : mapping
         For ``batch``: how often each method was called inside.
     rest_ms : float or None
-        Milliseconds of the REST API alone, as ``X-Bitrix-Rest-Time`` states them; ``None`` where it was
-        not reached.
+        Milliseconds of the REST API alone, as in ``X-Bitrix-Rest-Time``; ``None`` if the request did not reach it.
     """
 
     at: float
@@ -71,7 +70,7 @@ class Record(NamedTuple):
 
 
 class Reply(NamedTuple):
-    """What goes back."""
+    """An answer that is sent to the client."""
 
     status: int
     content_type: str
@@ -82,7 +81,7 @@ class Reply(NamedTuple):
 
 @dataclass
 class Request:
-    """An HTTP request as it arrived, the REST call in it, and what becomes known of it on the way."""
+    """An HTTP request, the REST call in it, and what is learned while it is handled."""
 
     verb: str
     target: str
@@ -115,7 +114,7 @@ class Request:
         return php.to_text(self.credentials.params.get("state"))
 
     def decode(self) -> None:
-        """Read the REST call that a request to ``/rest/`` makes."""
+        """Decode the REST call of a request to ``/rest/``."""
         user, code, self.method, self.xml = route(self.path)
         params = self.parameters()
         if user:
@@ -124,7 +123,7 @@ class Request:
         self.params = {key: value for key, value in params.items() if key not in _STRIPPED}
 
     def parameters(self) -> Params:
-        """Query string and body as one PHP array; a key of the body replaces that of the query, whole."""
+        """Query string and body as one PHP array; a key of the body replaces that key of the query, not only parts."""
         query = self.target.partition("?")[2]
         params = php.parse_query(query, limit=MAX_PARAMETERS) if query else {}
         if self.verb == "POST" and self.body:
@@ -138,7 +137,7 @@ class Request:
         return token.strip() if scheme.lower() == "bearer" else ""
 
     def record(self, reply: Reply, broken: str | None) -> Record:
-        """What is remembered; ``broken`` is the kind of fault where the answer does not arrive whole."""
+        """The entry for the portal's log; ``broken``: the kind of fault, if the answer is broken."""
         silent = broken in ("reset", "hang")
         return Record(
             at=self.at,
@@ -156,13 +155,13 @@ class Request:
 
 _STRIPPED = frozenset((*RESERVED, "method", "start", "state"))
 _SUFFIX = re.compile(r"(.*)\.(json|xml)", re.IGNORECASE | re.DOTALL)
-#: Words that are no secret: of the paths, numbers of users, and what looks like a method. Keys of webhooks
+#: Parts that can't be a secret: words of the paths, ids of users, and what looks like a method. Codes of webhooks
 #: have sixteen characters and no dot, and tokens seventy.
 _SHOWN = re.compile(r"|rest|api|oauth|token|\d{1,9}|[A-Za-z]{1,15}(\.([A-Za-z]{1,15}|\d{1,4}))+")
 
 
 def shown(text: str) -> str:
-    """A path or a method for logs: its parts as they are where they can't be a secret.
+    """A path or a method for logs; its parts that could be a secret are masked.
 
     >>> shown("/rest/1/a1b2c3d4e5f6g7h8/profile.json")
     '/rest/1/***/profile.json'
@@ -204,7 +203,7 @@ def _body(content_type: str, body: bytes) -> Params:
 
 
 def _json_body(body: bytes) -> Params:
-    """Whatever is no JSON object or list counts as absent, without a word."""
+    """The parameters in a JSON body; anything but an object or a list counts as none, without an error."""
     try:
         value = php.decode_json(body.decode("utf-8"))
     except ValueError:
@@ -224,7 +223,7 @@ def _multipart_body(content_type: str, body: bytes) -> Params:
     for part in body.split(b"--" + (boundary[1] or boundary[2]).encode())[1:]:
         head, _, value = part.partition(b"\r\n\r\n")
         name = _FIELD_NAME.search(head)
-        if name and b"filename=" not in head:  # files are no parameters
+        if name and b"filename=" not in head:  # files are not parameters
             pairs.append((_text(name[1]), _text(value.removesuffix(b"\r\n"))))
     return php.from_pairs(pairs, limit=MAX_PARAMETERS)
 
@@ -237,7 +236,7 @@ def _text(raw: bytes) -> str:
 
 
 def reply(status: int, payload: Any, headers: Mapping[str, str] = MappingProxyType({}), *, xml: bool = False) -> Reply:
-    """An envelope as the portal prints it."""
+    """An envelope as the portal encodes it."""
     text = php.encode_xml(payload) if xml else php.encode_json(payload)
     error = payload.get("error")
     return Reply(
@@ -250,12 +249,12 @@ def reply(status: int, payload: Any, headers: Mapping[str, str] = MappingProxyTy
 
 
 def plain(status: int, text: str) -> Reply:
-    """A sentence of the web server, not of the REST API."""
+    """A plain text, which comes from the web server and not from the REST API."""
     return Reply(status, "text/plain; charset=utf-8", text.encode(), error=text)
 
 
 def reason(status: int) -> str:
-    return responses.get(status, "Unknown")  # a fault may ask for any three digits
+    return responses.get(status, "Unknown")  # a fault may have any status
 
 
 def head(status: int, content_type: str, length: int, extra: str = "") -> bytes:
@@ -267,7 +266,7 @@ def head(status: int, content_type: str, length: int, extra: str = "") -> bytes:
 
 
 def send(connection: HTTP1Connection, answer: Reply, *, head_only: bool) -> None:
-    """Write an answer and hand the connection back for the next request."""
+    """Write an answer and free the connection for the next request."""
     headers = HTTPHeaders()
     headers["Content-Type"] = answer.content_type
     headers["Content-Length"] = str(len(answer.body))

@@ -1,6 +1,6 @@
-"""The portal's own page: its kanban, its badges and the last requests, for people.
+"""The portal's own HTML page: its kanban, its badges and the last requests.
 
-One look shows what a badge is: the pill on the card of a deal. Everything is escaped by the template.
+It shows what a badge is: the pill on the card of a deal. The template escapes everything.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from b24nb.sandbox.store import Store
 if TYPE_CHECKING:
     import jinja2
 
-#: The page refreshes itself by a header of its own and runs no script at all.
+#: The page allows no script.
 HEADERS: Mapping[str, str] = {
     "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'self'",
     "Cache-Control": "no-store",
@@ -36,7 +36,7 @@ def render(store: Store, records: Sequence[Record]) -> str:
     store : Store
         The portal's database.
     records : sequence of Record
-        Its last requests; the newest come first on the page.
+        Its last requests; the page shows the newest first.
 
     Returns
     -------
@@ -66,10 +66,10 @@ def render(store: Store, records: Sequence[Record]) -> str:
 
 
 def localised(text: Any, language: str) -> str:
-    """What a viewer sees of a title or value.
+    """The text of a title or value that a viewer sees.
 
-    His language, then English. Where both are missing the documentation says "the first element", but
-    the portal takes the number of elements, and so does this page.
+    In the viewer's language, else in English. If both are missing, the documentation says "the first element", but
+    the portal shows the number of elements, and so does this page.
     """
     if not isinstance(text, list | dict):
         return php.to_text(text)
@@ -81,14 +81,14 @@ def localised(text: Any, language: str) -> str:
 
 
 def colour(badge_type: str) -> spec.BadgeColour:
-    """Colours of a type; one that is not known looks like ``secondary``."""
+    """Colours of a type; an unknown type has those of ``secondary``."""
     known = badge_type in set(spec.BadgeType)
     return spec.BADGE_COLOURS[spec.BadgeType(badge_type if known else "secondary")]
 
 
 @lru_cache(maxsize=1)
 def _template() -> jinja2.Template:
-    import jinja2  # only who opens the page pays for it
+    import jinja2  # imported only when the page is opened, since it is slow to import
 
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("b24nb.sandbox"), autoescape=True, trim_blocks=True, lstrip_blocks=True

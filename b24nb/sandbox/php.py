@@ -1,12 +1,11 @@
-"""How PHP sees a request and prints an answer: arrays, query strings, casts, JSON, XML.
+"""How PHP decodes a request and encodes an answer: arrays, query strings, casts, JSON, XML.
 
-A portal is written in PHP, and that shows on the wire: ``a[b][]=c`` is a nested array, a map whose
-keys happen to be 0, 1, 2 is a list, an empty map is ``[]``, ``"0"`` is false, and quotes travel as
-``\\u0022``. Nothing here knows what a badge is.
+A portal is written in PHP, and its answers show that: ``a[b][]=c`` is a nested array, a map whose keys are 0, 1, 2
+is a list, an empty map is ``[]``, ``"0"`` is false, and quotes are sent as ``\\u0022``. Nothing here is about badges.
 
-PHP's one array type becomes a ``list`` where its keys are 0..n-1 in order, else a ``dict`` whose keys
-are texts and integers. General decoders of query strings differ from PHP in corners that matter here:
-a plain value and an array under one name, unclosed brackets, dots in names, where ``a[]`` continues.
+PHP's only array type becomes a ``list`` if its keys are 0..n-1 in order, else a ``dict`` whose keys are texts and
+integers. General decoders of query strings differ from PHP in cases that matter here: a plain value and an array
+under one name, unclosed brackets, dots in names, and the next index of ``a[]``.
 """
 
 from __future__ import annotations
@@ -29,11 +28,11 @@ _INTEGER_KEY = re.compile(r"0|-?[1-9][0-9]{0,18}")
 
 
 class TooManyParameters(ValueError):
-    """More parameters than the server reads."""
+    """The request has more parameters than the server accepts."""
 
 
 class _Growing(dict[str | int, Any]):
-    """An array while it is filled; it knows where ``a[]`` goes."""
+    """An array while it is filled; it keeps the next index of ``a[]``."""
 
     next_index = 0
 
@@ -115,7 +114,7 @@ def _settled(value: Any) -> Any:
 
 
 def array_key(key: str) -> str | int:
-    """Decimal integers are integer keys in PHP, all else stays text (``"01"``, ``"1.0"``).
+    """A key as PHP has it: a decimal integer is an integer, anything else stays a text (``"01"``, ``"1.0"``).
 
     >>> array_key("7"), array_key("07")
     (7, '07')
@@ -126,7 +125,7 @@ def array_key(key: str) -> str | int:
 
 
 def array(mapping: Mapping[Any, Any]) -> Array:
-    """A list where the keys are 0..n-1 in order, else the map. An empty map is the empty list.
+    """A list if the keys are 0..n-1 in order, else the map. An empty map is an empty list.
 
     >>> array({0: "a", 1: "b"}), array({"en": "a"}), array({})
     (['a', 'b'], {'en': 'a'}, [])
@@ -137,7 +136,7 @@ def array(mapping: Mapping[Any, Any]) -> Array:
 
 
 def items(value: Any) -> Iterable[tuple[str | int, Any]]:
-    """Keys and values of an array, whichever shape it has; nothing for all else."""
+    """Keys and values of an array, a list or a dict; nothing for any other value."""
     if isinstance(value, list):
         return enumerate(value)
     return value.items() if isinstance(value, dict) else ()
@@ -163,7 +162,7 @@ def to_text(value: Any) -> str:
 
 
 def to_int(value: Any) -> int:
-    """PHP's ``(int)``: the digits a text begins with, else 0."""
+    """PHP's ``(int)``: the digits at the beginning of a text, else 0."""
     if isinstance(value, list | dict):
         return int(bool(value))
     found = re.match(r"\s*[+-]?[0-9]{1,18}", to_text(value))
@@ -175,7 +174,7 @@ def int_if_whole(value: float) -> float | int:
     return int(value) if abs(value) < 1e15 and value == int(value) else value
 
 
-#: The portal's own time zone, in ``schema.sql`` too. It is not the reader's, and the ``time`` block shows that.
+#: The portal's time zone, also in ``schema.sql``. It is not UTC, so that clients must take notice of the offset.
 TIME_ZONE = timezone(timedelta(hours=3))
 
 
@@ -184,7 +183,7 @@ def iso(at: float) -> str:
     return _iso(int(at))
 
 
-@lru_cache(maxsize=8)  # thousands of answers may fall into one second
+@lru_cache(maxsize=8)  # there may be thousands of answers in one second
 def _iso(second: int) -> str:
     return datetime.fromtimestamp(second, TIME_ZONE).isoformat()
 
@@ -198,7 +197,7 @@ def _no_constant(name: str) -> Any:
 
 
 def _parse_int(digits: str) -> int | float:
-    # Without digits by the thousand, which int() would refuse.
+    # A text of thousands of digits does not reach int(), which would refuse it.
     return int(digits) if len(digits) < 21 and -(2**63) <= int(digits) < 2**63 else float(digits)
 
 
@@ -208,12 +207,12 @@ MAX_JSON_DEPTH = 512
 
 
 def decode_json(text: str) -> Any:
-    """A JSON text as PHP's ``json_decode(..., true)`` gives it.
+    """A JSON text as PHP's ``json_decode(..., true)`` decodes it.
 
     Raises
     ------
     ValueError
-        For all that PHP can't read: malformed, nested deeper than 512, half a surrogate pair.
+        For what PHP can't decode: malformed JSON, nesting deeper than 512, a lone surrogate.
 
     Examples
     --------
@@ -222,7 +221,7 @@ def decode_json(text: str) -> Any:
     """
     try:
         value = _DECODER.decode(text)
-        # As many brackets as that are rare, and the only way to be nested too deep.
+        # Counting brackets is quick; only a text with so many can be nested too deep.
         if text.count("[") + text.count("{") > MAX_JSON_DEPTH and _depth(value) > MAX_JSON_DEPTH:
             raise ValueError("nested too deep")
     except RecursionError:
@@ -248,7 +247,7 @@ _ESCAPES = {
     "\u2028": "\\u2028",
     "\u2029": "\\u2029",
 }
-# A backslash is consumed together with what it escapes, so the quote after `\\` is left alone.
+# The pattern takes a backslash together with the escaped character, so a quote after `\\` is not escaped again.
 _TO_ESCAPE = re.compile(r"\\.|[<>&'/\u2028\u2029]")
 _ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 
@@ -263,7 +262,7 @@ def encode_json(value: Any) -> str:
 
 
 def encode_ascii_json(value: Any) -> str:
-    """As the portal stores texts: all but ASCII as ``\\uXXXX``, which is what counts towards a width."""
+    """JSON as the portal stores texts, with ``\\uXXXX`` for what is not ASCII; the widths of columns apply to this."""
     return json.dumps(value, separators=(",", ":")).replace("/", "\\/")
 
 
@@ -272,7 +271,7 @@ _NOT_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
 
 
 def encode_xml(value: Any) -> str:
-    """The same answer as XML: ``<response>``, list members ``<item>``, true ``1``, false and null empty.
+    """An answer as XML: ``<response>``, list members as ``<item>``, true as ``1``, false and null empty.
 
     >>> encode_xml({"result": [True, None, "a<b"]})
     '<response><result><item>1</item><item></item><item>a&lt;b</item></result></response>'
@@ -285,7 +284,7 @@ def _xml(value: Any) -> str:
         return html.escape(_NOT_XML.sub("\ufffd", to_text(value)), quote=False)
     parts = []
     for key, inner in items(value):
-        # A key that is no XML name would let its text out of the element.
+        # A key that is not an XML name could inject markup.
         name = key if isinstance(key, str) and _XML_NAME.fullmatch(key) else "item"
         parts.append(f"<{name}>{_xml(inner)}</{name}>")
     return "".join(parts)

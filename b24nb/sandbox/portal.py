@@ -1,4 +1,4 @@
-"""A sandbox portal as an object: started, stopped, looked into, made to fail."""
+"""The class ``SandboxPortal``: start and stop a portal, read its data, make it fail."""
 
 from __future__ import annotations
 
@@ -18,46 +18,46 @@ from b24nb.sandbox.switches import Switches
 
 _T = TypeVar("_T")
 
-#: Those of this process, for whoever has only an address.
+#: All instances of this process, to find the one with some address.
 INSTANCES: weakref.WeakSet[SandboxPortal] = weakref.WeakSet()
 
 
 class SandboxPortal:
-    """What it does not reproduce: the https check, the request limit (both are switches, off by default),
-    REST 3.0, browser sessions (``sessid``), a login screen (:meth:`authorize` hands the code out), plans
-    and payments beyond two figures, rights finer than administrator, employee, extranet, other
-    applications than one, leads, contacts and companies, custom activity types, the inside of layouts,
-    the wording of localised errors other than those of the badges, redirects from http to https, the
-    sixty-second cut of long requests, a security filter on HTML-like texts, and caches: a change of
-    rights shows at once. Its speed is that of this machine.
+    """What it does not reproduce: the https check and the request limit (both are switches, off by default),
+    REST 3.0, browser sessions (``sessid``), a login screen (:meth:`authorize` returns the code), plans
+    and payments beyond two figures, rights finer than administrator, employee and extranet, more than one
+    application, leads, contacts and companies, custom activity types, the content of layouts,
+    the texts of localised errors other than those of the badges, redirects from http to https, the end of
+    requests after sixty seconds, a security filter for HTML-like texts, and caches: a change of
+    rights takes effect at once. Its speed is that of this machine.
 
-    What it is: a stand-in for a Bitrix24 portal, over real HTTP on 127.0.0.1, with its data in SQLite. It
-    starts with a small company: an administrator, an employee, an extranet user and somebody who left; a
-    dozen badges, of which eight are free to be deleted (``missedCall`` among them) and four are held by
+    What it is: a replacement for a Bitrix24 portal, over real HTTP on 127.0.0.1, with its data in SQLite. It
+    starts with a small company: an administrator, an employee, an extranet user and a dismissed user; a
+    dozen badges, of which eight can be deleted (``missedCall`` among them) and four are held by
     open activities of deals; webhooks and an application. Its page at ``/`` shows the kanban.
 
     How far to trust it:
 
     ===========  ==================================================================================
     documented   the four badge methods, the 30 characters of a new code, ``batch`` and its limit of 50,
-                 references, the ``time`` block, the request rate, operating time, the lives of tokens,
-                 ``Authorization``, plain texts and language maps, the neighbours' results
-    observed     statuses and texts of errors where the documentation differs (401 for all trouble
-                 with credentials, 503, 429, an ``error`` that is always a text), ``list`` returning
+                 references, the ``time`` block, the request rate, operating time, the lifetimes of tokens,
+                 ``Authorization``, plain texts and language maps, the results of related methods
+    observed     statuses and texts of errors where the documentation differs (401 for all failures of
+                 credentials, 503, 429, an ``error`` that is always a text), ``list`` returning
                  everything at once with ``total``, decoding as PHP does it, JSON escaping, the empty
-                 map as ``[]``, the order of checks, when a badge counts as used, odd statuses of the
-                 authorization server; seen in answers or read in the vendor's server code
-    assumed      codes compare without case, over-long texts are cut silently (both switches), where
-                 among the checks a code of more than 30 characters is refused, the wording of errors of
-                 configurable activities and of ``allowed_only_intranet_user``, deals, who may read
-                 which activity, the signature for ``state``, a commands' operating time in a webhook's
-                 batch going to one account
+                 map as ``[]``, the order of checks, when a badge counts as used, the unusual statuses of
+                 the authorization server; seen in answers or read in the vendor's server code
+    assumed      codes are compared without letter case, texts that are too long are cut silently (both
+                 are switches), the place of the check for more than 30 characters of a code, the texts
+                 of errors of configurable activities and of ``allowed_only_intranet_user``, deals, who
+                 may read which activity, the signature for ``state``, one common operating time for the
+                 commands of webhooks' batches
     ===========  ==================================================================================
 
     Parameters
     ----------
     code_limit : int
-        Characters of a code that ``add`` takes: 30 as newer portal builds, 255 as older ones.
+        Characters of a code that ``add`` accepts: 30 as newer portal builds, 255 as older ones.
     latency_ms : float
         Network time of each request, in milliseconds. It is not in the ``time`` block.
     limits : bool
@@ -65,29 +65,29 @@ class SandboxPortal:
     https_required : bool
         Whether a webhook over plain http is refused, as on a real portal.
     tariff : {"standard", "enterprise", "self-hosted"}
-        The plan: 50 requests at once and 2/s, or 250 and 5/s. A portal on a server of one's own has no limit,
-        starts with ``cloud_headers=False``, and counts working time only if ``operating`` is a number.
+        The plan: 50 requests at once and 2/s, or 250 and 5/s. A self-hosted portal has no limit,
+        starts with ``cloud_headers=False``, and counts operating time only if ``operating`` is a number.
     operating : bool or float
-        Whether working time is counted, with 429 ``OPERATION_TIME_LIMIT`` after 480 seconds in ten
-        minutes; a number: after as many. ``False``: as self-hosted portals, no ``operating`` keys.
+        Whether operating time is counted, with 429 ``OPERATION_TIME_LIMIT`` after 480 seconds in ten
+        minutes; a number: after so many seconds. ``False``: as self-hosted portals, no ``operating`` keys.
     clock : callable
-        The portal's time of day. One with a ``sleep`` method of its own is slept on, so that a test's
-        hours pass at once.
+        The portal's time of day. If it has a method ``sleep``, that is used for waiting, so that hours can
+        pass at once in a test.
     seed : int, optional
         Makes the secrets repeatable. By default they are random.
     badges : iterable of mappings, optional
         Instead of the usual badges: ``code``, ``title``, ``value``, ``type``.
     db : path, optional
-        Keep the data, secrets included, in this file. What was answered with success survives a kill.
+        Keep the data, secrets included, in this file. Changes that were answered survive a killed process.
     port : int
         0: a free one.
     tls : bool
-        Speak https, with a certificate made on the spot (needs the extra ``tls``); see :attr:`ca_file`.
+        Use https, with a new certificate (needs the extra ``tls``); see :attr:`ca_file`.
     **switches
         Any other field of :class:`Switches`: ``cost``: seconds of work by method (a mapping);
         ``rest_available=False``: a plan without REST; ``cloud_headers=False``; ``integer_time=False``:
-        ``start`` and ``processing`` with fractions, as in older builds; ``case_sensitive=True``: codes;
-        ``strict_sql=True``: over-long texts are refused; ``language="ru"``: of localised errors;
+        ``start`` and ``processing`` with fractions, as in older builds; ``case_sensitive=True``: for codes;
+        ``strict_sql=True``: texts that are too long are refused; ``language="ru"``: of localised errors;
         ``languages``: the codes that a map may have; ``attachment_days``: 30, 60 or 90.
 
     Attributes
@@ -95,7 +95,7 @@ class SandboxPortal:
     faults : Faults
         Makes the next requests fail: ``portal.faults.next("QUERY_LIMIT_EXCEEDED")``.
     switches : Switches
-        All of the above but ``seed``, ``badges``, ``db``, ``port`` and ``tls``, to be changed while it runs.
+        All of the above except ``seed``, ``badges``, ``db``, ``port`` and ``tls``; they can be changed at any time.
 
     Notes
     -----
@@ -123,31 +123,31 @@ class SandboxPortal:
         self.switches = Switches(**switches)
         self.faults = Faults()
         badges = None if badges is None else list(badges)
-        db = db if db in (None, IN_MEMORY) else Path(db).absolute()  # the same file, wherever the program goes
+        db = db if db in (None, IN_MEMORY) else Path(db).absolute()  # also after a chdir
         self._setup: dict[str, Any] = {"db": db, "port": port, "tls": tls, "seed": seed, "badges": badges}
         self._running: RunningPortal | None = None
         self._stop: Callable[[], object] = lambda: None
         INSTANCES.add(self)
 
-    # -- life -------------------------------------------------------------------------------------
+    # -- start and stop ---------------------------------------------------------------------------
 
     def start(self) -> Self:
-        """Start answering, in a thread of its own; returns when it does.
+        """Start the portal in a thread of its own; returns when it answers.
 
-        It stops with :meth:`stop`, when nobody holds it any more, and when the program ends.
+        It stops with :meth:`stop`, when this object is garbage-collected, and when the program ends.
 
         Returns
         -------
         SandboxPortal
-            Itself.
+            This object.
 
         Raises
         ------
         RuntimeError
-            It is running already, no thread is to be had here, or the database file can't be used:
-            another sandbox has it open, or it is another program's.
+            It is running already, threads are not possible here, or the database file can't be used:
+            another sandbox has it open, or it belongs to another program.
         OSError
-            The port is taken, or no socket is to be had here.
+            The port is in use, or sockets are not possible here.
         """
         if self._running:
             raise RuntimeError("This sandbox portal is running already.")
@@ -161,18 +161,18 @@ class SandboxPortal:
         return self
 
     def start_in(self, thread: ServerThread) -> None:
-        """Start answering in a thread that somebody else stops; :meth:`stop` leaves the thread to the others.
+        """Start the portal in a thread that others use, too; :meth:`stop` does not stop the thread.
 
         Parameters
         ----------
         thread : ServerThread
-            One that may serve several portals.
+            A thread that may serve several portals.
         """
         running = thread.run(lambda: RunningPortal(thread, self.switches, self.faults, **self._setup))
         self._running, self._stop = running, lambda: thread.end(running.cleanup)
 
     def stop(self) -> None:
-        """Stop answering and remove temporary files. Does nothing if it is not running."""
+        """Stop the portal and remove temporary files. Does nothing if it is not running."""
         self._running = None
         self._stop()
 
@@ -194,15 +194,15 @@ class SandboxPortal:
         return self._running
 
     def _run(self, work: Callable[[RunningPortal], _T]) -> _T:
-        """Do something where the database is."""
+        """Call a function in the thread that owns the database."""
         running = self._started
         return running.thread.run(lambda: work(running))
 
-    # -- the way in -------------------------------------------------------------------------------
+    # -- address and credentials ------------------------------------------------------------------
 
     @property
     def url(self) -> str:
-        """Where it answers: ``http://127.0.0.1:{port}``."""
+        """Its address: ``http://127.0.0.1:{port}``."""
         return self._started.url
 
     @property
@@ -218,7 +218,7 @@ class SandboxPortal:
         return {name: f"{self.url}/rest/{path}/" for name, path in paths.items()}
 
     def add_webhook(self, name: str, *, user: str = "anna", scopes: Iterable[str] | str = "crm") -> str:
-        """Create one more webhook.
+        """Create another webhook.
 
         Parameters
         ----------
@@ -228,7 +228,7 @@ class SandboxPortal:
             Login of the owner: ``anna`` (administrator), ``ben`` (employee), ``carla`` (extranet),
             ``dmitri`` (dismissed).
         scopes : iterable of str, or str
-            What it may be used for.
+            The scopes of the webhook.
 
         Returns
         -------
@@ -238,7 +238,7 @@ class SandboxPortal:
         Raises
         ------
         ValueError
-            There is a webhook of that name, or no such user.
+            There is a webhook with that name, or no such user.
         """
         self._run(lambda running: running.accounts.add_webhook(name, user, scopes))
         return self.webhooks[name]
@@ -246,12 +246,12 @@ class SandboxPortal:
     @property
     def oauth(self) -> Mapping[str, str]:
         """The application's tokens for the administrator, issued at the start: ``portal``,
-        ``access_token``, ``refresh_token``, ``client_id``, ``client_secret``, ``auth_server``; just
-        what :class:`b24nb.OAuthToken` takes."""
+        ``access_token``, ``refresh_token``, ``client_id``, ``client_secret``, ``auth_server``: the
+        arguments of :class:`b24nb.OAuthToken`."""
         return self._tokens(self._started.tokens)
 
     def issue_token(self, *, user: str = "anna", scopes: Iterable[str] | str | None = None) -> Mapping[str, str]:
-        """A new pair of tokens, in the shape of :attr:`oauth`.
+        """Issue a new pair of tokens, with the keys of :attr:`oauth`.
 
         Parameters
         ----------
@@ -267,7 +267,7 @@ class SandboxPortal:
         return self._tokens(self._run(lambda running: running.accounts.issue(running.accounts.user(user).id, scopes)))
 
     def authorize(self, *, user: str = "anna", state: str = "") -> Mapping[str, str]:
-        """What a browser brings back to the application once a user has agreed: ``code`` and the rest.
+        """The parameters of the redirect to the application after a user has agreed: ``code`` and others.
 
         Parameters
         ----------
@@ -304,14 +304,14 @@ class SandboxPortal:
 
     @property
     def journal_path(self) -> str:
-        """Where a client keeps its journal of this portal: beside the database, and gone with it."""
+        """The path for a client's journal of this portal: beside the database, and deleted with it."""
         return self._started.journal_path
 
-    # -- looking inside ---------------------------------------------------------------------------
+    # -- data -------------------------------------------------------------------------------------
 
     @property
     def requests(self) -> list[Record]:
-        """The last 1,000 requests, the newest at the end."""
+        """The last 1,000 requests, the newest last."""
         return list(self._started.records)
 
     @property
@@ -320,14 +320,14 @@ class SandboxPortal:
         return self._run(lambda running: running.store.badges.all())
 
     def attach(self, code: str, *, deal: int = 1, client_id: str | None = None) -> int:
-        """Put an open configurable activity with a badge on a deal, as an application would.
+        """Add an open configurable activity with a badge to a deal, as an application would.
 
         Parameters
         ----------
         code : str
             Of the badge.
         deal : int
-            Which; the portal starts with deals 1 to 6.
+            Id of the deal; the portal starts with deals 1 to 6.
         client_id : str, optional
             The application that made it; by default the portal's own.
 

@@ -1,4 +1,4 @@
-"""Methods about the caller and the portal itself: who am I, what may I call, what time is it.
+"""Methods about the caller and the portal: the user, the scopes and methods, the time.
 
 Vendor pages: https://apidocs.bitrix24.com/api-reference/common/
 """
@@ -11,7 +11,7 @@ from b24nb.sandbox import php
 from b24nb.sandbox.rest_method import CONTROLLERS, METHODS, Call, Refusal, classic, scope_missing
 
 LICENSE = {"standard": "en_pro100", "enterprise": "en_ent250", "self-hosted": "ru_selfhosted"}
-#: What the REST API of a cloud portal is divided into.
+#: The scopes of a cloud portal's REST API.
 _SCOPES = (
     "ai_admin appform baas bi biconnector bizproc booking calendar calendarmobile call cashbox catalog"
     " catalogmobile configuration.import contact_center crm delivery department disk documentgenerator entity"
@@ -21,7 +21,7 @@ _SCOPES = (
     " tasks_extended tasksmobile telephony timeman user user.userfield user_basic user_brief userconsent"
     " userfieldconfig vote"
 )
-#: What a portal has switched on; any other feature answers "N".
+#: Features that answer "Y"; any other answers "N".
 _FEATURES = ("rest_offline_extended", "rest_auth_connector", "rest_access")
 
 
@@ -46,7 +46,7 @@ def user_current(call: Call) -> Any:
 @classic("app.info", signed=True)
 def app_info(call: Call) -> Any:
     license_ = LICENSE[call.switches.tariff]
-    if not call.caller.is_application and not call.in_batch:  # there the webhook's id is lost on the way
+    if not call.caller.is_application and not call.in_batch:  # in a batch a portal does not know the webhook's id
         return {"SCOPE": list(call.caller.scopes), "LICENSE": license_}
     _require_application(call)
     plan = license_.partition("_")[2]
@@ -58,14 +58,14 @@ def app_info(call: Call) -> Any:
 
 @classic("app.option.get")
 def app_option_get(call: Call) -> Any:
-    """The settings that an application keeps on the portal; this one keeps none."""
+    """The settings that an application stores on the portal; here always none."""
     _require_application(call)
     return [] if call.get("option") is None else ""
 
 
 @classic("placement.bind")
 def placement_bind(call: Call) -> Any:
-    """Nothing is kept. Assumed: the kind of credential is judged before its scope."""
+    """Stores nothing. Assumed: the kind of credential is checked before its scope."""
     if not call.caller.is_application:
         raise Refusal("WRONG_AUTH_TYPE", "Current authorization type is denied for this method", 403)
     if "placement" not in call.caller.scopes:
@@ -92,7 +92,7 @@ def methods(call: Call) -> Any:
 
 @classic("method.get")
 def method_get(call: Call) -> Any:
-    """Of a controller method only the controller is looked up, so any action of it "exists"."""
+    """Of a controller method only the controller is checked, so each of its actions "exists"."""
     name = php.to_text(call.get("name"))
     method = METHODS.get(name)
     if method and not method.controller:

@@ -1,7 +1,7 @@
-"""How much a portal lets through: requests per second, and working time per method.
+"""The two limits of a portal: the request rate, and the operating time per method.
 
-The first sits in front of the portal and counts requests per source address; the second is the
-portal's own and counts seconds of work per method and credential.
+The first is applied before the REST API and counts requests per source address; the second counts seconds of
+work per method and credential.
 
 Vendor page: https://apidocs.bitrix24.com/limits.html
 """
@@ -14,7 +14,7 @@ from b24nb import spec
 
 
 class LeakyBucket:
-    """A counter that every request fills by one and that drains with time. Refused requests don't fill.
+    """A level to which every request adds one, and which drains with time. Refused requests add nothing.
 
     >>> bucket = LeakyBucket()
     >>> tariff = spec.TARIFFS["standard"]
@@ -29,7 +29,7 @@ class LeakyBucket:
         self._at = -math.inf
 
     def admit(self, tariff: spec.Tariff, now: float) -> bool:
-        """Whether a request may pass now; if so it is counted."""
+        """Whether a request is allowed now; if so it is counted."""
         self.level = max(self.level - max(now - self._at, 0) * tariff.per_second, 0)
         self._at = now
         if self.level + 1 > tariff.burst:
@@ -41,7 +41,7 @@ class LeakyBucket:
 class OperatingTime:
     """Seconds of work of one method and credential in the last ten minutes, in ten baskets.
 
-    A basket is made by the first counted call of its minute and lives ten minutes from then.
+    A basket is made by the first counted call of its minute and expires ten minutes later.
 
     >>> work = OperatingTime()
     >>> work.add(5.0, now=0.0); work.add(0.05, now=1.0); work.add(7.0, now=70.0)
@@ -53,7 +53,7 @@ class OperatingTime:
         self._baskets: list[list[float]] = []  # [made at, seconds], the oldest first
 
     def add(self, seconds: float, now: float) -> None:
-        """Count a call; the short ones cost nothing."""
+        """Count a call; short calls add nothing."""
         if seconds <= spec.OPERATING_FREE_SECONDS:
             return
         self._drop_old(now)
@@ -62,12 +62,12 @@ class OperatingTime:
         self._baskets[-1][1] += seconds
 
     def seconds(self, now: float) -> float:
-        """The sum of the live baskets."""
+        """The sum of the baskets that have not expired."""
         self._drop_old(now)
         return sum(seconds for _, seconds in self._baskets)
 
     def reset_at(self, now: float) -> float:
-        """When the oldest basket is emptied."""
+        """When the oldest basket expires."""
         self._drop_old(now)
         return (self._baskets[0][0] if self._baskets else now) + spec.OPERATING_WINDOW_SECONDS
 

@@ -1,7 +1,7 @@
-"""One request to the REST API, from the name of the method to the envelope.
+"""Handles a request to the REST API, from the name of the method to the envelope.
 
-The order is the portal's: the method is looked up before anybody asks who is calling, so an unknown
-method answers 404 even without credentials.
+The order is the portal's: the method is looked up before the credentials are checked, so an unknown method answers
+404 even without credentials.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _METHOD_MODULES = (badge_methods, batch_method, configurable_activities, crm_met
 
 
 class RestApi:
-    """The REST API of one portal; ``sleep`` lets time pass, in seconds."""
+    """The REST API of one portal; ``sleep`` waits for some seconds."""
 
     def __init__(self, accounts: Accounts, faults: Faults, sleep: Callable[[float], Awaitable[None]]) -> None:
         self.accounts = accounts
@@ -38,7 +38,7 @@ class RestApi:
         self._operating: dict[tuple[str, str, str], OperatingTime] = {}
 
     async def answer(self, request: Request) -> tuple[int, dict[str, Any]]:
-        """Carry out a request: status and envelope. Notes the caller and the commands in the request."""
+        """Carry out a request; returns status and envelope. Writes caller and commands into ``request``."""
         start = self.switches.clock()
         try:
             if request.credentials.text("token"):
@@ -61,7 +61,7 @@ class RestApi:
             return refusal.status, refusal.envelope
 
     async def _command(self, outer: Call, name: str, params: Params) -> tuple[Answer, dict[str, Any]]:
-        """A command of a batch: same caller, same checks but for the credentials."""
+        """Run a command of a batch: for the same caller, with the same checks except that of the credentials."""
         arrived = self.switches.clock()
         outer.commands.append(name)
         if not name or name.startswith("/"):
@@ -105,13 +105,13 @@ class RestApi:
         return result if isinstance(result, Answer) else Answer(result), time
 
     def _work(self, method: Method, call: Call) -> OperatingTime:
-        """The account of a method and credential; commands of a webhook's batch share a common one."""
+        """The operating time of a method and credential; all webhooks share one for commands of batches."""
         lost = call.in_batch and not call.caller.is_application
         key = (call.caller.kind, "" if lost else call.caller.credential, method.name)
         return self._operating.setdefault(key, OperatingTime())
 
     def _signature(self, method: Method, call: Call) -> str | None:
-        """For an application that sent ``state``. Assumed: the vendor's format is not public."""
+        """The signature for an application that sent ``state``. Its format is assumed, since it is not public."""
         if not (method.signed and call.state and call.caller.is_application):
             return None
         secret = self.accounts.application["client_secret"]
@@ -121,10 +121,10 @@ class RestApi:
 def time_block(
     switches: Switches, start: float, processing: float, finish: float, work: OperatingTime | None
 ) -> dict[str, Any]:
-    """The ``time`` of an answer, from the marks of a call: arrived, began to work, done.
+    """The ``time`` block of an answer, from the times when a call arrived, began to run, and ended.
 
-    Newer builds have whole seconds in ``start`` and ``processing``, which makes ``duration``, finish
-    minus start, up to a second too long. ``work`` is absent where the portal does not count.
+    Newer builds have whole seconds in ``start`` and ``processing``, which makes ``duration`` (finish minus
+    start) up to a second too long. ``work`` is ``None`` if the portal does not count operating time.
     """
     mark = int if switches.integer_time else float
     block = {
@@ -142,7 +142,7 @@ def time_block(
 
 
 def envelope(answer: Answer, time: dict[str, Any], signature: str | None) -> dict[str, Any]:
-    """A success in the portal's order of keys; what is not there has none."""
+    """The envelope of a result, with keys in the portal's order; values that are ``None`` have no key."""
     lifted = {"next": answer.next, "total": answer.total, "signature": signature}
     present = {key: value for key, value in lifted.items() if value is not None}
     return {"result": answer.result, **present, "time": time}

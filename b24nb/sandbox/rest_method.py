@@ -1,8 +1,8 @@
-"""What a REST method is inside the portal: a name, who may call it, and a function of a call.
+"""A REST method inside the portal: its name, the scopes that may call it, and a function of a call.
 
-Methods come in two kinds, as on a real portal. *Classic* ones are listed by ``methods`` and answer any
-verb. *Controller* methods (everything about badges and configurable activities) bind their arguments
-by name and type before they run, want GET or POST, and are unknown to ``methods``.
+There are two kinds, as on a real portal. *Classic* methods are listed by ``methods`` and accept any HTTP verb.
+*Controller* methods (all those of badges and configurable activities) check their arguments by name and type before
+they run, accept only GET and POST, and are not listed by ``methods``.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ Params = dict[str | int, Any]
 
 
 class Refusal(Exception):
-    """An error envelope: what the portal answers instead of a result."""
+    """An error that the portal answers instead of a result."""
 
     def __init__(self, code: str, description: str, status: int = 400, **extra: str) -> None:
         super().__init__(code, description)
@@ -37,7 +37,7 @@ class Refusal(Exception):
 
 
 def scope_missing(kind: str) -> Refusal:
-    """``kind`` of token: ``webhook`` or ``access``."""
+    """The error for a missing scope; ``kind`` of token: ``webhook`` or ``access``."""
     text = f"The request requires higher privileges than provided by the {kind} token"
     return Refusal("insufficient_scope", text, 401)
 
@@ -47,7 +47,7 @@ def method_not_found() -> Refusal:
 
 
 class Answer(NamedTuple):
-    """A result with what the envelope lifts out of it."""
+    """A result, and other keys of the envelope."""
 
     result: Any
     total: int | None = None
@@ -56,7 +56,7 @@ class Answer(NamedTuple):
 
 
 class User(NamedTuple):
-    """Somebody who can call. ``kind`` is ``intranet`` or ``extranet``."""
+    """A user of the portal. ``kind`` is ``intranet`` or ``extranet``."""
 
     id: int
     login: str
@@ -68,7 +68,7 @@ class User(NamedTuple):
 
 
 class Caller(NamedTuple):
-    """Who calls, through what. ``credential`` is the webhook's id or the application's client id."""
+    """The user and credential of a call. ``credential`` is the webhook's id or the application's client id."""
 
     user: User
     kind: str
@@ -81,7 +81,7 @@ class Caller(NamedTuple):
         return self.kind == "oauth"
 
     def may_use(self, method: Method) -> bool:
-        """Whether the credential has one of the scopes that a method asks for."""
+        """Whether the credential has one of the scopes that the method needs."""
         return not method.scopes or any(scope in self.scopes for scope in method.scopes)
 
 
@@ -112,17 +112,17 @@ class Call:
         return None if self.start == -1 else total
 
     def get(self, name: str) -> Any:
-        """A parameter of a classic method; those take their names in either case."""
+        """A parameter of a classic method, whose name may be in lower or upper case."""
         return self.params.get(name, self.params.get(name.upper()))
 
 
-#: Runs a command of a batch for the caller of the batch: its answer and its ``time`` block.
+#: Runs a command of a batch for the caller of the batch; returns its answer and its ``time`` block.
 Execute = Callable[[Call, str, Params], Awaitable[tuple[Answer, dict[str, Any]]]]
 Handler = Callable[[Call], Any]
 
 
 class Method(NamedTuple):
-    """A REST method. Any one of ``scopes`` is enough; none means that every credential will do."""
+    """A REST method. One of ``scopes`` is enough to call it; without any, every credential may call it."""
 
     name: str
     run: Handler
@@ -132,7 +132,7 @@ class Method(NamedTuple):
 
 
 METHODS: dict[str, Method] = {}
-#: Controllers by the prefix of their methods, with the name that the portal's errors give them.
+#: Controllers: the prefix of their methods -> their name in the portal's errors.
 CONTROLLERS: Mapping[str, str] = {
     "crm.activity.badge": "Bitrix\\Crm\\Controller\\Activity\\Badge",
     "crm.activity.configurable": "Bitrix\\Crm\\Controller\\Activity\\Configurable",
@@ -150,8 +150,8 @@ def classic(name: str, *scopes: str, signed: bool = False) -> Callable[[Handler]
 
 
 class Argument(NamedTuple):
-    """An argument of a controller method, read from a declaration as PHP has it: ``?array settings`` may
-    be left out or null, ``mixed title`` takes anything."""
+    """An argument of a controller method, parsed from a declaration like PHP's: ``?array settings`` may be left out
+    or null, ``mixed title`` accepts any value."""
 
     type: str
     name: str
@@ -163,7 +163,7 @@ class Argument(NamedTuple):
         return cls(kind.removeprefix("?"), name, kind.startswith("?"))
 
     def check(self, params: Params) -> None:
-        """Refuse as the portal's argument binding does: the first problem is the answer."""
+        """Refuse a missing or wrong argument with the portal's error."""
         if self.name not in params:
             if self.optional:
                 return
@@ -192,7 +192,7 @@ _TYPES: Mapping[str, Callable[[Any], bool]] = {
 
 
 def controller(name: str, *declarations: str) -> Callable[[Handler], Handler]:
-    """Register a controller method; its arguments (see :class:`Argument`) are bound before it runs."""
+    """Register a controller method; its arguments (see :class:`Argument`) are checked before it runs."""
     arguments = [Argument.parse(declaration) for declaration in declarations]
 
     def register(run: Handler) -> Handler:
@@ -217,7 +217,7 @@ def find(name: str) -> Method:
     Raises
     ------
     Refusal
-        ``ERROR_METHOD_NOT_FOUND``, which comes before any look at the credentials.
+        ``ERROR_METHOD_NOT_FOUND``, which comes before the check of the credentials.
     """
     name = name.lower()
     if name in METHODS:
@@ -229,5 +229,5 @@ def find(name: str) -> Method:
     def no_such_action(call: Call) -> Any:
         raise Refusal("22002", f"Could not find description of {action} in {CONTROLLERS[prefix]}")
 
-    # Named after the controller: what is kept per method must not grow with every misspelling.
+    # Named after the controller, so that the operating times, kept per name, don't grow with each misspelled action.
     return Method(name=prefix, run=no_such_action, scopes=("crm",), controller=True)

@@ -1,4 +1,4 @@
-"""Many sandbox portals in one process, some of them in trouble."""
+"""Many sandbox portals in one process, some of which fail in different ways."""
 
 from __future__ import annotations
 
@@ -14,25 +14,25 @@ from b24nb.sandbox.server_thread import HOST, ServerThread
 from b24nb.sandbox.store import IN_MEMORY
 
 Badges = Iterable[Mapping[str, Any]]
-#: More than any run sends.
+#: A number of faults that no run uses up.
 _ALWAYS = 10**9
 
 
 class SandboxFleet:
-    """A number of sandbox portals that answer from one thread, each at a port of its own on 127.0.0.1.
+    """A number of sandbox portals that run in one thread, each at its own port of 127.0.0.1.
 
     Parameters
     ----------
     n : int
         How many. They are called ``portal-0001`` and so on.
     dead, hanging, revoked, noscope, renamed, limited : float
-        Shares of the portals, 0 to 1, that refuse connections; never answer; do not know the webhook any
-        more (401); know it without the scope ``crm`` (401); answer 302 from a former address; answer 429
+        Shares of the portals, 0 to 1: those that refuse connections; never answer; do not accept the webhook any
+        more (401); accept it without the scope ``crm`` (401); answer 302 from a former address; answer 429
         ``OPERATION_TIME_LIMIT``.
     seed : int
-        Decides which these are.
+        Determines which portals these are.
     badges : iterable of mappings or callable, optional
-        As of :class:`SandboxPortal`, or a function that gives them by the name of the portal.
+        As of :class:`SandboxPortal`, or a function that returns them for the name of a portal.
     **switches
         As of :class:`SandboxPortal`, for all: ``latency_ms=100``. Changes of one later:
         ``fleet.portals[name].switches``.
@@ -44,7 +44,7 @@ class SandboxFleet:
     portals : dict of str to SandboxPortal
         By name; the dead ones have none.
     trouble : dict of str to str
-        What ails a portal, by name: one of the words above.
+        The fault of each portal that has one, by name: one of the words above.
 
     Notes
     -----
@@ -76,9 +76,9 @@ class SandboxFleet:
         if min(shares.values()) < 0 or sum(shares.values()) > 1:
             raise ValueError("shares of portals in trouble are numbers from 0 to 1, and so is their sum")
         self.names = [f"portal-{number:04}" for number in range(1, n + 1)]
-        ailing = [kind for kind, share in shares.items() for _ in range(round(share * n))]
-        chosen = random.Random(seed).sample(self.names, min(len(ailing), n))  # noqa: S311 - repeatable
-        self.trouble = dict(zip(chosen, ailing, strict=False))
+        faulty = [kind for kind, share in shares.items() for _ in range(round(share * n))]
+        chosen = random.Random(seed).sample(self.names, min(len(faulty), n))  # noqa: S311 - repeatable
+        self.trouble = dict(zip(chosen, faulty, strict=False))
         self.webhooks: dict[str, str] = {}
         self.portals: dict[str, SandboxPortal] = {}
         self._badges = badges if badges is None or callable(badges) else [*badges]
@@ -86,7 +86,7 @@ class SandboxFleet:
         self._stop: Callable[[], object] = lambda: None
 
     def start(self) -> Self:
-        """Start all of them; returns when they answer, or don't as they should.
+        """Start all portals; returns when they are ready.
 
         Raises
         ------
@@ -107,7 +107,7 @@ class SandboxFleet:
         return self
 
     def stop(self) -> None:
-        """Stop all of them. Does nothing if they are not running."""
+        """Stop all portals. Does nothing if they are not running."""
         for portal in self.portals.values():
             portal.stop()
         self.portals.clear()
@@ -121,8 +121,8 @@ class SandboxFleet:
         self.stop()
 
     def _add(self, name: str, trouble: str | None, thread: ServerThread) -> str:
-        """Start one portal; the address of its webhook."""
-        if trouble == "dead":  # the port is taken, so that nobody else answers there
+        """Start one portal; returns the address of its webhook."""
+        if trouble == "dead":  # the port is bound, so that no other program answers there
             silent = thread.cleanup.enter_context(socket.socket())
             silent.bind((HOST, 0))
             return f"http://{HOST}:{silent.getsockname()[1]}/rest/1/nobodyanswersit/"
@@ -143,7 +143,7 @@ class SandboxFleet:
 
 
 def _allow_open_files(portals: int) -> None:
-    """A portal listens on a socket of its own, and its clients' connections have two ends here."""
+    """Raise the limit of open files: each portal has a socket, and each client connection has two in this process."""
     with contextlib.suppress(ImportError, ValueError):  # Windows has no such limit
         import resource
 

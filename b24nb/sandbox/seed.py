@@ -1,6 +1,6 @@
 """The small, realistic portal that a sandbox starts with; people, deals and badges are in ``seed.json``.
 
-Repeatable to the letter but for the secrets, since the walkthroughs show it.
+Everything but the secrets is always the same, since the walkthroughs show it.
 """
 
 from __future__ import annotations
@@ -17,10 +17,9 @@ from b24nb.sandbox.store import Store
 
 
 def fill(store: Store, accounts: Accounts, badges: Iterable[Mapping[str, Any]] | None) -> int:
-    """Make a fresh database into a portal, and give the administrator's id; one that has users already is
-    left as it is.
+    """Fill a new database and return the administrator's id; a database that has users is not changed.
 
-    With badges of its own it starts without activities, since those hold the usual ones.
+    With ``badges`` there are no activities, since those hold the usual badges.
     """
     if not store.count("SELECT count(*) FROM user"):
         company = json.loads(Path(__file__).with_name("seed.json").read_text(encoding="utf-8"))
@@ -42,7 +41,7 @@ def fill(store: Store, accounts: Accounts, badges: Iterable[Mapping[str, Any]] |
 
 
 def hold(accounts: Accounts, deal: int, badge: str, *, completed: bool = False, client_id: str | None = None) -> int:
-    """Put a configurable activity with a badge on a deal, as an application would; its id."""
+    """Add a configurable activity with a badge to a deal, as an application would; returns its id."""
     store = accounts.store
     row = store.row("SELECT assigned_by_id FROM deal WHERE id = ?", (deal,))
     if row is None:

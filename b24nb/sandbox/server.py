@@ -1,7 +1,7 @@
-"""The web server of the portal: routing, the limit in front, faults, the record of requests.
+"""The web server of the portal: routing, the request rate, faults, the log of requests.
 
-It speaks to Tornado's HTTP connection directly: there is one handler, and faults need the stream.
-Every notebook starts a portal, so what the first answer does not need is imported where it is needed.
+It uses Tornado's HTTP connection directly, since there is only one handler, and faults need the stream. Every
+notebook starts a portal, so modules that the first answer does not need are imported in functions.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from b24nb.sandbox.rest_api import RestApi
 from b24nb.sandbox.rest_method import Refusal
 
 _LOG = logging.getLogger(__name__)
-#: How many requests the portal remembers.
+#: How many requests the portal keeps in its log.
 REMEMBERED = 1000
 _HOST = re.compile(r"(localhost|127\.0\.0\.1|\[::1\])(:\d+)?", re.IGNORECASE)
 _REST_HEADERS = {
@@ -38,11 +38,11 @@ _REST_HEADERS = {
     "Access-Control-Allow-Headers": "origin, content-type, accept",
     "X-Content-Type-Options": "nosniff",
 }
-#: REST 3.0 is another protocol, and it knows nothing about badges.
+#: REST 3.0 is another protocol, which has no badge methods.
 _NO_SUCH_METHOD_V3 = {
     "error": {"code": "BITRIX_REST_V3_EXCEPTION_METHODNOTFOUNDEXCEPTION", "message": "Method not found"}
 }
-#: Where a portal shows a deal; here its card does.
+#: The page of a deal on a portal; here it redirects to the card of the deal.
 _DEAL = re.compile(r"/crm/deal/details/(\d{1,18})/?", re.ASCII)
 _NOTHING = plain(404, "Nothing here. The portal's page is at /, its REST API at /rest/.")
 
@@ -54,7 +54,7 @@ def _refused(code: str, text: str, status: int) -> Reply:
 
 
 class Server(HTTPServerConnectionDelegate):
-    """One portal's HTTP side. It lives in the thread of its event loop."""
+    """The HTTP server of one portal. It is used only in the thread of its event loop."""
 
     def __init__(self, api: RestApi, url: str) -> None:
         self.api = api
@@ -72,7 +72,7 @@ class Server(HTTPServerConnectionDelegate):
         self._spawn(self._serve(request, connection))
 
     async def close(self) -> None:
-        """End what still runs."""
+        """Cancel the running tasks."""
         for task in tuple(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -83,7 +83,7 @@ class Server(HTTPServerConnectionDelegate):
         task.add_done_callback(self._tasks.discard)
 
     async def _serve(self, request: Request, connection: HTTP1Connection) -> None:
-        """Answer one request: well, or as a fault in store has it."""
+        """Answer one request, normally or with a simulated fault."""
         latency = self.switches.latency_ms / 2000
         if latency:
             await self.api.sleep(latency)
@@ -92,7 +92,7 @@ class Server(HTTPServerConnectionDelegate):
             answer, fault = await self._reply(request)
         except TooManyParameters as error:
             answer = plain(400, str(error))
-        except Exception:  # noqa: BLE001 - a bug of the sandbox is an answer too, not a silent socket
+        except Exception:  # noqa: BLE001 - after a bug of the sandbox the client still gets an answer
             _LOG.exception("the sandbox failed at %s", messages.shown(request.path))
             answer = _refused("INTERNAL_SERVER_ERROR", "Internal server error", 500)
         broken = fault if fault and fault.kind != "error" else None
@@ -105,7 +105,7 @@ class Server(HTTPServerConnectionDelegate):
             else:
                 messages.send(connection, answer, head_only=request.verb == "HEAD")
         except StreamClosedError:
-            pass  # the client did not wait for it
+            pass  # the client has closed the connection
 
     async def _reply(self, request: Request) -> tuple[Reply, Fault | None]:
         if not _HOST.fullmatch(request.headers.get("Host", "")):
@@ -134,10 +134,10 @@ class Server(HTTPServerConnectionDelegate):
         if self.switches.limits and not self._admit(request.remote):
             return _refused("QUERY_LIMIT_EXCEEDED", "Too many requests", 503), None
         request.decode()
-        return await self._troubled(request, partial(self._call, request))
+        return await self._answer_with_fault(request, partial(self._call, request))
 
-    async def _troubled(self, request: Request, call: _Call) -> tuple[Reply, Fault | None]:
-        """Answer a call as the fault in store for it, if there is one, has it."""
+    async def _answer_with_fault(self, request: Request, call: _Call) -> tuple[Reply, Fault | None]:
+        """Answer a call, with a simulated fault if there is one for it."""
         if self._later:
             await self._run_later()
         fault = self.api.faults.take(request.method)
@@ -166,7 +166,7 @@ class Server(HTTPServerConnectionDelegate):
         return reply(status, payload, headers, xml=request.xml)
 
     async def _oauth(self, request: Request) -> tuple[Reply, Fault | None]:
-        """The authorization server, which on a real portal is another host."""
+        """Answer for the authorization server, which for a real portal is another host."""
         from b24nb.sandbox import token_endpoint
 
         params, accounts = request.parameters(), self.api.accounts
@@ -181,16 +181,16 @@ class Server(HTTPServerConnectionDelegate):
         async def tokens() -> Reply:
             return reply(*token_endpoint.token(params, accounts, self.url))
 
-        return await self._troubled(request, tokens)
+        return await self._answer_with_fault(request, tokens)
 
     def _admit(self, remote: str) -> bool:
         bucket = self._buckets.setdefault(remote, LeakyBucket())
         return bucket.admit(spec.TARIFFS[self.switches.tariff], self.switches.clock())
 
     def _run_in(self, seconds: float, call: _Call) -> None:
-        """Carry a call out once the portal's clock has come that far."""
+        """Carry out a call when so many seconds have passed on the portal's clock."""
         self._later.append((self.switches.clock() + seconds, call))
-        # Wakes up where the clock is the real one; another clock is looked at with each request.
+        # This timer suits a real clock; with another clock, each request checks which calls are due.
         asyncio.get_running_loop().call_later(seconds + 0.01, lambda: self._spawn(self._run_later()))
 
     async def _run_later(self) -> None:
@@ -202,8 +202,8 @@ class Server(HTTPServerConnectionDelegate):
 
 
 class Reader(HTTPMessageDelegate):
-    """Collects one request. A body over the limit is read to its end, so that the client can send it
-    all and then read why it was refused, but it is not kept."""
+    """Collects one request. A body that is too large is read to its end but not kept, so that the client can send
+    all of it and then read why it was refused."""
 
     def __init__(self, server: Server, connection: HTTP1Connection) -> None:
         self._server = server
@@ -215,7 +215,7 @@ class Reader(HTTPMessageDelegate):
         self._start_line: RequestStartLine = start_line
         self._headers = headers
         if headers.get("Transfer-Encoding", "chunked").lower() != "chunked":
-            # Tornado before 6.5.3 would take the body for the next request.
+            # Tornado before 6.5.3 would parse the body as the next request.
             stream = self._connection.detach()
             stream.write(messages.head(400, "text/plain", 0))
             stream.close()
@@ -229,7 +229,7 @@ class Reader(HTTPMessageDelegate):
         context: Any = self._connection.context
         request = Request(
             verb=self._start_line.method,
-            # Tornado reads a request line as latin-1; a portal takes it for UTF-8.
+            # Tornado decodes a request line as latin-1; a portal decodes it as UTF-8.
             target=self._start_line.path.encode("latin-1").decode("utf-8", "replace"),
             headers=self._headers,
             body=b"".join(self._chunks),

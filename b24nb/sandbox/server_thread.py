@@ -1,7 +1,7 @@
-"""The thread that portals live in, and what a running portal is made of.
+"""The thread in which portals run, and the parts of a running portal.
 
-A thread of its own, so that it works inside a Jupyter kernel, whose main thread has a loop already and
-is busy whenever a cell runs.
+It is a thread of its own, so that a portal works inside a Jupyter kernel: the kernel's main thread already has an
+event loop, and is busy while a cell runs.
 """
 
 from __future__ import annotations
@@ -30,14 +30,14 @@ from b24nb.sandbox.server import Server
 from b24nb.sandbox.store import IN_MEMORY, Store
 from b24nb.sandbox.switches import Switches
 
-#: Loopback only: the portal's secrets are no protection for a network.
+#: Loopback only: the portal's secrets are not strong enough for a network.
 HOST = "127.0.0.1"
 _T = TypeVar("_T")
 _LISTENERS: weakref.WeakSet[socket.socket] = weakref.WeakSet()
 
 
 def _close_listeners() -> None:
-    """A forked process would keep the ports taken, and let clients wait for ever, once the portals have ended."""
+    """Close inherited sockets in a forked process: they would keep ports open, and clients would wait for ever."""
     for listener in _LISTENERS:
         listener.close()
 
@@ -51,7 +51,7 @@ class ServerThread:
 
     def __init__(self) -> None:
         self.directory = Path(tempfile.mkdtemp(prefix="b24nb-sandbox-"))
-        #: What ends with the thread.
+        #: Closed when the thread ends.
         self.cleanup = AsyncExitStack()
         self._over = asyncio.Event()
         started: Future[asyncio.AbstractEventLoop] = Future()
@@ -59,7 +59,7 @@ class ServerThread:
             target=self._work,
             args=(started,),
             name="b24nb-sandbox",
-            daemon=True,  # a program that forgets to stop its portal still ends
+            daemon=True,  # so that a program ends although its portal was not stopped
         )
         try:
             self._thread.start()
@@ -71,7 +71,7 @@ class ServerThread:
     def _work(self, started: Future[asyncio.AbstractEventLoop]) -> None:
         try:
             with asyncio.Runner() as runner:
-                runner.get_loop()  # fails, where it does, before there is a coroutine
+                runner.get_loop()  # if there can be no loop, this fails before a coroutine is made
                 runner.run(self._live(started))
         except Exception as error:  # noqa: BLE001 - raised in the thread that waits for it
             started.set_exception(error)
@@ -83,10 +83,10 @@ class ServerThread:
             await self._over.wait()
 
     def run(self, work: Callable[[], _T]) -> _T:
-        """Do something in this thread, where the databases are, and wait for it."""
+        """Call a function in this thread, which owns the databases, and return its result."""
         if threading.current_thread() is self._thread:
             return work()
-        if not self._thread.is_alive():  # nobody would ever answer
+        if not self._thread.is_alive():  # else this would wait for ever
             raise RuntimeError("This portal has ended, or lives in the process that this one was forked from.")
 
         async def there() -> _T:
@@ -95,20 +95,20 @@ class ServerThread:
         return asyncio.run_coroutine_threadsafe(there(), self._loop).result()
 
     def end(self, part: AsyncExitStack) -> None:
-        """End one of those that live here, before the others; afterwards there is nothing to do."""
+        """Stop one portal of this thread; does nothing after the thread has ended."""
         if self._thread.is_alive():
             asyncio.run_coroutine_threadsafe(part.aclose(), self._loop).result()
 
     def stop(self) -> None:
-        """End all that lives here and remove what was temporary."""
+        """Stop all portals of this thread and remove the temporary files."""
         if self._thread.is_alive():
             self._loop.call_soon_threadsafe(self._over.set)
-            if threading.current_thread() is not self._thread:  # a forgotten portal may be collected here
+            if threading.current_thread() is not self._thread:  # the garbage collector may call this in the thread
                 self._thread.join()
 
 
 class RunningPortal:
-    """A portal that answers: socket, database, accounts. Made in the thread that it lives in."""
+    """The parts of a running portal: socket, database, accounts. Made in its server thread."""
 
     def __init__(
         self,
@@ -142,7 +142,7 @@ class RunningPortal:
         self.records = server.records
         self.ca_file = str(thread.directory / "ca.pem") if tls else None
         certificate = _certificate(self.ca_file) if self.ca_file else None
-        # The limit on bodies is the server's own, which says so; Tornado would just hang up.
+        # Server checks the size of bodies itself and answers 413; Tornado would only close the connection.
         http = HTTPServer(server, ssl_options=certificate, max_body_size=1 << 40, max_header_size=1 << 20)
         http.add_socket(listener)
         cleanup.push_async_callback(http.close_all_connections)
@@ -151,9 +151,9 @@ class RunningPortal:
 
 
 def _certificate(ca_file: str) -> ssl.SSLContext:
-    """A certificate for this machine from an authority made on the spot; clients need its file."""
+    """A certificate for this machine by a new authority, whose file clients need."""
     try:
-        import trustme  # an extra
+        import trustme  # installed by the extra `tls`
     except ImportError:
         raise RuntimeError('https needs the package trustme: pip install "b24nb[tls]"') from None
 
@@ -165,7 +165,7 @@ def _certificate(ca_file: str) -> ssl.SSLContext:
 
 
 def _sleep_of(clock: Callable[[], float]) -> Callable[[float], Any]:
-    """How this portal lets time pass: a clock that can sleep by itself (a test's) is not waited for."""
+    """The sleep function of a portal: that of its clock (in tests, without real waiting), else asyncio's."""
     own = getattr(clock, "sleep", None)
     if own is None:
         return asyncio.sleep

@@ -1,8 +1,8 @@
-"""The portal's database: badges, what holds them, activities and deals, in SQLite.
+"""The portal's SQLite database: badges, activities that hold them, and deals.
 
-It behaves as the vendor's MySQL does where that shows on the wire: codes are compared without regard
-to case and come back in their stored spelling, over-long texts are cut silently or refused in strict
-mode, texts are stored as ASCII JSON and come back raw where they are no JSON (any more).
+It behaves like the vendor's MySQL where answers show that: codes are compared without letter case and returned in
+their stored spelling; texts that are too long are cut silently, or refused in strict mode; texts are stored as ASCII
+JSON, and one that is not valid JSON (for example since it was cut) is returned as stored.
 """
 
 from __future__ import annotations
@@ -19,25 +19,25 @@ from b24nb.sandbox import php
 from b24nb.sandbox.switches import Switches
 
 IN_MEMORY = ":memory:"
-#: All columns of a database's tables; another program's, or another version's, differ.
+#: All columns of a database's tables, by which a file of another program or version is recognised.
 _COLUMNS = """
     SELECT item.type, item.name, field.* FROM sqlite_master AS item, pragma_table_info(item.name) AS field
     WHERE item.type = 'table' ORDER BY item.name, field.cid"""
 
 
 class SqlError(Exception):
-    """What the database says where it refuses; it reaches the wire as it is."""
+    """An error of the database, whose text the portal answers unchanged."""
 
 
 class Store:
-    """One connection, used by the thread of the server alone.
+    """One connection, used only by the server's thread.
 
     Parameters
     ----------
     path : str
-        The database file; made if it is not there.
+        The database file; created if there is none.
     keep : bool
-        Whether the file outlives the portal.
+        Whether the file is kept after the portal has stopped.
     switches : Switches
         The portal's settings.
     """
@@ -51,13 +51,13 @@ class Store:
             try:
                 if path != IN_MEMORY:
                     _check_file(Path(path), schema)
-                # A commit is in the write-ahead log, and so in the kernel's hands, before it is answered:
-                # that outlives kill -9 of this process. Only a power cut could take it, which NORMAL
-                # accepts. EXCLUSIVE keeps a second sandbox off the same file.
+                # A commit is written to the write-ahead log, and so to the operating system, before the answer:
+                # it survives a kill -9 of this process. With NORMAL it may be lost at a power cut, which is
+                # acceptable here. EXCLUSIVE prevents a second sandbox from using the same file.
                 self._db = sqlite3.connect(path, isolation_level=None, timeout=0.2, cached_statements=256)
                 on_error.callback(self._db.close)
                 pragmas = f"PRAGMA locking_mode=EXCLUSIVE; PRAGMA synchronous={durability};"
-                # The log after the tables, so that the file itself has them, and not the log beside it alone.
+                # WAL is switched on after the tables are made, so that they are in the file and not only in the log.
                 later = "PRAGMA journal_mode=WAL; PRAGMA foreign_keys=ON;"
                 self._db.executescript(f"{pragmas} BEGIN IMMEDIATE; {schema} COMMIT; {later}")
             except (sqlite3.DatabaseError, OSError) as error:
@@ -70,7 +70,7 @@ class Store:
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
-        """All of the block or nothing of it. Inside another one it is part of that."""
+        """A transaction for the block. Inside another transaction it is a part of that."""
         if self._db.in_transaction:
             yield
             return
@@ -93,11 +93,11 @@ class Store:
         return int(self._db.execute(sql, parameters).fetchone()[0])
 
     def run(self, sql: str, parameters: Sequence[Any] = ()) -> int:
-        """Execute a change; how many rows it touched."""
+        """Execute a change; returns how many rows it changed."""
         return self._db.execute(sql, parameters).rowcount
 
     def insert(self, table: str, values: Mapping[str, Any]) -> int:
-        """Add a row to a table; its id. Table and column names come from this package."""
+        """Add a row to a table; returns its id. Names of tables and columns never come from a request."""
         columns = ", ".join(values)
         marks = ", ".join("?" * len(values))
         sql = f"INSERT INTO {table} ({columns}) VALUES ({marks})"  # noqa: S608
@@ -110,7 +110,7 @@ class Store:
 
 
 def _check_file(path: Path, schema: str) -> None:
-    """Make the file for this user only; one that is there must be a sandbox's own, or is left as it is."""
+    """Create the file, readable for this user only; refuse an existing file that is not a sandbox's, unchanged."""
     if path.exists() and path.stat().st_size:
         address = f"{path.absolute().as_uri()}?immutable=1"
         with (
@@ -135,14 +135,14 @@ class Badges:
         return [_badge(row) for row in self.store.rows("SELECT * FROM badge ORDER BY id")]
 
     def find(self, code: str) -> dict[str, Any] | None:
-        """A badge by its code: in this very spelling, or else in any that the database takes for the same."""
+        """A badge by its code: in this exact spelling, else in one that the database takes for the same."""
         row = self.store.row("SELECT * FROM badge WHERE code = ?", (code,))
         if row is None and not self.store.switches.case_sensitive:
             row = self.store.row("SELECT * FROM badge WHERE collated = ?", (code.casefold(),))
         return _badge(row) if row else None
 
     def add(self, code: str, title: Any, value: Any, type_: str) -> None:
-        """Insert a badge, cut to the widths of the columns."""
+        """Insert a badge; its texts are cut to the widths of the columns."""
         stored = {
             "code": self._fit("CODE", code, spec.CODE_WIDTH),
             "title": self._fit("TITLE", php.encode_ascii_json(title), spec.TEXT_WIDTH),
@@ -154,17 +154,17 @@ class Badges:
         self.store.insert("badge", {**stored, "collated": stored["code"].casefold()})
 
     def delete(self, code: str) -> None:
-        """Remove a badge by its code as it is stored."""
+        """Remove a badge by the stored spelling of its code."""
         self.store.run("DELETE FROM badge WHERE code = ?", (code,))
 
     def in_use(self, code: str) -> bool:
-        """Whether an item shows the badge: the stored code is compared with the attachment rows."""
+        """Whether an item shows the badge, that is, whether an attachment row has its stored code."""
         self.age()
         sql = "SELECT EXISTS (SELECT 1 FROM attachment WHERE type = ? AND value = ?)"
         return bool(self.store.count(sql, (spec.ATTACHMENT_TYPE, code)))
 
     def age(self) -> None:
-        """Drop old attachment rows, as the portal's daily agent does."""
+        """Delete old attachment rows, as a daily job of the portal does."""
         switches = self.store.switches
         oldest = switches.clock() - switches.attachment_days * 24 * 3600
         self.store.run("DELETE FROM attachment WHERE created < ?", (oldest,))
@@ -177,7 +177,7 @@ class Badges:
         self.store.insert("attachment", row)
 
     def attached(self, activity_id: int) -> list[str]:
-        """What the attachment rows of an activity hold, which may be a cut code."""
+        """The codes in the attachment rows of an activity, which may have been cut."""
         self.age()
         sql = "SELECT value FROM attachment WHERE activity_id = ?"
         return [row["value"] for row in self.store.rows(sql, (activity_id,))]
@@ -198,7 +198,7 @@ def _badge(row: sqlite3.Row) -> dict[str, Any]:
 
 def _decoded(stored: str) -> Any:
     if len(stored) > 1 and stored[0] == stored[-1] == '"' and "\\" not in stored:
-        return stored[1:-1]  # by far the commonest: a plain text
+        return stored[1:-1]  # a quick path for plain texts, the most frequent case
     try:
         return php.decode_json(stored)
     except ValueError:
@@ -206,7 +206,7 @@ def _decoded(stored: str) -> Any:
 
 
 def dump(value: Any) -> str:
-    """How structured columns are stored; a number that JSON has no word for (1e400) is refused, as PHP does."""
+    """JSON for a column; a number that JSON can't hold (1e400 is infinite) is refused, as PHP does."""
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
 
 

@@ -1,4 +1,4 @@
-"""What can be set on a sandbox portal; its class documents each."""
+"""The settings of a sandbox portal; the docstring of ``SandboxPortal`` explains each."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Switches:
             raise ValueError(f"tariff is one of {', '.join(spec.TARIFFS)}")
         if self.language not in ("en", "ru"):
             raise ValueError("the sandbox words its errors in en or ru")
-        if self.tariff == "self-hosted":  # there neither is on by itself
+        if self.tariff == "self-hosted":  # by default these portals have neither
             self.cloud_headers = False
             self.operating = False if self.operating is True else self.operating
 

@@ -1,6 +1,6 @@
-"""The authorization server's half of OAuth 2.0: tokens for a code, tokens for a refresh token.
+"""The token endpoint of the OAuth 2.0 server: issues tokens for a code or for a refresh token.
 
-On a real portal it is another host. Odd statuses are its own: an unknown application answers 200.
+For a real portal it is another host. The statuses are its own: for example, an unknown application answers 200.
 Vendor page: https://apidocs.bitrix24.com/settings/oauth/index.html
 """
 
@@ -16,16 +16,16 @@ from b24nb.sandbox.php import iso
 
 
 def token(params: Mapping[Any, Any], accounts: Accounts, url: str) -> tuple[int, dict[str, Any]]:
-    """Answer of ``/oauth/token/``.
+    """The answer of ``/oauth/token/``.
 
     Parameters
     ----------
     params : mapping
-        Of the request, query or form.
+        The parameters of the request, from query or form.
     accounts : Accounts
         The portal's application and tokens.
     url : str
-        Of the portal, which is also the authorization server.
+        The address of the portal, which is also the authorization server here.
 
     Returns
     -------
@@ -65,7 +65,7 @@ def token(params: Mapping[Any, Any], accounts: Accounts, url: str) -> tuple[int,
 
 
 def app_info(access_token: str, accounts: Accounts, url: str) -> tuple[int, dict[str, Any]]:
-    """Answer of the authorization server's own ``app.info``: whose token is this?"""
+    """The answer of the authorization server's ``app.info``: the application and user of a token."""
     caller = accounts.token(access_token)
     if caller is None:
         return _error(401, "invalid_token", "Unable to get application by token")
