@@ -82,7 +82,9 @@ def tidying(b24: b24nb.Client) -> None:
 
 def telling(b24: b24nb.Client) -> str:
     """What nobody should do."""
-    return b24._connection.credentials.secrets[0].reveal()
+    found = json.loads(Path(os.environ[VAULT]).read_text()).values()
+    given = next(one for one in found if b24.portal.host in str(one))
+    return given["access_token"] if isinstance(given, dict) else given.rstrip("/").split("/")[-1]
 
 
 def rows(table: Any, without: Iterable[str] = ("host",)) -> list[dict[str, Any]]:

@@ -18,7 +18,6 @@ import pytest
 
 import b24nb
 from b24nb import errors
-from b24nb.rest.transport import _HTTP
 from b24nb.sandbox import SandboxFleet
 from tests import fleets
 from tests.fleets import rows
@@ -149,13 +148,13 @@ def test_what_holds_a_secret_or_is_not_importable_is_refused_before_it_is_submit
 
 def test_a_worker_closes_its_connections_after_a_task(sandboxes: SandboxFleet, monkeypatch: pytest.MonkeyPatch) -> None:
     opened: list[socket.socket] = []
-    connect = _HTTP._new_conn
+    connect = socket.create_connection
 
-    def remembered(self: _HTTP) -> socket.socket:
-        opened.append(connect(self))
+    def remembered(*args: Any) -> socket.socket:
+        opened.append(connect(*args))
         return opened[-1]
 
-    monkeypatch.setattr(_HTTP, "_new_conn", remembered)
+    monkeypatch.setattr(socket, "create_connection", remembered)
     b24nb.Fleet(sandboxes.names, fleets.webhook_of, executor=Recording()).badges(**QUIET)
     assert len(opened) >= 10
     assert [one.fileno() for one in opened] == [-1] * len(opened)
