@@ -114,7 +114,7 @@ class FleetPlan(Found):
         ReadOnly
             If nothing may be sent.
         """
-        if not self.left:  # all was done once: what became of it since is to be seen on the portals
+        if not self.left:  # all steps were made before: forget their results, so that the portals are looked at again
             self._made.clear()
         left = self.left
         if isinstance(max_failures, float) and 0 <= max_failures <= 1:
@@ -258,7 +258,7 @@ class FleetReport(Found):
         super().__init__(plan._fleet, *args, **limits)
 
     def _visit(self, names: Sequence[str]) -> None:
-        self.visits = {name: self._plan._result(name) for name in self.visits}  # also of portals that are not visited
+        self.visits = {name: self._plan._result(name) for name in self.visits}  # portals that are not visited included
         super()._visit(names)
 
     @property
