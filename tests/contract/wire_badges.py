@@ -122,19 +122,15 @@ ACCESS = [
       for name, params, answer in (("add", new(), echoed()), ("get", CODE, FOUND), ("list", {}, listed(VIP)),
                                    ("delete", CODE, ok(True)))),
     *(fact(f"access.{name}-extranet", f"An extranet user may not call {name} at all.", SERVER,
-           call(f"crm.activity.badge.{name}", by="<extranet>"), EXTRANET)
-      for name in ("add", "get", "list", "delete")),
-    fact("access.get-employee", "Any employee may get a badge.", GET_PAGE,
-         call(GET, CODE, by="<employee>"), FOUND),
-    fact("access.list-employee", "Any employee may list badges.", LIST_PAGE,
-         call(LIST, by="<employee>"), listed(VIP)),
+           call(f"crm.activity.badge.{name}", by="<extranet>"), EXTRANET) for name in ("add", "get", "list", "delete")),
+    fact("access.get-employee", "Any employee may get a badge.", GET_PAGE, call(GET, CODE, by="<employee>"), FOUND),
+    fact("access.list-employee", "Any employee may list badges.", LIST_PAGE, call(LIST, by="<employee>"), listed(VIP)),
     fact("access.add-employee", "Only an administrator of the portal may add one; the answer is 400.", SERVER,
          call(ADD, new(), by="<employee>"), DENIED),
     fact("access.delete-employee", "Only an administrator of the portal may delete one; it is 400.", SERVER,
          call(DELETE, CODE, by="<employee>"), DENIED),
     fact("access.oauth-employee", "An application acts with the rights of its user.", SERVER,
-         issue("ben", user="ben"), oauth(DELETE, CODE, token="<ben>"), DENIED,
-         oauth(GET, CODE, token="<ben>"), FOUND),
+         issue("ben", user="ben"), oauth(DELETE, CODE, token="<ben>"), DENIED, oauth(GET, CODE, token="<ben>"), FOUND),
     fact("access.russian", "ACCESS_DENIED speaks the portal's language.", SERVER,
          call(ADD, new(), by="<employee>"), refused(400, "ACCESS_DENIED", "Доступ запрещен"),
          portal={"language": "ru"}),
@@ -149,10 +145,8 @@ ACCESS = [
 ARGUMENTS = [
     *(live(f"argument.{name}-missing", f"add misses {name}.", SERVER,
            call(ADD, without(name)), missing(name)) for name in ("code", "title", "value", "type")),
-    live("argument.get-missing", "get misses its code.", GET_PAGE,
-         call(GET), missing("code")),
-    live("argument.delete-missing", "delete misses its code.", SERVER,
-         call(DELETE), missing("code")),
+    live("argument.get-missing", "get misses its code.", GET_PAGE, call(GET), missing("code")),
+    live("argument.delete-missing", "delete misses its code.", SERVER, call(DELETE), missing("code")),
     live("argument.order", "The first that is missing is named: code, title, value, type.", SERVER,
          call(ADD), missing("code"), call(ADD, without("title", "value", "type")), missing("title"),
          call(ADD, without("value", "type")), missing("value")),
@@ -182,13 +176,10 @@ ARGUMENTS = [
 
 TEXTS = [
     *(live(f"text.{field}-{kind}", f"{field} as {kind} counts as not given.", SERVER,
-           call(ADD, new(**{field: value})), required(field))
-      for field in ("title", "value")
+           call(ADD, new(**{field: value})), required(field)) for field in ("title", "value")
       for kind, value in (("empty-text", ""), ("number", 5), ("zero", 0), ("fraction", 1.5), ("true", True),
                           ("false", False), ("null", None))),
-    *(row
-      for field in ("title", "value")
-      for row in (
+    *(row for field in ("title", "value") for row in (
           live(f"text.{field}-map", f"{field} can be a map of languages, kept in its order.", ADD_PAGE,
                call(ADD, new(**{field: {"ru": "К", "en": "C"}})), echoed(**{field: {"ru": "К", "en": "C"}})),
           live(f"text.{field}-language", f"An unknown language of {field} is named.", ADD_PAGE,
@@ -213,14 +204,12 @@ TEXTS = [
           live(f"text.{field}-empty-map", f"An empty map passes as {field} and comes back as [].", SERVER,
                call(ADD, new(**{field: {}})), echoed(**{field: []})),
           live(f"text.{field}-empty-list", f"An empty list passes as {field}.", SERVER,
-               call(ADD, new(**{field: []})), echoed(**{field: []})),
-      )),
+               call(ADD, new(**{field: []})), echoed(**{field: []})),)),
     *(live(f"text.language-{code}", f"{code} is a language of a cloud portal.", SERVER,
            call(ADD, new(title={code: "C"})), echoed(title={code: "C"})) for code in ("en", "de", "ru")),
     fact("text.portal-languages", "Which languages there are is the portal's own matter.", SERVER,
          call(ADD, new(title={"xx": "C"})), echoed(title={"xx": "C"}),
-         call(ADD, new(code="b24nb_test_2", title={"en": "C"})), no_language("en"),
-         portal={"languages": ("xx",)}),
+         call(ADD, new(code="b24nb_test_2", title={"en": "C"})), no_language("en"), portal={"languages": ("xx",)}),
     *(live(f"text.kept-{name}", f"The text {text!r} comes back as that text.", SERVER,
            call(ADD, new(title=text, value=text)), echoed(title=text, value=text),
            call(GET, {"code": "b24nb_test_new"}), echoed(title=text, value=text))
@@ -231,11 +220,9 @@ TEXTS = [
 ]
 
 ORDER_AND_TYPE = [
-    *(live(f"type.{name}", f"{name} is a type.", ADD_PAGE,
-           call(ADD, new(type=name)), echoed(type=name))
+    *(live(f"type.{name}", f"{name} is a type.", ADD_PAGE, call(ADD, new(type=name)), echoed(type=name))
       for name in ("success", "failure", "warning", "primary", "secondary")),
-    *(live(f"type.wrong-{name}", f"The type {value!r} is refused.", ADD_PAGE,
-           call(ADD, new(type=value)), WRONG_TYPE)
+    *(live(f"type.wrong-{name}", f"The type {value!r} is refused.", ADD_PAGE, call(ADD, new(type=value)), WRONG_TYPE)
       for name, value in (("unknown", "pink"), ("empty", ""), ("case", "Primary"), ("space", "primary "))),
     live("order.title-value", "title is judged before value.", SERVER,
          call(ADD, new(title={"xx": "t"}, value="", type="pink")), no_language("xx")),
@@ -246,8 +233,7 @@ ORDER_AND_TYPE = [
     live("order.type-duplicate", "type is judged before a code that exists.", SERVER,
          call(ADD, new(code=VIP["code"], type="pink")), WRONG_TYPE),
     live("order.nothing-added", "A refused badge is not added.", SERVER,
-         call(ADD, new(type="pink")), WRONG_TYPE, call(GET, {"code": "b24nb_test_new"}),
-         not_found("b24nb_test_new")),
+         call(ADD, new(type="pink")), WRONG_TYPE, call(GET, {"code": "b24nb_test_new"}), not_found("b24nb_test_new")),
 ]
 
 ADDED = [
@@ -258,8 +244,7 @@ ADDED = [
     fact("code.empty-russian", "And in Russian.", SERVER,
          call(ADD, new(code="")), refused(400, "BX_EMPTY_REQUIRED", 'Не заполнено обязательное поле "CODE"'),
          portal={"language": "ru"}),
-    fact("code.blank", "A code of spaces is accepted.", SERVER,
-         call(ADD, new(code="  ")), echoed(code="  ")),
+    fact("code.blank", "A code of spaces is accepted.", SERVER, call(ADD, new(code="  ")), echoed(code="  ")),
     live("code.duplicate", "A code that exists is refused.", ADD_PAGE,
          call(ADD, new(code=VIP["code"])), DUPLICATE, call(GET, CODE), FOUND),
     fact("code.duplicate-russian", "That text is not translated.", SERVER,
@@ -269,8 +254,7 @@ ADDED = [
     fact("code.duplicate-case-cyrillic", "That holds for other scripts too.", DERIVED,
          call(ADD, new(code="Ключ")), echoed(code="Ключ"), call(ADD, new(code="КЛЮЧ")), DUPLICATE),
     fact("code.case-sensitive", "Under another collation it is another badge.", DERIVED,
-         call(ADD, new(code="B24NB_TEST_VIP")), echoed(code="B24NB_TEST_VIP"),
-         portal={"case_sensitive": True}),
+         call(ADD, new(code="B24NB_TEST_VIP")), echoed(code="B24NB_TEST_VIP"), portal={"case_sensitive": True}),
     live("code.30", "30 characters are accepted and echoed.", ADD_PAGE,
          call(ADD, new(code=LONG[:30])), echoed(code=LONG[:30])),
     fact("code.31", "A longer code is refused by newer portals.", ADD_PAGE,
@@ -302,12 +286,10 @@ ADDED = [
          call(ADD, new(code="c" * 256)), ok({"badge": None}), call(ADD, new(code="c" * 256)),
          refused(400, "400", matching(r"Mysql query error: \(1062\) Duplicate entry .+")), portal=OLDER),
     fact("code.256-strict", "A strict database refuses it.", DERIVED,
-         call(ADD, new(code="c" * 256)), CODE_TOO_LONG, call(LIST), listed(VIP),
-         portal={"strict_sql": True} | OLDER),
+         call(ADD, new(code="c" * 256)), CODE_TOO_LONG, call(LIST), listed(VIP), portal={"strict_sql": True} | OLDER),
     fact("text.4000", "A text is stored as JSON: 3998 characters and two quotes fit.", DERIVED,
          call(ADD, new(title="t" * 3998)), echoed(title="t" * 3998), portal={"strict_sql": True}),
-    fact("text.4001", "3999 do not.", DERIVED,
-         call(ADD, new(title="t" * 3999)), TOO_LONG, portal={"strict_sql": True}),
+    fact("text.4001", "3999 do not.", DERIVED, call(ADD, new(title="t" * 3999)), TOO_LONG, portal={"strict_sql": True}),
     fact("text.cyrillic", "Stored as \\uXXXX, 666 Cyrillic letters fit.", DERIVED,
          call(ADD, new(value="я" * 666)), echoed(value="я" * 666), portal={"strict_sql": True}),
     fact("text.cyrillic-too-long", "667 do not.", DERIVED,
@@ -318,12 +300,10 @@ ADDED = [
 ]
 
 GOTTEN = [
-    live("get.found", "A badge has four keys in this order, and no id.", GET_PAGE,
-         call(GET, CODE), FOUND),
+    live("get.found", "A badge has four keys in this order, and no id.", GET_PAGE, call(GET, CODE), FOUND),
     live("get.not-found", "The text names the code (documented: Not found.).", SERVER,
          call(GET, {"code": "b24nb_test_none"}), not_found("b24nb_test_none")),
-    live("get.empty", "An empty code is not found.", SERVER,
-         call(GET, {"code": ""}), not_found("")),
+    live("get.empty", "An empty code is not found.", SERVER, call(GET, {"code": ""}), not_found("")),
     fact("get.not-translated", "The text is not translated.", SERVER,
          call(GET, {"code": "x"}), not_found("x"), portal={"language": "ru"}),
     fact("get.case", "Lookup ignores case on MySQL; the stored spelling comes back.", DERIVED,
@@ -358,21 +338,18 @@ DELETED = [
          call(DELETE, CODE), ok(True), call(GET, CODE), not_found(VIP["code"])),
     live("delete.twice", "The second time it is not found.", DELETE_PAGE,
          call(DELETE, CODE), ok(True), call(DELETE, CODE), not_found(VIP["code"])),
-    live("delete.empty", "An empty code is not found.", SERVER,
-         call(DELETE, {"code": ""}), not_found("")),
+    live("delete.empty", "An empty code is not found.", SERVER, call(DELETE, {"code": ""}), not_found("")),
     fact("delete.case", "Case is ignored as by get.", DERIVED,
          call(DELETE, {"code": "B24NB_TEST_VIP"}), ok(True), call(LIST), listed()),
     fact("delete.in-use-russian", "That text is not translated.", SERVER,
          call(DELETE, {"code": "waitingPayment"}), IN_USE, badges=None, portal={"language": "ru"}),
     live("delete.no-update", "There is no update: a change is a delete and an add.", ADD_PAGE,
-         call(DELETE, CODE), ok(True), call(ADD, VIP | {"value": "Gold"}),
-         ok({"badge": VIP | {"value": "Gold"}})),
+         call(DELETE, CODE), ok(True), call(ADD, VIP | {"value": "Gold"}), ok({"badge": VIP | {"value": "Gold"}})),
 ]
 
 NEIGHBOURS = [
     live("action.update", "An action that the controller lacks is 400 with 22002.", DERIVED,
-         call("crm.activity.badge.update", CODE),
-         refused(400, "22002",
+         call("crm.activity.badge.update", CODE), refused(400, "22002",
                  r"Could not find description of update in Bitrix\Crm\Controller\Activity\Badge")),
     live("action.no-controller", "A controller that does not exist is 404.", DERIVED,
          call("crm.activity.nosuch.get"), refused(404, "ERROR_METHOD_NOT_FOUND", "Method not found!")),

@@ -51,18 +51,15 @@ def multipart(**fields: str) -> Send:
 
 # fmt: off
 BODIES = [
-    live("body.json", "A JSON body is read.", ENCODING,
-         post(f"<admin>/{GET}", BODY, JSON_TYPE), FOUND),
+    live("body.json", "A JSON body is read.", ENCODING, post(f"<admin>/{GET}", BODY, JSON_TYPE), FOUND),
     live("body.json-charset", "Parameters of the media type are ignored.", SERVER,
          post(f"<admin>/{GET}", BODY, "application/json; charset=utf-8"), FOUND),
     live("body.json-case", "The media type is recognised in any case.", SERVER,
          post(f"<admin>/{GET}", BODY, "Application/JSON"), FOUND),
     live("body.json-suffix", "A media type with +json is JSON too.", SERVER,
          post(f"<admin>/{GET}", BODY, "application/vnd.api+json"), FOUND),
-    live("body.form", "An urlencoded form is read.", ENCODING,
-         post(f"<admin>/{GET}", CODE), FOUND),
-    live("body.multipart", "A multipart form is read.", ENCODING,
-         multipart(code=VIP["code"]), FOUND),
+    live("body.form", "An urlencoded form is read.", ENCODING, post(f"<admin>/{GET}", CODE), FOUND),
+    live("body.multipart", "A multipart form is read.", ENCODING, multipart(code=VIP["code"]), FOUND),
     live("body.text-plain", "Any other type is read as urlencoded text.", SERVER,
          post(f"<admin>/{GET}", CODE, "text/plain"), FOUND),
     live("body.no-type", "A body without a type is read as urlencoded text.", SERVER,
@@ -97,18 +94,15 @@ BODIES = [
 ]
 
 BRACKETS = [
-    live("php.map", "a[b]=c is a map.", PHP,
-         post(f"<admin>/{ADD}", f"{NEW}&title[en]=Client&title[de]=Kunde&value=v"),
+    live("php.map", "a[b]=c is a map.", PHP, post(f"<admin>/{ADD}", f"{NEW}&title[en]=Client&title[de]=Kunde&value=v"),
          added({"en": "Client", "de": "Kunde"})),
     live("php.map-in-query", "a[b]=c is a map in the query too.", PHP,
          get(f"<admin>/{ADD}?{NEW}&title[en]=Client&value[de]=v"), added({"en": "Client"}, {"de": "v"})),
     live("php.escaped-brackets", "Escaped brackets are brackets.", PHP,
          post(f"<admin>/{ADD}", f"{NEW}&title%5Ben%5D=Client&value=v"), added({"en": "Client"})),
     live("php.list", "a[]=x is a list; a language map that is one fails at its position.", PHP,
-         post(f"<admin>/{ADD}", f"{NEW}&title[]=x&title[]=y&value=v"),
-         refused(400, "0", "Language `0` was not found")),
-    live("php.nested", "a[0][k]=v is a map in a list.", PHP,
-         post(f"<admin>/{GET}", f"code[0][k]={VIP['code']}"),
+         post(f"<admin>/{ADD}", f"{NEW}&title[]=x&title[]=y&value=v"), refused(400, "0", "Language `0` was not found")),
+    live("php.nested", "a[0][k]=v is a map in a list.", PHP, post(f"<admin>/{GET}", f"code[0][k]={VIP['code']}"),
          refused(400, "100", "Invalid value {Array} to match with parameter {code}. "
                              "Should be value of type string.")),
     live("php.list-of-commands", "cmd[]=... is a list of commands.", PHP,
@@ -128,8 +122,7 @@ BRACKETS = [
          get("/rest/profile?access.token=<token>"), ok(having(ID="1"))),
     fact("php.space", "A space in a name becomes an underscore.", PHP,
          get("/rest/profile?access+token=<token>"), ok(having(ID="1"))),
-    live("php.dot-in-key", "A dot in a key stays a dot.", PHP,
-         post(f"<admin>/{ADD}", f"{NEW}&title[en.x]=t&value=v"),
+    live("php.dot-in-key", "A dot in a key stays a dot.", PHP, post(f"<admin>/{ADD}", f"{NEW}&title[en.x]=t&value=v"),
          refused(400, "0", "Language `en.x` was not found")),
     live("php.number-keys", "Commands 0 and 1 come back as a list.", PHP,
          post("<admin>/batch", "cmd[0]=server.time&cmd[1]=server.time"),
@@ -139,8 +132,7 @@ BRACKETS = [
          Answer(200).with_bytes('"result":{"result":{"1":"')),
     live("php.in-commands", "The query of a batch command is read by the same rules.", PHP,
          call("batch", {"cmd": {"a": f"{ADD}?{NEW}&title[en]=VIP+client&value=v%26w"}}),
-         Answer(200, having(result=having(
-             result={"a": {"badge": badge("new", {"en": "VIP client"}, "v&w")}})))),
+         Answer(200, having(result=having(result={"a": {"badge": badge("new", {"en": "VIP client"}, "v&w")}})))),
 ]
 
 BINDING = [

@@ -82,8 +82,7 @@ SUCCESS = [
     fact("time.whole-floats", "Whole numbers are written without a fraction.", CALLING,
          call(GET, CODE), Answer(200).with_bytes('"operating":0}')),
     fact("time.whole-seconds", "That holds for finish and duration too.", CALLING,
-         call(GET, CODE), Answer(200).with_bytes('"finish":1764000000,"duration":0,'),
-         portal={"clock": True}),
+         call(GET, CODE), Answer(200).with_bytes('"finish":1764000000,"duration":0,'), portal={"clock": True}),
 ]
 
 ERROR = [
@@ -107,8 +106,7 @@ SYSTEM = [
     system("NOT_INSTALLED", "Application not installed", 401, SDKS),
     system("PAYMENT_REQUIRED", matching("Subscription has been ended|Payment required"), 401, ERRORS),
     system("OVERLOAD_LIMIT", "REST API is blocked due to overload.", 401, SERVER),
-    system("WRONG_LICENSE", "This feature is not enabled for the current license: auth_connector", 403,
-           SERVER),
+    system("WRONG_LICENSE", "This feature is not enabled for the current license: auth_connector", 403, SERVER),
     system("WRONG_AUTH_TYPE", "Current authorization type is denied for this method", 403, SERVER),
     system("METHOD_CONFIRM_WAITING", "Waiting for confirmation", 401, SERVER),
     system("METHOD_CONFIRM_DENIED", "Method call denied", 403, SERVER),
@@ -135,8 +133,7 @@ HEADERS = [
     *(fact(f"header.cors-{name}", f"The CORS headers stand on {name}.", SERVER, request,
            Answer(status).with_headers(Access_Control_Allow_Origin="*",
                                        Access_Control_Allow_Headers="origin, content-type, accept",
-                                       X_Content_Type_Options="nosniff"))
-      for name, request, status in (
+                                       X_Content_Type_Options="nosniff")) for name, request, status in (
           ("success", call(GET, CODE), 200), ("a refusal by the method", call(GET), 400),
           ("a refusal of the credentials", call(GET, by="/rest"), 401), ("404", get("/rest/nosuch"), 404))),
     fact("header.cloud-times", "The cloud sends three times with ten decimals.", SERVER,
@@ -157,34 +154,28 @@ ESCAPING = [
     live("json.quotes", "An apostrophe travels as an escape.", SERVER,
          call(ADD, new("")), Answer(400).with_bytes(r"Argument \u0027title\u0027 is required")),
     live("json.html", "So do the characters that mean something to HTML, and the slash.", SERVER,
-         call(ADD, new("<b>&\"x\"</b> 'y'")),
-         ok({"badge": new("<b>&\"x\"</b> 'y'")})
+         call(ADD, new("<b>&\"x\"</b> 'y'")), ok({"badge": new("<b>&\"x\"</b> 'y'")})
          .with_bytes(r'"title":"\u003Cb\u003E\u0026\u0022x\u0022\u003C\/b\u003E \u0027y\u0027"')),
     live("json.backtick", "Backticks stay as they are.", SERVER,
          call(ADD, new({"xx": "t"})), Answer(400).with_bytes("Language `xx` was not found")),
-    live("json.backslash", "A backslash is doubled.", SERVER,
-         call("crm.activity.badge.update"),
+    live("json.backslash", "A backslash is doubled.", SERVER, call("crm.activity.badge.update"),
          Answer(400).with_bytes(r"Bitrix\\Crm\\Controller\\Activity\\Badge")),
-    live("json.unicode", "Other characters are raw UTF-8.", SERVER,
-         call(ADD, new("Клиент", "日本語 🎉")),
+    live("json.unicode", "Other characters are raw UTF-8.", SERVER, call(ADD, new("Клиент", "日本語 🎉")),
          ok({"badge": new("Клиент", "日本語 🎉")}).with_bytes("Клиент", "日本語 🎉")),
-    fact("json.invalid-utf8", "What is not UTF-8 is replaced.", SERVER,
-         post(f"<admin>/{GET}", b"code=a%FFb"),
+    fact("json.invalid-utf8", "What is not UTF-8 is replaced.", SERVER, post(f"<admin>/{GET}", b"code=a%FFb"),
          Answer(400).with_bytes("Badge not found for code `a\N{REPLACEMENT CHARACTER}b`")),
 ]
 
 XML = [
     fact("xml.list", "Members of a list are item.", SERVER,
          call(f"{LIST}.xml"), Answer(200, xml={"result/badges/item/code": VIP["code"], "total": "1"})),
-    live("xml.true", "true is 1.", SERVER,
-         call(f"{DELETE}.xml", CODE), Answer(200, xml={"result": "1"})),
+    live("xml.true", "true is 1.", SERVER, call(f"{DELETE}.xml", CODE), Answer(200, xml={"result": "1"})),
     fact("xml.false", "false is empty.", SERVER,
          call("profile.xml", by="<employee>"), Answer(200, xml={"result/ID": "7", "result/ADMIN": ""})),
     fact("xml.null", "null is empty.", SERVER,
          call(f"{ADD}.xml", new("t") | {"code": "c" * 256}), Answer(200, xml={"result/badge": ""}),
          portal={"code_limit": 255}),
-    live("xml.error", "An error has the same two keys.", SERVER,
-         call(f"{GET}.xml"),
+    live("xml.error", "An error has the same two keys.", SERVER, call(f"{GET}.xml"),
          Answer(400, xml={"error": "100", "error_description": "Could not find value for parameter {code}"})),
     live("xml.escaping", "Texts are escaped as XML wants it.", SERVER,
          call(ADD, new("<b>&</b>")), call(f"{GET}.xml", {"code": "b24nb_test_new"}),

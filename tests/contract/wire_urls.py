@@ -49,16 +49,13 @@ ONE_CALL_TOO_MUCH = {"clock": True, "limits": True, "cost": {GET: 1}, "operating
 FORMS = [
     live("url.webhook", "A webhook's address is /rest/{user}/{code}/{method}.", WEBHOOKS,
          get(f"<admin>/{GET}?{CODE}"), FOUND),
-    live("url.webhook-slash", "The same with a slash behind it.", WEBHOOKS,
-         get(f"<admin>/{GET}/?{CODE}"), FOUND),
+    live("url.webhook-slash", "The same with a slash behind it.", WEBHOOKS, get(f"<admin>/{GET}/?{CODE}"), FOUND),
     fact("url.oauth", "An application calls /rest/{method} with its token.", CALLING,
          get(f"/rest/{GET}?{CODE}&auth=<token>"), FOUND),
     fact("url.oauth-slash", "The same with a slash behind it.", CALLING,
          get(f"/rest/{GET}/?{CODE}&auth=<token>"), FOUND),
-    live("url.webhook-json", "The suffix .json asks for JSON.", ENCODING,
-         get(f"<admin>/{GET}.json?{CODE}"), FOUND),
-    live("url.webhook-xml", "The suffix .xml asks for XML.", ENCODING,
-         get(f"<admin>/{GET}.xml?{CODE}"), FOUND_XML),
+    live("url.webhook-json", "The suffix .json asks for JSON.", ENCODING, get(f"<admin>/{GET}.json?{CODE}"), FOUND),
+    live("url.webhook-xml", "The suffix .xml asks for XML.", ENCODING, get(f"<admin>/{GET}.xml?{CODE}"), FOUND_XML),
     fact("url.oauth-json", "An application may add .json.", ENCODING,
          get(f"/rest/{GET}.json?{CODE}&auth=<token>"), FOUND),
     fact("url.oauth-xml", "An application may add .xml.", ENCODING,
@@ -90,10 +87,8 @@ FORMS = [
          get(f"<admin>/{GET}?{CODE}", accept="text/xml"), FOUND),
     fact("url.user-forgotten", "/rest/{code}/{method} matches no route.", "observed (bitrix24/b24pysdk#3)",
          get(f"/rest/<secret>/{GET}?{CODE}"), UNKNOWN_METHOD),
-    fact("url.bare-rest", "/rest/ names no method.", DERIVED,
-         get("/rest/"), UNKNOWN_METHOD),
-    fact("url.bare-webhook", "A webhook without a method names none.", DERIVED,
-         get("<admin>/"), UNKNOWN_METHOD),
+    fact("url.bare-rest", "/rest/ names no method.", DERIVED, get("/rest/"), UNKNOWN_METHOD),
+    fact("url.bare-webhook", "A webhook without a method names none.", DERIVED, get("<admin>/"), UNKNOWN_METHOD),
 ]
 
 RESERVED = [
@@ -110,27 +105,22 @@ RESERVED = [
     fact("reserved.state-unsigned", "The badge methods do not sign.", SERVER,
          oauth(GET, {"state": "abc", "code": VIP["code"]}), FOUND),
     fact("reserved.token", "token turns the call into the check of a download link.", SERVER,
-         call("profile", {"token": "x"}),
-         refused(403, "ACCESS_DENIED", "Access denied! Link check failed")),
+         call("profile", {"token": "x"}), refused(403, "ACCESS_DENIED", "Access denied! Link check failed")),
 ]
 
 VERBS = [
     live("verb.get-body", "The body of a GET is ignored.", SERVER,
-         Send("GET", f"<admin>/{GET}", json={"code": VIP["code"]}, headers={"Content-Type": JSON_TYPE}),
-         NO_CODE),
+         Send("GET", f"<admin>/{GET}", json={"code": VIP["code"]}, headers={"Content-Type": JSON_TYPE}), NO_CODE),
     live("verb.post-both", "A POST takes query and body together.", SERVER,
          call("crm.activity.badge.add?code=b24nb_test_new&type=warning", {"title": "t", "value": "v"}),
          ok({"badge": {"code": "b24nb_test_new", "title": "t", "value": "v", "type": "warning"}})),
     *(live(f"verb.{verb.lower()}-classic", f"{verb} of a classic method runs.", SERVER,
-           Send(verb, "<admin>/server.time"), ok(matching(r"\d{4}-.+")))
-      for verb in ("PUT", "PATCH", "DELETE")),
+           Send(verb, "<admin>/server.time"), ok(matching(r"\d{4}-.+"))) for verb in ("PUT", "PATCH", "DELETE")),
     *(fact(f"verb.{verb.lower()}-body", f"The body of {verb} is ignored, credentials in it too.", SERVER,
            Send(verb, "/rest/profile", json={"aplogin": "<user>", "ap": "<secret>"},
-                headers={"Content-Type": JSON_TYPE}), NO_AUTH)
-      for verb in ("PUT", "PATCH", "DELETE")),
+                headers={"Content-Type": JSON_TYPE}), NO_AUTH) for verb in ("PUT", "PATCH", "DELETE")),
     *(live(f"verb.{verb.lower()}-badge", f"{verb} of a badge method is refused.", SERVER,
-           Send(verb, f"<admin>/{GET}?{CODE}"), WRONG_VERB)
-      for verb in ("PUT", "PATCH", "DELETE")),
+           Send(verb, f"<admin>/{GET}?{CODE}"), WRONG_VERB) for verb in ("PUT", "PATCH", "DELETE")),
     live("verb.delete-configurable", "The methods of configurable activities refuse them just so.", SERVER,
          Send("DELETE", "<admin>/crm.activity.configurable.get?id=1"), WRONG_VERB),
     live("verb.head-classic", "HEAD of a classic method runs.", SERVER,
@@ -143,14 +133,12 @@ VERBS = [
                                        Access_Control_Allow_Headers="origin, content-type, accept"),
          call(GET, {"code": VIP["code"]}), FOUND),
     fact("verb.options-any", "OPTIONS asks for neither method nor credentials.", SERVER,
-         Send("OPTIONS", "/rest/no.such.method"),
-         Answer(200, b"").with_headers(Access_Control_Allow_Origin="*")),
+         Send("OPTIONS", "/rest/no.such.method"), Answer(200, b"").with_headers(Access_Control_Allow_Origin="*")),
 ]
 
 ORDER = [
     fact("order.https-webhook", "A webhook over plain HTTP is refused with 401 (documented: 400).",
-         "observed (bitrix24/b24jssdk#500)",
-         call("profile"), refused(401, "INVALID_REQUEST", "Https required."),
+         "observed (bitrix24/b24jssdk#500)", call("profile"), refused(401, "INVALID_REQUEST", "Https required."),
          portal={"https_required": True}),
     fact("order.https-oauth", "An access token over plain HTTP meets no such check.", SERVER,
          oauth("profile"), ADMINISTRATOR, portal={"https_required": True}),
