@@ -1,7 +1,5 @@
 """What every test gets: no settings of the developer, no network beyond this machine, a fresh portal."""
 
-from __future__ import annotations
-
 import os
 import signal
 import socket

@@ -1,7 +1,5 @@
 """Contrast as the Web Content Accessibility Guidelines define it."""
 
-from __future__ import annotations
-
 
 def contrast(one: str, other: str) -> float:
     """Contrast of two colours like ``#1a2b3c``, 1 to 21."""

@@ -1,7 +1,5 @@
 """Time that passes only when it is told to, and the parts below a client, for what no client can be made to do."""
 
-from __future__ import annotations
-
 import signal
 import threading
 import time

@@ -1,7 +1,5 @@
 """What a fleet's tests import in this process and in others: vaults that read a file, functions of a client."""
 
-from __future__ import annotations
-
 import fcntl
 import json
 import os

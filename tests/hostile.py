@@ -1,7 +1,5 @@
 """Texts that a portal may hold and that must stay texts wherever they are shown."""
 
-from __future__ import annotations
-
 HOSTILE = (
     "<img src=x onerror=window.pwned=1>",
     '"><svg/onload=window.pwned=1>',

@@ -1,7 +1,5 @@
 """Layers of the suite that need a tool: skipped with one clear line, required under ``CI=true``."""
 
-from __future__ import annotations
-
 import os
 import shutil
 from importlib.util import find_spec

@@ -1,7 +1,5 @@
 """The lowest versions that ``pyproject.toml`` declares, as constraints: ``>=1.2`` becomes ``==1.2``."""
 
-from __future__ import annotations
-
 import re
 import tomllib
 from pathlib import Path

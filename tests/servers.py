@@ -1,7 +1,5 @@
 """A server that answers with whatever bytes a test wants, over a real socket."""
 
-from __future__ import annotations
-
 import json
 import socket
 import threading

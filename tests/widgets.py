@@ -1,7 +1,5 @@
 """A form as somebody without a browser uses it: set values, click, read what it shows."""
 
-from __future__ import annotations
-
 import html
 import re
 from collections.abc import Iterator

@@ -9,8 +9,6 @@ A third sends 5,000 commands by ``batch`` to a portal without a limiter, next to
 Run it with ``python -m tests.benchmarks.bench_bulk``.
 """
 
-from __future__ import annotations
-
 import subprocess
 import sys
 import tempfile
@@ -28,7 +26,7 @@ from b24pysdk.api.callers.call_method import _MethodCaller
 from fast_bitrix24 import Bitrix
 
 import b24nb
-from b24nb import spec
+from b24nb import SandboxPortal, connect, spec
 from tests.fakes import FakeClock
 
 COUNT, ROUNDS, LATENCY_MS = 500, 7, 50
@@ -89,10 +87,7 @@ def under_limits(count: int) -> tuple[float, float, int]:
     rows = [{"code": f"c{n}", "title": "t", "value": "v", "type": "primary"} for n in range(count)]
     clock = FakeClock()
     tariff = spec.TARIFFS["standard"]
-    with (
-        b24nb.SandboxPortal(badges=rows, clock=clock, limits=True) as portal,
-        b24nb.connect(portal, clock=clock) as b24,
-    ):
+    with SandboxPortal(badges=rows, clock=clock, limits=True) as portal, connect(portal, clock=clock) as b24:
         clock.advance(3600)  # the bucket is empty
         start = clock.time()
         report = b24.badges.delete_many([row["code"] for row in rows], parallel=4, progress=False)
@@ -130,7 +125,7 @@ def main() -> None:
         webhook = portal.stdout.readline().strip()
         try:
             journal = Path(folder) / "journal.db"
-            with b24nb.connect(webhook, tariff="self-hosted", journal=journal) as b24:
+            with connect(webhook, tariff="self-hosted", journal=journal) as b24:
                 found = compare(webhook, b24)
                 batches = without_a_limiter(webhook, b24, 5000)
         finally:

@@ -10,8 +10,6 @@ trouble; and what it costs per portal with 100 and with 10,000 portals whose ans
 Run it with ``python -m tests.benchmarks.bench_fleet [PORTALS]``; 0 portals: the second part only.
 """
 
-from __future__ import annotations
-
 import json
 import resource
 import subprocess
@@ -27,7 +25,7 @@ from urllib.parse import urlsplit
 from b24pysdk import BitrixWebhook, Client
 from b24pysdk.api.callers.call_method import _MethodCaller
 
-import b24nb
+from b24nb import Badge, Fleet
 from b24nb.fleet.tasks import carry_out
 from tests.fleets import simulated
 
@@ -96,8 +94,8 @@ def in_time(count: int, parallel: int) -> None:
             print(file=process.stdin, flush=True)
             return float(process.stdout.readline())
 
-        def fleet_of(names: list[str]) -> b24nb.Fleet:
-            return b24nb.Fleet(names, webhooks.get, parallel=parallel, timeout=(TIMEOUT, TIMEOUT))
+        def fleet_of(names: list[str]) -> Fleet:
+            return Fleet(names, webhooks.get, parallel=parallel, timeout=(TIMEOUT, TIMEOUT))
 
         healthy = [name for name in webhooks if name not in trouble]
         fleet_of(healthy[:parallel]).badges(progress=False)
@@ -131,9 +129,7 @@ def in_time(count: int, parallel: int) -> None:
 def per_portal() -> None:
     for count in (100, 1_000, 10_000):
         with simulated(count) as fleet:
-            took, plan = seconds(
-                lambda fleet=fleet: fleet.plan([b24nb.Badge("vip", "V", "V", "primary")], progress=False)
-            )
+            took, plan = seconds(lambda fleet=fleet: fleet.plan([Badge("vip", "V", "V", "primary")], progress=False))
             applied, report = seconds(lambda plan=plan: plan.apply(progress=False))
             framed, _ = seconds(lambda plan=plan, report=report: (plan.df, report.df, report.status))
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024

@@ -6,8 +6,6 @@ and so on, until the page is laid out anew. ipywidgets keeps every form alive, s
 closed, and garbage is collected, before the next is timed: else each measures what those before it left.
 """
 
-from __future__ import annotations
-
 import gc
 import json
 import statistics
@@ -19,8 +17,7 @@ from typing import Any
 import pandas as pd
 import requests
 
-import b24nb
-from b24nb import forms
+from b24nb import Badges, BadgeType, SandboxPortal, connect, forms
 from b24nb.display import html
 from b24nb.forms.table import Table
 from tests.benchmarks.bench_overhead import milliseconds, sandbox_process
@@ -62,17 +59,17 @@ def _fill(database: str) -> None:
             "code": f"badge{n}",
             "title": {"en": f"Client {n}", "de": f"Kunde {n}"} if n % 2 else f"Title {n}",
             "value": f"Pill {n}",
-            "type": list(b24nb.BadgeType)[n % 5],
+            "type": list(BadgeType)[n % 5],
         }
         for n in range(BADGES)
     ]
-    with b24nb.SandboxPortal(db=database, badges=rows):
+    with SandboxPortal(db=database, badges=rows):
         pass
 
 
 def _measure(webhook: str) -> None:
     session = requests.Session()
-    with b24nb.connect(webhook) as b24:
+    with connect(webhook) as b24:
         form = forms.list_form(b24)
         made: list[Any] = []
 
@@ -103,7 +100,7 @@ def _measure(webhook: str) -> None:
         print(f"state of an explorer that has listed: {_state_size(forms.explorer(b24, run=True)) / 1e6:.2f} MB")
 
 
-def _measure_browser(badges: b24nb.Badges) -> None:
+def _measure_browser(badges: Badges) -> None:
     import shutil
 
     program = shutil.which("chromium") or shutil.which("google-chrome")

@@ -4,8 +4,6 @@ Each figure is a ratio of medians; both sides are measured in turns, so that the
 sandbox of the calls is a process of its own; what is measured in fresh interpreters has its bytecode compiled.
 """
 
-from __future__ import annotations
-
 import compileall
 import os
 import statistics

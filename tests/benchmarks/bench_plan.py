@@ -6,8 +6,6 @@ from JSON, compared, shown. Both should grow linearly: the columns per badge sta
 Run it with ``python -m tests.benchmarks.bench_plan``.
 """
 
-from __future__ import annotations
-
 import gc
 import tempfile
 import time

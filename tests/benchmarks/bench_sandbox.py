@@ -7,8 +7,6 @@ requests, and the time from a fresh process to the first answer.
 Run it with ``python -m tests.benchmarks.bench_sandbox [speed] [memory] [start]``; wrk is a Debian package.
 """
 
-from __future__ import annotations
-
 import atexit
 import json
 import os

@@ -1,7 +1,5 @@
 """What it costs to scrub 300 KB of echoed text, in each way that an echo is spelled."""
 
-from __future__ import annotations
-
 import time
 from urllib.parse import quote
 

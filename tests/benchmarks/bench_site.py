@@ -3,8 +3,6 @@
 Targets: 60 s and 15 s. Run it alone on the machine: ``python -m tests.benchmarks.bench_site``.
 """
 
-from __future__ import annotations
-
 import tempfile
 import time
 from pathlib import Path

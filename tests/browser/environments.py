@@ -1,7 +1,5 @@
 """Environments with other packages than this one's, beside `.venv`; a second run finds them made."""
 
-from __future__ import annotations
-
 import subprocess
 import sys
 from hashlib import sha256

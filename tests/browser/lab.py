@@ -4,8 +4,6 @@ Nothing here waits for a fixed time. The application itself is asked whether a k
 in the toolbar says so before a kernel is attached, and running cells then opens a dialog.
 """
 
-from __future__ import annotations
-
 import json
 import os
 import re

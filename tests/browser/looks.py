@@ -1,7 +1,5 @@
 """Is what a page shows readable, and does it make sense to somebody who can't see it?"""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import TypedDict
 

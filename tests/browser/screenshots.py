@@ -3,8 +3,6 @@
 They are made from a notebook that runs in a real JupyterLab, against a sandbox portal with its seed data.
 """
 
-from __future__ import annotations
-
 import sys
 from io import BytesIO
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Installing the package where a notebook service has installed its own: nothing of theirs changes."""
 
-from __future__ import annotations
-
 import json
 import subprocess
 

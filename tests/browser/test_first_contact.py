@@ -1,7 +1,5 @@
 """The first minute of somebody new: `b24nb lab` in an empty home, then a notebook of their own."""
 
-from __future__ import annotations
-
 import sys
 from collections.abc import Iterator
 from pathlib import Path

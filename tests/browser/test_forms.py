@@ -1,7 +1,5 @@
 """The forms by the mouse, in a real JupyterLab; what they did is asked at the portal."""
 
-from __future__ import annotations
-
 import pytest
 
 import b24nb

@@ -1,7 +1,5 @@
 """Everything that the forms do, where people run notebooks: with ipywidgets 7, in Notebook 7 and in Voilà."""
 
-from __future__ import annotations
-
 import shutil
 from collections.abc import Iterator
 

@@ -1,7 +1,5 @@
 """Without a mouse: the whole flow, and no key that is typed in a form reaches the notebook's cells."""
 
-from __future__ import annotations
-
 import pytest
 
 import b24nb

@@ -1,7 +1,5 @@
 """Everything we show is readable in both themes and makes sense to a screen reader; the meters work."""
 
-from __future__ import annotations
-
 import pytest
 
 from tests.browser.conftest import OpenNotebook, OpenPage

@@ -1,7 +1,5 @@
 """Many portals in one form: compared, planned, changed after the sentence was typed, and taken back."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterator
 from pathlib import Path

@@ -1,8 +1,6 @@
 """Hold, inspect, release, delete: with the mouse or the keyboard alone, without one line of code."""
 
-from __future__ import annotations
-
-import b24nb
+from b24nb import Client, OAuthToken, SandboxPortal, connect
 from tests.browser.conftest import OpenNotebook
 from tests.hostile import HOSTILE
 from tests.layers import require_package
@@ -18,7 +16,7 @@ def visible(form: Locator, role: str, name: str) -> Locator:
     return form.get_by_role(role, name=name).filter(visible=True)  # type: ignore[arg-type]
 
 
-def test_hold_inspect_release_delete(notebook: OpenNotebook, portal: b24nb.SandboxPortal, b24: b24nb.Client) -> None:
+def test_hold_inspect_release_delete(notebook: OpenNotebook, portal: SandboxPortal, b24: Client) -> None:
     portal.attach("birthday", deal=2)
     portal.attach("birthday", deal=5)
     opened = notebook(START, EXPLORER)
@@ -62,14 +60,12 @@ def test_hold_inspect_release_delete(notebook: OpenNotebook, portal: b24nb.Sandb
     assert opened.page.url == f"{portal.url}/#deal-2"
 
 
-def link_of(portal: b24nb.SandboxPortal, deal: int) -> str:
+def link_of(portal: SandboxPortal, deal: int) -> str:
     return f"{portal.url}/crm/deal/details/{deal}/"
 
 
-def test_hostile_titles_and_subjects_stay_texts(
-    notebook: OpenNotebook, portal: b24nb.SandboxPortal, b24: b24nb.Client
-) -> None:
-    with b24nb.connect(b24nb.OAuthToken(**portal.issue_token())) as app:
+def test_hostile_titles_and_subjects_stay_texts(notebook: OpenNotebook, portal: SandboxPortal, b24: Client) -> None:
+    with connect(OAuthToken(**portal.issue_token())) as app:
         for text in HOSTILE:
             deal = b24.call("crm.deal.add", {"fields": {"TITLE": text}}).result
             layout = {"icon": {"code": "info"}, "header": {"title": text}, "body": {"blocks": {}}}

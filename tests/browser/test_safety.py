@@ -1,14 +1,12 @@
 """What must not happen in a browser: a click sent twice, a text that acts as HTML, noise, lost results."""
 
-from __future__ import annotations
-
 import re
 from collections import Counter
 
 import nbformat
 import pytest
 
-import b24nb
+from b24nb import Client, SandboxPortal
 from tests.browser.conftest import OpenNotebook
 from tests.layers import require_package
 
@@ -21,7 +19,7 @@ START = "import b24nb\nfrom b24nb import forms\nb24 = b24nb.connect()"
 EXPLORER = "explorer = forms.explorer(b24, run=True)\nexplorer"
 
 
-def sent(portal: b24nb.SandboxPortal, method: str) -> int:
+def sent(portal: SandboxPortal, method: str) -> int:
     """How many requests of a method have reached the portal."""
     return Counter(request.method for request in portal.requests)[method]
 
@@ -33,7 +31,7 @@ def assert_harmless(page: Page) -> None:
 
 
 @pytest.mark.parametrize("latency_ms", [0, 600], ids=["fast portal", "slow portal"])
-def test_a_double_click_sends_one_request(notebook: OpenNotebook, portal: b24nb.SandboxPortal, latency_ms: int) -> None:
+def test_a_double_click_sends_one_request(notebook: OpenNotebook, portal: SandboxPortal, latency_ms: int) -> None:
     opened = notebook(START, "form = forms.add_form(b24, 'twice', 'Twice', 'Once')\nform")
     portal.switches.latency_ms = latency_ms
     opened.shown.get_by_role("button", name="Add badge").dblclick()
@@ -56,7 +54,7 @@ def test_a_button_reads_what_was_typed_last(notebook: OpenNotebook) -> None:
         opened.evaluate("form.wait(20)")  # who holds it is looked up still
 
 
-def test_a_click_that_lasts_is_a_click(notebook: OpenNotebook, portal: b24nb.SandboxPortal) -> None:
+def test_a_click_that_lasts_is_a_click(notebook: OpenNotebook, portal: SandboxPortal) -> None:
     """The press ends the editing of a field, the form draws, and the button is still there on release."""
     form = notebook(START, "form = forms.add_form(b24)\nform").shown
     for label in ("Badge code", "Pill text", "Title"):
@@ -66,9 +64,7 @@ def test_a_click_that_lasts_is_a_click(notebook: OpenNotebook, portal: b24nb.San
     assert sent(portal, "crm.activity.badge.add") == 1
 
 
-def test_a_hostile_badge_stays_text_everywhere(
-    notebook: OpenNotebook, portal: b24nb.SandboxPortal, b24: b24nb.Client
-) -> None:
+def test_a_hostile_badge_stays_text_everywhere(notebook: OpenNotebook, portal: SandboxPortal, b24: Client) -> None:
     b24.badges.add(HOSTILE_CODE, {"en": HOSTILE, "de": HOSTILE}, HOSTILE, "failure")
     portal.attach(HOSTILE_CODE)
     opened = notebook(

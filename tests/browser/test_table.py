@@ -1,7 +1,5 @@
 """The table in a page of its own, without a kernel: mouse, keys, filter, order, languages, hostile texts."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator
 from typing import Any
 

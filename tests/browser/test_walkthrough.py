@@ -1,7 +1,5 @@
 """A reader opens the walkthrough on deleting, runs it, and deletes a badge with its form."""
 
-from __future__ import annotations
-
 import nbformat
 
 from tests.browser.conftest import OpenPage

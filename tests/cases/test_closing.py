@@ -1,7 +1,5 @@
 """A client that was closed, forgotten, or taken along by a forked process."""
 
-from __future__ import annotations
-
 import gc
 import json
 import os
@@ -11,8 +9,7 @@ from typing import Any
 
 import pytest
 
-import b24nb
-from b24nb import errors
+from b24nb import SandboxPortal, connect, errors, explain
 from b24nb.credentials import Webhook
 from b24nb.rest.connection import Connection
 from tests.fakes import FakeClock
@@ -25,9 +22,9 @@ def sandboxes() -> int:
 
 
 @pytest.mark.parametrize("whose", ["its own sandbox", "a given sandbox", "an address"])
-def test_a_closed_client_refuses_in_words_and_sends_nothing(portal: b24nb.SandboxPortal, whose: str) -> None:
+def test_a_closed_client_refuses_in_words_and_sends_nothing(portal: SandboxPortal, whose: str) -> None:
     given = {"its own sandbox": None, "a given sandbox": portal, "an address": portal.webhook}[whose]
-    b24 = b24nb.connect(given)
+    b24 = connect(given)
     b24.badges.list()
     b24.close()
     b24.close()
@@ -42,7 +39,7 @@ def test_a_closed_client_refuses_in_words_and_sends_nothing(portal: b24nb.Sandbo
     ):
         with pytest.raises(errors.ClientClosed, match=r"was closed.*connect\(\)") as caught:
             ask()
-        assert "Nothing was sent" in repr(b24nb.explain(caught.value))
+        assert "Nothing was sent" in repr(explain(caught.value))
     assert len(portal.requests) == sent
     assert portal.running
     assert repr(b24)
@@ -50,15 +47,15 @@ def test_a_closed_client_refuses_in_words_and_sends_nothing(portal: b24nb.Sandbo
     assert b24.calls.df["method"].iloc[-1] == "crm.activity.badge.list"
 
 
-def test_what_was_called_and_changed_can_be_read_after_the_end(portal: b24nb.SandboxPortal, tmp_path: Path) -> None:
-    with b24nb.connect(portal, journal=tmp_path / "journal.db") as b24:
+def test_what_was_called_and_changed_can_be_read_after_the_end(portal: SandboxPortal, tmp_path: Path) -> None:
+    with connect(portal, journal=tmp_path / "journal.db") as b24:
         b24.badges.delete("missedCall")
     assert list(b24.calls.df["method"])[-1] == "crm.activity.badge.delete"
     assert list(b24.journal.df["code"]) == ["missedCall"]
 
 
 def test_the_journal_of_a_sandbox_that_ended_says_that_it_is_gone() -> None:
-    with b24nb.connect() as b24:
+    with connect() as b24:
         b24.badges.delete("missedCall")
     assert "gone" in repr(b24.journal)
     with pytest.raises(errors.JournalError, match="that of a sandbox ends with it"):
@@ -68,9 +65,9 @@ def test_the_journal_of_a_sandbox_that_ended_says_that_it_is_gone() -> None:
 def test_a_client_that_nobody_holds_stops_its_sandbox() -> None:
     before = sandboxes()
     for _ in range(3):
-        b24 = b24nb.connect()
+        b24 = connect()
         b24.badges.list()
-        b24 = b24nb.connect(b24nb.SandboxPortal())
+        b24 = connect(SandboxPortal())
         b24.badges.list()
     assert sandboxes() <= before + 1
     del b24
@@ -78,9 +75,9 @@ def test_a_client_that_nobody_holds_stops_its_sandbox() -> None:
 
 
 def test_a_sandbox_that_somebody_else_holds_goes_on() -> None:
-    mine = b24nb.SandboxPortal()
-    b24 = b24nb.connect(mine)
-    b24 = b24nb.connect(mine)
+    mine = SandboxPortal()
+    b24 = connect(mine)
+    b24 = connect(mine)
     gc.collect()
     assert b24.badges.list()
     b24.close()
@@ -91,7 +88,7 @@ def test_a_sandbox_that_somebody_else_holds_goes_on() -> None:
 def test_a_failed_connect_leaves_nothing_behind() -> None:
     before = sandboxes()
     with pytest.raises(errors.InvalidInput):
-        b24nb.connect(timeout=(0, 0))
+        connect(timeout=(0, 0))
     assert sandboxes() == before
 
 
@@ -99,7 +96,7 @@ def test_a_failed_connect_leaves_nothing_behind() -> None:
 @pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
 def test_a_forked_process_gets_the_answers_to_its_own_questions() -> None:
     """Parent and children share the kept connection of before the fork, and must not use it both."""
-    with b24nb.SandboxPortal(latency_ms=5) as portal, b24nb.connect(portal) as b24:
+    with SandboxPortal(latency_ms=5) as portal, connect(portal) as b24:
         codes = [badge.code for badge in b24.badges.list()][:4]
         children = []
         for code in codes:
@@ -138,9 +135,9 @@ def test_a_call_that_waits_while_the_client_is_closed_is_not_sent() -> None:
 
 @pytest.mark.parametrize("held", [lambda b24: b24.badges, lambda b24: b24.journal, lambda b24: b24.badges.plan([])])
 def test_badges_journal_and_plans_outlive_the_name_of_their_client(held: Any) -> None:
-    part = held(b24nb.connect())
+    part = held(connect())
     gc.collect()
-    assert "missedCall" in b24nb.connect().badges.list()
+    assert "missedCall" in connect().badges.list()
     assert repr(part)
     if hasattr(part, "apply"):
         assert part.apply(progress=False).ok

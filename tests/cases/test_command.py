@@ -1,7 +1,5 @@
 """What somebody types wrong is said in one line; the sandbox portal says why it can't start."""
 
-from __future__ import annotations
-
 import os
 import socket
 import sqlite3
@@ -13,8 +11,7 @@ from pathlib import Path
 
 import pytest
 
-import b24nb
-from b24nb import cli
+from b24nb import cli, connect
 from b24nb.errors import ConnectionFailed
 
 
@@ -88,7 +85,7 @@ def test_connect_says_that_the_embedded_portal_can_not_start_here(monkeypatch: p
 
     monkeypatch.setattr(threading.Thread, "start", no_thread)
     with pytest.raises(ConnectionFailed, match=r"embedded portal can't start here: can't start new thread\."):
-        b24nb.connect()
+        connect()
 
 
 @pytest.mark.parametrize("missing", ["socket.create_server", "asyncio.events.new_event_loop"])
@@ -99,5 +96,5 @@ def test_connect_says_so_where_no_socket_is_to_be_had(monkeypatch: pytest.Monkey
     monkeypatch.setattr(missing, no_socket)
     before = threading.active_count()
     with pytest.raises(ConnectionFailed, match="can't start here: Function not implemented"):
-        b24nb.connect()
+        connect()
     assert threading.active_count() == before

@@ -1,7 +1,5 @@
 """Credentials are parsed once, refuse what people get wrong, and show no secret."""
 
-from __future__ import annotations
-
 import contextlib
 import copy
 import io

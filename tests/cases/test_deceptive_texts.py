@@ -1,7 +1,5 @@
 """Texts that deceive the eye are marked wherever a badge is looked at before something is done to it."""
 
-from __future__ import annotations
-
 import html
 import re
 
@@ -9,8 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-import b24nb
-from b24nb import forms
+from b24nb import Client, SandboxPortal, connect, forms
 from b24nb.badges.badge import Badge, Badges
 from b24nb.display.visible import visible
 from tests.widgets import click
@@ -81,14 +78,14 @@ def test_badges_show_it_in_tables_cards_and_text() -> None:
     assert "vi⟨U+200B⟩p" in repr(badges)
 
 
-def test_plans_and_reports_show_it(b24: b24nb.Client) -> None:
+def test_plans_and_reports_show_it(b24: Client) -> None:
     wanted = Badge("vi\u200bp", {"en": "Cl\u0456ent"}, "\u202ePIV", "primary")
     plan = b24.badges.plan([wanted])
     assert [mark for mark in MARKS[:3] if mark not in plan._repr_html_()] == []
     assert "U+200B" in plan.apply(progress=False)._repr_html_()
 
 
-def test_the_code_to_be_typed_is_the_one_that_is_seen(b24: b24nb.Client) -> None:
+def test_the_code_to_be_typed_is_the_one_that_is_seen(b24: Client) -> None:
     b24.badges.add("vi\u200bp", "Client", "VIP", "primary")
     for typed, left in (("vip", True), ("vi⟨U+200B⟩p", False)):
         form = forms.delete_form(b24)
@@ -104,7 +101,7 @@ def test_the_code_to_be_typed_is_the_one_that_is_seen(b24: b24nb.Client) -> None
 def test_what_a_form_says_of_codes_marks_it() -> None:
     codes = ["x\u202epiv", "\u0441\u043e\u0440", "vi\u200bp" + "y" * 30]
     rows = [Badge(code, "t", "v", "primary").to_wire() for code in codes]
-    with b24nb.SandboxPortal(badges=rows) as portal, b24nb.connect(portal) as b24:
+    with SandboxPortal(badges=rows) as portal, connect(portal) as b24:
         form = forms.delete_form(b24, [codes[2], "nos\u202euch", "vip"], run=True)
         said = words_of(form)
         assert "Can't be brought back: the portal would refuse to add vi⟨U+200B⟩p" in said

@@ -1,14 +1,11 @@
 """What is believed of a portal's answers: success is one answer only, in every other case the portal is looked at."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 
-import b24nb
-from b24nb import errors
+from b24nb import Client, SandboxPortal, connect, errors
 from b24nb.badges.badge import Badge
 from b24nb.badges.changes import NotRestorable, StoredDifferently
 from tests.fakes import FakeClock
@@ -23,7 +20,7 @@ def rows(count: int) -> list[dict[str, str]]:
     return [{**VIP, "code": f"c{n:03}"} for n in range(count)]
 
 
-def codes(portal: b24nb.SandboxPortal) -> set[str]:
+def codes(portal: SandboxPortal) -> set[str]:
     return {badge["code"] for badge in portal.badges}
 
 
@@ -45,9 +42,9 @@ def answering(result: Any, *, effect: bool) -> Callable[[str, Callable[[], Envel
 @pytest.mark.parametrize("result", [False, None, [], 1, "true"], ids=repr)
 def test_a_delete_that_is_not_answered_by_true_is_looked_at(result: Any) -> None:
     with (
-        b24nb.SandboxPortal(badges=rows(4)) as portal,
+        SandboxPortal(badges=rows(4)) as portal,
         in_front_of(portal, answering(result, effect=True)) as webhook,
-        b24nb.connect(webhook) as b24,
+        connect(webhook) as b24,
     ):
         assert b24.badges.delete("c000").code == "c000"
         assert b24.badges.delete_many(["c001", "c002"], progress=False).counts == {"deleted": 2}
@@ -57,9 +54,9 @@ def test_a_delete_that_is_not_answered_by_true_is_looked_at(result: Any) -> None
 
 
 @pytest.mark.parametrize("result", [False, None, []], ids=repr)
-def test_a_delete_without_effect_is_not_called_done(result: Any, portal: b24nb.SandboxPortal) -> None:
+def test_a_delete_without_effect_is_not_called_done(result: Any, portal: SandboxPortal) -> None:
     before = portal.badges
-    with in_front_of(portal, answering(result, effect=False)) as webhook, b24nb.connect(webhook) as b24:
+    with in_front_of(portal, answering(result, effect=False)) as webhook, connect(webhook) as b24:
         with pytest.raises(errors.NotApplied, match="no effect"):
             b24.badges.delete("missedCall")
         assert b24.journal.df["verdict"].tolist() == ["failed"]
@@ -67,7 +64,7 @@ def test_a_delete_without_effect_is_not_called_done(result: Any, portal: b24nb.S
 
 
 def test_an_unknown_error_of_a_command_after_the_effect_is_looked_into() -> None:
-    with b24nb.SandboxPortal(badges=rows(3)) as portal, b24nb.connect(portal) as b24:
+    with SandboxPortal(badges=rows(3)) as portal, connect(portal) as b24:
         portal.faults.next("NEW_TROUBLE", method=DELETE, after_effect=True, description="odd", status=400)
         assert b24.badges.delete_many(["c000", "c001"], progress=False).counts == {"deleted": 2}
         assert b24.journal.plan_undo().apply(progress=False).ok
@@ -75,13 +72,13 @@ def test_an_unknown_error_of_a_command_after_the_effect_is_looked_into() -> None
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
-def test_a_redirect_after_the_effect_is_looked_into(status: int, portal: b24nb.SandboxPortal) -> None:
+def test_a_redirect_after_the_effect_is_looked_into(status: int, portal: SandboxPortal) -> None:
     def answer(method: str, pass_on: Callable[[], Envelope]) -> Envelope:
         found = pass_on()
         return (status, {}) if method == DELETE else found
 
     before = codes(portal)
-    with in_front_of(portal, answer) as webhook, b24nb.connect(webhook) as b24:
+    with in_front_of(portal, answer) as webhook, connect(webhook) as b24:
         assert b24.badges.delete("missedCall").code == "missedCall"
         assert codes(portal) == before - {"missedCall"}
         b24.journal.plan_undo().apply(progress=False)
@@ -91,7 +88,7 @@ def test_a_redirect_after_the_effect_is_looked_into(status: int, portal: b24nb.S
 @pytest.mark.parametrize(("code", "late"), [("c060", True), ("c119", False)], ids=["of this request", "of a later one"])
 def test_a_badge_edited_between_two_requests_is_left_alone_or_comes_back_as_it_was_last(code: str, late: bool) -> None:
     asked = []
-    with b24nb.SandboxPortal(badges=rows(120)) as portal, b24nb.connect(portal) as b24:
+    with SandboxPortal(badges=rows(120)) as portal, connect(portal) as b24:
 
         def somebody() -> bool:
             asked.append(1)
@@ -116,11 +113,7 @@ def test_a_badge_that_can_not_be_named_costs_a_run_only_its_own_row() -> None:
             found["total"] += 1
         return status, found
 
-    with (
-        b24nb.SandboxPortal(badges=rows(4)) as portal,
-        in_front_of(portal, answer) as webhook,
-        b24nb.connect(webhook) as b24,
-    ):
+    with SandboxPortal(badges=rows(4)) as portal, in_front_of(portal, answer) as webhook, connect(webhook) as b24:
         report = b24.badges.plan([], prune=True).apply(confirm=5, keep_going=True, progress=False)
         assert report.counts == {"deleted": 4, "not sent": 1}
         assert "surrogates" in str(report)
@@ -129,7 +122,7 @@ def test_a_badge_that_can_not_be_named_costs_a_run_only_its_own_row() -> None:
 
 @pytest.mark.parametrize("refused", [False, True], ids=["replaced", "put back"])
 def test_a_badge_edited_before_a_replace_by_calls_of_its_own_is_not_lost(refused: bool) -> None:
-    with b24nb.SandboxPortal(badges=[VIP]) as portal, b24nb.connect(portal) as b24:
+    with SandboxPortal(badges=[VIP]) as portal, connect(portal) as b24:
 
         def somebody() -> bool:
             if portal.badges[0] == VIP:
@@ -151,7 +144,7 @@ def test_a_badge_edited_before_a_replace_by_calls_of_its_own_is_not_lost(refused
 
 @pytest.mark.parametrize("going", [False, True], ids=["halting", "keep going"])
 def test_deletes_beside_a_look_that_was_refused_are_told_as_ours(going: bool) -> None:
-    with b24nb.SandboxPortal(badges=rows(3)) as portal, b24nb.connect(portal) as b24:
+    with SandboxPortal(badges=rows(3)) as portal, connect(portal) as b24:
 
         def between() -> bool:
             portal.faults.next("ACCESS_DENIED", method="crm.activity.badge.list", status=403)
@@ -164,7 +157,7 @@ def test_deletes_beside_a_look_that_was_refused_are_told_as_ours(going: bool) ->
         assert codes(portal) == {"c000", "c001", "c002"}
 
 
-def test_texts_that_a_portal_stores_differently_are_told(portal: b24nb.SandboxPortal) -> None:
+def test_texts_that_a_portal_stores_differently_are_told(portal: SandboxPortal) -> None:
     def answer(method: str, pass_on: Callable[[], Envelope]) -> Envelope:
         status, envelope = pass_on()
         told = [envelope["result"]] if method == ADD else []
@@ -174,7 +167,7 @@ def test_texts_that_a_portal_stores_differently_are_told(portal: b24nb.SandboxPo
                 result["badge"]["title"] = result["badge"]["title"].strip()
         return status, envelope
 
-    with in_front_of(portal, answer) as webhook, b24nb.connect(webhook) as b24:
+    with in_front_of(portal, answer) as webhook, connect(webhook) as b24:
         with pytest.warns(StoredDifferently, match="' Client '"):
             assert b24.badges.add("one", " Client ", "VIP", "primary").title == "Client"
         report = b24.badges.plan([Badge("two", " Client ", "VIP", "primary")]).apply(progress=False)
@@ -184,7 +177,7 @@ def test_texts_that_a_portal_stores_differently_are_told(portal: b24nb.SandboxPo
 
 
 def test_a_portal_that_tells_letter_case_apart_loses_no_badge_in_bulk() -> None:
-    with b24nb.SandboxPortal(badges=[VIP], case_sensitive=True) as portal, b24nb.connect(portal) as b24:
+    with SandboxPortal(badges=[VIP], case_sensitive=True) as portal, connect(portal) as b24:
         report = b24.badges.delete_many(["VIP"], progress=False)
         assert not report.ok
         assert "letter case" in report.df["detail"][0]
@@ -196,7 +189,7 @@ def test_a_portal_that_tells_letter_case_apart_loses_no_badge_in_bulk() -> None:
 
 @pytest.mark.parametrize("exact", [True, False])
 def test_an_undo_takes_back_both_spellings_of_a_code(exact: bool) -> None:
-    with b24nb.SandboxPortal(badges=[VIP], case_sensitive=exact) as portal, b24nb.connect(portal) as b24:
+    with SandboxPortal(badges=[VIP], case_sensitive=exact) as portal, connect(portal) as b24:
         b24.badges.delete("vip")
         b24.badges.add("VIP", "other", "VIP", "primary")
         plan = b24.journal.plan_undo(last=2)
@@ -207,7 +200,7 @@ def test_an_undo_takes_back_both_spellings_of_a_code(exact: bool) -> None:
 @pytest.mark.parametrize("limit", [30, 255])
 def test_a_code_over_30_characters_is_deleted_with_a_warning_and_its_undo_tried(limit: int) -> None:
     badge = {**VIP, "code": LONG}
-    with b24nb.SandboxPortal(badges=[badge], code_limit=limit) as portal, b24nb.connect(portal) as b24:
+    with SandboxPortal(badges=[badge], code_limit=limit) as portal, connect(portal) as b24:
         with pytest.raises(errors.InvalidInput, match="new code, move the activities"):
             b24.badges.plan([{**badge, "value": "new"}])
         with pytest.warns(NotRestorable, match=LONG):
@@ -219,7 +212,7 @@ def test_a_code_over_30_characters_is_deleted_with_a_warning_and_its_undo_tried(
         assert report.ok or "30 characters" in str(report)
 
 
-def test_a_text_without_end_is_refused_in_words(b24: b24nb.Client) -> None:
+def test_a_text_without_end_is_refused_in_words(b24: Client) -> None:
     endless: dict[str, Any] = {}
     endless["en"] = endless
     deep: Any = "x"
@@ -250,7 +243,7 @@ class LeapingClock(FakeClock):
 @pytest.mark.parametrize("effect_after", [None, 20.0])
 def test_a_leap_of_the_time_of_day_neither_ends_nor_extends_the_wait(hours: int, effect_after: float | None) -> None:
     clock = LeapingClock(hours)
-    with b24nb.SandboxPortal(badges=rows(2), clock=clock) as portal, b24nb.connect(portal, clock=clock) as b24:
+    with SandboxPortal(badges=rows(2), clock=clock) as portal, connect(portal, clock=clock) as b24:
         start = clock.monotonic()
         portal.faults.next("reset", method=DELETE, effect_after=effect_after)
         if effect_after:
@@ -265,8 +258,8 @@ def test_a_leap_of_the_time_of_day_neither_ends_nor_extends_the_wait(hours: int,
 def test_a_portal_that_tells_letter_case_apart_keeps_the_badge_that_was_not_meant() -> None:
     """A plan replaces ``VIP`` by ``vip``; before it is applied somebody registers a ``vip`` of his own."""
     rows = [{"code": "VIP", "title": "ours", "value": "v", "type": "primary"}]
-    with b24nb.SandboxPortal(badges=rows, case_sensitive=True) as portal, b24nb.connect(portal) as b24:
-        plan = b24.badges.plan([b24nb.Badge("vip", "wanted", "v", "primary")])
+    with SandboxPortal(badges=rows, case_sensitive=True) as portal, connect(portal) as b24:
+        plan = b24.badges.plan([Badge("vip", "wanted", "v", "primary")])
         b24.call("crm.activity.badge.add", {"code": "vip", "title": "theirs", "value": "v", "type": "primary"})
         report = plan.apply(progress=False)
         assert report.counts == {"changed": 1}

@@ -1,7 +1,5 @@
 """The journal as an account of what happened: of killed changes, of trouble with its file, of a renamed portal."""
 
-from __future__ import annotations
-
 import re
 import sqlite3
 from collections.abc import Callable
@@ -10,8 +8,7 @@ from pathlib import Path
 
 import pytest
 
-import b24nb
-from b24nb import errors, forms
+from b24nb import SandboxPortal, connect, errors, forms
 from b24nb.badges.apply import JournalNotWritten
 from b24nb.badges.badge import Badge
 from b24nb.badges.changes import Step
@@ -29,7 +26,7 @@ BADGE = Badge("vip", "Client", "VIP", "primary")
 def test_a_killed_change_is_judged_by_the_next_change_of_its_badge(killed: str) -> None:
     before = [BADGE.to_wire()] if killed == "delete" else []
     step = Step("vip", BADGE, None) if before else Step("vip", None, BADGE)
-    with b24nb.SandboxPortal(badges=before) as portal, b24nb.connect(portal) as b24:
+    with SandboxPortal(badges=before) as portal, connect(portal) as b24:
         # As a process leaves it that was killed after the effect.
         with applier_of(portal) as other:
             other.store.intend(ChangeSet(killed), [step], 1_764_000_000.0)
@@ -55,10 +52,10 @@ def test_a_killed_delete_that_takes_effect_during_the_next_one_can_be_undone(bul
 
     left: list[str] = []
     with (
-        b24nb.SandboxPortal(badges=[BADGE.to_wire()]) as portal,
-        b24nb.connect(portal) as first,
+        SandboxPortal(badges=[BADGE.to_wire()]) as portal,
+        connect(portal) as first,
         in_front_of(portal, answer) as webhook,
-        b24nb.connect(webhook, journal=tmp_path / "j.db") as b24,
+        connect(webhook, journal=tmp_path / "j.db") as b24,
     ):
         with closing(JournalStore(tmp_path / "j.db", host=b24.portal.host, user="1")) as killed:
             killed.intend(ChangeSet("delete"), [Step("vip", BADGE, None)], 1_764_000_000.0)
@@ -74,13 +71,13 @@ def test_a_killed_delete_that_takes_effect_during_the_next_one_can_be_undone(bul
 
 def test_a_killed_change_is_not_judged_by_what_happened_on_another_portal(tmp_path: Path) -> None:
     path = tmp_path / "j.db"
-    with b24nb.SandboxPortal(badges=[BADGE.to_wire()]) as one, b24nb.SandboxPortal(badges=[BADGE.to_wire()]) as other:
+    with SandboxPortal(badges=[BADGE.to_wire()]) as one, SandboxPortal(badges=[BADGE.to_wire()]) as other:
         with applier_of(one, path) as killed:
             killed.store.intend(ChangeSet("delete"), [Step("vip", BADGE, None)], 1_764_000_000.0)
-        with b24nb.connect(other, journal=path) as b24:
+        with connect(other, journal=path) as b24:
             b24.badges.delete("vip")
         with pytest.warns(UnfinishedChanges):
-            again = b24nb.connect(one, journal=path)
+            again = connect(one, journal=path)
         with again as b24:
             b24.call(DELETE, {"code": "vip"})
             assert b24.journal.plan_undo().apply(progress=False).counts == {"added": 1}
@@ -88,7 +85,7 @@ def test_a_killed_change_is_not_judged_by_what_happened_on_another_portal(tmp_pa
 
 def test_a_change_whose_entry_can_not_be_read_is_left_out_of_the_way_back(tmp_path: Path) -> None:
     path, new = tmp_path / "j.db", Badge("vip", "New", "VIP", "primary")
-    with b24nb.SandboxPortal(badges=[BADGE.to_wire()]) as portal, b24nb.connect(portal, journal=path) as b24:
+    with SandboxPortal(badges=[BADGE.to_wire()]) as portal, connect(portal, journal=path) as b24:
         b24.badges.plan([new, Badge("gold", "Gold", "G", "warning")]).apply(progress=False)
         with closing(sqlite3.connect(path)) as db, db:
             db.execute("UPDATE step SET before = '{\"v\": 9}' WHERE code = 'vip'")
@@ -101,7 +98,7 @@ def test_a_change_whose_entry_can_not_be_read_is_left_out_of_the_way_back(tmp_pa
 def test_a_change_that_its_portal_shows_tells_of_the_one_before() -> None:
     """A delete that never left, then a replace whose process was killed after the effect."""
     other = Badge("vip", "Client", "VIP", "success")
-    with b24nb.SandboxPortal(badges=[BADGE.to_wire()]) as portal, b24nb.connect(portal) as b24:
+    with SandboxPortal(badges=[BADGE.to_wire()]) as portal, connect(portal) as b24:
         with applier_of(portal) as killed:
             killed.store.intend(ChangeSet("delete_many"), [Step("vip", BADGE, None)], 1_764_000_000.0)
             killed.store.intend(ChangeSet("apply"), [Step("vip", BADGE, other)], 1_764_000_001.0)
@@ -111,11 +108,11 @@ def test_a_change_that_its_portal_shows_tells_of_the_one_before() -> None:
 
 
 def test_another_working_directory_makes_no_other_journal(
-    portal: b24nb.SandboxPortal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    portal: SandboxPortal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "elsewhere").mkdir()
     monkeypatch.chdir(tmp_path)
-    with b24nb.connect(portal, journal="changes.db") as b24:
+    with connect(portal, journal="changes.db") as b24:
         b24.badges.delete("missedCall")
         monkeypatch.chdir(tmp_path / "elsewhere")
         b24.badges.delete("newsletter")
@@ -124,7 +121,7 @@ def test_another_working_directory_makes_no_other_journal(
 
 @pytest.mark.parametrize("by", ["delete", "delete_many", "form"])
 def test_a_journal_that_is_locked_after_the_effect_costs_no_verdict(
-    by: str, portal: b24nb.SandboxPortal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    by: str, portal: SandboxPortal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("b24nb.badges.journal_store.BUSY_SECONDS", 0.1)
     before = portal.badges
@@ -136,7 +133,7 @@ def test_a_journal_that_is_locked_after_the_effect_costs_no_verdict(
             other.execute("BEGIN IMMEDIATE")
         return found
 
-    with in_front_of(portal, answer) as webhook, b24nb.connect(webhook, journal=tmp_path / "j.db") as b24:
+    with in_front_of(portal, answer) as webhook, connect(webhook, journal=tmp_path / "j.db") as b24:
         if by == "form":
             form = forms.delete_form(b24, "missedCall", run=True)
             form.confirm.value = "missedCall"
@@ -158,20 +155,20 @@ def test_a_journal_that_is_locked_after_the_effect_costs_no_verdict(
     assert sorted(portal.badges, key=str) == sorted(before, key=str)
 
 
-def test_the_changes_of_a_renamed_portal_are_adopted_within_their_file(portal: b24nb.SandboxPortal) -> None:
+def test_the_changes_of_a_renamed_portal_are_adopted_within_their_file(portal: SandboxPortal) -> None:
     before = portal.badges
     with in_front_of(portal, lambda _, pass_on: pass_on()) as webhook:
-        with b24nb.connect(webhook.replace("127.0.0.1", "localhost")) as b24:
+        with connect(webhook.replace("127.0.0.1", "localhost")) as b24:
             b24.badges.delete("missedCall")
             host, old = b24.portal.host, default_journal_path(b24.portal.host)
-        with b24nb.connect(webhook) as b24:
+        with connect(webhook) as b24:
             assert len(b24.journal.plan_undo()) == 0
             with pytest.raises(errors.InvalidInput) as caught:
                 b24.journal.adopt(host=host)
             assert f"connect(journal={str(old)!r})" in str(caught.value)
             with pytest.raises(errors.InvalidInput, match="holds no changes of user 1 on never"):
                 b24.journal.adopt(host="never.example")
-        with b24nb.connect(webhook, journal=old) as b24:
+        with connect(webhook, journal=old) as b24:
             assert "adopt" in repr(b24)
             assert f"b24.journal.adopt(host={host!r}, user='1')" in repr(b24.journal.plan_undo())
             assert b24.journal.adopt(host=host, user=1).plan_undo().apply(progress=False).counts == {"added": 1}
@@ -186,10 +183,10 @@ def test_undo_of_an_add_brings_nothing_back_that_somebody_else_had_deleted_right
         return found
 
     with (
-        b24nb.SandboxPortal(badges=[BADGE.to_wire()]) as portal,
-        b24nb.connect(portal) as other,
+        SandboxPortal(badges=[BADGE.to_wire()]) as portal,
+        connect(portal) as other,
         in_front_of(portal, answer) as webhook,
-        b24nb.connect(webhook) as b24,
+        connect(webhook) as b24,
     ):
         assert b24.badges.add("vip", "New", "VIP", "primary").title == "New"
         assert b24.journal.plan_undo().apply(confirm=1, progress=False).ok

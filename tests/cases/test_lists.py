@@ -1,13 +1,10 @@
 """Lists that are not all there, rows that are odd, and answers about something else."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import pytest
 
-import b24nb
-from b24nb import errors
+from b24nb import SandboxPortal, connect, errors
 from b24nb.badges import evidence
 from b24nb.badges.activities import find_holders
 from b24nb.badges.changes import not_restorable
@@ -125,7 +122,7 @@ def test_odd_rows_hurt_neither_the_list_nor_its_displays() -> None:
 
 def test_odd_rows_survive_a_backup_and_are_left_alone_by_its_plan() -> None:
     odd = [row for row in ODD if row["code"] in ("number", "yes", "half")]
-    with b24nb.SandboxPortal(badges=odd + rows(1)) as sandbox, b24nb.connect(sandbox) as b24:
+    with SandboxPortal(badges=odd + rows(1)) as sandbox, connect(sandbox) as b24:
         path = b24.badges.backup("odd.json")
         plan = b24.badges.plan(path, prune=True)
         assert plan.counts["keep"] == len(b24.badges.list()) == 4

@@ -1,7 +1,5 @@
 """A call that fails says why, and what to do next."""
 
-from __future__ import annotations
-
 import datetime as dt
 import ssl
 from collections.abc import Iterator
@@ -10,8 +8,7 @@ from typing import Any
 
 import pytest
 
-import b24nb
-from b24nb import errors
+from b24nb import connect, errors, explain
 from b24nb.credentials import Webhook
 from b24nb.rest.connection import Connection
 from tests.fakes import FakeClock
@@ -33,8 +30,8 @@ def failure(webhook: str, method: str = READ, **options: Any) -> errors.B24Error
     connection.close()
     error = caught.value
     assert error.hint
-    assert error.hint in repr(b24nb.explain(error))
-    assert "abcdef0123456789" not in f"{error} {b24nb.explain(error)!r}"
+    assert error.hint in repr(explain(error))
+    assert "abcdef0123456789" not in f"{error} {explain(error)!r}"
     return error
 
 
@@ -165,7 +162,7 @@ def test_a_bundle_of_the_environment_that_is_missing_is_named(monkeypatch: pytes
     error = failure("https://127.0.0.1:9/rest/1/abcdef0123456789/")
     assert "/nowhere/company.pem" in str(error)
     assert name in error.hint
-    with b24nb.connect() as b24:  # without https nobody needs it
+    with connect() as b24:  # without https nobody needs it
         assert b24.portal.kind == "SANDBOX"
 
 
@@ -189,7 +186,7 @@ def test_answers_are_asked_for_uncompressed_and_layers_are_refused(packed: RawSe
 
 
 def test_a_refused_webhook_may_have_been_found_published() -> None:
-    said = repr(b24nb.explain("INVALID_CREDENTIALS"))
+    said = repr(explain("INVALID_CREDENTIALS"))
     assert "found published" in said
     assert "another administrator" in said
 

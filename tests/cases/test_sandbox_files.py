@@ -1,7 +1,5 @@
 """What a sandbox portal writes, and what it leaves alone: files, logs, other requests, what nobody holds."""
 
-from __future__ import annotations
-
 import gc
 import os
 import socket

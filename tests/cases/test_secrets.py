@@ -1,7 +1,5 @@
 """One sentinel secret goes through everything that can be shown, and is found nowhere."""
 
-from __future__ import annotations
-
 import http.client
 import io
 import json

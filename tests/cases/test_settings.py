@@ -1,7 +1,5 @@
 """Settings from the environment and `.env`: read, or refused in words; never silently off."""
 
-from __future__ import annotations
-
 import os
 import subprocess
 import sys
@@ -9,8 +7,7 @@ from pathlib import Path
 
 import pytest
 
-import b24nb
-from b24nb import errors
+from b24nb import SandboxPortal, connect, errors
 
 SECRET = "s3cr3tc0deabcdef"
 
@@ -25,29 +22,29 @@ def write(data: bytes) -> None:
     + [(word, False) for word in ("0", "false", "No", "n", "off", "disabled", "нет", "", " ")],
 )
 def test_the_usual_words_for_yes_and_no_switch_read_only(
-    portal: b24nb.SandboxPortal, monkeypatch: pytest.MonkeyPatch, word: str, on: bool
+    portal: SandboxPortal, monkeypatch: pytest.MonkeyPatch, word: str, on: bool
 ) -> None:
     monkeypatch.setenv("B24_READ_ONLY", word)
-    with b24nb.connect(portal) as b24:
+    with connect(portal) as b24:
         assert b24.portal.read_only is on
 
 
 @pytest.mark.parametrize("word", ["ture", "2", "ja", "TRUE.", "1 # keep", "read-only"])
 def test_a_word_that_nobody_knows_is_refused_and_the_variable_named(
-    portal: b24nb.SandboxPortal, monkeypatch: pytest.MonkeyPatch, word: str
+    portal: SandboxPortal, monkeypatch: pytest.MonkeyPatch, word: str
 ) -> None:
     monkeypatch.setenv("B24_READ_ONLY", word)
     with pytest.raises(errors.InvalidInput, match="B24_READ_ONLY in the environment is neither"):
-        b24nb.connect(portal)
+        connect(portal)
     assert not portal.requests
 
 
 def test_an_empty_variable_does_not_switch_off_what_the_file_says(
-    portal: b24nb.SandboxPortal, monkeypatch: pytest.MonkeyPatch
+    portal: SandboxPortal, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write(b"B24_READ_ONLY=1\n")
     monkeypatch.setenv("B24_READ_ONLY", "")
-    with b24nb.connect(portal) as b24:
+    with connect(portal) as b24:
         assert b24.portal.read_only
 
 
@@ -66,10 +63,10 @@ def test_an_empty_variable_does_not_switch_off_what_the_file_says(
     ids=["plain", "BOM", "UTF-16", "UTF-32", "PowerShell", "CR", "cp1251 comment", "export"],
 )
 @pytest.mark.parametrize("order", [1, -1])
-def test_a_file_is_read_as_editors_write_it(portal: b24nb.SandboxPortal, written: object, order: int) -> None:
+def test_a_file_is_read_as_editors_write_it(portal: SandboxPortal, written: object, order: int) -> None:
     lines = ["B24_READ_ONLY=1", f"B24_WEBHOOK={portal.webhook}"][::order]
     write(written("".join(f"{line}\n" for line in lines)))
-    with b24nb.connect() as b24:
+    with connect() as b24:
         assert b24.portal.read_only
         assert b24.portal.credentials_from == "B24_WEBHOOK in .env"
         with pytest.raises(errors.ReadOnly):
@@ -98,7 +95,7 @@ def test_a_file_is_read_as_editors_write_it(portal: b24nb.SandboxPortal, written
 def test_a_line_that_cannot_be_read_is_named_and_not_repeated(data: bytes, says: str) -> None:
     write(data)
     with pytest.raises(errors.InvalidInput) as caught:
-        b24nb.connect()
+        connect()
     assert says in str(caught.value)
     assert SECRET not in str(caught.value)
 
@@ -107,38 +104,36 @@ def test_a_line_that_cannot_be_read_is_named_and_not_repeated(data: bytes, says:
 def test_a_mistyped_name_in_the_environment_is_named(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     monkeypatch.setenv(name, "1")
     with pytest.raises(errors.InvalidInput, match=f"'{name}' looks like B24_READ_ONLY"):
-        b24nb.connect()
+        connect()
 
 
 @pytest.mark.parametrize("name", ["GITHUB_WEBHOOK", "GITLAB_WEBHOOK", "DB_READ_ONLY", "MONGODB_READONLY", "WEBHOOK"])
 def test_a_setting_of_another_program_is_none_of_our_business(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     monkeypatch.setenv(name, "1")
     write(f"{name}=1\n".encode())
-    with b24nb.connect() as b24:
+    with connect() as b24:
         assert not b24.portal.read_only
 
 
 def test_a_folder_called_env_is_none_of_our_business() -> None:
     Path(".env").mkdir()
-    with b24nb.connect() as b24:
+    with connect() as b24:
         assert b24.portal.kind == "SANDBOX"
 
 
 def test_lines_of_other_programs_may_be_as_broken_as_they_like() -> None:
     write(b'OTHER="unclosed\nset X\n\xff\xfe=1\n')
-    with b24nb.connect() as b24:
+    with connect() as b24:
         assert b24.portal.kind == "SANDBOX"
 
 
-def test_the_portal_says_where_its_settings_came_from(
-    portal: b24nb.SandboxPortal, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    with b24nb.connect() as b24:
+def test_the_portal_says_where_its_settings_came_from(portal: SandboxPortal, monkeypatch: pytest.MonkeyPatch) -> None:
+    with connect() as b24:
         assert "B24_WEBHOOK is not set" in repr(b24)
         assert "B24_WEBHOOK is not set" in b24._repr_html_()
     write(b"B24_READ_ONLY=yes\n")
     monkeypatch.setenv("B24_WEBHOOK", portal.webhook)
-    with b24nb.connect() as b24:
+    with connect() as b24:
         assert (b24.portal.credentials_from, b24.portal.read_only_from) == (
             "B24_WEBHOOK in the environment",
             "B24_READ_ONLY in .env",
@@ -146,12 +141,12 @@ def test_the_portal_says_where_its_settings_came_from(
         for shown in (repr(b24), b24._repr_html_()):
             assert "B24_WEBHOOK in the environment" in shown
             assert "read-only by B24_READ_ONLY in .env" in shown
-    with b24nb.connect(portal, read_only=True) as b24:
+    with connect(portal, read_only=True) as b24:
         assert (b24.portal.credentials_from, b24.portal.read_only_from) == ("argument", "B24_READ_ONLY in .env")
 
 
-def test_a_sandbox_of_this_process_is_this_notebook_another_one_shows_its_address(portal: b24nb.SandboxPortal) -> None:
-    with b24nb.connect(portal.webhook) as b24:
+def test_a_sandbox_of_this_process_is_this_notebook_another_one_shows_its_address(portal: SandboxPortal) -> None:
+    with connect(portal.webhook) as b24:
         assert b24.portal.where == "SANDBOX (this notebook)"
     command = [sys.executable, "-m", "b24nb", "sandbox"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
@@ -159,7 +154,7 @@ def test_a_sandbox_of_this_process_is_this_notebook_another_one_shows_its_addres
         process.stdout.readline()
         webhook = process.stdout.readline().strip().removeprefix("B24_WEBHOOK=")
         try:
-            with b24nb.connect(webhook) as b24:
+            with connect(webhook) as b24:
                 host = webhook.split("/")[2]
                 assert b24.portal.where == f"SANDBOX {host}"
                 assert host in b24._repr_html_()
@@ -167,7 +162,7 @@ def test_a_sandbox_of_this_process_is_this_notebook_another_one_shows_its_addres
             process.terminate()
 
 
-def test_doctor_says_what_it_looks_at(portal: b24nb.SandboxPortal) -> None:
+def test_doctor_says_what_it_looks_at(portal: SandboxPortal) -> None:
     def doctor() -> str:
         command = [sys.executable, "-m", "b24nb", "doctor"]
         return subprocess.run(command, capture_output=True, text=True, check=True).stdout

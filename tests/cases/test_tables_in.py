@@ -1,7 +1,5 @@
 """Tables that people bring: read back exactly, or refused in words; never understood as something else."""
 
-from __future__ import annotations
-
 import csv
 import io
 import json

@@ -1,7 +1,5 @@
 """What leaves as a table or a file: plain cells, exact, harmless in a spreadsheet, and replaced whole."""
 
-from __future__ import annotations
-
 import copy
 import csv
 import dataclasses

@@ -1,7 +1,5 @@
 """How long a call waits, for what, and what happens right before it leaves."""
 
-from __future__ import annotations
-
 import socket
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -9,8 +7,7 @@ from typing import Any
 
 import pytest
 
-import b24nb
-from b24nb import errors, spec
+from b24nb import OAuthToken, SandboxPortal, connect, errors, spec
 from b24nb.credentials import Webhook
 from b24nb.rest.connection import Connection
 from tests.fakes import FakeClock
@@ -57,7 +54,7 @@ class SharedTime:
 
 
 @pytest.mark.parametrize("batch", [False, True])
-def test_a_last_look_before_every_attempt_can_stop_it(portal: b24nb.SandboxPortal, batch: bool) -> None:
+def test_a_last_look_before_every_attempt_can_stop_it(portal: SandboxPortal, batch: bool) -> None:
     connection = Connection(Webhook.parse(portal.webhook), clock=FakeClock())
     looks: list[int] = []
 
@@ -76,9 +73,9 @@ def test_a_last_look_before_every_attempt_can_stop_it(portal: b24nb.SandboxPorta
 
 
 def test_a_portal_that_counts_no_requests_is_not_waited_for(clock: FakeClock) -> None:
-    with b24nb.SandboxPortal() as portal:
+    with SandboxPortal() as portal:
         for options in ({"credentials": portal}, {"credentials": portal.webhook, "tariff": "self-hosted"}):
-            with b24nb.connect(clock=clock, **options) as b24:
+            with connect(clock=clock, **options) as b24:
                 before = clock.monotonic()
                 b24.batch({str(n): ("server.time", None) for n in range(3000)})
                 assert clock.monotonic() == before
@@ -88,10 +85,7 @@ def test_a_portal_that_counts_no_requests_is_not_waited_for(clock: FakeClock) ->
 
 
 def test_a_sandbox_of_this_process_says_how_many_requests_it_takes(clock: FakeClock) -> None:
-    with (
-        b24nb.SandboxPortal(limits=True, tariff="enterprise", clock=clock) as portal,
-        b24nb.connect(portal, clock=clock) as b24,
-    ):
+    with SandboxPortal(limits=True, tariff="enterprise", clock=clock) as portal, connect(portal, clock=clock) as b24:
         assert b24.calls.limits.bucket.tariff == spec.TARIFFS["enterprise"]
 
 
@@ -99,7 +93,7 @@ def test_eight_clients_behind_one_address_all_get_through() -> None:
     """Each believes that it has the whole rate; together they are refused until they slow down."""
     clients, calls = 8, 20
     clock = SharedTime(clients)
-    with b24nb.SandboxPortal(limits=True, clock=clock) as portal:
+    with SandboxPortal(limits=True, clock=clock) as portal:
         connections = [Connection(Webhook.parse(portal.webhook), clock=clock) for _ in range(clients)]
 
         def work(connection: Connection) -> int:
@@ -175,16 +169,16 @@ def test_the_addresses_of_a_host_share_the_time_to_connect(monkeypatch: pytest.M
 
 
 def test_who_stores_a_renewed_token_may_wait_for_a_thread_that_needs_another(clock: FakeClock) -> None:
-    told: list[b24nb.OAuthToken] = []
-    with b24nb.SandboxPortal(clock=clock) as portal, ThreadPoolExecutor(1) as pool:
+    told: list[OAuthToken] = []
+    with SandboxPortal(clock=clock) as portal, ThreadPoolExecutor(1) as pool:
 
-        def store(token: b24nb.OAuthToken) -> None:
+        def store(token: OAuthToken) -> None:
             told.append(token)
             if len(told) == 1:
                 portal.faults.next("expired_token")
                 assert pool.submit(b24.call, "profile").result(timeout=30).result
 
-        with b24nb.connect(b24nb.OAuthToken(**portal.oauth, on_refresh=store), clock=clock) as b24:
+        with connect(OAuthToken(**portal.oauth, on_refresh=store), clock=clock) as b24:
             clock.advance(3601)
             assert b24.call("profile").result
     assert len(told) == 2
@@ -204,9 +198,9 @@ def test_who_stores_a_renewed_token_may_wait_for_a_thread_that_needs_another(clo
     ids=str,
 )
 def test_a_setting_that_cannot_be_right_is_refused_when_connecting(
-    portal: b24nb.SandboxPortal, settings: dict[str, Any]
+    portal: SandboxPortal, settings: dict[str, Any]
 ) -> None:
     with pytest.raises(errors.InvalidInput) as caught:
-        b24nb.connect(portal.webhook, **settings)
+        connect(portal.webhook, **settings)
     assert caught.value.field in settings
     assert not portal.requests

@@ -1,7 +1,5 @@
 """All facts about the wire, by topic."""
 
-from __future__ import annotations
-
 from tests.contract import (
     wire_access,
     wire_activities,

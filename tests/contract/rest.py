@@ -1,7 +1,5 @@
 """One call over a real connection, for tests of the sandbox portal."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import requests

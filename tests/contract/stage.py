@@ -1,7 +1,5 @@
 """Where facts are held against portals: requests out through :mod:`http.client`, answers compared."""
 
-from __future__ import annotations
-
 import errno
 import http.client
 import json

@@ -1,7 +1,5 @@
 """Many badges at once: verdicts in the caller's order, refusals with their reasons, runs that end."""
 
-from __future__ import annotations
-
 import subprocess
 import sys
 import threading
@@ -13,8 +11,7 @@ from typing import Any
 
 import pytest
 
-import b24nb
-from b24nb import errors
+from b24nb import Client, SandboxPortal, connect, errors
 from b24nb.badges.badge import Badge
 from b24nb.badges.plan import Report
 from tests.fakes import FakeClock, asked, ctrl_c, rows, together
@@ -26,14 +23,14 @@ def codes(count: int) -> list[str]:
 
 
 @pytest.fixture
-def many() -> Iterator[b24nb.SandboxPortal]:
-    with b24nb.SandboxPortal(badges=rows(300)) as portal:
+def many() -> Iterator[SandboxPortal]:
+    with SandboxPortal(badges=rows(300)) as portal:
         yield portal
 
 
 @pytest.fixture
-def b24(many: b24nb.SandboxPortal) -> Iterator[b24nb.Client]:
-    with b24nb.connect(many) as client:
+def b24(many: SandboxPortal) -> Iterator[Client]:
+    with connect(many) as client:
         yield client
 
 
@@ -41,11 +38,11 @@ def verdicts(report: Report) -> list[str]:
     return [str(verdict) for verdict in report.df["verdict"]]
 
 
-def batches(portal: b24nb.SandboxPortal) -> int:
+def batches(portal: SandboxPortal) -> int:
     return asked(portal).count("batch")
 
 
-def test_one_missing_and_one_held_among_120(many: b24nb.SandboxPortal, b24: b24nb.Client) -> None:
+def test_one_missing_and_one_held_among_120(many: SandboxPortal, b24: Client) -> None:
     activity = many.attach("c0070")
     wanted = codes(120)[::-1]
     wanted[13] = "nobody"
@@ -62,7 +59,7 @@ def test_one_missing_and_one_held_among_120(many: b24nb.SandboxPortal, b24: b24n
     assert left == set(codes(300)) - set(wanted) | {"c0070"}
 
 
-def test_a_failure_leaves_the_rest_unsent_unless_told_otherwise(many: b24nb.SandboxPortal, b24: b24nb.Client) -> None:
+def test_a_failure_leaves_the_rest_unsent_unless_told_otherwise(many: SandboxPortal, b24: Client) -> None:
     many.attach("c0010")
     report = b24.badges.delete_many(codes(120), progress=False)
     assert verdicts(report) == ["deleted"] * 10 + ["refused"] + ["not sent"] * 109
@@ -71,9 +68,9 @@ def test_a_failure_leaves_the_rest_unsent_unless_told_otherwise(many: b24nb.Sand
     assert len(many.badges) == 290
 
 
-def test_a_code_that_is_gone_is_no_failure(many: b24nb.SandboxPortal, b24: b24nb.Client) -> None:
+def test_a_code_that_is_gone_is_no_failure(many: SandboxPortal, b24: Client) -> None:
     """Somebody deletes some between the list and the request: the portal halts there, the run goes on."""
-    with b24nb.connect(many) as somebody:
+    with connect(many) as somebody:
 
         def meddle() -> bool:
             if len(many.badges) == 300:
@@ -90,7 +87,7 @@ def test_a_code_that_is_gone_is_no_failure(many: b24nb.SandboxPortal, b24: b24nb
 
 @pytest.mark.parametrize("parallel", [1, 4])
 @pytest.mark.parametrize("count", [0, 1, 49, 50, 51, 300])
-def test_every_code_has_its_verdict(count: int, parallel: int, many: b24nb.SandboxPortal, b24: b24nb.Client) -> None:
+def test_every_code_has_its_verdict(count: int, parallel: int, many: SandboxPortal, b24: Client) -> None:
     report = b24.badges.delete_many(iter(codes(count)), parallel=parallel, progress=False)
     assert report.df["code"].tolist() == codes(count)
     assert verdicts(report) == ["deleted"] * count
@@ -101,19 +98,19 @@ def test_every_code_has_its_verdict(count: int, parallel: int, many: b24nb.Sandb
     assert sorted(badge["code"] for badge in many.badges) == codes(300)
 
 
-def test_restored_badges_keep_the_order_among_themselves(many: b24nb.SandboxPortal, b24: b24nb.Client) -> None:
+def test_restored_badges_keep_the_order_among_themselves(many: SandboxPortal, b24: Client) -> None:
     b24.badges.delete_many(codes(100), progress=False)
     b24.journal.plan_undo().apply(progress=False)
     assert [badge["code"] for badge in many.badges] == codes(300)[100:] + codes(100)
 
 
 @pytest.mark.parametrize("parallel", [0, -1, 1.5, "2"])
-def test_parallel_is_a_number_of_threads(parallel: Any, b24: b24nb.Client) -> None:
+def test_parallel_is_a_number_of_threads(parallel: Any, b24: Client) -> None:
     with pytest.raises(errors.InvalidInput, match="parallel"):
         b24.badges.delete_many(codes(1), parallel=parallel)
 
 
-def test_confirm_is_a_number_that_has_to_fit(many: b24nb.SandboxPortal, b24: b24nb.Client) -> None:
+def test_confirm_is_a_number_that_has_to_fit(many: SandboxPortal, b24: Client) -> None:
     with pytest.raises(errors.InvalidInput, match="deletes 2 of 300"):
         b24.badges.delete_many(["c0000", "c0001", "none"], confirm=3)
     assert batches(many) == 0
@@ -121,12 +118,12 @@ def test_confirm_is_a_number_that_has_to_fit(many: b24nb.SandboxPortal, b24: b24
     assert b24.badges.delete_many(wanted, confirm=2, progress=False).counts == {"deleted": 2, "already gone": 1}
 
 
-def test_a_code_that_no_badge_has_is_not_ok_unless_it_may_be_missing(b24: b24nb.Client) -> None:
+def test_a_code_that_no_badge_has_is_not_ok_unless_it_may_be_missing(b24: Client) -> None:
     assert not b24.badges.delete_many(["none"], progress=False).ok
     assert b24.badges.delete_many(["none"], missing_ok=True, progress=False).ok
 
 
-def test_a_plan_sends_nothing_but_a_list(many: b24nb.SandboxPortal, b24: b24nb.Client) -> None:
+def test_a_plan_sends_nothing_but_a_list(many: SandboxPortal, b24: Client) -> None:
     wanted = [Badge("c0001", "other", "v", "primary"), Badge("new", "t", "v", "success")]
     plan = b24.badges.plan(wanted, prune=True)
     repr(plan), plan._repr_html_(), plan.df, len(plan)
@@ -145,7 +142,7 @@ def test_a_plan_sends_nothing_but_a_list(many: b24nb.SandboxPortal, b24: b24nb.C
     assert "Nothing has been sent" in plan._repr_html_()
 
 
-def test_a_plan_is_applied_in_its_order(many: b24nb.SandboxPortal, b24: b24nb.Client) -> None:
+def test_a_plan_is_applied_in_its_order(many: SandboxPortal, b24: Client) -> None:
     wanted = [Badge("c0001", "other", "v", "primary"), Badge("new", "t", "v", "success"), Badge.from_wire(rows(1)[0])]
     report = b24.badges.plan(wanted).apply(progress=False)
     assert verdicts(report) == ["replaced", "added", "kept"]
@@ -156,7 +153,7 @@ def test_a_plan_is_applied_in_its_order(many: b24nb.SandboxPortal, b24: b24nb.Cl
     assert sorted(many.badges, key=lambda badge: badge["code"]) == rows(300)
 
 
-def test_more_than_half_needs_its_number(many: b24nb.SandboxPortal, b24: b24nb.Client) -> None:
+def test_more_than_half_needs_its_number(many: SandboxPortal, b24: Client) -> None:
     half = b24.badges.plan(rows(150), prune=True)
     more = b24.badges.plan(rows(149), prune=True)
     for confirm in (None, 150, 300):
@@ -172,7 +169,7 @@ def test_more_than_half_needs_its_number(many: b24nb.SandboxPortal, b24: b24nb.C
 
 @pytest.mark.parametrize("suffix", ["csv", "json"])
 def test_backup_and_plan_bring_everything_back(suffix: str, tmp_path: Path) -> None:
-    with b24nb.SandboxPortal() as portal, b24nb.connect(portal) as b24:
+    with SandboxPortal() as portal, connect(portal) as b24:
         b24.badges.add("ю\"'", {"en": 'a,b;\r\n"c"', "ja": "レビュー"}, "\t😀", "secondary")
         before = portal.badges
         path = b24.badges.backup(tmp_path / f"badges.{suffix}")
@@ -185,13 +182,13 @@ def test_backup_and_plan_bring_everything_back(suffix: str, tmp_path: Path) -> N
         assert b24.badges.plan(path, prune=True).counts["keep"] == len(before)
 
 
-def test_a_wanted_badge_that_a_portal_would_refuse_is_refused_by_the_plan(b24: b24nb.Client) -> None:
+def test_a_wanted_badge_that_a_portal_would_refuse_is_refused_by_the_plan(b24: Client) -> None:
     wanted = [Badge("c0001", "", "v", "primary"), Badge("x", "t", "v", "pink")]
     with pytest.raises(errors.InvalidInput, match=r"'c0001': The title is empty.*'x': The type 'pink'"):
         b24.badges.plan(wanted)
 
 
-def test_a_replace_whose_add_fails_puts_the_old_badge_back(many: b24nb.SandboxPortal, b24: b24nb.Client) -> None:
+def test_a_replace_whose_add_fails_puts_the_old_badge_back(many: SandboxPortal, b24: Client) -> None:
     wanted = [Badge("c0001", {"xx": "no such language"}, "v", "primary"), Badge("new", "t", "v", "primary")]
     before = sorted(many.badges, key=str)
     report = b24.badges.plan(wanted).apply(progress=False)
@@ -202,7 +199,7 @@ def test_a_replace_whose_add_fails_puts_the_old_badge_back(many: b24nb.SandboxPo
     assert len(b24.journal.plan_undo()) == 0  # nothing was changed
 
 
-def test_where_putting_back_fails_too_the_journal_has_it(many: b24nb.SandboxPortal, b24: b24nb.Client) -> None:
+def test_where_putting_back_fails_too_the_journal_has_it(many: SandboxPortal, b24: Client) -> None:
     before = sorted(many.badges, key=str)
     wanted = [Badge("c0001", "new", "v", "primary")]
     many.faults.next("ACCESS_DENIED", method="crm.activity.badge.add", times=2)
@@ -214,7 +211,7 @@ def test_where_putting_back_fails_too_the_journal_has_it(many: b24nb.SandboxPort
     assert sorted(many.badges, key=str) == before
 
 
-def test_a_replace_that_is_held_changes_nothing(many: b24nb.SandboxPortal, b24: b24nb.Client) -> None:
+def test_a_replace_that_is_held_changes_nothing(many: SandboxPortal, b24: Client) -> None:
     many.attach("c0001")
     before = many.badges
     report = b24.badges.plan([Badge("c0001", "new", "v", "primary")]).apply(keep_going=True, progress=False)
@@ -223,9 +220,9 @@ def test_a_replace_that_is_held_changes_nothing(many: b24nb.SandboxPortal, b24: 
     assert many.badges == before
 
 
-def test_a_stale_plan_leaves_alone_what_changed_since(many: b24nb.SandboxPortal, b24: b24nb.Client) -> None:
+def test_a_stale_plan_leaves_alone_what_changed_since(many: SandboxPortal, b24: Client) -> None:
     plan = b24.badges.plan([Badge("c0000", "mine", "v", "primary"), Badge("new", "t", "v", "primary")], prune=True)
-    with b24nb.connect(many) as somebody:
+    with connect(many) as somebody:
         somebody.badges.plan(
             [Badge("c0000", "theirs", "v", "primary"), Badge("c0001", "theirs", "v", "primary")]
         ).apply(progress=False)
@@ -238,7 +235,7 @@ def test_a_stale_plan_leaves_alone_what_changed_since(many: b24nb.SandboxPortal,
     assert {badge["title"] for badge in many.badges} == {"theirs", "t"}
 
 
-def test_applying_twice_changes_nothing_more(many: b24nb.SandboxPortal, b24: b24nb.Client) -> None:
+def test_applying_twice_changes_nothing_more(many: SandboxPortal, b24: Client) -> None:
     plan = b24.badges.plan([Badge("new", "t", "v", "primary"), *map(Badge.from_wire, rows(200))], prune=True)
     assert plan.apply(progress=False).counts == {"added": 1, "deleted": 100, "kept": 200}
     sent = batches(many)
@@ -248,7 +245,7 @@ def test_applying_twice_changes_nothing_more(many: b24nb.SandboxPortal, b24: b24
     assert batches(many) == sent
 
 
-def test_texts_that_a_batch_would_distort_arrive_whole(many: b24nb.SandboxPortal, b24: b24nb.Client) -> None:
+def test_texts_that_a_batch_would_distort_arrive_whole(many: SandboxPortal, b24: Client) -> None:
     wanted = [
         Badge("a", "t", "v", "primary"),
         Badge("b", "$result[s0-add][badge][title]", "v", "primary"),
@@ -261,7 +258,7 @@ def test_texts_that_a_batch_would_distort_arrive_whole(many: b24nb.SandboxPortal
     assert [Badge.from_wire(row) for row in many.badges[-5:]] == wanted
 
 
-def test_cancel_ends_a_run_between_two_requests(many: b24nb.SandboxPortal, b24: b24nb.Client) -> None:
+def test_cancel_ends_a_run_between_two_requests(many: SandboxPortal, b24: Client) -> None:
     pressed = threading.Event()
     pressed.set()
     report = b24.badges.delete_many(codes(300), progress=False, cancel=lambda: batches(many) == 2)
@@ -273,7 +270,7 @@ def test_cancel_ends_a_run_between_two_requests(many: b24nb.SandboxPortal, b24: 
 
 
 @pytest.mark.parametrize("parallel", [1, 3])
-def test_ctrl_c_ends_a_run_between_two_requests(parallel: int, many: b24nb.SandboxPortal, b24: b24nb.Client) -> None:
+def test_ctrl_c_ends_a_run_between_two_requests(parallel: int, many: SandboxPortal, b24: Client) -> None:
     many.switches.latency_ms = 20
     interrupted = pytest.raises(errors.Interrupted, match=r"Interrupted.*not sent")
     with ctrl_c(lambda: batches(many) >= 2) as press, interrupted as caught:
@@ -289,7 +286,7 @@ def test_ctrl_c_ends_a_run_between_two_requests(parallel: int, many: b24nb.Sandb
 
 
 @pytest.mark.parametrize(("during", "times"), [("batch", 2), ("crm.activity.list", 1)])
-def test_ctrl_c_at_any_moment_leaves_a_report_that_is_true(during: str, times: int, many: b24nb.SandboxPortal) -> None:
+def test_ctrl_c_at_any_moment_leaves_a_report_that_is_true(during: str, times: int, many: SandboxPortal) -> None:
     """Twice while a request is under way; once while the holders of a badge that was refused are looked up."""
 
     def answer(method: str, pass_on: Callable[[], Envelope]) -> Envelope:
@@ -301,7 +298,7 @@ def test_ctrl_c_at_any_moment_leaves_a_report_that_is_true(during: str, times: i
     many.attach("c0001")
     presses: list[Callable[[], bool]] = []
     with ExitStack() as stack:
-        b24 = stack.enter_context(b24nb.connect(stack.enter_context(in_front_of(many, answer))))
+        b24 = stack.enter_context(connect(stack.enter_context(in_front_of(many, answer))))
         presses += [stack.enter_context(ctrl_c(lambda: True)) for _ in range(times)]
         caught = stack.enter_context(pytest.raises(errors.Interrupted))
         b24.badges.delete_many(codes(100), keep_going=True, progress=False)
@@ -312,7 +309,7 @@ def test_ctrl_c_at_any_moment_leaves_a_report_that_is_true(during: str, times: i
 
 @pytest.mark.parametrize("keep_going", [False, True])
 def test_a_client_that_is_closed_during_a_run_leaves_its_report(
-    keep_going: bool, many: b24nb.SandboxPortal, b24: b24nb.Client
+    keep_going: bool, many: SandboxPortal, b24: Client
 ) -> None:
     close = lambda: bool(batches(many) == 2 and b24.close())  # noqa: E731
     report = b24.badges.delete_many(codes(300), keep_going=keep_going, progress=False, cancel=close)
@@ -321,7 +318,7 @@ def test_a_client_that_is_closed_during_a_run_leaves_its_report(
     assert batches(many) == 2
 
 
-def test_an_error_of_the_callers_own_code_shows_the_report(many: b24nb.SandboxPortal, b24: b24nb.Client) -> None:
+def test_an_error_of_the_callers_own_code_shows_the_report(many: SandboxPortal, b24: Client) -> None:
     cancel = lambda: bool(batches(many) and 1 / 0)  # noqa: E731
     with pytest.raises(ZeroDivisionError) as caught:
         b24.badges.delete_many(codes(300), progress=False, cancel=cancel)
@@ -339,7 +336,7 @@ def test_five_thousand_deletes_keep_to_the_request_rate() -> None:
     assert taken <= 1.051 * shortest
 
 
-def test_two_processes_share_portal_and_journal(many: b24nb.SandboxPortal, tmp_path: Path) -> None:
+def test_two_processes_share_portal_and_journal(many: SandboxPortal, tmp_path: Path) -> None:
     journal, before = tmp_path / "journal.db", many.badges
     script = (
         "import sys, b24nb\n"
@@ -367,14 +364,14 @@ def test_two_processes_share_portal_and_journal(many: b24nb.SandboxPortal, tmp_p
         process.communicate(timeout=60)
         assert process.returncode == 0
     assert many.badges == []
-    with b24nb.connect(many, journal=journal) as b24:
+    with connect(many, journal=journal) as b24:
         assert b24.journal.notice == ""
         assert b24.journal.plan_undo().counts["add"] == 150
         assert b24.journal.plan_undo(last=2).apply(progress=False).ok
     assert sorted(many.badges, key=str) == sorted(before, key=str)
 
 
-def test_a_bar_shows_the_progress(b24: b24nb.Client, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_bar_shows_the_progress(b24: Client, capsys: pytest.CaptureFixture[str]) -> None:
     b24.badges.delete_many(codes(60))
     shown = capsys.readouterr()
     assert "60/60" in shown.err
@@ -383,7 +380,7 @@ def test_a_bar_shows_the_progress(b24: b24nb.Client, capsys: pytest.CaptureFixtu
     assert capsys.readouterr() == ("", "")
 
 
-def test_a_report_shows_what_went_wrong(many: b24nb.SandboxPortal, b24: b24nb.Client) -> None:
+def test_a_report_shows_what_went_wrong(many: SandboxPortal, b24: Client) -> None:
     many.attach("c0001")
     report = b24.badges.delete_many(codes(3), keep_going=True, progress=False)
     assert repr(report).startswith("Report: 2 deleted, 1 refused\n  'c0001'  delete: refused")
@@ -392,7 +389,7 @@ def test_a_report_shows_what_went_wrong(many: b24nb.SandboxPortal, b24: b24nb.Cl
     assert len(report) == 3
 
 
-def test_the_whole_run_fails_where_the_portal_takes_no_request(many: b24nb.SandboxPortal, b24: b24nb.Client) -> None:
+def test_the_whole_run_fails_where_the_portal_takes_no_request(many: SandboxPortal, b24: Client) -> None:
     many.faults.next("OVERLOAD_LIMIT", method="batch")
     report = b24.badges.delete_many(codes(120), progress=False)
     assert verdicts(report) == ["failed"] * 49 + ["not sent"] * 71
@@ -400,11 +397,11 @@ def test_the_whole_run_fails_where_the_portal_takes_no_request(many: b24nb.Sandb
     assert len(many.badges) == 300
 
 
-def test_two_clients_delete_the_same_badges_at_once(many: b24nb.SandboxPortal, clock: FakeClock) -> None:
+def test_two_clients_delete_the_same_badges_at_once(many: SandboxPortal, clock: FakeClock) -> None:
     many.switches.latency_ms = 5
-    with b24nb.connect(many, clock=clock) as one, b24nb.connect(many, clock=clock) as other:
+    with connect(many, clock=clock) as one, connect(many, clock=clock) as other:
 
-        def work(client: b24nb.Client, order: int) -> Report:
+        def work(client: Client, order: int) -> Report:
             return client.badges.delete_many(codes(300)[::order], parallel=3, progress=False)
 
         reports = together(lambda: work(one, 1), lambda: work(other, -1))

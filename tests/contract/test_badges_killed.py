@@ -1,7 +1,5 @@
 """A process killed at any moment loses no badge: undo restores the same set, also after further changes."""
 
-from __future__ import annotations
-
 import random
 import signal
 import subprocess

@@ -1,14 +1,11 @@
 """Writes whose answer is lost: looked for, never repeated blindly, each with its true verdict."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator
 from itertools import pairwise
 
 import pytest
 
-import b24nb
-from b24nb import errors
+from b24nb import Client, SandboxPortal, connect, errors
 from b24nb.badges.badge import Badge
 from b24nb.badges.changes import Step
 from tests.fakes import FakeClock, applier_of, asked, rows
@@ -22,29 +19,29 @@ COUNT = 101  # two full requests and one more
 
 
 @pytest.fixture
-def portal(clock: FakeClock) -> Iterator[b24nb.SandboxPortal]:
-    with b24nb.SandboxPortal(badges=rows(COUNT), clock=clock) as portal:
+def portal(clock: FakeClock) -> Iterator[SandboxPortal]:
+    with SandboxPortal(badges=rows(COUNT), clock=clock) as portal:
         yield portal
 
 
 @pytest.fixture
-def b24(portal: b24nb.SandboxPortal, clock: FakeClock) -> Iterator[b24nb.Client]:
-    with b24nb.connect(portal, clock=clock) as client:
+def b24(portal: SandboxPortal, clock: FakeClock) -> Iterator[Client]:
+    with connect(portal, clock=clock) as client:
         yield client
 
 
-def add(b24: b24nb.Client) -> Badge:
+def add(b24: Client) -> Badge:
     return b24.badges.add("new", {"en": "Title", "de": "Titel"}, "v", "primary")
 
 
-def delete(b24: b24nb.Client) -> Badge:
+def delete(b24: Client) -> Badge:
     return b24.badges.delete("c0007")
 
 
 @pytest.mark.parametrize("breakage", BREAKAGES)
 @pytest.mark.parametrize("change", [add, delete])
 def test_an_effect_that_is_seen_is_success(
-    breakage: str, change: Callable[[b24nb.Client], Badge], portal: b24nb.SandboxPortal, b24: b24nb.Client
+    breakage: str, change: Callable[[Client], Badge], portal: SandboxPortal, b24: Client
 ) -> None:
     portal.faults.next(breakage, seconds=0.2, method=ADD if change is add else DELETE, after_effect=True)
     badge = change(b24)
@@ -60,11 +57,7 @@ def test_an_effect_that_is_seen_is_success(
 @pytest.mark.parametrize("breakage", BREAKAGES)
 @pytest.mark.parametrize("change", [add, delete])
 def test_no_effect_is_not_applied_and_not_repeated(
-    breakage: str,
-    change: Callable[[b24nb.Client], Badge],
-    portal: b24nb.SandboxPortal,
-    b24: b24nb.Client,
-    clock: FakeClock,
+    breakage: str, change: Callable[[Client], Badge], portal: SandboxPortal, b24: Client, clock: FakeClock
 ) -> None:
     before, start = portal.badges, clock.time()
     portal.faults.next(breakage, seconds=0.2, method=ADD if change is add else DELETE)
@@ -78,9 +71,7 @@ def test_no_effect_is_not_applied_and_not_repeated(
     change(b24)  # now it is repeated
 
 
-def test_looks_get_rarer_until_the_last_moment(
-    portal: b24nb.SandboxPortal, b24: b24nb.Client, clock: FakeClock
-) -> None:
+def test_looks_get_rarer_until_the_last_moment(portal: SandboxPortal, b24: Client, clock: FakeClock) -> None:
     start = clock.time()
     portal.faults.next("reset", method=DELETE)
     with pytest.raises(errors.NotApplied):
@@ -93,9 +84,7 @@ def test_looks_get_rarer_until_the_last_moment(
     assert 5 < len(looks) < 20
 
 
-def test_an_effect_that_comes_late_is_waited_for(
-    portal: b24nb.SandboxPortal, b24: b24nb.Client, clock: FakeClock
-) -> None:
+def test_an_effect_that_comes_late_is_waited_for(portal: SandboxPortal, b24: Client, clock: FakeClock) -> None:
     """The portal deletes some time after the connection died."""
     start = clock.time()
     portal.faults.next("reset", method=DELETE, effect_after=20)
@@ -108,7 +97,7 @@ def test_an_effect_that_comes_late_is_waited_for(
     assert portal.badges == []
 
 
-def test_other_texts_than_were_sent_settle_nothing(portal: b24nb.SandboxPortal, b24: b24nb.Client) -> None:
+def test_other_texts_than_were_sent_settle_nothing(portal: SandboxPortal, b24: Client) -> None:
     b24.call(ADD, {"code": "new", "title": "theirs", "value": "v", "type": "primary"})
     portal.faults.next("NOT_FOUND", method="crm.activity.badge.get")  # as if it came right after the look
     portal.faults.next("reset", method=ADD)
@@ -118,9 +107,7 @@ def test_other_texts_than_were_sent_settle_nothing(portal: b24nb.SandboxPortal, 
     assert "settle" not in b24.journal.notice  # looking again would not help
 
 
-def test_a_lost_add_of_a_badge_that_was_there_is_not_taken_for_ours(
-    portal: b24nb.SandboxPortal, b24: b24nb.Client
-) -> None:
+def test_a_lost_add_of_a_badge_that_was_there_is_not_taken_for_ours(portal: SandboxPortal, b24: Client) -> None:
     b24.call(ADD, {"code": "new", "title": {"en": "Title", "de": "Titel"}, "value": "v", "type": "primary"})
     before = portal.badges
     portal.faults.next("reset", method=ADD, after_effect=True)
@@ -131,7 +118,7 @@ def test_a_lost_add_of_a_badge_that_was_there_is_not_taken_for_ours(
 
 
 def test_where_looking_fails_the_outcome_is_unknown_until_it_is_settled(
-    portal: b24nb.SandboxPortal, b24: b24nb.Client, clock: FakeClock
+    portal: SandboxPortal, b24: Client, clock: FakeClock
 ) -> None:
     step = Step("c0007", b24.badges.get("c0007"), None)
     portal.faults.next("reset", method=DELETE, after_effect=True)
@@ -145,7 +132,7 @@ def test_where_looking_fails_the_outcome_is_unknown_until_it_is_settled(
     assert b24.journal.plan_undo().counts["add"] == 1
 
 
-def test_where_looking_fails_in_bulk_the_run_stops(portal: b24nb.SandboxPortal, b24: b24nb.Client) -> None:
+def test_where_looking_fails_in_bulk_the_run_stops(portal: SandboxPortal, b24: Client) -> None:
     codes = [row["code"] for row in rows(COUNT)]
 
     def arm() -> bool:
@@ -160,7 +147,7 @@ def test_where_looking_fails_in_bulk_the_run_stops(portal: b24nb.SandboxPortal, 
     assert b24.journal.settle().counts == {"deleted": 49}
 
 
-def test_a_request_that_never_left_is_not_sent(portal: b24nb.SandboxPortal, b24: b24nb.Client) -> None:
+def test_a_request_that_never_left_is_not_sent(portal: SandboxPortal, b24: Client) -> None:
     badge = b24.badges.get("c0007")
     not_sent = pytest.raises((errors.ConnectionFailed, errors.Timeout))
     with applier_of(portal) as applier, not_sent:
@@ -171,9 +158,7 @@ def test_a_request_that_never_left_is_not_sent(portal: b24nb.SandboxPortal, b24:
 
 @pytest.mark.parametrize("lost", ["delete", "add"])
 @pytest.mark.parametrize("effect", [False, True])
-def test_a_replace_is_settled_as_one_step(
-    lost: str, effect: bool, portal: b24nb.SandboxPortal, b24: b24nb.Client
-) -> None:
+def test_a_replace_is_settled_as_one_step(lost: str, effect: bool, portal: SandboxPortal, b24: Client) -> None:
     """Its texts can't go by batch: the delete goes with a look, the add alone, and either answer can be lost."""
     wanted = Badge("c0007", "$result[a][b]", "v", "primary")
     before = portal.badges
@@ -192,7 +177,7 @@ def test_a_replace_is_settled_as_one_step(
 @pytest.mark.parametrize("bulk", [False, True])
 @pytest.mark.parametrize("effect", [False, True])
 def test_an_error_that_leaves_doubt_is_looked_into_at_once(
-    code: str, bulk: bool, effect: bool, portal: b24nb.SandboxPortal, b24: b24nb.Client, clock: FakeClock
+    code: str, bulk: bool, effect: bool, portal: SandboxPortal, b24: Client, clock: FakeClock
 ) -> None:
     start = clock.time()
     new = {"description": "trouble", "status": 500} if code == "NEW_TROUBLE" else {}
@@ -217,7 +202,7 @@ def test_an_error_that_leaves_doubt_is_looked_into_at_once(
 @pytest.mark.parametrize("effect", ["before", "after"])
 @pytest.mark.parametrize("chunk", [0, 1, 2])
 def test_each_code_of_a_lost_batch_gets_its_true_verdict(
-    breakage: str, effect: str, chunk: int, portal: b24nb.SandboxPortal, b24: b24nb.Client
+    breakage: str, effect: str, chunk: int, portal: SandboxPortal, b24: Client
 ) -> None:
     codes = [row["code"] for row in rows(COUNT)]
 

@@ -1,14 +1,11 @@
 """list, get, add, delete and holders against a real sandbox portal, over a socket."""
 
-from __future__ import annotations
-
 import json
 from typing import Any
 
 import pytest
 
-import b24nb
-from b24nb import errors
+from b24nb import Client, SandboxPortal, connect, errors
 from b24nb.badges.badge import Badge, Badges
 from b24nb.badges.changes import NotRestorable, Step
 from tests.fakes import applier_of, asked, rows
@@ -33,14 +30,14 @@ TEXTS = [
 
 @pytest.mark.parametrize("count", [0, 1, 1000])
 def test_list_is_one_request_and_keeps_the_order(count: int) -> None:
-    with b24nb.SandboxPortal(badges=rows(count)) as portal, b24nb.connect(portal) as b24:
+    with SandboxPortal(badges=rows(count)) as portal, connect(portal) as b24:
         assert b24.badges.list() == Badges(map(Badge.from_wire, rows(count)))
         assert asked(portal) == ["list"]
 
 
 @pytest.mark.parametrize("title", TEXTS, ids=repr)
 @pytest.mark.parametrize("value", ["v", {"en": "v", "de": "w"}], ids=repr)
-def test_a_badge_read_back_equals_what_was_sent(title: Any, value: Any, b24: b24nb.Client) -> None:
+def test_a_badge_read_back_equals_what_was_sent(title: Any, value: Any, b24: Client) -> None:
     sent = Badge("code 'x' & #", title, value, "warning")
     added = b24.badges.add(sent.code, title, value, "warning")
     assert added == sent == b24.badges.get(sent.code) == b24.badges.list()[-1]
@@ -49,7 +46,7 @@ def test_a_badge_read_back_equals_what_was_sent(title: Any, value: Any, b24: b24
     assert b24.badges.get(sent.code) == sent
 
 
-def test_delete_reads_first_and_returns_what_was_there(portal: b24nb.SandboxPortal, b24: b24nb.Client) -> None:
+def test_delete_reads_first_and_returns_what_was_there(portal: SandboxPortal, b24: Client) -> None:
     before = b24.badges.get("missedCall")
     assert b24.badges.delete("MissedCall") == before
     assert asked(portal) == ["get", "get", "delete"]
@@ -71,7 +68,7 @@ def test_delete_reads_first_and_returns_what_was_there(portal: b24nb.SandboxPort
         (lambda badges: badges.add("x", "t", {"EN": "v"}, "primary"), errors.BadArgument, "0"),
     ],
 )
-def test_errors_of_the_portal_keep_their_code(call: Any, kind: type, code: str, b24: b24nb.Client) -> None:
+def test_errors_of_the_portal_keep_their_code(call: Any, kind: type, code: str, b24: Client) -> None:
     before = b24.badges.list()
     with pytest.raises(kind) as caught:
         call(b24.badges)
@@ -83,8 +80,8 @@ def test_errors_of_the_portal_keep_their_code(call: Any, kind: type, code: str, 
     assert b24.journal.notice == ""
 
 
-def test_an_employee_may_look_but_not_change(portal: b24nb.SandboxPortal) -> None:
-    with b24nb.connect(portal.webhooks["employee"]) as b24:
+def test_an_employee_may_look_but_not_change(portal: SandboxPortal) -> None:
+    with connect(portal.webhooks["employee"]) as b24:
         assert b24.badges.get("missedCall")
         for call in (lambda: b24.badges.add("x", "t", "v", "primary"), lambda: b24.badges.delete("missedCall")):
             with pytest.raises(errors.AccessDenied):
@@ -99,7 +96,7 @@ def test_an_employee_may_look_but_not_change(portal: b24nb.SandboxPortal) -> Non
     [("code", {"code": ""}), ("title", {"title": ""}), ("value", {"value": {"en": ""}}), ("type", {"type": "pink"})],
 )
 def test_what_can_be_known_is_refused_before_sending(
-    field: str, change: dict[str, Any], portal: b24nb.SandboxPortal, b24: b24nb.Client
+    field: str, change: dict[str, Any], portal: SandboxPortal, b24: Client
 ) -> None:
     with pytest.raises(errors.InvalidInput) as caught:
         b24.badges.add(**{"code": "x", "title": "t", "value": "v", "type": "primary"} | change)
@@ -110,7 +107,7 @@ def test_what_can_be_known_is_refused_before_sending(
 
 @pytest.mark.parametrize("method", ["get", "delete", "holders"])
 @pytest.mark.parametrize("code", [5, None, "", "\ud800"])
-def test_a_code_is_a_text(method: str, code: Any, portal: b24nb.SandboxPortal, b24: b24nb.Client) -> None:
+def test_a_code_is_a_text(method: str, code: Any, portal: SandboxPortal, b24: Client) -> None:
     with pytest.raises(errors.InvalidInput):
         getattr(b24.badges, method)(code)
     assert asked(portal) == []
@@ -118,7 +115,7 @@ def test_a_code_is_a_text(method: str, code: Any, portal: b24nb.SandboxPortal, b
 
 def test_success_without_a_badge_is_no_success() -> None:
     """An older portal that cuts codes silently stores one and answers ``{"badge": null}``."""
-    with b24nb.SandboxPortal(code_limit=999) as portal, b24nb.connect(portal) as b24:
+    with SandboxPortal(code_limit=999) as portal, connect(portal) as b24:
         with applier_of(portal) as applier, pytest.raises(errors.OutcomeUnknown, match="under 'xxx"):
             applier.apply_one("add", Step("x" * 300, None, Badge("x" * 300, "t", "v", "primary")))
         assert b24.journal.df["verdict"].tolist() == ["unknown"]
@@ -126,7 +123,7 @@ def test_success_without_a_badge_is_no_success() -> None:
 
 def test_a_badge_without_a_way_back_is_warned_about_before_it_is_deleted() -> None:
     odd = {"code": "odd", "title": 123, "value": "v", "type": "primary"}
-    with b24nb.SandboxPortal(badges=[odd]) as portal, b24nb.connect(portal) as b24:
+    with SandboxPortal(badges=[odd]) as portal, connect(portal) as b24:
         with pytest.raises(NotRestorable, match="'odd'"):  # warnings are errors here
             b24.badges.delete("odd")
         assert b24.badges.list()[0].to_wire() == odd
@@ -140,7 +137,7 @@ def test_a_badge_without_a_way_back_is_warned_about_before_it_is_deleted() -> No
         assert asked(portal)[-1] == "list"  # not sent
 
 
-def test_holders_name_the_open_activities_and_how_to_release(portal: b24nb.SandboxPortal, b24: b24nb.Client) -> None:
+def test_holders_name_the_open_activities_and_how_to_release(portal: SandboxPortal, b24: Client) -> None:
     df = b24.badges.holders("waitingPayment")
     assert df["link"].tolist() == [f"{portal.url}/crm/deal/details/{deal}/" for deal in (3, 4)]
     assert df["title"].tolist() == ['Licences "Small team"', "Delivery contract Haas"]
@@ -159,7 +156,7 @@ def test_holders_name_the_open_activities_and_how_to_release(portal: b24nb.Sandb
 def test_certainty_tells_old_and_unmatched_holders_apart(clock: Any) -> None:
     long = "x" * 31
     rows = [{"code": code, "title": "t", "value": "v", "type": "primary"} for code in ("old", long)]
-    with b24nb.SandboxPortal(badges=rows, clock=clock) as portal, b24nb.connect(portal, clock=clock) as b24:
+    with SandboxPortal(badges=rows, clock=clock) as portal, connect(portal, clock=clock) as b24:
         portal.attach("old")
         portal.attach(long)
         assert b24.badges.holders("old")["certainty"].tolist() == ["likely"]

@@ -1,7 +1,5 @@
 """Badges are released from the activities that hold them: by a webhook, and by the application that made them."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -10,8 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-import b24nb
-from b24nb import errors
+from b24nb import Client, OAuthToken, SandboxPortal, connect, errors
 from b24nb.badges.activities import Activity, ActivityStep, add_titles, find_holders
 from b24nb.badges.changes import Outcome, Verdict
 from b24nb.badges.journal_store import ChangeSet
@@ -26,28 +23,28 @@ WRITES = {DELETE, UPDATE}
 
 
 @pytest.fixture
-def app(portal: b24nb.SandboxPortal) -> Iterator[b24nb.Client]:
+def app(portal: SandboxPortal) -> Iterator[Client]:
     """The application that made the activities of the sandbox."""
-    with b24nb.connect(token_of(portal)) as client:
+    with connect(token_of(portal)) as client:
         yield client
 
 
-def token_of(portal: b24nb.SandboxPortal, **changed: str) -> b24nb.OAuthToken:
-    return b24nb.OAuthToken(**{**portal.issue_token(), **changed})
+def token_of(portal: SandboxPortal, **changed: str) -> OAuthToken:
+    return OAuthToken(**{**portal.issue_token(), **changed})
 
 
-def sent(portal: b24nb.SandboxPortal) -> int:
+def sent(portal: SandboxPortal) -> int:
     """How many commands that change activities have reached the portal."""
     asked = [item for one in portal.requests for item in (one.commands or {one.method: 1}).items()]
     return sum(times for name, times in asked if name in WRITES)
 
 
-def numbers(b24: b24nb.Client, code: str = HELD) -> list[str]:
+def numbers(b24: Client, code: str = HELD) -> list[str]:
     return list(b24.badges.holders(code)["activity_id"])
 
 
 @pytest.mark.parametrize("given", ["badge", "badges", "df", "flat", "index", "column", "holders"])
-def test_what_delete_many_takes_is_released_too(b24: b24nb.Client, given: str) -> None:
+def test_what_delete_many_takes_is_released_too(b24: Client, given: str) -> None:
     badges = b24.badges.list()
     several = {"badges": badges, "df": badges.df, "flat": badges.flat, "index": badges.df.set_index("code")}
     several |= {"badge": badges[HELD], "column": badges.df["code"], "holders": b24.badges.holders(HELD)}
@@ -82,7 +79,7 @@ def test_leads_contacts_and_companies_have_their_names_and_links_too() -> None:
     assert [row["link"] for row in found] == [*links, "", ""]
 
 
-def test_holders_are_named_although_no_title_can_be_read(portal: b24nb.SandboxPortal, b24: b24nb.Client) -> None:
+def test_holders_are_named_although_no_title_can_be_read(portal: SandboxPortal, b24: Client) -> None:
     portal.faults.next("ACCESS_DENIED", method="batch")
     assert list(b24.badges.holders(HELD)["title"]) == ["", ""]
 
@@ -90,9 +87,7 @@ def test_holders_are_named_although_no_title_can_be_read(portal: b24nb.SandboxPo
 # -- by a webhook -----------------------------------------------------------------------------------------
 
 
-def test_a_webhook_deletes_the_activities_once_their_number_is_confirmed(
-    portal: b24nb.SandboxPortal, b24: b24nb.Client
-) -> None:
+def test_a_webhook_deletes_the_activities_once_their_number_is_confirmed(portal: SandboxPortal, b24: Client) -> None:
     plan = b24.badges.release(HELD)
     assert list(plan.df["action"]) == ["delete activity"] * 2
     assert list(plan.df["title"]) == ['Licences "Small team"', "Delivery contract Haas"]
@@ -115,7 +110,7 @@ def test_a_webhook_deletes_the_activities_once_their_number_is_confirmed(
     assert b24.badges.delete(HELD).code == HELD
 
 
-def test_what_is_deleted_for_good_is_in_the_journal_and_undo_says_that_it_stays_gone(b24: b24nb.Client) -> None:
+def test_what_is_deleted_for_good_is_in_the_journal_and_undo_says_that_it_stays_gone(b24: Client) -> None:
     b24.badges.release(HELD).apply(confirm=2, progress=False)
     b24.badges.delete(HELD)
     rows = b24.journal.df
@@ -129,7 +124,7 @@ def test_what_is_deleted_for_good_is_in_the_journal_and_undo_says_that_it_stays_
 
 
 @pytest.mark.parametrize("some", [3, "3", [3], ["3"], (3, 3), np.int64(3), "a column"])
-def test_one_by_one(b24: b24nb.Client, some: Any) -> None:
+def test_one_by_one(b24: Client, some: Any) -> None:
     some = b24.badges.holders(HELD)["activity_id"][1:] if some == "a column" else some
     assert b24.badges.release(HELD, activities=some).apply(confirm=1, progress=False).ok
     assert numbers(b24) == ["2"]
@@ -146,7 +141,7 @@ def test_one_by_one(b24: b24nb.Client, some: Any) -> None:
     ],
 )
 def test_what_can_not_be_is_refused_before_anything_is_sent(
-    portal: b24nb.SandboxPortal, b24: b24nb.Client, given: dict[str, Any], field: str
+    portal: SandboxPortal, b24: Client, given: dict[str, Any], field: str
 ) -> None:
     with pytest.raises(errors.InvalidInput) as caught:
         b24.badges.release(HELD, **given)
@@ -154,14 +149,14 @@ def test_what_can_not_be_is_refused_before_anything_is_sent(
     assert sent(portal) == 0
 
 
-def test_a_badge_that_nobody_holds_needs_no_release(portal: b24nb.SandboxPortal, b24: b24nb.Client) -> None:
+def test_a_badge_that_nobody_holds_needs_no_release(portal: SandboxPortal, b24: Client) -> None:
     plan = b24.badges.release("missedCall")
     assert (len(plan), plan.df.empty) == (0, True)
     assert plan.apply(progress=False).ok
     assert sent(portal) == 0
 
 
-def test_several_badges_at_once(b24: b24nb.Client) -> None:
+def test_several_badges_at_once(b24: Client) -> None:
     b24.call("crm.deal.update", {"id": 5, "fields": {"TITLE": "<img src=x>"}})
     plan = b24.badges.release([HELD, "onHold"])
     assert "&lt;img" in plan._repr_html_()
@@ -171,7 +166,7 @@ def test_several_badges_at_once(b24: b24nb.Client) -> None:
     assert (len(numbers(b24)), numbers(b24, "onHold")) == (2, [])
 
 
-def test_hundreds_go_in_requests_of_fifty_and_can_be_cancelled(portal: b24nb.SandboxPortal, b24: b24nb.Client) -> None:
+def test_hundreds_go_in_requests_of_fifty_and_can_be_cancelled(portal: SandboxPortal, b24: Client) -> None:
     for number in range(120):
         portal.attach("birthday", deal=number % 6 + 1)
     plan = b24.badges.release("birthday")
@@ -187,7 +182,7 @@ def test_hundreds_go_in_requests_of_fifty_and_can_be_cancelled(portal: b24nb.San
 def test_a_code_that_never_matches_is_not_released_unless_it_is_named() -> None:
     long = "x" * 31
     rows = [{"code": long, "title": "t", "value": "v", "type": "primary"}]
-    with b24nb.SandboxPortal(badges=rows) as portal, b24nb.connect(portal) as b24:
+    with SandboxPortal(badges=rows) as portal, connect(portal) as b24:
         number = portal.attach(long)
         assert len(b24.badges.release(long)) == 0
         assert len(b24.badges.release(long, activities=number)) == 1
@@ -196,7 +191,7 @@ def test_a_code_that_never_matches_is_not_released_unless_it_is_named() -> None:
 # -- by the application -----------------------------------------------------------------------------------
 
 
-def test_the_application_clears_and_undo_brings_badge_and_holders_back(app: b24nb.Client) -> None:
+def test_the_application_clears_and_undo_brings_badge_and_holders_back(app: Client) -> None:
     plan = app.badges.release(HELD)
     assert list(plan.df["action"]) == ["clear badgeCode"] * 2
     assert "plan_undo() sets it again" in repr(plan)
@@ -219,7 +214,7 @@ def test_the_application_clears_and_undo_brings_badge_and_holders_back(app: b24n
 
 
 def test_the_application_deletes_where_that_is_wanted_and_what_another_one_made(
-    portal: b24nb.SandboxPortal, app: b24nb.Client
+    portal: SandboxPortal, app: Client
 ) -> None:
     assert set(app.badges.release(HELD, how="delete").df["action"]) == {"delete activity"}
     other = portal.attach(HELD, client_id="local.another")
@@ -231,11 +226,9 @@ def test_the_application_deletes_where_that_is_wanted_and_what_another_one_made(
     assert plan.apply(confirm=1, progress=False).ok
 
 
-def test_a_token_that_does_not_say_whose_it_is_tries_to_clear_and_reports_the_refusal(
-    portal: b24nb.SandboxPortal,
-) -> None:
+def test_a_token_that_does_not_say_whose_it_is_tries_to_clear_and_reports_the_refusal(portal: SandboxPortal) -> None:
     portal.attach("birthday", client_id="local.another")
-    with b24nb.connect(token_of(portal, client_id="", client_secret="", refresh_token="")) as unnamed:
+    with connect(token_of(portal, client_id="", client_secret="", refresh_token="")) as unnamed:
         report = unnamed.badges.release("birthday").apply(progress=False)
         assert list(report.df[["verdict", "error"]].iloc[0]) == ["failed", "ERROR_WRONG_APPLICATION"]
         assert unnamed.badges.release(HELD).apply(progress=False).ok
@@ -243,7 +236,7 @@ def test_a_token_that_does_not_say_whose_it_is_tries_to_clear_and_reports_the_re
 
 # -- what changed meanwhile, and answers that tell nothing ---------------------------------------------------
 
-MEANWHILE: dict[str, tuple[Callable[[b24nb.Client], Any], str]] = {
+MEANWHILE: dict[str, tuple[Callable[[Client], Any], str]] = {
     "closed": (lambda app: app.call(UPDATE, {"id": 2, "fields": {"completed": "Y"}}), "changed"),
     "another badge": (lambda app: app.call(UPDATE, {"id": 2, "fields": {"badgeCode": "paid"}}), "changed"),
     "no badge": (lambda app: app.call(UPDATE, {"id": 2, "fields": {"badgeCode": ""}}), "changed"),
@@ -253,7 +246,7 @@ MEANWHILE: dict[str, tuple[Callable[[b24nb.Client], Any], str]] = {
 
 @pytest.mark.parametrize("what", MEANWHILE)
 def test_an_activity_that_changed_meanwhile_is_left_alone(
-    portal: b24nb.SandboxPortal, b24: b24nb.Client, app: b24nb.Client, what: str
+    portal: SandboxPortal, b24: Client, app: Client, what: str
 ) -> None:
     change, verdict = MEANWHILE[what]
     plan = b24.badges.release(HELD)
@@ -265,9 +258,9 @@ def test_an_activity_that_changed_meanwhile_is_left_alone(
     assert report.ok == (verdict == "already gone")
 
 
-def test_undo_restores_what_a_look_right_before_the_release_found(portal: b24nb.SandboxPortal, tmp_path: Path) -> None:
+def test_undo_restores_what_a_look_right_before_the_release_found(portal: SandboxPortal, tmp_path: Path) -> None:
     journal = tmp_path / "journal.db"
-    with b24nb.connect(token_of(portal), journal=journal) as app, applier_of(portal, journal) as other:
+    with connect(token_of(portal), journal=journal) as app, applier_of(portal, journal) as other:
         (step, _) = app.badges.release(HELD).steps
         (row,) = other.store.intend(ChangeSet("release"), [step], 0.0, [Activity(2, "paid")])
         app.call(UPDATE, {"id": 2, "fields": {"badgeCode": ""}})
@@ -277,9 +270,7 @@ def test_undo_restores_what_a_look_right_before_the_release_found(portal: b24nb.
 
 
 @pytest.mark.parametrize("parallel", [1, 2])
-def test_undo_puts_a_badge_back_before_it_is_held_again(
-    portal: b24nb.SandboxPortal, app: b24nb.Client, parallel: int
-) -> None:
+def test_undo_puts_a_badge_back_before_it_is_held_again(portal: SandboxPortal, app: Client, parallel: int) -> None:
     portal.switches.latency_ms = 50
     app.badges.release(HELD).apply(progress=False)
     app.badges.delete(HELD)
@@ -287,7 +278,7 @@ def test_undo_puts_a_badge_back_before_it_is_held_again(
     assert numbers(app) == ["2", "3"]
 
 
-def test_undo_leaves_an_activity_alone_that_somebody_else_used_since(app: b24nb.Client) -> None:
+def test_undo_leaves_an_activity_alone_that_somebody_else_used_since(app: Client) -> None:
     app.badges.release(HELD).apply(progress=False)
     app.call(UPDATE, {"id": 2, "fields": {"badgeCode": "paid"}})
     app.call(DELETE, {"id": 3})
@@ -300,9 +291,9 @@ def test_undo_leaves_an_activity_alone_that_somebody_else_used_since(app: b24nb.
 @pytest.mark.parametrize("breakage", ["reset", "cut", "html"])
 @pytest.mark.parametrize("client", ["b24", "app"])
 def test_a_lost_answer_is_looked_for_and_never_sent_again(
-    portal: b24nb.SandboxPortal, client: str, breakage: str, request: pytest.FixtureRequest
+    portal: SandboxPortal, client: str, breakage: str, request: pytest.FixtureRequest
 ) -> None:
-    b24: b24nb.Client = request.getfixturevalue(client)
+    b24: Client = request.getfixturevalue(client)
     plan = b24.badges.release(HELD)
     portal.faults.next(breakage, method="batch", after_effect=True)
     report = plan.apply(confirm=plan.deletes, progress=False)
@@ -312,8 +303,8 @@ def test_a_lost_answer_is_looked_for_and_never_sent_again(
     assert set(b24.journal.df["seen"]) == {True}
 
 
-def test_where_no_effect_comes_it_says_so(portal: b24nb.SandboxPortal, clock: FakeClock) -> None:
-    with b24nb.connect(portal, clock=clock) as b24:
+def test_where_no_effect_comes_it_says_so(portal: SandboxPortal, clock: FakeClock) -> None:
+    with connect(portal, clock=clock) as b24:
         plan = b24.badges.release(HELD)
         portal.faults.next("reset", method="batch")
         report = plan.apply(confirm=2, progress=False)
@@ -341,7 +332,7 @@ def test_only_the_one_answer_that_means_success_is_believed(step: ActivityStep, 
     assert (outcome and outcome.verdict) is verdict
 
 
-def test_a_killed_process_leaves_intents_that_settle_completes(portal: b24nb.SandboxPortal, b24: b24nb.Client) -> None:
+def test_a_killed_process_leaves_intents_that_settle_completes(portal: SandboxPortal, b24: Client) -> None:
     plan = b24.badges.release(HELD)
     with applier_of(portal) as killed:
         killed.store.intend(ChangeSet("release"), plan.steps, 0.0)
@@ -352,9 +343,7 @@ def test_a_killed_process_leaves_intents_that_settle_completes(portal: b24nb.San
     assert not b24.journal.notice
 
 
-def test_a_second_release_of_an_activity_tells_what_became_of_the_first(
-    portal: b24nb.SandboxPortal, b24: b24nb.Client
-) -> None:
+def test_a_second_release_of_an_activity_tells_what_became_of_the_first(portal: SandboxPortal, b24: Client) -> None:
     (step, _) = b24.badges.release(HELD).steps
     with applier_of(portal) as other:
         other.store.intend(ChangeSet("release"), [step], 0.0)

@@ -1,8 +1,6 @@
 """Random changes by processes that are killed, on a portal where somebody else is at work between any two
 requests: the journal's account, the verdicts and the portal agree, and undo never deletes what was there."""
 
-from __future__ import annotations
-
 import json
 import os
 import tempfile

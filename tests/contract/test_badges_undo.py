@@ -1,7 +1,5 @@
 """The journal: what was changed, the way back, and changes that a killed process left unfinished."""
 
-from __future__ import annotations
-
 import time
 from functools import partial
 from pathlib import Path
@@ -9,8 +7,7 @@ from typing import Any
 
 import pytest
 
-import b24nb
-from b24nb import errors
+from b24nb import Client, SandboxPortal, connect, errors
 from b24nb.badges.badge import Badge
 from b24nb.badges.changes import Step
 from b24nb.badges.journal import UnfinishedChanges
@@ -18,15 +15,15 @@ from b24nb.badges.journal_store import ChangeSet
 from tests.fakes import FakeClock, applier_of, together
 
 
-def codes(portal: b24nb.SandboxPortal) -> list[str]:
+def codes(portal: SandboxPortal) -> list[str]:
     return [badge["code"] for badge in portal.badges]
 
 
-def same(portal: b24nb.SandboxPortal, before: list[dict[str, Any]]) -> bool:
+def same(portal: SandboxPortal, before: list[dict[str, Any]]) -> bool:
     return sorted(portal.badges, key=str) == sorted(before, key=str)
 
 
-def test_undo_goes_back_one_change_set_at_a_time(portal: b24nb.SandboxPortal, b24: b24nb.Client) -> None:
+def test_undo_goes_back_one_change_set_at_a_time(portal: SandboxPortal, b24: Client) -> None:
     before = portal.badges
     b24.badges.delete("missedCall")
     b24.badges.add("new", "t", "v", "primary")
@@ -43,7 +40,7 @@ def test_undo_goes_back_one_change_set_at_a_time(portal: b24nb.SandboxPortal, b2
     assert b24.journal.df["kind"].unique().tolist() == ["delete", "add", "apply", "delete_many", "undo"]
 
 
-def test_an_undo_is_looked_at_first(portal: b24nb.SandboxPortal, b24: b24nb.Client) -> None:
+def test_an_undo_is_looked_at_first(portal: SandboxPortal, b24: Client) -> None:
     badge = b24.badges.delete("missedCall")
     sent = len(portal.requests)
     plan = b24.journal.plan_undo()
@@ -56,7 +53,7 @@ def test_an_undo_is_looked_at_first(portal: b24nb.SandboxPortal, b24: b24nb.Clie
     assert [request.method for request in portal.requests[sent:]] == ["crm.activity.badge.list"]
 
 
-def test_what_changed_nothing_does_not_count(portal: b24nb.SandboxPortal, b24: b24nb.Client) -> None:
+def test_what_changed_nothing_does_not_count(portal: SandboxPortal, b24: Client) -> None:
     before = portal.badges
     b24.badges.delete("missedCall")
     for code in ("onHold", "paid"):
@@ -67,7 +64,7 @@ def test_what_changed_nothing_does_not_count(portal: b24nb.SandboxPortal, b24: b
     assert same(portal, before)
 
 
-def test_nothing_to_undo_is_an_empty_plan(b24: b24nb.Client) -> None:
+def test_nothing_to_undo_is_an_empty_plan(b24: Client) -> None:
     assert len(b24.journal.plan_undo()) == 0
     assert len(b24.journal.plan_undo().apply()) == 0
     assert repr(b24.journal) == "Journal\nnothing was changed yet"
@@ -75,16 +72,16 @@ def test_nothing_to_undo_is_an_empty_plan(b24: b24nb.Client) -> None:
 
 
 @pytest.mark.parametrize("last", [0, -1, 1.5, "1"])
-def test_last_is_a_number_of_change_sets(last: Any, b24: b24nb.Client) -> None:
+def test_last_is_a_number_of_change_sets(last: Any, b24: Client) -> None:
     with pytest.raises(errors.InvalidInput):
         b24.journal.plan_undo(last)
 
 
 def test_what_somebody_else_did_meanwhile_is_shown_in_the_plan(
-    portal: b24nb.SandboxPortal, b24: b24nb.Client, tmp_path: Path
+    portal: SandboxPortal, b24: Client, tmp_path: Path
 ) -> None:
     b24.badges.delete_many(["missedCall", "birthday"], progress=False)
-    with b24nb.connect(portal, journal=tmp_path / "theirs.db") as somebody:
+    with connect(portal, journal=tmp_path / "theirs.db") as somebody:
         somebody.badges.add("MISSEDCALL", "theirs", "v", "primary")
     plan = b24.journal.plan_undo()
     assert plan.counts == {"add": 1, "replace": 1, "delete": 0, "keep": 0}
@@ -92,12 +89,10 @@ def test_what_somebody_else_did_meanwhile_is_shown_in_the_plan(
     assert "other code, title, value, type" in repr(plan)
 
 
-def test_what_somebody_else_changed_since_is_not_deleted(
-    portal: b24nb.SandboxPortal, b24: b24nb.Client, tmp_path: Path
-) -> None:
+def test_what_somebody_else_changed_since_is_not_deleted(portal: SandboxPortal, b24: Client, tmp_path: Path) -> None:
     b24.badges.add("one", "ours", "v", "primary")
     b24.badges.plan([Badge("two", "ours", "v", "primary"), Badge("paid", "ours", "v", "primary")]).apply(progress=False)
-    with b24nb.connect(portal, journal=tmp_path / "theirs.db") as somebody:
+    with connect(portal, journal=tmp_path / "theirs.db") as somebody:
         theirs = [Badge(code, "theirs", "v", "primary") for code in ("one", "paid")]
         somebody.badges.plan(theirs).apply(progress=False)
     plan = b24.journal.plan_undo(last=2)
@@ -108,19 +103,19 @@ def test_what_somebody_else_changed_since_is_not_deleted(
 
 
 @pytest.mark.parametrize("given", [["paid"], Badge("paid", "Paid", "Paid", "success"), [Badge("a", "t", "v", "x")] * 2])
-def test_what_is_restored_are_badges_each_once(b24: b24nb.Client, given: Any) -> None:
+def test_what_is_restored_are_badges_each_once(b24: Client, given: Any) -> None:
     with pytest.raises(errors.InvalidInput):
         b24.journal.plan_restore(given)
 
 
-def test_each_user_and_portal_undoes_his_own(portal: b24nb.SandboxPortal, tmp_path: Path) -> None:
+def test_each_user_and_portal_undoes_his_own(portal: SandboxPortal, tmp_path: Path) -> None:
     path = tmp_path / "journal.db"
     other_admin = portal.add_webhook("other", user="ben")
     with (
-        b24nb.connect(portal, journal=path) as anna,
-        b24nb.connect(other_admin, journal=path) as ben,
-        b24nb.SandboxPortal() as second,
-        b24nb.connect(second, journal=path) as elsewhere,
+        connect(portal, journal=path) as anna,
+        connect(other_admin, journal=path) as ben,
+        SandboxPortal() as second,
+        connect(second, journal=path) as elsewhere,
     ):
         anna.badges.delete("missedCall")
         for stranger in (ben, elsewhere):
@@ -129,14 +124,14 @@ def test_each_user_and_portal_undoes_his_own(portal: b24nb.SandboxPortal, tmp_pa
         assert len(anna.journal.df) == 1
 
 
-def intend(portal: b24nb.SandboxPortal, *steps: Step, at: float) -> None:
+def intend(portal: SandboxPortal, *steps: Step, at: float) -> None:
     """What a process leaves behind that is killed right after its intent."""
     with applier_of(portal) as killed:
         killed.store.intend(ChangeSet("delete_many"), steps, at)
 
 
 @pytest.fixture
-def steps(b24: b24nb.Client) -> dict[str, Step]:
+def steps(b24: Client) -> dict[str, Step]:
     """One per way in which a killed change can be found."""
     badges = {badge.code: badge for badge in b24.badges.list()}
     new = Badge("missedCall", "new", "v", "primary")
@@ -157,7 +152,7 @@ def steps(b24: b24nb.Client) -> dict[str, Step]:
 
 
 def test_settle_looks_what_became_of_unfinished_changes(
-    portal: b24nb.SandboxPortal, b24: b24nb.Client, steps: dict[str, Step]
+    portal: SandboxPortal, b24: Client, steps: dict[str, Step]
 ) -> None:
     intend(portal, *steps.values(), at=time.time() - 100)
     report = b24.journal.settle()
@@ -185,7 +180,7 @@ def test_settle_looks_what_became_of_unfinished_changes(
 
 
 def test_settle_waits_as_long_as_an_effect_can_still_come(clock: FakeClock) -> None:
-    with b24nb.SandboxPortal(clock=clock) as portal, b24nb.connect(portal, clock=clock) as b24:
+    with SandboxPortal(clock=clock) as portal, connect(portal, clock=clock) as b24:
         step = Step("missedCall", b24.badges.get("missedCall"), None)
         intend(portal, step, at=clock.time() - 25)
         start = clock.time()
@@ -200,24 +195,24 @@ def test_settle_waits_as_long_as_an_effect_can_still_come(clock: FakeClock) -> N
         assert clock.time() - start == pytest.approx(60)
 
 
-def test_connect_notices_and_undo_settles_first(portal: b24nb.SandboxPortal, b24: b24nb.Client) -> None:
+def test_connect_notices_and_undo_settles_first(portal: SandboxPortal, b24: Client) -> None:
     before = portal.badges
     intend(portal, Step("missedCall", b24.badges.get("missedCall"), None), at=time.time() - 100)
     b24.call("crm.activity.badge.delete", {"code": "missedCall"})
     with pytest.warns(UnfinishedChanges, match=r"1 change.*b24\.journal\.settle"):
-        again = b24nb.connect(portal)
+        again = connect(portal)
     with again:
         assert "settle" in repr(again)
         assert "settle" in repr(again.journal)
         assert again.journal.plan_undo().apply(progress=False).counts == {"added": 1}
         assert again.journal.notice == ""
     assert same(portal, before)
-    b24nb.connect(portal).close()  # no warning any more
+    connect(portal).close()  # no warning any more
 
 
-def test_a_change_that_can_not_be_remembered_is_not_sent(portal: b24nb.SandboxPortal, tmp_path: Path) -> None:
+def test_a_change_that_can_not_be_remembered_is_not_sent(portal: SandboxPortal, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("a file is no folder")
-    with b24nb.connect(portal, journal=tmp_path / "file" / "journal.db") as b24:
+    with connect(portal, journal=tmp_path / "file" / "journal.db") as b24:
         before = portal.badges
         for change in (lambda: b24.badges.delete("missedCall"), lambda: b24.badges.add("new", "t", "v", "primary")):
             with pytest.raises(errors.JournalError, match=r"journal.*is not sent"):
@@ -228,8 +223,8 @@ def test_a_change_that_can_not_be_remembered_is_not_sent(portal: b24nb.SandboxPo
         assert portal.badges == before
 
 
-def test_threads_change_and_undo_through_one_client(portal: b24nb.SandboxPortal, clock: FakeClock) -> None:
-    b24 = b24nb.connect(portal, clock=clock)
+def test_threads_change_and_undo_through_one_client(portal: SandboxPortal, clock: FakeClock) -> None:
+    b24 = connect(portal, clock=clock)
     before = portal.badges
 
     def work(code: str) -> None:

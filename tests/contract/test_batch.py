@@ -1,13 +1,10 @@
 """`Client.batch`: any number of commands, in the caller's order, whatever PHP does to maps."""
 
-from __future__ import annotations
-
 import json
 
 import pytest
 
-import b24nb
-from b24nb import errors
+from b24nb import Badge, Client, SandboxPortal, connect, errors
 from b24nb.credentials import Webhook
 from b24nb.rest.connection import Connection, Response
 from tests.servers import answering, http, serving
@@ -16,14 +13,14 @@ GET, ADD = "crm.activity.badge.get", "crm.activity.badge.add"
 
 
 @pytest.mark.parametrize("keys", [["0", "1", "2"], ["b", "a", "c"], ["2", "1", "0"], ["", " ", "ключ"]])
-def test_answers_come_in_the_callers_order_under_the_callers_keys(b24: b24nb.Client, keys: list[str]) -> None:
+def test_answers_come_in_the_callers_order_under_the_callers_keys(b24: Client, keys: list[str]) -> None:
     codes = ["missedCall", "paid", "birthday"]
     answers = b24.batch({key: (GET, {"code": code}) for key, code in zip(keys, codes, strict=True)})
     assert list(answers) == keys
     assert [answer.result["badge"]["code"] for answer in answers.values()] == codes
 
 
-def test_a_failed_command_is_a_value_with_its_class(b24: b24nb.Client) -> None:
+def test_a_failed_command_is_a_value_with_its_class(b24: Client) -> None:
     answers = b24.batch({"0": (GET, {"code": "nobody"}), "1": (GET, {"code": "paid"}), "2": ("no.such", None)})
     assert isinstance(answers["0"], errors.NotFound)
     assert (answers["0"].code, answers["0"].http_status) == ("NOT_FOUND", None)
@@ -32,7 +29,7 @@ def test_a_failed_command_is_a_value_with_its_class(b24: b24nb.Client) -> None:
     assert set(answers.errors) == {"0", "2"}
 
 
-def test_more_than_fifty_go_in_chunks(portal: b24nb.SandboxPortal, b24: b24nb.Client) -> None:
+def test_more_than_fifty_go_in_chunks(portal: SandboxPortal, b24: Client) -> None:
     before = len(portal.requests)
     answers = b24.batch({f"c{i}": (GET, {"code": "paid"}) for i in range(120)})
     assert len(answers) == 120
@@ -44,7 +41,7 @@ def test_more_than_fifty_go_in_chunks(portal: b24nb.SandboxPortal, b24: b24nb.Cl
     assert commands[["http_status", "client_ms", "bytes_in"]].isna().all(axis=None)
 
 
-def test_halt_stops_later_chunks_too(portal: b24nb.SandboxPortal, b24: b24nb.Client) -> None:
+def test_halt_stops_later_chunks_too(portal: SandboxPortal, b24: Client) -> None:
     commands = {f"c{i}": (GET, {"code": "nobody" if i == 10 else "paid"}) for i in range(120)}
     before = len(portal.requests)
     answers = b24.batch(commands, halt=True)
@@ -54,7 +51,7 @@ def test_halt_stops_later_chunks_too(portal: b24nb.SandboxPortal, b24: b24nb.Cli
     assert answers.not_sent == tuple(f"c{i}" for i in range(11, 120))
 
 
-def test_total_and_time_of_a_command(b24: b24nb.Client) -> None:
+def test_total_and_time_of_a_command(b24: Client) -> None:
     answer = b24.batch({"list": ("crm.activity.badge.list", None)})["list"]
     assert answer.total == len(answer.result["badges"])
     assert answer.time["date_start"]
@@ -63,7 +60,7 @@ def test_total_and_time_of_a_command(b24: b24nb.Client) -> None:
 
 def test_a_batch_under_the_status_of_one_of_its_commands_is_read() -> None:
     """Read in the vendor's server code: a refused extranet user makes the status of the whole batch 403."""
-    with b24nb.SandboxPortal() as portal:
+    with SandboxPortal() as portal:
         connection = Connection(Webhook.parse(portal.webhooks["extranet"]))
         answers = connection.batch({"a": ("server.time", None), "b": ("crm.activity.badge.delete", {"code": "x"})})
         connection.close()
@@ -110,7 +107,7 @@ def test_a_chunk_that_fails_says_what_was_sent_before() -> None:
     assert [call.kind for call in connection.calls].count("command") == 50
 
 
-def test_what_a_query_can_not_carry_is_refused_before_sending(portal: b24nb.SandboxPortal, b24: b24nb.Client) -> None:
+def test_what_a_query_can_not_carry_is_refused_before_sending(portal: SandboxPortal, b24: Client) -> None:
     before = len(portal.requests)
     for wrong in (object(), float("nan"), b"bytes", {1, 2}, {}, [], {"y": []}):
         with pytest.raises(errors.InvalidInput, match="fields"):
@@ -127,7 +124,7 @@ def test_what_a_query_can_not_carry_is_refused_before_sending(portal: b24nb.Sand
     ids=repr,
 )
 def test_a_wrong_command_is_refused_before_the_first_of_many_requests(
-    portal: b24nb.SandboxPortal, b24: b24nb.Client, wrong: object
+    portal: SandboxPortal, b24: Client, wrong: object
 ) -> None:
     before = len(portal.requests)
     with pytest.raises(errors.InvalidInput):
@@ -135,8 +132,8 @@ def test_a_wrong_command_is_refused_before_the_first_of_many_requests(
     assert len(portal.requests) == before
 
 
-def test_a_write_in_the_last_of_many_requests_is_refused_before_the_first(portal: b24nb.SandboxPortal) -> None:
-    with b24nb.connect(portal, read_only=True) as b24:
+def test_a_write_in_the_last_of_many_requests_is_refused_before_the_first(portal: SandboxPortal) -> None:
+    with connect(portal, read_only=True) as b24:
         before = len(portal.requests)
         with pytest.raises(errors.ReadOnly, match="Nothing was sent"):
             b24.batch({f"c{i}": (GET, {"code": "paid"}) for i in range(60)} | {"last": (ADD, {"code": "x"})})
@@ -144,13 +141,13 @@ def test_a_write_in_the_last_of_many_requests_is_refused_before_the_first(portal
 
 
 @pytest.mark.parametrize("wrong", [["profile"], [("a", ("profile", None))], "profile", ("profile", None), None, 7])
-def test_what_is_no_mapping_is_refused_in_words(b24: b24nb.Client, wrong: object) -> None:
+def test_what_is_no_mapping_is_refused_in_words(b24: Client, wrong: object) -> None:
     with pytest.raises(errors.InvalidInput, match="a mapping from keys to pairs"):
         b24.batch(wrong)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("key", ["first", "0", "k1", "the first", "a&b=c", "[", "первая", "$result["])
-def test_a_command_takes_the_result_of_an_earlier_one_by_the_callers_key(b24: b24nb.Client, key: str) -> None:
+def test_a_command_takes_the_result_of_an_earlier_one_by_the_callers_key(b24: Client, key: str) -> None:
     badge = {"code": "copy", "title": f"Copy of $result[{key}][badge][title]", "type": "primary"}
     answers = b24.batch(
         {
@@ -160,11 +157,11 @@ def test_a_command_takes_the_result_of_an_earlier_one_by_the_callers_key(b24: b2
         }
     )
     assert not answers.errors
-    assert b24.badges.get("copy") == b24nb.Badge("copy", "Copy of Missed call", "Call back", "primary")
+    assert b24.badges.get("copy") == Badge("copy", "Copy of Missed call", "Call back", "primary")
 
 
 @pytest.mark.parametrize("text", ["$result[b]", "price $total[x]", "$result[", "$error[]", "$next[a", "$time[a[a]]"])
-def test_a_text_that_the_portal_would_replace_by_something_else_is_refused(b24: b24nb.Client, text: str) -> None:
+def test_a_text_that_the_portal_would_replace_by_something_else_is_refused(b24: Client, text: str) -> None:
     for params in ({"code": text}, {"fields": {"TITLE": ["x", text]}}):
         with pytest.raises(errors.InvalidInput, match=r"'b' names no earlier command.*call\(\)"):
             b24.batch({"a": ("profile", None), "b": (GET, params)})
@@ -179,20 +176,20 @@ def test_a_command_that_gave_null_has_a_time_and_no_result() -> None:
     assert answers["b"].time == {"duration": 0.5}
 
 
-def test_secrets_of_commands_are_masked_in_the_log(b24: b24nb.Client) -> None:
+def test_secrets_of_commands_are_masked_in_the_log(b24: Client) -> None:
     b24.batch({"a": (GET, {"code": "paid", "auth": "s3cret", "x": [{"access_token": "s3cret"}]})})
     assert "s3cret" not in repr(list(b24.calls))
     hidden = {"code": "paid", "auth": "***", "x": [{"access_token": "***"}]}
     assert b24.calls.last.params["cmd"]["a"] == (GET, hidden)
 
 
-def test_nothing_to_send_sends_nothing(portal: b24nb.SandboxPortal, b24: b24nb.Client) -> None:
+def test_nothing_to_send_sends_nothing(portal: SandboxPortal, b24: Client) -> None:
     before = len(portal.requests)
     assert len(b24.batch({})) == 0
     assert len(portal.requests) == before
 
 
-def test_the_displays(b24: b24nb.Client) -> None:
+def test_the_displays(b24: Client) -> None:
     answers = b24.batch({"a": ("profile", None), "<b>": ("no.such", None)})
     assert repr(answers) == "<BatchResponse: 2 answers, 1 errors>"
     assert "&lt;b&gt;" in answers._repr_html_()

@@ -1,7 +1,5 @@
 """The command `b24nb`, as a user types it."""
 
-from __future__ import annotations
-
 import os
 import signal
 import socket
@@ -16,8 +14,7 @@ from nbformat.sign import NotebookNotary
 from requests.adapters import HTTPAdapter
 from urllib3.util import Retry
 
-import b24nb
-from b24nb import cli, lab
+from b24nb import SandboxPortal, __version__, cli, lab
 
 MISSED = {"code": "missedCall"}
 
@@ -33,11 +30,11 @@ def run(*arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_version_and_help() -> None:
-    assert run("--version").stdout.strip() == f"b24nb {b24nb.__version__}"
+    assert run("--version").stdout.strip() == f"b24nb {__version__}"
     assert all(command in run("--help").stdout for command in ("lab", "sandbox", "doctor"))
 
 
-def test_doctor_explains_what_is_wrong(portal: b24nb.SandboxPortal) -> None:
+def test_doctor_explains_what_is_wrong(portal: SandboxPortal) -> None:
     answer = run("doctor", B24_WEBHOOK=f"{portal.url.rstrip('/')}/rest/1/abcdef0123456789/")
     assert answer.returncode == 1
     assert answer.stderr.startswith("b24nb: INVALID_CREDENTIALS")

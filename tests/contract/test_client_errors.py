@@ -3,15 +3,12 @@
 Over a real socket against the sandbox, which is told to answer with each error that the catalogue describes.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator
 
 import pytest
 
-import b24nb
-from b24nb import errors, spec
+from b24nb import SandboxPortal, errors, explain, spec
 from b24nb.credentials import Webhook
 from b24nb.rest.connection import Connection
 from tests.fakes import FakeClock
@@ -21,7 +18,7 @@ IN_BATCH = [fact for fact in FACTS if fact.section not in ("batch", "oauth")]
 
 
 @pytest.fixture
-def connection(portal: b24nb.SandboxPortal, clock: FakeClock) -> Iterator[Connection]:
+def connection(portal: SandboxPortal, clock: FakeClock) -> Iterator[Connection]:
     connection = Connection(Webhook.parse(portal.webhook), clock=clock)
     yield connection
     connection.close()
@@ -39,9 +36,7 @@ def judge(error: object, fact: spec.ErrorFact, method: str, status: int | None) 
 
 
 @pytest.mark.parametrize("fact", FACTS, ids=lambda fact: f"{fact.code}:{fact.message[:20]}")
-def test_an_error_is_raised_as_what_it_is(
-    fact: spec.ErrorFact, portal: b24nb.SandboxPortal, connection: Connection
-) -> None:
+def test_an_error_is_raised_as_what_it_is(fact: spec.ErrorFact, portal: SandboxPortal, connection: Connection) -> None:
     method = fact.methods[0] if fact.methods else "server.time"
     portal.faults.next(fact.code, description=fact.message, times=20)
     with pytest.raises(errors.ApiError) as caught:
@@ -60,7 +55,7 @@ def test_an_error_is_raised_as_what_it_is(
     ],
 )
 def test_what_another_method_answers_is_not_explained_by_badges(
-    portal: b24nb.SandboxPortal, connection: Connection, code: str, text: str, kind: type[errors.ApiError]
+    portal: SandboxPortal, connection: Connection, code: str, text: str, kind: type[errors.ApiError]
 ) -> None:
     portal.faults.next(code, description=text, times=2, method="crm.activity.list")
     with pytest.raises(kind) as caught:
@@ -68,12 +63,12 @@ def test_what_another_method_answers_is_not_explained_by_badges(
     for error in (caught.value, connection.batch({"a": ("crm.activity.list", None)})["a"]):
         assert type(error) is kind
         assert not hasattr(error, "__notes__")
-        assert "badge" not in f"{error} {b24nb.explain(error)!r}".replace("b24nb", "").lower()
+        assert "badge" not in f"{error} {explain(error)!r}".replace("b24nb", "").lower()
 
 
 @pytest.mark.parametrize("fact", IN_BATCH, ids=lambda fact: f"{fact.code}:{fact.message[:20]}")
 def test_a_command_of_a_batch_fails_in_the_same_class(
-    fact: spec.ErrorFact, portal: b24nb.SandboxPortal, connection: Connection
+    fact: spec.ErrorFact, portal: SandboxPortal, connection: Connection
 ) -> None:
     method = fact.methods[0] if fact.methods else "server.time"
     portal.faults.next(fact.code, description=fact.message, method=method)

@@ -1,7 +1,5 @@
 """`connect()` and `Client` against a real sandbox portal."""
 
-from __future__ import annotations
-
 import pickle
 import re
 from pathlib import Path
@@ -10,12 +8,11 @@ import pytest
 from IPython.core.completer import provisionalcompleter
 from IPython.core.interactiveshell import InteractiveShell
 
-import b24nb
-from b24nb import errors
+from b24nb import SandboxPortal, connect, errors
 
 
-def test_who_am_i_is_asked_once_by_one_batch(portal: b24nb.SandboxPortal) -> None:
-    with b24nb.connect(portal) as b24:
+def test_who_am_i_is_asked_once_by_one_batch(portal: SandboxPortal) -> None:
+    with connect(portal) as b24:
         repr(b24), b24._repr_html_(), repr(b24.portal), b24.portal._repr_html_(), b24.calls, b24.journal
         assert [request.method for request in portal.requests] == ["batch"]
         assert b24.portal.admin is True
@@ -27,11 +24,11 @@ def test_who_am_i_is_asked_once_by_one_batch(portal: b24nb.SandboxPortal) -> Non
 @pytest.mark.parametrize("wrong", [42, b"https://", ["x"]])
 def test_other_things_are_refused(wrong: object) -> None:
     with pytest.raises(errors.InvalidInput, match="Can't connect"):
-        b24nb.connect(wrong)
+        connect(wrong)
 
 
-def test_read_only_refuses_every_write_before_it_is_sent(portal: b24nb.SandboxPortal) -> None:
-    with b24nb.connect(portal, read_only=True) as b24:
+def test_read_only_refuses_every_write_before_it_is_sent(portal: SandboxPortal) -> None:
+    with connect(portal, read_only=True) as b24:
         release = b24.badges.release("waitingPayment")
         before = len(portal.requests)
         for write in (
@@ -49,10 +46,10 @@ def test_read_only_refuses_every_write_before_it_is_sent(portal: b24nb.SandboxPo
         assert b24.badges.get("missedCall")
 
 
-def test_a_sandbox_reached_by_its_address_leaves_no_journal_behind(portal: b24nb.SandboxPortal) -> None:
+def test_a_sandbox_reached_by_its_address_leaves_no_journal_behind(portal: SandboxPortal) -> None:
     import os
 
-    with b24nb.connect(portal.webhook) as b24:
+    with connect(portal.webhook) as b24:
         b24.badges.delete("missedCall")
         assert len(b24.journal.df) == 1
     data = Path(os.environ["XDG_DATA_HOME"])
@@ -61,23 +58,23 @@ def test_a_sandbox_reached_by_its_address_leaves_no_journal_behind(portal: b24nb
 
 def test_a_sandbox_with_a_file_keeps_its_journal_though_its_port_changes(tmp_path: Path) -> None:
     db = tmp_path / "portal.db"
-    with b24nb.connect(b24nb.SandboxPortal(db=db)) as b24:
+    with connect(SandboxPortal(db=db)) as b24:
         b24.badges.delete("missedCall")
-    with b24nb.connect(b24nb.SandboxPortal(db=db)) as b24:
+    with connect(SandboxPortal(db=db)) as b24:
         b24.journal.plan_undo().apply(progress=False)
         assert b24.badges.get("missedCall").type == "failure"
 
 
-def test_a_portal_that_hides_who_i_am_is_unknown_not_wrong(portal: b24nb.SandboxPortal) -> None:
+def test_a_portal_that_hides_who_i_am_is_unknown_not_wrong(portal: SandboxPortal) -> None:
     portal.faults.next("ACCESS_DENIED", method="profile")
-    with b24nb.connect(portal) as b24:
+    with connect(portal) as b24:
         seen = b24.portal
     assert (seen.user, seen.admin, seen.kind) == (None, None, "SANDBOX")
     assert "user unknown (rights unknown)" in str(seen)
 
 
 def test_the_call_log_begins_with_what_the_user_asked_for() -> None:
-    with b24nb.connect() as b24:
+    with connect() as b24:
         assert len(b24.calls) == 0
         b24.badges.list()
         assert [*b24.calls.df["method"]] == ["crm.activity.badge.list"]
@@ -85,7 +82,7 @@ def test_the_call_log_begins_with_what_the_user_asked_for() -> None:
 
 
 def test_a_call_shows_what_it_was_and_how_long_it_took() -> None:
-    with b24nb.connect() as b24:
+    with connect() as b24:
         with pytest.raises(errors.NotFound):
             b24.badges.get("nobody")
         call = b24.calls.last
@@ -98,16 +95,16 @@ def test_a_call_shows_what_it_was_and_how_long_it_took() -> None:
 
 
 def test_values_name_the_package_that_they_are_imported_from() -> None:
-    with b24nb.connect() as b24:
+    with connect() as b24:
         badges = b24.badges.list()
         assert [type(one).__module__ for one in (b24, badges, badges[0])] == ["b24nb"] * 3
-    assert b24nb.connect.__module__ == b24nb.SandboxPortal.__module__ == "b24nb"
+    assert connect.__module__ == SandboxPortal.__module__ == "b24nb"
     assert pickle.loads(pickle.dumps(badges[0])) == badges[0]
 
 
 def test_completion_tells_the_function_from_the_log() -> None:
     shell = InteractiveShell()
-    with b24nb.connect() as shell.user_ns["b24"], provisionalcompleter():
+    with connect() as shell.user_ns["b24"], provisionalcompleter():
         offered = {one.text: one for one in shell.Completer.completions("b24.call", 8)}
     assert offered["call"].type == "function"
     assert offered["call"].signature.startswith("(method: ")

@@ -1,7 +1,5 @@
 """Many portals as one: each portal is a row, whatever ails it, and nothing is sent twice or by surprise."""
 
-from __future__ import annotations
-
 import json
 import resource
 import threading
@@ -12,8 +10,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
-import b24nb
-from b24nb import errors
+from b24nb import Badge, Client, Fleet, connect, errors
 from b24nb.badges.apply import RunOptions
 from b24nb.badges.changes import Outcome, Verdict
 from b24nb.fleet import tasks, visit
@@ -25,12 +22,12 @@ from tests.fleets import rows
 SHARES = {"dead": 0.1, "hanging": 0.1, "revoked": 0.1, "noscope": 0.1, "renamed": 0.1, "limited": 0.1}
 WORDS = {"dead": "unreachable", "hanging": "unreachable", "renamed": "unreachable"}
 WORDS |= {"revoked": "revoked", "noscope": "no access", "limited": "limit"}
-VIP = b24nb.Badge("vip", {"en": "Client", "de": "Kunde"}, "VIP", "primary")
+VIP = Badge("vip", {"en": "Client", "de": "Kunde"}, "VIP", "primary")
 QUIET = {"progress": False}
 
 
-def fleet_of(sandboxes: SandboxFleet, **options: Any) -> b24nb.Fleet:
-    return b24nb.Fleet(sandboxes.names, vault=sandboxes.webhooks.get, **options)
+def fleet_of(sandboxes: SandboxFleet, **options: Any) -> Fleet:
+    return Fleet(sandboxes.names, vault=sandboxes.webhooks.get, **options)
 
 
 @pytest.fixture
@@ -94,7 +91,7 @@ def test_labels_of_a_table_stand_beside_the_names(sandboxes: SandboxFleet, tmp_p
     file = tmp_path / "portals.csv"
     file.write_text("region,portal,code\neu,portal-0001,A1\nus,portal-0002,B2\n", encoding="utf-8")
     for given in (file, str(file), pd.read_csv(file, dtype=str)):
-        fleet = b24nb.Fleet(given, vault=sandboxes.webhooks.get)
+        fleet = Fleet(given, vault=sandboxes.webhooks.get)
         table = fleet.badges(**QUIET).df
         assert list(table.columns)[:2] == ["region", "portal"]
         assert dict(zip(table["portal"], table["region"], strict=True)) == {"portal-0001": "eu", "portal-0002": "us"}
@@ -114,11 +111,11 @@ def test_labels_of_a_table_stand_beside_the_names(sandboxes: SandboxFleet, tmp_p
 def test_a_csv_of_portals_needs_no_second_column_and_no_comma(tmp_path: Path, text: str) -> None:
     file = tmp_path / "portals.csv"
     file.write_text(text, encoding="utf-8")
-    assert b24nb.Fleet(file, vault=str).names == ("a.eu", "b")
+    assert Fleet(file, vault=str).names == ("a.eu", "b")
 
 
 def test_a_fleet_without_portals_has_empty_frames() -> None:
-    fleet = b24nb.Fleet([], vault=str)
+    fleet = Fleet([], vault=str)
     for found in (fleet.check(**QUIET), fleet.badges(**QUIET), fleet.plan([VIP], **QUIET)):
         assert len(found.df) == len(found.status) == 0
 
@@ -138,7 +135,7 @@ def test_a_fleet_without_portals_has_empty_frames() -> None:
 )
 def test_portals_that_can_not_be_right_are_refused(portals: Any, says: str) -> None:
     with pytest.raises(errors.InvalidInput, match=says) as caught:
-        b24nb.Fleet(portals, vault=str)
+        Fleet(portals, vault=str)
     assert "abcdef0123456789" not in str(caught.value)
 
 
@@ -156,7 +153,7 @@ def test_portals_that_can_not_be_right_are_refused(portals: Any, says: str) -> N
 )
 def test_settings_that_can_not_be_right_are_refused(options: dict[str, Any]) -> None:
     with pytest.raises(errors.InvalidInput):
-        b24nb.Fleet(["a"], **{"vault": str, **options})
+        Fleet(["a"], **{"vault": str, **options})
 
 
 def test_the_vault_is_called_where_a_portal_is_visited_and_its_trouble_is_a_row(sandboxes: SandboxFleet) -> None:
@@ -166,7 +163,7 @@ def test_the_vault_is_called_where_a_portal_is_visited_and_its_trouble_is_a_row(
         return given[name]
 
     asked: list[str] = []
-    fleet = b24nb.Fleet(sandboxes.names, vault=vault)
+    fleet = Fleet(sandboxes.names, vault=vault)
     assert asked == []
     table = fleet.badges(**QUIET).status
     assert sorted(asked) == sandboxes.names
@@ -188,7 +185,7 @@ def test_what_differs_is_seen_at_a_glance() -> None:
             "mark": {"portal-0001": "differs", "portal-0002": "same", "portal-0003": "same"},
             "rare": {"portal-0001": "same", "portal-0002": "missing", "portal-0003": "missing"},
         }
-        wanted = [b24nb.Badge("mark", "A", "V", "success")]
+        wanted = [Badge("mark", "A", "V", "success")]
         assert fleet.plan(wanted, prune=True, **QUIET).matrix.T.to_dict() == {
             "mark": {"portal-0001": "same", "portal-0002": "differs", "portal-0003": "differs"},
             "rare": {"portal-0001": "not wanted", "portal-0002": "same", "portal-0003": "same"},
@@ -284,7 +281,7 @@ def test_a_number_of_failures_that_makes_no_sense_is_refused(sandboxes: SandboxF
 
 
 def test_the_sentence_of_the_plan_confirms_it(sandboxes: SandboxFleet) -> None:
-    plan = fleet_of(sandboxes).plan([VIP, b24nb.Badge("two", "T", "V", "success")], **QUIET)
+    plan = fleet_of(sandboxes).plan([VIP, Badge("two", "T", "V", "success")], **QUIET)
     assert plan.confirmation == "8 changes on 4 portals"
     assert plan.confirmation in repr(plan)
     assert plan.confirmation in plan._repr_html_().replace("&#39;", "'")
@@ -304,7 +301,7 @@ def test_deleting_most_of_a_portal_needs_the_sentence(sandboxes: SandboxFleet) -
 
 def test_protected_codes_stay_as_they_are(sandboxes: SandboxFleet) -> None:
     before = codes(sandboxes)
-    wanted = [b24nb.Badge("missedCall", "Other", "x", "warning"), b24nb.Badge("MISSED2", "T", "V", "success")]
+    wanted = [Badge("missedCall", "Other", "x", "warning"), Badge("MISSED2", "T", "V", "success")]
     plan = fleet_of(sandboxes).plan(wanted, prune=True, protect=["MISSED*", "[!m]*"], **QUIET)
     assert plan.counts == {"add": 4, "keep": 48}
     assert set(plan.df[plan.df["action"] == "keep"]["note"]) == {"protected: left alone"}
@@ -314,7 +311,7 @@ def test_protected_codes_stay_as_they_are(sandboxes: SandboxFleet) -> None:
 
 def test_sandboxes_among_live_portals_and_one_portal_under_two_names_are_pointed_out(sandboxes: SandboxFleet) -> None:
     webhooks = sandboxes.webhooks | {"twin": sandboxes.webhooks["portal-0001"]}
-    fleet = b24nb.Fleet(["portal-0001", "twin", "portal-0002"], vault=webhooks.get)
+    fleet = Fleet(["portal-0001", "twin", "portal-0002"], vault=webhooks.get)
     plan = fleet.plan([VIP], **QUIET)
     assert "One portal under several names: portal-0001, twin" in repr(plan)
     from dataclasses import replace
@@ -326,7 +323,7 @@ def test_sandboxes_among_live_portals_and_one_portal_under_two_names_are_pointed
 def test_never_two_tasks_of_one_portal_at_a_time(sandboxes: SandboxFleet) -> None:
     busy, most = set[str](), []
 
-    def slow(b24: b24nb.Client) -> None:
+    def slow(b24: Client) -> None:
         most.append(b24.portal.host in busy)
         busy.add(b24.portal.host)
         b24.badges.list()
@@ -340,7 +337,7 @@ def test_never_two_tasks_of_one_portal_at_a_time(sandboxes: SandboxFleet) -> Non
 def test_undo_brings_every_portal_back_and_redo_again(sandboxes: SandboxFleet) -> None:
     before = fleets.badges_of(sandboxes)
     fleet = fleet_of(sandboxes)
-    plan = fleet.plan([VIP, b24nb.Badge("missedCall", "Other", "x", "warning")], **QUIET)
+    plan = fleet.plan([VIP, Badge("missedCall", "Other", "x", "warning")], **QUIET)
     plan.apply(first=2, **QUIET)
     assert plan.apply(**QUIET).ok
     after = fleets.badges_of(sandboxes)
@@ -372,7 +369,7 @@ def test_undo_of_a_portal_whose_changes_another_made_is_no_success(
     sandboxes: SandboxFleet, tmp_path: Path, now: str
 ) -> None:
     vault = dict(sandboxes.webhooks)
-    fleet = b24nb.Fleet(sandboxes.names, vault=vault.get, journal=tmp_path)
+    fleet = Fleet(sandboxes.names, vault=vault.get, journal=tmp_path)
     plan = fleet.plan([VIP], **QUIET)
     assert plan.apply(**QUIET).ok
     employee = sandboxes.portals["portal-0001"].webhooks["employee"]
@@ -392,7 +389,7 @@ def test_a_task_that_waits_for_the_rate_beyond_its_lease_is_written_down_anew(cl
         sandboxes.portals["portal-0001"].faults.next("QUERY_LIMIT_EXCEEDED", times=7, method="batch")
         assert plan.apply(**QUIET).counts == {"added": 1}
         (journal,) = tmp_path.glob("*.db")
-        with b24nb.connect(sandboxes.webhooks["portal-0001"], journal=journal) as b24:
+        with connect(sandboxes.webhooks["portal-0001"], journal=journal) as b24:
             verdicts = list(b24.journal.df["verdict"])
         assert (verdicts[0], verdicts[-1]) == ("not sent", "added")
 
@@ -408,7 +405,7 @@ def test_undo_takes_the_options_of_apply(sandboxes: SandboxFleet) -> None:
 
 def test_the_last_run_is_the_one_that_was_applied_last(sandboxes: SandboxFleet) -> None:
     fleet = fleet_of(sandboxes)
-    first, second = (fleet.plan([b24nb.Badge(code, "T", "V", "success")], **QUIET) for code in ("one", "two"))
+    first, second = (fleet.plan([Badge(code, "T", "V", "success")], **QUIET) for code in ("one", "two"))
     assert second.apply(**QUIET).ok
     assert first.apply(**QUIET).ok
     assert set(fleet.plan_undo(**QUIET).df["code"]) == {"one"}
@@ -436,7 +433,7 @@ def test_an_undo_that_was_cancelled_is_finished_by_the_next(sandboxes: SandboxFl
 
 
 def test_what_an_undo_took_back_of_a_portal_is_sent_by_the_next_apply(sandboxes: SandboxFleet) -> None:
-    paid = b24nb.Badge("paid", "Paid", "P", "success")
+    paid = Badge("paid", "Paid", "P", "success")
     plan = fleet_of(sandboxes).plan([VIP, paid], **QUIET)
     assert plan.apply(**QUIET).ok
     sandboxes.portals["portal-0002"].faults.next("ERROR_CORE", times=1, method="crm.activity.badge.delete")
@@ -490,9 +487,9 @@ def test_a_fault_of_ours_ends_a_run_and_is_not_taken_for_its_end() -> None:
 def test_undo_takes_back_this_run_only_and_leaves_what_others_changed(sandboxes: SandboxFleet) -> None:
     fleet = fleet_of(sandboxes)
     assert fleet.plan([VIP], **QUIET).apply(**QUIET).ok
-    second = fleet.plan([b24nb.Badge("two", "T", "V", "success")], **QUIET)
+    second = fleet.plan([Badge("two", "T", "V", "success")], **QUIET)
     assert second.apply(first=3, **QUIET).counts["added"] == 3
-    with b24nb.connect(sandboxes.webhooks["portal-0001"]) as b24:
+    with connect(sandboxes.webhooks["portal-0001"]) as b24:
         b24.badges.delete("two")
         b24.badges.add("two", "by somebody else", "V", "success")
     report = fleet.plan_undo(**QUIET).apply(**QUIET)
@@ -522,9 +519,9 @@ def test_an_undo_that_is_refused_forgets_nothing(sandboxes: SandboxFleet) -> Non
 
 
 def test_a_badge_made_anew_in_another_letter_case_is_left_alone(sandboxes: SandboxFleet) -> None:
-    plan = fleet_of(sandboxes).plan([b24nb.Badge("paid", "Ours", "V", "success")], **QUIET)
+    plan = fleet_of(sandboxes).plan([Badge("paid", "Ours", "V", "success")], **QUIET)
     assert plan.apply(**QUIET).ok
-    with b24nb.connect(sandboxes.webhooks["portal-0001"]) as b24:
+    with connect(sandboxes.webhooks["portal-0001"]) as b24:
         b24.badges.delete("paid")
         theirs = b24.badges.add("PAID", "Theirs", "V", "success")
         assert plan.undo(**QUIET).counts == {"changed": 1, "replaced": 3}
@@ -535,7 +532,7 @@ def test_a_half_done_replace_is_mended_after_the_lease_too() -> None:
     with SandboxFleet(1) as sandboxes:
         portal = sandboxes.portals["portal-0001"]
         before = {badge["code"] for badge in portal.badges}
-        plan = fleet_of(sandboxes, settle_after=5.1).plan([b24nb.Badge("paid", "Ours", "V", "success")], **QUIET)
+        plan = fleet_of(sandboxes, settle_after=5.1).plan([Badge("paid", "Ours", "V", "success")], **QUIET)
         portal.faults.next("ACCESS_DENIED", method="crm.activity.badge.add", description="Access denied")
         portal.faults.next("reset", method="batch", after_effect=True)
         assert "put back" in plan.apply(**QUIET).df["detail"][0]
@@ -543,18 +540,18 @@ def test_a_half_done_replace_is_mended_after_the_lease_too() -> None:
 
 
 def test_undo_of_a_replace_leaves_a_later_edit_alone(sandboxes: SandboxFleet) -> None:
-    plan = fleet_of(sandboxes).plan([b24nb.Badge("paid", "Ours", "V", "success")], **QUIET)
+    plan = fleet_of(sandboxes).plan([Badge("paid", "Ours", "V", "success")], **QUIET)
     assert plan.apply(**QUIET).counts == {"replaced": 4}
-    theirs = b24nb.Badge("paid", "Theirs", "V", "success")
-    with b24nb.connect(sandboxes.webhooks["portal-0001"]) as b24:
+    theirs = Badge("paid", "Theirs", "V", "success")
+    with connect(sandboxes.webhooks["portal-0001"]) as b24:
         b24.badges.plan([theirs]).apply(**QUIET)
         assert plan.undo(**QUIET).counts == {"changed": 1, "replaced": 3}
         assert b24.badges.get("paid") == theirs
 
 
 def test_a_badge_that_changed_since_the_plan_is_left_alone(sandboxes: SandboxFleet) -> None:
-    plan = fleet_of(sandboxes).plan([b24nb.Badge("missedCall", "Other", "x", "warning")], **QUIET)
-    with b24nb.connect(sandboxes.webhooks["portal-0003"]) as b24:
+    plan = fleet_of(sandboxes).plan([Badge("missedCall", "Other", "x", "warning")], **QUIET)
+    with connect(sandboxes.webhooks["portal-0003"]) as b24:
         b24.badges.delete("missedCall")
     report = plan.apply(**QUIET)
     assert list(report.status["status"]) == ["ok", "ok", "changed", "ok"]
@@ -563,7 +560,7 @@ def test_a_badge_that_changed_since_the_plan_is_left_alone(sandboxes: SandboxFle
 
 def test_a_held_badge_is_a_verdict_and_no_trouble_with_the_portal() -> None:
     with SandboxFleet(1) as sandboxes:
-        plan = fleet_of(sandboxes).plan([b24nb.Badge("onHold", "Other", "x", "warning")], **QUIET)
+        plan = fleet_of(sandboxes).plan([Badge("onHold", "Other", "x", "warning")], **QUIET)
         sandboxes.portals["portal-0001"].attach("onHold")
         report = plan.apply(**QUIET)
         assert report.counts == {"refused": 1}
@@ -576,8 +573,8 @@ def test_a_held_badge_is_a_verdict_and_no_trouble_with_the_portal() -> None:
 def test_the_trouble_with_a_portal_shows_beside_a_held_badge(trouble: str) -> None:
     with SandboxFleet(1) as sandboxes:
         portal = sandboxes.portals["portal-0001"]
-        more = [b24nb.Badge(f"n{number:02}", "T", "V", "success") for number in range(60)]  # two requests
-        wanted = [b24nb.Badge("onHold", "Other", "x", "warning"), *more]
+        more = [Badge(f"n{number:02}", "T", "V", "success") for number in range(60)]  # two requests
+        wanted = [Badge("onHold", "Other", "x", "warning"), *more]
         plan = fleet_of(sandboxes, settle_after=0, timeout=(1, 1)).plan(wanted, **QUIET)
         if trouble == "limit":
             portal.faults.next("OPERATION_TIME_LIMIT", times=9, method="crm.activity.badge.add")
@@ -602,7 +599,7 @@ def test_a_plan_that_is_retried_is_checked_too() -> None:
 
     with SandboxFleet(2, badges=badges) as sandboxes:
         sandboxes.portals["portal-0002"].faults.next("OPERATION_TIME_LIMIT")
-        plan = fleet_of(sandboxes).plan([b24nb.Badge(**long)], **QUIET)
+        plan = fleet_of(sandboxes).plan([Badge(**long)], **QUIET)
         assert plan.missing == {"portal-0002": "limit"}
         with pytest.raises(errors.InvalidInput, match=r"at most 30 in a new one\. Add it under a new code"):
             plan.retry()
@@ -610,7 +607,7 @@ def test_a_plan_that_is_retried_is_checked_too() -> None:
 
 def test_wanted_badges_that_can_not_be_right_are_refused_before_anything_is_sent(sandboxes: SandboxFleet) -> None:
     with pytest.raises(errors.InvalidInput, match="pink"):
-        fleet_of(sandboxes).plan([b24nb.Badge("x", "T", "V", "pink")], **QUIET)
+        fleet_of(sandboxes).plan([Badge("x", "T", "V", "pink")], **QUIET)
 
 
 def test_read_only_refuses_every_change(sandboxes: SandboxFleet, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -634,9 +631,9 @@ def test_what_can_not_be_remembered_is_not_sent(sandboxes: SandboxFleet, tmp_pat
 def test_a_client_reads_what_the_fleet_wrote(sandboxes: SandboxFleet, tmp_path: Path) -> None:
     fleet = fleet_of(sandboxes, journal=tmp_path)
     assert fleet.plan([VIP], **QUIET).apply(**QUIET).ok
-    with b24nb.connect(sandboxes.webhooks["portal-0001"]) as b24:
+    with connect(sandboxes.webhooks["portal-0001"]) as b24:
         host = b24.portal.host
-    with b24nb.connect(sandboxes.webhooks["portal-0001"], journal=tmp_path / f"{host.replace(':', '_')}.db") as b24:
+    with connect(sandboxes.webhooks["portal-0001"], journal=tmp_path / f"{host.replace(':', '_')}.db") as b24:
         assert list(b24.journal.df["code"]) == ["vip"]
         assert b24.journal.plan_undo().apply(**QUIET).ok
     assert "vip" not in codes(sandboxes)["portal-0001"]
@@ -673,7 +670,7 @@ def test_ctrl_c_ends_a_run_although_failures_end_it_too(sandboxes: SandboxFleet)
 def test_ten_thousand_portals_take_no_more_memory_than_a_laptop_has() -> None:
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     with fleets.simulated(10_000) as fleet:
-        plan = fleet.plan([b24nb.Badge("vip", "V", "V", "primary")], **QUIET)
+        plan = fleet.plan([Badge("vip", "V", "V", "primary")], **QUIET)
         assert plan.confirmation == "10,000 changes on 10,000 portals"
         report = plan.apply(**QUIET)
         assert report.ok
@@ -700,7 +697,7 @@ def test_a_plan_sends_nothing_to_another_portal_than_it_was_made_for(sandboxes: 
     before = fleets.badges_of(sandboxes)
     planned, other, *_ = sandboxes.webhooks.values()
     vault = {"acme": planned}
-    fleet = b24nb.Fleet(["acme"], vault=vault.get)
+    fleet = Fleet(["acme"], vault=vault.get)
     plan = fleet.plan([], prune=True, **QUIET)
     vault["acme"] = other
     if looked:
@@ -715,7 +712,7 @@ def test_a_plan_that_is_applied_again_tells_what_the_portals_have_now(sandboxes:
     fleet = fleet_of(sandboxes, journal=tmp_path)
     plan = fleet.plan([VIP], **QUIET)
     report = plan.apply(**QUIET)
-    with b24nb.connect(sandboxes.webhooks["portal-0002"]) as b24:
+    with connect(sandboxes.webhooks["portal-0002"]) as b24:
         b24.badges.delete("vip")
     assert plan.apply(**QUIET).counts == {"kept": 3, "added": 1}
     fleet.plan_undo(**QUIET).apply(**QUIET)

@@ -1,7 +1,5 @@
 """Threads, processes and Dask give the same rows, and no secret travels to any of them."""
 
-from __future__ import annotations
-
 import functools
 import logging
 import pickle
@@ -16,18 +14,14 @@ from typing import Any
 
 import pytest
 
-import b24nb
-from b24nb import errors
+from b24nb import Badge, Fleet, OAuthToken, Webhook, errors
 from b24nb.sandbox import SandboxFleet
 from tests import fleets
 from tests.fleets import rows
 from tests.layers import require_package
 
 SHARES = {"revoked": 0.1, "noscope": 0.1, "limited": 0.1, "renamed": 0.1}
-WANTED = [
-    b24nb.Badge("vip", {"en": "Client", "de": "Kunde"}, "VIP", "primary"),
-    b24nb.Badge("paid", "Paid", "P", "success"),
-]
+WANTED = [Badge("vip", {"en": "Client", "de": "Kunde"}, "VIP", "primary"), Badge("paid", "Paid", "P", "success")]
 QUIET = {"progress": False}
 
 
@@ -67,7 +61,7 @@ def secrets_of(sandboxes: SandboxFleet) -> list[bytes]:
     return [secret.encode() for secret in found]
 
 
-def all_that_a_fleet_gives(fleet: b24nb.Fleet) -> dict[str, list[dict[str, Any]]]:
+def all_that_a_fleet_gives(fleet: Fleet) -> dict[str, list[dict[str, Any]]]:
     """Read, plan, change and take back."""
     plan = fleet.plan(WANTED, **QUIET)
     found = {"check": fleet.check(**QUIET), "badges": fleet.badges(**QUIET), "plan": plan}
@@ -81,7 +75,7 @@ def test_each_executor_gives_the_same_rows(sandboxes: SandboxFleet, executors: d
     given = {}
     for name, executor in executors.items():
         before = fleets.badges_of(sandboxes)
-        given[name] = all_that_a_fleet_gives(b24nb.Fleet(sandboxes.names, fleets.webhook_of, executor=executor))
+        given[name] = all_that_a_fleet_gives(Fleet(sandboxes.names, fleets.webhook_of, executor=executor))
         assert fleets.badges_of(sandboxes) == before, (
             name,
             given[name]["report"],
@@ -113,7 +107,7 @@ class Recording(Executor):
 
 def test_no_secret_is_in_a_thousand_tasks_or_their_results(sandboxes: SandboxFleet) -> None:
     recording = Recording()
-    fleet = b24nb.Fleet(sandboxes.names, fleets.webhook_of, executor=recording)
+    fleet = Fleet(sandboxes.names, fleets.webhook_of, executor=recording)
     all_that_a_fleet_gives(fleet)
     while len(recording.sent) < 2000:  # each with its result
         for found in (fleet.map(fleets.telling, **QUIET), fleet.badges(**QUIET), fleet.plan(WANTED, **QUIET)):
@@ -128,8 +122,8 @@ def test_what_holds_a_secret_or_is_not_importable_is_refused_before_it_is_submit
 ) -> None:
     recording = Recording()
     address = sandboxes.webhooks["portal-0001"]
-    webhook = b24nb.Webhook.parse(address)
-    token = b24nb.OAuthToken(
+    webhook = Webhook.parse(address)
+    token = OAuthToken(
         portal="https://example.bitrix24.com", access_token="a token that is known here".replace(" ", "-")
     )
     function = {
@@ -139,7 +133,7 @@ def test_what_holds_a_secret_or_is_not_importable_is_refused_before_it_is_submit
         "lambda": lambda b24: 1,
     }.get(what, fleets.code_count)
     vault = sandboxes.webhooks.get if what == "vault" else fleets.webhook_of
-    fleet = b24nb.Fleet(sandboxes.names, vault, executor=recording)
+    fleet = Fleet(sandboxes.names, vault, executor=recording)
     with pytest.raises(errors.InvalidInput) as caught:
         fleet.map(function, **QUIET)
     assert recording.sent == []
@@ -155,20 +149,20 @@ def test_a_worker_closes_its_connections_after_a_task(sandboxes: SandboxFleet, m
         return opened[-1]
 
     monkeypatch.setattr(socket, "create_connection", remembered)
-    b24nb.Fleet(sandboxes.names, fleets.webhook_of, executor=Recording()).badges(**QUIET)
+    Fleet(sandboxes.names, fleets.webhook_of, executor=Recording()).badges(**QUIET)
     assert len(opened) >= 10
     assert [one.fileno() for one in opened] == [-1] * len(opened)
 
 
 def test_a_result_that_holds_the_secret_stays_where_it_is(sandboxes: SandboxFleet) -> None:
-    told = b24nb.Fleet(sandboxes.names, fleets.webhook_of, executor=Recording()).map(fleets.telling, **QUIET).df
+    told = Fleet(sandboxes.names, fleets.webhook_of, executor=Recording()).map(fleets.telling, **QUIET).df
     assert set(told[told["status"] == "unknown"]["error"]) == {"InvalidInput"}
     assert told["value"].isna().all()
 
 
 def test_dask_logs_and_keys_hold_no_secret(sandboxes: SandboxFleet, executors: dict[str, Executor | None]) -> None:
     dask = executors["dask"]
-    fleet = b24nb.Fleet(sandboxes.names, fleets.webhook_of, executor=dask)
+    fleet = Fleet(sandboxes.names, fleets.webhook_of, executor=dask)
     fleet.map(fleets.broken, **QUIET)
     fleet.badges(**QUIET)
     client = dask._client
@@ -206,7 +200,7 @@ class Dying(Recording):
 def test_a_pool_that_is_broken_before_the_run_gives_rows(sandboxes: SandboxFleet) -> None:
     dying = Dying(silent=False)
     dying.left = 0
-    found = b24nb.Fleet(sandboxes.names, fleets.webhook_of, executor=dying).badges(**QUIET)
+    found = Fleet(sandboxes.names, fleets.webhook_of, executor=dying).badges(**QUIET)
     assert set(found.missing.values()) == {"not visited"}
     assert set(found.status["error"]) == {"BrokenProcessPool"}
 
@@ -214,7 +208,7 @@ def test_a_pool_that_is_broken_before_the_run_gives_rows(sandboxes: SandboxFleet
 @pytest.mark.parametrize("silent", [False, True])
 def test_a_broken_pool_is_a_row_per_portal_and_a_new_one_finishes(sandboxes: SandboxFleet, silent: bool) -> None:
     dying = Dying(silent=silent)
-    fleet = b24nb.Fleet(sandboxes.names, fleets.webhook_of, executor=dying, settle_after=0, parallel=1)
+    fleet = Fleet(sandboxes.names, fleets.webhook_of, executor=dying, settle_after=0, parallel=1)
     plan = fleet.plan(WANTED[:1], **QUIET)
     dying.left = 4
     report = plan.apply(**QUIET)

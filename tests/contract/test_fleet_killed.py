@@ -1,7 +1,5 @@
 """A coordinator or worker killed at any moment: nothing is sent twice, a second apply finishes, undo restores all."""
 
-from __future__ import annotations
-
 import os
 import random
 import signal

@@ -1,7 +1,5 @@
 """Tokens of a fleet: renewed once, in the vault before they are used, and never lost in a race."""
 
-from __future__ import annotations
-
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -10,8 +8,7 @@ from typing import Any
 
 import pytest
 
-import b24nb
-from b24nb import errors
+from b24nb import Badge, Client, Fleet, OAuthToken, connect, errors
 from b24nb.sandbox import SandboxFleet
 from tests import fleets
 from tests.fakes import FakeClock
@@ -50,7 +47,7 @@ def all_listed(found: Any) -> bool:
 def test_a_token_is_renewed_when_it_is_over_and_stored(
     sandboxes: SandboxFleet, vault: fleets.Tokens, clock: FakeClock
 ) -> None:
-    fleet = b24nb.Fleet(sandboxes.names, vault, clock=clock)
+    fleet = Fleet(sandboxes.names, vault, clock=clock)
     assert all_listed(fleet.badges(**QUIET))
     assert renewals(sandboxes) == [0, 0, 0], "none before it is needed"
     clock.advance(HOUR)
@@ -64,13 +61,13 @@ def test_a_token_is_renewed_when_it_is_over_and_stored(
 def test_a_renewed_token_is_in_the_vault_before_it_is_used(
     sandboxes: SandboxFleet, vault: fleets.Tokens, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def refuse(name: str, token: b24nb.OAuthToken) -> None:
+    def refuse(name: str, token: OAuthToken) -> None:
         raise OSError(f"disk full, {token.access_token.reveal()}")
 
     monkeypatch.setattr(vault, "store", refuse)
     clock.advance(HOUR)
     before = [len(portal.requests) for portal in sandboxes.portals.values()]
-    found = b24nb.Fleet(sandboxes.names, vault, clock=clock).badges(**QUIET)
+    found = Fleet(sandboxes.names, vault, clock=clock).badges(**QUIET)
     assert set(found.missing.values()) == {"no access"}
     assert found.status["detail"].str.contains("did not take the renewed token").all()
     assert found.status["detail"].str.endswith("It raised OSError. Look at what it keeps.").all()
@@ -84,29 +81,29 @@ def test_a_token_that_the_vault_did_not_take_is_not_lost(
 ) -> None:
     left, store = [OSError("database is locked")] * failures, vault.store
 
-    def busy(name: str, token: b24nb.OAuthToken) -> None:
+    def busy(name: str, token: OAuthToken) -> None:
         if left:
             raise left.pop()
         store(name, token)
 
     monkeypatch.setattr(vault, "store", busy)
-    fleet = b24nb.Fleet(sandboxes.names[:1], vault, clock=clock)
+    fleet = Fleet(sandboxes.names[:1], vault, clock=clock)
     clock.advance(HOUR)
     found = fleet.badges(**QUIET)
     assert found.missing == ({} if failures < 3 else {"portal-0001": "no access"})
     assert all_listed(fleet.badges(**QUIET))
-    assert all_listed(b24nb.Fleet(sandboxes.names[:1], vault, clock=clock).badges(**QUIET)), "the vault has it"
+    assert all_listed(Fleet(sandboxes.names[:1], vault, clock=clock).badges(**QUIET)), "the vault has it"
     assert renewals(sandboxes) == [1, 0, 0]
 
 
 def test_threads_that_meet_the_end_together_renew_once_per_portal(
     sandboxes: SandboxFleet, vault: fleets.Tokens, clock: FakeClock
 ) -> None:
-    def many(b24: b24nb.Client) -> int:
+    def many(b24: Client) -> int:
         with ThreadPoolExecutor(4) as pool:
             return sum(pool.map(lambda _: len(b24.badges.list()), range(8)))
 
-    fleet = b24nb.Fleet(sandboxes.names, vault, clock=clock)
+    fleet = Fleet(sandboxes.names, vault, clock=clock)
     clock.advance(HOUR)
     with ThreadPoolExecutor(4) as pool:
         runs = [pool.submit(fleet.map, many, **QUIET) for _ in range(4)]
@@ -119,14 +116,14 @@ def test_a_token_that_somebody_else_renewed_is_read_once_more(
 ) -> None:
     old = {name: vault(name) for name in sandboxes.names}
     clock.advance(HOUR)
-    assert all_listed(b24nb.Fleet(sandboxes.names, vault, clock=clock).badges(**QUIET))
+    assert all_listed(Fleet(sandboxes.names, vault, clock=clock).badges(**QUIET))
     asked = []
 
-    def late(name: str) -> b24nb.OAuthToken:
+    def late(name: str) -> OAuthToken:
         asked.append(name)
         return old.pop(name) if name in old else vault(name)
 
-    assert all_listed(b24nb.Fleet(sandboxes.names, late, clock=clock).badges(**QUIET))
+    assert all_listed(Fleet(sandboxes.names, late, clock=clock).badges(**QUIET))
     assert sorted(asked) == sorted(sandboxes.names * 2)
     assert renewals(sandboxes) == [1, 1, 1]
 
@@ -134,12 +131,12 @@ def test_a_token_that_somebody_else_renewed_is_read_once_more(
 def test_a_token_that_nobody_renewed_is_revoked(sandboxes: SandboxFleet, clock: FakeClock) -> None:
     asked = []
 
-    def dead(name: str) -> b24nb.OAuthToken:
+    def dead(name: str) -> OAuthToken:
         asked.append(name)
-        return b24nb.OAuthToken(**{**sandboxes.portals[name].oauth, "refresh_token": "used-up-long-ago"})
+        return OAuthToken(**{**sandboxes.portals[name].oauth, "refresh_token": "used-up-long-ago"})
 
     clock.advance(HOUR)
-    found = b24nb.Fleet(sandboxes.names, dead, clock=clock).badges(**QUIET)
+    found = Fleet(sandboxes.names, dead, clock=clock).badges(**QUIET)
     assert set(found.missing.values()) == {"revoked"}
     assert set(found.status["error"]) == {"invalid_grant"}
     assert sorted(asked) == sorted(sandboxes.names * 2)
@@ -151,14 +148,14 @@ def race(sandboxes: SandboxFleet, vault: fleets.Tokens, clock: FakeClock, rounds
         clock.advance(HOUR)
         together = threading.Barrier(2)
 
-        def visit(fleet: b24nb.Fleet, together: threading.Barrier = together) -> bool:
+        def visit(fleet: Fleet, together: threading.Barrier = together) -> bool:
             together.wait()
             return all_listed(fleet.badges(**QUIET))
 
         with ThreadPoolExecutor(2) as pool:
-            both = [b24nb.Fleet(sandboxes.names, vault) for _ in range(2)]
+            both = [Fleet(sandboxes.names, vault) for _ in range(2)]
             assert [*pool.map(visit, both)] == [True, True], f"round {number}"
-        assert all_listed(b24nb.Fleet(sandboxes.names, vault).badges(**QUIET)), "the vault has pairs that work"
+        assert all_listed(Fleet(sandboxes.names, vault).badges(**QUIET)), "the vault has pairs that work"
     assert renewals(sandboxes) == [rounds] * len(sandboxes.names)
 
 
@@ -181,9 +178,9 @@ def test_a_thousand_races_lose_no_token(clock: FakeClock, tmp_path: Path, monkey
 def test_a_write_whose_token_ends_in_the_middle_is_made_once(
     sandboxes: SandboxFleet, vault: fleets.Tokens, clock: FakeClock
 ) -> None:
-    plan = b24nb.Fleet(sandboxes.names, vault, clock=clock).plan([b24nb.Badge("vip", "V", "V", "success")], **QUIET)
+    plan = Fleet(sandboxes.names, vault, clock=clock).plan([Badge("vip", "V", "V", "success")], **QUIET)
     clock.advance(HOUR)
     report = plan.apply(**QUIET)
     assert report.counts == {"added": 3}
-    with pytest.raises(errors.DuplicateCode), b24nb.connect(vault("portal-0001"), clock=clock) as b24:
+    with pytest.raises(errors.DuplicateCode), connect(vault("portal-0001"), clock=clock) as b24:
         b24.badges.add("vip", "V", "V", "success")

@@ -1,7 +1,5 @@
 """Every trouble on the wire in every form: a sentence, code and next step; after it the form works again."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,8 +7,7 @@ from typing import Any
 
 import pytest
 
-import b24nb
-from b24nb import forms
+from b24nb import Client, SandboxPortal, connect, forms
 from b24nb.forms.form import Form
 from tests.fakes import FakeClock
 from tests.widgets import click, shown
@@ -18,39 +15,39 @@ from tests.widgets import click, shown
 PREFIX = "crm.activity.badge."
 
 
-def add(b24: b24nb.Client) -> tuple[Form, Any]:
+def add(b24: Client) -> tuple[Form, Any]:
     form = forms.add_form(b24, "vip", {"en": "Client"}, "VIP")
     return form, form.add_button
 
 
-def delete(b24: b24nb.Client) -> tuple[Form, Any]:
+def delete(b24: Client) -> tuple[Form, Any]:
     form = forms.delete_form(b24, "missedCall", run=True)
     form.confirm.value = "missedCall"
     return form, form.delete_button
 
 
-def preview(b24: b24nb.Client) -> tuple[Form, Any]:
+def preview(b24: Client) -> tuple[Form, Any]:
     form = forms.delete_form(b24, "missedCall")
     return form, form.preview_button
 
 
-def inspect(b24: b24nb.Client) -> tuple[Form, Any]:
+def inspect(b24: Client) -> tuple[Form, Any]:
     form = forms.inspect_form(b24, "missedCall")
     return form, form.inspect_button
 
 
-def list_(b24: b24nb.Client) -> tuple[Form, Any]:
+def list_(b24: Client) -> tuple[Form, Any]:
     form = forms.list_form(b24)
     return form, form.list_button
 
 
-def in_explorer(b24: b24nb.Client) -> tuple[Form, Any]:
+def in_explorer(b24: Client) -> tuple[Form, Any]:
     form = forms.explorer(b24).forms["List"]
     return form, form.list_button
 
 
 #: What is clicked, and the method that it is about.
-CLICKS: dict[Callable[[b24nb.Client], tuple[Form, Any]], str] = {
+CLICKS: dict[Callable[[Client], tuple[Form, Any]], str] = {
     list_: "list",
     in_explorer: "list",
     inspect: "get",
@@ -61,15 +58,15 @@ CLICKS: dict[Callable[[b24nb.Client], tuple[Form, Any]], str] = {
 
 
 @pytest.fixture(params=list(CLICKS), ids=lambda make: make.__name__)
-def make(request: pytest.FixtureRequest) -> Callable[[b24nb.Client], tuple[Form, Any]]:
-    maker: Callable[[b24nb.Client], tuple[Form, Any]] = request.param
+def make(request: pytest.FixtureRequest) -> Callable[[Client], tuple[Form, Any]]:
+    maker: Callable[[Client], tuple[Form, Any]] = request.param
     return maker
 
 
 @pytest.fixture
-def b24(portal: b24nb.SandboxPortal, clock: FakeClock) -> Iterator[b24nb.Client]:
+def b24(portal: SandboxPortal, clock: FakeClock) -> Iterator[Client]:
     """Its waiting takes no time."""
-    with b24nb.connect(portal, clock=clock) as client:
+    with connect(portal, clock=clock) as client:
         yield client
 
 
@@ -105,9 +102,9 @@ CASES = [
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.what)
 def test_trouble_is_a_sentence_with_code_and_next_step(
     case: Case,
-    make: Callable[[b24nb.Client], tuple[Form, Any]],
-    portal: b24nb.SandboxPortal,
-    b24: b24nb.Client,
+    make: Callable[[Client], tuple[Form, Any]],
+    portal: SandboxPortal,
+    b24: Client,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     form, button = make(b24)
@@ -126,17 +123,17 @@ def test_trouble_is_a_sentence_with_code_and_next_step(
 
 
 def test_a_portal_that_is_down_and_comes_back(
-    make: Callable[[b24nb.Client], tuple[Form, Any]], tmp_path: Path, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+    make: Callable[[Client], tuple[Form, Any]], tmp_path: Path, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Refused connections: nothing listens at the address."""
-    first = b24nb.SandboxPortal(db=tmp_path / "portal.db").start()
+    first = SandboxPortal(db=tmp_path / "portal.db").start()
     port = int(first.url.rpartition(":")[2])
-    with b24nb.connect(first.webhook, clock=clock) as b24:
+    with connect(first.webhook, clock=clock) as b24:
         form, button = make(b24)
         first.stop()
         click(form, button)
         assert form.state.phase == "failed"
         assert form.state.message.hint
         assert "Error:" in shown(form)
-        with b24nb.SandboxPortal(db=tmp_path / "portal.db", port=port):
+        with SandboxPortal(db=tmp_path / "portal.db", port=port):
             works(form, button, monkeypatch)

@@ -1,7 +1,5 @@
 """Whatever is sent, the sandbox answers as a portal would: no 500 and no traceback in its log."""
 
-from __future__ import annotations
-
 import json
 import socket
 from collections.abc import Iterator

@@ -1,30 +1,27 @@
 """An application's token renews itself once, in the open."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-import b24nb
-from b24nb import errors
+from b24nb import Client, OAuthToken, SandboxPortal, connect, errors
 from b24nb.rest.connection import Connection
 from tests.fakes import FakeClock, asked
 from tests.servers import http, serving
 
 
 @pytest.fixture
-def aging(clock: FakeClock) -> Iterator[b24nb.SandboxPortal]:
-    with b24nb.SandboxPortal(clock=clock) as portal:
+def aging(clock: FakeClock) -> Iterator[SandboxPortal]:
+    with SandboxPortal(clock=clock) as portal:
         yield portal
 
 
-def token_of(portal: b24nb.SandboxPortal, **more: object) -> b24nb.OAuthToken:
+def token_of(portal: SandboxPortal, **more: object) -> OAuthToken:
     names = ("access_token", "refresh_token", "client_id", "client_secret")
     tokens: dict[str, object] = {name: portal.oauth[name] for name in names}
-    return b24nb.OAuthToken(portal=portal.url, auth_server=portal.url, **tokens | more)  # type: ignore[arg-type]
+    return OAuthToken(portal=portal.url, auth_server=portal.url, **tokens | more)  # type: ignore[arg-type]
 
 
 def an_hour_later(clock: FakeClock) -> dict[str, object]:
@@ -33,12 +30,10 @@ def an_hour_later(clock: FakeClock) -> dict[str, object]:
     return {"progress": False, "cancel": lambda: bool(clock.advance(next(hours, 0)))}
 
 
-def test_an_expired_token_is_renewed_once_and_the_new_pair_is_told(
-    aging: b24nb.SandboxPortal, clock: FakeClock
-) -> None:
-    told: list[b24nb.OAuthToken] = []
+def test_an_expired_token_is_renewed_once_and_the_new_pair_is_told(aging: SandboxPortal, clock: FakeClock) -> None:
+    told: list[OAuthToken] = []
     old = token_of(aging, on_refresh=told.append)
-    with b24nb.connect(old, clock=clock) as b24:
+    with connect(old, clock=clock) as b24:
         clock.advance(3601)
         b24.calls.clear()
         assert b24.badges.get("missedCall")
@@ -54,9 +49,9 @@ def test_an_expired_token_is_renewed_once_and_the_new_pair_is_told(
         assert len(told) == 2
 
 
-def test_threads_that_meet_the_end_together_renew_once(aging: b24nb.SandboxPortal, clock: FakeClock) -> None:
-    told: list[b24nb.OAuthToken] = []
-    with b24nb.connect(token_of(aging, on_refresh=told.append), clock=clock) as b24:
+def test_threads_that_meet_the_end_together_renew_once(aging: SandboxPortal, clock: FakeClock) -> None:
+    told: list[OAuthToken] = []
+    with connect(token_of(aging, on_refresh=told.append), clock=clock) as b24:
         clock.advance(3601)
         with ThreadPoolExecutor(8) as pool:
             found = list(pool.map(lambda _: b24.badges.get("missedCall").code, range(24)))
@@ -64,9 +59,9 @@ def test_threads_that_meet_the_end_together_renew_once(aging: b24nb.SandboxPorta
     assert len(told) == 1
 
 
-def test_without_a_refresh_token_the_error_says_what_to_do(aging: b24nb.SandboxPortal, clock: FakeClock) -> None:
-    token = b24nb.OAuthToken(portal=aging.url, access_token=aging.oauth["access_token"])
-    with b24nb.connect(token, clock=clock) as b24:
+def test_without_a_refresh_token_the_error_says_what_to_do(aging: SandboxPortal, clock: FakeClock) -> None:
+    token = OAuthToken(portal=aging.url, access_token=aging.oauth["access_token"])
+    with connect(token, clock=clock) as b24:
         clock.advance(3601)
         with pytest.raises(errors.TokenExpired, match="refresh"):
             b24.badges.get("missedCall")
@@ -81,21 +76,21 @@ def test_without_a_refresh_token_the_error_says_what_to_do(aging: b24nb.SandboxP
     ],
 )
 def test_a_refused_refresh_is_an_error_of_the_authorization_server(
-    aging: b24nb.SandboxPortal, clock: FakeClock, wrong: dict[str, str], code: str, status: int
+    aging: SandboxPortal, clock: FakeClock, wrong: dict[str, str], code: str, status: int
 ) -> None:
     from dataclasses import replace
 
-    with b24nb.connect(replace(token_of(aging), **wrong), clock=clock) as b24:
+    with connect(replace(token_of(aging), **wrong), clock=clock) as b24:
         clock.advance(3601)
         with pytest.raises(errors.BadCredentials) as caught:
             b24.badges.get("missedCall")
     assert (caught.value.code, caught.value.http_status, caught.value.method) == (code, status, "oauth.token")
 
 
-def test_deletes_whose_token_can_not_be_renewed_were_not_made(aging: b24nb.SandboxPortal, clock: FakeClock) -> None:
+def test_deletes_whose_token_can_not_be_renewed_were_not_made(aging: SandboxPortal, clock: FakeClock) -> None:
     """The portal refused them before the renewal was asked for, so nobody need look."""
     before = aging.badges
-    with b24nb.connect(token_of(aging, refresh_token="used-by-another-program"), clock=clock) as b24:
+    with connect(token_of(aging, refresh_token="used-by-another-program"), clock=clock) as b24:
         report = b24.badges.delete_many([row["code"] for row in before[:3]], **an_hour_later(clock))
         assert report.counts == {"failed": 3}
         assert set(report.df["error"]) == {"invalid_grant"}
@@ -106,7 +101,7 @@ def test_deletes_whose_token_can_not_be_renewed_were_not_made(aging: b24nb.Sandb
 
 @pytest.mark.parametrize("code", ["NOT_INSTALLED", "ERROR_OAUTH", "expired_token"])
 def test_a_delete_by_an_application_that_is_not_let_in_is_not_looked_for(
-    portal: b24nb.SandboxPortal, b24: b24nb.Client, code: str
+    portal: SandboxPortal, b24: Client, code: str
 ) -> None:
     portal.faults.next(code, method="crm.activity.badge.delete")
     with pytest.raises(errors.ApiError, match=code):
@@ -115,13 +110,13 @@ def test_a_delete_by_an_application_that_is_not_let_in_is_not_looked_for(
 
 
 def test_a_program_that_can_not_store_the_new_pair_still_gets_its_report(
-    aging: b24nb.SandboxPortal, clock: FakeClock
+    aging: SandboxPortal, clock: FakeClock
 ) -> None:
-    def save(token: b24nb.OAuthToken) -> None:
+    def save(token: OAuthToken) -> None:
         raise OSError(28, f"No space left for {token.refresh_token.reveal()}")
 
     codes = [row["code"] for row in aging.badges[:3]]
-    with b24nb.connect(token_of(aging, on_refresh=save), clock=clock) as b24:
+    with connect(token_of(aging, on_refresh=save), clock=clock) as b24:
         report = b24.badges.delete_many(codes, **an_hour_later(clock))
         assert report.counts == {"not sent": 3}
         assert (
@@ -136,12 +131,12 @@ def test_a_program_that_can_not_store_the_new_pair_still_gets_its_report(
 def test_an_authorization_server_may_keep_the_refresh_token(clock: FakeClock) -> None:
     names = ("access_token", "refresh_token", "client_id", "client_secret")
     secrets = {name: f"{name}-that-is-long" for name in names}
-    told: list[b24nb.OAuthToken] = []
+    told: list[OAuthToken] = []
     pair = {"access_token": "another-access-token", "refresh_token": secrets["refresh_token"]}
     expired = http(b'{"error": "expired_token", "error_description": ""}', "401 Unauthorized")
     with serving(expired, http(json.dumps(pair).encode()), http(b'{"result": 1}')) as server:
         address = server.webhook.split("/rest/")[0]
-        token = b24nb.OAuthToken(portal=address, auth_server=address, **secrets, on_refresh=told.append)
+        token = OAuthToken(portal=address, auth_server=address, **secrets, on_refresh=told.append)
         assert Connection(token, clock=clock).call("profile").result == 1
     assert [(one.access_token.reveal(), one.refresh_token) for one in told] == [
         (pair["access_token"], token.refresh_token)
@@ -150,10 +145,10 @@ def test_an_authorization_server_may_keep_the_refresh_token(clock: FakeClock) ->
 
 @pytest.mark.parametrize("kind", ["reset", "empty"])
 def test_a_renewal_whose_answer_is_lost_leaves_the_call_unsent(
-    aging: b24nb.SandboxPortal, clock: FakeClock, kind: str
+    aging: SandboxPortal, clock: FakeClock, kind: str
 ) -> None:
     """The portal had refused the call itself, so a write is not in doubt."""
-    with b24nb.connect(token_of(aging), clock=clock) as b24:
+    with connect(token_of(aging), clock=clock) as b24:
         clock.advance(3601)
         aging.faults.next(kind, method="oauth/token")
         with pytest.raises(errors.TransportError) as caught:
@@ -169,7 +164,7 @@ def test_an_answer_without_a_pair_is_no_renewal(clock: FakeClock) -> None:
     for body in (b'{"access_token": "new"}', b'{"access_token": 7, "refresh_token": "r"}', b"{}"):
         with serving(expired, http(body)) as server:
             address = server.webhook.split("/rest/")[0]
-            token = b24nb.OAuthToken(
+            token = OAuthToken(
                 portal=address,
                 auth_server=address,
                 access_token="old",

@@ -3,8 +3,6 @@
 Vendor page: https://apidocs.bitrix24.com/settings/oauth/index.html
 """
 
-from __future__ import annotations
-
 import ssl
 import subprocess
 import sys

@@ -1,7 +1,5 @@
 """Trouble on demand: every described error by its code, and answers that break on the way."""
 
-from __future__ import annotations
-
 import socket
 from contextlib import suppress
 from typing import Any

@@ -1,7 +1,5 @@
 """Many sandbox portals at once, some of them in trouble."""
 
-from __future__ import annotations
-
 import threading
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """A portal in a file survives kill -9: everything that was answered with success is there."""
 
-from __future__ import annotations
-
 import random
 import signal
 import subprocess

@@ -1,7 +1,5 @@
 """The life of a sandbox portal: started, stopped, kept in a file, one beside another."""
 
-from __future__ import annotations
-
 import os
 import socket
 import stat

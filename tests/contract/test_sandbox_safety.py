@@ -1,7 +1,5 @@
 """What keeps a sandbox portal harmless: who may reach it, how much it reads, what it shows."""
 
-from __future__ import annotations
-
 import http.client
 import socket
 from urllib.parse import urlencode, urlsplit

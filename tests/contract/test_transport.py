@@ -1,7 +1,5 @@
 """Whatever answers, or fails to, ends in a typed error within the deadline, and is a row in the log."""
 
-from __future__ import annotations
-
 import gzip
 import json
 import signal

@@ -1,7 +1,5 @@
 """The wheel carries the walkthroughs, so that `b24nb lab` works after a plain `pip install`."""
 
-from __future__ import annotations
-
 import os
 import subprocess
 import sys

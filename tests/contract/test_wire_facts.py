@@ -1,7 +1,5 @@
 """A sandbox portal held against all facts; and the tables themselves: ids, sources, their count."""
 
-from __future__ import annotations
-
 import re
 from collections import Counter
 from pathlib import Path

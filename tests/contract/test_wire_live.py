@@ -5,8 +5,6 @@ Opt-in: set ``B24_LIVE_WEBHOOK`` to an administrator's webhook with the scope ``
 deleted after each fact, whatever happened. No message shows the webhook.
 """
 
-from __future__ import annotations
-
 import os
 import time
 from collections.abc import Iterator, Mapping

@@ -1,7 +1,5 @@
 """Who is let in: webhooks, access tokens, the authorization server's token endpoint."""
 
-from __future__ import annotations
-
 from typing import Any
 from urllib.parse import urlencode
 

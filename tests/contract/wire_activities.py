@@ -1,7 +1,5 @@
 """Activities: where badges hang, what holds them, and how they are let go."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Any
 

@@ -1,7 +1,5 @@
 """The four badge methods, check by check in their order."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from b24nb.spec import BADGE_DOCS

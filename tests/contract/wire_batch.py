@@ -1,7 +1,5 @@
 """`batch`: its maps, its rules, and references from one command to another."""
 
-from __future__ import annotations
-
 from typing import Any
 from urllib.parse import quote
 

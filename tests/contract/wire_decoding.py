@@ -1,7 +1,5 @@
 """How a request's parameters are read: query, form, JSON, and PHP's brackets."""
 
-from __future__ import annotations
-
 import json
 
 from tests.contract.wire import (

@@ -1,7 +1,5 @@
 """What an answer looks like: envelopes, the time block, system errors, headers, escaping."""
 
-from __future__ import annotations
-
 import re
 
 from tests.contract.wire import (

@@ -1,7 +1,5 @@
 """How many requests a portal takes, and how much working time."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Any
 

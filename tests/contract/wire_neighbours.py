@@ -1,7 +1,5 @@
 """The methods around the badges: who am I, and what may I call?"""
 
-from __future__ import annotations
-
 from tests.contract.stage import Stage
 from tests.contract.wire import (
     ANYTHING,

@@ -1,7 +1,5 @@
 """Addresses, verbs, reserved parameters and the order of checks."""
 
-from __future__ import annotations
-
 import re
 
 from tests.contract.wire import (

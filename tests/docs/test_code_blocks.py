@@ -1,7 +1,5 @@
 """Code on the pages and in the docstrings can be copied and run."""
 
-from __future__ import annotations
-
 import contextlib
 import inspect
 import json

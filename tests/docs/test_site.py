@@ -1,7 +1,5 @@
 """The site is complete, and everything on it leads somewhere."""
 
-from __future__ import annotations
-
 import dataclasses
 import inspect
 import pkgutil

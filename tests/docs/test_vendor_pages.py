@@ -3,8 +3,6 @@
 The next reading is an edit of this table, and a red test where `spec` has to follow.
 """
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 import pytest

@@ -5,8 +5,6 @@ read. Two things have no setting of their own: it trusts what :mod:`requests` tr
 (``REQUESTS_CA_BUNDLE``), and the address of the authorization server is a constant.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
@@ -14,7 +12,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-import b24nb
+from b24nb import SandboxPortal
 from tests.fakes import FakeClock
 from tests.layers import require_package
 
@@ -29,19 +27,19 @@ NEW = {"code": "vip", "title": {"en": "Client", "de": "Kunde"}, "value": "VIP", 
 
 
 @pytest.fixture
-def portal(clock: FakeClock, monkeypatch: pytest.MonkeyPatch) -> Iterator[b24nb.SandboxPortal]:
-    with b24nb.SandboxPortal(tls=True, clock=clock) as portal:
+def portal(clock: FakeClock, monkeypatch: pytest.MonkeyPatch) -> Iterator[SandboxPortal]:
+    with SandboxPortal(tls=True, clock=clock) as portal:
         monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(portal.ca_file))
         monkeypatch.setattr(BitrixOAuthRequester, "_OAUTH_TOKEN_URL", f"{portal.url}/oauth/token/")
         yield portal
 
 
-def by_webhook(portal: b24nb.SandboxPortal, name: str = "admin") -> BitrixWebhook:
+def by_webhook(portal: SandboxPortal, name: str = "admin") -> BitrixWebhook:
     parts = urlsplit(portal.webhooks[name])
     return BitrixWebhook(domain=parts.netloc, webhook_token=parts.path.removeprefix("/rest/"))
 
 
-def by_application(portal: b24nb.SandboxPortal, **changes: Any) -> BitrixToken:
+def by_application(portal: SandboxPortal, **changes: Any) -> BitrixToken:
     tokens = portal.oauth
     given = {"auth_token": tokens["access_token"], "refresh_token": tokens["refresh_token"]} | changes
     app = BitrixApp(client_id=tokens["client_id"], client_secret=tokens["client_secret"])
@@ -53,7 +51,7 @@ def badges(token: Any, **options: Any) -> Any:
 
 
 @pytest.mark.parametrize("by", [by_webhook, by_application])
-def test_the_four_methods(portal: b24nb.SandboxPortal, by: Any) -> None:
+def test_the_four_methods(portal: SandboxPortal, by: Any) -> None:
     badge = badges(by(portal))
     before = badge.list().response
     assert before.result["badges"] == portal.badges
@@ -66,7 +64,7 @@ def test_the_four_methods(portal: b24nb.SandboxPortal, by: Any) -> None:
     assert badge.list().response.result == before.result
 
 
-def test_a_batch_of_200_deletes(portal: b24nb.SandboxPortal) -> None:
+def test_a_batch_of_200_deletes(portal: SandboxPortal) -> None:
     token = by_webhook(portal)
     codes = [f"c{number:03}" for number in range(200)]
     badge = badges(token)
@@ -81,7 +79,7 @@ def test_a_batch_of_200_deletes(portal: b24nb.SandboxPortal) -> None:
     assert [badge["code"] for badge in portal.badges if badge["code"] in codes] == codes[199:]
 
 
-def test_a_batch_with_keys_and_references(portal: b24nb.SandboxPortal) -> None:
+def test_a_batch_with_keys_and_references(portal: SandboxPortal) -> None:
     client = by_webhook(portal).get_client()
     badge = client.crm.activity.badge
     answers = client.call_batch(
@@ -90,7 +88,7 @@ def test_a_batch_with_keys_and_references(portal: b24nb.SandboxPortal) -> None:
     assert answers.result["again"] == answers.result["first"]
 
 
-def test_a_list_in_pages(portal: b24nb.SandboxPortal) -> None:
+def test_a_list_in_pages(portal: SandboxPortal) -> None:
     for _ in range(120):
         portal.attach("missedCall")
     rows = by_webhook(portal).get_client().crm.activity.list(filter={"COMPLETED": "N"}).as_list().result
@@ -99,7 +97,7 @@ def test_a_list_in_pages(portal: b24nb.SandboxPortal) -> None:
     assert len({row["ID"] for row in rows}) == len(rows)
 
 
-def test_it_refreshes_an_expired_token_by_itself(portal: b24nb.SandboxPortal, clock: FakeClock) -> None:
+def test_it_refreshes_an_expired_token_by_itself(portal: SandboxPortal, clock: FakeClock) -> None:
     token = by_application(portal)
     old = token.oauth_token
     clock.advance(3601)
@@ -111,7 +109,7 @@ def test_it_refreshes_an_expired_token_by_itself(portal: b24nb.SandboxPortal, cl
     assert badges(token).get("missedCall").result["badge"]["code"] == "missedCall"
 
 
-def test_a_code_becomes_a_token(portal: b24nb.SandboxPortal) -> None:
+def test_a_code_becomes_a_token(portal: SandboxPortal) -> None:
     token = by_application(portal)
     renewed = token.get_oauth_token(portal.authorize()["code"])
     assert renewed.oauth_token.expires_in == 3600
@@ -126,7 +124,7 @@ def test_a_code_becomes_a_token(portal: b24nb.SandboxPortal) -> None:
         ({"refresh_token": ""}, oauth.BitrixOAuthInvalidRequest),
     ],
 )
-def test_refreshes_that_fail(portal: b24nb.SandboxPortal, change: Any, kind: type[Exception]) -> None:
+def test_refreshes_that_fail(portal: SandboxPortal, change: Any, kind: type[Exception]) -> None:
     with pytest.raises(kind):
         by_application(portal, **change).refresh_oauth_token()
 
@@ -138,9 +136,7 @@ def test_refreshes_that_fail(portal: b24nb.SandboxPortal, change: Any, kind: typ
         ({"client_id": "local.nobody"}, oauth.BitrixOauthWrongClient),
     ],
 )
-def test_applications_that_are_unknown(
-    portal: b24nb.SandboxPortal, change: dict[str, str], kind: type[Exception]
-) -> None:
+def test_applications_that_are_unknown(portal: SandboxPortal, change: dict[str, str], kind: type[Exception]) -> None:
     known = {name: portal.oauth[name] for name in ("client_id", "client_secret")}
     with pytest.raises(kind):
         BitrixApp(**known | change).refresh_oauth_token(portal.oauth["refresh_token"])
@@ -168,9 +164,7 @@ REFUSALS = [
 
 
 @pytest.mark.parametrize(("who", "ask", "kind", "code", "status"), REFUSALS)
-def test_refusals(
-    portal: b24nb.SandboxPortal, who: str, ask: Any, kind: type[Exception], code: str, status: int
-) -> None:
+def test_refusals(portal: SandboxPortal, who: str, ask: Any, kind: type[Exception], code: str, status: int) -> None:
     with pytest.raises(kind) as caught:
         ask(badges(by_webhook(portal, who))).result  # noqa: B018
     assert type(caught.value) is kind
@@ -178,7 +172,7 @@ def test_refusals(
     assert caught.value.response.status_code == status
 
 
-def test_a_full_bucket(portal: b24nb.SandboxPortal) -> None:
+def test_a_full_bucket(portal: SandboxPortal) -> None:
     portal.faults.next("QUERY_LIMIT_EXCEEDED", times=2)
     with pytest.raises(errors.BitrixAPIQueryLimitExceeded) as caught:
         badges(by_webhook(portal), max_retries=1).list().result  # noqa: B018
@@ -187,7 +181,7 @@ def test_a_full_bucket(portal: b24nb.SandboxPortal) -> None:
     assert patient.list().result["badges"] == portal.badges
 
 
-def test_a_renamed_portal(portal: b24nb.SandboxPortal, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_renamed_portal(portal: SandboxPortal, monkeypatch: pytest.MonkeyPatch) -> None:
     token = by_webhook(portal)
     monkeypatch.setattr(BitrixWebhook, "_AUTO_CHANGED_DOMAIN", False)
     portal.faults.next("html", status=302)

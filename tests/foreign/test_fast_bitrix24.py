@@ -1,7 +1,5 @@
 """fast_bitrix24, which sends everything in batches side by side, against the sandbox."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 import pytest

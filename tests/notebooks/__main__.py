@@ -1,7 +1,5 @@
 """``make notebooks``: run the walkthroughs (all, or those named) and keep their outputs."""
 
-from __future__ import annotations
-
 import sys
 
 from tests.notebooks.runner import WALKTHROUGHS, run, save, tidy

@@ -4,8 +4,6 @@ nbclient passes where a widget callback failed and where an error was printed, s
 outputs and widget states, not at whether the run ended.
 """
 
-from __future__ import annotations
-
 import json
 import os
 import re

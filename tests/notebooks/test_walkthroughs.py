@@ -1,7 +1,5 @@
 """The walkthroughs run, show what is committed, and keep secrets and other portals out of it."""
 
-from __future__ import annotations
-
 import json
 import re
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Each flavour by the program that it is written for, against a sandbox portal over TLS."""
 
-from __future__ import annotations
-
 import os
 import re
 import subprocess

@@ -1,7 +1,5 @@
 """Literals are read by the languages themselves: what comes out is what went in."""
 
-from __future__ import annotations
-
 import json
 import random
 import subprocess

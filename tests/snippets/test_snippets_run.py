@@ -1,7 +1,5 @@
 """Snippets are run: what they say is done on a portal, by the program that they are written for."""
 
-from __future__ import annotations
-
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path

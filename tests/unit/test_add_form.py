@@ -1,13 +1,10 @@
 """The form that adds a badge."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import pytest
 
-import b24nb
-from b24nb import forms
+from b24nb import Client, SandboxPortal, as_code, errors, forms
 from b24nb.badges.badge import Badge
 from b24nb.forms.add_form import Texts, check, rows_of
 from tests.fakes import together
@@ -20,7 +17,7 @@ def fill(form: Any, code: str, *texts: tuple[str, str]) -> None:
         row.title.value, row.value.value = title, value
 
 
-def test_one_text(b24: b24nb.Client) -> None:
+def test_one_text(b24: Client) -> None:
     form = forms.add_form(b24)
     click(form, form.add_button)
     assert "The badge code is empty." in shown(form)
@@ -33,7 +30,7 @@ def test_one_text(b24: b24nb.Client) -> None:
     assert "was added" in shown(form)
 
 
-def test_a_text_per_language(b24: b24nb.Client) -> None:
+def test_a_text_per_language(b24: Client) -> None:
     form = forms.add_form(b24)
     fill(form, "vip", ("Client", "VIP"))
     form.mode.value = form.mode.options[1]
@@ -48,7 +45,7 @@ def test_a_text_per_language(b24: b24nb.Client) -> None:
     assert form.result.value == {"en": "VIP", "ru": "ВИП"}
 
 
-def test_switching_between_one_text_and_several_loses_nothing(b24: b24nb.Client) -> None:
+def test_switching_between_one_text_and_several_loses_nothing(b24: Client) -> None:
     form = forms.add_form(b24, "vip", {"en": "Client", "de": "Kunde"}, {"en": "VIP", "de": "Wichtig"})
     several = form.badge
     form.mode.value = form.mode.options[0]
@@ -75,7 +72,7 @@ def test_switching_between_one_text_and_several_loses_nothing(b24: b24nb.Client)
     ],
 )
 def test_every_wrong_field_is_named_before_anything_is_sent(
-    code: str, rows: list[tuple[str, str, str]], wrong: set[str], b24: b24nb.Client, portal: b24nb.SandboxPortal
+    code: str, rows: list[tuple[str, str, str]], wrong: set[str], b24: Client, portal: SandboxPortal
 ) -> None:
     def text(place: int) -> Any:
         return {row[0]: row[place] for row in rows} if rows[0][0] else rows[0][place]
@@ -92,13 +89,13 @@ def test_every_wrong_field_is_named_before_anything_is_sent(
     assert len(portal.requests) == before
 
 
-def test_an_empty_field_is_no_mistake_while_one_types(b24: b24nb.Client) -> None:
+def test_an_empty_field_is_no_mistake_while_one_types(b24: Client) -> None:
     form = forms.add_form(b24)
     form.code.value = "c"
     assert "Check:" not in shown(form)
 
 
-def test_what_is_too_long_or_there_already_is_said_while_one_types(b24: b24nb.Client) -> None:
+def test_what_is_too_long_or_there_already_is_said_while_one_types(b24: Client) -> None:
     forms.list_form(b24, run=True)
     explorer = forms.explorer(b24, run=True)
     form = explorer.forms["Add"]
@@ -111,7 +108,7 @@ def test_what_is_too_long_or_there_already_is_said_while_one_types(b24: b24nb.Cl
     assert "Check:" not in shown(form)
 
 
-def test_a_message_stands_beside_its_field_and_goes_when_that_changes(b24: b24nb.Client) -> None:
+def test_a_message_stands_beside_its_field_and_goes_when_that_changes(b24: Client) -> None:
     form = forms.add_form(b24, "vip", {"en": "Client", "de": ""}, {"en": "VIP", "de": "VIP"}, run=True)
     assert form.state.field_errors.keys() == {"title.1"}
     assert "The title is empty." in shown(form.rows[1])
@@ -121,7 +118,7 @@ def test_a_message_stands_beside_its_field_and_goes_when_that_changes(b24: b24nb
     assert "Nothing has been sent" not in shown(form)
 
 
-def test_a_duplicate_shows_the_badge_that_has_the_code_until_a_field_changes(b24: b24nb.Client) -> None:
+def test_a_duplicate_shows_the_badge_that_has_the_code_until_a_field_changes(b24: Client) -> None:
     form = forms.add_form(b24, "missedcall", "t", "v", run=True)
     assert (form.state.phase, form.state.message.code) == ("failed", "BX_INVALID_VALUE")
     assert form.state.existing.code == "missedCall"
@@ -132,22 +129,22 @@ def test_a_duplicate_shows_the_badge_that_has_the_code_until_a_field_changes(b24
     assert "The portal's code" not in shown(form)
 
 
-def test_the_card_of_an_added_badge_goes_when_a_field_changes(b24: b24nb.Client) -> None:
+def test_the_card_of_an_added_badge_goes_when_a_field_changes(b24: Client) -> None:
     form = forms.add_form(b24, "vip", "Client", "VIP", run=True)
     form.rows[0].title.value = "Customer"
     assert "was added" not in shown(form)
     assert form.result.title == "Client"
 
 
-def test_the_call_that_the_button_sends_is_shown_in_every_language(b24: b24nb.Client) -> None:
+def test_the_call_that_the_button_sends_is_shown_in_every_language(b24: Client) -> None:
     texts = {"title": {"en": "Client", "de": "Kunde"}, "value": {"en": "VIP", "de": "Wichtig"}}
     wanted = {"code": "vip", **texts, "type": "primary"}
     form = forms.add_form(b24, **wanted)
-    code = str(b24nb.as_code("crm.activity.badge.add", wanted, "curl"))
+    code = str(as_code("crm.activity.badge.add", wanted, "curl"))
     assert " ".join(code.split()) in shown(form)
 
 
-def test_clicks_on_many_threads_at_once_are_one_request(b24: b24nb.Client, portal: b24nb.SandboxPortal) -> None:
+def test_clicks_on_many_threads_at_once_are_one_request(b24: Client, portal: SandboxPortal) -> None:
     form = forms.add_form(b24, "vip", "t", "v")
     together(*[form.add_button.click] * 8)
     assert form.wait(10)
@@ -157,7 +154,7 @@ def test_clicks_on_many_threads_at_once_are_one_request(b24: b24nb.Client, porta
 
 
 def test_a_second_click_is_not_sent_and_one_after_a_second_is(
-    b24: b24nb.Client, portal: b24nb.SandboxPortal, monkeypatch: pytest.MonkeyPatch
+    b24: Client, portal: SandboxPortal, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     form = forms.add_form(b24, "vip", "t", "v", run=True)
     click(form, form.add_button)
@@ -170,8 +167,8 @@ def test_a_second_click_is_not_sent_and_one_after_a_second_is(
     assert asked(portal, "add") == 2
 
 
-def test_a_type_that_does_not_exist_is_refused_at_once(b24: b24nb.Client) -> None:
-    with pytest.raises(b24nb.errors.InvalidInput, match="pink"):
+def test_a_type_that_does_not_exist_is_refused_at_once(b24: Client) -> None:
+    with pytest.raises(errors.InvalidInput, match="pink"):
         forms.add_form(b24, "vip", "t", "v", "pink")
 
 

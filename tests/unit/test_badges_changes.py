@@ -1,7 +1,5 @@
 """The steps from what a portal has to what is wanted, and how they are cut into requests."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from hypothesis import given, settings

@@ -1,7 +1,5 @@
 """What can be known before sending, by field; limits as in the vendor's tables and server code."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import pytest

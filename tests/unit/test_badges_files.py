@@ -1,7 +1,5 @@
 """Badges in CSV and JSON files, DataFrames and lists: lossless, read as text, refused when wrong."""
 
-from __future__ import annotations
-
 import json
 import os
 from pathlib import Path

@@ -1,7 +1,5 @@
 """The journal on disk: durable before it returns, shared by threads and processes, blind to others."""
 
-from __future__ import annotations
-
 import os
 import sqlite3
 import subprocess

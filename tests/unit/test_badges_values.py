@@ -1,7 +1,5 @@
 """Badge and Badges as values: lossless, immutable, and shown honestly."""
 
-from __future__ import annotations
-
 import copy
 import pickle
 

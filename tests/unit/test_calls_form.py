@@ -1,20 +1,17 @@
 """The form that shows the call log."""
 
-from __future__ import annotations
-
 import re
 
 import pandas as pd
 import pytest
 
-import b24nb
-from b24nb import forms
+from b24nb import Client, SandboxPortal, connect, forms
 from b24nb.forms.explorer import CallsForm
 from tests.fakes import eventually
 from tests.widgets import click, pieces, shown
 
 
-def test_log_chart_and_clear(b24: b24nb.Client) -> None:
+def test_log_chart_and_clear(b24: Client) -> None:
     b24.badges.list()
     form = forms.calls_form(b24)
     assert "Statistics per method" in form._repr_mimebundle_()["text/html"]
@@ -34,7 +31,7 @@ def test_log_chart_and_clear(b24: b24nb.Client) -> None:
     assert "is empty" not in shown(form)
 
 
-def test_export_leaves_files_alone_that_are_there(b24: b24nb.Client) -> None:
+def test_export_leaves_files_alone_that_are_there(b24: Client) -> None:
     b24.badges.list()
     form = forms.calls_form(b24)
     click(form, form.export_button)
@@ -49,7 +46,7 @@ def test_export_leaves_files_alone_that_are_there(b24: b24nb.Client) -> None:
     assert pd.read_csv("calls.csv")["method"].iloc[-1] == "crm.activity.badge.list"
 
 
-def test_columns_that_say_the_same_everywhere_are_left_out(b24: b24nb.Client, portal: b24nb.SandboxPortal) -> None:
+def test_columns_that_say_the_same_everywhere_are_left_out(b24: Client, portal: SandboxPortal) -> None:
     b24.badges.list()
     form = forms.calls_form(b24, run=True)
     requests = form.shown.value.partition("newest first")[2]
@@ -65,13 +62,13 @@ def test_columns_that_say_the_same_everywhere_are_left_out(b24: b24nb.Client, po
 
 
 def test_why_a_time_of_the_portal_is_missing() -> None:
-    with b24nb.SandboxPortal(cloud_headers=False) as portal, b24nb.connect(portal) as b24:
+    with SandboxPortal(cloud_headers=False) as portal, connect(portal) as b24:
         b24.badges.list()
         form = forms.calls_form(b24, run=True)
     assert "the portal counts in whole seconds" in shown(form)
 
 
-def test_the_log_is_followed_while_the_form_is_on_a_screen(b24: b24nb.Client, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_log_is_followed_while_the_form_is_on_a_screen(b24: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(CallsForm, "pace", 0.01)
     form = forms.calls_form(b24)
     b24.badges.list()

@@ -1,7 +1,5 @@
 """The form that deletes badges: choose, look, confirm; and back."""
 
-from __future__ import annotations
-
 import html
 import re
 from collections.abc import Callable
@@ -9,8 +7,7 @@ from typing import Any
 
 import pytest
 
-import b24nb
-from b24nb import forms
+from b24nb import Client, SandboxPortal, as_code, connect, forms
 from b24nb.badges.badge import Badge, Badges
 from b24nb.display.snippets import FLAVOURS
 from tests.fakes import rows
@@ -23,7 +20,7 @@ def confirm(form: Any, word: str) -> None:
     click(form, form.delete_button)
 
 
-def test_delete_one_and_undo(b24: b24nb.Client, portal: b24nb.SandboxPortal) -> None:
+def test_delete_one_and_undo(b24: Client, portal: SandboxPortal) -> None:
     before = portal.badges
     form = forms.delete_form(b24)
     form.code.value = "missedcall"
@@ -46,7 +43,7 @@ def test_delete_one_and_undo(b24: b24nb.Client, portal: b24nb.SandboxPortal) -> 
     assert form.undo_button not in tree(form)
 
 
-def test_what_the_portal_would_refuse_is_marked_and_not_counted(b24: b24nb.Client, portal: b24nb.SandboxPortal) -> None:
+def test_what_the_portal_would_refuse_is_marked_and_not_counted(b24: Client, portal: SandboxPortal) -> None:
     portal.attach("paid")
     form = forms.delete_form(b24, ["missedCall", "nonsense", "paid", "newsletter"], run=True)
     assert form.state.message.text.startswith("2 badges would be deleted. Held")
@@ -57,7 +54,7 @@ def test_what_the_portal_would_refuse_is_marked_and_not_counted(b24: b24nb.Clien
     assert [badge.code for badge in form.state.removed] == ["missedCall", "newsletter"]
 
 
-def test_what_is_held_is_sent_only_where_that_is_wanted(b24: b24nb.Client, portal: b24nb.SandboxPortal) -> None:
+def test_what_is_held_is_sent_only_where_that_is_wanted(b24: Client, portal: SandboxPortal) -> None:
     portal.attach("missedCall")
     form = forms.delete_form(b24, "missedCall", run=True)
     assert form.delete_button not in tree(form)
@@ -69,7 +66,7 @@ def test_what_is_held_is_sent_only_where_that_is_wanted(b24: b24nb.Client, porta
     assert len(form.state.badges) == len(form.state.holders.steps) == 1
 
 
-def test_a_badge_that_somebody_changed_meanwhile_is_left_alone(b24: b24nb.Client, portal: b24nb.SandboxPortal) -> None:
+def test_a_badge_that_somebody_changed_meanwhile_is_left_alone(b24: Client, portal: SandboxPortal) -> None:
     form = forms.delete_form(b24, "newsletter", run=True)
     several = forms.delete_form(b24, ["newsletter", "missedCall"], run=True)
     b24.badges.delete("newsletter")
@@ -87,7 +84,7 @@ def test_a_badge_that_somebody_changed_meanwhile_is_left_alone(b24: b24nb.Client
     assert b24.badges.get("newsletter") == theirs
 
 
-def test_the_confirm_field_asks_for_what_the_message_asks_for(b24: b24nb.Client, portal: b24nb.SandboxPortal) -> None:
+def test_the_confirm_field_asks_for_what_the_message_asks_for(b24: Client, portal: SandboxPortal) -> None:
     portal.attach("paid")
     form = forms.delete_form(b24, ["paid", "newsletter"], run=True)
     confirm(form, "x")
@@ -99,9 +96,9 @@ def test_the_confirm_field_asks_for_what_the_message_asks_for(b24: b24nb.Client,
 
 @pytest.mark.parametrize("asked_last", ["crm.activity.badge.get", "crm.activity.list"])
 def test_a_badge_chosen_while_another_one_is_looked_at_is_not_taken_for_it(
-    asked_last: str, portal: b24nb.SandboxPortal
+    asked_last: str, portal: SandboxPortal
 ) -> None:
-    with gate_of(portal, asked_last) as gate, b24nb.connect(gate.webhook) as b24:
+    with gate_of(portal, asked_last) as gate, connect(gate.webhook) as b24:
         explorer = forms.explorer(b24, run=True)
         form = explorer.forms["Delete"]
         form.code.value = "missedCall"
@@ -117,20 +114,20 @@ def test_a_badge_chosen_while_another_one_is_looked_at_is_not_taken_for_it(
 
 
 def test_every_badge_that_will_go_is_named() -> None:
-    with b24nb.SandboxPortal(badges=rows(300)) as portal, b24nb.connect(portal) as b24:
+    with SandboxPortal(badges=rows(300)) as portal, connect(portal) as b24:
         form = forms.delete_form(b24, b24.badges.list(), run=True)
         named = re.findall(r"\bc\d{4}\b", html.unescape(form.shown.value))
         assert named == [row["code"] for row in portal.badges]
         assert "The call as code: the first 50 of 300 badges" in shown(form)
 
 
-def test_rows_beyond_ten_are_folded(b24: b24nb.Client) -> None:
+def test_rows_beyond_ten_are_folded(b24: Client) -> None:
     form = forms.delete_form(b24, [badge.code for badge in b24.badges.list()], run=True)
     assert "2 more" in shown(form)
     assert form.shown.value.index("<details>") > form.shown.value.index("newsletter")
 
 
-def test_codes_that_nobody_has_are_nothing_to_confirm(b24: b24nb.Client, portal: b24nb.SandboxPortal) -> None:
+def test_codes_that_nobody_has_are_nothing_to_confirm(b24: Client, portal: SandboxPortal) -> None:
     form = forms.delete_form(b24, ["nonsense", "more"], run=True)
     assert (form.state.phase, len(form.state.badges)) == ("failed", 0)
     assert "nonsense, more" in shown(form)
@@ -139,7 +136,7 @@ def test_codes_that_nobody_has_are_nothing_to_confirm(b24: b24nb.Client, portal:
     assert asked(portal, "delete") == 0
 
 
-def test_choosing_anew_drops_the_preview(b24: b24nb.Client, portal: b24nb.SandboxPortal) -> None:
+def test_choosing_anew_drops_the_preview(b24: Client, portal: SandboxPortal) -> None:
     form = forms.delete_form(b24, "missedCall", run=True)
     click(form, form.load_button)
     click(form, form.back_button)
@@ -157,7 +154,7 @@ def test_choosing_anew_drops_the_preview(b24: b24nb.Client, portal: b24nb.Sandbo
     assert asked(portal, "delete") == 0
 
 
-def test_undo_takes_back_this_delete_whatever_happened_since(b24: b24nb.Client) -> None:
+def test_undo_takes_back_this_delete_whatever_happened_since(b24: Client) -> None:
     form = forms.delete_form(b24, "missedCall", run=True)
     confirm(form, "missedCall")
     b24.badges.add("new", "t", "v", "primary")
@@ -165,7 +162,7 @@ def test_undo_takes_back_this_delete_whatever_happened_since(b24: b24nb.Client) 
     assert {"missedCall", "new"} <= {badge.code for badge in b24.badges.list()}
 
 
-def test_undo_brings_back_what_was_there_last(portal: b24nb.SandboxPortal, b24: b24nb.Client) -> None:
+def test_undo_brings_back_what_was_there_last(portal: SandboxPortal, b24: Client) -> None:
     edited = Badge("newsletter", "Edited", "v", "primary")
 
     def answer(method: str, pass_on: Callable[[], Envelope]) -> Envelope:
@@ -175,7 +172,7 @@ def test_undo_brings_back_what_was_there_last(portal: b24nb.SandboxPortal, b24: 
         return pass_on()
 
     before, confirmed = portal.badges, False
-    with in_front_of(portal, answer) as webhook, b24nb.connect(webhook) as client:
+    with in_front_of(portal, answer) as webhook, connect(webhook) as client:
         form = forms.delete_form(client, ["newsletter", "missedCall"], run=True)
         confirmed = True
         confirm(form, "2")
@@ -186,10 +183,7 @@ def test_undo_brings_back_what_was_there_last(portal: b24nb.SandboxPortal, b24: 
 def test_undo_brings_back_what_can_come_back_and_tells_of_the_rest() -> None:
     long, broken = Badge("x" * 36, "t", "v", "primary"), Badge("broken", "", "v", "primary")
     badges = [Badge("vip", "t", "v", "primary"), long, broken]
-    with (
-        b24nb.SandboxPortal(badges=[one.to_wire() for one in badges], code_limit=255) as portal,
-        b24nb.connect(portal) as b24,
-    ):
+    with SandboxPortal(badges=[one.to_wire() for one in badges], code_limit=255) as portal, connect(portal) as b24:
         form = forms.delete_form(b24, badges, run=True)
         confirm(form, "3")
         assert "Undo brings back what was deleted, as far as the portal takes it." in shown(form)
@@ -200,7 +194,7 @@ def test_undo_brings_back_what_can_come_back_and_tells_of_the_rest() -> None:
         assert "The title is empty." in shown(form)
 
 
-def test_undo_does_not_overwrite_what_somebody_made_anew(b24: b24nb.Client) -> None:
+def test_undo_does_not_overwrite_what_somebody_made_anew(b24: Client) -> None:
     form = forms.delete_form(b24, "missedCall", run=True)
     confirm(form, "missedCall")
     theirs = b24.badges.add("missedCall", "theirs", "v", "primary")
@@ -209,19 +203,19 @@ def test_undo_does_not_overwrite_what_somebody_made_anew(b24: b24nb.Client) -> N
     assert b24.badges.get("missedCall") == theirs
 
 
-def test_a_badge_that_could_not_be_added_again_is_named_before(b24: b24nb.Client) -> None:
+def test_a_badge_that_could_not_be_added_again_is_named_before(b24: Client) -> None:
     rows = [Badge("broken", "", "v", "primary").to_wire()]
-    with b24nb.SandboxPortal(badges=rows) as portal, b24nb.connect(portal) as b24:
+    with SandboxPortal(badges=rows) as portal, connect(portal) as b24:
         form = forms.delete_form(b24, "broken", run=True)
         assert "Can't be brought back" in shown(form)
         confirm(form, "broken")
         assert form.result.code == "broken"
 
 
-def test_the_call_that_the_button_sends_is_shown_in_every_language(b24: b24nb.Client) -> None:
+def test_the_call_that_the_button_sends_is_shown_in_every_language(b24: Client) -> None:
     one = forms.delete_form(b24, "missedCall", run=True)
     for flavour in FLAVOURS:
-        code = str(b24nb.as_code("crm.activity.badge.delete", {"code": "missedCall"}, flavour))
+        code = str(as_code("crm.activity.badge.delete", {"code": "missedCall"}, flavour))
         assert " ".join(code.split()) in shown(one)
     several = forms.delete_form(b24, ["paid", "newsletter"], run=True)
     assert "crm.activity.badge.delete?code=paid" in shown(several)
@@ -231,7 +225,7 @@ def test_the_call_that_the_button_sends_is_shown_in_every_language(b24: b24nb.Cl
 
 def test_cancel_ends_between_two_requests() -> None:
     rows = [Badge(f"c{n:03}", "t", "v", "primary").to_wire() for n in range(120)]
-    with b24nb.SandboxPortal(badges=rows) as portal, b24nb.connect(portal) as b24:
+    with SandboxPortal(badges=rows) as portal, connect(portal) as b24:
         form = forms.delete_form(b24, [row["code"] for row in rows], run=True)
         show_progress, seen = form.show_progress, []
 
@@ -250,8 +244,8 @@ def test_cancel_ends_between_two_requests() -> None:
         assert (50, 120) in seen
 
 
-def test_an_employee_is_told_before_anything_is_sent(portal: b24nb.SandboxPortal) -> None:
-    with b24nb.connect(portal.webhooks["employee"]) as b24:
+def test_an_employee_is_told_before_anything_is_sent(portal: SandboxPortal) -> None:
+    with connect(portal.webhooks["employee"]) as b24:
         before = len(portal.requests)
         for make in (forms.delete_form, forms.add_form):
             assert "takes an administrator" in shown(make(b24))
@@ -263,8 +257,8 @@ def test_an_employee_is_told_before_anything_is_sent(portal: b24nb.SandboxPortal
         assert form.result is None
 
 
-def test_a_read_only_client_says_so_and_sends_nothing(portal: b24nb.SandboxPortal) -> None:
-    with b24nb.connect(portal, read_only=True) as b24:
+def test_a_read_only_client_says_so_and_sends_nothing(portal: SandboxPortal) -> None:
+    with connect(portal, read_only=True) as b24:
         form = forms.delete_form(b24, "newsletter", run=True)
         assert "read-only" in shown(form)
         confirm(form, "newsletter")
@@ -284,11 +278,11 @@ def test_a_read_only_client_says_so_and_sends_nothing(portal: b24nb.SandboxPorta
         lambda badges: badges.df["code"][3:4],
     ],
 )
-def test_one_code_in_any_shape(b24: b24nb.Client, shape: Callable[[Badges], Any]) -> None:
+def test_one_code_in_any_shape(b24: Client, shape: Callable[[Badges], Any]) -> None:
     assert forms.delete_form(b24, shape(b24.badges.list()), run=True).state.word == "newsletter"
 
 
-def test_what_holds_a_badge_is_released_and_then_it_goes(b24: b24nb.Client, portal: b24nb.SandboxPortal) -> None:
+def test_what_holds_a_badge_is_released_and_then_it_goes(b24: Client, portal: SandboxPortal) -> None:
     form = forms.delete_form(b24, ["waitingPayment", "newsletter"], run=True)
     assert form.state.message.text.startswith("1 badge would be deleted. Held")
     form.word.value = "2"
@@ -301,7 +295,7 @@ def test_what_holds_a_badge_is_released_and_then_it_goes(b24: b24nb.Client, port
     assert "waitingPayment" not in [badge["code"] for badge in portal.badges]
 
 
-def test_of_several_badges_the_holders_of_each_are_named(b24: b24nb.Client) -> None:
+def test_of_several_badges_the_holders_of_each_are_named(b24: Client) -> None:
     form = forms.delete_form(b24, ["waitingPayment", "onHold", "missedCall"], run=True)
     assert [label for label, _ in form.which.options][:1] == ["all 3 activities"]
     assert "onHold 5 deal 5" in shown(form)
@@ -311,7 +305,7 @@ def test_of_several_badges_the_holders_of_each_are_named(b24: b24nb.Client) -> N
     assert form.state.message.text.startswith("1 of 1 released. 2 badges would be deleted. Held")
 
 
-def test_choosing_another_badge_forgets_the_holders(b24: b24nb.Client) -> None:
+def test_choosing_another_badge_forgets_the_holders(b24: Client) -> None:
     form = forms.delete_form(b24, "onHold", run=True)
     form.word.value = "5"
     click(form, form.back_button)
@@ -321,7 +315,7 @@ def test_choosing_another_badge_forgets_the_holders(b24: b24nb.Client) -> None:
     assert form.word.value == ""
 
 
-def test_holders_beyond_ten_are_folded(b24: b24nb.Client, portal: b24nb.SandboxPortal) -> None:
+def test_holders_beyond_ten_are_folded(b24: Client, portal: SandboxPortal) -> None:
     for number in range(12):
         portal.attach("missedCall", deal=number % 6 + 1)
     form = forms.delete_form(b24, "missedCall", run=True)

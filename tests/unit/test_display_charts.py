@@ -1,7 +1,5 @@
 """Pictures of the call log: complete, described in words, the same every time, safe for any input."""
 
-from __future__ import annotations
-
 import io
 import re
 import subprocess

@@ -1,7 +1,5 @@
 """Errors explain themselves: in a table, in words, in HTML, and under the traceback."""
 
-from __future__ import annotations
-
 import re
 from collections import Counter
 
@@ -9,8 +7,7 @@ import pandas as pd
 import pytest
 from markupsafe import escape
 
-import b24nb
-from b24nb import errors, spec
+from b24nb import SandboxPortal, catalogue, connect, errors, explain, spec
 from b24nb.display.explanations import page_of
 from b24nb.errors import ConnectionFailed, InvalidInput, NotApplied, OutcomeUnknown, Timeout, from_answer
 
@@ -26,7 +23,7 @@ def plain(html: str) -> str:
 
 
 def test_the_catalogue_is_the_table_of_facts() -> None:
-    table = b24nb.catalogue()
+    table = catalogue()
     assert list(table.columns) == [
         "code", "kind", "message", "http_documented", "http_observed", "meaning", "cause", "remedy",
         "repeat", "before_effect", "methods", "section", "source", "system_page",
@@ -46,7 +43,7 @@ def test_codes_with_several_meanings() -> None:
 
 @pytest.mark.parametrize("code", CODES, ids=lambda code: code or "empty")
 def test_every_code_is_explained_in_words_and_in_html(code: str) -> None:
-    explanation = b24nb.explain(code)
+    explanation = explain(code)
     words, shown = repr(explanation), explanation._repr_html_()
     assert {fact.code for fact in explanation.facts} == {code}
     for fact in explanation.facts:
@@ -79,7 +76,7 @@ def test_every_code_is_explained_in_words_and_in_html(code: str) -> None:
 def test_an_answer_is_explained_by_the_meaning_that_it_has(
     code: str, description: str, method: str, meaning: str
 ) -> None:
-    explanation = b24nb.explain(from_answer(code, description, http_status=400, method=method))
+    explanation = explain(from_answer(code, description, http_status=400, method=method))
     (fact,) = explanation.facts
     assert meaning in fact.meaning
     assert description in explanation.title
@@ -87,11 +84,11 @@ def test_an_answer_is_explained_by_the_meaning_that_it_has(
 
 
 def test_an_unknown_code_keeps_what_is_known() -> None:
-    words = repr(b24nb.explain(from_answer("NEW", "Something", http_status=418, method="a.b")))
+    words = repr(explain(from_answer("NEW", "Something", http_status=418, method="a.b")))
     assert words.startswith("ApiError - NEW: Something")
     assert "a.b, HTTP 418" in words
     with pytest.raises(InvalidInput, match="'NEW'"):
-        b24nb.explain("NEW")
+        explain("NEW")
 
 
 @pytest.mark.parametrize(
@@ -106,26 +103,26 @@ def test_an_unknown_code_keeps_what_is_known() -> None:
 def test_errors_of_the_transport_say_whether_the_call_may_have_run(
     error: errors.TransportError, sent: str, repeat: str
 ) -> None:
-    lines = dict(b24nb.explain(error).lines)
+    lines = dict(explain(error).lines)
     assert lines["was it sent"].startswith(sent)
     assert lines["safe to repeat"] == repeat
     assert lines.get("what to do", "") == error.hint
 
 
 @pytest.mark.parametrize(("method", "repeat"), [("crm.deal.list", "yes"), ("crm.deal.delete", "look first")])
-def test_a_read_without_an_answer_is_safe_to_repeat(method: str, repeat: str, portal: b24nb.SandboxPortal) -> None:
-    with b24nb.connect(portal, timeout=(5, 0.5)) as b24:
+def test_a_read_without_an_answer_is_safe_to_repeat(method: str, repeat: str, portal: SandboxPortal) -> None:
+    with connect(portal, timeout=(5, 0.5)) as b24:
         portal.faults.next("hang", times=9)
         with pytest.raises(Timeout) as caught:
             b24.call(method, {"id": 1})
-        lines = dict(b24nb.explain(caught.value).lines)
+        lines = dict(explain(caught.value).lines)
         assert lines["safe to repeat"] == repeat
         assert ("carried it out" in lines["was it sent"]) is (repeat == "look first")
 
 
 def test_what_logs_and_reports_call_our_errors_is_explained() -> None:
-    assert dict(b24nb.explain("NotApplied").lines)["safe to repeat"] == "yes"
-    assert "not sent" in dict(b24nb.explain(errors.JournalError("It is locked.")).lines)["meaning"]
+    assert dict(explain("NotApplied").lines)["safe to repeat"] == "yes"
+    assert "not sent" in dict(explain(errors.JournalError("It is locked.")).lines)["meaning"]
 
 
 def test_a_portal_that_has_to_be_paid_for_says_so() -> None:
@@ -134,7 +131,7 @@ def test_a_portal_that_has_to_be_paid_for_says_so() -> None:
 
 
 def test_input_names_its_field() -> None:
-    lines = dict(b24nb.explain(InvalidInput("Empty.", field="title", hint="Give one.")).lines)
+    lines = dict(explain(InvalidInput("Empty.", field="title", hint="Give one.")).lines)
     assert lines["field"] == "title"
     assert "Nothing was sent" in lines["meaning"]
 
@@ -142,7 +139,7 @@ def test_input_names_its_field() -> None:
 def test_texts_of_a_portal_are_escaped() -> None:
     attack = "<img src=x onerror=alert(1)>"
     for code in ("NOT_FOUND", attack):
-        shown = b24nb.explain(from_answer(code, attack, http_status=400, method=attack))._repr_html_()
+        shown = explain(from_answer(code, attack, http_status=400, method=attack))._repr_html_()
         assert "<img" not in shown
         assert "&lt;img" in shown
 
@@ -151,4 +148,4 @@ def test_every_explanation_names_its_place_on_the_site() -> None:
     assert page_of("NOT_FOUND") == "errors.html#error-not-found"
     assert page_of("") == "errors.html#error-empty"
     for fact in spec.error_facts():
-        assert page_of(fact.code) in repr(b24nb.explain(fact.code))
+        assert page_of(fact.code) in repr(explain(fact.code))

@@ -1,7 +1,5 @@
 """What readers see: escaped wherever a text comes in, readable, the same in words and in HTML."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable
 from html.parser import HTMLParser

@@ -1,7 +1,5 @@
 """What a notebook really shows: a kernel runs these cells, and its outputs are looked at."""
 
-from __future__ import annotations
-
 import base64
 import re
 

@@ -1,7 +1,5 @@
 """What a snippet is, without running it: literals, placeholders, batches, and no secret."""
 
-from __future__ import annotations
-
 import ast
 import json
 import re

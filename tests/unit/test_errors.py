@@ -1,14 +1,11 @@
 """The vendor's facts hang together, and every one of them becomes the right exception."""
 
-from __future__ import annotations
-
 import inspect
 import re
 
 import pytest
 
-import b24nb
-from b24nb import errors, spec
+from b24nb import errors, explain, spec
 
 FACTS = spec.error_facts()
 
@@ -79,7 +76,7 @@ def test_the_hint_of_error_0_fits_what_the_portal_said(description: str, hint: s
     error = errors.from_answer("0", description, http_status=400, method="crm.activity.badge.add")
     assert type(error) is errors.BadArgument
     assert hint in error.hint
-    assert hint in repr(b24nb.explain(error))
+    assert hint in repr(explain(error))
 
 
 def test_messages_speak_to_the_reader() -> None:

@@ -1,13 +1,10 @@
 """All forms in one widget: one list, one selection, one language."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import ipywidgets as widgets
 
-import b24nb
-from b24nb import forms
+from b24nb import Client, forms
 from tests.widgets import click, shown, tree
 
 
@@ -15,14 +12,14 @@ def tabs_of(explorer: Any) -> widgets.Tab:
     return next(widget for widget in tree(explorer) if isinstance(widget, widgets.Tab))
 
 
-def test_tabs_have_titles(b24: b24nb.Client) -> None:
+def test_tabs_have_titles(b24: Client) -> None:
     explorer = forms.explorer(b24)
     titles = [tabs_of(explorer).get_title(place) for place in range(5)]
     assert titles == ["List", "Inspect", "Add", "Delete", "Calls"]
     assert shown(explorer).count("SANDBOX") == 1
 
 
-def test_what_is_selected_in_the_list_is_what_the_others_speak_of(b24: b24nb.Client) -> None:
+def test_what_is_selected_in_the_list_is_what_the_others_speak_of(b24: Client) -> None:
     tabs = forms.explorer(b24, run=True).forms
     tabs["Delete"].code.value = tabs["Inspect"].code.value = "missedCall"
     tabs["List"].table.selected = ["paid", "newsletter"]
@@ -33,7 +30,7 @@ def test_what_is_selected_in_the_list_is_what_the_others_speak_of(b24: b24nb.Cli
     assert set(tabs["Delete"].table.selected) == {"paid", "newsletter"}, "nothing chosen is no other choice"
 
 
-def test_a_code_typed_in_inspect_is_the_one_to_delete(b24: b24nb.Client) -> None:
+def test_a_code_typed_in_inspect_is_the_one_to_delete(b24: Client) -> None:
     explorer = forms.explorer(b24)
     explorer.forms["Inspect"].code.value = "newsletter"
     assert explorer.forms["Delete"].code.value == "newsletter"
@@ -43,7 +40,7 @@ def test_a_code_typed_in_inspect_is_the_one_to_delete(b24: b24nb.Client) -> None
     assert explorer.forms["List"].selection == ("missedCall",)
 
 
-def test_all_speak_the_language_of_the_list(b24: b24nb.Client) -> None:
+def test_all_speak_the_language_of_the_list(b24: Client) -> None:
     explorer = forms.explorer(b24, run=True)
     tabs = explorer.forms
     for name in ("Inspect", "Delete"):
@@ -56,7 +53,7 @@ def test_all_speak_the_language_of_the_list(b24: b24nb.Client) -> None:
         assert "Unterschrieben" in shown(tabs[name])
 
 
-def test_a_choice_of_ones_own_outlives_a_refreshed_list(b24: b24nb.Client) -> None:
+def test_a_choice_of_ones_own_outlives_a_refreshed_list(b24: Client) -> None:
     explorer = forms.explorer(b24, run=True)
     lists, delete = explorer.forms["List"], explorer.forms["Delete"]
     lists.table.selected = ["paid"]
@@ -70,7 +67,7 @@ def test_a_choice_of_ones_own_outlives_a_refreshed_list(b24: b24nb.Client) -> No
     assert not delete.state.badges
 
 
-def test_it_answers_for_the_open_tab(b24: b24nb.Client) -> None:
+def test_it_answers_for_the_open_tab(b24: Client) -> None:
     explorer = forms.explorer(b24, run=True)
     assert len(explorer.result) == len(explorer.df) == 12
     assert list(explorer.timings["method"]) == ["crm.activity.badge.list"]

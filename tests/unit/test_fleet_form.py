@@ -1,19 +1,16 @@
 """The form of many portals: compare, plan, confirm, apply, take back."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
-import b24nb
-from b24nb import errors, forms
+from b24nb import Badge, Client, Fleet, connect, errors, forms
 from b24nb.sandbox import SandboxFleet
 from tests import fleets
 from tests.widgets import click, pieces, shown
 
-VIP = b24nb.Badge("vip", "Client", "VIP", "primary")
+VIP = Badge("vip", "Client", "VIP", "primary")
 
 
 @pytest.fixture
@@ -24,7 +21,7 @@ def sandboxes() -> Iterator[SandboxFleet]:
 
 @pytest.fixture
 def form(sandboxes: SandboxFleet) -> Any:
-    return forms.fleet(b24nb.Fleet(sandboxes.names, vault=sandboxes.webhooks.get), wanted=[VIP], run=True)
+    return forms.fleet(Fleet(sandboxes.names, vault=sandboxes.webhooks.get), wanted=[VIP], run=True)
 
 
 def holding(sandboxes: SandboxFleet) -> int:
@@ -90,10 +87,10 @@ def test_undo_stays_until_all_is_taken_back(
 
 def test_a_portal_without_what_is_not_wanted_is_as_wanted(sandboxes: SandboxFleet) -> None:
     names = [name for name in sandboxes.names if name not in sandboxes.trouble]
-    with b24nb.connect(sandboxes.webhooks[names[0]]) as b24:
+    with connect(sandboxes.webhooks[names[0]]) as b24:
         b24.badges.add("old", "O", "O", "failure")
         wanted = [badge for badge in b24.badges.list() if badge.code != "old"]
-    form = forms.fleet(b24nb.Fleet(names, vault=sandboxes.webhooks.get), wanted=wanted)
+    form = forms.fleet(Fleet(names, vault=sandboxes.webhooks.get), wanted=wanted)
     form.prune.value = True
     click(form, form.plan_button)
     assert "Portals that differ: 1" in form.shown.value
@@ -101,7 +98,7 @@ def test_a_portal_without_what_is_not_wanted_is_as_wanted(sandboxes: SandboxFlee
 
 def test_cancel_ends_between_two_portals(sandboxes: SandboxFleet) -> None:
     names = [name for name in sandboxes.names if name not in sandboxes.trouble]
-    form = forms.fleet(b24nb.Fleet(names, vault=sandboxes.webhooks.get, parallel=1), wanted=[VIP])
+    form = forms.fleet(Fleet(names, vault=sandboxes.webhooks.get, parallel=1), wanted=[VIP])
     click(form, form.plan_button)
     told: list[str] = []
 
@@ -119,7 +116,7 @@ def test_cancel_ends_between_two_portals(sandboxes: SandboxFleet) -> None:
 
 
 def test_without_wanted_badges_it_asks_for_a_file(sandboxes: SandboxFleet) -> None:
-    form = forms.fleet(b24nb.Fleet(sandboxes.names, vault=sandboxes.webhooks.get))
+    form = forms.fleet(Fleet(sandboxes.names, vault=sandboxes.webhooks.get))
     click(form, form.plan_button)
     assert "Name a CSV or JSON file" in shown(form)
     form.file.value = "no-such-file.csv"
@@ -129,8 +126,8 @@ def test_without_wanted_badges_it_asks_for_a_file(sandboxes: SandboxFleet) -> No
 
 def test_names_and_texts_are_shown_as_text(sandboxes: SandboxFleet) -> None:
     evil = "<img src=x onerror=alert(1)>"
-    fleet = b24nb.Fleet([evil], vault=lambda name: sandboxes.webhooks["portal-0001"])
-    form = forms.fleet(fleet, wanted=[b24nb.Badge("vip", evil, evil, "primary")], run=True)
+    fleet = Fleet([evil], vault=lambda name: sandboxes.webhooks["portal-0001"])
+    form = forms.fleet(fleet, wanted=[Badge("vip", evil, evil, "primary")], run=True)
     click(form, form.plan_button)
     assert "<img" not in "".join(pieces(form)) + form._repr_mimebundle_()["text/html"]
 
@@ -142,6 +139,6 @@ def test_a_thousand_portals_make_a_page_that_stays_small() -> None:
     assert len(form.shown.value) < 60_000
 
 
-def test_a_client_of_one_portal_is_refused_in_words(b24: b24nb.Client) -> None:
+def test_a_client_of_one_portal_is_refused_in_words(b24: Client) -> None:
     with pytest.raises(errors.InvalidInput, match="shows a Fleet, not a Client"):
         forms.fleet(b24)

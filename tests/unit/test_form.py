@@ -1,7 +1,5 @@
 """What holds for every form."""
 
-from __future__ import annotations
-
 import dataclasses
 import json
 import subprocess
@@ -13,8 +11,7 @@ from typing import Any
 import ipywidgets as widgets
 import pytest
 
-import b24nb
-from b24nb import forms
+from b24nb import Client, Fleet, SandboxPortal, connect, forms
 from b24nb.badges.badge import Badge
 from b24nb.badges.changes import DELETE, NotRestorable
 from b24nb.forms.state import FormState
@@ -23,12 +20,12 @@ from tests.servers import Envelope, gate_of, in_front_of
 from tests.widgets import asked, click, pieces, shown, tree
 
 MAKERS: dict[str, Callable[..., Any]] = {name: getattr(forms, name) for name in forms.__all__}
-MAKERS["fleet"] = lambda _: forms.fleet(b24nb.Fleet(["acme"], vault={}.get))
+MAKERS["fleet"] = lambda _: forms.fleet(Fleet(["acme"], vault={}.get))
 EVIL = "<img src=x onerror=window.pwned=1>"
 
 
 @pytest.mark.parametrize("name", MAKERS)
-def test_making_and_showing_a_form_sends_nothing(name: str, b24: b24nb.Client, portal: b24nb.SandboxPortal) -> None:
+def test_making_and_showing_a_form_sends_nothing(name: str, b24: Client, portal: SandboxPortal) -> None:
     before = len(portal.requests)
     form = MAKERS[name](b24)
     bundle = form._repr_mimebundle_()
@@ -44,7 +41,7 @@ def test_making_and_showing_a_form_sends_nothing(name: str, b24: b24nb.Client, p
     assert form.last_error is None
 
 
-def test_a_saved_notebook_shows_what_the_form_showed(b24: b24nb.Client) -> None:
+def test_a_saved_notebook_shows_what_the_form_showed(b24: Client) -> None:
     for form, words in (
         (forms.list_form(b24, filter="call", run=True), ["Missed call", "Badges: 2 matching of 12"]),
         (forms.inspect_form(b24, "missedCall", run=True), ["Missed call", "curl", "The time block"]),
@@ -60,7 +57,7 @@ def test_a_saved_notebook_shows_what_the_form_showed(b24: b24nb.Client) -> None:
 
 
 @pytest.mark.parametrize("name", MAKERS)
-def test_every_field_has_a_label_and_every_button_a_verb(name: str, b24: b24nb.Client) -> None:
+def test_every_field_has_a_label_and_every_button_a_verb(name: str, b24: Client) -> None:
     fields = [widget for widget in tree(MAKERS[name](b24)) if hasattr(widget, "description")]
     assert all(widget.description or isinstance(widget, widgets.HTML) for widget in fields)
     labels = {widget.description for widget in fields if isinstance(widget, widgets.Button)}
@@ -72,7 +69,7 @@ def test_every_field_has_a_label_and_every_button_a_verb(name: str, b24: b24nb.C
 @pytest.mark.parametrize("name", ["list_form", "inspect_form", "delete_form", "explorer"])
 def test_what_a_portal_says_stays_text(name: str) -> None:
     rows = [Badge(EVIL, {"en": EVIL, EVIL: EVIL}, EVIL, "primary").to_wire()]
-    with b24nb.SandboxPortal(badges=rows) as portal, b24nb.connect(portal) as b24:
+    with SandboxPortal(badges=rows) as portal, connect(portal) as b24:
         code = [EVIL] if name in ("inspect_form", "delete_form") else []
         form = MAKERS[name](b24, *code, run=True)
         static = form._repr_mimebundle_()["text/html"]
@@ -80,7 +77,7 @@ def test_what_a_portal_says_stays_text(name: str) -> None:
         assert not any("<img" in piece for piece in [*pieces(form), static])
 
 
-def test_the_same_state_looks_the_same_on_a_used_form(b24: b24nb.Client) -> None:
+def test_the_same_state_looks_the_same_on_a_used_form(b24: Client) -> None:
     used = forms.inspect_form(b24, "documentSigned", run=True)
     used.code.value = "nonsense"
     click(used, used.inspect_button)
@@ -89,7 +86,7 @@ def test_the_same_state_looks_the_same_on_a_used_form(b24: b24nb.Client) -> None
     assert said[0] == said[1]
 
 
-def test_the_kernel_answers_while_a_form_waits(portal: b24nb.SandboxPortal, b24: b24nb.Client) -> None:
+def test_the_kernel_answers_while_a_form_waits(portal: SandboxPortal, b24: Client) -> None:
     portal.switches.latency_ms = 1500
     form = forms.list_form(b24)
     form.list_button.click()
@@ -105,7 +102,7 @@ def test_the_kernel_answers_while_a_form_waits(portal: b24nb.SandboxPortal, b24:
 
 
 def test_an_unexpected_error_is_shown_and_kept_and_the_form_goes_on(
-    b24: b24nb.Client, monkeypatch: pytest.MonkeyPatch
+    b24: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     form = forms.list_form(b24)
 
@@ -124,7 +121,7 @@ def test_an_unexpected_error_is_shown_and_kept_and_the_form_goes_on(
     assert len(form.df) == 12
 
 
-def test_live_looks_different(b24: b24nb.Client) -> None:
+def test_live_looks_different(b24: Client) -> None:
     sandbox = forms.list_form(b24)
     b24.portal = dataclasses.replace(b24.portal, kind="LIVE", host="example.bitrix24.com", own_sandbox=False)
     live = forms.list_form(b24)
@@ -135,8 +132,8 @@ def test_live_looks_different(b24: b24nb.Client) -> None:
 
 
 def test_a_sandbox_that_was_stopped_says_so_and_how_to_go_on(tmp_path: Path) -> None:
-    with b24nb.SandboxPortal(db=tmp_path / "portal.db") as portal:
-        b24 = b24nb.connect(portal.webhook)
+    with SandboxPortal(db=tmp_path / "portal.db") as portal:
+        b24 = connect(portal.webhook)
     with b24:
         form = forms.list_form(b24, run=True)
         assert "it was stopped" in shown(form)
@@ -144,14 +141,14 @@ def test_a_sandbox_that_was_stopped_says_so_and_how_to_go_on(tmp_path: Path) -> 
         assert form.last_error is None
 
 
-def test_credentials_without_the_scope_are_told_before_anything_is_sent(portal: b24nb.SandboxPortal) -> None:
-    with b24nb.connect(portal.webhooks["noscope"]) as b24:
+def test_credentials_without_the_scope_are_told_before_anything_is_sent(portal: SandboxPortal) -> None:
+    with connect(portal.webhooks["noscope"]) as b24:
         before = len(portal.requests)
         assert "insufficient_scope" in shown(forms.list_form(b24))
         assert len(portal.requests) == before
 
 
-def test_timings_have_the_shape_of_the_call_log(b24: b24nb.Client, portal: b24nb.SandboxPortal) -> None:
+def test_timings_have_the_shape_of_the_call_log(b24: Client, portal: SandboxPortal) -> None:
     form = forms.list_form(b24)
     portal.faults.next("reset", times=2)
     click(form, form.list_button)
@@ -177,11 +174,11 @@ def test_a_result_is_on_show_before_pandas_is_loaded() -> None:
 def test_a_form_at_work_hinders_no_other_form_and_hides_no_warning_of_a_cell() -> None:
     broken = Badge("broken", "", "v", "primary")
     with (
-        b24nb.SandboxPortal() as portal,
-        b24nb.SandboxPortal(badges=[broken.to_wire()]) as other,
+        SandboxPortal() as portal,
+        SandboxPortal(badges=[broken.to_wire()]) as other,
         gate_of(portal, DELETE) as gate,
-        b24nb.connect(gate.webhook) as b24,
-        b24nb.connect(other) as elsewhere,
+        connect(gate.webhook) as b24,
+        connect(other) as elsewhere,
     ):
         form, add = forms.delete_form(b24, "newsletter", run=True), forms.add_form(elsewhere, "vip", "Client", "VIP")
         form.confirm.value = "newsletter"
@@ -196,8 +193,8 @@ def test_a_form_at_work_hinders_no_other_form_and_hides_no_warning_of_a_cell() -
         assert form.state.phase == add.state.phase == "done"
 
 
-def test_timings_are_the_calls_of_this_form_alone(portal: b24nb.SandboxPortal) -> None:
-    with gate_of(portal, "crm.activity.badge.list") as gate, b24nb.connect(gate.webhook) as b24:
+def test_timings_are_the_calls_of_this_form_alone(portal: SandboxPortal) -> None:
+    with gate_of(portal, "crm.activity.badge.list") as gate, connect(gate.webhook) as b24:
         listed, inspect = forms.list_form(b24), forms.inspect_form(b24, "missedCall")
         listed.list_button.click()
         assert gate.reached.wait(10)
@@ -214,7 +211,7 @@ def test_timings_are_the_calls_of_this_form_alone(portal: b24nb.SandboxPortal) -
         assert sorted(delete.timings["method"][-4:]) == sorted(sent)  # by another thread
 
 
-def test_a_code_with_half_a_character_takes_no_form_away(portal: b24nb.SandboxPortal) -> None:
+def test_a_code_with_half_a_character_takes_no_form_away(portal: SandboxPortal) -> None:
     odd = {"code": "half\ud83d", "title": {"xx\ud83d": "t\ud83d"}, "value": [7], "type": "primary"}
 
     def answer(method: str, pass_on: Callable[[], Envelope]) -> Envelope:
@@ -222,7 +219,7 @@ def test_a_code_with_half_a_character_takes_no_form_away(portal: b24nb.SandboxPo
             return pass_on()
         return 200, {"result": {"badges": [odd, *portal.badges]}, "total": len(portal.badges) + 1}
 
-    with in_front_of(portal, answer) as webhook, b24nb.connect(webhook) as b24:
+    with in_front_of(portal, answer) as webhook, connect(webhook) as b24:
         explorer = forms.explorer(b24, run=True)
         explorer.forms["List"].table.order = "value"
         assert explorer.last_error is None
@@ -234,7 +231,7 @@ def test_a_code_with_half_a_character_takes_no_form_away(portal: b24nb.SandboxPo
 # -- one click is one request -------------------------------------------------------------------------
 
 
-def test_two_threads_with_the_same_change_send_it_once(b24: b24nb.Client, portal: b24nb.SandboxPortal) -> None:
+def test_two_threads_with_the_same_change_send_it_once(b24: Client, portal: SandboxPortal) -> None:
     form = forms.add_form(b24, "vip", "Client", "VIP")
     (step,) = form.steps()
     said = [state.message.text for state in together(step, step)]
@@ -243,7 +240,7 @@ def test_two_threads_with_the_same_change_send_it_once(b24: b24nb.Client, portal
     assert form.state.phase == "done"
 
 
-def test_what_was_not_sent_leaves_no_echo(b24: b24nb.Client) -> None:
+def test_what_was_not_sent_leaves_no_echo(b24: Client) -> None:
     form = forms.list_form(b24)
     made = [form.send(FormState, "vip") for _ in range(2)]
     assert [state.message for state in made] == [None, None]

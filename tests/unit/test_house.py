@@ -1,7 +1,5 @@
 """The shape of the house: which way imports run, how large a room may be, what an import costs."""
 
-from __future__ import annotations
-
 import ast
 import subprocess
 import sys

@@ -1,14 +1,11 @@
 """The form that inspects one badge."""
 
-from __future__ import annotations
-
-import b24nb
-from b24nb import forms
+from b24nb import Client, OAuthToken, SandboxPortal, as_code, connect, forms
 from b24nb.display.snippets import FLAVOURS
 from tests.widgets import asked, click, shown, tree
 
 
-def test_the_badge_from_all_sides(b24: b24nb.Client, portal: b24nb.SandboxPortal) -> None:
+def test_the_badge_from_all_sides(b24: Client, portal: SandboxPortal) -> None:
     form = forms.inspect_form(b24)
     click(form, form.load_button)
     assert "documentSigned" in form.code.options
@@ -18,21 +15,21 @@ def test_the_badge_from_all_sides(b24: b24nb.Client, portal: b24nb.SandboxPortal
     for words in ("Vertrag", "German (de)", "any other", "The time block", "date_start", "The raw answer"):
         assert words in text
     for flavour in FLAVOURS:
-        code = str(b24nb.as_code("crm.activity.badge.get", {"code": "documentSigned"}, flavour))
+        code = str(as_code("crm.activity.badge.get", {"code": "documentSigned"}, flavour))
         assert " ".join(code.split()) in text
     assert portal.webhook.rstrip("/").rpartition("/")[2] not in text
     assert list(form.df["code"]) == ["documentSigned"]
 
 
-def test_letter_case_does_not_matter_and_the_answer_is_kept(b24: b24nb.Client) -> None:
+def test_letter_case_does_not_matter_and_the_answer_is_kept(b24: Client) -> None:
     form = forms.inspect_form(b24, "MISSEDcall", run=True)
     assert form.result.code == "missedCall"
     assert form.state.answer.raw["result"]["badge"]["code"] == "missedCall"
     assert list(form.timings["method"]) == ["crm.activity.badge.get", "crm.activity.list"]
 
 
-def test_a_read_only_client_releases_nothing_and_keeps_the_badge_on_show(portal: b24nb.SandboxPortal) -> None:
-    with b24nb.connect(portal, read_only=True) as b24:
+def test_a_read_only_client_releases_nothing_and_keeps_the_badge_on_show(portal: SandboxPortal) -> None:
+    with connect(portal, read_only=True) as b24:
         form = forms.inspect_form(b24, "onHold", run=True)
         form.word.value = "5"
         click(form, form.release_button)
@@ -41,7 +38,7 @@ def test_a_read_only_client_releases_nothing_and_keeps_the_badge_on_show(portal:
         assert not b24.badges.holders("onHold").empty
 
 
-def test_nothing_is_sent_for_an_empty_code(b24: b24nb.Client, portal: b24nb.SandboxPortal) -> None:
+def test_nothing_is_sent_for_an_empty_code(b24: Client, portal: SandboxPortal) -> None:
     before = len(portal.requests)
     form = forms.inspect_form(b24, run=True)
     assert (form.state.phase, list(form.state.field_errors)) == ("invalid", ["code"])
@@ -49,7 +46,7 @@ def test_nothing_is_sent_for_an_empty_code(b24: b24nb.Client, portal: b24nb.Sand
     assert len(portal.requests) == before
 
 
-def test_trouble_with_the_holders_leaves_the_badge(b24: b24nb.Client, portal: b24nb.SandboxPortal) -> None:
+def test_trouble_with_the_holders_leaves_the_badge(b24: Client, portal: SandboxPortal) -> None:
     portal.faults.next("insufficient_scope", method="crm.activity.list")
     form = forms.inspect_form(b24, "missedCall", run=True)
     assert (form.state.phase, form.result.code) == ("done", "missedCall")
@@ -57,7 +54,7 @@ def test_trouble_with_the_holders_leaves_the_badge(b24: b24nb.Client, portal: b2
     assert "insufficient_scope" in shown(form)
 
 
-def test_cancel_ends_between_two_steps(portal: b24nb.SandboxPortal, b24: b24nb.Client) -> None:
+def test_cancel_ends_between_two_steps(portal: SandboxPortal, b24: Client) -> None:
     portal.switches.latency_ms = 700
     form = forms.inspect_form(b24, "missedCall")
     form.inspect_button.click()
@@ -70,9 +67,7 @@ def test_cancel_ends_between_two_steps(portal: b24nb.SandboxPortal, b24: b24nb.C
     assert form.last_error is None
 
 
-def test_holders_are_shown_with_their_deal_and_the_ways_to_release(
-    b24: b24nb.Client, portal: b24nb.SandboxPortal
-) -> None:
+def test_holders_are_shown_with_their_deal_and_the_ways_to_release(b24: Client, portal: SandboxPortal) -> None:
     form = forms.inspect_form(b24, "waitingPayment", run=True)
     text = shown(form)
     for words in (
@@ -89,7 +84,7 @@ def test_holders_are_shown_with_their_deal_and_the_ways_to_release(
     assert form.release_button not in tree(forms.inspect_form(b24, "missedCall", run=True))
 
 
-def test_holders_are_released_one_by_one_and_then_all(b24: b24nb.Client) -> None:
+def test_holders_are_released_one_by_one_and_then_all(b24: Client) -> None:
     form = forms.inspect_form(b24, "waitingPayment", run=True)
     assert form.which.options[0][0] == "all 2 activities"
     form.word.value = "3"
@@ -106,8 +101,8 @@ def test_holders_are_released_one_by_one_and_then_all(b24: b24nb.Client) -> None
     assert list(form.df["code"]) == ["waitingPayment"]
 
 
-def test_the_application_clears_and_what_it_did_can_be_undone(portal: b24nb.SandboxPortal) -> None:
-    with b24nb.connect(b24nb.OAuthToken(**portal.issue_token())) as app:
+def test_the_application_clears_and_what_it_did_can_be_undone(portal: SandboxPortal) -> None:
+    with connect(OAuthToken(**portal.issue_token())) as app:
         form = forms.inspect_form(app, "onHold", run=True)
         assert form.release_button.description == "Release: clear badgeCode (1)"
         assert "can't be brought back" not in shown(form)

@@ -1,17 +1,14 @@
 """The form that lists badges."""
 
-from __future__ import annotations
-
 import pytest
 
-import b24nb
-from b24nb import forms
+from b24nb import Client, SandboxPortal, connect, forms
 from b24nb.badges.badge import Badge
 from b24nb.errors import InvalidInput
 from tests.widgets import asked, click, shown, tree
 
 
-def test_one_request_then_filter_and_sort(b24: b24nb.Client, portal: b24nb.SandboxPortal) -> None:
+def test_one_request_then_filter_and_sort(b24: Client, portal: SandboxPortal) -> None:
     form = forms.list_form(b24)
     assert form.result is None
     assert len(form.df) == 0
@@ -28,7 +25,7 @@ def test_one_request_then_filter_and_sort(b24: b24nb.Client, portal: b24nb.Sandb
     assert form.last_error is None
 
 
-def test_start_values(b24: b24nb.Client) -> None:
+def test_start_values(b24: Client) -> None:
     form = forms.list_form(b24, filter="call", sort="code", language="de", run=True)
     assert list(form.df["code"]) == ["callAnswered", "missedCall"]
     assert (form.table.words, form.table.order, form.table.language) == ("call", "code", "de")
@@ -36,7 +33,7 @@ def test_start_values(b24: b24nb.Client) -> None:
         forms.list_form(b24, sort="colour")
 
 
-def test_selected_rows_are_what_code_and_other_forms_take(b24: b24nb.Client) -> None:
+def test_selected_rows_are_what_code_and_other_forms_take(b24: Client) -> None:
     form = forms.list_form(b24, run=True)
     form.table.selected = ["paid", "newsletter"]
     assert form.selection == ("paid", "newsletter")
@@ -47,7 +44,7 @@ def test_selected_rows_are_what_code_and_other_forms_take(b24: b24nb.Client) -> 
     assert form.selection == ("newsletter",)
 
 
-def test_the_language_is_that_of_table_and_static_picture(b24: b24nb.Client) -> None:
+def test_the_language_is_that_of_table_and_static_picture(b24: Client) -> None:
     form = forms.list_form(b24, filter="contract", run=True)
     form.language.value = "de"
     assert form.table.language == "de"
@@ -56,14 +53,14 @@ def test_the_language_is_that_of_table_and_static_picture(b24: b24nb.Client) -> 
 
 def test_a_language_that_no_portal_has_can_be_chosen() -> None:
     rows = [Badge("odd", {"xx": "Strange"}, "v", "primary").to_wire()]
-    with b24nb.SandboxPortal(badges=rows) as portal, b24nb.connect(portal) as b24:
+    with SandboxPortal(badges=rows) as portal, connect(portal) as b24:
         form = forms.list_form(b24, run=True)
         form.language.value = "xx"
         assert form.table.language == "xx"
         assert form.last_error is None
 
 
-def test_a_failed_refresh_leaves_the_old_list_on_show(b24: b24nb.Client, portal: b24nb.SandboxPortal) -> None:
+def test_a_failed_refresh_leaves_the_old_list_on_show(b24: Client, portal: SandboxPortal) -> None:
     form = forms.list_form(b24, run=True)
     before = form.result
     portal.faults.next("ACCESS_DENIED", description="REST is available only by subscription.")
@@ -73,7 +70,7 @@ def test_a_failed_refresh_leaves_the_old_list_on_show(b24: b24nb.Client, portal:
     assert form.table in tree(form)
 
 
-def test_what_one_form_changes_the_other_forms_of_the_client_show(b24: b24nb.Client) -> None:
+def test_what_one_form_changes_the_other_forms_of_the_client_show(b24: Client) -> None:
     listed, untouched = forms.list_form(b24, run=True), forms.list_form(b24)
     delete = forms.delete_form(b24, "newsletter", run=True)
     delete.confirm.value = "newsletter"
@@ -86,8 +83,8 @@ def test_what_one_form_changes_the_other_forms_of_the_client_show(b24: b24nb.Cli
     assert untouched.result is None
 
 
-def test_the_forms_of_another_portal_do_not_follow(b24: b24nb.Client) -> None:
+def test_the_forms_of_another_portal_do_not_follow(b24: Client) -> None:
     listed = forms.list_form(b24, run=True)
-    with b24nb.SandboxPortal() as other, b24nb.connect(other) as b24_there:
+    with SandboxPortal() as other, connect(other) as b24_there:
         forms.add_form(b24_there, "vip", "Client", "VIP", run=True)
     assert len(listed.result) == 12

@@ -1,7 +1,5 @@
 """`environment.yml`, the Makefile and the workflows say the same as `pyproject.toml`."""
 
-from __future__ import annotations
-
 import re
 import tomllib
 from pathlib import Path

@@ -1,14 +1,11 @@
 """The two limits as the client sees them, against the sandbox's own accounts."""
 
-from __future__ import annotations
-
 import random
 
 import pandas as pd
 import pytest
 
-import b24nb
-from b24nb import spec
+from b24nb import Client, SandboxPortal, spec
 from b24nb.errors import OperatingTimeExceeded
 from b24nb.rest.limits import LeakyBucket, Limits
 from b24nb.sandbox.rate_limits import LeakyBucket as PortalBucket
@@ -133,9 +130,7 @@ def test_after_a_refusal_no_call_is_left_whatever_the_figures_say(clock: FakeClo
     assert limits.df["operating_s"][0] == 20.0
 
 
-def test_the_client_learns_of_a_refusal_alone_and_inside_a_batch(
-    portal: b24nb.SandboxPortal, b24: b24nb.Client
-) -> None:
+def test_the_client_learns_of_a_refusal_alone_and_inside_a_batch(portal: SandboxPortal, b24: Client) -> None:
     portal.faults.next("OPERATION_TIME_LIMIT", times=2, method="server.time")
     with pytest.raises(OperatingTimeExceeded):
         b24.call("server.time")

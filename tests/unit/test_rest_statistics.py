@@ -1,7 +1,5 @@
 """Statistics against an independent computation, and missing where they would mislead."""
 
-from __future__ import annotations
-
 import numpy as np
 import pandas as pd
 import pytest

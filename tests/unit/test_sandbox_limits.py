@@ -1,7 +1,5 @@
 """The two limits of a portal, by the figures of https://apidocs.bitrix24.com/limits.html."""
 
-from __future__ import annotations
-
 from b24nb import spec
 from b24nb.sandbox.rate_limits import LeakyBucket, OperatingTime
 

@@ -4,8 +4,6 @@ The tables state the rules of PHP's documentation for ``parse_str``, ``json_deco
 (https://www.php.net/manual/), with the flags that a portal's answers show.
 """
 
-from __future__ import annotations
-
 import json
 from typing import Any
 from xml.etree import ElementTree

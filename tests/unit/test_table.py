@@ -1,7 +1,5 @@
 """The table widget as Python sees it: what travels to the browser, and what is shown."""
 
-from __future__ import annotations
-
 import base64
 import json
 import zlib
