@@ -4,30 +4,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from tests.contract.stage import Stage
-from tests.contract.wire import (
-    ANYTHING,
-    INTEGER,
-    SERVER,
-    VIP,
-    Answer,
-    Fact,
-    Like,
-    Send,
-    call,
-    fact,
-    fault,
-    get,
-    having,
-    issue,
-    matching,
-    oauth,
-    ok,
-    page,
-    post,
-    refused,
-    wait,
-    webhook,
-)
+from tests.contract.wire import *
 
 WEBHOOKS = page("local-integrations/local-webhooks")
 AUTHORIZATION = page("settings/how-to-call-rest-api/authorization")

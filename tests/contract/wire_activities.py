@@ -4,33 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from tests.contract.stage import Stage
-from tests.contract.wire import (
-    ANYTHING,
-    DERIVED,
-    INTEGER,
-    SERVER,
-    TEXT,
-    VIP,
-    Answer,
-    Fact,
-    Like,
-    Send,
-    badge,
-    batch,
-    call,
-    fact,
-    having,
-    issue,
-    live,
-    matching,
-    missing,
-    oauth,
-    ok,
-    page,
-    post,
-    refused,
-    sixty_activities,
-)
+from tests.contract.wire import *
 
 ACTIVITIES = "api-reference/crm/timeline/activities"
 LIST_PAGE = page(f"{ACTIVITIES}/activity-base/crm-activity-list")

@@ -3,29 +3,7 @@
 from typing import Any
 
 from b24nb.spec import BADGE_DOCS
-from tests.contract.wire import (
-    ANYTHING,
-    DERIVED,
-    SERVER,
-    TEXT,
-    VIP,
-    Answer,
-    Fact,
-    Like,
-    badge,
-    call,
-    fact,
-    having,
-    issue,
-    live,
-    matching,
-    missing,
-    oauth,
-    ok,
-    page,
-    post,
-    refused,
-)
+from tests.contract.wire import *
 
 OVERVIEW = f"{BADGE_DOCS}/index.html"
 ADD_PAGE, GET_PAGE, LIST_PAGE, DELETE_PAGE = (

@@ -3,32 +3,7 @@
 from typing import Any
 from urllib.parse import quote
 
-from tests.contract.wire import (
-    ANYTHING,
-    DERIVED,
-    JSON_TYPE,
-    SERVER,
-    TIME,
-    VIP,
-    Answer,
-    Fact,
-    Like,
-    answered,
-    badge,
-    batch,
-    call,
-    error,
-    fact,
-    get,
-    having,
-    live,
-    matching,
-    ok,
-    page,
-    post,
-    sixty_activities,
-    wait,
-)
+from tests.contract.wire import *
 
 BATCH = page("settings/how-to-call-rest-api/batch")
 SDKS = "observed (answers recorded by the vendor's SDKs)"

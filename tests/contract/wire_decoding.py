@@ -2,26 +2,7 @@
 
 import json
 
-from tests.contract.wire import (
-    DERIVED,
-    FORM_TYPE,
-    JSON_TYPE,
-    SERVER,
-    VIP,
-    Answer,
-    Fact,
-    Send,
-    badge,
-    call,
-    fact,
-    get,
-    having,
-    live,
-    ok,
-    page,
-    post,
-    refused,
-)
+from tests.contract.wire import *
 
 ENCODING = page("settings/how-to-call-rest-api/data-encoding")
 PHP = f"{SERVER}; PHP's parse_str"

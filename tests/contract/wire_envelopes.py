@@ -2,27 +2,7 @@
 
 import re
 
-from tests.contract.wire import (
-    ANYTHING,
-    INTEGER,
-    SERVER,
-    VIP,
-    Answer,
-    Fact,
-    Like,
-    badge,
-    call,
-    fact,
-    fault,
-    get,
-    live,
-    matching,
-    oauth,
-    ok,
-    page,
-    post,
-    refused,
-)
+from tests.contract.wire import *
 
 CALLING = page("settings/how-to-call-rest-api/general-principles")
 ERRORS = page("error-codes")

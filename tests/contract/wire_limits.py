@@ -4,28 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from tests.contract.stage import Stage
-from tests.contract.wire import (
-    ANYTHING,
-    DERIVED,
-    SERVER,
-    VIP,
-    Answer,
-    Fact,
-    Like,
-    Send,
-    answered,
-    batch,
-    call,
-    error,
-    fact,
-    get,
-    having,
-    oauth,
-    ok,
-    page,
-    refused,
-    wait,
-)
+from tests.contract.wire import *
 
 LIMITS = page("limits")
 RATE_OBSERVED = "observed (bitrix-tools/b24-rest-docs#193)"

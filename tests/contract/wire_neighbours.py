@@ -1,25 +1,7 @@
 """The methods around the badges: who am I, and what may I call?"""
 
 from tests.contract.stage import Stage
-from tests.contract.wire import (
-    ANYTHING,
-    SERVER,
-    TEXT,
-    Answer,
-    Fact,
-    Like,
-    call,
-    fact,
-    having,
-    issue,
-    live,
-    matching,
-    oauth,
-    ok,
-    page,
-    refused,
-    webhook,
-)
+from tests.contract.wire import *
 
 COMMON = "api-reference/common"
 PROFILE, SCOPE = page(f"{COMMON}/users/profile"), page(f"{COMMON}/system/scope")

@@ -2,28 +2,7 @@
 
 import re
 
-from tests.contract.wire import (
-    ANYTHING,
-    DERIVED,
-    JSON_TYPE,
-    SERVER,
-    VIP,
-    Answer,
-    Fact,
-    Send,
-    call,
-    fact,
-    fault,
-    get,
-    having,
-    live,
-    matching,
-    oauth,
-    ok,
-    page,
-    post,
-    refused,
-)
+from tests.contract.wire import *
 
 CALLING = page("settings/how-to-call-rest-api/general-principles")
 ENCODING = page("settings/how-to-call-rest-api/data-encoding")
