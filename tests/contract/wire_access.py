@@ -20,12 +20,9 @@ ANNA, BEN = ok(having(ID="1", ADMIN=True)), ok(having(ID="7", ADMIN=False))
 
 NO_AUTH = refused(401, "NO_AUTH_FOUND", "Wrong authorization data")
 WRONG = refused(401, "INVALID_CREDENTIALS", "Invalid request credentials")
-WEBHOOK_SCOPE = refused(
-    401, "insufficient_scope", "The request requires higher privileges than provided by the webhook token"
-)
-TOKEN_SCOPE = refused(
-    401, "insufficient_scope", "The request requires higher privileges than provided by the access token"
-)
+HIGHER = "The request requires higher privileges than provided by"
+WEBHOOK_SCOPE = refused(401, "insufficient_scope", f"{HIGHER} the webhook token")
+TOKEN_SCOPE = refused(401, "insufficient_scope", f"{HIGHER} the access token")
 EXPIRED = refused(401, "expired_token", "The access token provided has expired")
 UNKNOWN_TOKEN = refused(401, "invalid_token", "Unable to get application by token")
 NO_USER = refused(401, "authorization_error", "Unable to authorize user")
@@ -51,12 +48,8 @@ def agree(stage: Stage) -> None:
 
 def token(**changes: Any) -> dict[str, Any]:
     """The parameters of a refresh."""
-    given = {
-        "grant_type": "refresh_token",
-        "client_id": "<client>",
-        "client_secret": "<client_secret>",
-        "refresh_token": "<refresh>",
-    }
+    given = {"grant_type": "refresh_token", "client_id": "<client>"}
+    given |= {"client_secret": "<client_secret>", "refresh_token": "<refresh>"}
     return {name: value for name, value in (given | changes).items() if value is not None}
 
 
@@ -74,20 +67,9 @@ def trouble(status: int, code: str) -> Answer:
     return Answer(status, Like(f"the error {code}", lambda body: body["error"] == code and len(body) <= 2))
 
 
-PAIR = Like(
-    "a pair of tokens",
-    lambda body: (
-        isinstance(body["access_token"], str)
-        and isinstance(body["refresh_token"], str)
-        and body["expires_in"] == 3600
-        and isinstance(body["scope"], str)
-        and body["client_endpoint"].endswith("/rest/")
-        and body["server_endpoint"].endswith("/rest/")
-        and isinstance(body["domain"], str)
-        and isinstance(body["member_id"], str)
-        and body["status"] in "LFDTPS"
-    ),
-)
+TEXTS = dict.fromkeys(("access_token", "refresh_token", "scope", "domain", "member_id"), TEXT)
+ADDRESSES = dict.fromkeys(("client_endpoint", "server_endpoint"), matching(".*/rest/"))
+PAIR = having(**TEXTS, **ADDRESSES, expires_in=3600, status=matching("[LFDTPS]"))
 ONE = Like("1", lambda value: str(value) == "1")
 NEW_PAIR = Answer(200, PAIR)
 

@@ -9,9 +9,8 @@ from tests.contract.wire import *
 ACTIVITIES = "api-reference/crm/timeline/activities"
 LIST_PAGE = page(f"{ACTIVITIES}/activity-base/crm-activity-list")
 DELETE_PAGE = page(f"{ACTIVITIES}/activity-base/crm-activity-delete")
-ADD_PAGE, UPDATE_PAGE, GET_PAGE = (
-    page(f"{ACTIVITIES}/configurable/crm-activity-configurable-{name}") for name in ("add", "update", "get")
-)
+ONES = f"{ACTIVITIES}/configurable/crm-activity-configurable"
+ADD_PAGE, UPDATE_PAGE, GET_PAGE = (page(f"{ONES}-{name}") for name in ("add", "update", "get"))
 DEALS = page("api-reference/crm/deals/index")
 LAYOUT_PAGE = page(f"{ACTIVITIES}/configurable/structure/layout")
 
@@ -27,9 +26,8 @@ DELETE_BADGE = call("crm.activity.badge.delete", CODE)
 IN_USE = refused(400, "ENTITY_WITH_BADGE_EXISTS", "There are entities with this badge. Delete them first.")
 FREE = ok(True)
 NO_ITEM = refused(400, "NOT_FOUND", "Item was not found.")
-NO_CONTEXT = refused(
-    400, "ERROR_WRONG_CONTEXT", "The method can only be called within the context of a rest application"
-)
+OF_APPLICATIONS = "The method can only be called within the context of a rest application"
+NO_CONTEXT = refused(400, "ERROR_WRONG_CONTEXT", OF_APPLICATIONS)
 NO_SCOPE = Answer(401, having(error="insufficient_scope"))
 WRONG_FIELD = refused(400, "WRONG_FIELD_VALUE", TEXT)
 ADDED = ok({"activity": {"id": INTEGER}})

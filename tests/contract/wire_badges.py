@@ -43,9 +43,8 @@ def not_found(code: str) -> Answer:
 
 
 def mismatch(shown: str, name: str, wanted: str = "string") -> Answer:
-    return refused(
-        400, "100", f"Invalid value {{{shown}}} to match with parameter {{{name}}}. Should be value of type {wanted}."
-    )
+    found = f"Invalid value {{{shown}}} to match with parameter {{{name}}}."
+    return refused(400, "100", f"{found} Should be value of type {wanted}.")
 
 
 def no_language(key: str) -> Answer:
@@ -76,19 +75,12 @@ def listed(*badges: Any) -> Answer:
 
 
 MANY = tuple(badge(f"n{number}") for number in range(120))
-JSON_VALUES: dict[str, tuple[Any, str]] = {
-    "number": (123, "123"),
-    "fraction": (1.5, "1.5"),
-    "true": (True, "1"),
-    "false": (False, ""),
-    "null": (None, ""),
-    "list": (["x"], "Array"),
-    "empty-list": ([], "Array"),
-    "map": ({"en": "x"}, "Array"),
-    "empty-map": ({}, "Array"),
-}
 
 # fmt: off
+JSON_VALUES: dict[str, tuple[Any, str]] = {
+    "number": (123, "123"), "fraction": (1.5, "1.5"), "true": (True, "1"), "false": (False, ""), "null": (None, ""),
+    "list": (["x"], "Array"), "empty-list": ([], "Array"), "map": ({"en": "x"}, "Array"), "empty-map": ({}, "Array"),
+}
 ACCESS = [
     *(fact(f"access.{name}-scope", f"{name} needs the scope crm.", OVERVIEW,
            call(f"crm.activity.badge.{name}", new(), by="<noscope>"), NO_SCOPE)

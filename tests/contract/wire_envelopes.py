@@ -16,17 +16,9 @@ CODE = {"code": VIP["code"]}
 
 FLOAT = Like("a number with a fraction", lambda value: type(value) is float)
 DATE = matching(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d[+-]\d\d:\d\d")
-CLOUD_TIME = {
-    "start": INTEGER,
-    "finish": FLOAT,
-    "duration": FLOAT,
-    "processing": INTEGER,
-    "date_start": DATE,
-    "date_finish": DATE,
-    "operating_reset_at": INTEGER,
-    "operating": 0,
-}
-SELF_HOSTED_TIME = dict(list(CLOUD_TIME.items())[:6])
+SELF_HOSTED_TIME = {"start": INTEGER, "finish": FLOAT, "duration": FLOAT, "processing": INTEGER}
+SELF_HOSTED_TIME |= {"date_start": DATE, "date_finish": DATE}
+CLOUD_TIME = SELF_HOSTED_TIME | {"operating_reset_at": INTEGER, "operating": 0}
 OLDER_TIME = CLOUD_TIME | {"start": FLOAT, "processing": FLOAT}
 CLIENT_ID = re.compile(r"local\.\w+\.\w+")
 TEN_DECIMALS = re.compile(r"\d+\.\d{10}")
@@ -38,14 +30,8 @@ def new(title: object, value: object = "v") -> dict[str, object]:
 
 def system(code: str, text: object, status: int, source: str, **options: object) -> Fact:
     """An error that no request can provoke: the sandbox is told to answer it."""
-    return fact(
-        f"system.{code}",
-        f"{code} comes with HTTP {status}.",
-        source,
-        fault(code, **options),
-        oauth(GET, CODE),
-        refused(status, code, text),
-    )
+    steps = (fault(code, **options), oauth(GET, CODE), refused(status, code, text))
+    return fact(f"system.{code}", f"{code} comes with HTTP {status}.", source, *steps)
 
 
 # fmt: off

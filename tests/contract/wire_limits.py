@@ -54,14 +54,17 @@ def work(seconds: float, limit: float | bool = True, **other: Any) -> dict[str, 
     return {"clock": True, "cost": {GET: seconds}, "operating": limit, **other}
 
 
+def used(seconds: float) -> Like:
+    return having(operating=Like(f"about {seconds}", lambda value: abs(value - seconds) < 0.01))
+
+
 def spent(seconds: float) -> Answer:
     """A success that shows so many seconds of operating time."""
-    near = Like(f"about {seconds}", lambda value: abs(value - seconds) < 0.01)
-    return ok(ANYTHING, time=having(operating=near))
+    return ok(ANYTHING, time=used(seconds))
 
 
 def spent_in_batch(seconds: float) -> Answer:
-    inner = having(operating=Like(f"about {seconds}", lambda value: abs(value - seconds) < 0.01))
+    inner = used(seconds)
     return Answer(200, having(result=having(result_time={"a": inner}), time=having(operating=0)))
 
 

@@ -19,20 +19,15 @@ NO_SCOPE = Answer(401, having(error="insufficient_scope"))
 
 
 def names(*present: str, absent: str = ".badge.") -> Like:
-    return Like(
-        f"names with {present}",
-        lambda result: set(present) <= set(result) and not [name for name in result if absent in name],
-    )
+    fits = lambda result: set(present) <= set(result) and not [name for name in result if absent in name]  # noqa: E731
+    return Like(f"names with {present}", fits)
 
 
 def fewer_keys(stage: Stage) -> None:
     assert set(stage.names["brief"]) < set(stage.names["everything"])
 
 
-APPLICATION = [
-    *("ID", "CODE", "VERSION", "STATUS", "INSTALLED", "PAYMENT_EXPIRED", "DAYS"),
-    *("LANGUAGE_ID", "LICENSE"),
-]
+APPLICATION = ["ID", "CODE", "VERSION", "STATUS", "INSTALLED", "PAYMENT_EXPIRED", "DAYS", "LANGUAGE_ID", "LICENSE"]
 PERSON = ["ID", "ADMIN", "NAME", "LAST_NAME", "PERSONAL_GENDER", "TIME_ZONE"]
 
 
