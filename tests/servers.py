@@ -2,10 +2,11 @@
 
 import json
 import socket
+import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from http.client import HTTPConnection
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -16,6 +17,7 @@ from b24nb import SandboxPortal
 from b24nb.credentials import Webhook
 from b24nb.rest.connection import Connection
 from tests.fakes import FakeClock
+from tests.layers import require_package
 
 Envelope = tuple[int, Any]
 Reply = bytes | Callable[[socket.socket], None]
@@ -103,10 +105,23 @@ def http(body: bytes, status: str = "200 OK", *headers: str, length: int | None 
 
 
 @contextmanager
-def answering(*envelopes: dict[str, Any]) -> Iterator[tuple[Connection, RawServer]]:
-    """A connection to a portal that gives these answers, the last one for ever."""
-    with serving(*(http(json.dumps(envelope).encode()) for envelope in envelopes)) as server:
-        yield Connection(Webhook.parse(server.webhook), clock=FakeClock()), server
+def answering(*replies: dict[str, Any] | Reply, **options: Any) -> Iterator[tuple[Connection, RawServer]]:
+    """A connection to a portal that gives these answers, envelopes or bytes, the last one for ever."""
+    clock = {"clock": FakeClock()}
+    raw = [http(json.dumps(reply).encode()) if isinstance(reply, dict) else reply for reply in replies]
+    with serving(*raw) as server, closing(Connection(Webhook.parse(server.webhook), **clock | options)) as connection:
+        yield connection, server
+
+
+def certified(name: str = "127.0.0.1", **dates: Any) -> tuple[ssl.SSLContext, Any]:
+    """What a server of this name speaks https with, and the authority that signed its certificate."""
+    require_package("trustme")
+    import trustme
+
+    authority = trustme.CA()
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert(name, **dates).configure_cert(context)
+    return context, authority
 
 
 def drip(data: bytes, pause: float) -> Callable[[socket.socket], None]:

@@ -1,8 +1,6 @@
 """A call that fails says why, and what to do next."""
 
 import datetime as dt
-import ssl
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +10,7 @@ from b24nb import connect, errors, explain
 from b24nb.credentials import Webhook
 from b24nb.rest.connection import Connection
 from tests.fakes import FakeClock
-from tests.layers import require_package
-from tests.servers import RawServer, http, serving
+from tests.servers import RawServer, certified, http, serving
 
 READ, WRITE = "crm.activity.badge.list", "crm.activity.badge.delete"
 
@@ -106,23 +103,6 @@ def test_a_proxy_that_is_not_there_is_named(monkeypatch: pytest.MonkeyPatch) -> 
     assert "through the proxy" in str(failure("https://portal.example/rest/1/abcdef0123456789/"))
 
 
-class Certified:
-    """A server with a certificate of the given kind, and the file of the authority that signed it."""
-
-    def __init__(self, folder: Path, name: str = "127.0.0.1", **dates: dt.datetime) -> None:
-        require_package("trustme")
-        import trustme
-
-        authority = trustme.CA()
-        self.bundle = str(folder / "authority.pem")
-        authority.cert_pem.write_to_path(self.bundle)
-        self._context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        authority.issue_cert(name, **dates).configure_cert(self._context)
-
-    def __call__(self, connection: Any) -> None:
-        self._context.wrap_socket(connection, server_side=True).close()
-
-
 PAST = dt.datetime(2020, 1, 1, tzinfo=dt.UTC)
 FUTURE = dt.datetime(2099, 1, 1, tzinfo=dt.UTC)
 MONTH = dt.timedelta(days=30)
@@ -138,12 +118,15 @@ MONTH = dt.timedelta(days=30)
     ],
 )
 def test_a_certificate_that_is_refused_says_what_is_wrong_with_it(
-    tmp_path: Path, certificate: dict[str, Any], trusted: bool, says: str, next_step: str
+    certificate: dict[str, Any], trusted: bool, says: str, next_step: str
 ) -> None:
-    server = Certified(tmp_path, **certificate)
-    with serving(server, read=False) as listening:
-        webhook = listening.webhook.replace("http:", "https:")
-        error = failure(webhook, WRITE, verify=server.bundle if trusted else True)
+    context, authority = certified(**certificate)
+
+    def shake_hands(connection: Any) -> None:
+        context.wrap_socket(connection, server_side=True).close()
+
+    with serving(shake_hands, read=False) as server, authority.cert_pem.tempfile() as bundle:
+        error = failure(server.webhook.replace("http:", "https:"), WRITE, verify=bundle if trusted else True)
     assert f"the portal's certificate {'is for ' if 'name' in certificate else ''}" in str(error)
     assert says in str(error)
     assert next_step in error.hint
@@ -173,16 +156,11 @@ def test_a_file_that_holds_no_authority_is_named(tmp_path: Path) -> None:
     assert "file given by verify=" in error.hint
 
 
-@pytest.fixture
-def packed() -> Iterator[RawServer]:
-    """An answer in several layers of compression, which can hide any size."""
+def test_answers_are_asked_for_uncompressed_and_layers_are_refused() -> None:
+    """Several layers of compression can hide any size."""
     with serving(http(b"x", "200 OK", "Content-Encoding: " + ", ".join(["gzip"] * 20))) as server:
-        yield server
-
-
-def test_answers_are_asked_for_uncompressed_and_layers_are_refused(packed: RawServer) -> None:
-    assert "packed" in str(failure(packed.webhook, WRITE))
-    assert b"accept-encoding: identity" in packed.requests[0].lower()
+        assert "packed" in str(failure(server.webhook, WRITE))
+        assert b"accept-encoding: identity" in server.requests[0].lower()
 
 
 def test_a_refused_webhook_may_have_been_found_published() -> None:

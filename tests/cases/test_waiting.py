@@ -11,7 +11,7 @@ from b24nb import OAuthToken, SandboxPortal, connect, errors, spec
 from b24nb.credentials import Webhook
 from b24nb.rest.connection import Connection
 from tests.fakes import FakeClock
-from tests.servers import hang, http, serving
+from tests.servers import answering, hang, http, serving
 
 READ, WRITE = "crm.activity.badge.get", "crm.activity.badge.delete"
 GOOD = http(b'{"result": true}')
@@ -116,8 +116,7 @@ RATE = http(b'{"error": "QUERY_LIMIT_EXCEEDED"}', "503 Service Unavailable", "Re
 
 @pytest.mark.parametrize(("reply", "method"), [(BUSY, READ), (RATE, READ), (RATE, WRITE)])
 def test_a_server_that_says_when_to_come_back_is_heard(reply: bytes, method: str) -> None:
-    with serving(reply, GOOD) as server:
-        connection = Connection(Webhook.parse(server.webhook), clock=FakeClock())
+    with answering(reply, GOOD) as (connection, _):
         before = connection.clock.monotonic()
         assert connection.call(method).result is True
         assert connection.clock.monotonic() >= before + 20
@@ -126,8 +125,7 @@ def test_a_server_that_says_when_to_come_back_is_heard(reply: bytes, method: str
 @pytest.mark.parametrize("stated", ["3600", "Wed, 01 Jan 2126 00:00:00 GMT"])
 @pytest.mark.parametrize("reply", [BUSY, RATE])
 def test_nobody_waits_an_hour_because_a_header_says_so(reply: bytes, stated: str) -> None:
-    with serving(reply.replace(b": 20", f": {stated}".encode())) as server:
-        connection = Connection(Webhook.parse(server.webhook), clock=FakeClock())
+    with answering(reply.replace(b": 20", f": {stated}".encode())) as (connection, _):
         with pytest.raises(errors.B24Error) as caught:
             connection.call(READ)
         assert caught.value.retry_after >= 3600
@@ -135,14 +133,13 @@ def test_nobody_waits_an_hour_because_a_header_says_so(reply: bytes, stated: str
 
 
 def test_a_header_that_cannot_be_read_is_not_waited_for() -> None:
-    with serving(BUSY.replace(b": 20", b": soon"), GOOD) as server:
-        assert Connection(Webhook.parse(server.webhook), clock=FakeClock()).call(READ).result is True
+    with answering(BUSY.replace(b": 20", b": soon"), GOOD) as (connection, _):
+        assert connection.call(READ).result is True
 
 
 def test_a_read_that_used_up_its_time_is_not_begun_again() -> None:
     """The total is for the call, not for each of its attempts."""
-    with serving(hang, GOOD) as server:
-        connection = Connection(Webhook.parse(server.webhook), timeout=(1, 0.3), clock=FakeClock())
+    with answering(hang, GOOD, timeout=(1, 0.3)) as (connection, server):
         with pytest.raises(errors.Timeout, match=r"within 0\.3 s"):
             connection.call(READ)
         assert len(server.requests) == 1

@@ -1,13 +1,10 @@
 """`Client.batch`: any number of commands, in the caller's order, whatever PHP does to maps."""
 
-import json
-
 import pytest
 
 from b24nb import Badge, Client, SandboxPortal, connect, errors
-from b24nb.credentials import Webhook
-from b24nb.rest.connection import Connection, Response
-from tests.servers import answering, http, serving
+from b24nb.rest.connection import Response
+from tests.servers import answering, http
 
 GET, ADD = "crm.activity.badge.get", "crm.activity.badge.add"
 
@@ -58,51 +55,37 @@ def test_total_and_time_of_a_command(b24: Client) -> None:
     assert answer.call.kind == "command"
 
 
-def test_a_batch_under_the_status_of_one_of_its_commands_is_read() -> None:
+def test_a_batch_under_the_status_of_one_of_its_commands_is_read(portal: SandboxPortal) -> None:
     """Read in the vendor's server code: a refused extranet user makes the status of the whole batch 403."""
-    with SandboxPortal() as portal:
-        connection = Connection(Webhook.parse(portal.webhooks["extranet"]))
-        answers = connection.batch({"a": ("server.time", None), "b": ("crm.activity.badge.delete", {"code": "x"})})
-        connection.close()
+    with connect(portal.webhooks["extranet"]) as b24:
+        answers = b24.batch({"a": ("server.time", None), "b": ("crm.activity.badge.delete", {"code": "x"})})
     assert answers["a"].result
     assert isinstance(answers["b"], errors.AccessDenied)
     assert answers["a"].raw.keys() >= {"result", "time"}
-    assert connection.calls.last.http_status == 403
+    assert b24.calls.last.http_status == 403
 
 
 EMPTY = {name: [] for name in ("result", "result_error", "result_total", "result_next", "result_time")}
 
 
-@pytest.mark.parametrize(
-    "result",
-    [
-        EMPTY,
-        EMPTY | {"result": {"k1": True}},
-        EMPTY | {"result": {"k0": True}},
-        EMPTY | {"result": {"k0": True}, "result_error": {"k1": "denied"}},
-        True,
-        None,
-        {"result": True},
-    ],
-)
+SAYS_NOTHING = [EMPTY, *(EMPTY | {"result": {key: True}} for key in ("k0", "k1")), True, None, {"result": True}]
+SAYS_NOTHING += [EMPTY | {"result": {"k0": True}, "result_error": {"k1": "denied"}}]
+
+
+@pytest.mark.parametrize("result", SAYS_NOTHING)
 @pytest.mark.parametrize("halt", [False, True])
 def test_an_answer_that_says_nothing_about_a_command_is_no_answer(result: object, halt: bool) -> None:
     """To call such a command not sent would be a guess: it may have been carried out."""
-    with serving(http(json.dumps({"result": result}).encode())) as server:
-        connection = Connection(Webhook.parse(server.webhook))
-        with pytest.raises(errors.BadResponse, match="batch: the answer") as caught:
-            connection.batch({c: ("crm.activity.badge.delete", {"code": c}) for c in ("a", "b")}, halt=halt)
-        connection.close()
+    refused = pytest.raises(errors.BadResponse, match="batch: the answer")
+    with answering({"result": result}) as (connection, _), refused as caught:
+        connection.batch({c: ("crm.activity.badge.delete", {"code": c}) for c in ("a", "b")}, halt=halt)
     assert caught.value.sent
 
 
 def test_a_chunk_that_fails_says_what_was_sent_before() -> None:
     first = EMPTY | {"result": {f"k{i}": True for i in range(50)}}
-    with serving(http(json.dumps({"result": first}).encode()), http(b"<html>")) as server:
-        connection = Connection(Webhook.parse(server.webhook))
-        with pytest.raises(errors.BadResponse) as caught:
-            connection.batch({str(i): ("crm.activity.badge.delete", {"code": "x"}) for i in range(60)})
-        connection.close()
+    with answering({"result": first}, http(b"<html>")) as (connection, _), pytest.raises(errors.BadResponse) as caught:
+        connection.batch({str(i): ("crm.activity.badge.delete", {"code": "x"}) for i in range(60)})
     assert caught.value.__notes__ == ["The 50 commands before were sent; the call log has them."]
     assert [call.kind for call in connection.calls].count("command") == 50
 
@@ -149,13 +132,8 @@ def test_what_is_no_mapping_is_refused_in_words(b24: Client, wrong: object) -> N
 @pytest.mark.parametrize("key", ["first", "0", "k1", "the first", "a&b=c", "[", "первая", "$result["])
 def test_a_command_takes_the_result_of_an_earlier_one_by_the_callers_key(b24: Client, key: str) -> None:
     badge = {"code": "copy", "title": f"Copy of $result[{key}][badge][title]", "type": "primary"}
-    answers = b24.batch(
-        {
-            "k0": ("profile", None),
-            key: (GET, {"code": "missedCall"}),
-            "copy": (ADD, badge | {"value": f"$result[{key}][badge][value]"}),
-        }
-    )
+    copy = (ADD, badge | {"value": f"$result[{key}][badge][value]"})
+    answers = b24.batch({"k0": ("profile", None), key: (GET, {"code": "missedCall"}), "copy": copy})
     assert not answers.errors
     assert b24.badges.get("copy") == Badge("copy", "Copy of Missed call", "Call back", "primary")
 

@@ -41,6 +41,7 @@ def test_an_error_is_raised_as_what_it_is(fact: spec.ErrorFact, portal: SandboxP
     portal.faults.next(fact.code, description=fact.message, times=20)
     with pytest.raises(errors.ApiError) as caught:
         connection.call(method)
+    assert len(connection.calls) == (15 if fact.kind == "RateLimited" else 1)
     judge(caught.value, fact, method, fact.http_observed or fact.http_documented or 400)
     portal.faults.clear()
     assert connection.call("server.time").result

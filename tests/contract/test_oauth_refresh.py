@@ -3,13 +3,15 @@
 import json
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from typing import Any
 
 import pytest
 
 from b24nb import Client, OAuthToken, SandboxPortal, connect, errors
 from b24nb.rest.connection import Connection
 from tests.fakes import FakeClock, asked
-from tests.servers import http, serving
+from tests.servers import RawServer, http, serving
 
 
 @pytest.fixture
@@ -19,9 +21,7 @@ def aging(clock: FakeClock) -> Iterator[SandboxPortal]:
 
 
 def token_of(portal: SandboxPortal, **more: object) -> OAuthToken:
-    names = ("access_token", "refresh_token", "client_id", "client_secret")
-    tokens: dict[str, object] = {name: portal.oauth[name] for name in names}
-    return OAuthToken(portal=portal.url, auth_server=portal.url, **tokens | more)  # type: ignore[arg-type]
+    return OAuthToken(**{**portal.oauth, **more})
 
 
 def an_hour_later(clock: FakeClock) -> dict[str, object]:
@@ -78,9 +78,7 @@ def test_without_a_refresh_token_the_error_says_what_to_do(aging: SandboxPortal,
 def test_a_refused_refresh_is_an_error_of_the_authorization_server(
     aging: SandboxPortal, clock: FakeClock, wrong: dict[str, str], code: str, status: int
 ) -> None:
-    from dataclasses import replace
-
-    with connect(replace(token_of(aging), **wrong), clock=clock) as b24:
+    with connect(token_of(aging, **wrong), clock=clock) as b24:
         clock.advance(3601)
         with pytest.raises(errors.BadCredentials) as caught:
             b24.badges.get("missedCall")
@@ -119,28 +117,30 @@ def test_a_program_that_can_not_store_the_new_pair_still_gets_its_report(
     with connect(token_of(aging, on_refresh=save), clock=clock) as b24:
         report = b24.badges.delete_many(codes, **an_hour_later(clock))
         assert report.counts == {"not sent": 3}
-        assert (
-            report.df["detail"]
-            .str.contains(r"on_refresh failed to store it \(OSError: .*No space left for \*\*\*")
-            .all()
-        )
+        told = r"on_refresh failed to store it \(OSError: .*No space left for \*\*\*"
+        assert report.df["detail"].str.contains(told).all()
         assert not b24.journal.notice
         assert b24.badges.delete_many(codes, progress=False).counts == {"deleted": 3}, "the client has the new pair"
 
 
+SECRETS = {name: f"{name}-that-is-long" for name in ("access_token", "refresh_token", "client_id", "client_secret")}
+EXPIRED = http(b'{"error": "expired_token", "error_description": ""}', "401 Unauthorized")
+
+
+def token_at(server: RawServer, **more: Any) -> OAuthToken:
+    """The token of an application whose portal and authorization server is this one."""
+    address = server.webhook.split("/rest/")[0]
+    return OAuthToken(portal=address, auth_server=address, **SECRETS, **more)
+
+
 def test_an_authorization_server_may_keep_the_refresh_token(clock: FakeClock) -> None:
-    names = ("access_token", "refresh_token", "client_id", "client_secret")
-    secrets = {name: f"{name}-that-is-long" for name in names}
     told: list[OAuthToken] = []
-    pair = {"access_token": "another-access-token", "refresh_token": secrets["refresh_token"]}
-    expired = http(b'{"error": "expired_token", "error_description": ""}', "401 Unauthorized")
-    with serving(expired, http(json.dumps(pair).encode()), http(b'{"result": 1}')) as server:
-        address = server.webhook.split("/rest/")[0]
-        token = OAuthToken(portal=address, auth_server=address, **secrets, on_refresh=told.append)
+    pair = {"access_token": "another-access-token", "refresh_token": SECRETS["refresh_token"]}
+    with serving(EXPIRED, http(json.dumps(pair).encode()), http(b'{"result": 1}')) as server:
+        token = token_at(server, on_refresh=told.append)
         assert Connection(token, clock=clock).call("profile").result == 1
-    assert [(one.access_token.reveal(), one.refresh_token) for one in told] == [
-        (pair["access_token"], token.refresh_token)
-    ]
+    (renewed,) = told
+    assert (renewed.access_token.reveal(), renewed.refresh_token) == (pair["access_token"], token.refresh_token)
 
 
 @pytest.mark.parametrize("kind", ["reset", "empty"])
@@ -160,20 +160,9 @@ def test_a_renewal_whose_answer_is_lost_leaves_the_call_unsent(
 
 
 def test_an_answer_without_a_pair_is_no_renewal(clock: FakeClock) -> None:
-    expired = http(b'{"error": "expired_token", "error_description": ""}', "401 Unauthorized")
     for body in (b'{"access_token": "new"}', b'{"access_token": 7, "refresh_token": "r"}', b"{}"):
-        with serving(expired, http(body)) as server:
-            address = server.webhook.split("/rest/")[0]
-            token = OAuthToken(
-                portal=address,
-                auth_server=address,
-                access_token="old",
-                refresh_token="r",
-                client_id="c",
-                client_secret="s",
-            )
-            connection = Connection(token, clock=clock)
+        with serving(EXPIRED, http(body)) as server, closing(Connection(token_at(server), clock=clock)) as connection:
+            before = connection.credentials
             with pytest.raises(errors.BadResponse):
                 connection.call("profile")
-            assert connection.credentials is token
-            connection.close()
+            assert connection.credentials is before

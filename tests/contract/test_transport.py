@@ -4,7 +4,6 @@ import gzip
 import json
 import signal
 import socket
-import ssl
 import threading
 import traceback
 from pathlib import Path
@@ -15,20 +14,16 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from b24nb import errors
+from b24nb import SandboxPortal, errors
 from b24nb.credentials import Webhook
 from b24nb.rest.connection import Connection, is_write
 from b24nb.rest.transport import MAX_BODY
 from tests.fakes import FakeClock
 from tests.layers import require_package
-from tests.servers import RawServer, Reply, drip, hang, http, read_request, reset, serving
+from tests.servers import Reply, answering, certified, drip, hang, http, read_request, reset, serving
 
 GOOD = http(b'{"result": true, "time": {"start": 1.5, "finish": 1.6, "duration": 0.0001}}')
 READ, WRITE = "crm.activity.badge.get", "crm.activity.badge.delete"
-
-
-def connect(server: RawServer, total: float = 10, **options: object) -> Connection:
-    return Connection(Webhook.parse(server.webhook), timeout=(5, total), clock=FakeClock(), **options)
 
 
 def bomb() -> bytes:
@@ -39,6 +34,7 @@ def bomb() -> bytes:
     ("reply", "error", "says"),
     [
         (http(b"<html><h1>502 Bad Gateway</h1></html>", "502 Bad Gateway"), errors.BadResponse, "HTML page"),
+        (http(b"<html>busy</html>", "503 Service Unavailable"), errors.BadResponse, "HTML page"),
         (http(b"<html>welcome</html>"), errors.BadResponse, "HTML page"),
         (http(b'{"result": tr'), errors.BadResponse, "cut off"),
         (http(b""), errors.BadResponse, "empty answer"),
@@ -66,8 +62,7 @@ def test_a_wrong_answer_is_a_typed_error_in_time(
     reply: Reply, error: type[errors.TransportError], says: str, method: str
 ) -> None:
     total = 0.4 if error is errors.Timeout else 10
-    with serving(reply) as server:
-        connection = connect(server, total)
+    with answering(reply, timeout=(5, total)) as (connection, server):
         with pytest.raises(error, match=says) as caught:
             connection.call(method, {"code": "x"})
         raised = caught.value
@@ -83,13 +78,12 @@ def test_a_wrong_answer_is_a_typed_error_in_time(
             assert log["outcome"].item() == "lost"
         assert "abcdef0123456789" not in "".join(traceback.format_exception(raised))
         assert raised.__context__ is raised.__cause__ is None
-        connection.close()
 
 
 @pytest.mark.parametrize("method", [READ, WRITE])
 def test_a_connection_that_never_was_is_tried_again(method: str) -> None:
     with serving(GOOD) as server:
-        connection = connect(server)
+        connection = Connection(Webhook.parse(server.webhook), clock=FakeClock())
     with pytest.raises(errors.ConnectionFailed, match="could not connect") as caught:
         connection.call(method)
     assert caught.value.sent is False
@@ -104,34 +98,6 @@ def test_an_unknown_host_is_named_as_such() -> None:
 
 
 RATE = http(b'{"error":"QUERY_LIMIT_EXCEEDED","error_description":"Too many requests"}', "503 Service Unavailable")
-
-
-def test_a_refusal_that_does_not_end_is_raised() -> None:
-    with serving(RATE) as server:
-        connection = connect(server)
-        with pytest.raises(errors.RateLimited):
-            connection.call(READ)
-        assert len(connection.calls) == 15
-
-
-def test_a_503_that_is_no_refusal_for_the_rate_does_not_repeat_a_write() -> None:
-    with serving(http(b"<html>busy</html>", "503 Service Unavailable"), GOOD) as server:
-        connection = connect(server)
-        with pytest.raises(errors.BadResponse) as caught:
-            connection.call(WRITE)
-        assert caught.value.sent
-        assert len(connection.calls) == 1
-
-
-@pytest.mark.parametrize("code", ["OPERATION_TIME_LIMIT", "OVERLOAD_LIMIT", "NEW_CODE", "", "0"])
-def test_other_errors_are_raised_at_once(code: str) -> None:
-    reply = http(json.dumps({"error": code, "error_description": ""}).encode(), "400 Bad Request")
-    with serving(reply) as server:
-        connection = connect(server)
-        with pytest.raises(errors.ApiError) as caught:
-            connection.call(READ)
-        assert caught.value.code == code
-        assert len(connection.calls) == 1
 
 
 def answer(time_block: dict[str, object], *headers: str) -> bytes:
@@ -158,8 +124,8 @@ def answer(time_block: dict[str, object], *headers: str) -> bytes:
 def test_the_servers_time_is_true_or_missing(
     reply: bytes, server_ms: float | None, processing_ms: float | None
 ) -> None:
-    with serving(reply) as server:
-        call = connect(server).call("server.time").call
+    with answering(reply) as (connection, _):
+        call = connection.call("server.time").call
     assert call.server_ms == pytest.approx(server_ms)
     assert call.processing_ms == pytest.approx(processing_ms)
 
@@ -170,14 +136,13 @@ def test_loopback_bypasses_proxies_and_netrc_is_not_asked(monkeypatch: pytest.Mo
     (tmp_path / "netrc").write_text("machine 127.0.0.1 login anna password pw\ndefault login anna password pw\n")
     (tmp_path / "netrc").chmod(0o600)
     monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
-    with serving(GOOD) as server:
-        assert connect(server).call(READ).result is True
+    with answering(GOOD) as (connection, server):
+        assert connection.call(READ).result is True
         assert b"authorization" not in server.requests[0].lower()
 
 
 def test_params_that_json_does_not_have_are_refused_before_sending() -> None:
-    with serving(GOOD) as server:
-        connection = connect(server)
+    with answering(GOOD) as (connection, server):
         for wrong in ({"a": object()}, {"a": float("nan")}, {"a": {1, 2}}):
             with pytest.raises(errors.InvalidInput, match="JSON"):
                 connection.call(READ, wrong)
@@ -202,17 +167,15 @@ def test_what_is_not_known_to_change_nothing_counts_as_a_write(method: str, writ
 
 def test_an_answer_that_is_gzipped_is_read() -> None:
     body = gzip.compress(b'{"result": "zip"}')
-    with serving(http(body, "200 OK", "Content-Encoding: gzip")) as server:
-        assert connect(server).call(READ).result == "zip"
+    with answering(http(body, "200 OK", "Content-Encoding: gzip")) as (connection, _):
+        assert connection.call(READ).result == "zip"
 
 
 def test_a_redirect_is_not_followed_nor_read() -> None:
     """requests reads the body of a redirect, however large, also when it is not to follow it."""
     endless = http(b"x" * (100 * 2**20), "302 Found", "Location: x")
-    with serving(endless) as server:
-        connection = connect(server)
-        with pytest.raises(errors.BadResponse, match="redirect"):
-            connection.call(WRITE)
+    with answering(endless) as (connection, _), pytest.raises(errors.BadResponse, match="redirect"):
+        connection.call(WRITE)
     assert [call.outcome for call in connection.calls] == ["lost"]
 
 
@@ -230,12 +193,7 @@ def test_a_proxy_that_refuses_has_not_sent_a_write(monkeypatch: pytest.MonkeyPat
 
 def test_tls_that_breaks_after_the_request_left_is_a_lost_answer() -> None:
     """A broken record is an SSLError like a wrong certificate, but the write may have happened."""
-    require_package("trustme")
-    import trustme
-
-    authority = trustme.CA()
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    authority.issue_cert("127.0.0.1").configure_cert(context)
+    context, authority = certified()
 
     def garble(connection: socket.socket) -> None:
         plain = connection.dup()
@@ -257,13 +215,8 @@ def test_tls_that_breaks_after_the_request_left_is_a_lost_answer() -> None:
 def test_the_bundle_of_the_environment_is_used_unless_another_is_given(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    require_package("trustme")
-    import trustme
-
-    import b24nb
-
-    (tmp_path / "other.pem").write_bytes(trustme.CA().cert_pem.bytes())
-    with b24nb.SandboxPortal(tls=True) as portal:
+    (tmp_path / "other.pem").write_bytes(certified()[1].cert_pem.bytes())
+    with SandboxPortal(tls=True) as portal:
         webhook = Webhook.parse(portal.webhook)
         monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(portal.ca_file))
         assert Connection(webhook).call("profile").result
@@ -279,8 +232,7 @@ def test_a_kept_connection_that_the_server_drops_is_a_lost_write() -> None:
         read_request(connection)
         reset(connection)
 
-    with serving(once) as server:
-        connection = connect(server)
+    with answering(once) as (connection, _):
         assert connection.call(READ).result is True
         with pytest.raises(errors.ConnectionFailed) as caught:
             connection.call(WRITE)
@@ -289,9 +241,7 @@ def test_a_kept_connection_that_the_server_drops_is_a_lost_write() -> None:
 
 
 def test_a_portal_that_has_refused_once_is_called_in_turn(clock: FakeClock) -> None:
-    import b24nb
-
-    with b24nb.SandboxPortal(limits=True, clock=clock) as portal:
+    with SandboxPortal(limits=True, clock=clock) as portal:
         connection = Connection(Webhook.parse(portal.webhook), clock=clock)
         for _ in range(150):
             connection.call("server.time")
@@ -300,8 +250,8 @@ def test_a_portal_that_has_refused_once_is_called_in_turn(clock: FakeClock) -> N
 
 
 def test_refusals_for_the_rate_do_not_use_up_the_repeats_of_a_read() -> None:
-    with serving(RATE, RATE, RATE, reset, reset, GOOD) as server:
-        assert connect(server).call(READ).result is True
+    with answering(RATE, RATE, RATE, reset, reset, GOOD) as (connection, _):
+        assert connection.call(READ).result is True
 
 
 def test_an_interrupted_call_is_a_row_too() -> None:
@@ -309,10 +259,8 @@ def test_an_interrupted_call_is_a_row_too() -> None:
         signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
         connection.recv(1)
 
-    with serving(interrupt) as server:
-        connection = connect(server)
-        with pytest.raises(KeyboardInterrupt):
-            connection.call(WRITE)
+    with answering(interrupt) as (connection, _), pytest.raises(KeyboardInterrupt):
+        connection.call(WRITE)
     row = connection.calls.last
     assert (row.error, row.outcome) == ("KeyboardInterrupt", "lost")
     assert row.client_ms > 0
@@ -322,8 +270,7 @@ def test_an_interrupted_call_is_a_row_too() -> None:
     "method", ["", "crm.deal.list?x=1", "https://h/rest/1/abcdef0123456789/profile", "a/b", "crm.#", "метод"]
 )
 def test_what_is_no_name_of_a_method_is_refused_before_sending(method: str) -> None:
-    with serving(GOOD) as server:
-        connection = connect(server)
+    with answering(GOOD) as (connection, server):
         for send in (lambda: connection.call(method), lambda: connection.batch({"a": (method, None)})):
             with pytest.raises(errors.InvalidInput, match="REST method") as caught:
                 send()
@@ -337,8 +284,7 @@ def test_what_is_no_name_of_a_method_is_refused_before_sending(method: str) -> N
 def test_figures_that_are_none_are_missing_and_break_no_display(figure: object) -> None:
     names = ("duration", "processing", "operating", "operating_reset_at")
     block = {"start": 1.5, **dict.fromkeys(names, figure)}
-    with serving(answer(block)) as server:
-        connection = connect(server)
+    with answering(answer(block)) as (connection, _):
         connection.call(READ)
     row = connection.calls.df.iloc[0]
     for name in ("server_ms", "processing_ms", "operating_s", "operating_reset_at"):
@@ -351,8 +297,7 @@ def test_figures_that_are_none_are_missing_and_break_no_display(figure: object) 
 def test_numbers_out_of_a_frame_are_sent(numbers: Any) -> None:
     frame = pd.DataFrame({"id": [7], "part": np.array([1.5], "float32"), "on": [True], "name": ["x"]})
     row = frame.iloc[0].to_dict() if numbers is pd else {name: frame[name].to_numpy()[0] for name in frame}
-    with serving(http(b'{"result": {"result": {"k0": 1}}}')) as server:
-        connection = connect(server)
+    with answering(http(b'{"result": {"result": {"k0": 1}}}')) as (connection, server):
         connection.call(READ, {**row, "map": MappingProxyType({"a": 1})})
         connection.batch({"a": (READ, row)})
     wanted = {"id": 7, "part": 1.5, "on": True, "name": "x", "map": {"a": 1}}
@@ -363,8 +308,8 @@ def test_numbers_out_of_a_frame_are_sent(numbers: Any) -> None:
 
 
 def test_a_result_with_half_a_character_can_be_shown() -> None:
-    with serving(http(b'{"result": "half \\ud83d"}')) as server:
-        answer = connect(server).call(READ)
+    with answering(http(b'{"result": "half \\ud83d"}')) as (connection, _):
+        answer = connection.call(READ)
     assert answer.result == "half \ud83d"
     for shown in (repr(answer), answer._repr_html_()):
         assert shown.encode()
@@ -373,12 +318,7 @@ def test_a_result_with_half_a_character_can_be_shown() -> None:
 def test_a_socks_proxy_carries_a_call(monkeypatch: pytest.MonkeyPatch) -> None:
     """As in requests, with PySocks; the name is looked up by the proxy."""
     require_package("socks")
-    require_package("trustme")
-    import trustme
-
-    authority = trustme.CA()
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    authority.issue_cert("portal.example").configure_cert(context)
+    context, authority = certified("portal.example")
     wanted = []
 
     def proxy(connection: socket.socket, status: bytes) -> None:
