@@ -20,9 +20,10 @@ import requests
 from b24nb import Badges, BadgeType, SandboxPortal, connect, forms
 from b24nb.display import html
 from b24nb.forms.table import Table
-from tests.benchmarks.bench_overhead import milliseconds, sandbox_process
+from tests.benchmarks.bench_overhead import milliseconds
 from tests.browser.lab import chromium
 from tests.browser.test_table import SHOW, TRAITS
+from tests.programs import sandbox_process
 
 BADGES = 10_000
 ROUNDS = 15

@@ -10,8 +10,7 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 
 import pandas as pd
@@ -19,6 +18,7 @@ import requests
 
 import b24nb
 from b24nb.badges.badge import Badge, Badges
+from tests.programs import sandbox_process
 
 METHOD, PARAMS = "crm.activity.badge.get", {"code": "missedCall"}
 FIRST_LIST = "import b24nb; b24 = b24nb.connect(b24nb.SandboxPortal()); b24.badges.list()._repr_html_()"
@@ -26,18 +26,6 @@ EXPLORER = (
     "import b24nb; from b24nb import forms; b24 = b24nb.connect(b24nb.SandboxPortal());"
     " forms.explorer(b24, run=True)._repr_mimebundle_()"
 )
-
-
-@contextmanager
-def sandbox_process(*arguments: str) -> Iterator[str]:
-    """The webhook of a ``b24nb sandbox`` that runs meanwhile."""
-    command = [sys.executable, "-m", "b24nb", "sandbox", *arguments]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
-        try:
-            process.stdout.readline()
-            yield process.stdout.readline().strip().removeprefix("B24_WEBHOOK=")
-        finally:
-            process.terminate()
 
 
 def milliseconds(work: Callable[[], object]) -> float:

@@ -1,10 +1,7 @@
 """What somebody types wrong is said in one line; the sandbox portal says why it can't start."""
 
-import os
 import socket
 import sqlite3
-import subprocess
-import sys
 import threading
 from contextlib import closing
 from pathlib import Path
@@ -13,11 +10,7 @@ import pytest
 
 from b24nb import cli, connect
 from b24nb.errors import ConnectionFailed
-
-
-def run(*arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "b24nb", *arguments]
-    return subprocess.run(command, capture_output=True, text=True, timeout=60, env=os.environ | settings)
+from tests.programs import run
 
 
 @pytest.mark.parametrize(

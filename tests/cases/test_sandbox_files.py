@@ -2,7 +2,6 @@
 
 import gc
 import os
-import socket
 import sqlite3
 import stat
 import threading
@@ -15,7 +14,7 @@ import requests
 from markupsafe import escape
 
 from b24nb.sandbox import SandboxPortal
-from tests.contract.rest import rest
+from tests.contract.rest import by_hand, rest
 
 OTHERS = {
     "a table of the same name": "CREATE TABLE user (x)",
@@ -117,11 +116,7 @@ def test_a_kept_database_is_for_this_user_only(tmp_path: Path) -> None:
 )
 def test_no_spelling_of_an_address_leaves_its_secret_in_page_or_log(portal: SandboxPortal, address: str) -> None:
     secret = urlsplit(portal.webhook).path.split("/")[3]
-    with socket.create_connection(("127.0.0.1", urlsplit(portal.url).port), timeout=20) as connection:
-        target = address.format(secret=secret)
-        connection.sendall(f"GET {target} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n".encode())
-        while connection.recv(65536):
-            pass
+    by_hand(portal, f"GET {address.format(secret=secret)} HTTP/1.1\nHost: localhost\nConnection: close")
     assert len(portal.requests) == 1
     assert secret not in repr(portal.requests)
     assert secret not in requests.get(portal.url, timeout=20).text
@@ -143,13 +138,9 @@ def test_a_method_that_does_not_exist_is_shown_as_it_was_typed(portal: SandboxPo
 def test_a_body_of_another_transfer_encoding_is_never_taken_for_the_next_request(
     portal: SandboxPortal, encoding: str
 ) -> None:
-    inside = f"GET {urlsplit(portal.webhook).path}crm.activity.badge.delete?code=missedCall HTTP/1.1\r\n"
-    outside = f"POST /rest/profile HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: {encoding}\r\n\r\n"
-    with socket.create_connection(("127.0.0.1", urlsplit(portal.url).port), timeout=20) as connection:
-        connection.sendall(f"{outside}{inside}Host: localhost\r\n\r\n".encode())
-        answer = b""
-        while chunk := connection.recv(65536):  # until it hangs up
-            answer += chunk
+    inside = f"GET {urlsplit(portal.webhook).path}crm.activity.badge.delete?code=missedCall HTTP/1.1\nHost: localhost"
+    outside = f"POST /rest/profile HTTP/1.1\nHost: localhost\nTransfer-Encoding: {encoding}"
+    answer = by_hand(portal, f"{outside}\n\n{inside}")
     assert answer.startswith(b"HTTP/1.1 400 ")
     assert answer.count(b"HTTP/1.1") == 1
     assert "missedCall" in [badge["code"] for badge in portal.badges]

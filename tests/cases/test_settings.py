@@ -1,13 +1,12 @@
 """Settings from the environment and `.env`: read, or refused in words; never silently off."""
 
 import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from b24nb import SandboxPortal, connect, errors
+from tests.programs import run, sandbox_process
 
 SECRET = "s3cr3tc0deabcdef"
 
@@ -148,28 +147,18 @@ def test_the_portal_says_where_its_settings_came_from(portal: SandboxPortal, mon
 def test_a_sandbox_of_this_process_is_this_notebook_another_one_shows_its_address(portal: SandboxPortal) -> None:
     with connect(portal.webhook) as b24:
         assert b24.portal.where == "SANDBOX (this notebook)"
-    command = [sys.executable, "-m", "b24nb", "sandbox"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout is not None
-        process.stdout.readline()
-        webhook = process.stdout.readline().strip().removeprefix("B24_WEBHOOK=")
-        try:
-            with connect(webhook) as b24:
-                host = webhook.split("/")[2]
-                assert b24.portal.where == f"SANDBOX {host}"
-                assert host in b24._repr_html_()
-        finally:
-            process.terminate()
+    with sandbox_process() as webhook, connect(webhook) as b24:
+        host = webhook.split("/")[2]
+        assert b24.portal.where == f"SANDBOX {host}"
+        assert host in b24._repr_html_()
 
 
 def test_doctor_says_what_it_looks_at(portal: SandboxPortal) -> None:
-    def doctor() -> str:
-        command = [sys.executable, "-m", "b24nb", "doctor"]
-        return subprocess.run(command, capture_output=True, text=True, check=True).stdout
-
-    assert "B24_WEBHOOK is not set: this is an embedded sandbox portal" in doctor()
+    assert "B24_WEBHOOK is not set: this is an embedded sandbox portal" in run("doctor").stdout
     write(f"B24_WEBHOOK={portal.webhook}\nB24_READ_ONLY=1\n".encode())
-    said = doctor()
+    ended = run("doctor")
+    said = ended.stdout
+    assert ended.returncode == 0
     assert f"B24_WEBHOOK in {Path('.env').resolve()}" in said
     assert "B24_READ_ONLY in .env: read-only" in said
     for part in ("SANDBOX", "administrator", "crm", "badges   ", "ms per call"):

@@ -15,18 +15,9 @@ from requests.adapters import HTTPAdapter
 from urllib3.util import Retry
 
 from b24nb import SandboxPortal, __version__, cli, lab
+from tests.programs import run
 
 MISSED = {"code": "missedCall"}
-
-
-def run(*arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "b24nb", *arguments],
-        capture_output=True,
-        text=True,
-        timeout=60,
-        env=os.environ | settings,
-    )
 
 
 def test_version_and_help() -> None:
@@ -84,9 +75,8 @@ def test_lab_signs_its_copies_and_nothing_else(tmp_path: Path, monkeypatch: pyte
     (directory / "notes.ipynb").write_text(text)
     lab.sign(lab.copy_walkthroughs(directory))
     notary = NotebookNotary()
-    trusted = {
-        path.name: notary.check_signature(nbformat.read(path, as_version=4)) for path in directory.glob("*.ipynb")
-    }
+    notebooks = {path.name: nbformat.read(path, as_version=4) for path in directory.glob("*.ipynb")}
+    trusted = {name: notary.check_signature(notebook) for name, notebook in notebooks.items()}
     notary.store.close()
     mine_are_not = {"00-quickstart.ipynb": False, "notes.ipynb": False}
     assert trusted == dict.fromkeys(trusted, True) | mine_are_not
@@ -109,16 +99,10 @@ def test_lab_with_a_file_in_the_way_says_so(tmp_path: Path) -> None:
     assert "Traceback" not in answer.stderr
 
 
-@pytest.mark.parametrize(
-    ("arguments", "directory", "passed"),
-    [
-        (["there", "--port", "9999", "--no-browser"], "there", ["--port", "9999", "--no-browser"]),
-        (["--port", "9999"], lab.DIRECTORY, ["--port", "9999"]),
-        ([], lab.DIRECTORY, []),
-    ],
-)
+@pytest.mark.parametrize("directory", [[], ["there"]])
+@pytest.mark.parametrize("passed", [[], ["--port", "9999"], ["--port", "9999", "--no-browser"]])
 def test_lab_passes_on_what_it_does_not_know(
-    arguments: list[str], directory: str, passed: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    directory: list[str], passed: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name in ("DATA", "CONFIG"):
         monkeypatch.setenv(f"JUPYTER_{name}_DIR", str(tmp_path / name))
@@ -126,13 +110,14 @@ def test_lab_passes_on_what_it_does_not_know(
     monkeypatch.chdir(tmp_path)
     started: list[list[str]] = []
     monkeypatch.setattr(os, "execv", lambda _, command: started.append(command))
-    cli.main(["lab", *arguments])
+    cli.main(["lab", *directory, *passed])
     (command,) = started
-    assert command[1:4] == ["-m", "jupyterlab", directory]
+    (folder,) = directory or [lab.DIRECTORY]
+    assert command[1:4] == ["-m", "jupyterlab", folder]
     assert command[len(command) - len(passed) :] == passed
     assert "--LabApp.default_url=/lab/tree/00-quickstart.ipynb" in command
     assert os.environ["JUPYTER_CONFIG_PATH"].endswith(f"{os.pathsep}before")
-    assert len(list((tmp_path / directory).glob("*.ipynb"))) >= 3
+    assert len(list((tmp_path / folder).glob("*.ipynb"))) >= 3
 
 
 def test_lab_starts_jupyterlab_on_the_copies_and_passes_arguments_on(tmp_path: Path) -> None:
@@ -141,9 +126,8 @@ def test_lab_starts_jupyterlab_on_the_copies_and_passes_arguments_on(tmp_path: P
         port = free.getsockname()[1]
     command = [sys.executable, "-m", "b24nb", "lab", str(tmp_path / "lab"), "--no-browser"]
     command += [f"--ServerApp.port={port}", "--ServerApp.port_retries=0", "--IdentityProvider.token=t"]
-    with subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=os.environ | state
-    ) as process:
+    told = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
+    with subprocess.Popen(command, env=os.environ | state, **told) as process:
         try:
             assert any(f"http://127.0.0.1:{port}/lab" in line for line in process.stdout)
             with requests.Session() as session:

@@ -4,26 +4,19 @@ Vendor page: https://apidocs.bitrix24.com/settings/oauth/index.html
 """
 
 import ssl
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 import requests
 
 from b24nb.sandbox import SandboxPortal
-from tests.contract.rest import code_of, rest
+from tests.contract.rest import code_of, refresh, rest
 from tests.layers import require_package
-
-
-def refresh(portal: SandboxPortal) -> requests.Response:
-    names = ("client_id", "client_secret", "refresh_token")
-    params = {"grant_type": "refresh_token"} | {name: portal.oauth[name] for name in names}
-    return requests.get(portal.oauth["auth_server"] + "/oauth/token/", params, timeout=20)
+from tests.programs import python
 
 
 def test_the_authorization_server_knows_whose_token_it_is(portal: SandboxPortal) -> None:
-    pair = refresh(portal).json()
+    pair = refresh(portal, portal.oauth["refresh_token"]).json()
     answer = requests.get(pair["server_endpoint"] + "app.info", {"auth": pair["access_token"]}, timeout=20)
     result = answer.json()["result"]
     assert (result["client_id"], result["user_id"]) == (portal.oauth["client_id"], 1)
@@ -51,5 +44,4 @@ def test_tls_with_a_certificate_made_on_the_spot() -> None:
 
 def test_trustme_is_imported_only_for_tls() -> None:
     code = "import sys, b24nb.sandbox as s; s.SandboxPortal().start().stop(); print('trustme' in sys.modules)"
-    answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert answer.stdout.strip() == "False"
+    assert python(code) == "False"

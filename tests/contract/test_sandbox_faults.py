@@ -1,6 +1,5 @@
 """Trouble on demand: every described error by its code, and answers that break on the way."""
 
-import socket
 from contextlib import suppress
 from typing import Any
 from urllib.parse import urlsplit
@@ -12,7 +11,7 @@ from b24nb.credentials import Webhook
 from b24nb.errors import TransportError
 from b24nb.rest.connection import Connection
 from b24nb.sandbox import SandboxPortal
-from tests.contract.rest import code_of, rest
+from tests.contract.rest import by_hand, code_of, refresh, rest
 from tests.fakes import FakeClock, eventually
 
 DELETE = "crm.activity.badge.delete"
@@ -66,29 +65,9 @@ def test_an_error_meets_a_command_of_a_batch_by_its_method(portal: SandboxPortal
     assert "missedCall" not in codes(portal)
 
 
-def raw(portal: SandboxPortal, method: str, params: dict[str, Any]) -> bytes:
-    """All that comes back on the socket."""
-    url = urlsplit(portal.webhook)
-    request = requests.Request("POST", portal.webhook + method, json=params).prepare()
-    head = f"POST {url.path}{method} HTTP/1.1\r\nHost: {url.netloc}\r\n"
-    head += "".join(f"{name}: {value}\r\n" for name, value in request.headers.items())
-    with socket.create_connection((url.hostname, url.port), timeout=10) as connection:
-        connection.sendall(head.encode() + b"\r\n" + request.body)
-        received = b""
-        while chunk := connection.recv(65536):
-            received += chunk
-    return received
-
-
-def is_cut(portal: SandboxPortal) -> None:
-    head, _, body = raw(portal, DELETE, MISSED_CALL).partition(b"\r\n\r\n")
-    length = int(head.lower().partition(b"content-length: ")[2].split()[0])
-    assert 0 < len(body) < length
-
-
-def hangs(portal: SandboxPortal) -> None:
-    with pytest.raises(requests.ReadTimeout):
-        rest(portal.webhook, DELETE, MISSED_CALL, timeout=0.3)
+def raw(portal: SandboxPortal, method: str) -> bytes:
+    """All that comes back on the socket for a GET about a missed call."""
+    return by_hand(portal, f"GET {urlsplit(portal.webhook).path}{method}?code=missedCall HTTP/1.1\nHost: localhost")
 
 
 #: What a client makes of each.
@@ -126,13 +105,14 @@ def test_an_oversized_answer_is_as_large_as_was_asked_for(portal: SandboxPortal)
 
 def test_a_hanging_connection_closes_in_the_end(portal: SandboxPortal) -> None:
     portal.faults.next("hang", seconds=0.1)
-    assert raw(portal, "profile", {}) == b""
+    assert raw(portal, "profile") == b""
 
 
 def test_stopping_does_not_wait_for_what_hangs() -> None:
     with SandboxPortal() as portal:
         portal.faults.next("hang")
-        hangs(portal)
+        with pytest.raises(requests.ReadTimeout):
+            rest(portal.webhook, DELETE, MISSED_CALL, timeout=0.3)
         portal.faults.next("drip")
         answer = rest(portal.webhook, "profile", stream=True)
     with suppress(requests.exceptions.ChunkedEncodingError):  # older urllib3 takes what came for all of it
@@ -141,36 +121,32 @@ def test_stopping_does_not_wait_for_what_hangs() -> None:
 
 def test_a_late_effect_comes_by_itself_where_time_is_real(portal: SandboxPortal) -> None:
     portal.faults.next("cut", effect_after=0.2)
-    is_cut(portal)
+    head, _, body = raw(portal, DELETE).partition(b"\r\n\r\n")
+    assert 0 < len(body) < int(head.lower().partition(b"content-length: ")[2].split()[0])
     assert "missedCall" in codes(portal)
     eventually(lambda: "missedCall" not in codes(portal))
 
 
 def test_the_token_endpoint_fails_too(portal: SandboxPortal) -> None:
-    oauth = portal.oauth
-    query = {name: oauth[name] for name in ("client_id", "client_secret", "refresh_token")}
-    query["grant_type"] = "refresh_token"
-    url = portal.url + "/oauth/token/"
+    token = portal.oauth["refresh_token"]
     portal.faults.next("html", method="oauth/token")
     assert rest(portal.webhook, "profile").ok
-    assert requests.get(url, query, timeout=20).status_code == 502
+    assert refresh(portal, token).status_code == 502
     portal.faults.next("reset", method="oauth/token", after_effect=True)
     with pytest.raises(requests.ConnectionError):
-        requests.get(url, query, timeout=20)
-    assert code_of(requests.get(url, query, timeout=20)) == (400, "invalid_grant")
-    query["refresh_token"] = portal.issue_token()["refresh_token"]
+        refresh(portal, token)
+    assert code_of(refresh(portal, token)) == (400, "invalid_grant")
+    token = portal.issue_token()["refresh_token"]
     portal.faults.next("INTERNAL_SERVER_ERROR", method="oauth/token", after_effect=True)
-    assert code_of(requests.get(url, query, timeout=20)) == (500, "INTERNAL_SERVER_ERROR")
-    assert code_of(requests.get(url, query, timeout=20)) == (400, "invalid_grant")
+    assert code_of(refresh(portal, token)) == (500, "INTERNAL_SERVER_ERROR")
+    assert code_of(refresh(portal, token)) == (400, "invalid_grant")
 
 
 def test_a_token_is_used_up_some_time_after_the_connection_died(clock: FakeClock) -> None:
     with SandboxPortal(clock=clock) as portal:
-        names = ("client_id", "client_secret", "refresh_token")
-        query = {"grant_type": "refresh_token"} | {name: portal.oauth[name] for name in names}
+        token = portal.oauth["refresh_token"]
         portal.faults.next("cut", method="oauth/token", effect_after=20)
         with suppress(requests.ConnectionError, requests.exceptions.ChunkedEncodingError):
-            requests.get(portal.url + "/oauth/token/", query, timeout=20)
+            refresh(portal, token)
         clock.advance(21)
-        answer = requests.get(portal.url + "/oauth/token/", query, timeout=20)
-        assert code_of(answer) == (400, "invalid_grant")
+        assert code_of(refresh(portal, token)) == (400, "invalid_grant")

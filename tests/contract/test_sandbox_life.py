@@ -15,7 +15,7 @@ import pytest
 import requests
 
 from b24nb.sandbox import SandboxPortal
-from tests.contract.rest import code_of, rest
+from tests.contract.rest import by_hand, code_of, refresh, rest
 from tests.fakes import FakeClock
 
 BADGE = {"code": "vip", "title": "Client", "value": "VIP", "type": "primary"}
@@ -157,10 +157,7 @@ def test_a_file_keeps_badges_and_secrets(tmp_path: Path) -> None:
     with SandboxPortal(db=path, badges=[]) as portal:  # the badges of a fresh one; this one has some
         assert BADGE in portal.badges
         assert urlsplit(portal.webhook).path == webhook
-        application = portal.oauth
-        query = {"grant_type": "refresh_token", "refresh_token": refresh_token}
-        query |= {key: application[key] for key in ("client_id", "client_secret")}
-        assert requests.get(portal.url + "/oauth/token/", query, timeout=20).ok
+        assert refresh(portal, refresh_token).ok
 
 
 def test_a_file_is_the_same_wherever_the_program_goes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -273,10 +270,6 @@ def test_requests_are_remembered_without_secrets(portal: SandboxPortal) -> None:
 
 
 def test_only_the_last_thousand_requests_are_remembered(portal: SandboxPortal) -> None:
-    head = "GET /rest/number.{} HTTP/1.1\r\nHost: localhost\r\nConnection: {}\r\n\r\n"
-    heads = [head.format(number, "close" if number == 1004 else "keep-alive") for number in range(1005)]
-    with socket.create_connection(("127.0.0.1", urlsplit(portal.url).port), timeout=20) as connection:
-        connection.sendall("".join(heads).encode())
-        while connection.recv(1 << 20):
-            pass
+    heads = [f"GET /rest/number.{number} HTTP/1.1\nHost: localhost" for number in range(1005)]
+    by_hand(portal, "\n\n".join(heads) + "\nConnection: close")
     assert [record.method for record in portal.requests] == [f"number.{n}" for n in range(5, 1005)]

@@ -1,30 +1,22 @@
 """What keeps a sandbox portal harmless: who may reach it, how much it reads, what it shows."""
 
 import http.client
-import socket
 from urllib.parse import urlencode, urlsplit
 
 import pytest
 import requests
 
 from b24nb.sandbox import SandboxPortal
-from tests.contract.rest import rest
+from tests.contract.rest import by_hand, rest
 from tests.fakes import FakeClock
 
 BODY_LIMIT = 8 * 1024 * 1024
 
 
-def answer_to(portal: SandboxPortal, head: str) -> bytes:
-    """What comes back for a request written by hand."""
-    url = urlsplit(portal.url)
-    with socket.create_connection((url.hostname, url.port), timeout=10) as connection:
-        connection.sendall(head.replace("\n", "\r\n").encode("latin-1") + b"\r\n\r\n")
-        return connection.recv(65536)
-
-
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "LOCALHOST:80", "[::1]:8080"])
 def test_names_of_this_machine_are_answered(portal: SandboxPortal, host: str) -> None:
-    assert answer_to(portal, f"GET /rest/nothing HTTP/1.1\nHost: {host}").startswith(b"HTTP/1.1 404")
+    answer = by_hand(portal, f"GET /rest/nothing HTTP/1.1\nHost: {host}\nConnection: close")
+    assert answer.startswith(b"HTTP/1.1 404")
 
 
 @pytest.mark.parametrize(
@@ -32,13 +24,13 @@ def test_names_of_this_machine_are_answered(portal: SandboxPortal, host: str) ->
 )
 @pytest.mark.parametrize("path", ["/", "/rest/profile", "/oauth/token/", "/nothing"])
 def test_another_host_name_is_refused_against_rebinding(portal: SandboxPortal, host: str, path: str) -> None:
-    answer = answer_to(portal, f"GET {path} HTTP/1.1\nHost: {host}")
+    answer = by_hand(portal, f"GET {path} HTTP/1.1\nHost: {host}\nConnection: close")
     assert answer.startswith(b"HTTP/1.1 403")
     assert b"localhost only" in answer
 
 
 def test_a_request_without_a_host_is_refused(portal: SandboxPortal) -> None:
-    assert answer_to(portal, "GET /rest/profile HTTP/1.0").startswith(b"HTTP/1.1 403")
+    assert by_hand(portal, "GET /rest/profile HTTP/1.0").startswith(b"HTTP/1.1 403")
 
 
 def test_a_body_over_the_limit_is_refused_in_clear_words(portal: SandboxPortal) -> None:
@@ -88,10 +80,8 @@ def test_so_does_the_answer_to_a_very_long_address(portal: SandboxPortal) -> Non
 
 def test_raw_utf8_in_a_path_is_read_as_utf8(portal: SandboxPortal) -> None:
     path = urlsplit(portal.webhook).path + "crm.activity.badge.get?code=Ж"
-    head = f"GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode()
-    with socket.create_connection((urlsplit(portal.url).hostname, urlsplit(portal.url).port)) as connection:
-        connection.sendall(head)
-        assert "code `Ж`".encode() in connection.recv(65536)
+    answer = by_hand(portal, f"GET {path} HTTP/1.1\nHost: localhost\nConnection: close")
+    assert "code `Ж`".encode() in answer
 
 
 # -- the page -------------------------------------------------------------------------------------

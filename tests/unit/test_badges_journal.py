@@ -2,8 +2,6 @@
 
 import os
 import sqlite3
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
 from pathlib import Path
@@ -15,6 +13,7 @@ from b24nb.badges.activities import Activity, ActivityStep
 from b24nb.badges.badge import Badge
 from b24nb.badges.changes import Outcome, Step, Verdict
 from b24nb.badges.journal_store import ChangeSet, JournalStore, default_journal_path
+from tests.programs import python
 
 OpenStore = Callable[..., JournalStore]
 HOST, USER = "example.bitrix24.com", "1"
@@ -106,7 +105,7 @@ def test_a_journal_whose_first_writer_was_killed_can_still_be_used(
 ) -> None:
     journal.intend(ChangeSet("delete"), [DELETE], at=1.0)
     journal.close()
-    subprocess.run([sys.executable, "-c", HALF_DONE, str(path)], check=True)
+    python(HALF_DONE, str(path))
     assert path.with_name(f"{path.name}-journal").exists()
     again = open_store(path)
     assert [entry.step for entry in again.unfinished()] == [DELETE]

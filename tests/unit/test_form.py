@@ -2,8 +2,6 @@
 
 import dataclasses
 import json
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,6 +14,7 @@ from b24nb.badges.badge import Badge
 from b24nb.badges.changes import DELETE, NotRestorable
 from b24nb.forms.state import FormState
 from tests.fakes import eventually, together
+from tests.programs import python
 from tests.servers import Envelope, gate_of, in_front_of
 from tests.widgets import asked, click, pieces, shown, tree
 
@@ -165,7 +164,7 @@ def test_a_result_is_on_show_before_pandas_is_loaded() -> None:
         "assert 'First rows' in shown and 'Last calls' in shown\n"
         "assert 'pandas' not in sys.modules\n"
     )
-    subprocess.run([sys.executable, "-c", code], check=True)
+    python(code)
 
 
 # -- two forms, and other cells ----------------------------------------------------------------------

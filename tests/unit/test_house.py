@@ -1,13 +1,12 @@
 """The shape of the house: which way imports run, how large a room may be, what an import costs."""
 
 import ast
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 import b24nb
+from tests.programs import python
 
 PACKAGE = Path(b24nb.__file__).parent
 MODULES = sorted(PACKAGE.rglob("*.py"))
@@ -101,11 +100,9 @@ def test_import_is_light() -> None:
     heavy = ["pandas", "ipywidgets", "anywidget", "matplotlib", "tornado", "jinja2", "tqdm", "dotenv"]
     heavy += ["requests", "sqlite3", "distributed"]
     code = f"import sys, b24nb; print([m for m in {heavy} if m in sys.modules])"
-    answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert answer.stdout.strip() == "[]"
+    assert python(code) == "[]"
 
 
 def test_the_connect_function_is_not_shadowed_by_a_module() -> None:
     code = "import b24nb, b24nb.cli, b24nb._connect; print(callable(b24nb.connect))"
-    answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert answer.stdout.strip() == "True"
+    assert python(code) == "True"
