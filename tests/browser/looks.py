@@ -1,7 +1,7 @@
 """Is what a page shows readable, and does it make sense to somebody who can't see it?"""
 
 from pathlib import Path
-from typing import TypedDict
+from typing import Any
 
 from playwright.sync_api import Locator
 
@@ -16,29 +16,9 @@ RUN_AXE = """async (root) => {
 }"""
 
 
-class Sight(TypedDict):
-    """A text that somebody sees, and its contrast to what is behind it."""
-
-    text: str
-    tag: str
-    inactive: bool
-    colours: str
-    contrast: float
-
-
-class Barrier(TypedDict):
-    """What axe has found at one element."""
-
-    rule: str
-    impact: str
-    help: str
-    html: str
-
-
-def sights(root: Locator) -> list[Sight]:
-    """Every visible text below an element, with its contrast."""
-    found: list[Sight] = root.evaluate((HERE / "contrast.js").read_text(encoding="utf-8"))
-    return found
+def sights(root: Locator) -> list[dict[str, Any]]:
+    """Every visible text below an element: text, tag, inactive, colours, and its contrast to what is behind it."""
+    return root.evaluate((HERE / "contrast.js").read_text(encoding="utf-8"))
 
 
 def hard_to_read(root: Locator) -> list[str]:
@@ -52,10 +32,9 @@ def hard_to_read(root: Locator) -> list[str]:
     ]
 
 
-def barriers(root: Locator) -> list[Barrier]:
-    """What axe finds serious or critical below an element."""
+def barriers(root: Locator) -> list[dict[str, Any]]:
+    """What axe finds serious or critical below an element: rule, impact, help, html."""
     page = root.page
     if not page.evaluate("() => 'axe' in window"):
         page.add_script_tag(path=AXE)
-    found: list[Barrier] = root.evaluate(RUN_AXE)
-    return [barrier for barrier in found if barrier["impact"] in ("serious", "critical")]
+    return [barrier for barrier in root.evaluate(RUN_AXE) if barrier["impact"] in ("serious", "critical")]

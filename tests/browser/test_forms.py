@@ -13,15 +13,8 @@ START = "import b24nb\nfrom b24nb import forms\nb24 = b24nb.connect()"
 
 
 def test_list_filter_and_page(notebook: OpenNotebook, b24: b24nb.Client) -> None:
-    b24.batch(
-        {
-            f"row{n}": (
-                "crm.activity.badge.add",
-                {"code": f"extra{n:02}", "title": f"Extra {n}", "value": "More", "type": "primary"},
-            )
-            for n in range(18)
-        }
-    )
+    more = [b24nb.Badge(f"extra{n:02}", f"Extra {n}", "More", "primary") for n in range(18)]
+    assert b24.badges.plan(more).apply(progress=False).ok
     everything = [badge.code for badge in b24.badges.list()]
     opened = notebook(START, "form = forms.list_form(b24)\nform")
     form = opened.shown

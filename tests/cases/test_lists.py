@@ -18,17 +18,9 @@ def rows(count: int) -> list[dict[str, Any]]:
 @pytest.mark.parametrize(
     "more",
     [
-        *({"total": total} for total in (0, 49, 120)),
-        {"total": "120"},
-        {"total": 120.0},
-        {"total": 120, "next": 50},
-        {"next": 50},
-        {"next": "50"},
-        {"total": 50, "next": 50},
-        {"total": "many"},
-        {"total": True},
-        {"total": []},
-        {"total": 1e400},
+        *({"total": total} for total in (0, 49, 120, "120", 120.0, "many", True, [], 1e400)),
+        *({"next": following} for following in (50, "50")),
+        *({"total": total, "next": 50} for total in (50, 120)),
     ],
 )
 def test_50_badges_of_120_are_never_all(more: dict[str, Any]) -> None:
@@ -129,22 +121,14 @@ def test_odd_rows_survive_a_backup_and_are_left_alone_by_its_plan() -> None:
         plan._repr_html_().encode()
 
 
-HOLDER = {
-    "ID": "1",
-    "OWNER_TYPE_ID": "2",
-    "OWNER_ID": "3",
-    "SUBJECT": "s",
-    "LAST_UPDATED": "2026-01-01T00:00:00+03:00",
-    "PROVIDER_PARAMS": {"badgeCode": "c1"},
-}
+HOLDER: dict[str, Any] = {"ID": "1", "OWNER_TYPE_ID": "2", "OWNER_ID": "3", "SUBJECT": "s"}
+HOLDER |= {"LAST_UPDATED": "2026-01-01T00:00:00+03:00", "PROVIDER_PARAMS": {"badgeCode": "c1"}}
 
 
 @pytest.mark.parametrize(
     ("row", "certainty"),
     [
-        ("x", None),
-        (["x"], None),
-        (None, None),
+        *((odd, None) for odd in ("x", ["x"], None)),
         *(({**HOLDER, "PROVIDER_PARAMS": odd}, None) for odd in ('{"badgeCode": "c1"}', [], None, {})),
         ({**HOLDER, "PROVIDER_PARAMS": {"badgeCode": ["c1"]}}, None),
         ({**HOLDER, "LAST_UPDATED": "0001-01-01T00:00:00"}, {"likely", "possible"}),

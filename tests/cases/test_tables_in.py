@@ -204,12 +204,8 @@ def test_a_heading_that_pandas_numbered_is_no_language(tmp_path: Path) -> None:
 )
 def test_every_shape_of_the_portals_own_badges_changes_nothing(b24: b24nb.Client, shape: Any) -> None:
     badges = b24.badges.list()
-    assert b24.badges.plan(shape(badges), prune=True).counts == {
-        "add": 0,
-        "replace": 0,
-        "delete": 0,
-        "keep": len(badges),
-    }
+    nothing = dict.fromkeys(("add", "replace", "delete"), 0)
+    assert b24.badges.plan(shape(badges), prune=True).counts == nothing | {"keep": len(badges)}
 
 
 def test_a_saved_answer_is_taken_back(b24: b24nb.Client) -> None:

@@ -223,9 +223,8 @@ def test_a_replace_that_is_held_changes_nothing(many: SandboxPortal, b24: Client
 def test_a_stale_plan_leaves_alone_what_changed_since(many: SandboxPortal, b24: Client) -> None:
     plan = b24.badges.plan([Badge("c0000", "mine", "v", "primary"), Badge("new", "t", "v", "primary")], prune=True)
     with connect(many) as somebody:
-        somebody.badges.plan(
-            [Badge("c0000", "theirs", "v", "primary"), Badge("c0001", "theirs", "v", "primary")]
-        ).apply(progress=False)
+        theirs = [Badge(code, "theirs", "v", "primary") for code in ("c0000", "c0001")]
+        somebody.badges.plan(theirs).apply(progress=False)
         somebody.badges.add("new", "t", "v", "primary")
         somebody.badges.delete("c0002")
     report = plan.apply(confirm=299, progress=False)
@@ -346,16 +345,9 @@ def test_two_processes_share_portal_and_journal(many: SandboxPortal, tmp_path: P
         "    report = b24.badges.delete_many(sys.argv[3:], parallel=2, progress=False)\n"
         "    sys.exit(not report.ok)\n"
     )
-    parts = (codes(300)[0::2], codes(300)[1::2])
-    processes = [
-        subprocess.Popen(
-            [sys.executable, "-c", script, many.webhook, str(journal), *part],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-        for part in parts
-    ]
+    command = [sys.executable, "-c", script, many.webhook, str(journal)]
+    pipes: dict[str, Any] = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    processes = [subprocess.Popen([*command, *codes(300)[start::2]], **pipes) for start in (0, 1)]
     assert [process.stdout.readline() for process in processes] == ["ready\n"] * 2
     for process in processes:
         process.stdin.write("\n")

@@ -6,6 +6,7 @@ import socket
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import nbformat
 import pytest
@@ -126,7 +127,7 @@ def test_lab_starts_jupyterlab_on_the_copies_and_passes_arguments_on(tmp_path: P
         port = free.getsockname()[1]
     command = [sys.executable, "-m", "b24nb", "lab", str(tmp_path / "lab"), "--no-browser"]
     command += [f"--ServerApp.port={port}", "--ServerApp.port_retries=0", "--IdentityProvider.token=t"]
-    told = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
+    told: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
     with subprocess.Popen(command, env=os.environ | state, **told) as process:
         try:
             assert any(f"http://127.0.0.1:{port}/lab" in line for line in process.stdout)

@@ -46,12 +46,8 @@ def executors(sandboxes: SandboxFleet) -> Iterator[dict[str, Executor | None]]:
         client = distributed.Client(stack.enter_context(cluster))
         dask = stack.enter_context(client).get_executor()
         pool = ProcessPoolExecutor(2, mp_context=get_context("spawn"))
-        yield {
-            "threads": None,
-            "thread pool": stack.enter_context(ThreadPoolExecutor(4)),
-            "processes": stack.enter_context(pool),
-            "dask": dask,
-        }
+        threads = stack.enter_context(ThreadPoolExecutor(4))
+        yield {"threads": None, "thread pool": threads, "processes": stack.enter_context(pool), "dask": dask}
 
 
 def secrets_of(sandboxes: SandboxFleet) -> list[bytes]:
@@ -76,12 +72,8 @@ def test_each_executor_gives_the_same_rows(sandboxes: SandboxFleet, executors: d
     for name, executor in executors.items():
         before = fleets.badges_of(sandboxes)
         given[name] = all_that_a_fleet_gives(Fleet(sandboxes.names, fleets.webhook_of, executor=executor))
-        assert fleets.badges_of(sandboxes) == before, (
-            name,
-            given[name]["report"],
-            given[name]["undo"],
-            given[name]["undo.status"],
-        )
+        told = [given[name][what] for what in ("report", "undo", "undo.status")]
+        assert fleets.badges_of(sandboxes) == before, (name, told)
     assert {len(found["report"]) for found in given.values()} == {12}
     for name, found in given.items():
         for what, table in found.items():
@@ -123,9 +115,7 @@ def test_what_holds_a_secret_or_is_not_importable_is_refused_before_it_is_submit
     recording = Recording()
     address = sandboxes.webhooks["portal-0001"]
     webhook = Webhook.parse(address)
-    token = OAuthToken(
-        portal="https://example.bitrix24.com", access_token="a token that is known here".replace(" ", "-")
-    )
+    token = OAuthToken(portal="https://example.bitrix24.com", access_token="-".join(("a", "token", "known", "here")))
     function = {
         "address": functools.partial(fleets.code_count, address),
         "token": functools.partial(fleets.code_count, token.access_token.reveal()),

@@ -152,13 +152,11 @@ def test_params_that_json_does_not_have_are_refused_before_sending() -> None:
 @pytest.mark.parametrize(
     ("method", "write"),
     [
-        ("crm.activity.badge.list", False),
-        ("CRM.Activity.Badge.Get", False),
-        ("crm.activity.badge.add", True),
-        ("crm.deal.fields", False),
-        ("profile", False),
-        ("batch", True),
-        ("crm.something.unheard.of", True),
+        *(
+            (read, False)
+            for read in ("crm.activity.badge.list", "CRM.Activity.Badge.Get", "crm.deal.fields", "profile")
+        ),
+        *((write, True) for write in ("crm.activity.badge.add", "batch", "crm.something.unheard.of")),
     ],
 )
 def test_what_is_not_known_to_change_nothing_counts_as_a_write(method: str, write: bool) -> None:

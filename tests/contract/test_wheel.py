@@ -1,12 +1,13 @@
 """The wheel carries the walkthroughs, so that `b24nb lab` works after a plain `pip install`."""
 
-import os
 import subprocess
 import sys
 import zipfile
 from pathlib import Path
 
 import pytest
+
+from tests.programs import run
 
 ROOT = Path(__file__).parents[2]
 
@@ -21,14 +22,8 @@ def test_the_lab_opens_what_came_with_the_wheel(tmp_path: Path) -> None:
     with zipfile.ZipFile(wheel) as archive:
         archive.extractall(installed)
     directory = tmp_path / "mine"
-    answer = subprocess.run(
-        [sys.executable, "-m", "b24nb", "lab", str(directory), "--version"],
-        env=os.environ | {"PYTHONPATH": str(installed)},
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
+    answer = run("lab", str(directory), "--version", PYTHONPATH=str(installed))
+    assert answer.returncode == 0, answer.stderr
     shipped = {path.name for path in (ROOT / "notebooks").glob("*.ipynb")}
     assert {path.name for path in directory.glob("*.ipynb")} == shipped
     assert f"{len(shipped)} new copies" in answer.stdout

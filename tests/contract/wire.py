@@ -60,13 +60,12 @@ def matching(pattern: str) -> Like:
 
 def having(**expected: Any) -> Like:
     """A map with at least these keys and values."""
-    return Like(
-        f"a map with {expected}",
-        lambda value: (
-            isinstance(value, dict)
-            and all(key in value and difference(want, value[key]) is None for key, want in expected.items())
-        ),
-    )
+
+    def fits(value: Any) -> bool:
+        wanted = expected.items() if isinstance(value, dict) else [("", "a map")]
+        return all(key in value and difference(want, value[key]) is None for key, want in wanted)
+
+    return Like(f"a map with {expected}", fits)
 
 
 def difference(expected: Any, actual: Any, where: str = "") -> str | None:
@@ -145,24 +144,10 @@ def post(path: str, body: str | bytes = "", kind: str | None = FORM_TYPE, **head
     return Send("POST", path, body, headers=typed | _headers(headers))
 
 
-def call(
-    method: str,
-    params: Any = None,
-    *,
-    by: str = "<admin>",
-    keep: tuple[str, ...] = (),
-    address: str = "127.0.0.1",
-    **headers: str,
-) -> Send:
+def call(method: str, params: Any = None, *, by: str = "<admin>", keep: tuple[str, ...] = (), **headers: str) -> Send:
     """The usual call: a POST with a JSON body; ``by`` is a webhook's path, ``/rest`` for none."""
-    return Send(
-        "POST",
-        f"{by}/{method}",
-        json={} if params is None else params,
-        headers={"Content-Type": JSON_TYPE} | _headers(headers),
-        address=address,
-        keep=keep,
-    )
+    typed = {"Content-Type": JSON_TYPE} | _headers(headers)
+    return Send("POST", f"{by}/{method}", json={} if params is None else params, headers=typed, keep=keep)
 
 
 def oauth(method: str, params: Any = None, *, token: str = "<token>", keep: tuple[str, ...] = ()) -> Send:
@@ -215,14 +200,9 @@ def refused(status: int, code: str, description: Any) -> Answer:
 def answered(result: Any, *, errors: Any = (), totals: Any = (), nexts: Any = ()) -> Answer:
     """A batch: all five maps, an empty one as ``[]``; each command that succeeded has its own time."""
     times = [TIME for _ in result] if isinstance(result, list) else dict.fromkeys(result, TIME)
-    maps = {
-        "result": result,
-        "result_error": list(errors) if errors == () else errors,
-        "result_total": list(totals) if totals == () else totals,
-        "result_next": list(nexts) if nexts == () else nexts,
-        "result_time": times,
-    }
-    return ok(maps)
+    parts = {"result_error": errors, "result_total": totals, "result_next": nexts}
+    maps = {name: [] if part == () else part for name, part in parts.items()}
+    return ok({"result": result, **maps, "result_time": times})
 
 
 def error(code: str, description: Any) -> dict[str, Any]:

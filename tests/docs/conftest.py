@@ -1,7 +1,5 @@
 """The site, built once as from a clean clone: warnings are errors, and there is no network."""
 
-from __future__ import annotations
-
 import functools
 import http.server
 import os
@@ -11,15 +9,12 @@ import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 
 import pytest
 
 from tests.browser.conftest import browser  # noqa: F401 - the one chromium
 from tests.layers import require_package
-
-if TYPE_CHECKING:
-    pass
 
 ROOT = Path(__file__).parents[2]
 BUILD = """
@@ -56,15 +51,8 @@ def build(root: Path) -> subprocess.CompletedProcess[str]:
     alone = ["unshare", "--net"] if shutil.which("unshare") else []
     if alone and subprocess.run([*alone, "true"], capture_output=True, check=False).returncode:
         alone = []
-    return subprocess.run(
-        [*alone, sys.executable, "-c", BUILD],
-        cwd=root,
-        env=os.environ | {"PYTHONPATH": str(root)},
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-    )
+    there: dict[str, Any] = {"cwd": root, "env": os.environ | {"PYTHONPATH": str(root)}}
+    return subprocess.run([*alone, sys.executable, "-c", BUILD], capture_output=True, text=True, timeout=300, **there)
 
 
 @pytest.fixture(scope="session")

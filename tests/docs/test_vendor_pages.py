@@ -22,23 +22,14 @@ class Page(NamedTuple):
 CODE = ("code", "string", "required")
 TEXT = "string or map of languages"
 ADMIN = "users with administrative access to the crm section"
+OF_ADD = [CODE, ("title", TEXT, "required"), ("value", TEXT, "required"), ("type", "string", "required")]
+ADD_REFUSES = {"ACCESS_DENIED", "100", "REQUIRED_ARG_MISSING", "WRONG_TYPE_VALUE", "BX_INVALID_VALUE", "0"}
+DELETE_REFUSES = {"ACCESS_DENIED", "NOT_FOUND", "ENTITY_WITH_BADGE_EXISTS"}
 PAGES = {
-    "crm.activity.badge.add": Page(
-        read="2026-11",
-        parameters=[CODE, ("title", TEXT, "required"), ("value", TEXT, "required"), ("type", "string", "required")],
-        access=ADMIN,
-        errors={"ACCESS_DENIED", "100", "REQUIRED_ARG_MISSING", "WRONG_TYPE_VALUE", "BX_INVALID_VALUE", "0"},
-    ),
-    "crm.activity.badge.get": Page(
-        read="2026-08", parameters=[CODE], access="any user", errors={"ACCESS_DENIED", "NOT_FOUND"}
-    ),
-    "crm.activity.badge.list": Page(read="2026-11", parameters=[], access="any user", errors=set()),
-    "crm.activity.badge.delete": Page(
-        read="2026-11",
-        parameters=[CODE],
-        access=ADMIN,
-        errors={"ACCESS_DENIED", "NOT_FOUND", "ENTITY_WITH_BADGE_EXISTS"},
-    ),
+    "crm.activity.badge.add": Page("2026-11", OF_ADD, ADMIN, ADD_REFUSES),
+    "crm.activity.badge.get": Page("2026-08", [CODE], "any user", {"ACCESS_DENIED", "NOT_FOUND"}),
+    "crm.activity.badge.list": Page("2026-11", [], "any user", set()),
+    "crm.activity.badge.delete": Page("2026-11", [CODE], ADMIN, DELETE_REFUSES),
 }
 TYPES = {"success", "failure", "warning", "primary", "secondary"}
 WORDS = {"string": "string", "string | map": TEXT}

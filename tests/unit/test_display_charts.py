@@ -115,9 +115,8 @@ def test_any_text_can_be_drawn_and_none_gets_out(nasty: str) -> None:
 
 def test_same_calls_same_bytes_whatever_style_the_notebook_has() -> None:
     first = charts.timeline(TROUBLE.df).png
-    with matplotlib.rc_context(
-        {"figure.facecolor": "black", "text.color": "white", "font.size": 30, "axes.grid": True}
-    ):
+    style = {"figure.facecolor": "black", "text.color": "white", "font.size": 30, "axes.grid": True}
+    with matplotlib.rc_context(style):
         assert charts.timeline(TROUBLE.df).png == first
         assert matplotlib.rcParams["font.size"] == 30, "the notebook keeps its style"
     assert b"Software" not in first

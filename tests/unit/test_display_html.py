@@ -68,6 +68,7 @@ def attacked_frame() -> pd.DataFrame:
     return pd.DataFrame({ATTACK: [ATTACK, None], "map": [{ATTACK: ATTACK}, [ATTACK]]}, index=index)
 
 
+ATTACKED = dict.fromkeys(("kind", "place", "user"), ATTACK)
 #: Every place where a text from outside comes in.
 PLACES: dict[str, Callable[[], Any]] = {
     "pill text": lambda: html.pill(ATTACK, "success"),
@@ -85,9 +86,7 @@ PLACES: dict[str, Callable[[], Any]] = {
     "code": lambda: html.code(ATTACK, ATTACK),
     "answer": lambda: html.answer(ATTACK, {ATTACK: ATTACK}),
     "gauge": lambda: html.gauge(ATTACK, 1, 2, ATTACK),
-    "banner": lambda: html.portal_banner(
-        portal(kind=ATTACK, place=ATTACK, sources=(ATTACK,), user=ATTACK, scopes=(ATTACK, ATTACK))
-    ),
+    "banner": lambda: html.portal_banner(portal(**ATTACKED, sources=(ATTACK,), scopes=(ATTACK, ATTACK))),
 }
 
 #: One output of each kind, with harmless texts.
@@ -192,31 +191,17 @@ def test_words_stand_apart_without_any_style() -> None:
     assert stripped(html.answer("m", {})) == "m answered {}"
 
 
+HERE = {"kind": "SANDBOX", "where": "SANDBOX (this notebook)", "place": "this notebook"}
+THERE = {"kind": "SANDBOX", "where": "SANDBOX 127.0.0.1:80", "place": "127.0.0.1:80"}
+UNKNOWN = dict.fromkeys(("admin", "user", "scopes"))
+
+
 @pytest.mark.parametrize(
     ("fields", "sentence"),
     [
         ({}, "LIVE portal.example: Maria (administrator), scopes: crm, user; changes here are real."),
-        (
-            {
-                "kind": "SANDBOX",
-                "where": "SANDBOX (this notebook)",
-                "place": "this notebook",
-                "admin": False,
-                "scopes": (),
-            },
-            "SANDBOX (this notebook): Maria (not an administrator), scopes: none.",
-        ),
-        (
-            {
-                "kind": "SANDBOX",
-                "where": "SANDBOX 127.0.0.1:80",
-                "place": "127.0.0.1:80",
-                "admin": None,
-                "user": None,
-                "scopes": None,
-            },
-            "SANDBOX 127.0.0.1:80: user unknown (rights unknown), scopes: unknown.",
-        ),
+        (HERE | {"admin": False, "scopes": ()}, "SANDBOX (this notebook): Maria (not an administrator), scopes: none."),
+        (THERE | UNKNOWN, "SANDBOX 127.0.0.1:80: user unknown (rights unknown), scopes: unknown."),
     ],
 )
 def test_a_banner_is_a_sentence(fields: dict[str, Any], sentence: str) -> None:
@@ -248,7 +233,7 @@ def test_an_unknown_type_is_painted_grey() -> None:
 
 def test_live_and_sandbox_differ_in_more_than_a_word() -> None:
     live = Seen(str(html.portal_banner(portal())))
-    sandbox = Seen(str(html.portal_banner(portal(kind="SANDBOX", place="this notebook"))))
+    sandbox = Seen(str(html.portal_banner(portal(**HERE))))
     assert ("class", "b24nb-banner b24nb-live") in live.attributes
     assert ("class", "b24nb-banner") in sandbox.attributes
     assert "real" not in sandbox.text
@@ -282,9 +267,7 @@ def test_viewers_see_their_language_then_english_then_the_first(text: Any, viewe
 def test_texts_carry_their_language_for_screen_readers() -> None:
     card = Seen(str(html.badge_card(Badge("c", {"la": "Cliente", "br": "Cliente"}, {"zz": "?"}, "success"))))
     languages = [value for name, value in card.attributes if name == "lang"]
-    assert languages == ["es", "es", "pt-BR"], (
-        "the portal's codes are not those of the web; unknown ones are not claimed"
-    )
+    assert languages == ["es", "es", "pt-BR"], "not the portal's own codes; unknown ones are not claimed"
 
 
 # -- badges: the same in words and in HTML ---------------------------------------------------------
@@ -293,10 +276,8 @@ def test_texts_carry_their_language_for_screen_readers() -> None:
 def test_card_and_words_show_every_text() -> None:
     for badge in BADGES:
         seen, words = Seen(badge._repr_html_()).text, repr(badge)
-        texts = [
-            text for one in (badge.title, badge.value) for text in ([one] if isinstance(one, str) else one.values())
-        ]
-        for text in (badge.code, badge.type, *texts):
+        maps = [{"": text} if isinstance(text, str) else text for text in (badge.title, badge.value)]
+        for text in (badge.code, badge.type, *maps[0].values(), *maps[1].values()):
             assert text in seen
             assert text in words
 

@@ -161,12 +161,8 @@ def test_the_log_says_why_figures_of_the_portal_are_missing() -> None:
         return call
 
     whole = {"start": 1, "duration": 0.004, "processing": 0}
-    log = log_of(
-        told(whole, {}),
-        told(whole, {"X-Bitrix-Rest-Time": "0.0200"}),
-        told({}, {}),
-        told(whole, {"X-Bitrix-Rest-Time": "0.0040"}),
-    )
+    late, exact = ({"X-Bitrix-Rest-Time": seconds} for seconds in ("0.0200", "0.0040"))
+    log = log_of(told(whole, {}), told(whole, late), told({}, {}), told(whole, exact))
     assert log.missing() == [
         "No server time for 1 call: the portal counts in whole seconds and sends no exact header.",
         "No server time for 1 call: the portal's figure is more than the caller waited.",
