@@ -3,7 +3,7 @@
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from typing import Any
@@ -50,6 +50,13 @@ def eventually(true: Callable[[], bool]) -> None:
 def rows(count: int) -> list[dict[str, Any]]:
     """So many badges as a portal has them."""
     return [{"code": f"c{n:04}", "title": f"Title {n}", "value": "v", "type": "primary"} for n in range(count)]
+
+
+def translated(numbers: Iterable[int], title: str = "Title") -> list[dict[str, Any]]:
+    """Badges of which every other one has two languages."""
+    texts = {n: {"en": f"{title} {n}", "ru": f"Название {n}"} if n % 2 else f"{title} {n}" for n in numbers}
+    rest = {"value": "quoted ' <&>", "type": "primary"}
+    return [{"code": f"code{n}", "title": text, **rest} for n, text in texts.items()]
 
 
 def asked(portal: b24nb.SandboxPortal) -> list[str]:

@@ -11,25 +11,13 @@ import tempfile
 import time
 import tracemalloc
 from pathlib import Path
-from typing import Any
 
 from b24nb.badges import files
 from b24nb.badges.badge import Badge, Badges
 from b24nb.badges.changes import Step, diff
+from tests.fakes import translated
 
 SIZES = (1_000, 3_000, 10_000, 30_000, 100_000)
-
-
-def rows(count: int, start: int = 0, title: str = "Title") -> list[dict[str, Any]]:
-    return [
-        {
-            "code": f"code{n}",
-            "title": {"en": f"{title} {n}", "de": f"Titel {n}"} if n % 2 else f"{title} {n}",
-            "value": f"value {n}",
-            "type": "primary",
-        }
-        for n in range(start, start + count)
-    ]
 
 
 def plan(current: Badges, path: Path) -> list[Step]:
@@ -39,8 +27,8 @@ def plan(current: Badges, path: Path) -> list[Step]:
 def measured(count: int, folder: Path) -> tuple[float, float]:
     """Seconds and bytes of one plan."""
     tenth = count // 10
-    current = Badges(map(Badge.from_wire, rows(count)))
-    wanted = [*rows(tenth, tenth, "Changed"), *rows(count - 2 * tenth, 2 * tenth), *rows(tenth, count)]
+    current = Badges(map(Badge.from_wire, translated(range(count))))
+    wanted = [*translated(range(tenth, 2 * tenth), "Changed"), *translated(range(2 * tenth, count + tenth))]
     path = files.write(Badges(map(Badge.from_wire, wanted)), folder / "b.json", portal="", at="")
     gc.collect()
     start = time.perf_counter()

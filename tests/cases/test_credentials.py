@@ -163,36 +163,22 @@ def test_a_webhook_written_into_a_cell_is_warned_of(monkeypatch: pytest.MonkeyPa
 @pytest.mark.parametrize(
     "wrong",
     [
-        {"portal": "http://example.bitrix24.com", "access_token": "a"},
-        {"portal": ADDRESS, "access_token": "a"},
-        {"portal": "https://example.bitrix24.com", "access_token": ""},
-        {"portal": "https://example.bitrix24.com", "access_token": "a b"},
-        {"portal": "https://example.bitrix24.com", "access_token": 5},
-        {"portal": "https://example.bitrix24.com", "access_token": "***"},
-        {"portal": "https://example.bitrix24.com", "access_token": "a", "client_secret": "{client_secret}"},
-        {"portal": "https://example.bitrix24.com", "access_token": "put_access_token_here"},
-        {"portal": "https://example.bitrix24.com", "access_token": "a", "auth_server": "http://auth.example.com"},
+        *({"portal": portal} for portal in ("http://example.bitrix24.com", ADDRESS)),
+        *({"access_token": wrong} for wrong in ("", "a b", 5, "***", "put_access_token_here")),
+        {"client_secret": "{client_secret}"},
+        {"auth_server": "http://auth.example.com"},
     ],
 )
 def test_a_wrong_token_is_refused(wrong: dict[str, str]) -> None:
     with pytest.raises(InvalidInput):
-        OAuthToken(**wrong)
+        OAuthToken(**{"portal": "https://example.bitrix24.com", "access_token": "a", **wrong})
 
 
-AUTH = {
-    "access_token": SECRET,
-    "refresh_token": f"{SECRET}r",
-    "expires": "1764000000",
-    "expires_in": 3600,
-    "scope": "crm",
-    "domain": "Example.bitrix24.com",
-    "server_endpoint": "https://oauth.bitrix24.tech/rest/",
-    "client_endpoint": "https://example.bitrix24.com/rest/",
-    "status": "L",
-    "member_id": "f" * 32,
-    "user_id": 1,
-    "application_token": "a" * 32,
-}
+PAIR = {"access_token": SECRET, "refresh_token": f"{SECRET}r"}
+SERVER, CLIENT = "https://oauth.bitrix24.tech/rest/", "https://example.bitrix24.com/rest/"
+AUTH = PAIR | {"expires": "1764000000", "expires_in": 3600, "scope": "crm", "domain": "Example.bitrix24.com"}
+AUTH |= {"server_endpoint": SERVER, "client_endpoint": CLIENT, "status": "L", "user_id": 1}
+AUTH |= {"member_id": "f" * 32, "application_token": "a" * 32}
 FRAME = {"DOMAIN": "example.bitrix24.com", "PROTOCOL": "1", "AUTH_ID": SECRET, "REFRESH_ID": f"{SECRET}r"}
 ANSWER = AUTH | {"domain": "oauth.bitrix24.tech"}
 
@@ -200,11 +186,8 @@ ANSWER = AUTH | {"domain": "oauth.bitrix24.tech"}
 @pytest.mark.parametrize("auth", [AUTH, FRAME, ANSWER], ids=["event", "frame", "token answer"])
 def test_a_token_is_made_from_what_the_portal_gives_an_application(auth: dict[str, object]) -> None:
     token = OAuthToken.from_auth(auth, client_id="app.1", client_secret="client-secret")
-    assert (token.portal, token.access_token, token.refresh_token) == (
-        "https://example.bitrix24.com",
-        Secret(SECRET),
-        Secret(f"{SECRET}r"),
-    )
+    assert token.portal == "https://example.bitrix24.com"
+    assert (token.access_token, token.refresh_token) == (Secret(SECRET), Secret(f"{SECRET}r"))
     assert token.can_refresh
     expected = "https://oauth.bitrix24.tech" if "server_endpoint" in auth else "https://oauth.bitrix.info"
     assert token.auth_server == expected
@@ -239,13 +222,7 @@ def test_the_sandbox_gives_what_from_auth_takes() -> None:
         assert b24.badges.get("missedCall")
 
 
-TOKEN = OAuthToken(
-    portal="https://example.bitrix24.com",
-    access_token=SECRET,
-    refresh_token=f"{SECRET}r",
-    client_id="app.1",
-    client_secret=f"{SECRET}c",
-)
+TOKEN = OAuthToken(portal="https://example.bitrix24.com", **PAIR, client_id="app.1", client_secret=f"{SECRET}c")
 
 
 @pytest.mark.parametrize("credential", [Webhook.parse(ADDRESS), TOKEN], ids=["webhook", "token"])
@@ -270,9 +247,8 @@ def test_no_display_shows_the_secret_and_no_file_gets_it(credential: Webhook | O
 def test_whoever_stores_a_new_pair_can_reveal_it() -> None:
     assert TOKEN.refresh_token.reveal() == f"{SECRET}r"
     assert replace(TOKEN, refresh_token="other").refresh_token.reveal() == "other"
-    assert TOKEN.renewal().decode() == (
-        f"grant_type=refresh_token&client_id=app.1&client_secret={SECRET}c&refresh_token={SECRET}r"
-    )
+    sent = f"grant_type=refresh_token&client_id=app.1&client_secret={SECRET}c&refresh_token={SECRET}r"
+    assert TOKEN.renewal().decode() == sent
     assert SECRET not in f"{TOKEN.renewal()!r} {TOKEN.renewal()}"
 
 

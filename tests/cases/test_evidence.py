@@ -8,16 +8,12 @@ import pytest
 from b24nb import Client, SandboxPortal, connect, errors
 from b24nb.badges.badge import Badge
 from b24nb.badges.changes import NotRestorable, StoredDifferently
-from tests.fakes import FakeClock
+from tests.fakes import FakeClock, rows
 from tests.servers import Envelope, in_front_of
 
 ADD, DELETE = "crm.activity.badge.add", "crm.activity.badge.delete"
 LONG = "c" * 40
 VIP = {"code": "vip", "title": "Client", "value": "VIP", "type": "primary"}
-
-
-def rows(count: int) -> list[dict[str, str]]:
-    return [{**VIP, "code": f"c{n:03}"} for n in range(count)]
 
 
 def codes(portal: SandboxPortal) -> set[str]:
@@ -46,9 +42,9 @@ def test_a_delete_that_is_not_answered_by_true_is_looked_at(result: Any) -> None
         in_front_of(portal, answering(result, effect=True)) as webhook,
         connect(webhook) as b24,
     ):
-        assert b24.badges.delete("c000").code == "c000"
-        assert b24.badges.delete_many(["c001", "c002"], progress=False).counts == {"deleted": 2}
-        assert codes(portal) == {"c003"}
+        assert b24.badges.delete("c0000").code == "c0000"
+        assert b24.badges.delete_many(["c0001", "c0002"], progress=False).counts == {"deleted": 2}
+        assert codes(portal) == {"c0003"}
         assert b24.journal.df["seen"].all()
         assert b24.journal.plan_undo(last=2).apply(progress=False).ok
 
@@ -66,9 +62,9 @@ def test_a_delete_without_effect_is_not_called_done(result: Any, portal: Sandbox
 def test_an_unknown_error_of_a_command_after_the_effect_is_looked_into() -> None:
     with SandboxPortal(badges=rows(3)) as portal, connect(portal) as b24:
         portal.faults.next("NEW_TROUBLE", method=DELETE, after_effect=True, description="odd", status=400)
-        assert b24.badges.delete_many(["c000", "c001"], progress=False).counts == {"deleted": 2}
+        assert b24.badges.delete_many(["c0000", "c0001"], progress=False).counts == {"deleted": 2}
         assert b24.journal.plan_undo().apply(progress=False).ok
-        assert codes(portal) == {"c000", "c001", "c002"}
+        assert codes(portal) == {"c0000", "c0001", "c0002"}
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
@@ -85,7 +81,9 @@ def test_a_redirect_after_the_effect_is_looked_into(status: int, portal: Sandbox
     assert codes(portal) == before
 
 
-@pytest.mark.parametrize(("code", "late"), [("c060", True), ("c119", False)], ids=["of this request", "of a later one"])
+@pytest.mark.parametrize(
+    ("code", "late"), [("c0060", True), ("c0119", False)], ids=["of this request", "of a later one"]
+)
 def test_a_badge_edited_between_two_requests_is_left_alone_or_comes_back_as_it_was_last(code: str, late: bool) -> None:
     asked = []
     with SandboxPortal(badges=rows(120)) as portal, connect(portal) as b24:
@@ -150,11 +148,11 @@ def test_deletes_beside_a_look_that_was_refused_are_told_as_ours(going: bool) ->
             portal.faults.next("ACCESS_DENIED", method="crm.activity.badge.list", status=403)
             return False
 
-        report = b24.badges.delete_many(["c000", "c001"], keep_going=going, progress=False, cancel=between)
+        report = b24.badges.delete_many(["c0000", "c0001"], keep_going=going, progress=False, cancel=between)
         assert report.counts == {"deleted": 2}
         portal.faults.clear()
         assert b24.journal.plan_undo().apply(progress=False).ok
-        assert codes(portal) == {"c000", "c001", "c002"}
+        assert codes(portal) == {"c0000", "c0001", "c0002"}
 
 
 def test_texts_that_a_portal_stores_differently_are_told(portal: SandboxPortal) -> None:
@@ -247,10 +245,10 @@ def test_a_leap_of_the_time_of_day_neither_ends_nor_extends_the_wait(hours: int,
         start = clock.monotonic()
         portal.faults.next("reset", method=DELETE, effect_after=effect_after)
         if effect_after:
-            assert b24.badges.delete("c000").code == "c000"
+            assert b24.badges.delete("c0000").code == "c0000"
         else:
             with pytest.raises(errors.NotApplied):
-                b24.badges.delete("c000")
+                b24.badges.delete("c0000")
         assert clock.monotonic() - start <= 61
         assert len(portal.badges) == (1 if effect_after else 2)
 

@@ -8,11 +8,8 @@ from b24nb import SandboxPortal, connect, errors
 from b24nb.badges import evidence
 from b24nb.badges.activities import find_holders
 from b24nb.badges.changes import not_restorable
+from tests.fakes import rows
 from tests.servers import answering
-
-
-def rows(count: int) -> list[dict[str, Any]]:
-    return [{"code": f"c{n}", "title": "T", "value": "V", "type": "primary"} for n in range(count)]
 
 
 @pytest.mark.parametrize(
@@ -40,7 +37,7 @@ def test_all_badges_are_all_however_they_are_counted(more: dict[str, Any]) -> No
 def test_a_badge_that_comes_twice_is_noticed() -> None:
     with (
         answering({"result": {"badges": rows(50) + rows(20)}, "total": 70}) as (connection, _),
-        pytest.raises(errors.BadResponse, match="'c0' 2 times"),
+        pytest.raises(errors.BadResponse, match="'c0000' 2 times"),
     ):
         evidence.list_badges(connection)
 
@@ -53,7 +50,10 @@ ROW = rows(1)[0]
     [
         (evidence.list_badges, [{"badges": rows} for rows in (None, {}, [None], [[]], ["x"], [{"title": "t"}])]),
         (evidence.list_badges, [None, True, [], {}, {"badges": [{**ROW, "code": 7}]}]),
-        (lambda to: evidence.get_badge(to, "c0"), [None, True, [], {}, *({"badge": it} for it in (None, [], "c0"))]),
+        (
+            lambda to: evidence.get_badge(to, "c0000"),
+            [None, True, [], {}, *({"badge": it} for it in (None, [], "c0000"))],
+        ),
         (lambda to: find_holders(to, {"c0"}), [None, True, {}, "x"]),
     ],
 )
@@ -107,7 +107,7 @@ def test_odd_rows_hurt_neither_the_list_nor_its_displays() -> None:
     assert "⟨U+D800⟩" in displays[1]
     assert len(badges.flat) == len(badges.df) == len(badges)
     restorable = {badge.code: not not_restorable(badge) for badge in badges}
-    assert restorable.pop("c0")
+    assert restorable.pop("c0000")
     assert restorable.pop("list")  # an empty map can be added
     assert not any(restorable.values())
 

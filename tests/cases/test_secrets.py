@@ -90,10 +90,7 @@ def provoke(b24: b24nb.Client, portal: b24nb.SandboxPortal) -> Iterator[Callable
 
 
 def credentials_of(portal: b24nb.SandboxPortal, kind: str) -> object:
-    if kind == "webhook":
-        return b24nb.Webhook.parse(portal.webhook)
-    oauth = {key: portal.oauth[key] for key in ("access_token", "refresh_token", "client_id", "client_secret")}
-    return b24nb.OAuthToken(portal=portal.url, auth_server=portal.url, **oauth)
+    return b24nb.Webhook.parse(portal.webhook) if kind == "webhook" else b24nb.OAuthToken(**portal.oauth)
 
 
 @pytest.mark.parametrize("kind", ["webhook", "token"])
@@ -373,13 +370,8 @@ def test_verify(): b24nb.connect(down, verify=down)
 
 def test_pytest_shows_no_secret_among_the_locals_of_our_frames(tmp_path: Path) -> None:
     (tmp_path / "test_it.py").write_text(SCRIPT)
-    answer = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "--showlocals", "-p", "no:cacheprovider", "test_it.py"],
-        cwd=tmp_path,
-        env=os.environ | {"DOWN": DOWN},
-        capture_output=True,
-        text=True,
-    )
+    command = [sys.executable, "-m", "pytest", "-q", "--showlocals", "-p", "no:cacheprovider", "test_it.py"]
+    answer = subprocess.run(command, cwd=tmp_path, env=os.environ | {"DOWN": DOWN}, capture_output=True, text=True)
     assert "4 failed" in answer.stdout
     assert "credentials = ***" in answer.stdout, "the locals were not shown"
     assert SECRET not in answer.stdout
@@ -394,9 +386,8 @@ def test_a_notebook_with_verbose_tracebacks_shows_no_secret(tmp_path: Path) -> N
 
         def run(code: str) -> str:
             texts: list[str] = []
-            client.execute_interactive(
-                code, timeout=60, allow_stdin=False, output_hook=lambda message: texts.append(str(message["content"]))
-            )
+            heard = {"output_hook": lambda message: texts.append(str(message["content"]))}
+            client.execute_interactive(code, timeout=60, allow_stdin=False, **heard)
             outputs.extend(texts)
             return "\n".join(texts)
 

@@ -14,6 +14,7 @@ import pytest
 
 import b24nb
 from b24nb.badges.journal import UnfinishedChanges
+from tests.fakes import translated
 
 COUNT = 400
 #: Changes of every kind, in an order by chance. Says when it begins.
@@ -46,16 +47,7 @@ with b24nb.connect(webhook, journal=journal, tariff="enterprise") as b24:
 @pytest.fixture(scope="module")
 def portal() -> Iterator[b24nb.SandboxPortal]:
     """Localised texts among a thousand badges; a request takes a while, so that a kill can hit it."""
-    rows: list[dict[str, Any]] = [
-        {
-            "code": f"code{n}",
-            "title": {"en": f"Title {n}", "ru": f"Название {n}"} if n % 3 else f"Title {n}",
-            "value": f"quoted ' <{n}>",
-            "type": "primary",
-        }
-        for n in range(COUNT)
-    ]
-    with b24nb.SandboxPortal(badges=rows, latency_ms=10) as portal:
+    with b24nb.SandboxPortal(badges=translated(range(COUNT)), latency_ms=10) as portal:
         yield portal
 
 

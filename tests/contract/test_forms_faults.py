@@ -1,7 +1,6 @@
 """Every trouble on the wire in every form: a sentence, code and next step; after it the form works again."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,55 +11,23 @@ from b24nb.forms.form import Form
 from tests.fakes import FakeClock
 from tests.widgets import click, shown
 
-PREFIX = "crm.activity.badge."
 
-
-def add(b24: Client) -> tuple[Form, Any]:
-    form = forms.add_form(b24, "vip", {"en": "Client"}, "VIP")
-    return form, form.add_button
-
-
-def delete(b24: Client) -> tuple[Form, Any]:
+def about_to_delete(b24: Client) -> Form:
     form = forms.delete_form(b24, "missedCall", run=True)
     form.confirm.value = "missedCall"
-    return form, form.delete_button
+    return form
 
 
-def preview(b24: Client) -> tuple[Form, Any]:
-    form = forms.delete_form(b24, "missedCall")
-    return form, form.preview_button
-
-
-def inspect(b24: Client) -> tuple[Form, Any]:
-    form = forms.inspect_form(b24, "missedCall")
-    return form, form.inspect_button
-
-
-def list_(b24: Client) -> tuple[Form, Any]:
-    form = forms.list_form(b24)
-    return form, form.list_button
-
-
-def in_explorer(b24: Client) -> tuple[Form, Any]:
-    form = forms.explorer(b24).forms["List"]
-    return form, form.list_button
-
-
-#: What is clicked, and the method that it is about.
-CLICKS: dict[Callable[[Client], tuple[Form, Any]], str] = {
-    list_: "list",
-    in_explorer: "list",
-    inspect: "get",
-    preview: "get",
-    add: "add",
-    delete: "delete",
+#: The button that is clicked, by what it is about; how the form is made; and the method that is called.
+CLICKS: dict[str, tuple[str, Callable[[Client], Form], str]] = {
+    "list": ("list_button", forms.list_form, "list"),
+    "list in the explorer": ("list_button", lambda b24: forms.explorer(b24).forms["List"], "list"),
+    "inspect": ("inspect_button", lambda b24: forms.inspect_form(b24, "missedCall"), "get"),
+    "preview": ("preview_button", lambda b24: forms.delete_form(b24, "missedCall"), "get"),
+    "add": ("add_button", lambda b24: forms.add_form(b24, "vip", {"en": "Client"}, "VIP"), "add"),
+    "delete": ("delete_button", about_to_delete, "delete"),
 }
-
-
-@pytest.fixture(params=list(CLICKS), ids=lambda make: make.__name__)
-def make(request: pytest.FixtureRequest) -> Callable[[Client], tuple[Form, Any]]:
-    maker: Callable[[Client], tuple[Form, Any]] = request.param
-    return maker
+by_each_click = pytest.mark.parametrize(("button", "make", "method"), CLICKS.values(), ids=CLICKS)
 
 
 @pytest.fixture
@@ -70,50 +37,40 @@ def b24(portal: SandboxPortal, clock: FakeClock) -> Iterator[Client]:
         yield client
 
 
-def works(form: Form, button: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def works(form: Form, button: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """The same click once more, later: now it does what it is for."""
     monkeypatch.setattr("b24nb.forms.form.ECHO_SECONDS", 0)
-    click(form, button)
+    click(form, getattr(form, button))
     assert form.state.phase in ("done", "confirm"), shown(form)
     assert form.last_error is None
 
 
-@dataclass
-class Case:
-    """A fault, and what a reader has to find."""
-
-    what: str
-    words: tuple[str, ...]
-    times: int = 1
-    options: dict[str, Any] | None = None
-
-
-CASES = [
-    Case("expired_token", ("Error:", "The portal's code: expired_token")),
-    Case("OPERATION_TIME_LIMIT", ("Error:", "The portal's code: OPERATION_TIME_LIMIT", "minutes")),
-    Case("ACCESS_DENIED", ("Error:", "The portal's code: ACCESS_DENIED")),
-    Case("insufficient_scope", ("Error:", "The portal's code: insufficient_scope", "crm")),
-    Case("NEW_TROUBLE", ("Error:", "NEW_TROUBLE", "nobody has described"), options={"description": "?", "status": 418}),
-    Case("html", ("Error:", "an HTML page instead of JSON", "HTTP 502"), times=9),
-    Case("reset", ("Error:",), times=9),
+NEW = {"what": "NEW_TROUBLE", "description": "?", "status": 418}
+#: What a reader has to find of a fault.
+FAULTS: list[tuple[dict[str, Any], list[str]]] = [
+    ({"what": "expired_token"}, ["The portal's code: expired_token"]),
+    ({"what": "OPERATION_TIME_LIMIT"}, ["The portal's code: OPERATION_TIME_LIMIT", "minutes"]),
+    ({"what": "ACCESS_DENIED"}, ["The portal's code: ACCESS_DENIED"]),
+    ({"what": "insufficient_scope"}, ["The portal's code: insufficient_scope", "crm"]),
+    (NEW, ["NEW_TROUBLE", "nobody has described"]),
+    ({"what": "html", "times": 9}, ["an HTML page instead of JSON", "HTTP 502"]),
+    ({"what": "reset", "times": 9}, []),
 ]
 
 
-@pytest.mark.parametrize("case", CASES, ids=lambda case: case.what)
+@by_each_click
+@pytest.mark.parametrize(("fault", "words"), FAULTS, ids=[fault["what"] for fault, _ in FAULTS])
 def test_trouble_is_a_sentence_with_code_and_next_step(
-    case: Case,
-    make: Callable[[Client], tuple[Form, Any]],
-    portal: SandboxPortal,
-    b24: Client,
+    fault: dict[str, Any], words: list[str], button: str, make: Any, method: str, portal: SandboxPortal, b24: Client,
     monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    form, button = make(b24)
-    portal.faults.next(case.what, method=PREFIX + CLICKS[make], times=case.times, **(case.options or {}))
-    click(form, button)
+) -> None:  # fmt: skip
+    form = make(b24)
+    portal.faults.next(**fault, method=f"crm.activity.badge.{method}")
+    click(form, getattr(form, button))
     text = shown(form)
     message = form.state.message
     assert form.state.phase == "failed"
-    assert all(words in text for words in case.words), text
+    assert all(one in text for one in ("Error:", *words)), text
     assert len(message.text.split()) >= 4
     assert message.text.endswith(".")
     assert message.hint
@@ -122,16 +79,17 @@ def test_trouble_is_a_sentence_with_code_and_next_step(
     works(form, button, monkeypatch)
 
 
+@by_each_click
 def test_a_portal_that_is_down_and_comes_back(
-    make: Callable[[Client], tuple[Form, Any]], tmp_path: Path, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+    button: str, make: Any, method: str, tmp_path: Path, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Refused connections: nothing listens at the address."""
     first = SandboxPortal(db=tmp_path / "portal.db").start()
     port = int(first.url.rpartition(":")[2])
     with connect(first.webhook, clock=clock) as b24:
-        form, button = make(b24)
+        form = make(b24)
         first.stop()
-        click(form, button)
+        click(form, getattr(form, button))
         assert form.state.phase == "failed"
         assert form.state.message.hint
         assert "Error:" in shown(form)

@@ -152,10 +152,8 @@ def test_params_that_json_does_not_have_are_refused_before_sending() -> None:
 @pytest.mark.parametrize(
     ("method", "write"),
     [
-        *(
-            (read, False)
-            for read in ("crm.activity.badge.list", "CRM.Activity.Badge.Get", "crm.deal.fields", "profile")
-        ),
+        *((read, False) for read in ("crm.activity.badge.list", "CRM.Activity.Badge.Get", "crm.deal.fields")),
+        ("profile", False),
         *((write, True) for write in ("crm.activity.badge.add", "batch", "crm.something.unheard.of")),
     ],
 )

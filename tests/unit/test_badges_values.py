@@ -95,11 +95,3 @@ def test_text_and_html_show_the_same_badges() -> None:
     assert "50 more" in text
     assert "50 more" in html
     assert repr(Badges()) == "Badges: 0"
-
-
-def test_codes_are_found_in_any_letter_case_but_exactly_first() -> None:
-    upper = Badge("VIP", "t", "v", "primary")
-    assert Badges([VIP]).find("ViP") == VIP
-    assert Badges([VIP, upper]).find("vip") == VIP
-    assert Badges([VIP, upper]).find("VIP") == upper
-    assert Badges([VIP]).find("vi") is None

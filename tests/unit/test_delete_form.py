@@ -224,9 +224,8 @@ def test_the_call_that_the_button_sends_is_shown_in_every_language(b24: Client) 
 
 
 def test_cancel_ends_between_two_requests() -> None:
-    rows = [Badge(f"c{n:03}", "t", "v", "primary").to_wire() for n in range(120)]
-    with SandboxPortal(badges=rows) as portal, connect(portal) as b24:
-        form = forms.delete_form(b24, [row["code"] for row in rows], run=True)
+    with SandboxPortal(badges=rows(120)) as portal, connect(portal) as b24:
+        form = forms.delete_form(b24, b24.badges.list(), run=True)
         show_progress, seen = form.show_progress, []
 
         def progress(text: str, done: int, total: int) -> None:
