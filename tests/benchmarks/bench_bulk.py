@@ -13,7 +13,8 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -50,17 +51,22 @@ def seconds(work: Callable[[], Any]) -> float:
     return time.perf_counter() - start
 
 
+@contextmanager
+def sdk_over_http(*webhooks: str) -> Iterator[list[Client]]:
+    """Clients of b24pysdk, which builds https addresses only: the scheme is all that is changed."""
+    parts = [urlsplit(webhook) for webhook in webhooks]
+    found = [BitrixWebhook(domain=one.netloc, webhook_token="/".join(one.path.split("/")[2:4])) for one in parts]
+    with mock.patch.object(_MethodCaller, "_base_url", property(lambda self: f"http://{self._domain}/rest")):
+        yield [*map(Client, found)]
+
+
 def compare(webhook: str, b24: b24nb.Client) -> dict[str, list[float]]:
     """Seconds of each way and round; every one starts with all badges there."""
     codes = [badge.code for badge in b24.badges.list()]
-    parts = urlsplit(webhook)
-    sdk = Client(BitrixWebhook(domain=parts.netloc, webhook_token="/".join(parts.path.split("/")[2:4])))
     fast = Bitrix(webhook, verbose=False, respect_velocity_policy=False)
 
     def b24pysdk() -> None:
-        # The SDK builds https addresses only. The scheme is all that is changed.
-        http = property(lambda self: f"http://{self._domain}/rest")
-        with mock.patch.object(_MethodCaller, "_base_url", http):
+        with sdk_over_http(webhook) as (sdk,):
             answer = sdk.call_batches([sdk.crm.activity.badge.delete(code) for code in codes]).response
         assert not answer.result.result_error
 

@@ -20,13 +20,10 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 from unittest import mock
-from urllib.parse import urlsplit
-
-from b24pysdk import BitrixWebhook, Client
-from b24pysdk.api.callers.call_method import _MethodCaller
 
 from b24nb import Badge, Fleet
 from b24nb.fleet.tasks import carry_out
+from tests.benchmarks.bench_bulk import sdk_over_http
 from tests.fleets import simulated
 
 LATENCY, TIMEOUT = 0.1, 3.0
@@ -64,24 +61,16 @@ def noting(executor: Any, *task: Any) -> Any:
 def plain_loop(webhooks: dict[str, str], parallel: int) -> Counter[str]:
     """What a careful user writes: a thread pool, and every error caught. It speaks plain http here."""
 
-    def one(item: tuple[str, str]) -> str:
+    def ask(name: str, client: Any) -> str:
         try:
-            return ask(item[1])
-        finally:
-            DONE[item[0]] = time.perf_counter()
-
-    def ask(webhook: str) -> str:
-        parts = urlsplit(webhook)
-        token = "/".join(parts.path.split("/")[2:4])
-        try:
-            client = Client(BitrixWebhook(domain=parts.netloc, webhook_token=token))
             return str(client.crm.activity.badge.list(timeout=TIMEOUT).result and "ok")
         except Exception as error:
             return type(error).__name__
+        finally:
+            DONE[name] = time.perf_counter()
 
-    http = property(lambda self: f"http://{self._domain}/rest")
-    with mock.patch.object(_MethodCaller, "_base_url", http), ThreadPoolExecutor(parallel) as pool:
-        return Counter(pool.map(one, webhooks.items()))
+    with sdk_over_http(*webhooks.values()) as clients, ThreadPoolExecutor(parallel) as pool:
+        return Counter(pool.map(ask, webhooks, clients))
 
 
 def in_time(count: int, parallel: int) -> None:
