@@ -23,13 +23,8 @@ ADDRESS = f"https://example.bitrix24.com/rest/1/{SECRET}/"
 @pytest.mark.parametrize(
     "address",
     [
-        ADDRESS,
-        ADDRESS.rstrip("/"),
-        f"  {ADDRESS}\n",
-        f'"{ADDRESS}"',
-        ADDRESS.replace("/rest/1/", "/rest//1/"),
-        f"\ufeff{ADDRESS}\u200b",
-        ADDRESS.replace("https", "HTTPS"),
+        *(ADDRESS, ADDRESS.rstrip("/"), f"  {ADDRESS}\n", f'"{ADDRESS}"', f"\ufeff{ADDRESS}\u200b"),
+        *(ADDRESS.replace("/rest/1/", "/rest//1/"), ADDRESS.replace("https", "HTTPS")),
     ],
 )
 def test_a_webhook_is_read_in_the_forms_people_paste(address: str) -> None:
@@ -45,6 +40,10 @@ def test_the_user_segment_may_be_a_login_and_the_host_may_have_a_port(host: str,
     assert (webhook.host, webhook.user) == (host, user)
 
 
+#: What stands for something in the examples of others.
+NO_CODES = ["{code}", "put_your_webhook_here", "your_webhook_code", "your-webhook-code", "x" * 16, "0" * 16]
+NO_USERS = ["put_your_user_id_here", "your-user-id"]
+NO_HOSTS = ["{portal}", *(f"your{rest}.bitrix24.com" for rest in ("-portal", "-domain", "_account"))]
 #: Addresses as people paste them wrong, and what the error says of each.
 MISTAKES = [
     ("", "empty"),
@@ -72,21 +71,11 @@ MISTAKES = [
     (f"https://example.bitrix24.com/rest/1/{SECRET[:4]}%20/", "plain letters"),
     (f"https://straße.example/rest/1/{SECRET}/", "can't be read"),
     (f"https://exa_mple..com/rest/1/{SECRET}/", "can't be read"),
-    ("https://example.bitrix24.com/rest/1/***/", "masked"),
-    ("https://example.bitrix24.com/rest/1/abc…/", "masked"),
-    (f"https://{{portal}}/rest/1/{SECRET}/", "placeholder"),
-    ("https://example.bitrix24.com/rest/1/{code}/", "placeholder"),
-    (f"https://example.bitrix24.com/rest/put_your_user_id_here/{SECRET}/", "placeholder"),
-    ("https://example.bitrix24.com/rest/1/put_your_webhook_here/", "placeholder"),
+    *((f"https://example.bitrix24.com/rest/1/{code}/", "masked") for code in ("***", "abc…")),
     ("https://example.bitrix24.com/rest/1/**put_your_webhook_here**/", "masked|placeholder"),
-    (f"https://your-portal.bitrix24.com/rest/1/{SECRET}/", "placeholder"),
-    (f"https://your-domain.bitrix24.com/rest/1/{SECRET}/", "placeholder"),
-    (f"https://your_account.bitrix24.com/rest/1/{SECRET}/", "placeholder"),
-    ("https://example.bitrix24.com/rest/1/your_webhook_code/", "placeholder"),
-    ("https://example.bitrix24.com/rest/1/xxxxxxxxxxxxxxxx/", "placeholder"),
-    ("https://example.bitrix24.com/rest/1/0000000000000000/", "placeholder"),
-    ("https://example.bitrix24.com/rest/1/your-webhook-code/", "placeholder"),
-    (f"https://example.bitrix24.com/rest/your-user-id/{SECRET}/", "placeholder"),
+    *((f"https://example.bitrix24.com/rest/1/{code}/", "placeholder") for code in NO_CODES),
+    *((f"https://example.bitrix24.com/rest/{user}/{SECRET}/", "placeholder") for user in NO_USERS),
+    *((f"https://{host}/rest/1/{SECRET}/", "placeholder") for host in NO_HOSTS),
 ]
 
 

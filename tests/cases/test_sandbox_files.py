@@ -97,21 +97,11 @@ def test_a_kept_database_is_for_this_user_only(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "address",
     [
-        "/rest/{secret}/profile",
-        "//rest/1/{secret}/profile",
-        "/rest//1/{secret}/profile",
-        "/REST/1/{secret}/profile",
-        "/1/{secret}/profile",
-        "/rest/api/1/{secret}/profile",
-        "/rest%2F1%2F{secret}/profile",
-        "/rest%252F1%252F{secret}/profile",
-        "/rest/{secret}",
-        "/rest/{secret}.json",
-        "/rest/profile.{secret}",
-        "/rest/profile?ap={secret}&aplogin=1",
-        "/x/../rest/1/{secret}/profile",
-        "/rest/1/{secret};x/profile",
-        "/{secret}",
+        *("/rest/{secret}/profile", "//rest/1/{secret}/profile", "/rest//1/{secret}/profile"),
+        *("/REST/1/{secret}/profile", "/1/{secret}/profile", "/rest/api/1/{secret}/profile"),
+        *("/rest%2F1%2F{secret}/profile", "/rest%252F1%252F{secret}/profile", "/x/../rest/1/{secret}/profile"),
+        *("/rest/{secret}", "/rest/{secret}.json", "/rest/profile.{secret}", "/{secret}"),
+        *("/rest/profile?ap={secret}&aplogin=1", "/rest/1/{secret};x/profile"),
     ],
 )
 def test_no_spelling_of_an_address_leaves_its_secret_in_page_or_log(portal: SandboxPortal, address: str) -> None:

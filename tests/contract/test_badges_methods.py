@@ -11,20 +11,10 @@ from b24nb.badges.changes import NotRestorable, Step
 from tests.fakes import applier_of, asked, rows
 
 TEXTS = [
-    "plain",
-    "007",
-    "null",
-    "true",
-    "[]",
-    '{"a": 1}',
+    *("plain", "007", "null", "true", "[]", '{"a": 1}', " spaces ", "line\nbreak\ttab\r\n"),
+    *("Кириллица 😀 \u200f\u0000", "a=b&c[d]=e#f+g%20", "$result[list][badges]"),
     "<img src=x onerror=alert(1)> & 'quoted' \"twice\"",
-    "line\nbreak\ttab\r\n",
-    "Кириллица 😀 \u200f\u0000",
-    " spaces ",
-    "a=b&c[d]=e#f+g%20",
-    "$result[list][badges]",
-    {"en": "Client", "de": "Kunde", "ru": "Клиент"},
-    {},
+    *({"en": "Client", "de": "Kunde", "ru": "Клиент"}, {}),
 ]
 
 

@@ -137,11 +137,7 @@ def test_portals_that_can_not_be_right_are_refused(portals: Any, says: str) -> N
     "options",
     [
         {"vault": "https://example.bitrix24.com/rest/1/abcdef0123456789/"},
-        {"executor": 3},
-        {"parallel": 0},
-        {"read_only": "yes"},
-        {"timeout": 5},
-        {"tariff": "gold"},
+        *({"executor": 3}, {"parallel": 0}, {"read_only": "yes"}, {"timeout": 5}, {"tariff": "gold"}),
         {"settle_after": -1},
     ],
 )

@@ -16,11 +16,9 @@ GOOD: dict[str, Any] = {"code": "vip", "title": "Client", "value": "VIP", "type"
     "change",
     [
         {},
-        {"title": {"en": "Client", "de": "Kunde"}},
-        {"title": {}},  # a portal takes it, and shows nothing
-        {"code": " "},
-        {"code": "ю" * 30},
-        {"title": "x" * 3998},  # two quotes are stored with it
+        # A portal takes an empty map, and shows nothing; two quotes are stored with the long text.
+        *({"title": title} for title in ({"en": "Client", "de": "Kunde"}, {}, "x" * 3998)),
+        *({"code": code} for code in (" ", "ю" * 30)),
         *({"type": type_} for type_ in BadgeType),
     ],
 )
