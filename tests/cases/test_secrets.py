@@ -518,12 +518,8 @@ def test_a_short_secret_does_not_eat_the_text() -> None:
 
 def test_parameters_are_masked_however_deep() -> None:
     params = {"AUTH": "s", "list": [{"refresh_token": "s"}, (SECRET,)], "n": 5, "url": HOOK}
-    assert masked(params, (Secret(SECRET),)) == {
-        "AUTH": "***",
-        "list": [{"refresh_token": "***"}, ["***"]],
-        "n": 5,
-        "url": "https://example.bitrix24.com/rest/1/***/",
-    }
+    shown = {"AUTH": "***", "list": [{"refresh_token": "***"}, ["***"]], "n": 5}
+    assert masked(params, (Secret(SECRET),)) == shown | {"url": "https://example.bitrix24.com/rest/1/***/"}
 
 
 @pytest.mark.parametrize("name", ["bare", "upper", "percent", "html", "js"])

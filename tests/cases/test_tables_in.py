@@ -274,11 +274,8 @@ BADGES = Badges([VIP, Badge("007", "t", "v", "success")])
     [
         ["vip", "007"],
         iter(("vip", "007")),
-        BADGES.df,
-        BADGES.df.set_index("code"),
-        BADGES.flat["code"],
-        BADGES.df.set_index("code").index,
-        BADGES.df["code"].to_numpy(),
+        *(BADGES.df, BADGES.df.set_index("code"), BADGES.df.set_index("code").index),
+        *(BADGES.flat["code"], BADGES.df["code"].to_numpy()),
         {"vip": 1, "007": 2}.keys(),
     ],
 )
@@ -294,18 +291,13 @@ def test_badges_among_codes_say_exactly_which_is_meant() -> None:
 @pytest.mark.parametrize(
     ("values", "message"),
     [
-        ("vip", "this is str"),
-        (b"vip", "this is bytes"),
-        (5, "this is int"),
-        (None, "this is NoneType"),
-        (float("nan"), "this is float"),
-        (VIP, "this is Badge"),
-        ({"code": "vip"}, "this is dict"),
+        *(
+            (one, f"this is {type(one).__name__}")
+            for one in ("vip", b"vip", 5, None, float("nan"), VIP, {"code": "vip"})
+        ),
         (BADGES.df.iloc[0], "this is a row"),
-        (BADGES.df["title"], "another column"),
-        (BADGES.df.set_index("title").index, "another column"),
-        (BADGES.df[["title"]], "a table without it"),
-        (pd.DataFrame(), "a table without it"),
+        *((titles, "another column") for titles in (BADGES.df["title"], BADGES.df.set_index("title").index)),
+        *((frame, "a table without it") for frame in (BADGES.df[["title"]], pd.DataFrame())),
         ([float("nan")], "nan is not a text"),
         (pd.DataFrame({"code": ["a", None]}), "is not a text"),
         (pd.DataFrame({"code": [1, 2]}), "1 is not a text"),

@@ -131,10 +131,8 @@ def test_holders_name_the_open_activities_and_how_to_release(portal: SandboxPort
     df = b24.badges.holders("waitingPayment")
     assert df["link"].tolist() == [f"{portal.url}/crm/deal/details/{deal}/" for deal in (3, 4)]
     assert df["title"].tolist() == ['Licences "Small team"', "Delivery contract Haas"]
-    assert df[["owner_type", "owner_id", "certainty"]].values.tolist() == [
-        ["deal", "3", "likely"],
-        ["deal", "4", "likely"],
-    ]
+    owners = df[["owner_type", "owner_id", "certainty"]].values.tolist()
+    assert owners == [["deal", "3", "likely"], ["deal", "4", "likely"]]
     assert b24.badges.holders("missedCall").empty
     assert b24.badges.holders("paid").empty  # its activity is completed
     assert list(b24.badges.holders("paid").columns) == list(df.columns)

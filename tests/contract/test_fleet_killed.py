@@ -124,10 +124,8 @@ class Scene:
 def scene_of(count: int, folder: Path) -> Iterator[Scene]:
     with SandboxFleet(count, badges=HERE, latency_ms=30) as sandboxes, pytest.MonkeyPatch.context() as patch:
         fleets.fill(folder / "vault.json", sandboxes.webhooks, patch.setenv)
-        patch.setenv(
-            "PYTHONPATH",
-            os.pathsep.join(filter(None, [str(Path(fleets.__file__).parents[1]), os.environ.get("PYTHONPATH")])),
-        )
+        paths = [str(Path(fleets.__file__).parents[1]), os.environ.get("PYTHONPATH")]
+        patch.setenv("PYTHONPATH", os.pathsep.join(filter(None, paths)))
         yield Scene(sandboxes, folder)
 
 

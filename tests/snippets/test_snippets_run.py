@@ -46,12 +46,10 @@ def call(module_portal: b24nb.SandboxPortal, tmp_path: Path) -> Iterator[Run]:
     """Make a snippet and run it; the portal's badges are as before in the end."""
     before = module_portal.badges
 
-    def make_and_run(
-        method: str, params: Any, flavour: str, oauth: bool = False, **options: str
-    ) -> subprocess.CompletedProcess[str]:
+    def make_and_run(method: str, params: Any, flavour: str, **options: Any) -> subprocess.CompletedProcess[str]:
         directory = tmp_path / str(len(list(tmp_path.iterdir())))
         directory.mkdir()
-        return run(as_code(method, params, flavour, oauth=oauth, **options), module_portal, directory)
+        return run(as_code(method, params, flavour, **options), module_portal, directory)
 
     yield make_and_run
     assert module_portal.badges == before
@@ -107,12 +105,8 @@ def test_with_the_token_of_an_application(call: Run, module_portal: b24nb.Sandbo
 @pytest.mark.parametrize("flavour", RUN)
 def test_a_batch(call: Run, module_portal: b24nb.SandboxPortal, flavour: str) -> None:
     badge = BADGES["languages"]
-    commands = {
-        "a": (ADD, badge),
-        "b": (GET, {"code": "$result[a][badge][code]"}),
-        "c": (DELETE, {"code": "nobody's"}),
-        "d": (DELETE, {"code": "kunde"}),
-    }
+    commands = {"a": (ADD, badge), "b": (GET, {"code": "$result[a][badge][code]"})}
+    commands |= {"c": (DELETE, {"code": "nobody's"}), "d": (DELETE, {"code": "kunde"})}
     told = call("batch", {"cmd": commands, "halt": 1}, flavour)
     said = told.stdout + told.stderr
     assert "nobody" in said  # the third command failed, and says so

@@ -77,10 +77,8 @@ def test_a_badge_that_somebody_changed_meanwhile_is_left_alone(b24: Client, port
     assert "has changed" in shown(form)
     assert asked(portal, "delete") == sent
     confirm(several, "2")
-    assert dict(zip(several.df["code"], several.df["verdict"], strict=True)) == {
-        "newsletter": "changed",
-        "missedCall": "deleted",
-    }
+    verdicts = several.df.set_index("code")["verdict"].to_dict()
+    assert verdicts == {"newsletter": "changed", "missedCall": "deleted"}
     assert b24.badges.get("newsletter") == theirs
 
 
