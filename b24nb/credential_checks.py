@@ -108,7 +108,7 @@ def _one_spelling(hostname: str, what: str) -> str:
     name = hostname.lower().rstrip(".")
     try:
         host = name.encode("idna").decode()
-        if host.encode().decode("idna") != name and not name.isascii():
+        if not name.isascii() and host.encode().decode("idna") != name:
             host = ""  # Python's older IDNA rules change a letter, so browsers would use another host
     except UnicodeError:
         host = ""
