@@ -67,7 +67,7 @@ def split(secret: Secret, *, what: str) -> tuple[SplitResult, str]:
         refuse(f"There is a space or line break inside the address of the {what}.", "Copy it again.")
     if any(unicodedata.category(sign)[0] in "CZ" for sign in url):
         refuse(f"There is an invisible character inside the address of the {what}.", "Copy it again.")
-    if "://" not in url:
+    if not re.match("https?://", url, re.IGNORECASE):
         refuse(f"The address of the {what} starts with https://.")
     try:
         parts = urlsplit(url)
@@ -76,8 +76,6 @@ def split(secret: Secret, *, what: str) -> tuple[SplitResult, str]:
         refuse(f"The address of the {what} can't be read.", "Copy it again from the portal.")
     if not hostname or parts.username or parts.password:
         refuse(f"The address of the {what} needs a host and no user name before it.")
-    if parts.scheme not in ("https", "http"):
-        refuse(f"The address of the {what} starts with https://.")
     if parts.scheme == "http" and not is_loopback(hostname):
         refuse(
             "http:// would send the secret in clear over the network.",
@@ -88,9 +86,10 @@ def split(secret: Secret, *, what: str) -> tuple[SplitResult, str]:
 
 
 def _trimmed(url: str) -> str:
-    """The address without blanks, quotes and invisible characters at its ends."""
-    ends = "".join(sign for sign in {*url} if unicodedata.category(sign)[0] in "CZ")
-    return url.strip(ends).strip("\"'").strip(ends)
+    """The address without what is pasted around it: blanks, quotes, brackets, ``NAME=``, the end of a sentence."""
+    around = "\"'`<>),;" + "." * (".." not in url)  # a code that ends in ... is a masked one
+    around += "".join(sign for sign in {*url} if re.match("C|Z|P[ifs]", unicodedata.category(sign)))
+    return re.sub(r"^[^/=]+=", "", url.strip(around)).strip(around)
 
 
 def _one_spelling(hostname: str, what: str) -> str:
@@ -183,7 +182,7 @@ def fields_of(auth: Secret) -> dict[str, Secret]:
     scheme = "http" if str(given.get("protocol", 1)) == "0" else "https"
     if not given.get("portal"):
         # In answers of the OAuth server, `domain` is its own host and not that of the portal.
-        if not endpoint and (not domain or domain == urlsplit(server).netloc):
+        if not endpoint and (not domain or domain in (urlsplit(server).netloc, *spec.OAUTH_HOSTS)):
             refuse("The portal is missing: client_endpoint, or domain.")
         given["portal"] = endpoint or (domain if "://" in domain else f"{scheme}://{domain}")
     if server and "auth_server" not in given and urlsplit(server).hostname in spec.OAUTH_HOSTS:

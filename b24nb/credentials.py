@@ -114,14 +114,14 @@ class Webhook(Unpickled):
         if len(segments) > 3:
             refuse("There is something behind the code, probably a method name pasted along.", _WHOLE)
         user, secret = segments[1:]
-        if re.search(r"\.(json|xml)$|^crm\.|^profile$", secret):
-            refuse("There is a method name where the code should be: the user segment is missing.")
         if parts.query or parts.fragment:
             refuse("A webhook has no ? or # part.", "Pass parameters to the call, not in the address.")
         refuse_placeholders("user segment of the webhook", user, USER)
         refuse_placeholders("code of the webhook", secret)
         if not re.fullmatch(r"[\w.@+-]+", user, re.ASCII) or not re.fullmatch(r"[\w.~-]+", secret, re.ASCII):
             refuse("User and code of a webhook are plain letters and digits.", "Copy the address again.")
+        if "." in secret or len(secret) < 8:  # batch, scope: the segment before it would be shown, and is the code
+            refuse("There is no code where it should be: is there a method, and no user before the code?", _WHOLE)
         return cls(f"{parts.scheme}://{host}", host, user, Secret(secret))
 
     @classmethod

@@ -25,6 +25,8 @@ ADDRESS = f"https://example.bitrix24.com/rest/1/{SECRET}/"
     [
         *(ADDRESS, ADDRESS.rstrip("/"), f"  {ADDRESS}\n", f'"{ADDRESS}"', f"\ufeff{ADDRESS}\u200b"),
         *(ADDRESS.replace("/rest/1/", "/rest//1/"), ADDRESS.replace("https", "HTTPS")),
+        *(f"{pair[0]}{ADDRESS}{pair[1:]}" for pair in ("<>", "``", "“”", "«»", "„“", "()", "'',", " ;", " .", "<>.")),
+        *(f"{name}{ADDRESS}" for name in ("B24_WEBHOOK=", "export B24_WEBHOOK = '", 'url="')),
     ],
 )
 def test_a_webhook_is_read_in_the_forms_people_paste(address: str) -> None:
@@ -44,17 +46,22 @@ def test_the_user_segment_may_be_a_login_and_the_host_may_have_a_port(host: str,
 NO_CODES = ["{code}", "put_your_webhook_here", "your_webhook_code", "your-webhook-code", "x" * 16, "0" * 16]
 NO_USERS = ["put_your_user_id_here", "your-user-id"]
 NO_HOSTS = ["{portal}", *(f"your{rest}.bitrix24.com" for rest in ("-portal", "-domain", "_account"))]
+#: What follows a code to which no user was given.
+METHODS = ("crm.deal.list", "user.current/", "profile.json", "profile", "batch", "scope/", "methods", "1/")
 #: Addresses as people paste them wrong, and what the error says of each.
 MISTAKES = [
     ("", "empty"),
     (f"{ADDRESS}crm.activity.badge.list", "method name pasted along"),
     (f"{ADDRESS}crm.activity.badge.list.json", "method name pasted along"),
     (f"https://example.bitrix24.com/rest/{SECRET}/", "user segment"),
-    (f"https://example.bitrix24.com/rest/{SECRET}/crm.deal.list", "method name where the code should be"),
+    *((f"https://example.bitrix24.com/rest/{SECRET}/{last}", "no code where it should be") for last in METHODS),
     (f"https://example.bitrix24.com/rest/1/{SECRET[:4]} {SECRET[4:]}/", "space"),
     (f"http://example.bitrix24.com/rest/1/{SECRET}/", "in clear"),
     (f"example.bitrix24.com/rest/1/{SECRET}/", "starts with https://"),
     (f"ftp://example.bitrix24.com/rest/1/{SECRET}/", "starts with https://"),
+    (f'b24nb.connect("{ADDRESS}")', "starts with https://"),
+    ("https://example.bitrix24.com/rest/1/abcdef01...", "masked"),
+    ("https://example.bitrix24.com/rest/1/<code>", "placeholder"),
     (f"https://example.bitrix24.com/rest/api/1/{SECRET}/", "REST 3.0"),
     ("https://example.bitrix24.com/rest/", "missing"),
     ("https://example.bitrix24.com/", "/rest/"),
@@ -196,6 +203,7 @@ def test_the_clients_secret_goes_to_no_server_that_an_event_names() -> None:
         {"access_token": SECRET},
         {"domain": "example.bitrix24.com"},
         {name: value for name, value in ANSWER.items() if name != "client_endpoint"},
+        *({"domain": host, "access_token": SECRET} for host in ("oauth.bitrix24.tech", "oauth.bitrix.info")),
         SECRET,
         None,
     ],
