@@ -113,14 +113,15 @@ def answering(*replies: dict[str, Any] | Reply, **options: Any) -> Iterator[tupl
         yield connection, server
 
 
-def certified(name: str = "127.0.0.1", **dates: Any) -> tuple[ssl.SSLContext, Any]:
+def certified(name: str = "127.0.0.1", *, below: bool = False, **dates: Any) -> tuple[ssl.SSLContext, Any]:
     """What a server of this name speaks https with, and the authority that signed its certificate."""
     require_package("trustme")
     import trustme
 
-    authority = trustme.CA()
+    authority = trustme.CA(path_length=0)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    authority.issue_cert(name, **dates).configure_cert(context)
+    signer = trustme.CA(authority) if below else authority  # which must have no other below it
+    signer.issue_cert(name, **dates).configure_cert(context)
     return context, authority
 
 

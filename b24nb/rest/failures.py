@@ -66,13 +66,14 @@ def _proxy(cause: BaseException) -> tuple[str, str]:
 _RENEW = "Check the clock of this machine; if it is right, the portal's certificate has to be renewed."
 _TRUST = "connect(verify='authority.pem') takes the authority that signed it: a company proxy's, or your own."
 _NAME = "Check the host in the address; another server may answer under it, a proxy's or an old one."
+_RULE = "The certificate, or that of the authority that signed it, breaks a rule: its owner has to renew it."
 #: Code of OpenSSL -> what is wrong with the certificate, and what to do.
 _CERTIFICATES = {
     9: ("is not valid yet", _RENEW),
     10: ("has expired", _RENEW),
     18: ("is self-signed", _TRUST),
     19: ("was signed by an authority that this machine does not know (self-signed)", _TRUST),
-    20: ("was signed by an authority that this machine does not know", _TRUST),
+    **dict.fromkeys((2, 20, 21), ("was signed by an authority that this machine does not know", _TRUST)),
     62: ("is for another host name", _NAME),
     64: ("is for another address", _NAME),
 }
@@ -83,11 +84,12 @@ def _tls(cause: BaseException) -> tuple[str, str]:
     # Older urllib3 compares the host name by itself, and raises a ValueError of its own.
     code = getattr(cause, "verify_code", 62 if isinstance(cause, ValueError) else 0)
     if code or isinstance(cause, ssl.SSLCertVerificationError):
-        what, hint = _CERTIFICATES.get(code, ("was not accepted", _TRUST))
+        what, hint = _CERTIFICATES.get(code, (f"was not accepted ({getattr(cause, 'verify_message', code)})", _RULE))
         return f"the portal's certificate {what}", hint
     if "WRONG_VERSION_NUMBER" in str(cause):
         return ("what answers there does not speak https", "Check the port and the proxy settings.")
-    return ("TLS failed", "Check the address, and the file given by verify=, if any.")
+    reason = str(getattr(cause, "reason", None) or type(cause).__name__).lower().replace("_", " ")
+    return (f"TLS failed ({reason})", "Check the address, and the file given by verify=, if any.")
 
 
 def _innermost(error: BaseException) -> BaseException:
@@ -113,6 +115,9 @@ def moved(response: requests.Response, method: str, secrets: Iterable[Secret]) -
     elif re.search(r"auth|log-?in|sso|oauth", target.path, re.IGNORECASE):
         where = "a login page of the same host"
         hint = "Something there wants a person to log in first: ask for an exception for the path /rest/."
+    elif target.path.endswith("/coupon_activation.php"):
+        where = "the page that wants a licence key"
+        hint = "The licence of this portal has expired; its administrator has to renew it."
     else:
         where = "another page of the same host"
         hint = "Check the address, https included; or something before the portal rewrites the path /rest/."

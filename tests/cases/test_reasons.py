@@ -63,6 +63,7 @@ def test_a_busy_server_is_asked_again() -> None:
         ("{here}/rest/1/abcdef0123456789/x/", "another page of the same host", "rewrites"),
         ("/rest/1/abcdef0123456789/x/", "another page of the same host", "rewrites"),
         ("/auth/index.php?backurl=%2F", "a login page of the same host", "log in"),
+        ("/bitrix/coupon_activation.php", "wants a licence key", "administrator has to renew"),
         ("https://new.example.com/rest/1/abcdef0123456789/x", "https://new.example.com", "new address"),
         ("//user:pw@new.example.com/x", "http://new.example.com", "new address"),
         ("http://[::1/x", "can't be read", "what answers"),
@@ -115,6 +116,7 @@ MONTH = dt.timedelta(days=30)
         ({"not_before": FUTURE, "not_after": FUTURE + MONTH}, True, "is not valid yet", "clock"),
         ({"name": "other.example"}, True, "another", "Check the host"),
         ({}, False, "does not know", "verify="),
+        ({"below": True}, True, "path length constraint exceeded", "owner has to renew"),
     ],
 )
 def test_a_certificate_that_is_refused_says_what_is_wrong_with_it(
@@ -133,9 +135,17 @@ def test_a_certificate_that_is_refused_says_what_is_wrong_with_it(
     assert not error.sent
 
 
-def test_https_to_a_server_without_it_is_named() -> None:
-    with serving(http(b"", "400 Bad Request"), read=False) as server:
-        assert "does not speak https" in str(failure(server.webhook.replace("http:", "https:")))
+@pytest.mark.parametrize(
+    ("reply", "says"),
+    [
+        (http(b"", "400 Bad Request"), "does not speak https"),
+        (bytes([21, 3, 3, 0, 2, 2, 40]), "handshake failure"),
+        (bytes([21, 3, 3, 0, 2, 2, 70]), "protocol version"),
+    ],
+)
+def test_https_that_does_not_come_about_says_why(reply: bytes, says: str) -> None:
+    with serving(reply, read=False) as server:
+        assert says in str(failure(server.webhook.replace("http:", "https:")))
 
 
 @pytest.mark.parametrize("name", ["REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"])
