@@ -258,13 +258,17 @@ class _HTTP(HTTPConnection):
     debuglevel = 0  # so that `http.client.HTTPConnection.debuglevel = 1` does not print the address and the headers
 
     def _new_conn(self) -> socket.socket:
-        """Connect to the first address that answers, in the time for all; urllib3 gives each address the whole time."""
+        """Connect to the first address that answers, in the time for all; urllib3 gives each address the whole time.
+
+        Each gets its share of the time left, and at least 1.5 s for slow lines: a portal can have a dozen addresses.
+        """
         end = time.monotonic() + float(self.timeout or 0)
         found: Any = socket.getaddrinfo(self.host, self.port, type=socket.SOCK_STREAM)
         failure = OSError("no address")
         for left, (*_, address) in zip(range(len(found), 0, -1), found, strict=True):
+            rest = max(0.001, end - time.monotonic())
             try:
-                sock = socket.create_connection(address[:2], max(0.001, (end - time.monotonic()) / left))
+                sock = socket.create_connection(address[:2], min(rest, max(1.5, rest / left)))
                 sock.settimeout(max(0.001, end - time.monotonic()))
                 sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
                 return sock

@@ -145,7 +145,8 @@ def test_a_read_that_used_up_its_time_is_not_begun_again() -> None:
         assert len(server.requests) == 1
 
 
-def test_the_addresses_of_a_host_share_the_time_to_connect(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("seconds", [5, 60])
+def test_the_addresses_of_a_host_share_the_time_to_connect(monkeypatch: pytest.MonkeyPatch, seconds: int) -> None:
     given: list[float] = []
 
     def dead(address: Any, timeout: float) -> socket.socket:
@@ -159,10 +160,10 @@ def test_the_addresses_of_a_host_share_the_time_to_connect(monkeypatch: pytest.M
         found = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", server.port))] * 6
         monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: found)
         monkeypatch.setattr(socket, "create_connection", dead)
-        connection = Connection(Webhook.parse(server.webhook), timeout=(6, 60))
+        connection = Connection(Webhook.parse(server.webhook), timeout=(seconds, 60))
         assert connection.call(READ).result is True
-    assert given[0] <= 1, "a sixth of six seconds"
-    assert max(given) <= 6
+    assert 1.4 < given[0] <= max(1.5, seconds / 6), "its share, but enough for a slow line"
+    assert max(given) <= seconds
 
 
 def test_who_stores_a_renewed_token_may_wait_for_a_thread_that_needs_another(clock: FakeClock) -> None:
