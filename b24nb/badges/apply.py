@@ -28,6 +28,7 @@ from b24nb.badges.journal_store import ChangeSet, JournalStore
 from b24nb.rest.batch import fits_query
 from b24nb.rest.calls import Call, event_list
 from b24nb.rest.connection import Connection, Response
+from b24nb.rest.transport import check_count
 
 Steps = Sequence[Step]
 Found = Sequence[Badge | None]
@@ -53,8 +54,7 @@ class RunOptions:
     cancel: Cancel | None = None
 
     def __post_init__(self) -> None:
-        if type(self.parallel) is not int or self.parallel < 1:
-            raise errors.InvalidInput("parallel is a number of threads, 1 or more.", field="parallel")
+        check_count(self.parallel, "parallel", "a number of threads, 1 or more")
 
     @property
     def cancelled(self) -> bool:

@@ -20,6 +20,7 @@ from b24nb.badges.plan import Plan, Report
 from b24nb.display import html
 from b24nb.errors import InvalidInput, JournalError
 from b24nb.rest.connection import Connection
+from b24nb.rest.transport import check_count
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -129,8 +130,7 @@ class Journal:
         TransportError, ApiError
             If the portal can't be listed.
         """
-        if type(last) is not int or last < 1:
-            raise InvalidInput("last is a number of change sets, 1 or more.", field="last")
+        last = check_count(last, "last", "a number of change sets, 1 or more")
         self.settle()
         done = self._store.last(last)
         steps, total, lost = steps_back(self._applier.connection, done)

@@ -28,11 +28,11 @@ from b24nb.badges.journal import reconciled, settled, steps_back
 from b24nb.badges.journal_store import Entry, JournalStore, default_journal_path
 from b24nb.client import Client, Portal
 from b24nb.fleet import visit
-from b24nb.fleet.fleet_plan import FleetPlan, check_count
+from b24nb.fleet.fleet_plan import FleetPlan
 from b24nb.fleet.found import FleetBadges, FleetCheck, FleetValues, Row, listed
 from b24nb.fleet.tasks import carry_out, prepare
 from b24nb.fleet.visit import OK, Access, Visit
-from b24nb.rest.transport import check_seconds
+from b24nb.rest.transport import check_count, check_seconds
 from b24nb.secret import redact
 
 if TYPE_CHECKING:
@@ -142,7 +142,8 @@ class Fleet:
         FleetCheck
             A row per portal.
         """
-        return FleetCheck(self, self._look, options, self.names[: check_count(limit, "limit")])
+        names = self.names if limit is None else self.names[: check_count(limit, "limit")]
+        return FleetCheck(self, self._look, options, names)
 
     def badges(self, **options: Any) -> FleetBadges:
         """The badges of all portals, by one request each.

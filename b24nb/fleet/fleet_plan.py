@@ -17,6 +17,7 @@ from b24nb.badges.journal_store import ChangeSet, JournalStore
 from b24nb.badges.plan import PLAN_COLUMNS, REPORT_COLUMNS, plan_row, report_row
 from b24nb.fleet.found import Found, Row, counted
 from b24nb.fleet.visit import NOT_VISITED, OK, UNKNOWN, TooLate, Visit, send, status_of
+from b24nb.rest.transport import check_count
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -119,8 +120,8 @@ class FleetPlan(Found):
         left = self.left
         if isinstance(max_failures, float) and 0 <= max_failures <= 1:
             max_failures = int(max_failures * len(left))
-        allowed = check_count(max_failures, "max_failures", _ALLOWED, least=0)
-        names = left[: check_count(first, "first")]
+        allowed = None if max_failures is None else check_count(max_failures, "max_failures", _ALLOWED, least=0)
+        names = left if first is None else left[: check_count(first, "first")]
         self._refuse_unconfirmed(confirm)
         if self._fleet.read_only:
             raise errors.ReadOnly("This fleet is read-only.")
@@ -274,13 +275,6 @@ class FleetReport(Found):
         """The rows of :attr:`df` without the badges that were kept."""
         table = self.df
         return table[table["verdict"] != Verdict.KEPT.value].reset_index(drop=True)
-
-
-def check_count(number: Any, field: str, what: str = "a number, 1 or more", least: int = 1) -> int | None:
-    """The number of portals or runs, if it is one; anything else is refused."""
-    if number is None or (type(number) is int and number >= least):
-        return number
-    raise errors.InvalidInput(f"{field} is {what}.", field=field)
 
 
 def _judged(found: Iterable[Outcome]) -> Visit:

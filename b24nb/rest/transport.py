@@ -18,6 +18,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from http.cookiejar import DefaultCookiePolicy
+from numbers import Integral, Real
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -65,11 +66,18 @@ class Answer:
         return None
 
 
-def check_seconds(value: object, field: str, *, least: float = 0) -> float:
+def check_seconds(value: Any, field: str, *, least: float = 0) -> float:
     """A number of seconds up to a day; anything else is refused."""
-    if isinstance(value, int | float) and not isinstance(value, bool) and least <= value <= _DAY:
-        return value
+    if isinstance(value, Real) and not isinstance(value, bool) and least <= value <= _DAY:  # type: ignore[operator]
+        return float(value)
     raise InvalidInput(f"{field} wants seconds, from {least:g} to {_DAY}.", field=field)
+
+
+def check_count(value: Any, field: str, what: str = "a number, 1 or more", *, least: int = 1) -> int:
+    """A whole number, which may come out of a frame; anything else is refused."""
+    if isinstance(value, Integral) and not isinstance(value, bool) and int(value) >= least:
+        return int(value)
+    raise InvalidInput(f"{field} is {what}.", field=field)
 
 
 class Transport:

@@ -5,6 +5,7 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+import numpy as np
 import pytest
 
 from b24nb import OAuthToken, SandboxPortal, connect, errors, spec
@@ -180,6 +181,12 @@ def test_who_stores_a_renewed_token_may_wait_for_a_thread_that_needs_another(clo
             clock.advance(3601)
             assert b24.call("profile").result
     assert len(told) == 2
+
+
+def test_settings_out_of_a_frame_are_taken(portal: SandboxPortal) -> None:
+    with connect(portal, timeout=(np.int64(5), np.float32(60)), settle_after=np.int64(5)) as b24:
+        assert b24.badges.delete_many(["missedCall"], parallel=np.int64(2), confirm=np.int64(1), progress=False).ok
+        assert len(b24.journal.plan_undo(last=np.int64(1))) == 1
 
 
 @pytest.mark.parametrize(
