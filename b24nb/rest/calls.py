@@ -202,7 +202,7 @@ class CallLog(Sequence[Call]):
         self.limits = limits
         self.clear()
 
-    def record(self, call: Call, size: int = 0, waited_ms: float | None = None) -> None:
+    def record(self, call: Call, size: int = 0) -> None:
         """Add a row, and report its operating time to the limits; the oldest rows are dropped if there are too many.
 
         Parameters
@@ -211,15 +211,13 @@ class CallLog(Sequence[Call]):
             An attempt, or a command of a batch.
         size : int
             Size of its parameters in bytes.
-        waited_ms : float, optional
-            How long the caller waited for the answer; for a command: for the whole batch.
         """
         counted = call.method if call.kind == "http" else f"{call.method} in a batch"
         if call.error == _BLOCKED:
             self.limits.blocked(counted)
         if (listener := event_list.get()) is not None:
             listener.append(call)
-        self.limits.reported(counted, call.operating_s, call.operating_reset_at, (waited_ms or math.inf) / 1000)
+        self.limits.reported(counted, call.operating_s, call.operating_reset_at, (call.client_ms or 0) / 1000)
         size += _ROW_BYTES
         with self._lock:
             self._rows.append((call, size))

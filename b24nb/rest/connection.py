@@ -215,7 +215,7 @@ class Connection:
         )
         answers, rows = batch.read(hidden, envelope, call, self.credentials, halt=halt)
         for row in rows:
-            self.calls.record(row, (call.bytes_out or 0) // len(commands), call.client_ms)
+            self.calls.record(row, (call.bytes_out or 0) // len(commands))
         return answers
 
     def close(self) -> None:
@@ -315,7 +315,7 @@ class Connection:
                 call.note_times(found.get("time"), answer.headers, call.client_ms)
             return found
         finally:
-            self.calls.record(call, len(body), call.client_ms)
+            self.calls.record(call, len(body))
 
     # -- OAuth ------------------------------------------------------------------------------------
 

@@ -190,14 +190,14 @@ class Limits:
         seconds, reset_at : float or None
             What the answer states: the seconds used up, and when (Unix time) some of them stop counting.
         waited : float
-            How long the caller waited, in seconds.
+            How long the caller waited, in seconds. 0 for a command of a batch: each states the sum of all of them.
         """
         if seconds is None or reset_at is None:
             return
         name = method.lower()
         with self._lock:
             before = self._operating.get(name)
-            grown = seconds - before.seconds if before else seconds * (seconds <= waited)
+            grown = waited and (seconds - before.seconds if before else seconds * (seconds <= waited))
             earlier = before.per_call if before else None
             self._operating[name] = Operating(seconds, reset_at, self._clock.time(), grown if grown > 0 else earlier)
 
@@ -251,7 +251,7 @@ class Limits:
         Columns: ``method``; commands of a batch have a row of their own, since a portal may count them
         separately, or not at all; ``operating_s``, accumulated, as reported; ``limit_s``, the documented limit;
         ``calls_left``: how many more calls are possible that cost as much as the last one that cost anything (NA:
-        no call did, 0: after a refusal); ``reset_at`` (UTC).
+        no call did, or commands of a batch; 0: after a refusal); ``reset_at`` (UTC).
         """
         import pandas as pd
 

@@ -149,6 +149,19 @@ def test_a_command_of_a_batch_does_not_overwrite_what_single_calls_have_used_up(
     assert used == {"crm.activity.list": 485, "crm.activity.list in a batch": 0, "batch": 3}
 
 
+def test_commands_that_all_state_the_sum_of_their_batch_have_no_forecast() -> None:
+    """50 commands of 5 s together do not cost 5 s each."""
+    block = {"operating": 0.5, "operating_reset_at": 1_764_000_300}
+    answers = [
+        {"result": {"result": {"k0": []}, "result_time": {"k0": block | {"operating": used}}}, "time": block}
+        for used in (0.0, 0.0001)
+    ]
+    with answering(*answers) as (connection, _):
+        for _ in answers:
+            connection.batch({"a": ("crm.deal.list", None)})
+    assert pd.isna(connection.calls.limits.df.set_index("method")["calls_left"]["crm.deal.list in a batch"])
+
+
 def test_a_method_over_its_limit_is_blocked_until_some_of_it_is_forgotten(clock: FakeClock, limits: Limits) -> None:
     for seconds in (470.0, 485.0):
         limits.reported("crm.activity.badge.list", seconds, clock() + 30)
