@@ -50,7 +50,7 @@ def connect(
         the ``.env`` of the working directory; if there is none, a sandbox portal started for this client.
     tariff : {"standard", "enterprise", "self-hosted"}
         The plan, for the request rate: 50 requests at once and 2/s, or 250 and 5/s; a self-hosted portal has no
-        limit. For a sandbox of this process its own setting is used.
+        limit. If none is given, a sandbox of this process is paced by its own setting.
     timeout : (float, float)
         Seconds to connect, over all addresses of the host together, and in total until the answer to a
         call is complete: looking up the name, connecting, sending, waiting, reading, and repeating a read or a
@@ -111,14 +111,14 @@ def connect(
             on_close = _starting(found)
             failed.callback(on_close)
             path, verify = path or found.journal_path, found.ca_file or verify
-            tariff = found.switches.tariff if found.switches.limits else "self-hosted"
             found = Webhook.parse(found.webhook)
-        options: dict[str, Any] = {"tariff": tariff, "timeout": timeout, "verify": verify, "clock": clock}
-        connection = Connection(found, read_only=bool(switch), **options)
+        if (own := _sandbox_at(found.origin)) and tariff == "standard":
+            tariff = own.switches.tariff if own.switches.limits else "self-hosted"
+        options: dict[str, Any] = {"read_only": bool(switch), "timeout": timeout, "verify": verify, "clock": clock}
+        connection = Connection(found, tariff=tariff, **options)
         release = failed.enter_context(ExitStack())
         release.callback(connection.close)
-        sources: dict[str, Any] = {"credentials_from": source, "read_only_from": switch}
-        portal = Portal.ask(connection, own_sandbox=_is_of_this_process(found.origin), **sources)
+        portal = Portal.ask(connection, own_sandbox=bool(own), credentials_from=source, read_only_from=switch)
         connection.calls.clear()  # the log begins with the user's first call
         store = _open_journal(path, portal, found, release, named=journal is not None)
         badges = BadgeMethods(connection, store, settle_after=settle_after)
@@ -191,8 +191,8 @@ def _read_only_from(given: Any, setting: Setting | None) -> str:
     return by_setting or ("argument" if given else "")
 
 
-def _is_of_this_process(origin: str) -> bool:
-    """Whether the address is that of a sandbox portal of this process."""
+def _sandbox_at(origin: str) -> SandboxPortal | None:
+    """The sandbox portal of this process that answers at the address."""
     module = sys.modules.get("b24nb.sandbox.portal")
     portals = module.INSTANCES if module else ()
-    return any(portal.running and portal.url == origin for portal in portals)
+    return next((portal for portal in portals if portal.running and portal.url == origin), None)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from b24nb import OAuthToken, SandboxPortal, connect, errors, spec
+from b24nb import OAuthToken, SandboxPortal, connect, errors
 from b24nb.credentials import Webhook
 from b24nb.rest.connection import Connection
 from tests.fakes import FakeClock
@@ -83,11 +83,6 @@ def test_a_portal_that_counts_no_requests_is_not_waited_for(clock: FakeClock) ->
                 assert "no limit" in repr(b24.calls.limits)
                 assert "no limit" in b24.calls.limits._repr_html_()
                 assert set(b24.calls.limits.rate["seconds_until_safe"]) == {0}
-
-
-def test_a_sandbox_of_this_process_says_how_many_requests_it_takes(clock: FakeClock) -> None:
-    with SandboxPortal(limits=True, tariff="enterprise", clock=clock) as portal, connect(portal, clock=clock) as b24:
-        assert b24.calls.limits.bucket.tariff == spec.TARIFFS["enterprise"]
 
 
 def test_eight_clients_behind_one_address_all_get_through() -> None:

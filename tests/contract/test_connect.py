@@ -3,12 +3,13 @@
 import pickle
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 from IPython.core.completer import provisionalcompleter
 from IPython.core.interactiveshell import InteractiveShell
 
-from b24nb import SandboxPortal, connect, errors
+from b24nb import OAuthToken, SandboxPortal, connect, errors
 
 
 def test_who_am_i_is_asked_once_by_one_batch(portal: SandboxPortal) -> None:
@@ -54,6 +55,16 @@ def test_a_sandbox_reached_by_its_address_leaves_no_journal_behind(portal: Sandb
         assert len(b24.journal.df) == 1
     data = Path(os.environ["XDG_DATA_HOME"])
     assert not list(data.rglob("*.db"))
+
+
+@pytest.mark.parametrize(("switches", "burst"), [({}, 10**9), ({"limits": True, "tariff": "enterprise"}, 250)])
+def test_a_sandbox_reached_by_its_address_has_its_own_plan(switches: dict[str, Any], burst: int) -> None:
+    with SandboxPortal(**switches) as portal:
+        for credentials in (portal, portal.webhook, OAuthToken(**portal.oauth)):
+            with connect(credentials) as b24:
+                assert b24.calls.limits.bucket.tariff.burst == burst
+        with connect(portal.webhook, tariff="enterprise") as b24:
+            assert b24.calls.limits.bucket.tariff.burst == 250
 
 
 def test_a_sandbox_with_a_file_keeps_its_journal_though_its_port_changes(tmp_path: Path) -> None:
