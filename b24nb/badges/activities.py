@@ -9,7 +9,7 @@ its ``badgeCode``, and set it again.
 
 from __future__ import annotations
 
-import itertools
+import sys
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -225,19 +225,21 @@ def name_holders(connection: Connection, outcomes: Sequence[Outcome]) -> list[Ou
 
 
 def _open_activities(connection: Connection) -> Collection[dict[str, Any]]:
-    """Each open activity once. The portal's ``total`` may be wrong: a request without a new activity is the last."""
-    first = connection.call(LIST, _OPEN)
-    starts = range(PAGE, first.total or 0, PAGE)
-    pages: Collection[Any] = [first]
+    """Each open activity once. The portal's ``total`` may be too small: a page with a ``next`` is not the last one.
+    Or too large: a request without a new activity is the last one."""
+    pages: Sequence[Any] = [first := connection.call(LIST, _OPEN)]
     found: dict[str, dict[str, Any]] = {}
-    for place in itertools.count(0, spec.BATCH_SIZE):
-        before, chunk = len(found), starts[place : place + spec.BATCH_SIZE]
+    start = PAGE
+    while True:
+        before = len(found)
         for page in pages:
             found |= {str(row.get("ID")): row for row in _rows(page)}
-        if len(found) == before or not chunk:
-            break
-        pages = connection.batch({f"from{at}": (LIST, {**_OPEN, "start": at}) for at in chunk}).values()
-    return found.values()
+        counted = range(start, first.total or 0, PAGE)
+        starts = (counted or range(start, sys.maxsize if pages[-1].next else 0, PAGE))[: spec.BATCH_SIZE]
+        if len(found) == before or not starts:
+            return found.values()
+        pages = [*connection.batch({f"from{at}": (LIST, {**_OPEN, "start": at}) for at in starts}).values()]
+        start = starts[-1] + PAGE
 
 
 def _rows(answer: Response | ApiError) -> list[dict[str, Any]]:

@@ -160,9 +160,12 @@ def test_activities_that_are_counted_but_not_there_cost_one_more_request(total: 
         assert len(server.requests) == 2
 
 
-def test_activities_of_several_pages_come_once_each() -> None:
-    more = {"k0": page(25), "k1": page(100)[:7]}
-    batch = {"result": {"result": more, "result_error": [], "result_total": [], "result_next": []}}
-    with answering({"result": page(0), "total": "107"}, batch) as (connection, _):
+@pytest.mark.parametrize("more", [{"total": "107"}, {"next": 50}, *({"total": n, "next": 50} for n in (0, 50, 70))])
+def test_activities_of_several_pages_come_once_each_however_they_are_counted(more: dict[str, Any]) -> None:
+    nothing: dict[str, Any] = {f"k{n}": [] for n in range(50)}
+    replies = [nothing | {"k0": page(25), "k1": page(100)[:7]}, nothing | {"k0": page(100)[:7]}]
+    parts = {"result_error": [], "result_total": [], "result_next": {"k0": 100}}
+    batches = [{"result": {"result": reply, **parts}} for reply in replies]
+    with answering({"result": page(0), **more}, *batches) as (connection, _):
         ids = [int(row["activity_id"]) for row in find_holders(connection, {"c1"})]
     assert ids == [*range(75), *range(100, 107)]
