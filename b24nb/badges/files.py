@@ -39,6 +39,8 @@ _MAP = re.compile(r"\s*\{\s*(['\"].*:.*)?\}\s*", re.DOTALL)
 #: The separator is given by a first line for Excel (``sep=;``), else it is the character beside the heading ``code``.
 _SEP_LINE = re.compile(r'"?sep=([^"\r\n])"?[,;\t ]*(?:\r\n?|\n|$)', re.IGNORECASE)
 _HEADING = re.compile(r'(?:^|[\r\n]|([,;\t|]))[ "]*code[ "]*(?:([,;\t|])|[\r\n]|$)', re.IGNORECASE)
+#: Types whose values mean that there is nothing; pandas need not be loaded.
+_MISSING = {"NoneType", "NAType", "NaTType"}
 
 
 class Row(list[tuple[Any, Any]]):
@@ -190,8 +192,7 @@ def _rows(source: Any) -> Iterable[tuple[str, Any]]:
         except (ValueError, RecursionError) as error:
             raise InvalidInput(f"{path.name} is not JSON that can be read: {error}.", field="wanted") from None
     elif (frame := _frame(source)) is not None:
-        cells = frame.astype(object).where(frame.notna(), None).itertuples(index=False, name=None)
-        return _table([*frame.columns], _numbered(cells))
+        return _table([*frame.columns], _numbered(frame.astype(object).itertuples(index=False, name=None)))
     if isinstance(source, Mapping):
         source = _listed(source)
     if isinstance(source, str | bytes) or not isinstance(source, Iterable):
@@ -257,8 +258,13 @@ def _heading(name: Hashable) -> tuple[str, str | None]:
     return field.lower(), language if dot else None
 
 
+def _is_missing(cell: Any) -> bool:
+    """Whether it is ``None``, NaN, NaT or ``pandas.NA``."""
+    return type(cell).__name__ in _MISSING or (isinstance(cell, float) and cell != cell)
+
+
 def _is_empty(cell: Any) -> bool:
-    return cell is None or (isinstance(cell, str) and not cell)
+    return _is_missing(cell) or (isinstance(cell, str) and not cell)
 
 
 def _badge(row: Any) -> Badge:
@@ -269,7 +275,8 @@ def _badge(row: Any) -> Badge:
         raise InvalidInput(f"This is a {type(row).__name__}, not a badge.", field="wanted")
     plain: dict[str, Any] = {}
     localised: dict[str, dict[str, Any]] = {}
-    row = [*row.items()] if isinstance(row, Mapping) else row
+    pairs = row.items() if isinstance(row, Mapping) else row
+    row = [(name, None if _is_missing(cell) else cell) for name, cell in pairs]
     escaped = next((str(cell).split() for name, cell in row if name == _ESCAPED), ())
     for name, cell in row:
         field, language = _heading(name)

@@ -195,7 +195,10 @@ def test_a_heading_that_pandas_numbered_is_no_language(tmp_path: Path) -> None:
         lambda badges: badges.df.set_index(["code", "type"]).reset_index("type"),
         lambda badges: badges.flat,
         lambda badges: badges.flat.set_index("code"),
-        lambda badges: badges.flat.to_dict("records"),
+        *(
+            lambda badges, missing=missing: badges.flat.where(pd.notna, missing).to_dict("records")
+            for missing in (None, float("nan"), pd.NaT, pd.NA)
+        ),
         lambda badges: pd.DataFrame(badges),
         lambda badges: pd.concat([badges.flat, pd.DataFrame([{"code": None}])]),
         lambda badges: {"result": {"badges": [badge.to_wire() for badge in badges]}, "total": len(badges)},
