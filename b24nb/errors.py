@@ -7,13 +7,15 @@
     ├── ReadOnly                           a write refused by read_only, before anything was sent
     ├── BadgeChanged                       the badge is not what the caller saw; nothing was sent
     ├── JournalError                       the journal can't be used: what can't be remembered is not sent
+    │   └── TooLate                        a task of a fleet started too late to send
     ├── ClientClosed                       the client was closed; nothing was sent
     ├── TransportError                     no usable answer
     │   ├── ConnectionFailed               refused, unreachable, reset, TLS
     │   ├── Timeout                        no complete answer within the total time
     │   ├── BadResponse                    an answer that is not what the REST API sends
     │   ├── NotApplied                     the answer to a write was lost; a look showed: it was not made
-    │   └── OutcomeUnknown                 the answer to a write was lost; a look did not show if it was made
+    │   ├── OutcomeUnknown                 the answer to a write was lost; a look did not show if it was made
+    │   └── VaultError                     the vault of a fleet has no credentials; nothing was sent
     └── ApiError                           the portal answered with an error
         ├── NotFound                       no such badge or item
         ├── AccessDenied                   this user, application or plan may not
@@ -114,6 +116,10 @@ class JournalError(B24Error):
     """The journal can't be read or written. A change that can't be written to the journal is not sent."""
 
 
+class TooLate(JournalError):
+    """A task started too late to send: another process may have settled its steps in the journal already."""
+
+
 class Interrupted(KeyboardInterrupt):
     """Ctrl-C ended a run between two requests.
 
@@ -186,6 +192,10 @@ class NotApplied(TransportError):
 
 class OutcomeUnknown(TransportError):
     """The answer to a write was lost, and a look at the portal did not show whether it was made."""
+
+
+class VaultError(TransportError):
+    """The vault has no credentials for a portal, or could not store a renewed token. Nothing was sent."""
 
 
 class ApiError(B24Error):

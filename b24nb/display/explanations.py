@@ -31,12 +31,17 @@ _OWN: dict[str, tuple[str, str]] = {
     "BadgeChanged": ("The badge is not any more what was looked at. Nothing was sent.", "after a change"),
     "ReadOnly": ("This client refuses to change anything. Nothing was sent.", "after a change"),
     "JournalError": ("The journal can't be used. What can't be remembered is not sent.", "after a change"),
+    "TooLate": ("A task came too late. What others may look at already is not sent.", "yes"),
+    "Interrupted": ("Ctrl-C ended the run between two requests. Its report says what was not sent.", "look first"),
     "ClientClosed": ("The client was closed before. Nothing was sent.", "after a change"),
     "ConnectionFailed": ("The portal could not be reached, or the connection broke.", "look first"),
     "Timeout": ("There was no complete answer in time.", "look first"),
     "BadResponse": ("What came back is no answer of the REST API.", "look first"),
     "NotApplied": ("The answer was lost; the portal shows that it did not happen.", "yes"),
     "OutcomeUnknown": ("The answer was lost, and looking did not settle what happened.", "look first"),
+    "VaultError": ("The vault has no credentials, or took no renewed token. Nothing was sent.", "after a change"),
+    "TransportError": ("There is no usable answer.", "look first"),
+    "B24Error": ("Its own words say what happened.", "look first"),
 }
 
 
@@ -136,21 +141,18 @@ def explain(error: B24Error | str) -> Explanation:
         return _explain_own(error)
     if isinstance(error, str) and error in _OWN:
         return Explanation(error, (), tuple(zip(("meaning", "safe to repeat"), _OWN[error], strict=True)))
-    facts = tuple(fact for fact in spec.error_facts() if fact.code == error)
+    facts = tuple(fact for fact in spec.error_facts() if error in (fact.code, fact.kind))
     if not facts:
         raise InvalidInput(f"No error {error!r} is known.", hint="b24nb.catalogue() lists those that are.")
-    name = error or "(empty code)"
     if len(facts) > 1:
-        return Explanation(f"{name} has {len(facts)} meanings", facts, ())
+        return Explanation(f"{error or '(empty code)'} has {len(facts)} meanings", facts, ())
     said = f": {facts[0].message}" if facts[0].message else ""
-    return Explanation(f"{facts[0].kind} - {name}{said}", facts, tuple(_lines(facts[0])))
+    return Explanation(f"{facts[0].kind} - {facts[0].code}{said}", facts, tuple(_lines(facts[0])))
 
 
 def _explain_own(error: B24Error) -> Explanation:
-    meaning, repeat = next(
-        (_OWN[cls.__name__] for cls in type(error).__mro__ if cls.__name__ in _OWN), ("", "look first")
-    )
-    lines = [("meaning", meaning)] if meaning else []
+    meaning, repeat = next(_OWN[cls.__name__] for cls in type(error).__mro__ if cls.__name__ in _OWN)
+    lines = [("meaning", meaning)]
     if isinstance(error, InvalidInput) and error.field:
         lines.append(("field", error.field))
     if isinstance(error, TransportError):
@@ -183,7 +185,8 @@ def page_of(code: str) -> str:
 
 
 def _block(fact: spec.ErrorFact) -> list[tuple[str, str]]:
-    return [("message", fact.message or "(empty)"), ("raised as", fact.kind), *_lines(fact)]
+    said = [(name, text or "(empty)") for name, text in (("code", fact.code), ("message", fact.message))]
+    return [*said, ("raised as", fact.kind), *_lines(fact)]
 
 
 def _aligned(lines: Sequence[tuple[str, str]]) -> str:

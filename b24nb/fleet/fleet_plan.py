@@ -16,7 +16,7 @@ from b24nb.badges.files import refuse
 from b24nb.badges.journal_store import ChangeSet, JournalStore
 from b24nb.badges.plan import PLAN_COLUMNS, REPORT_COLUMNS, plan_row, report_row
 from b24nb.fleet.found import Found, Row, counted
-from b24nb.fleet.visit import NOT_VISITED, OK, UNKNOWN, TooLate, Visit, send, status_of
+from b24nb.fleet.visit import NOT_VISITED, OK, UNKNOWN, Visit, send, status_of
 from b24nb.rest.transport import check_count
 
 if TYPE_CHECKING:
@@ -214,7 +214,7 @@ class FleetPlan(Found):
             store.conclude(closed.items())
             store.note_attempt([*closed], self._fleet._time())  # the real time; the same transaction writes verdicts
             store.flush()
-            if not any(isinstance(made[step.code].error, TooLate) for step in left):
+            if not any(isinstance(made[step.code].error, errors.TooLate) for step in left):
                 return
             left = [step for step in left if made[step.code].verdict is Verdict.NOT_SENT]
 

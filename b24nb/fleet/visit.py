@@ -34,18 +34,9 @@ _PAUSE = 0.5
 _KEPT_ALIVE = 64
 _WEBHOOK = re.compile(rb"/rest/[\w.@+-]+/[\w.~-]{8,}")
 
-
-class TooLate(errors.JournalError):
-    """A task started too late to send: another process may have settled its steps in the journal already."""
-
-
-class VaultError(errors.TransportError):
-    """The vault has no credentials for a portal, or could not store a renewed token. Nothing was sent."""
-
-
 _WORDS: dict[str, tuple[type[Exception], ...]] = {
     "revoked": (errors.BadCredentials, errors.TokenExpired),
-    "no access": (errors.AccessDenied, errors.InsufficientScope, errors.ReadOnly, VaultError),
+    "no access": (errors.AccessDenied, errors.InsufficientScope, errors.ReadOnly, errors.VaultError),
     "unreachable": (errors.ConnectionFailed, errors.Timeout, errors.BadResponse, errors.PortalUnavailable),
     "limit": (errors.RateLimited, errors.OperatingTimeExceeded),
     "changed": (errors.BadgeChanged,),
@@ -158,7 +149,7 @@ def _look_up(access: Access, name: str) -> Credentials:
     found = _vault(f"has no place for {name!r}", ask)
     if not isinstance(found, Webhook | OAuthToken):
         hint = "It gives a Webhook, an OAuthToken or the address of a webhook for the name of a portal."
-        raise VaultError(f"The vault gave a {type(found).__name__} for {name!r}.", hint=hint)
+        raise errors.VaultError(f"The vault gave a {type(found).__name__} for {name!r}.", hint=hint)
     return found
 
 
@@ -170,7 +161,7 @@ def _store(access: Access, name: str, token: OAuthToken) -> None:
         try:
             _vault(problem, access.vault.store, name, token)
             break
-        except VaultError:
+        except errors.VaultError:
             if not pause:
                 raise
             access.clock.sleep(pause)
@@ -183,7 +174,7 @@ def _vault(problem: str, work: Callable[..., Any], *args: Any) -> Any:
         return work(*args)
     except Exception as error:  # noqa: BLE001 - the user's function can raise anything
         why = error.message if isinstance(error, errors.InvalidInput) else f"It raised {type(error).__name__}."
-    raise VaultError(f"The vault {problem}. {why}", hint="Look at what it keeps.")
+    raise errors.VaultError(f"The vault {problem}. {why}", hint="Look at what it keeps.")
 
 
 def _newer(access: Access, name: str, connection: Connection) -> Credentials | None:
@@ -270,7 +261,7 @@ class Permit:
         """Refuse to begin too late, also after waits for the request rate; a change that has begun is finished."""
         if at > self._until and not answered:
             text = "This task waited too long, or the clock of its machine is fast, so it is not sent."
-            raise TooLate(text, hint="Apply the plan again.")
+            raise errors.TooLate(text, hint="Apply the plan again.")
 
     def __getattr__(self, name: str) -> Callable[..., list[object]]:
         return lambda *_, **__: []

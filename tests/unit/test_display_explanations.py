@@ -1,5 +1,6 @@
 """Errors explain themselves: in a table, in words, in HTML, and under the traceback."""
 
+import inspect
 import re
 from collections import Counter
 
@@ -123,6 +124,13 @@ def test_a_read_without_an_answer_is_safe_to_repeat(method: str, repeat: str, po
 def test_what_logs_and_reports_call_our_errors_is_explained() -> None:
     assert dict(explain("NotApplied").lines)["safe to repeat"] == "yes"
     assert "not sent" in dict(explain(errors.JournalError("It is locked.")).lines)["meaning"]
+
+
+@pytest.mark.parametrize("name", [name for name, cls in vars(errors).items() if inspect.isclass(cls)])
+def test_the_name_of_every_class_of_ours_is_explained(name: str) -> None:
+    words = repr(explain(name))
+    assert "safe to repeat" in words
+    assert all(fact.code in words and fact.meaning in words for fact in FACTS if fact.kind == name)
 
 
 def test_a_portal_that_has_to_be_paid_for_says_so() -> None:
