@@ -153,6 +153,13 @@ class Badge:
                 cells[name] = json.dumps(text) if isinstance(text, dict | list) else text
         return cells
 
+    @property
+    def note(self) -> str:
+        """Why ``add`` would refuse to restore this badge; ``""`` if it would not."""
+        from b24nb.badges.changes import problems  # this module imports badges
+
+        return next((f"not restorable: {problem.message}" for problem in problems(self)), "")
+
     def __hash__(self) -> int:
         return hash(self.code)
 
@@ -160,7 +167,7 @@ class Badge:
         return f"Badge({', '.join(f'{name}={value!r}' for name, value in self.to_wire().items())})"
 
     def _repr_html_(self) -> str:
-        return html.page(html.badge_card(self))
+        return html.page(html.badge_card(self, note=self.note))
 
 
 class Badges(tuple[Badge, ...]):
@@ -296,7 +303,8 @@ def listing(head: str, items: Sequence[T], line: Callable[[T], str]) -> str:
 
 
 def _line(badge: Badge) -> str:
-    return f"{visible(badge.code, code=True)}  {visible(badge.type)}  {badge.title!r}  {badge.value!r}"
+    note = badge.note and f"  ({badge.note})"
+    return f"{visible(badge.code, code=True)}  {visible(badge.type)}  {badge.title!r}  {badge.value!r}{note}"
 
 
 def _fits_column(item: tuple[Any, Any]) -> bool:

@@ -121,7 +121,7 @@ class Step(NamedTuple):
         """What the user should know before this is sent; ``""`` if nothing."""
         notes = [self.remark]
         if self.before != self.after:
-            notes += [not_restorable(self.before), not_restorable(self.after)]
+            notes += [badge.note for badge in (self.before, self.after) if badge]
         if self.before and self.after:
             others = [name for name in FIELDS if getattr(self.before, name) != getattr(self.after, name)]
             notes.append(f"other {', '.join(others)}" if others else "")
@@ -337,16 +337,9 @@ def check(badge: Badge) -> None:
         raise problem
 
 
-def not_restorable(badge: Badge | None) -> str:
-    """Why ``add`` would refuse to restore this badge; ``""`` if it would not."""
-    for problem in problems(badge) if badge else ():
-        return f"not restorable: {problem.message}"
-    return ""
-
-
 def warn_if_not_restorable(badges: Iterable[Badge]) -> None:
     """Warn before these are deleted, if one of them could not be restored."""
-    codes = [badge.code for badge in badges if not_restorable(badge)]
+    codes = [badge.code for badge in badges if badge.note]
     if codes:
         names = ", ".join(map(repr, codes))
         text = f"add would refuse {names} as it stands, so it can't be restored by the journal."

@@ -99,7 +99,7 @@ def card(head: Any, rows: Iterable[tuple[str, Any]], *, wide: bool = False) -> M
     )
 
 
-def badge_card(badge: Any, language: str | None = None) -> Markup:
+def badge_card(badge: Any, language: str | None = None, note: str = "") -> Markup:
     """A badge as a portal shows it, title and pill, with its fields and all languages below."""
     rows: list[tuple[str, Any]] = [("code", _code(badge.code)), ("type", badge.type)]
     for name, text in (("title", badge.title), ("value", badge.value)):
@@ -108,6 +108,7 @@ def badge_card(badge: Any, language: str | None = None) -> Markup:
             rows += [(f"{name}, {visible(code)}", spoken(_tag(code), visible(words))) for code, words in text.items()]
         else:
             rows.append((name, text))
+    rows += [("note", note)] if note else []
     head = Markup("<div{}>{}</div> {}").format(*_picked(badge.title, language), pill(badge.value, badge.type, language))
     return card(head, rows)
 
@@ -125,8 +126,9 @@ def badges_table(
 
 
 def badge_cells(badge: Any, language: str | None = None) -> tuple[Markup, Markup, Markup]:
-    """A badge in a row of a table: pill, code and title."""
-    return pill(badge.value, badge.type, language), _code(badge.code), _localised(badge.title, language)
+    """A badge in a row of a table: pill, code, and title with the note."""
+    title = join([_localised(badge.title, language), badge.note and f"({badge.note})"], " ")
+    return pill(badge.value, badge.type, language), _code(badge.code), title
 
 
 def viewers_table(badge: Any) -> Markup:

@@ -13,7 +13,7 @@ from markupsafe import Markup
 from b24nb import spec
 from b24nb.badges import files
 from b24nb.badges.badge import Badge, Badges
-from b24nb.badges.changes import DELETE, Verdict, not_restorable
+from b24nb.badges.changes import DELETE, Verdict
 from b24nb.client import Client
 from b24nb.display import html
 from b24nb.display.snippets import call_as_code
@@ -249,13 +249,13 @@ def _as_code(badges: Badges) -> Markup:
 def _warnings(state: DeleteState) -> Iterable[Message]:
     if state.missing:
         yield Message("note", f"Not there, so nothing to delete: {parts.named(state.missing)}.")
-    if codes := parts.named(badge.code for badge in state.to_delete if not_restorable(badge)):
+    if codes := parts.named(badge.code for badge in state.to_delete if badge.note):
         yield Message("check", f"Can't be brought back: the portal would refuse to add {codes}.")
 
 
 def _undo_hint(removed: Badges) -> str:
     """The hint after a delete: what Undo restores."""
-    part = ", as far as the portal takes it" if any(map(not_restorable, removed)) else ""
+    part = ", as far as the portal takes it" if any(badge.note for badge in removed) else ""
     return f"Undo brings back what was deleted{part}." if removed else "The report says why."
 
 

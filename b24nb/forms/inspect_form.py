@@ -74,7 +74,7 @@ class InspectForm(ReleaseForm):
 
     def picture(self, state: InspectState) -> Iterable[Any]:
         if state.result:
-            card = html.badge_card(state.result, self.shared.language)
+            card = html.badge_card(state.result, self.shared.language, state.result.note)
             yield Markup('<div class="b24nb-side">{}{}</div>').format(card, html.viewers_table(state.result))
 
     def numbers(self, state: InspectState) -> Iterable[Any]:

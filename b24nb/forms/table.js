@@ -29,11 +29,12 @@ async function unpack(packed) {
   fallback = said.fallback;
   return {
     tags: said.tags,
-    rows: rows.map(([code, shown, title, value, type]) => {
+    rows: rows.map(([code, shown, title, value, type, note]) => {
       const [maps, texts] = [[title, value].filter((text) => typeof text !== "string"), [title, value]];
       const languages = [...new Set(maps.flatMap(Object.keys))].join(", ");
       const words = texts.flatMap((text) => (typeof text === "string" ? text : Object.values(text)));
-      return { code, shown, title, value, type, languages, words: [code, type, ...words].join("\n").toLowerCase() };
+      const all = [code, type, ...words].join("\n").toLowerCase();
+      return { code, shown, title, value, type, note, languages, words: all };
     }),
   };
 }
@@ -78,7 +79,7 @@ function makeLine() {
     setText(pill, row.value, language, tags);
     setText(title, row.title, language, tags);
     const others = typeof row.title === "string" ? 0 : Object.keys(row.title).length - 1;
-    more.textContent = others > 0 ? ` (+${others})` : "";
+    more.textContent = (others > 0 ? ` (+${others})` : "") + (row.note ? ` (${row.note})` : "");
     code.textContent = row.shown;
     type.textContent = row.type;
     languages.textContent = row.languages;

@@ -105,7 +105,10 @@ class Table(anywidget.AnyWidget):
 @lru_cache(maxsize=2)
 def pack(badges: Badges) -> str:
     """Badges as compressed JSON, a tenth of the size, so that a saved notebook stays small."""
-    rows = [[one.code, visible(one.code, code=True), *map(_shown, (one.title, one.value, one.type))] for one in badges]
+    rows = [
+        [one.code, visible(one.code, code=True), *map(_shown, (one.title, one.value, one.type)), one.note]
+        for one in badges
+    ]
     tags = {code: language.tag for code, language in spec.LANGUAGES.items()}
     text = json.dumps({"rows": rows, "tags": tags, "fallback": spec.FALLBACK_LANGUAGE}, ensure_ascii=False)
     return base64.b64encode(zlib.compress(text.encode("utf-8", "replace"), 1)).decode()

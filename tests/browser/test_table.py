@@ -222,6 +222,7 @@ def test_hostile_texts_stay_texts(show: Show, page: Page) -> None:
     table = show(badges, selected=codes[:2])
     for text in HOSTILE[:5]:
         expect(table.get_by_text(text, exact=True).first).to_be_visible()
+    expect(table.get_by_text(" does not exist.)").first).to_contain_text("(not restorable: The type ")
     for _ in range(4):
         for button in table.get_by_role("columnheader").get_by_role("button").all():
             button.click()

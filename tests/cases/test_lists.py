@@ -7,7 +7,6 @@ import pytest
 from b24nb import SandboxPortal, connect, errors
 from b24nb.badges import evidence
 from b24nb.badges.activities import find_holders
-from b24nb.badges.changes import not_restorable
 from tests.fakes import rows
 from tests.servers import answering
 
@@ -106,10 +105,13 @@ def test_odd_rows_hurt_neither_the_list_nor_its_displays() -> None:
         shown.encode()  # what a notebook does with it
     assert "⟨U+D800⟩" in displays[1]
     assert len(badges.flat) == len(badges.df) == len(badges)
-    restorable = {badge.code: not not_restorable(badge) for badge in badges}
+    restorable = {badge.code: not badge.note for badge in badges}
     assert restorable.pop("c0000")
     assert restorable.pop("list")  # an empty map can be added
     assert not any(restorable.values())
+    for shown in displays[:2]:
+        assert shown.count("(not restorable: ") == len(restorable)
+    assert "not restorable: The title is not a text." in badges["number"]._repr_html_()
 
 
 def test_odd_rows_survive_a_backup_and_are_left_alone_by_its_plan() -> None:

@@ -26,7 +26,8 @@ def unpacked(table: Table) -> Any:
 def test_rows_travel_whole_and_small() -> None:
     table = Table()
     table.show(BADGES)
-    assert unpacked(table)["rows"][1] == ["signed", "signed", {"en": "Contract", "ru": "Договор"}, "Signed", "success"]
+    title = {"en": "Contract", "ru": "Договор"}
+    assert unpacked(table)["rows"][1] == ["signed", "signed", title, "Signed", "success", ""]
     many = Badges(Badge(f"badge{n}", {"en": f"Client {n}"}, f"Pill {n}", "primary") for n in range(10_000))
     table.show(many)
     assert len(json.dumps(table.get_state(["rows", "selected"]))) < 300_000
@@ -35,9 +36,10 @@ def test_rows_travel_whole_and_small() -> None:
 def test_what_is_no_text_is_shown_as_one() -> None:
     table = Table(order="title")
     table.show(Badges([Badge("odd", {"en": 7}, {"en": None}, 5), Badge("half \ud83d", "t", "v", "primary")]))  # type: ignore[arg-type, dict-item]
+    title, code = "title in 'en' is not a text", "code holds half a character, which can't be sent"
     assert unpacked(table)["rows"] == [
-        ["odd", "odd", {"en": "7"}, {"en": "None"}, "5"],
-        ["half ?", "half ⟨U+D83D⟩", "t", "v", "primary"],
+        ["odd", "odd", {"en": "7"}, {"en": "None"}, "5", f"not restorable: The {title}."],
+        ["half ?", "half ⟨U+D83D⟩", "t", "v", "primary", f"not restorable: The {code}."],
     ]
     assert len(table.matching) == 2
 
