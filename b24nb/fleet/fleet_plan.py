@@ -130,9 +130,8 @@ class FleetPlan(Found):
         if all((kind, name) in self._fleet.undone for kind in self._run[-1:] for name in self._made):
             self._run.append(f"{self._word} {at.isoformat()} {token_hex(2)}")
             self._made.clear()
-        return FleetReport(
-            self, partial(self._apply_one, options.get("keep_going", False)), options, names, failures=allowed
-        )
+        work = partial(self._apply_one, options.get("keep_going", False))
+        return FleetReport(self, work, options, names, failures=allowed, others=len(left) - len(names))
 
     def undo(self, **options: Any) -> FleetReport:
         """Undo what this plan has changed; badges that somebody else has changed since are left alone.
@@ -232,10 +231,11 @@ class FleetPlan(Found):
         return ((name, plan_row(step)) for name, steps in self.steps.items() for step in steps)
 
     def _notes(self) -> list[str]:
-        begun = f"{counted(len(self._made), 'portal')} begun." if self._made else "Nothing has been sent."
+        left = len(self.left)
+        begun = f"{counted(len(self._made), 'portal')} begun, {left} left." if self._made else "Nothing has been sent."
         sends = f"{begun} .apply(confirm={self.confirmation!r}) sends it."
         unsure = ["The last runs are those on the portals that answered."] if self._undoes and self.missing else []
-        return [*super()._notes(), *unsure, *self._fleet._warnings(), sends if self.left else "Nothing is to be sent."]
+        return [*super()._notes(), *unsure, *self._fleet._warnings(), sends if left else "Nothing is to be sent."]
 
     def _shown(self) -> pd.DataFrame:
         """A row per portal with changes: how many steps of each action."""
@@ -254,8 +254,8 @@ class FleetReport(Found):
     _columns = REPORT_COLUMNS
     _counted = "verdict"
 
-    def __init__(self, plan: FleetPlan, *args: Any, **limits: Any) -> None:
-        self._plan = plan
+    def __init__(self, plan: FleetPlan, *args: Any, others: int, **limits: Any) -> None:
+        self._plan, self._others = plan, others  # how many portals are left to a second call
         super().__init__(plan._fleet, *args, **limits)
 
     def _visit(self, names: Sequence[str]) -> None:
@@ -270,6 +270,10 @@ class FleetReport(Found):
     def _rows(self) -> Iterable[Row]:
         begun = ((name, one) for name, one in self.visits.items() if one.failure or one.status != NOT_VISITED)
         return ((name, report_row(one)) for name, visit in begun for one in visit.value or ())
+
+    def _notes(self) -> list[str]:
+        goes_on = f".apply() of the plan goes on with the other {counted(self._others, 'portal')}."
+        return [*super()._notes(), *([goes_on] if self._others else [])]
 
     def _shown(self) -> pd.DataFrame:
         """The rows of :attr:`df` without the badges that were kept."""
