@@ -31,7 +31,7 @@ _OWN: dict[str, tuple[str, str]] = {
     "BadgeChanged": ("The badge is not any more what was looked at. Nothing was sent.", "after a change"),
     "ReadOnly": ("This client refuses to change anything. Nothing was sent.", "after a change"),
     "JournalError": ("The journal can't be used. What can't be remembered is not sent.", "after a change"),
-    "TooLate": ("A task came too late. What others may look at already is not sent.", "yes"),
+    "TooLate": ("A task started too late. What it was to change was not sent.", "yes"),
     "Interrupted": ("Ctrl-C ended the run between two requests. Its report says what was not sent.", "look first"),
     "ClientClosed": ("The client was closed before. Nothing was sent.", "after a change"),
     "ConnectionFailed": ("The portal could not be reached, or the connection broke.", "look first"),
@@ -39,9 +39,9 @@ _OWN: dict[str, tuple[str, str]] = {
     "BadResponse": ("What came back is no answer of the REST API.", "look first"),
     "NotApplied": ("The answer was lost; the portal shows that it did not happen.", "yes"),
     "OutcomeUnknown": ("The answer was lost, and looking did not settle what happened.", "look first"),
-    "VaultError": ("The vault has no credentials, or took no renewed token. Nothing was sent.", "after a change"),
+    "VaultError": ("The vault has no credentials, or could not store a token. Nothing was sent.", "after a change"),
     "TransportError": ("There is no usable answer.", "look first"),
-    "B24Error": ("Its own words say what happened.", "look first"),
+    "B24Error": ("The message says what happened.", "look first"),
 }
 
 
