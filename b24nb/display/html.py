@@ -72,6 +72,16 @@ def page(*parts: Any) -> str:
     return str(Markup('{}<div class="b24nb">{}</div>').format(css(content), content))
 
 
+def heading(text: str) -> Markup:
+    """The title of a form."""
+    return Markup("<h3>{}</h3>").format(text)
+
+
+def paragraph(text: str) -> Markup:
+    """A text in a line of its own."""
+    return Markup("<p>{}</p>").format(text)
+
+
 def pill(text: str | Mapping[str, str], type: str, language: str | None = None) -> Markup:
     """A value as the kanban shows it. The style sheet makes it upper case; the text itself is not changed.
 
@@ -225,7 +235,7 @@ def table(
         Markup("<caption>{}</caption> ").format(caption) if caption else "",
         line(_HEAD_CELL, head),
         join(line(_CELL, [_cell(value, aligned=aligned) for value in values]) for values in lines),
-        Markup("<p>{}</p>").format(more) if more else "",
+        paragraph(more) if more else "",
     )
 
 
@@ -252,7 +262,7 @@ def message(
         lines.append(Markup("The portal's code: <code>{}</code>").format(code or "(empty)"))
     if hint:
         lines.append(hint)
-    content = [Markup("<p>{}</p>").format(line) for line in lines]
+    content = [*map(paragraph, lines)]
     if details:
         content.append(folded("Details", details))
     return Markup('<div class="b24nb-message b24nb-{}" role="status">{}</div>').format(kind, join(content, " "))

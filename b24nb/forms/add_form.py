@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import ipywidgets as widgets  # type: ignore[import-untyped]
-from markupsafe import Markup
 
 from b24nb import spec
 from b24nb.badges.badge import Badge, Text
@@ -167,7 +166,7 @@ class AddForm(Form):
 
     def picture(self, state: AddState) -> Iterable[Any]:
         if state.existing:
-            yield Markup("<p>The portal has this badge under the code:</p>")
+            yield html.paragraph("The portal has this badge under the code:")
         if state.existing or (state.result and state.phase == "done"):
             yield html.badge_card(state.existing or state.result, self.shared.language)
 

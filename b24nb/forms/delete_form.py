@@ -194,7 +194,7 @@ class DeleteForm(ReleaseForm):
             yield from _warnings(state)
             yield from html.folded_after(state.badges[:ROWS], partial(self._preview_table, state))
             if more := replace(state, badges=state.badges[ROWS:]).to_delete:
-                codes = Markup("<p>{}</p>").format(parts.named(badge.code for badge in more))
+                codes = html.paragraph(parts.named(badge.code for badge in more))
                 yield html.folded(f"{len(more)} more will be deleted: their codes", codes)
         elif isinstance(state.result, Badge):
             yield html.badges_table([state.result], self.shared.language, caption="Deleted")

@@ -14,7 +14,6 @@ from typing import Any
 
 import ipywidgets as widgets  # type: ignore[import-untyped]
 from IPython import get_ipython
-from markupsafe import Markup
 
 from b24nb import spec
 from b24nb.badges.apply import JournalNotWritten
@@ -143,7 +142,7 @@ class Form(parts.Panel):
     def head(self) -> Iterable[Any]:
         """The portal, the title, and notices about changes that the portal or the client will refuse."""
         if self._alone:
-            yield from (html.portal_banner(self.b24.portal), Markup("<h3>{}</h3>").format(self.title))
+            yield from (html.portal_banner(self.b24.portal), html.heading(self.title))
         yield from standing_notices(self.b24.portal, changes=self.writes)
 
     def picture(self, state: Any) -> Iterable[Any]:

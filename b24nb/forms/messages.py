@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from markupsafe import Markup
-
 from b24nb import errors
 from b24nb.client import Portal
 from b24nb.display import html
@@ -34,7 +32,7 @@ class Message:
     details: str | None = None
 
     def __html__(self) -> str:
-        details = Markup("<p>{}</p>").format(self.details) if self.details else None
+        details = html.paragraph(self.details) if self.details else None
         return html.message(self.kind, self.text, self.code, self.hint, details)
 
 

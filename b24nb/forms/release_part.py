@@ -13,7 +13,6 @@ from functools import partial
 from typing import Any
 
 import ipywidgets as widgets  # type: ignore[import-untyped]
-from markupsafe import Markup
 
 from b24nb.badges.badge import Badges
 from b24nb.badges.changes import Way
@@ -149,7 +148,7 @@ class ReleaseForm(Form):
         if state.released is not None:
             yield from html.folded_after(state.released.df, partial(html.frame, caption="What became of each activity"))
         if state.unknown:
-            yield Markup("<p>Who holds it was not found out.</p>")
+            yield html.paragraph("Who holds it was not found out.")
             yield state.unknown
         elif state.holders is not None:
             yield _verdict(state)
