@@ -36,8 +36,9 @@ _LAST = (
     " AND changed IS NOT 0) ORDER BY id DESC LIMIT :count"
 )
 _CONCLUDE = (
-    "UPDATE step SET verdict = ?, changed = ?, seen = ?, error = ?, detail = ?, before = iif(?, NULL, before),"
-    " after = coalesce(?, after), found = iif(?, NULL, coalesce(?, found)) WHERE id = ? AND (? OR verdict IS NULL)"
+    "UPDATE step SET verdict = ?, changed = ?, seen = ?, error = ?, detail = ?, before = CASE WHEN ? THEN before END,"
+    " after = coalesce(?, after), found = CASE WHEN ? THEN coalesce(?, found) END"
+    " WHERE id = ? AND (? OR verdict IS NULL)"
 )
 BUSY_SECONDS = 5.0
 #: Connections of a parent process, kept here so that they are not closed: a forked child must not touch them.
@@ -157,8 +158,8 @@ class JournalStore:
             for id_, one in outcomes:
                 result = one.verdict.value, one.changed, one.seen, one.error_name, one.detail
                 # An add succeeded, so there was no badge before, whatever the plan or a look said.
-                added = one.verdict is Verdict.ADDED
-                badges = added, _dump(one.badge), added, _dump(one.found)
+                was_there = one.verdict is not Verdict.ADDED
+                badges = was_there, _dump(one.badge), was_there, _dump(one.found)
                 if not one.open:
                     self._concluded.append((*result, *badges, id_, first_hand))
 
@@ -179,7 +180,7 @@ class JournalStore:
 
     def next_of(self, entry: Entry) -> Entry | None:
         """The next entry of the same badge or activity of this portal that may have changed it."""
-        same = "iif(activity IS NULL, code = :code COLLATE NOCASE AND :activity IS NULL, activity = :activity)"
+        same = "coalesce(activity, code) = coalesce(:activity, :code) COLLATE NOCASE"
         acted = f"changed IS NOT 0 AND (host = :of OR {_MINE})"
         where = f"WHERE {same} AND {acted} AND step.id > :id ORDER BY step.id LIMIT 1"
         what = {"code": entry.step.code, "activity": _activity_of(entry.step), "of": entry.host}
@@ -321,8 +322,8 @@ def _version(db: sqlite3.Connection) -> int:
 
 def _insert(db: sqlite3.Connection, table: str, values: Sequence[Any]) -> int:
     """Insert a row and return its id."""
-    query = f"INSERT INTO {table} VALUES ({', '.join('?' * len(values))}) RETURNING id"
-    return int(db.execute(query, values).fetchone()[0])
+    query = f"INSERT INTO {table} VALUES ({', '.join('?' * len(values))})"
+    return db.execute(query, values).lastrowid or 0
 
 
 def _activity_of(step: Step) -> int | None:

@@ -5,6 +5,7 @@ import sqlite3
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -191,3 +192,32 @@ def test_undo_of_an_add_brings_nothing_back_that_somebody_else_had_deleted_right
         assert b24.badges.add("vip", "New", "VIP", "primary").title == "New"
         assert b24.journal.plan_undo().apply(confirm=1, progress=False).ok
         assert portal.badges == []
+
+
+def test_changes_are_made_and_taken_back_where_the_system_has_an_older_sqlite(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Python is linked to 3.34 on RHEL 9, to 3.31 on Ubuntu 20.04: no statement may need more."""
+
+    def connect(*args: Any, **how: Any) -> sqlite3.Connection:
+        db = real(*args, **how)
+        db.set_trace_callback(statements.append)
+        return db
+
+    statements: list[str] = []
+    real = sqlite3.connect
+    monkeypatch.setattr(sqlite3, "connect", connect)
+    with b24nb.SandboxPortal(db=tmp_path / "portal.db") as portal, applier_of(portal, tmp_path / "j.db") as killed:
+        killed.store.intend(ChangeSet("delete"), [Step("missedCall", BADGE, None)], 1_764_000_000.0)
+        with pytest.warns(UnfinishedChanges):
+            opened = b24nb.connect(portal, journal=tmp_path / "j.db")
+        with opened as b24:
+            b24.badges.add("vip", "Client", "VIP", "primary")
+            b24.badges.delete("missedCall")
+            assert b24.badges.release("onHold").apply(confirm=1, progress=False).ok
+            assert len(b24.journal.settle()) == 1
+            assert b24.journal.plan_undo(last=3).apply(confirm=1, progress=False).ok
+            assert len(b24.journal.df) == 6
+    newer = r"\b(RETURNING|iif|STRICT|DROP COLUMN|unixepoch|MATERIALIZED|FULL JOIN)\b|->|UPDATE.* FROM "
+    assert len(statements) > 50
+    assert not [text for text in statements if re.search(newer, re.sub("'[^']*'|--.*", "", text), re.IGNORECASE)]
