@@ -18,6 +18,7 @@ from importlib import resources
 from os import PathLike
 from pathlib import Path
 from typing import Any, NamedTuple
+from urllib.parse import quote
 
 from b24nb.badges.activities import Activity, ActivityStep
 from b24nb.badges.badge import Badge
@@ -302,7 +303,7 @@ def _connect(path: Path) -> sqlite3.Connection:
 
 
 def _tables(path: Path, mode: str) -> set[str]:
-    address = f"{path.absolute().as_uri()}?mode={mode}"
+    address = f"file:{quote(bytes(path), safe='')}?mode={mode}"  # as_uri names a file server as SQLite refuses it
     with closing(sqlite3.connect(address, uri=True, timeout=BUSY_SECONDS)) as db:
         return {name for (name,) in db.execute("SELECT name FROM sqlite_master")}
 

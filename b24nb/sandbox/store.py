@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from b24nb import spec
 from b24nb.sandbox import php
@@ -112,7 +113,7 @@ class Store:
 def _check_file(path: Path, schema: str) -> None:
     """Create the file, readable for this user only; refuse an existing file that is not a sandbox's, unchanged."""
     if path.exists() and path.stat().st_size:
-        address = f"{path.absolute().as_uri()}?immutable=1"
+        address = f"file:{quote(bytes(path), safe='')}?immutable=1"  # as_uri names a file server as SQLite refuses it
         with (
             closing(sqlite3.connect(address, uri=True, timeout=0.2)) as there,
             closing(sqlite3.connect(IN_MEMORY)) as own,

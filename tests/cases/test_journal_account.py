@@ -4,7 +4,7 @@ import re
 import sqlite3
 from collections.abc import Callable
 from contextlib import closing
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
 
 import pytest
@@ -192,6 +192,24 @@ def test_undo_of_an_add_brings_nothing_back_that_somebody_else_had_deleted_right
         assert b24.badges.add("vip", "New", "VIP", "primary").title == "New"
         assert b24.journal.plan_undo().apply(confirm=1, progress=False).ok
         assert portal.badges == []
+
+
+def test_journal_and_sandbox_are_found_again_on_a_file_server_and_in_folders_of_any_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # As Windows says it, and SQLite refuses it.
+    monkeypatch.setattr(PurePath, "as_uri", lambda self: f"file://server{self}")
+    folder = tmp_path / "50% off? #1 für ?mode=memory&x=%41"
+    folder.mkdir()
+    for count in (1, 2):
+        with (
+            b24nb.SandboxPortal(db=folder / "portal.db") as portal,
+            b24nb.connect(portal, journal=folder / "j.db") as b24,
+        ):
+            b24.badges.add(f"vip{count}", "Client", "VIP", "primary")
+            assert {f"vip{one}" for one in range(1, count + 1)} <= {badge["code"] for badge in portal.badges}
+    with closing(sqlite3.connect(folder / "j.db")) as db:
+        assert db.execute("SELECT count(*) FROM step").fetchone() == (2,)
 
 
 def test_changes_are_made_and_taken_back_where_the_system_has_an_older_sqlite(
