@@ -31,3 +31,8 @@ PRAGMA user_version = 2;
 -- of a step that releases a badge: the activity, and `before`, `after` and `found` are about it
 ALTER TABLE step ADD COLUMN activity INTEGER;
 PRAGMA user_version = 3;
+
+-- version 4
+-- what follows an unfinished change of the same badge or activity
+CREATE INDEX step_about ON step (coalesce(activity, code) COLLATE NOCASE);
+PRAGMA user_version = 4;

@@ -25,7 +25,7 @@ from b24nb.badges.badge import Badge
 from b24nb.badges.changes import Outcome, Step, Verdict
 from b24nb.errors import B24Error, JournalError
 
-_VERSION = 3
+_VERSION = 4
 _COLUMNS = "activity, change_set, step.at, code, before, after, found, verdict, changed, seen, error, detail"
 _ENTRIES = f"SELECT step.id, {_COLUMNS}, kind, host, user FROM step JOIN change_set ON change_set.id = change_set"
 _MINE = (

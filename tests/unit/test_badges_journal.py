@@ -1,5 +1,6 @@
 """The journal on disk: durable before it returns, shared by threads and processes, blind to others."""
 
+import json
 import os
 import sqlite3
 from collections.abc import Callable, Iterator
@@ -8,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+import b24nb
 from b24nb import errors
 from b24nb.badges.activities import Activity, ActivityStep
 from b24nb.badges.badge import Badge
@@ -132,24 +134,38 @@ def test_a_journal_of_a_newer_version_is_read_as_far_as_it_is_understood(path: P
     assert not second.unread
 
 
-@pytest.mark.parametrize("version", [1, 2])
+@pytest.mark.parametrize("version", [1, 2, 3])
 def test_a_journal_of_an_older_version_goes_on(path: Path, journal: JournalStore, version: int) -> None:
-    journal.intend(ChangeSet("delete"), [DELETE], 0.0)
-    journal.close()
+    schema = Path(b24nb.__file__).with_name("badges").joinpath("journal.sql").read_text("utf-8")
+    path.parent.mkdir()
     with closing(sqlite3.connect(path)) as db, db:
-        db.execute("ALTER TABLE step DROP COLUMN activity")
+        db.executescript(schema.split(f"-- version {version + 1}\n")[0])
+        db.execute("INSERT INTO change_set (host, user, kind, at) VALUES (?, ?, 'delete', 0)", (HOST, USER))
+        row = json.dumps(VIP.to_wire())
+        db.execute("INSERT INTO step (change_set, at, code, before) VALUES (1, 0, 'vip', ?)", (row,))
         if version == 1:
-            db.execute("ALTER TABLE step DROP COLUMN found")
-            db.execute("DROP TABLE adopted")
-            db.execute("DROP INDEX step_change_set")
             db.execute("CREATE VIEW entry AS SELECT * FROM step JOIN change_set ON change_set.id = change_set")
-        db.execute(f"PRAGMA user_version = {version}")
     assert [entry.step for entry in journal.entries()] == [DELETE]
     journal.intend(ChangeSet("delete"), [DELETE], 1.0, [VIP])
     assert journal.entries()[-1].found == VIP
     release = ActivityStep("vip", Activity(5, "vip", place="deal 3"), None)
     journal.intend(ChangeSet("release"), [release], 2.0)
     assert journal.entries()[-1].step == release
+
+
+def test_what_follows_a_killed_change_is_found_without_reading_a_long_journal(
+    path: Path, open_store: OpenStore, journal: JournalStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    journal.intend(ChangeSet("apply"), [DELETE, *(Step(f"code{number}", VIP, None) for number in range(3000))], 0.0)
+    work, made, connect = list[int](), list[sqlite3.Connection](), sqlite3.connect
+    again = open_store(path)
+    monkeypatch.setattr(sqlite3, "connect", lambda *args, **how: made.append(connect(*args, **how)) or made[-1])
+    first = again.entries()[0]
+    made[-1].set_progress_handler(lambda: work.append(1), 100)
+    assert again.next_of(first) is None
+    assert len(work) < 10  # hundreds of instructions
+    (id_,) = journal.intend(ChangeSet("add"), [Step("VIP", None, VIP)], 1.0)
+    assert again.next_of(first).id == id_
 
 
 def test_a_database_of_something_else_is_left_byte_for_byte_as_it_was(open_store: OpenStore, tmp_path: Path) -> None:
