@@ -85,6 +85,11 @@ def split(secret: Secret, *, what: str) -> tuple[SplitResult, str]:
     return parts, host if port in (None, {"https": 443, "http": 80}[parts.scheme]) else f"{host}:{port}"
 
 
+def host_of(address: Secret) -> str:
+    """The one spelling of a portal's host, which may be given with all that stands before and after it."""
+    return split(Secret(f"https://{str(address.reveal()).strip().rpartition('://')[2]}"), what="portal")[1]
+
+
 def _trimmed(url: str) -> str:
     """The address without what is pasted around it: blanks, quotes, brackets, ``NAME=``, the end of a sentence."""
     around = "\"'`<>),;" + "." * (".." not in url)  # a code that ends in ... is a masked one

@@ -17,10 +17,12 @@ from b24nb.badges.evidence import contradicted, list_badges, reconcile
 from b24nb.badges.files import codes_of
 from b24nb.badges.journal_store import Entry, JournalStore, default_journal_path
 from b24nb.badges.plan import Plan, Report
+from b24nb.credential_checks import host_of
 from b24nb.display import html
 from b24nb.errors import InvalidInput, JournalError
 from b24nb.rest.connection import Connection
 from b24nb.rest.transport import check_count
+from b24nb.secret import Secret, without_frames
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -171,7 +173,7 @@ class Journal:
         Parameters
         ----------
         host : str
-            The former address of the portal. Empty: the present one.
+            The former address of the portal, as a host or as a whole address. Empty: the present one.
         user : str or int
             Id of the user who made them. Empty: the present one.
 
@@ -183,16 +185,18 @@ class Journal:
         Raises
         ------
         InvalidInput
-            The file holds no such changes.
+            The file holds no such changes, or the address is invalid.
         """
-        host, user = host.lower() or self._store.host, str(user or self._store.user)
-        if (host, user) not in {(where, who) for where, who, _ in self._store.others()}:
+        address, host = Secret(host), ""  # it may be a whole webhook
+        host = without_frames(host_of, address) if address else self._store.host
+        del address
+        user = str(user or self._store.user)
+        if not self._store.adopt(host, user):
             beside = self._store.path.with_name(default_journal_path(host).name)
             of_host = repr(str(beside)) if beside.exists() and host != self._store.host else "<the file that has them>"
             hint = " ".join([*self._others(), f"connect(journal={of_host}) opens the file that has them."])
             text = f"The journal {self._store.path} holds no changes of user {user} on {host}."
             raise InvalidInput(text, hint=hint)
-        self._store.adopt(host, user)
         return self
 
     def _unfinished(self) -> list[str]:

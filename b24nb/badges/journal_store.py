@@ -196,10 +196,14 @@ class JournalStore:
         where = f"NOT {_MINE} AND kind LIKE :kind"
         return self._query(f"SELECT host, user, count(*) FROM change_set WHERE {where} GROUP BY host, user", kind=kind)
 
-    def adopt(self, host: str, user: str) -> None:
-        """Read the changes of another address or user in this file, too, from now on."""
-        with self._writing() as db:
-            db.execute("INSERT INTO adopted VALUES (?, ?, ?, ?)", (host, user, self.host, self.user))
+    def adopt(self, host: str, user: str) -> bool:
+        """Read the changes of another address or user in this file, too, from now on; false if there are none."""
+        found = self._query("SELECT 1 FROM change_set WHERE host = :of AND user = :by LIMIT 1", of=host, by=user)
+        if found:
+            with self._writing() as db:
+                ours = (host, user, self.host, self.user)
+                db.execute("INSERT INTO adopted SELECT ?, ?, ?, ? EXCEPT SELECT * FROM adopted", ours)
+        return bool(found)
 
     def close(self) -> None:
         """Close the file; the next use opens it again."""
