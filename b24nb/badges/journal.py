@@ -15,14 +15,13 @@ from b24nb.badges.badge import SHOWN, Badge, Badges
 from b24nb.badges.changes import DONE, UNDO, Outcome, Step, Verdict, Way, diff
 from b24nb.badges.evidence import contradicted, list_badges, reconcile
 from b24nb.badges.files import codes_of
-from b24nb.badges.journal_store import Entry, JournalStore, default_journal_path
+from b24nb.badges.journal_store import Entry, JournalStore, default_journal_path, former_journals
 from b24nb.badges.plan import Plan, Report
-from b24nb.credential_checks import host_of
 from b24nb.display import html
 from b24nb.errors import InvalidInput, JournalError
 from b24nb.rest.connection import Connection
 from b24nb.rest.transport import check_count
-from b24nb.secret import Secret, without_frames
+from b24nb.secret import Secret
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -138,7 +137,7 @@ class Journal:
         steps, total, lost = steps_back(self._applier.connection, done)
         left_out = {"deleted activities can't be brought back.": lost}
         left_out["change(s) are left out: what was there before can't be read."] = sum(bool(one.unread) for one in done)
-        remarks = [*self._others(), *(f"{count} {what}" for what, count in left_out.items() if count)]
+        remarks = [*self._foreign(), *(f"{count} {what}" for what, count in left_out.items() if count)]
         return Plan(steps, kind=UNDO, total=total, applier=self._applier, remarks=remarks)
 
     def plan_restore(self, badges: Iterable[Badge]) -> Plan:
@@ -188,7 +187,7 @@ class Journal:
             The file holds no such changes, or the address is invalid.
         """
         address, host = Secret(host), ""  # it may be a whole webhook
-        host = without_frames(host_of, address) if address else self._store.host
+        host = self._applier.connection.host_of(address) if address else self._store.host
         del address
         user = str(user or self._store.user)
         if not self._store.adopt(host, user):
@@ -213,21 +212,31 @@ class Journal:
             for host, user, count in self._store.others()
         ]
 
+    def _foreign(self) -> list[str]:
+        """As :meth:`_others`; without a journal, where that of a former address of this portal may be."""
+        path, others = self._store.path, self._others()
+        with suppress(JournalError):  # there is no data folder
+            if path.name == default_journal_path(self._store.host).name and not path.exists():
+                others += former_journals(self._store.host, [path])
+        return others
+
     def __repr__(self) -> str:
-        newest = self._newest()
+        newest, notice = self._shown()
         table = "" if newest is None else newest.to_string(index=False) if len(newest) else "nothing was changed yet"
-        return "\n".join(filter(None, ["Journal", table, self.notice]))
+        return "\n".join(filter(None, ["Journal", table, notice]))
 
     def _repr_html_(self) -> str:
-        newest, notice = self._newest(), self.notice
+        newest, notice = self._shown()
         table = [] if newest is None else [html.frame(newest, caption="Journal", limit=SHOWN)]
         return html.page(*table, *([html.message("check", notice)] if notice else []))
 
-    def _newest(self) -> pd.DataFrame | None:
-        with suppress(JournalError):  # `notice` shows the error
+    def _shown(self) -> tuple[pd.DataFrame | None, str]:
+        """The newest changes and the notes on them; the file is asked once, and its error is the note."""
+        try:
             df = _frame(self._store.entries(newest=SHOWN))[_SHORT]
-            return df.assign(at=df["at"].dt.floor("s"))
-        return None
+            return df.assign(at=df["at"].dt.floor("s")), " ".join([*self._unfinished(), *self._foreign()])
+        except JournalError as error:
+            return None, str(error)
 
 
 def settled(store: JournalStore, look: Callable[[Sequence[Entry]], Sequence[Outcome]]) -> Report:

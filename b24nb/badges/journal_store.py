@@ -41,7 +41,7 @@ _CONCLUDE = (
     " after = coalesce(?, after), found = CASE WHEN ? THEN coalesce(?, found) END"
     " WHERE id = ? AND (? OR verdict IS NULL)"
 )
-BUSY_SECONDS = 5.0
+BUSY_SECONDS = 2.0
 #: Connections of a parent process, kept here so that they are not closed: a forked child must not touch them.
 _PARENTS: list[sqlite3.Connection] = []
 
@@ -94,6 +94,19 @@ def default_journal_path(host: str) -> Path:
         raise JournalError(f"There is no place for the journal: {error}", hint=_HINT) from error
 
 
+def former_journals(whose: str, paths: Sequence[Path]) -> list[str]:
+    """Where the changes of portals without a journal may be, if journals of other portals lie beside these."""
+    folder = paths[0].parent
+    with suppress(OSError):
+        if names := sorted({file.name for file in folder.glob("*.db")} - {path.name for path in paths}):
+            where = f"{folder}: {', '.join(names[:5])}" + (f" and {len(names) - 5:,} more" if names[5:] else "")
+            text = f"No changes of {whose} are known. If its address was another one before, see the journals in"
+            return [f"{text} {where}. {ADOPT}"]
+    return []
+
+
+#: How the changes of another address or user are counted.
+ADOPT = "b24nb.connect(..., journal=<that file>).journal.adopt(host=..., user=...) counts its changes as yours."
 _HINT = "What can't be remembered is not sent; connect(journal=...) names another file."
 
 

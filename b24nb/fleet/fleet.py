@@ -25,7 +25,7 @@ from b24nb.badges.badge import folded, frame
 from b24nb.badges.changes import UNDO, Outcome, Step, diff
 from b24nb.badges.files import read
 from b24nb.badges.journal import reconciled, settled, steps_back
-from b24nb.badges.journal_store import Entry, JournalStore, default_journal_path
+from b24nb.badges.journal_store import ADOPT, Entry, JournalStore, default_journal_path, former_journals
 from b24nb.client import Client, Portal
 from b24nb.fleet import visit
 from b24nb.fleet.fleet_plan import FleetPlan
@@ -42,7 +42,6 @@ if TYPE_CHECKING:
 _LEAST_LEASE = 5.0
 _RUN = re.compile(f"(fleet|{UNDO}) ")
 _ELSEWHERE = "What was changed here is in the journal of another address or user, not of user {0.user} on {0.host}."
-_ADOPT = "b24nb.connect(...).journal.adopt(host=..., user=...) counts it as yours."
 
 
 class Fleet:
@@ -260,7 +259,7 @@ class Fleet:
                     ours = [one for one in store.entries() if one.kind in kinds]
                     done = [one for one in ours if one.changed is not False]
                     if not ours and (len(self._known_as[name]) > 1 or store.others("fleet %")):
-                        raise errors.JournalError(_ELSEWHERE.format(store), hint=_ADOPT)
+                        raise errors.JournalError(_ELSEWHERE.format(store), hint=ADOPT)
             except errors.B24Error as error:
                 return Visit.failed(error)
             found = self._visit(name, portal.host, visit.here, steps_back, done) if done else Visit(value=((), 0))
@@ -329,6 +328,15 @@ class Fleet:
             hosts.setdefault(portal.host, []).append(name)
         same = ((listed(names), host) for host, names in hosts.items() if names[1:])
         return [*mixed, *(f"One portal under several names: {names} are {host}." for names, host in same)]
+
+    def _without_journal(self) -> list[str]:
+        """Portals of which no change is known here: they may have had another address before."""
+        paths, without = list[Path](), list[str]()
+        for name, portal in self.seen.items():
+            with suppress(errors.JournalError, OSError), self._journal(portal) as store:
+                paths.append(store.path)
+                without += [] if store.path.exists() else [name]
+        return former_journals(listed(without), paths) if without else []
 
     def __repr__(self) -> str:
         where = type(self._executor).__name__ if self._executor else "threads"

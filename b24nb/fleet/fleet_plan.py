@@ -235,6 +235,7 @@ class FleetPlan(Found):
         begun = f"{counted(len(self._made), 'portal')} begun, {left} left." if self._made else "Nothing has been sent."
         sends = f"{begun} .apply(confirm={self.confirmation!r}) sends it."
         unsure = ["The last runs are those on the portals that answered."] if self._undoes and self.missing else []
+        unsure += self._fleet._without_journal() if self._undoes is not None else []
         return [*super()._notes(), *unsure, *self._fleet._warnings(), sends if left else "Nothing is to be sent."]
 
     def _shown(self) -> pd.DataFrame:

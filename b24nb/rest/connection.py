@@ -16,7 +16,7 @@ from dataclasses import replace
 from typing import Any
 
 from b24nb import errors, spec
-from b24nb.credential_checks import is_loopback
+from b24nb.credential_checks import host_of, is_loopback
 from b24nb.credentials import Credentials, Endpoint, OAuthToken
 from b24nb.display.literals import plain
 from b24nb.rest import batch
@@ -26,7 +26,7 @@ from b24nb.rest.clock import SYSTEM_CLOCK, Clock
 from b24nb.rest.limits import LeakyBucket, Limits
 from b24nb.rest.response import Response, parse_response, parse_token_response
 from b24nb.rest.transport import Answer, Transport
-from b24nb.secret import MASK, masked, redact, without_frames
+from b24nb.secret import MASK, Secret, masked, redact, without_frames
 
 __all__ = ["Connection", "Response"]
 
@@ -217,6 +217,11 @@ class Connection:
         for row in rows:
             self.calls.record(row, (call.bytes_out or 0) // len(commands))
         return answers
+
+    @staticmethod
+    def host_of(address: str | Secret) -> str:
+        """The host in an address, spelled as in credentials."""
+        return without_frames(host_of, Secret(address))
 
     def close(self) -> None:
         """Close the connections to the portal. Calls are refused from now on."""

@@ -156,6 +156,24 @@ def test_a_journal_that_is_locked_after_the_effect_costs_no_verdict(
     assert sorted(portal.badges, key=str) == sorted(before, key=str)
 
 
+def test_the_display_of_a_locked_journal_waits_for_it_once(
+    portal: SandboxPortal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("b24nb.badges.journal_store.BUSY_SECONDS", 0.1)
+    with connect(portal, journal=tmp_path / "j.db") as b24:
+        b24.badges.delete("missedCall")
+    waits, real = list[Any](), sqlite3.connect
+    with closing(sqlite3.connect(tmp_path / "j.db", isolation_level=None)) as other:
+        other.execute("PRAGMA locking_mode = EXCLUSIVE")
+        other.execute("BEGIN EXCLUSIVE")
+        with connect(portal, journal=tmp_path / "j.db") as b24:
+            monkeypatch.setattr(sqlite3, "connect", lambda *args, **how: waits.append(args) or real(*args, **how))
+            for display in (b24.journal.__repr__, b24.journal._repr_html_, b24.__repr__):
+                waits.clear()
+                assert "locked" in display()
+                assert len(waits) == 1
+
+
 def test_the_changes_of_a_renamed_portal_are_adopted_within_their_file(portal: SandboxPortal) -> None:
     before = portal.badges
     with in_front_of(portal, lambda _, pass_on: pass_on()) as webhook:
@@ -163,7 +181,10 @@ def test_the_changes_of_a_renamed_portal_are_adopted_within_their_file(portal: S
             b24.badges.delete("missedCall")
             host, old = b24.portal.host, default_journal_path(b24.portal.host)
         with connect(webhook) as b24:
-            assert len(b24.journal.plan_undo()) == 0
+            (old.parent / "never.example.db").touch()
+            for told in (repr(b24.journal), b24.journal._repr_html_(), repr(b24.journal.plan_undo())):
+                assert f"before, see the journals in {old.parent}: {old.name}, never.example.db. b24nb.connect(" in told
+            assert "address" not in repr(b24)  # who looks after several portals has other journals
             with pytest.raises(errors.InvalidInput) as caught:
                 b24.journal.adopt(host=host)
             assert f"connect(journal={str(old)!r})" in str(caught.value)
@@ -172,6 +193,7 @@ def test_the_changes_of_a_renamed_portal_are_adopted_within_their_file(portal: S
         with connect(webhook, journal=old) as b24:
             assert "adopt" in repr(b24)
             assert f"b24.journal.adopt(host={host!r}, user='1')" in repr(b24.journal.plan_undo())
+            assert "see the journals" not in repr(b24.journal)
             assert b24.journal.adopt(host=host, user=1).plan_undo().apply(progress=False).counts == {"added": 1}
     assert sorted(portal.badges, key=str) == sorted(before, key=str)
 
@@ -186,13 +208,13 @@ def test_the_changes_of_a_renamed_portal_are_adopted_within_their_file(portal: S
     ],
 )
 def test_a_former_address_is_known_in_every_spelling_and_may_be_named_again(
-    portal: b24nb.SandboxPortal, tmp_path: Path, spelled: str
+    portal: SandboxPortal, tmp_path: Path, spelled: str
 ) -> None:
     step = Step("vip", BADGE, None)
     with closing(JournalStore(tmp_path / "j.db", host="xn--bcher-kva.example", user="1")) as old:
         (id_,) = old.intend(ChangeSet("delete"), [step], 1_764_000_000.0)
         old.conclude([(id_, Outcome(step, Verdict.DELETED, changed=True))])
-    with b24nb.connect(portal, journal=tmp_path / "j.db") as b24:
+    with connect(portal, journal=tmp_path / "j.db") as b24:
         for _ in range(2):  # as a notebook that is run once more does
             assert len(b24.journal.adopt(host=spelled).plan_undo()) == 1
         with pytest.raises(errors.InvalidInput, match="inside the address of the portal"):
@@ -225,10 +247,7 @@ def test_journal_and_sandbox_are_found_again_on_a_file_server_and_in_folders_of_
     folder = tmp_path / "50% off? #1 für ?mode=memory&x=%41"
     folder.mkdir()
     for count in (1, 2):
-        with (
-            b24nb.SandboxPortal(db=folder / "portal.db") as portal,
-            b24nb.connect(portal, journal=folder / "j.db") as b24,
-        ):
+        with SandboxPortal(db=folder / "portal.db") as portal, connect(portal, journal=folder / "j.db") as b24:
             b24.badges.add(f"vip{count}", "Client", "VIP", "primary")
             assert {f"vip{one}" for one in range(1, count + 1)} <= {badge["code"] for badge in portal.badges}
     with closing(sqlite3.connect(folder / "j.db")) as db:
@@ -240,18 +259,18 @@ def test_changes_are_made_and_taken_back_where_the_system_has_an_older_sqlite(
 ) -> None:
     """Python is linked to 3.34 on RHEL 9, to 3.31 on Ubuntu 20.04: no statement may need more."""
 
-    def connect(*args: Any, **how: Any) -> sqlite3.Connection:
+    def traced(*args: Any, **how: Any) -> sqlite3.Connection:
         db = real(*args, **how)
         db.set_trace_callback(statements.append)
         return db
 
     statements: list[str] = []
     real = sqlite3.connect
-    monkeypatch.setattr(sqlite3, "connect", connect)
-    with b24nb.SandboxPortal(db=tmp_path / "portal.db") as portal, applier_of(portal, tmp_path / "j.db") as killed:
+    monkeypatch.setattr(sqlite3, "connect", traced)
+    with SandboxPortal(db=tmp_path / "portal.db") as portal, applier_of(portal, tmp_path / "j.db") as killed:
         killed.store.intend(ChangeSet("delete"), [Step("missedCall", BADGE, None)], 1_764_000_000.0)
         with pytest.warns(UnfinishedChanges):
-            opened = b24nb.connect(portal, journal=tmp_path / "j.db")
+            opened = connect(portal, journal=tmp_path / "j.db")
         with opened as b24:
             b24.badges.add("vip", "Client", "VIP", "primary")
             b24.badges.delete("missedCall")

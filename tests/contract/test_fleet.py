@@ -1,6 +1,7 @@
 """Many portals as one: each portal is a row, whatever ails it, and nothing is sent twice or by surprise."""
 
 import json
+import re
 import resource
 import threading
 from collections.abc import Iterator
@@ -370,6 +371,8 @@ def test_undo_of_a_portal_whose_changes_another_made_is_no_success(
     assert report.missing == {"portal-0001": "not visited"}
     assert "journal.adopt" in report.status["detail"][0]
     assert fleet.plan_undo(**QUIET).missing == {"portal-0001": "not visited"}
+    later = Fleet(sandboxes.names, vault=vault.get, journal=tmp_path).plan_undo(**QUIET)  # of another process
+    assert later.missing or re.search("No changes of portal-0001 are known.*see the journals in .*adopt", repr(later))
     vault["portal-0001"] = sandboxes.webhooks["portal-0001"]
     assert plan.undo(**QUIET).counts == {"deleted": 1}
 
