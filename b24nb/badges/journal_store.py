@@ -241,9 +241,7 @@ class JournalStore:
         with suppress(JournalError):  # a full or locked disk can still be read
             self.flush()
         with self._lock, self._as_journal_errors():
-            if self._connection is None and not self.path.exists():
-                if self._opened:
-                    raise JournalError("The journal is gone; that of a sandbox ends with it.")
+            if not (self._opened or self.path.exists()):
                 return []
             return self._open().execute(query, {"host": self.host, "user": self.user, **values}).fetchall()
 
@@ -251,7 +249,7 @@ class JournalStore:
     def _writing(self, change_set: ChangeSet | None = None) -> Iterator[sqlite3.Connection]:
         """One transaction, on disk when it ends; refused if the file of this change set was replaced by another."""
         with self._lock, self._as_journal_errors():
-            db = self._open()
+            db = self._open(make=change_set is not None and change_set.number is None)
             if self._replaced or (change_set and change_set.number and change_set.file != self._file):
                 self._replaced = False
                 hint = "Put it back, or do this again to go on with the file that is there now."
@@ -262,9 +260,11 @@ class JournalStore:
                 yield db
             self._concluded.clear()
 
-    def _open(self) -> sqlite3.Connection:
-        """This process's connection to the file that is now at the path."""
+    def _open(self, *, make: bool = False) -> sqlite3.Connection:
+        """This process's connection to the file that is now at the path; only a new change set makes one."""
         now = _identity(self.path)
+        if not (make or now[1:]):
+            raise JournalError(f"The journal {self.path} is gone; that of a sandbox ends with it.")
         if self._connection and self._opened != now:
             if self._opened[1:] != now[1:]:
                 self._concluded.clear()  # these verdicts belong to the former file

@@ -3,17 +3,20 @@
 import gc
 import json
 import os
+import shutil
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from b24nb import SandboxPortal, connect, errors, explain
+from b24nb.badges.apply import JournalNotWritten
 from b24nb.credentials import Webhook
 from b24nb.rest.connection import Connection
 from tests.fakes import FakeClock
-from tests.servers import http, serving
+from tests.servers import Envelope, http, in_front_of, serving
 
 
 def sandboxes() -> int:
@@ -54,12 +57,34 @@ def test_what_was_called_and_changed_can_be_read_after_the_end(portal: SandboxPo
     assert list(b24.journal.df["code"]) == ["missedCall"]
 
 
-def test_the_journal_of_a_sandbox_that_ended_says_that_it_is_gone() -> None:
-    with connect() as b24:
+@pytest.mark.parametrize("ended", ["client", "sandbox"])
+def test_the_journal_of_a_sandbox_that_ended_says_that_it_is_gone(ended: str) -> None:
+    portal = SandboxPortal()
+    with connect(portal) as b24:
         b24.badges.delete("missedCall")
-    assert "gone" in repr(b24.journal)
-    with pytest.raises(errors.JournalError, match="that of a sandbox ends with it"):
-        b24.journal.plan_undo()
+        path = Path(portal.journal_path)
+        (b24.close if ended == "client" else portal.stop)()
+        assert "gone" in repr(b24.journal)
+        with pytest.raises(errors.JournalError, match="that of a sandbox ends with it"):
+            b24.journal.plan_undo()
+    assert not path.parent.exists()
+
+
+def test_a_journal_that_goes_while_a_request_is_under_way_is_not_made_anew(
+    portal: SandboxPortal, tmp_path: Path
+) -> None:
+    def answer(method: str, pass_on: Callable[[], Envelope]) -> Envelope:
+        if method == "batch" and folder.exists():
+            b24.close()
+            shutil.rmtree(folder)
+        return pass_on()
+
+    folder = tmp_path / "journals"
+    with in_front_of(portal, answer) as webhook, connect(webhook, journal=folder / "j.db") as b24:
+        with pytest.warns(JournalNotWritten, match="is gone"):
+            assert b24.badges.delete_many(["missedCall"], progress=False).counts == {"deleted": 1}
+        assert "gone" in repr(b24.journal)
+    assert not folder.exists()
 
 
 def test_a_client_that_nobody_holds_stops_its_sandbox() -> None:

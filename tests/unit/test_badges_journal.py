@@ -207,6 +207,10 @@ def test_a_journal_that_is_removed_while_open_is_noticed_before_the_next_intent(
     path.unlink()
     if replaced:
         path.touch()
+    else:
+        with pytest.raises(errors.JournalError, match="is gone"):
+            journal.entries()
+        assert not path.exists(), "reading makes no file"
     # The rest of what was half done is refused however often it is tried, as the threads of one run do.
     for rest in (ChangeSet("delete"), half, half):
         with pytest.raises(errors.JournalError, match="removed or replaced"):
