@@ -174,7 +174,7 @@ class DeleteForm(ReleaseForm):
         removed = Badges(was for one in report if one.done and (was := one.found or one.step.before))
         self.shared.see_changed(gone=[step.code for step in gone])
         text = f"{parts.counted(removed)} of {len(badges)} deleted."
-        return _ended(report.ok, text, _undo_hint(removed), result=report, removed=removed)
+        return _ended(report.ok, text, _undo_hint(removed), result=report, removed=removed or self.state.removed)
 
     @changes
     def undo(self) -> Any:
@@ -184,7 +184,9 @@ class DeleteForm(ReleaseForm):
         report = plan.apply(keep_going=True, **self.run_options(len(removed)))
         self.shared.see_changed(added=[outcome.badge for outcome in report if outcome.badge])
         left = Badges(outcome.step.after for outcome in report if not outcome.ok and outcome.step.after)
-        text = f"{len(removed) - len(left)} of {parts.counted(removed)} brought back, as the last of the list."
+        there = [outcome.step.code for outcome in report if outcome.verdict is Verdict.KEPT]
+        text = f"{report.counts.get('added', 0)} of {parts.counted(removed)} brought back, as the last of the list."
+        text += f" There already: {parts.named(there)}." if there else ""
         return _ended(not left, text, "The report says why." if left else None, result=report, removed=left)
 
     # -- drawing --------------------------------------------------------------------------------------

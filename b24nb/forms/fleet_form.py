@@ -39,10 +39,18 @@ class FleetState(FormState):
     Attributes
     ----------
     plan : FleetPlan or None
-        What the apply button sends and the undo button undoes.
+        What the apply button sends.
+    before : FleetPlan or None
+        What was done before it.
     """
 
     plan: Any = None
+    before: Any = None
+
+    @property
+    def done(self) -> Any:
+        """What the undo button undoes: the last plan of which something was sent."""
+        return next((plan for plan in (self.plan, self.before) if plan is not None and plan._made), None)
 
 
 class FleetClient:
@@ -122,7 +130,7 @@ class FleetForm(Form):
     @sends
     def compare(self) -> Any:
         """Read the badges of all portals and compare them."""
-        return self._finished(self.fleet.badges(**self._options()), FleetState(plan=self.state.plan))
+        return self._finished(self.fleet.badges(**self._options()))
 
     @sends
     def plan(self) -> Any:
@@ -136,7 +144,7 @@ class FleetForm(Form):
             plan = self.fleet.plan(wanted, prune=self.prune.value, protect=self.protect, **self._options())
         except OSError as error:
             return self.state.refused(wanted=f"The file can't be read: {error.strerror}.")
-        state = self._finished(plan, FleetState(plan=plan))
+        state = self._finished(plan, plan=plan, before=self.state.done)
         hint = f"To send it, type: {plan.confirmation}" if plan.left else "Nothing is to be sent."
         text = f"{plan.confirmation} would be made. Nothing has been sent yet."
         return state.saying("check" if plan.missing else "note", text, hint, phase="confirm")
@@ -152,17 +160,18 @@ class FleetForm(Form):
             return state.refused(**wrong)
         some = {"first": int(first)} if first.strip() else {}
         report = state.plan.apply(confirm=state.plan.confirmation, keep_going=True, **some, **self._options())
-        return self._finished(report, replace(state, field_errors={}))
+        return self._finished(report)
 
     @changes
     def undo(self) -> Any:
         """Undo what was applied."""
         self.confirm.value = ""
-        return self._finished(self.state.plan.undo(**self._options()), FleetState(plan=self.state.plan))
+        return self._finished(self.state.done.undo(**self._options()))
 
-    def _finished(self, found: Found, state: FleetState) -> Any:
+    def _finished(self, found: Found, **more: Any) -> Any:
         said = [found._head() + ".", *found._notes()]
         kind: Any = "check" if found.missing or not getattr(found, "ok", True) else "done"
+        state = replace(self.state, field_errors={}, **more)
         return state.saying(kind, " ".join(said), phase="done", result=found)
 
     def _options(self) -> dict[str, Any]:
@@ -173,7 +182,7 @@ class FleetForm(Form):
 
     def draw(self, state: FleetState) -> None:
         parts.show(self._sending_part, state.plan is not None and state.plan.left)
-        parts.show(self.undo_button, state.plan is not None and state.plan._made)
+        parts.show(self.undo_button, state.done)
 
     def picture(self, state: FleetState) -> Iterable[Any]:
         found = state.result

@@ -192,6 +192,32 @@ def test_undo_brings_back_what_can_come_back_and_tells_of_the_rest() -> None:
         assert "The title is empty." in shown(form)
 
 
+@pytest.mark.parametrize("refused", [["onHold"], ["onHold", "waitingPayment"]])
+def test_a_delete_that_the_portal_refuses_keeps_the_undo_of_the_one_before(
+    refused: list[str], b24: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("b24nb.forms.form.ECHO_SECONDS", 0)
+    form = forms.delete_form(b24, "missedCall", run=True)
+    confirm(form, "missedCall")
+    form.table.selected = refused
+    form.run()
+    form.held_too.value = True
+    confirm(form, form.state.word)
+    assert form.state.phase == "failed"
+    assert form.undo_button in tree(form)
+    click(form, form.undo_button)
+    assert b24.badges.get("missedCall")
+
+
+def test_undo_does_not_count_what_was_there_again(b24: Client) -> None:
+    form = forms.delete_form(b24, ["missedCall", "newsletter"], run=True)
+    confirm(form, "2")
+    b24.journal.plan_restore([form.state.removed[1]]).apply(progress=False)
+    click(form, form.undo_button)
+    text = "1 of 2 badges brought back, as the last of the list. There already: newsletter."
+    assert (form.state.phase, form.state.message.text) == ("done", text)
+
+
 def test_undo_does_not_overwrite_what_somebody_made_anew(b24: Client) -> None:
     form = forms.delete_form(b24, "missedCall", run=True)
     confirm(form, "missedCall")

@@ -85,6 +85,17 @@ def test_undo_stays_until_all_is_taken_back(
     assert form.undo_button.layout.display == "none"
 
 
+def test_planning_again_keeps_the_undo_of_what_was_applied(form: Any, sandboxes: SandboxFleet) -> None:
+    click(form, form.plan_button)
+    form.confirm.value = "4 changes on 4 portals"
+    click(form, form.apply_button)
+    click(form, form.plan_button)
+    assert "0 changes on 0 portals" in shown(form)
+    click(form, form.undo_button)
+    assert holding(sandboxes) == 0
+    assert form.undo_button.layout.display == "none"
+
+
 def test_a_portal_without_what_is_not_wanted_is_as_wanted(sandboxes: SandboxFleet) -> None:
     names = [name for name in sandboxes.names if name not in sandboxes.trouble]
     with connect(sandboxes.webhooks[names[0]]) as b24:
