@@ -5,6 +5,7 @@ The module is not called ``connect``, since it would hide the function of that n
 
 from __future__ import annotations
 
+import shutil
 import sys
 import tempfile
 import warnings
@@ -62,8 +63,9 @@ def connect(
         Refuse every write before it is sent. ``B24_READ_ONLY=1`` in the environment or ``.env`` does the
         same; any other value than a yes or a no is an error.
     journal : path, optional
-        The file of the journal. ``None``: one file per portal in the user's data folder; for a sandbox: beside
-        its database, and deleted with it.
+        The file of the journal. ``None``: one file per portal in the user's data folder; for a sandbox of this
+        process: beside its database, and deleted with it; of another process: a temporary file, deleted with
+        the client.
     settle_after : float
         Seconds after sending until a write whose answer was lost counts as not applied; at most a day.
     clock : Clock, optional
@@ -110,7 +112,7 @@ def connect(
         if not isinstance(found, Webhook | OAuthToken):
             on_close = _starting(found)
             failed.callback(on_close)
-            path, verify = path or found.journal_path, found.ca_file or verify
+            verify = found.ca_file or verify
             found = Webhook.parse(found.webhook)
         if (own := _sandbox_at(found.origin)) and tariff == "standard":
             tariff = own.switches.tariff if own.switches.limits else "self-hosted"
@@ -120,7 +122,7 @@ def connect(
         release.callback(connection.close)
         portal = Portal.ask(connection, own_sandbox=bool(own), credentials_from=source, read_only_from=switch)
         connection.calls.clear()  # the log begins with the user's first call
-        store = _open_journal(path, portal, found, release, named=journal is not None)
+        store = _open_journal(path, portal, found, own, release)
         badges = BadgeMethods(connection, store, settle_after=settle_after)
         if unfinished := badges.journal.unfinished:
             warnings.warn(unfinished, UnfinishedChanges, stacklevel=2)
@@ -149,13 +151,15 @@ def _path_of(journal: Any) -> Any:
 
 
 def _open_journal(
-    path: Any, portal: Portal, credentials: Credentials, release: ExitStack, *, named: bool
+    path: Any, portal: Portal, credentials: Credentials, own: SandboxPortal | None, release: ExitStack
 ) -> JournalStore:
-    if path is None and portal.kind == "SANDBOX":
+    host, path = portal.host, path or (own and own.journal_path)
+    if own and Path(path).absolute() == Path(own.journal_path):
+        host = "sandbox"  # it gets another port each time, so the journal beside its database is not tied to an address
+    elif path is None and portal.kind == "SANDBOX":
         # Deleted with the client, since a later sandbox with the same port must not get this journal.
-        path = Path(release.enter_context(tempfile.TemporaryDirectory(prefix="b24nb-journal-"))) / "journal.db"
-    # A sandbox gets another port each time, so the journal beside its database is not tied to an address.
-    host = portal.host if named or portal.kind == "LIVE" else "sandbox"
+        path = Path(tempfile.mkdtemp(prefix="b24nb-journal-")) / "journal.db"
+        release.callback(shutil.rmtree, path.parent, ignore_errors=True)
     user = portal.user_id or str(getattr(credentials, "user", ""))  # `profile` may be refused
     store = JournalStore(path, host=host, user=user)
     release.callback(store.close)

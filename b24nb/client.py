@@ -188,7 +188,7 @@ class Client:
         # Release the resources when the applier is garbage-collected. Client, badges, journal and plans all refer to
         # the applier; `release` itself must not refer to it, or it would never be collected.
         badges._applier.portal = on_close
-        self._release = weakref.finalize(badges._applier, _in_this_process, os.getpid(), release)
+        self._release = weakref.finalize(badges._applier, in_this_process, os.getpid(), release)
 
     def call(self, method: str, params: Mapping[str, Any] | None = None) -> Response:
         """Call any REST method.
@@ -289,7 +289,7 @@ class Client:
         return html.page(html.portal_banner(self.portal), *([html.message("check", notice)] if notice else []))
 
 
-def _in_this_process(owner: int, work: Callable[[], object]) -> None:
+def in_this_process(owner: int, work: Callable[[], object]) -> None:
     """Call ``work``, but not in a forked child, since its parent still uses the same files."""
     if os.getpid() == owner:
         work()

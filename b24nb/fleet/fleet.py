@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import tempfile
@@ -26,7 +27,7 @@ from b24nb.badges.changes import UNDO, Outcome, Step, diff
 from b24nb.badges.files import read
 from b24nb.badges.journal import reconciled, settled, steps_back
 from b24nb.badges.journal_store import ADOPT, Entry, JournalStore, default_journal_path, former_journals
-from b24nb.client import Client, Portal
+from b24nb.client import Client, Portal, in_this_process
 from b24nb.fleet import visit
 from b24nb.fleet.fleet_plan import FleetPlan
 from b24nb.fleet.found import FleetBadges, FleetCheck, FleetValues, Row, listed
@@ -116,7 +117,8 @@ class Fleet:
         self._folder = Path(journal).absolute() if journal else None
         # For journals of sandboxes: a later sandbox may get the same port, but must not get the journal.
         self._temporary = Path(tempfile.mkdtemp(prefix="b24nb-journals-"))
-        weakref.finalize(self, shutil.rmtree, self._temporary, ignore_errors=True)
+        remove = partial(shutil.rmtree, self._temporary, ignore_errors=True)
+        weakref.finalize(self, in_this_process, os.getpid(), remove)
         self.seen: dict[str, Portal] = {}
         self._known_as: defaultdict[str, set[tuple[str, str | None]]] = defaultdict(set)  # name -> hosts and users
         #: Pairs of a run's kind and a portal for which an undo of that run has begun.

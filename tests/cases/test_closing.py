@@ -16,6 +16,7 @@ from b24nb.badges.apply import JournalNotWritten
 from b24nb.credentials import Webhook
 from b24nb.rest.connection import Connection
 from tests.fakes import FakeClock
+from tests.programs import python
 from tests.servers import Envelope, http, in_front_of, serving
 
 
@@ -143,6 +144,23 @@ def test_a_forked_process_gets_the_answers_to_its_own_questions() -> None:
                 assert json.load(pipe) == [code] * 12
             os.waitpid(pid, 0)
         assert mine == [codes[0]] * 12
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
+def test_a_forked_process_that_ends_leaves_the_journals_to_its_parent(portal: SandboxPortal) -> None:
+    program = """
+import os, sys, b24nb
+b24 = b24nb.connect(sys.argv[1])
+b24.badges.delete("missedCall")
+fleet = b24nb.Fleet(["one"], vault=lambda name: sys.argv[1])
+fleet.plan([b24nb.Badge("vip", "t", "v", "primary")], progress=False).apply(progress=False)
+child = os.fork()
+if not child:
+    sys.exit()
+os.waitpid(child, 0)
+print(len(b24.journal.df), fleet.plan_undo(progress=False).confirmation)
+"""
+    assert python(program, portal.webhook) == "1 1 change on 1 portal"
 
 
 def test_a_call_that_waits_while_the_client_is_closed_is_not_sent() -> None:

@@ -2,6 +2,7 @@
 
 import pickle
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -57,21 +58,32 @@ def test_a_sandbox_reached_by_its_address_leaves_no_journal_behind(portal: Sandb
     assert not list(data.rglob("*.db"))
 
 
+WAYS: dict[str, Callable[[SandboxPortal], Any]] = {
+    "portal": lambda portal: portal,
+    "webhook": lambda portal: portal.webhook,
+    "token": lambda portal: OAuthToken(**portal.oauth),
+}
+
+
 @pytest.mark.parametrize(("switches", "burst"), [({}, 10**9), ({"limits": True, "tariff": "enterprise"}, 250)])
 def test_a_sandbox_reached_by_its_address_has_its_own_plan(switches: dict[str, Any], burst: int) -> None:
     with SandboxPortal(**switches) as portal:
-        for credentials in (portal, portal.webhook, OAuthToken(**portal.oauth)):
-            with connect(credentials) as b24:
+        for way in WAYS.values():
+            with connect(way(portal)) as b24:
                 assert b24.calls.limits.bucket.tariff.burst == burst
         with connect(portal.webhook, tariff="enterprise") as b24:
             assert b24.calls.limits.bucket.tariff.burst == 250
 
 
-def test_a_sandbox_with_a_file_keeps_its_journal_though_its_port_changes(tmp_path: Path) -> None:
+@pytest.mark.parametrize("changed", WAYS)
+@pytest.mark.parametrize("undone", WAYS)
+def test_a_sandbox_with_a_file_keeps_its_journal_though_its_port_changes(
+    changed: str, undone: str, tmp_path: Path
+) -> None:
     db = tmp_path / "portal.db"
-    with connect(SandboxPortal(db=db)) as b24:
+    with SandboxPortal(db=db) as portal, connect(WAYS[changed](portal)) as b24:
         b24.badges.delete("missedCall")
-    with connect(SandboxPortal(db=db)) as b24:
+    with SandboxPortal(db=db) as portal, connect(WAYS[undone](portal), journal=portal.journal_path) as b24:
         b24.journal.plan_undo().apply(progress=False)
         assert b24.badges.get("missedCall").type == "failure"
 
