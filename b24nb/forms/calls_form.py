@@ -33,6 +33,7 @@ class CallsForm(Form):
     title = "Calls"
     #: Seconds between two updates while the form is visible.
     pace = 1.0
+    df = property(lambda self: self.calls.df)
 
     def arranged(self) -> Sequence[Any]:
         self.calls = self.b24.calls

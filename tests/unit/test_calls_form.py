@@ -14,6 +14,7 @@ from tests.widgets import click, pieces, shown
 def test_log_chart_and_clear(b24: Client) -> None:
     b24.badges.list()
     form = forms.calls_form(b24)
+    assert list(form.df["method"]) == ["crm.activity.badge.list"], "also before it is shown"
     assert "Statistics per method" in form._repr_mimebundle_()["text/html"]
     form.run()
     assert "Statistics per method" in shown(form)
