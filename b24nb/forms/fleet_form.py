@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from os import PathLike
@@ -116,8 +116,7 @@ class FleetForm(Form):
         self._sending_part = widgets.VBox(
             [self.field_row("first", self.first), self.field_row("confirm", self.confirm), self.apply_button]
         )
-        looking, changing = [self.compare_button, file_row], [self._sending_part, self.undo_button]
-        return [*looking, self.messages, *changing, self.shown]
+        return [self.compare_button, file_row, self.messages, self._sending_part, self.undo_button, self.shown]
 
     def _confirmed(self) -> None:
         self.work(lambda: [partial(self.apply, self.confirm.value, self.first.value)])
@@ -171,8 +170,7 @@ class FleetForm(Form):
     def _finished(self, found: Found, **more: Any) -> Any:
         said = [found._head() + ".", *found._notes()]
         kind: Any = "check" if found.missing or not getattr(found, "ok", True) else "done"
-        state = replace(self.state, field_errors={}, **more)
-        return state.saying(kind, " ".join(said), phase="done", result=found)
+        return self.state.saying(kind, " ".join(said), phase="done", result=found, field_errors={}, **more)
 
     def _options(self) -> dict[str, Any]:
         """Options of a run; Cancel is checked before each portal."""
