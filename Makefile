@@ -12,7 +12,7 @@ PIP_INSTALL := -m pip install --quiet --disable-pip-version-check
 QUICK := tests/unit tests/contract tests/cases tests/foreign
 # As many tests at a time as there are cores; who is done first takes over from the others.
 PYTEST := -m pytest -n auto --dist worksteal
-SLOW := tests/cases tests/unit tests/docs $(addprefix tests/browser/test_, first_contact.py looks.py safety.py) \
+SLOW := tests/cases tests/unit tests/docs $(addprefix tests/browser/test_, colab.py first_contact.py hosts.py looks.py safety.py) \
   $(addprefix tests/contract/test_, badges_bulk.py badges_killed.py sandbox_killed.py wheel.py)
 
 .DEFAULT_GOAL := help
@@ -54,7 +54,7 @@ test: $(VENV)/installed-test       ## everything but the slow tests
 test-slow: $(VENV)/installed-test  ## slow tests that end within minutes
 	$(BIN)/python $(PYTEST) -m slow $(SLOW) $(ARGS)
 
-test-full: $(VENV)/installed-test  ## the slow tests too: every state by chance, the looks of every form
+test-full: $(VENV)/installed-test  ## all of them: every state by chance, too
 	$(BIN)/python $(PYTEST) $(ARGS)
 
 test-quick: $(VENV)/installed-test ## what needs neither a browser nor another language; ARGS=--cov measures coverage

@@ -341,6 +341,8 @@ class NotebookPage:
 
     def leave(self) -> bool:
         """End the kernel and leave the page to another notebook, if it can be used again."""
+        if isinstance(self.lab, Notebook7):  # it opens another notebook in a page of its own
+            return False
         with suppress(Exception):  # it went elsewhere
             self.page.evaluate(LEAVE)
             self.page.set_viewport_size(VIEWPORT)

@@ -13,7 +13,7 @@ from tests.notebooks.runner import NOTEBOOKS
 require_package("playwright")
 from playwright.sync_api import Browser, Locator, Page, expect  # noqa: E402
 
-from tests.browser.lab import PATIENCE_MS, START_SECONDS, Lab, Notebook7, Voila, jupyterlab  # noqa: E402
+from tests.browser.lab import PATIENCE_MS, START_SECONDS, Lab, Notebook7, NotebookPage, Voila, jupyterlab  # noqa: E402
 from tests.browser.test_forms import *  # noqa: E402, F403 - its tests, run here once more
 from tests.browser.test_forms import START  # noqa: E402
 
@@ -43,6 +43,15 @@ def lab(request: pytest.FixtureRequest, browser: Browser, tmp_path_factory: pyte
     kind.python = python_with(*kind.packages)
     with jupyterlab(tmp_path_factory.mktemp("host"), kind) as lab:
         yield lab
+
+
+@pytest.fixture(scope="module")
+def loaded(lab: Lab) -> Iterator[list[NotebookPage]]:
+    """Pages of this host that no test uses now."""
+    pages: list[NotebookPage] = []
+    yield pages
+    for page in pages:
+        page.close()
 
 
 def test_it_is_the_host_that_is_meant(notebook: OpenNotebook, lab: Lab) -> None:
