@@ -1,5 +1,6 @@
 """fast_bitrix24, which sends everything in batches side by side, against the sandbox."""
 
+import asyncio
 from collections.abc import Iterator
 
 import pytest
@@ -22,8 +23,12 @@ def portal() -> Iterator[b24nb.SandboxPortal]:
 
 
 @pytest.fixture
-def bitrix(portal: b24nb.SandboxPortal) -> Bitrix:
-    return Bitrix(portal.webhook, verbose=False)
+def bitrix(portal: b24nb.SandboxPortal) -> Iterator[Bitrix]:
+    loop = asyncio.new_event_loop()  # it would make one, and leave it open
+    asyncio.set_event_loop(loop)
+    yield Bitrix(portal.webhook, verbose=False)
+    asyncio.set_event_loop(None)
+    loop.close()
 
 
 def test_the_four_methods(portal: b24nb.SandboxPortal, bitrix: Bitrix) -> None:
