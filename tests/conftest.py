@@ -6,12 +6,16 @@ import socket
 from collections.abc import Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 import b24nb
 from b24nb.credential_checks import is_loopback
 from tests.fakes import FakeClock
 
+# No test measures time: a busy machine can make an example as slow as it likes.
+hypothesis.settings.register_profile("untimed", deadline=None)
+hypothesis.settings.load_profile("untimed")
 # A shell starts a background job with Ctrl-C ignored, and so would every test and its child processes.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 

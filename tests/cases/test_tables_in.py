@@ -121,7 +121,7 @@ def understood(folder: Path, sheet: tuple[bytes, list[Badge], bool]) -> None:
 
 
 def check_spreadsheets(folder: Path, count: int) -> None:
-    @settings(max_examples=count, deadline=None, suppress_health_check=list(HealthCheck), database=None)
+    @settings(max_examples=count, suppress_health_check=list(HealthCheck), database=None)
     @given(spreadsheets(folder))
     def run(sheet: tuple[bytes, list[Badge], bool]) -> None:
         understood(folder, sheet)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 import b24nb
@@ -60,7 +60,6 @@ def test_a_text_in_several_languages_can_not_be_changed_in_place(change: str) ->
 
 
 @given(st.dictionaries(st.text(), st.text() | st.none() | st.lists(st.integers())))
-@settings(deadline=None)
 def test_texts_are_copied_pickled_and_hashed_by_what_they_hold(content: dict[str, object]) -> None:
     texts = Texts(content)
     assert texts == content == copy.copy(texts) == copy.deepcopy(texts) == pickle.loads(pickle.dumps(texts))
@@ -86,7 +85,6 @@ maps = st.dictionaries(st.sampled_from(["en", "de", "pt-BR", "", "e n", "1"]), w
 
 
 @given(st.lists(st.builds(Badge, st.sampled_from("abcd"), words | maps, words | maps, st.just("primary")), max_size=3))
-@settings(deadline=None)
 def test_the_flat_table_is_taken_back_exactly_or_refused(badges: list[Badge]) -> None:
     wanted = Badges({badge.code: badge for badge in badges}.values())
     try:

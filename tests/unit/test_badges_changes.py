@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from b24nb.badges.badge import Badge, Badges
@@ -41,7 +41,6 @@ sides = st.lists(st.builds(badge, codes, st.sampled_from("xy")), unique_by=lambd
 
 
 @given(sides, sides, st.booleans())
-@settings(deadline=None)
 def test_the_steps_lead_to_what_is_wanted(current: list[Badge], wanted: list[Badge], prune: bool) -> None:
     portal = {item.code: item for item in current}
     for step in diff(Badges(current), Badges(wanted), removable=None if prune else ()):

@@ -32,13 +32,12 @@ def write(badges: Badges, path: Path) -> Path:
 
 @pytest.mark.parametrize("suffix", ["csv", "json"])
 @given(badges=writable)
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_files_give_back_what_they_got(badges: Badges, suffix: str, tmp_path: Path) -> None:
     assert files.read(write(badges, tmp_path / f"badges.{suffix}")) == badges
 
 
 @given(badges=writable)
-@settings(deadline=None)
 def test_frames_and_lists_give_back_what_they_got(badges: Badges) -> None:
     assert files.read(badges) == badges
     assert files.read(badges.df) == badges

@@ -5,7 +5,7 @@ import pickle
 
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from b24nb.badges.badge import Badge, Badges
@@ -19,13 +19,11 @@ badges = st.builds(Badge, st.text(), texts, texts, st.sampled_from([*BadgeType])
 
 
 @given(badges)
-@settings(deadline=None)
 def test_the_wire_gives_back_what_it_got(badge: Badge) -> None:
     assert Badge.from_wire(badge.to_wire()) == badge
 
 
 @given(badges)
-@settings(deadline=None)
 def test_a_badge_can_be_copied_pickled_hashed_and_read_from_its_repr(badge: Badge) -> None:
     assert copy.deepcopy(badge) == badge == pickle.loads(pickle.dumps(badge))
     assert eval(repr(badge), {"Badge": Badge}) == badge

@@ -9,7 +9,7 @@ from typing import Any
 from xml.etree import ElementTree
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from b24nb.sandbox import php
@@ -43,7 +43,6 @@ def test_query_strings_read_as_php_reads_them(query: str, expected: dict[Any, An
     assert php.parse_query(query) == expected
 
 
-@settings(deadline=None)
 @given(st.text())
 def test_no_query_string_is_too_strange(query: str) -> None:
     php.encode_json(php.parse_query(query)).encode()
@@ -111,7 +110,6 @@ def test_answers_are_escaped_as_portals_do(value: Any, expected: str) -> None:
     assert php.encode_json(value) == expected
 
 
-@settings(deadline=None)
 @given(st.recursive(st.none() | st.booleans() | st.integers() | st.text(), st.lists))
 def test_escaped_json_is_still_the_same_json(value: Any) -> None:
     value = json.loads(json.dumps(value))
@@ -120,7 +118,6 @@ def test_escaped_json_is_still_the_same_json(value: Any) -> None:
     assert not set("<>&'") & set(text)
 
 
-@settings(deadline=None)
 @given(st.dictionaries(st.text(st.characters(codec="utf-8")), st.text(st.characters(codec="utf-8"))))
 def test_xml_is_well_formed_whatever_the_keys(value: dict[str, str]) -> None:
     root = ElementTree.fromstring(php.encode_xml({"result": value}))
