@@ -57,13 +57,17 @@ def lab(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
         yield lab
 
 
-@pytest.fixture(scope="package")
-def loaded(lab: Lab) -> Iterator[list[NotebookPage]]:
+def kept_pages() -> Iterator[list[NotebookPage]]:
     """Pages that no test uses now: to load JupyterLab takes longer than most tests do."""
     pages: list[NotebookPage] = []
     yield pages
     for page in pages:
         page.close()
+
+
+@pytest.fixture(scope="package")
+def loaded(lab: Lab) -> Iterator[list[NotebookPage]]:
+    yield from kept_pages()
 
 
 @pytest.fixture

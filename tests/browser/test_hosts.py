@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.browser.conftest import OpenNotebook
+from tests.browser.conftest import OpenNotebook, kept_pages
 from tests.browser.environments import OURS, python_with
 from tests.layers import require_package
 from tests.notebooks.runner import NOTEBOOKS
@@ -47,11 +47,8 @@ def lab(request: pytest.FixtureRequest, browser: Browser, tmp_path_factory: pyte
 
 @pytest.fixture(scope="module")
 def loaded(lab: Lab) -> Iterator[list[NotebookPage]]:
-    """Pages of this host that no test uses now."""
-    pages: list[NotebookPage] = []
-    yield pages
-    for page in pages:
-        page.close()
+    """Pages of this host, not of another one."""
+    yield from kept_pages()
 
 
 def test_it_is_the_host_that_is_meant(notebook: OpenNotebook, lab: Lab) -> None:
