@@ -264,7 +264,9 @@ def reconciled(connection: Connection, entries: Sequence[Entry], seconds: float)
 
 def _proved_by_next(store: JournalStore, entry: Entry) -> Outcome | None:
     """The outcome that the next change of the same badge proves, by what it found before; ``None`` if none."""
-    later = store.next_of(entry)
+    later = store.next_of(entry, any_case=True)
+    if later and not _same_badge(entry.step, later):
+        later = store.next_of(entry, any_case=False)
     if later is None or entry.unread or later.unread:
         return None
     step, found = entry.step, later.found or later.step.before
@@ -277,6 +279,12 @@ def _proved_by_next(store: JournalStore, entry: Entry) -> Outcome | None:
         verdict, changed = Verdict.FAILED, False
     detail = "told by the next change of this badge"
     return Outcome(step, verdict, changed, detail=detail, seen=True, found=entry.found)
+
+
+def _same_badge(step: Step, later: Entry) -> bool:
+    """Whether a later entry is of the step's badge also on a portal that tells letter case apart."""
+    found, ours = later.found or later.step.before, step.after or step.before
+    return later.step.code == step.code or bool(found and ours and found.code == ours.code)
 
 
 def steps_back(connection: Connection, done: Sequence[Entry]) -> tuple[list[Step], int, int]:

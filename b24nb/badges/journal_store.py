@@ -192,9 +192,13 @@ class JournalStore:
         """Intents without a verdict, oldest first."""
         return self._entries(f"WHERE verdict IS NULL AND {_MINE} ORDER BY step.id")
 
-    def next_of(self, entry: Entry) -> Entry | None:
-        """The next entry of the same badge or activity of this portal that may have changed it."""
+    def next_of(self, entry: Entry, *, any_case: bool) -> Entry | None:
+        """The next entry of the same badge or activity of this portal that may have changed it.
+
+        ``any_case``: also if it spells the code in another letter case.
+        """
         same = "coalesce(activity, code) = coalesce(:activity, :code) COLLATE NOCASE"
+        same += "" if any_case else " AND code = :code"
         acted = f"changed IS NOT 0 AND (host = :of OR {_MINE})"
         where = f"WHERE {same} AND {acted} AND step.id > :id ORDER BY step.id LIMIT 1"
         what = {"code": entry.step.code, "activity": _activity_of(entry.step), "of": entry.host}

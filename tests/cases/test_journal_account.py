@@ -84,6 +84,23 @@ def test_a_killed_change_is_not_judged_by_what_happened_on_another_portal(tmp_pa
             assert b24.journal.plan_undo().apply(progress=False).counts == {"added": 1}
 
 
+@pytest.mark.parametrize("before", [[], [BADGE]], ids=["added", "added beside"])
+def test_a_killed_add_is_taken_back_though_a_badge_of_another_letter_case_was_changed_next(before: list[Badge]) -> None:
+    upper, wire = Badge("VIP", "Other", "VIP", "success"), [badge.to_wire() for badge in before]
+    with SandboxPortal(badges=wire, case_sensitive=True) as portal, connect(portal) as b24:
+        with applier_of(portal) as killed:  # after the effect
+            step = Step("VIP", before[0] if before else None, upper)
+            killed.store.intend(ChangeSet("apply"), [step], 1_764_000_000.0)
+        b24.call(ADD, upper.to_wire())
+        if before:
+            b24.badges.plan([], prune=True).apply(confirm=2, progress=False)
+        else:
+            b24.badges.add("vip", "Client", "VIP", "primary")
+        plan = b24.journal.plan_undo(last=2)
+        assert plan.apply(progress=False, confirm=plan.counts["delete"]).ok
+        assert portal.badges == wire
+
+
 def test_a_change_whose_entry_can_not_be_read_is_left_out_of_the_way_back(tmp_path: Path) -> None:
     path, new = tmp_path / "j.db", Badge("vip", "New", "VIP", "primary")
     with SandboxPortal(badges=[BADGE.to_wire()]) as portal, connect(portal, journal=path) as b24:
