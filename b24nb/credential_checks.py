@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 import ipaddress
 import re
 import sys
@@ -123,6 +122,8 @@ def _one_spelling(hostname: str, what: str) -> str:
 
 def typed() -> Secret:
     """Read the address from the keyboard without showing it."""
+    import getpass  # takes a while, and few need it
+
     with warnings.catch_warnings():
         warnings.simplefilter("error", getpass.GetPassWarning)  # after this warning, getpass would show what is typed
         try:

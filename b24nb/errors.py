@@ -193,6 +193,8 @@ class NotApplied(TransportError):
 class OutcomeUnknown(TransportError):
     """The answer to a write was lost, and a look at the portal did not show whether it was made."""
 
+    sent = True
+
 
 class VaultError(TransportError):
     """The vault has no credentials for a portal, or could not store a renewed token. Nothing was sent."""

@@ -40,7 +40,7 @@ INTERRUPTED = "stopped by Ctrl-C"
 
 
 class JournalNotWritten(UserWarning):
-    """A change was made, but its verdict could not be written to the journal; the journal holds its intent."""
+    """What became of a change could not be written to the journal, which holds its intent."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,11 +92,11 @@ class ChangeApplier:
         return outcome
 
     def flush(self, stacklevel: int = 5) -> str:
-        """Write the verdicts. If that fails, warn and return the message: the changes were made all the same."""
+        """Write the verdicts. If that fails, warn and return the message: what became of the changes stays true."""
         try:
             self.store.flush()
         except errors.JournalError as error:
-            text = f"The change was made; its verdict could not be written to the journal: {error.message}"
+            text = f"What became of the change could not be written to the journal: {error.message}"
             warn(JournalNotWritten(f"{text} b24.journal.settle() completes it."), stacklevel)
             return text
         return ""
@@ -300,7 +300,7 @@ class _Run:
         for place, step in steps:
             if step.code in lagging:
                 text = f"The portal's list shows {step.code!r}, and get does not."
-                error = errors.OutcomeUnknown(text, hint="Try again in a moment.")
+                error = errors.OutcomeUnknown(text, hint="Try again in a moment.", sent=False)
                 self.outcomes[place] = Outcome(step, Verdict.UNKNOWN, error=error)
             elif outcome := _beforehand(step, here):
                 self.outcomes[place] = outcome

@@ -268,7 +268,7 @@ def deletions(current: Badges, wanted: Iterable[str | Badge], *, missing_ok: boo
     for item in wanted:
         code, given = (item.code, item) if isinstance(item, Badge) else (item, None)
         there = current.find(code)
-        yield Step(code, there and (given or there), None, missing_ok=missing_ok or given is not None)
+        yield Step(code, there and (given or there), None, missing_ok=missing_ok or bool(given or there))
 
 
 def gone(step: Step, refusal: B24Error | None = None) -> Outcome:
@@ -277,7 +277,8 @@ def gone(step: Step, refusal: B24Error | None = None) -> Outcome:
         detail = f"this portal tells letter case apart, and has {step.before.code!r}"
         return Outcome(step, Verdict.GONE, error=refusal, detail=detail)
     if step.before:
-        return Outcome(step, Verdict.GONE, detail="it is not there any more")
+        refusal = None if step.missing_ok else refusal
+        return Outcome(step, Verdict.GONE, error=refusal, detail="it is not there any more")
     error = InvalidInput(f"No badge has the code {step.code!r}.", hint="badges.list() shows all.")
     detail = "no badge has this code"
     return Outcome(step, Verdict.GONE, error=None if step.missing_ok else error, detail=detail)

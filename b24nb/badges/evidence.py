@@ -183,7 +183,7 @@ def _judge(doubt: Outcome, here: Mapping[str, Any], *, last_look: bool) -> Outco
         return replace(done, detail="seen by looking", seen=True)
     present = old or new
     if present and present not in (step.before, doubt.found):
-        return _unknown(doubt, f"{step.code!r} now has other texts than were sent")
+        return _unknown(doubt, f"{step.about or repr(step.code)} is now different from what was sent")
     if not last_look:
         return None
     if isinstance(step.after, Badge) and (respelt := _respelt(step.after, here)):
@@ -212,4 +212,4 @@ def _cause(doubt: Outcome) -> str:
 def _unknown(doubt: Outcome, what: str, *, open: bool = False) -> Outcome:
     hint = "b24.journal.settle() looks again." if open else "Look at it before you go on."
     text = f"{_cause(doubt)}, and {what.rstrip('.')}."
-    return replace(doubt, error=errors.OutcomeUnknown(text, hint=hint, sent=True), seen=not open, open=open)
+    return replace(doubt, error=errors.OutcomeUnknown(text, hint=hint), seen=not open, open=open)

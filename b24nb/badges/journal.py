@@ -59,8 +59,8 @@ class Journal:
     def df(self) -> pd.DataFrame:
         """A row per badge that was to be changed, oldest first; plain cells.
 
-        Columns: ``change_set, kind, at`` (UTC, of the last attempt)``, host, user, code, action, verdict``
-        (NA while unfinished)``, seen`` (the answer proved nothing; a look at the portal showed the outcome)``, error,
+        Columns: ``change_set, kind, at`` (UTC, of the last attempt), ``host, user, code, action, verdict``
+        (NA while unfinished), ``seen`` (the answer proved nothing; a look at the portal showed the outcome), ``error,
         detail, note, before, after`` (the badge, or the activity of a release, as JSON text; ``None`` where
         there is none).
         """

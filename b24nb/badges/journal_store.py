@@ -106,7 +106,10 @@ def former_journals(whose: str, paths: Sequence[Path]) -> list[str]:
 
 
 #: How the changes of another address or user are counted.
-ADOPT = "b24nb.connect(..., journal=<that file>).journal.adopt(host=..., user=...) counts its changes as yours."
+ADOPT = (
+    "After journal = b24nb.connect(..., journal=<that file>).journal, journal.adopt(host=..., user=...) counts its"
+    " changes as yours, and journal.plan_undo() undoes them."
+)
 _HINT = "What can't be remembered is not sent; connect(journal=...) names another file."
 
 

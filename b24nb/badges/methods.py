@@ -199,9 +199,7 @@ class BadgeMethods:
         if seen and badge != seen:
             raise BadgeChanged(seen.code, seen, badge)
         changes.warn_if_not_restorable([badge])
-        outcome = self._applier.apply_one("delete", changes.Step(badge.code, badge, None))
-        if outcome.verdict is changes.Verdict.GONE:
-            raise NotFound("NOT_FOUND", outcome.detail, method=changes.DELETE)
+        self._applier.apply_one("delete", changes.Step(badge.code, badge, None, missing_ok=False))
         return badge
 
     def holders(self, code: str) -> pd.DataFrame:
@@ -221,8 +219,8 @@ class BadgeMethods:
         -------
         pandas.DataFrame
             Columns ``code, activity_id, owner_type, owner_id, title`` (of the deal, lead, contact or company;
-            empty where the user may not read it)``, link`` (to it, in the portal)``, subject, last_updated,
-            certainty`` (``likely``, ``possible``, ``no``)``, reason, release`` (how to release the badge).
+            empty where the user may not read it), ``link`` (to it, in the portal), ``subject, last_updated,
+            certainty`` (``likely``, ``possible``, ``no``), ``reason, release`` (how to release the badge).
 
         Notes
         -----

@@ -266,7 +266,7 @@ class Report(tuple[Outcome, ...]):
         """A row per code, in the caller's order.
 
         Columns: ``code, action, verdict, error`` (the vendor's error code, or the name of an error class of this
-        package; ``""`` without an error)``, detail``.
+        package; ``""`` without an error), ``detail``.
         """
         return frame(map(report_row, self), REPORT_COLUMNS)
 

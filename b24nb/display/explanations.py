@@ -128,7 +128,7 @@ def explain(error: B24Error | str) -> Explanation:
     >>> explain("QUERY_LIMIT_EXCEEDED").facts[0].repeat
     'after waiting'
     """
-    error = mask_address(error)
+    error = "Interrupted" if isinstance(error, errors.Interrupted) else mask_address(error)
     if isinstance(error, ApiError):
         fact = errors.find_fact(error.code, error.description, error.method)
         said = f": {error.description}" if error.description else ""

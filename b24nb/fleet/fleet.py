@@ -359,14 +359,13 @@ def _table_of(portals: Any) -> pd.DataFrame:
         names = [*table["portal"]]
         again = [name for name, count in Counter(names).items() if count > 1]
         text = table.to_csv()
-        wrong = "They hold an address with its secret." if redact(text) != text else ""
+        wrong = "They hold an address with its secret, which is the vault's to keep." if redact(text) != text else ""
         wrong = wrong or (f"Some are named twice: {listed(again)}." if again else "")
         wrong = wrong or ("Names are texts." if not all(isinstance(one, str) and one.strip() for one in names) else "")
     except (OSError, ValueError, TypeError, KeyError) as error:
         wrong = f"There is no list of names, nor a table with the column `portal`: {type(error).__name__}."
     if wrong:
-        hint = "The vault has the credentials for a name."
-        raise errors.InvalidInput(f"portals: {wrong}", field="portals", hint=hint)
+        raise errors.InvalidInput(f"portals: {wrong}", field="portals")
     return table
 
 

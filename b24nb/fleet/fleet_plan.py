@@ -273,7 +273,8 @@ class FleetReport(Found):
         return ((name, report_row(one)) for name, visit in begun for one in visit.value or ())
 
     def _notes(self) -> list[str]:
-        goes_on = f".apply() of the plan goes on with the other {counted(self._others, 'portal')}."
+        call = f".apply(confirm={self._plan.confirmation!r})"
+        goes_on = f"{call} of the plan goes on with the other {counted(self._others, 'portal')}."
         return [*super()._notes(), *([goes_on] if self._others else [])]
 
     def _shown(self) -> pd.DataFrame:

@@ -61,7 +61,7 @@ class Found:
         """A row per portal, in the order of the fleet.
 
         Columns: ``portal``, the labels, ``status`` (``ok, revoked, no access, unreachable, limit, changed,
-        unknown, not visited``)``, error`` (the vendor's code, or the name of an error class)``, detail``.
+        unknown, not visited``), ``error`` (the vendor's code, or the name of an error class), ``detail``.
         """
         return self._fleet._frame(Found._rows(self), _STATUS)
 
@@ -146,8 +146,8 @@ class Found:
 class FleetCheck(Found):
     """Whether each portal answers, and our user and rights there.
 
-    ``.df`` has a row per portal: ``portal``, the labels, ``kind`` (``SANDBOX, LIVE``)``, host, user, admin``
-    (whether the user is an administrator, which changes need)``, scopes, status, error, detail``; ``None`` where
+    ``.df`` has a row per portal: ``portal``, the labels, ``kind`` (``SANDBOX, LIVE``), ``host, user, admin``
+    (whether the user is an administrator, which changes need), ``scopes, status, error, detail``; ``None`` where
     the portal did not say.
     """
 
@@ -191,7 +191,7 @@ class FleetBadges(Found):
 class FleetValues(Found):
     """What a function returned for each portal.
 
-    ``.df`` has a row per portal: ``portal``, the labels, ``value`` (``None`` without one)``, status, error, detail``.
+    ``.df`` has a row per portal: ``portal``, the labels, ``value`` (``None`` without one), ``status, error, detail``.
     """
 
     what = "Results"

@@ -62,12 +62,13 @@ def message_for(error: errors.B24Error, *, sandbox: bool = False) -> Message:
     status = f" (HTTP {http_status})" if http_status else ""
     if isinstance(error, errors.ApiError):
         fact = errors.find_fact(error.code, error.description, error.method)
-        words = f"The portal's own words{status}: {error.description or '(none)'} More: {page_of(error.code)}"
+        words = f"The portal's own words{status}: {error.description or '(none)'}"
+        words += f" More: {page_of(error.code)}" if fact else ""
         return Message("error", fact.meaning if fact else _UNKNOWN, error.code, error.hint, words)
     if sentence := _SENTENCES.get(type(error)):
         details = f"{type(error).__name__}: {error.message}"
         hint = error.hint or "Try again in a moment."
-        if sandbox and isinstance(error, errors.ConnectionFailed):
+        if sandbox and isinstance(error, errors.ConnectionFailed) and not error.sent:
             sentence, hint = _STOPPED, _START_AGAIN
         return Message("error", sentence.format(status=status), hint=hint, details=details)
     caught = isinstance(error, errors.InvalidInput | errors.ReadOnly | errors.BadgeChanged)

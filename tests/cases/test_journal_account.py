@@ -64,8 +64,9 @@ def test_a_killed_delete_that_takes_effect_during_the_next_one_can_be_undone(bul
         if bulk:
             assert b24.badges.delete_many(["vip"], progress=False).counts == {"already gone": 1}
         else:
-            with pytest.raises(errors.NotFound, match="not there any more"):
+            with pytest.raises(errors.NotFound, match="not found") as caught:
                 b24.badges.delete("vip")
+            assert caught.value.http_status == 400  # the portal's own answer
         assert b24.journal.plan_undo().apply(progress=False).counts == {"added": 1}
         assert portal.badges == [BADGE.to_wire()]
 
@@ -156,15 +157,15 @@ def test_a_journal_that_is_locked_after_the_effect_costs_no_verdict(
             form = forms.delete_form(b24, "missedCall", run=True)
             form.confirm.value = "missedCall"
             click(form, form.delete_button)
-            assert re.search(r"missedCall' was deleted.*was made.*locked.*settle\(\) completes it", shown(form))
+            assert re.search(r"missedCall' was deleted.*not be written.*locked.*settle\(\) completes it", shown(form))
         elif by == "delete_many":
-            with pytest.warns(JournalNotWritten, match=r"was made.*locked") as caught:
+            with pytest.warns(JournalNotWritten, match=r"could not be written.*locked") as caught:
                 report = b24.badges.delete_many(["missedCall"], progress=False)
             assert caught[0].filename == __file__
             assert report.counts == {"deleted": 1}
             assert "could not be written" in report.df["detail"][0]
         else:
-            with pytest.warns(JournalNotWritten, match=r"was made.*locked") as caught:
+            with pytest.warns(JournalNotWritten, match=r"could not be written.*locked") as caught:
                 assert b24.badges.delete("missedCall").code == "missedCall"
             assert caught[0].filename == __file__
         other.execute("ROLLBACK")
@@ -200,7 +201,7 @@ def test_the_changes_of_a_renamed_portal_are_adopted_within_their_file(portal: S
         with connect(webhook) as b24:
             (old.parent / "never.example.db").touch()
             for told in (repr(b24.journal), b24.journal._repr_html_(), repr(b24.journal.plan_undo())):
-                assert f"before, see the journals in {old.parent}: {old.name}, never.example.db. b24nb.connect(" in told
+                assert f"before, see the journals in {old.parent}: {old.name}, never.example.db. After " in told
             assert "address" not in repr(b24)  # who looks after several portals has other journals
             with pytest.raises(errors.InvalidInput) as caught:
                 b24.journal.adopt(host=host)

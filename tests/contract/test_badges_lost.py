@@ -101,7 +101,7 @@ def test_other_texts_than_were_sent_settle_nothing(portal: SandboxPortal, b24: C
     b24.call(ADD, {"code": "new", "title": "theirs", "value": "v", "type": "primary"})
     portal.faults.next("NOT_FOUND", method="crm.activity.badge.get")  # as if it came right after the look
     portal.faults.next("reset", method=ADD)
-    with pytest.raises(errors.OutcomeUnknown, match="other texts"):
+    with pytest.raises(errors.OutcomeUnknown, match="different from what was sent"):
         add(b24)
     assert b24.journal.df["verdict"].tolist()[-1] == "unknown"
     assert "settle" not in b24.journal.notice  # looking again would not help

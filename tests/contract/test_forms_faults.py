@@ -75,6 +75,7 @@ def test_trouble_is_a_sentence_with_code_and_next_step(
     assert message.text.endswith(".")
     assert message.hint
     assert message.hint in text
+    assert not any(untrue in text for untrue in ("was stopped", "error-new-trouble"))
     portal.faults.clear()
     works(form, button, monkeypatch)
 

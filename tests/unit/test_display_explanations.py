@@ -98,7 +98,7 @@ def test_an_unknown_code_keeps_what_is_known() -> None:
         (Timeout("No answer.", hint="Wait.", sent=True), "perhaps", "look first"),
         (ConnectionFailed("Refused.", hint="Is it on?"), "no", "yes"),
         (NotApplied("It did not happen.", sent=True), "perhaps", "yes"),
-        (OutcomeUnknown("It shows other texts.", sent=True), "perhaps: the portal may have", "look first"),
+        (OutcomeUnknown("It shows other texts."), "perhaps: the portal may have", "look first"),
     ],
 )
 def test_errors_of_the_transport_say_whether_the_call_may_have_run(
@@ -124,6 +124,7 @@ def test_a_read_without_an_answer_is_safe_to_repeat(method: str, repeat: str, po
 def test_what_logs_and_reports_call_our_errors_is_explained() -> None:
     assert dict(explain("NotApplied").lines)["safe to repeat"] == "yes"
     assert "not sent" in dict(explain(errors.JournalError("It is locked.")).lines)["meaning"]
+    assert repr(explain(errors.Interrupted("a report"))) == repr(explain("Interrupted"))
 
 
 @pytest.mark.parametrize("name", [name for name, cls in vars(errors).items() if inspect.isclass(cls)])
