@@ -283,13 +283,12 @@ class _Run:
 
     def __init__(self, applier: ChangeApplier, change_set: ChangeSet, options: RunOptions) -> None:
         self._applier, self._change_set, self._options = applier, change_set, options
-        self._connection, self._undo = applier.connection, change_set.kind == UNDO
+        self._connection, self._undo, self.stopped = applier.connection, change_set.kind == UNDO, ""
         self._lock = threading.Lock()
         self._todo: deque[tuple[int, Step]] = deque()
         self._commands = 0  # how many commands the steps in _todo have
         self.outcomes: dict[int, Outcome] = {}
-        self.stopped = ""
-        self._looked_at = self._connection.clock.monotonic()
+        self._looked_at = self._connection.clock.monotonic(), self._connection.clock.time()
         self._event_list = event_list.get()  # a new thread has an empty context, so the workers are given this
 
     def leave_alone(self, steps: Iterable[tuple[int, Step]], current: Iterable[Badge]) -> None:
@@ -334,11 +333,7 @@ class _Run:
             raise
 
     def _take(self) -> tuple[dict[int, Step], bool] | None:
-        """The steps of the next request, 50 commands at most, and whether the request also contains a look.
-
-        A look takes the place of one command. It is added if that needs no additional request, or if the
-        last look is older than a second.
-        """
+        """The steps of the next request, 50 commands at most, and whether one of these commands is a look."""
         with self._lock:
             if not self.stopped and self._options.cancelled:
                 self.stopped = "cancelled"
@@ -347,12 +342,13 @@ class _Run:
             if not (step := self._todo[0][1]).fits_batch:
                 self._commands -= len(step.commands())
                 return dict([self._todo.popleft()]), fits_query(step.commands()[0][2])
-            size, now, left = spec.BATCH_SIZE, self._connection.clock.monotonic(), self._commands
-            look = now - self._looked_at > _STALE or -(-left // (size - 1)) == -(-left // size)
+            size, now, left = spec.BATCH_SIZE, self._leaves_at(), self._commands
+            old = max(abs(one - then) for one, then in zip(now, self._looked_at, strict=True)) > _STALE
+            # A request that is refused leaves later; a look that needs no additional request costs nothing.
+            look = old or self._connection.bucket.enforced or -(-left // (size - 1)) == -(-left // size)
             self._looked_at = now if look else self._looked_at
             chunk: dict[int, Step] = {}
-            room = size - look
-            kind = type(step)  # one look shows either badges or activities
+            room, kind = size - look, type(step)  # one look shows either badges or activities
             while self._todo and type(step := self._todo[0][1]) is kind and step.fits_batch:
                 if (count := len(step.commands())) > room:
                     break
@@ -361,12 +357,16 @@ class _Run:
                 chunk.update([self._todo.popleft()])
             return chunk, look
 
+    def _leaves_at(self) -> tuple[float, float]:
+        """When a request leaves that is sent now, by two clocks: one may stand still while the machine sleeps."""
+        clock, wait = self._connection.clock, self._connection.bucket.seconds_until()
+        return clock.monotonic() + wait, clock.time() + wait
+
     def _send_chunk(self, chunk: dict[int, Step], look: bool) -> None:
         """Send, and put back the steps that must be sent again: a portal also halts at a badge that is missing."""
         steps, unknown, halt = [*chunk.values()], [None] * len(chunk), not self._options.keep_going
-        see: Look = None
-        if look:  # a look at activities shows only those of this request: nothing about the waiting steps
-            see = self._see if type(steps[0]) is Step else bool
+        # A look at activities shows only those of this request: nothing about the waiting steps.
+        see: Look = None if not look else self._see if type(steps[0]) is Step else bool
         try:
             made = self._applier.send(self._change_set, steps, unknown, batch=steps[0].fits_batch, halt=halt, look=see)
         except BaseException:

@@ -85,6 +85,29 @@ def test_a_code_that_is_gone_is_no_failure(many: SandboxPortal, b24: Client) -> 
     assert b24.journal.plan_undo(last=2).counts["add"] == 120
 
 
+@pytest.mark.parametrize("why", ["the machine slept", "the portal refuses for the rate"])
+def test_a_badge_that_was_edited_while_a_run_had_to_wait_is_left_alone(why: str, many: SandboxPortal) -> None:
+    class Clock(FakeClock):
+        slept = 0.0
+
+        def time(self) -> float:  # goes on while the machine sleeps; the monotonic one may stand still
+            return self.monotonic() + self.slept
+
+    def wait() -> bool:
+        if asks.append(1) or len(asks) == 2:
+            somebody.badges.delete("c0149")
+            somebody.badges.add("c0149", "theirs", "v", "primary")
+            clock.slept = 3600.0 * (why == "the machine slept")
+            if not clock.slept:
+                many.faults.next("QUERY_LIMIT_EXCEEDED", method="batch")
+        return False
+
+    clock, asks = Clock(), list[int]()
+    with connect(many) as somebody, connect(many, clock=clock) as b24:
+        report = b24.badges.delete_many(codes(150), progress=False, cancel=wait)
+        assert verdicts(report) == ["deleted"] * 149 + ["changed"]
+
+
 @pytest.mark.parametrize("parallel", [1, 4])
 @pytest.mark.parametrize("count", [0, 1, 49, 50, 51, 300])
 def test_every_code_has_its_verdict(count: int, parallel: int, many: SandboxPortal, b24: Client) -> None:
