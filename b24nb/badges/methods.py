@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 
 from b24nb.badges import changes, evidence, files
 from b24nb.badges.activities import COLUMNS, add_titles, find_holders
-from b24nb.badges.apply import Cancel, ChangeApplier, RunOptions
+from b24nb.badges.apply import ChangeApplier
 from b24nb.badges.badge import Badge, Badges, Text, frame
+from b24nb.badges.bulk import Cancel, RunOptions
 from b24nb.badges.journal import Journal
 from b24nb.badges.journal_store import JournalStore
 from b24nb.badges.plan import Activities, How, Plan, ReleasePlan, Report

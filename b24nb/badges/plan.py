@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any, Literal, SupportsIndex, overload
 from markupsafe import Markup
 
 from b24nb.badges.activities import Activity, ActivityStep
-from b24nb.badges.apply import Cancel, ChangeApplier, RunOptions, apply_many
+from b24nb.badges.apply import ChangeApplier
 from b24nb.badges.badge import SHOWN, Badge, T, frame, frame_html, listing
+from b24nb.badges.bulk import Cancel, RunOptions, apply_many
 from b24nb.badges.changes import Action, Outcome, Step, Verdict, Way
 from b24nb.badges.evidence import look_at
 from b24nb.display import html

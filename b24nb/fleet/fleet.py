@@ -21,8 +21,8 @@ from typing import TYPE_CHECKING, Any
 
 from b24nb import errors
 from b24nb._settings import READ_ONLY, read_settings
-from b24nb.badges.apply import RunOptions
 from b24nb.badges.badge import folded, frame
+from b24nb.badges.bulk import RunOptions
 from b24nb.badges.changes import UNDO, Outcome, Step, diff
 from b24nb.badges.files import read
 from b24nb.badges.journal import reconciled, settled, steps_back

@@ -9,8 +9,8 @@ from copy import copy
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Self
 
-from b24nb.badges.apply import INTERRUPTED, RunOptions
 from b24nb.badges.badge import FIELDS, SHOWN, Badge, frame, frame_html
+from b24nb.badges.bulk import INTERRUPTED, RunOptions
 from b24nb.errors import Interrupted
 from b24nb.fleet.tasks import each, prepare
 from b24nb.fleet.visit import NOT_VISITED, OK, Visit
@@ -51,10 +51,13 @@ class Found:
 
     def _visit(self, names: Sequence[str]) -> None:
         prepare(self._fleet._executor, self._fleet._access)
-        found, self._stopped = each(names, self._work, self.what, self._options, self._failures)
+        found, self._stopped, raised = each(names, self._work, self.what, self._options, self._failures)
         self.visits = self.visits | found
         if self._stopped == INTERRUPTED:
             raise Interrupted(self)
+        if raised:
+            raised.add_note(repr(self))
+            raise raised
 
     @property
     def status(self) -> pd.DataFrame:

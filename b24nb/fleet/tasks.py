@@ -11,7 +11,7 @@ from secrets import token_hex
 from typing import Any
 
 from b24nb import errors
-from b24nb.badges.apply import INTERRUPTED, RunOptions, in_threads
+from b24nb.badges.bulk import INTERRUPTED, RunOptions, in_threads
 from b24nb.fleet.visit import NOT_VISITED, Visit, refuse_secrets
 from b24nb.rest.calls import event_list
 from b24nb.secret import known_secrets
@@ -22,12 +22,14 @@ _CHECK_SECONDS = 5
 
 def each(
     names: Iterable[str], work: Callable[[str], Visit], what: str, options: RunOptions, failures: int | None
-) -> tuple[dict[str, Visit], str]:
-    """Call ``work`` for each portal; returns the visits that were made, and what stopped the run (``""``: nothing).
+) -> tuple[dict[str, Visit], str, BaseException | None]:
+    """Call ``work`` for each portal; returns the visits that were made, what stopped the run (``""``: nothing), and
+    what the caller's ``cancel`` raised.
 
     A failed visit is a result, too. More than ``failures`` of them end the run, after the running visits.
     """
     todo, found, failed, stopped = [*names], dict[str, Visit](), list[str](), list[str]()
+    raised: BaseException | None = None
     remaining, listener = iter(todo), event_list.get()
 
     def visit_remaining() -> None:
@@ -43,8 +45,11 @@ def each(
             if found[name].failure:
                 failed.append(name)
 
-    in_threads(visit_remaining, options, stopped.append, found, len(todo), what, "portal")
-    return found, max(stopped, key=INTERRUPTED.__eq__, default="")
+    try:
+        in_threads(visit_remaining, options, stopped.append, found, len(todo), what, "portal")
+    except BaseException as error:  # noqa: BLE001 - raised by the caller's `cancel`, or a bug of this package
+        raised = error
+    return found, max(stopped, key=INTERRUPTED.__eq__, default=""), raised
 
 
 def prepare(executor: Executor | None, *task: Any) -> None:

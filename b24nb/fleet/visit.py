@@ -15,8 +15,9 @@ from functools import partial
 from typing import Any
 
 from b24nb import errors
-from b24nb.badges.apply import ChangeApplier, RunOptions, apply_many
+from b24nb.badges.apply import ChangeApplier
 from b24nb.badges.badge import Badge, Badges
+from b24nb.badges.bulk import RunOptions, apply_many
 from b24nb.badges.changes import LIST, Outcome, Step
 from b24nb.badges.evidence import badges_of, list_badges
 from b24nb.badges.methods import BadgeMethods
@@ -94,7 +95,7 @@ class Visit:
     portal: Portal | None = None
 
     @classmethod
-    def failed(cls, error: Exception, secrets: Iterable[Secret] = ()) -> Visit:
+    def failed(cls, error: BaseException, secrets: Iterable[Secret] = ()) -> Visit:
         """The visit for an error that the task raised."""
         ours = isinstance(error, errors.B24Error)
         failure = error if ours else errors.B24Error(f"{type(error).__name__}: {redact(str(error), secrets)}")
@@ -109,7 +110,7 @@ class Visit:
         return self.status, name if self.failure else "", str(self.failure or "")
 
 
-def status_of(error: Exception | None, other: str = UNKNOWN) -> str:
+def status_of(error: BaseException | None, other: str = UNKNOWN) -> str:
     """The status word for an error; ``other`` if no word fits."""
     return next((word for word, kinds in _WORDS.items() if isinstance(error, kinds)), other)
 
@@ -133,7 +134,7 @@ def visit(access: Access, name: str, host: str, work: Callable[..., Any], *args:
             return Visit(value=work(connection, access, *args))
         finally:
             connection.close()
-    except Exception as error:  # noqa: BLE001 - any error becomes a row of the report
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - any error becomes a row of the report
         return Visit.failed(error, secrets)
 
 

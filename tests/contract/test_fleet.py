@@ -3,6 +3,7 @@
 import json
 import re
 import resource
+import sys
 import threading
 from collections.abc import Iterator
 from dataclasses import replace
@@ -13,7 +14,7 @@ import pandas as pd
 import pytest
 
 from b24nb import Badge, Client, Fleet, connect, errors
-from b24nb.badges.apply import RunOptions
+from b24nb.badges.bulk import RunOptions
 from b24nb.badges.changes import Outcome, Verdict
 from b24nb.fleet import tasks, visit
 from b24nb.sandbox import SandboxFleet
@@ -474,8 +475,8 @@ def test_a_fault_of_ours_ends_a_run_and_is_not_taken_for_its_end() -> None:
     def faulty(name: str) -> visit.Visit:
         raise IndexError("a list that is empty")
 
-    with pytest.raises(IndexError):
-        tasks.each(["portal"], faulty, "Test", RunOptions(progress=False), 0)
+    *_, raised = tasks.each(["portal"], faulty, "Test", RunOptions(progress=False), 0)
+    assert isinstance(raised, IndexError)
 
 
 def test_undo_takes_back_this_run_only_and_leaves_what_others_changed(sandboxes: SandboxFleet) -> None:
@@ -649,6 +650,32 @@ def test_ctrl_c_ends_a_run_although_failures_end_it_too(sandboxes: SandboxFleet)
         portal.faults.next("ACCESS_DENIED", times=10)
     with ctrl_c(lambda: True) as press, pytest.raises(errors.Interrupted):
         plan.apply(max_failures=0, cancel=press, **QUIET)
+
+
+def test_an_error_of_the_callers_own_code_ends_the_run_in_all_threads_and_shows_the_report(
+    sandboxes: SandboxFleet,
+) -> None:
+    asked: list[int] = []
+
+    def cancel() -> bool:
+        asked.append(1)
+        return bool(len(asked) == 2 and 1 / 0)
+
+    plan = fleet_of(sandboxes, parallel=1).plan([VIP], **QUIET)
+    with pytest.raises(ZeroDivisionError) as caught:
+        plan.apply(cancel=cancel, **QUIET)
+    assert "Report of 1 of 4 portals: 1 added" in caught.value.__notes__[0]
+    assert "stopped by ZeroDivisionError" in caught.value.__notes__[0]
+    for portal in sandboxes.portals.values():
+        portal.switches.latency_ms = 50
+    asked.clear()
+    with pytest.raises(ZeroDivisionError):
+        fleet_of(sandboxes, parallel=2).plan([VIP], cancel=cancel, **QUIET)
+    assert len(asked) < 4  # the other thread has stopped, too
+
+
+def test_a_function_that_ends_the_program_is_a_row(sandboxes: SandboxFleet) -> None:
+    assert set(fleet_of(sandboxes).map(lambda b24: sys.exit("no"), **QUIET).df["error"]) == {"SystemExit"}
 
 
 @pytest.mark.slow

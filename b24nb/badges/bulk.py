@@ -1,0 +1,242 @@
+"""Runs over many steps: their options, their threads, and what is sent next.
+
+Many changes are sent in batches of 50 commands, in parallel if wanted; a run ends only between two requests.
+Worker threads send and the calling thread only waits, so that Ctrl-C never interrupts a request.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Callable, Iterable, Sequence, Sized
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from functools import partial
+
+from b24nb import errors, spec
+from b24nb.badges.activities import name_holders
+from b24nb.badges.apply import ChangeApplier, Look
+from b24nb.badges.badge import Badge, Badges
+from b24nb.badges.changes import UNDO, Outcome, Step, Verdict, gone, problems
+from b24nb.badges.evidence import contradicted, look_at
+from b24nb.badges.journal_store import ChangeSet
+from b24nb.rest.batch import fits_query
+from b24nb.rest.calls import event_list
+from b24nb.rest.transport import check_count
+
+Cancel = threading.Event | Callable[[], bool]
+#: A batch contains a look if the last one is older than so many seconds when the batch leaves.
+_STALE = 1.0
+INTERRUPTED = "stopped by Ctrl-C"
+
+
+@dataclass(frozen=True, slots=True)
+class RunOptions:
+    """How many steps are sent: the options of ``delete_many``, ``apply`` and ``release``."""
+
+    keep_going: bool = False
+    parallel: int = 1
+    progress: bool = True
+    confirm: int | None = None
+    cancel: Cancel | None = None
+
+    def __post_init__(self) -> None:
+        check_count(self.parallel, "parallel", "a number of threads, 1 or more")
+
+    @property
+    def cancelled(self) -> bool:
+        """Whether the caller wants the run to end."""
+        asked = self.cancel.is_set if isinstance(self.cancel, threading.Event) else self.cancel
+        return bool(asked and asked())
+
+
+def apply_many(
+    applier: ChangeApplier, kind: str, steps: Sequence[Step], current: Iterable[Badge], options: RunOptions
+) -> tuple[list[Outcome], BaseException | None]:
+    """Send many steps as one change set; return their outcomes in order, and what ended the run early.
+
+    That is a KeyboardInterrupt, or an error that no outcome holds. ``current`` is what the portal has now: a step
+    that was made for something else is not sent.
+    """
+    if len({*map(type, steps)}) > 1:  # a badge has to exist before an activity can name it, so keep the order
+        options = replace(options, parallel=1)
+    run, end = _Run(applier, ChangeSet(kind), options), None
+    run.leave_alone(enumerate(steps), current)
+    try:
+        run.send()
+    except BaseException as error:  # noqa: BLE001 - raised by the caller's `cancel`, or a bug of this package
+        end = error
+    not_sent = {place: Outcome(step, Verdict.NOT_SENT, detail=run.stopped) for place, step in enumerate(steps)}
+    outcomes = [*(not_sent | run.outcomes).values()]
+    try:
+        if trouble := applier.flush():
+            outcomes = [replace(one, detail=trouble) if one.changed else one for one in outcomes]
+        outcomes = name_holders(applier.connection, outcomes)
+    except KeyboardInterrupt:
+        run.stopped = INTERRUPTED
+    # With ReadOnly nothing at all could be written: raise it, since a row in a report is easily overlooked.
+    end = end or next((one.error for one in outcomes if isinstance(one.error, errors.ReadOnly)), None)
+    return outcomes, KeyboardInterrupt() if run.stopped == INTERRUPTED else end
+
+
+def in_threads(
+    work: Callable[[], object], options: RunOptions, stop: Callable[[str], object], done: Sized, total: int, *bar: str
+) -> None:
+    """Run ``work`` in ``options.parallel`` threads, with a progress bar, until all of them have returned.
+
+    ``done`` grows by ``total`` meanwhile; ``bar``: its description and unit. Ctrl-C, or what ``work`` raises, calls
+    ``stop``; the running requests are waited for, however often Ctrl-C is pressed.
+    """
+    from tqdm.auto import tqdm  # type: ignore[import-untyped]
+
+    start_lock, known, workers = threading.Lock(), len(done), list[Future[None]]()
+
+    def begin() -> None:
+        with start_lock:
+            pass
+        try:
+            work()
+        except BaseException as error:
+            stop(f"stopped by {type(error).__name__}")
+            raise
+
+    hidden = not (options.progress and total)
+    try:
+        with (
+            tqdm(total=total, desc=bar[0], unit=bar[1], disable=hidden) as shown,
+            ThreadPoolExecutor(options.parallel) as pool,
+        ):
+            try:
+                with start_lock:  # no thread begins to work before the pool has registered all that it must wait for
+                    workers = [pool.submit(begin) for _ in range(min(options.parallel, total))]
+                while wait(workers, timeout=0.1).not_done:
+                    shown.update(len(done) - known - shown.n)
+                for worker in workers:
+                    worker.result()
+            except KeyboardInterrupt:
+                stop(INTERRUPTED)
+                while not all(worker.done() for worker in workers):
+                    with suppress(KeyboardInterrupt):
+                        wait(workers)
+            shown.update(len(done) - known - shown.n)
+    except KeyboardInterrupt:  # once more, or while the bar was opened or closed
+        stop(INTERRUPTED)
+
+
+class _Run:
+    """One run over many steps: those still to send, and the outcomes of the others."""
+
+    def __init__(self, applier: ChangeApplier, change_set: ChangeSet, options: RunOptions) -> None:
+        self._applier, self._change_set, self._options = applier, change_set, options
+        self._connection, self._undo, self.stopped = applier.connection, change_set.kind == UNDO, ""
+        self._lock = threading.Lock()
+        self._todo: deque[tuple[int, Step]] = deque()
+        self._commands = 0  # how many commands the steps in _todo have
+        self.outcomes: dict[int, Outcome] = {}
+        self._looked_at = self._connection.clock.monotonic(), self._connection.clock.time()
+        self._event_list = event_list.get()  # a new thread has an empty context, so the workers are given this
+
+    def leave_alone(self, steps: Iterable[tuple[int, Step]], current: Iterable[Badge]) -> None:
+        """Set the outcomes of steps that need not or must not be sent; put the others into ``_todo``."""
+        here, steps = Badges(current), list(steps)
+        done = [one.after for _, one in steps if one.after and one.before != one.after == here.find(one.code)]
+        lagging = contradicted(self._connection, done) if self._undo else set()
+        for place, step in steps:
+            if step.code in lagging:
+                text = f"The portal's list shows {step.code!r}, and get does not."
+                error = errors.OutcomeUnknown(text, hint="Try again in a moment.", sent=False)
+                self.outcomes[place] = Outcome(step, Verdict.UNKNOWN, error=error)
+            elif outcome := _beforehand(step, here):
+                self.outcomes[place] = outcome
+            else:
+                self._todo.append((place, step))
+                self._commands += len(step.commands())
+
+    def _see(self, here: Badges) -> None:
+        """Drop each waiting step whose badge has changed, as the look in the last batch (``here``) shows."""
+        with self._lock:
+            todo, self._todo = self._todo, deque()
+            for place, step in todo:
+                if type(step) is Step and (now := here.find(step.code)) not in (step.before, step.after):
+                    self.outcomes[place] = step.left_alone(now)
+                    self._commands -= len(step.commands())
+                else:
+                    self._todo.append((place, step))
+
+    def send(self) -> None:
+        """Send the steps in ``_todo`` until none is left, or the run is stopped or interrupted."""
+        stop = partial(setattr, self, "stopped")
+        in_threads(self._work, self._options, stop, self.outcomes, len(self._todo), self._change_set.kind, "badge")
+
+    def _work(self) -> None:
+        event_list.set(self._event_list)
+        while chunk := self._take():
+            self._send_chunk(*chunk)
+
+    def _take(self) -> tuple[dict[int, Step], bool] | None:
+        """The steps of the next request, 50 commands at most, and whether one of these commands is a look."""
+        with self._lock:
+            if not self.stopped and self._options.cancelled:
+                self.stopped = "cancelled"
+            if self.stopped or not self._todo:
+                return None
+            if not (step := self._todo[0][1]).fits_batch:
+                self._commands -= len(step.commands())
+                return dict([self._todo.popleft()]), fits_query(step.commands()[0][2])
+            size, now, left = spec.BATCH_SIZE, self._leaves_at(), self._commands
+            old = max(abs(one - then) for one, then in zip(now, self._looked_at, strict=True)) > _STALE
+            # A request that is refused leaves later; a look that needs no additional request costs nothing.
+            look = old or self._connection.bucket.enforced or -(-left // (size - 1)) == -(-left // size)
+            self._looked_at = now if look else self._looked_at
+            chunk: dict[int, Step] = {}
+            room, kind = size - look, type(step)  # one look shows either badges or activities
+            while self._todo and type(step := self._todo[0][1]) is kind and step.fits_batch:
+                if (count := len(step.commands())) > room:
+                    break
+                room -= count
+                self._commands -= count
+                chunk.update([self._todo.popleft()])
+            return chunk, look
+
+    def _leaves_at(self) -> tuple[float, float]:
+        """When a request leaves that is sent now, by two clocks: one may stand still while the machine sleeps."""
+        clock, wait = self._connection.clock, self._connection.bucket.seconds_until()
+        return clock.monotonic() + wait, clock.time() + wait
+
+    def _send_chunk(self, chunk: dict[int, Step], look: bool) -> None:
+        """Send, and put back the steps that must be sent again: a portal also halts at a badge that is missing."""
+        steps, unknown, halt = [*chunk.values()], [None] * len(chunk), not self._options.keep_going
+        # A look at activities shows only those of this request: nothing about the waiting steps.
+        see: Look = None if not look else self._see if type(steps[0]) is Step else bool
+        try:
+            made = self._applier.send(self._change_set, steps, unknown, batch=steps[0].fits_batch, halt=halt, look=see)
+        except BaseException:
+            self.outcomes |= {place: Outcome(step, Verdict.UNKNOWN, None, open=True) for place, step in chunk.items()}
+            raise
+        self.outcomes |= {place: one for place, one in zip(chunk, made, strict=True) if not one.left_out}
+        failed = [one for one in made if one.failed]
+        if failed and (halt or isinstance(failed[0].error, errors.JournalError | errors.ClientClosed)):
+            self.stopped = self.stopped or "stopped at a failure"
+        rest = [item for item in chunk.items() if item[0] not in self.outcomes]
+        if not failed and 0 < len(rest) < len(chunk):
+            # The portal halted at a badge that somebody else deleted: look at what the other steps find now.
+            try:
+                current = look_at(self._connection, [step for _, step in rest])
+                with self._lock:
+                    self.leave_alone(rest, current)
+            except errors.B24Error as error:
+                self.stopped = f"stopped: {error.message}"
+
+
+def _beforehand(step: Step, here: Badges) -> Outcome | None:
+    """The outcome of a step that need not or must not be sent."""
+    now = here.find(step.key)  # as the portal finds it: the exact spelling first
+    if now == step.after:
+        return Outcome(step, Verdict.KEPT) if now else gone(step)
+    if now != step.before:
+        return step.left_alone(now)
+    # Plans were checked before; this is for undo. A long code may be accepted by an older portal, so that is tried.
+    for problem in problems(step.after, spec.CODE_WIDTH) if isinstance(step.after, Badge) else ():
+        return Outcome(step, Verdict.FAILED, error=problem)
+    return None
