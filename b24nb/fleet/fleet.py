@@ -24,7 +24,7 @@ from b24nb._settings import READ_ONLY, read_settings
 from b24nb.badges.badge import folded, frame
 from b24nb.badges.bulk import RunOptions
 from b24nb.badges.changes import UNDO, Outcome, Step, diff
-from b24nb.badges.files import read
+from b24nb.badges.files import codes_of, read
 from b24nb.badges.journal import reconciled, settled, steps_back
 from b24nb.badges.journal_store import ADOPT, Entry, JournalStore, default_journal_path, former_journals
 from b24nb.client import Client, Portal, in_this_process
@@ -183,7 +183,7 @@ class Fleet:
 
     # -- changing -------------------------------------------------------------------------------------
 
-    def plan(self, wanted: Any, *, prune: bool = False, protect: str | Iterable[str] = (), **options: Any) -> FleetPlan:
+    def plan(self, wanted: Any, *, prune: bool = False, protect: Any = (), **options: Any) -> FleetPlan:
         """Compare wanted badges with each portal's, and plan the changes. Nothing is sent before ``apply``.
 
         Parameters
@@ -192,8 +192,8 @@ class Fleet:
             As of ``b24.badges.plan``.
         prune : bool
             Delete the badges that are not in ``wanted``. By default they are left alone.
-        protect : str or iterable of str
-            Patterns (``vip*``, in any letter case) of codes that are neither deleted nor replaced.
+        protect : str, iterable of str or Badge, DataFrame, Series or Index
+            Codes, or patterns of codes (``vip*``), in any letter case, that are neither deleted nor replaced.
         **options
             As of :meth:`check`.
 
@@ -204,9 +204,10 @@ class Fleet:
         Raises
         ------
         InvalidInput
-            Names what is wrong with the wanted badges.
+            Names what is wrong with the wanted badges, or with the codes to protect.
         """
-        badges, patterns = read(wanted), [protect] if isinstance(protect, str) else [*protect]
+        protected = codes_of([protect] if isinstance(protect, str) else protect, once=False)
+        badges, patterns = read(wanted), [folded(one if isinstance(one, str) else one.code) for one in protected]
 
         def compare(name: str) -> Visit:
             found = self._look(name)
@@ -374,5 +375,6 @@ def _protected(step: Step, patterns: Sequence[str]) -> Step:
     before = step.before
     if before is None or before == step.after:
         return step
-    found = any(fnmatch(folded(before.code), pattern.casefold()) for pattern in patterns)
+    code = folded(before.code)
+    found = code in patterns or any(fnmatch(code, pattern) for pattern in patterns)
     return Step(before.code, before, before, "protected: left alone") if found else step

@@ -304,6 +304,31 @@ def test_protected_codes_stay_as_they_are(sandboxes: SandboxFleet) -> None:
     assert codes(sandboxes) == {name: [*found, "MISSED2"] for name, found in before.items()}
 
 
+@pytest.mark.parametrize(
+    "protect",
+    [
+        pd.DataFrame({"code": ["paid", "st[new]"], "why": ["legal", "legal"]}),
+        pd.DataFrame({"why": ["legal", "legal"]}, index=pd.Index(["paid", "st[new]"], name="code")),
+        *([Badge("paid", "T", "V", "success"), "st[new]"], ["PAID ", "St* "], pd.Series(["paid", "st[new]"])),
+    ],
+    ids=["a table", "a table by code", "badges", "blanks at the end", "a column"],
+)
+def test_protect_takes_codes_as_other_methods_do_brackets_too(protect: Any) -> None:
+    here = [{"code": code, "title": "T", "value": "V", "type": "success"} for code in ("paid", "st[new]", "old")]
+    with SandboxFleet(1, badges=here) as sandboxes:
+        plan = fleet_of(sandboxes).plan([], prune=True, protect=protect, **QUIET)
+        assert {step.code: step.action for step in plan.steps["portal-0001"]} == {
+            **dict.fromkeys(["paid", "st[new]"], "keep"),
+            "old": "delete",
+        }
+
+
+@pytest.mark.parametrize("wrong", [None, VIP, ["paid", float("nan")], pd.DataFrame({"name": ["paid"]}), ""])
+def test_what_protects_nothing_is_refused(wrong: Any) -> None:
+    with pytest.raises(errors.InvalidInput, match="code"):
+        Fleet([], vault=str).plan([VIP], protect=wrong, **QUIET)
+
+
 def test_sandboxes_among_live_portals_and_one_portal_under_two_names_are_pointed_out(sandboxes: SandboxFleet) -> None:
     webhooks = sandboxes.webhooks | {"twin": sandboxes.webhooks["portal-0001"]}
     fleet = Fleet(["portal-0001", "twin", "portal-0002"], vault=webhooks.get)
