@@ -29,7 +29,7 @@ from b24nb.badges.journal import reconciled, settled, steps_back
 from b24nb.badges.journal_store import ADOPT, Entry, JournalStore, default_journal_path, former_journals
 from b24nb.client import Client, Portal, in_this_process
 from b24nb.fleet import visit
-from b24nb.fleet.fleet_plan import FleetPlan
+from b24nb.fleet.fleet_plan import NOT_WANTED, FleetPlan
 from b24nb.fleet.found import FleetBadges, FleetCheck, FleetValues, Row, listed
 from b24nb.fleet.tasks import carry_out, prepare
 from b24nb.fleet.visit import OK, Access, Visit
@@ -377,4 +377,5 @@ def _protected(step: Step, patterns: Sequence[str]) -> Step:
         return step
     code = folded(before.code)
     found = code in patterns or any(fnmatch(code, pattern) for pattern in patterns)
-    return Step(before.code, before, before, "protected: left alone") if found else step
+    remark = "protected: left alone" if step.after else NOT_WANTED
+    return step._replace(after=before, remark=remark) if found else step

@@ -25,7 +25,10 @@ if TYPE_CHECKING:
 _ALLOWED = "a number of portals, or a share of them from 0.0 to 1.0"
 #: How often a task is submitted if it starts too late to send.
 _ATTEMPTS = 5
-_SEEN = {Action.KEEP: "same", Action.ADD: "missing", Action.REPLACE: "differs", Action.DELETE: "not wanted"}
+#: The remark on a badge that is not wanted and stays.
+NOT_WANTED = "protected: left alone, though not wanted"
+#: By remark or action; any other: ``differs``.
+_SEEN = {Action.KEEP: "same", Action.ADD: "missing", Action.DELETE: "not wanted", NOT_WANTED: "not wanted"}
 
 
 class FleetPlan(Found):
@@ -79,7 +82,8 @@ class FleetPlan(Found):
     @property
     def matrix(self) -> pd.DataFrame:
         """A row per code and a column per portal that answered: ``same, differs, missing, not wanted``."""
-        cells = ((name, one.code, _SEEN[one.action]) for name, steps in self.steps.items() for one in steps)
+        found = ((name, step) for name, steps in self.steps.items() for step in steps)
+        cells = ((name, step.code, _SEEN.get(step.remark or step.action, "differs")) for name, step in found)
         return self._matrix(cells, absent="same")
 
     def apply(

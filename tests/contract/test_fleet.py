@@ -299,7 +299,8 @@ def test_protected_codes_stay_as_they_are(sandboxes: SandboxFleet) -> None:
     wanted = [Badge("missedCall", "Other", "x", "warning"), Badge("MISSED2", "T", "V", "success")]
     plan = fleet_of(sandboxes).plan(wanted, prune=True, protect=["MISSED*", "[!m]*"], **QUIET)
     assert plan.counts == {"add": 4, "keep": 48}
-    assert set(plan.df[plan.df["action"] == "keep"]["note"]) == {"protected: left alone"}
+    notes = {"protected: left alone", "protected: left alone, though not wanted"}
+    assert set(plan.df[plan.df["action"] == "keep"]["note"]) == notes
     assert plan.apply(**QUIET).ok
     assert codes(sandboxes) == {name: [*found, "MISSED2"] for name, found in before.items()}
 
@@ -321,6 +322,21 @@ def test_protect_takes_codes_as_other_methods_do_brackets_too(protect: Any) -> N
             **dict.fromkeys(["paid", "st[new]"], "keep"),
             "old": "delete",
         }
+
+
+def test_the_matrix_says_differs_of_what_is_left_alone() -> None:
+    texts = {"portal-0001": ("paid", "Other"), "portal-0002": ("PAID", "T"), "portal-0003": ("paid", "T")}
+
+    def badges(name: str) -> list[dict[str, Any]]:
+        code, title = texts[name]
+        return [{"code": one, "title": title, "value": "V", "type": "success"} for one in (code, "vip")]
+
+    with SandboxFleet(3, badges=badges) as sandboxes:
+        fleet = fleet_of(sandboxes)
+        plan = fleet.plan([Badge("paid", "T", "V", "success")], prune=True, protect=["paid", "v*"], **QUIET)
+        assert set(plan.df["action"]) == {"keep"}
+        shown = {code: [*cells] for code, cells in plan.matrix.iterrows()}
+        assert shown == {"paid": ["differs", "differs", "same"], "vip": ["not wanted"] * 3}
 
 
 @pytest.mark.parametrize("wrong", [None, VIP, ["paid", float("nan")], pd.DataFrame({"name": ["paid"]}), ""])
