@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -26,6 +27,9 @@ from b24nb.secret import Secret
 if TYPE_CHECKING:
     import pandas as pd
 
+#: The kind of a run of a fleet.
+FLEET_RUN = re.compile(f"(fleet|{UNDO}) ")
+_LEAST_LEASE = 5.0
 _COLUMNS = (
     *("change_set", "kind", "at", "host", "user", "step.code", "step.action", "verdict"),
     *("seen", "error", "detail", "note", "step.before", "step.after"),
@@ -101,11 +105,8 @@ class Journal:
         return settled(self._store, self._look)
 
     def _look(self, entries: Sequence[Entry]) -> list[Outcome]:
-        applier = self._applier
-        clock = applier.connection.clock
-        # The clock of the process that wrote them may differ from ours: never wait longer than `settle_after`.
-        passed = max(0.0, clock.time() - max(entry.at for entry in entries))
-        return reconciled(applier.connection, entries, applier.settle_after - passed)
+        connection, settle_after = self._applier.connection, self._applier.settle_after
+        return reconciled(connection, entries, seconds_left(entries, settle_after, connection.clock.time()))
 
     def plan_undo(self, last: int = 1) -> Plan:
         """A plan that undoes the last change sets.
@@ -254,6 +255,18 @@ def settled(store: JournalStore, look: Callable[[Sequence[Entry]], Sequence[Outc
     store.conclude(known.items(), first_hand=False)
     store.flush()
     return Report(known[entry.id] for entry in entries)
+
+
+def lease(settle_after: float) -> float:
+    """How many seconds after its intent a task of a fleet may begin to send."""
+    return max(_LEAST_LEASE, settle_after)
+
+
+def seconds_left(entries: Iterable[Entry], settle_after: float, now: float) -> float:
+    """How long the effect of an unfinished change can still appear."""
+    # The clock of the process that wrote an intent may be ahead of ours.
+    begun = (min(one.at, now) + (lease(settle_after) if FLEET_RUN.match(one.kind) else 0) for one in entries)
+    return max(begun) + settle_after - now
 
 
 def reconciled(connection: Connection, entries: Sequence[Entry], seconds: float) -> list[Outcome]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import shutil
 import tempfile
 import threading
@@ -15,6 +14,8 @@ from contextlib import closing, nullcontext, suppress
 from dataclasses import replace
 from fnmatch import fnmatch
 from functools import partial
+from itertools import chain, pairwise
+from math import inf, nextafter
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,9 +24,9 @@ from b24nb import errors
 from b24nb._settings import READ_ONLY, read_settings
 from b24nb.badges.badge import folded, frame
 from b24nb.badges.bulk import RunOptions
-from b24nb.badges.changes import UNDO, Outcome, Step, diff
+from b24nb.badges.changes import Outcome, Step, diff
 from b24nb.badges.files import codes_of, read
-from b24nb.badges.journal import reconciled, settled, steps_back
+from b24nb.badges.journal import FLEET_RUN, lease, reconciled, seconds_left, settled, steps_back
 from b24nb.badges.journal_store import ADOPT, Entry, JournalStore, default_journal_path, former_journals
 from b24nb.client import Client, Portal, in_this_process
 from b24nb.fleet import visit
@@ -39,9 +40,6 @@ from b24nb.secret import redact
 if TYPE_CHECKING:
     import pandas as pd
 
-#: How many seconds after its submission a task may begin to send; ``settle_after`` if that is more.
-_LEAST_LEASE = 5.0
-_RUN = re.compile(f"(fleet|{UNDO}) ")
 _ELSEWHERE = "What was changed here is in the journal of another address or user, not of user {0.user} on {0.host}."
 
 
@@ -112,7 +110,7 @@ class Fleet:
         self._time = self._access.clock.time
         self._access.connection(None).close()  # refuses wrong settings
         #: How many seconds after it was submitted a task may still begin to send.
-        self.lease = max(_LEAST_LEASE, check_seconds(self._access.settle_after, "settle_after"))
+        self.lease = lease(check_seconds(self._access.settle_after, "settle_after"))
         self._executor, self.parallel = executor, RunOptions(parallel=parallel).parallel
         self._folder = Path(journal).absolute() if journal else None
         # For journals of sandboxes: a later sandbox may get the same port, but must not get the journal.
@@ -237,14 +235,12 @@ class Fleet:
             Nothing is sent before its ``apply``.
         """
         check_count(last, "last")
-        looked, runs = self.badges(**options).visits, dict[str, float]()  # runs: the time of the last change of each
+        looked, changes = self.badges(**options).visits, list[list[tuple[str, float]]]()
         for portal in self.seen.values():
             with suppress(errors.JournalError), self._journal(portal) as store:  # the plan below shows this error
-                for one in store.entries():
-                    if _RUN.match(one.kind) and one.changed is not False:
-                        runs[one.kind] = max(one.at, runs.get(one.kind, 0))
-        newest = {*sorted(runs, key=lambda kind: (runs[kind], kind.split()[1:]))[-last:]}
-        return self._plan_back(newest, self.names, options, looked)
+                done = [one for one in store.entries() if FLEET_RUN.match(one.kind) and one.changed is not False]
+                changes.append([(one.kind, one.at) for one in done])
+        return self._plan_back({*_in_order(changes)[-last:]}, self.names, options, looked)
 
     def _plan_back(
         self, kinds: set[str], names: Sequence[str], options: dict[str, Any], looked: dict[str, Visit] | None = None
@@ -299,8 +295,8 @@ class Fleet:
         """Settle changes without a verdict, whose task was lost; raises the error that prevents it."""
 
         def look(entries: Sequence[Entry]) -> Sequence[Outcome]:
-            left = min(max(entry.at for entry in entries) - self._time(), self.lease)
-            found = self._visit(name, store.host, visit.here, reconciled, entries, left + self._access.settle_after)
+            seconds = seconds_left(entries, self._access.settle_after, self._time())
+            found = self._visit(name, store.host, visit.here, reconciled, entries, seconds)
             if found.failure:
                 raise found.failure
             return found.value  # type: ignore[no-any-return]
@@ -368,6 +364,20 @@ def _table_of(portals: Any) -> pd.DataFrame:
     if wrong:
         raise errors.InvalidInput(f"portals: {wrong}", field="portals")
     return table
+
+
+def _in_order(journals: Sequence[Sequence[tuple[str, float]]]) -> list[str]:
+    """The runs by the times of their last changes. ``journals``: the run and the time of each change, in order."""
+    times: dict[str, float] = {}
+    for run, at in chain(*journals):
+        times[run] = max(at, times.get(run, 0))
+    for changes in journals:
+        latest = 0.0
+        for (before, passed), (run, at) in pairwise(changes):
+            latest = max(latest, passed)
+            if run != before and at <= latest:  # the clock was set back, and the journal knows the order
+                times[run] = max(times[run], nextafter(times[before], inf))
+    return sorted(times, key=times.__getitem__)
 
 
 def _protected(step: Step, patterns: Sequence[str]) -> Step:

@@ -205,8 +205,8 @@ class FleetPlan(Found):
     def _send(self, name: str, store: JournalStore, left: list[Step], made: dict[str, Any], keep_going: bool) -> None:
         change_set = ChangeSet(self._kind)
         for attempt in range(_ATTEMPTS):
-            until = self._fleet._time() + self._fleet.lease
-            ids = store.intend(change_set, left, until)  # `at` is the latest time at which the task may begin to send
+            now = self._fleet._time()
+            ids, until = store.intend(change_set, left, now), now + self._fleet.lease
             task = f"{self._kind} {change_set.number} {attempt} {name}"
             found = self._fleet._visit(name, store.host, send, self._word, left, keep_going, until, task)
             made.update(zip((step.code for step in left), found.value or (), strict=False))
@@ -215,7 +215,6 @@ class FleetPlan(Found):
                 made.update(_same(left, Verdict.UNKNOWN if lost else Verdict.NOT_SENT, found.failure))
             closed = {id_: made[step.code] for id_, step in zip(ids, left, strict=True) if not made[step.code].open}
             store.conclude(closed.items())
-            store.note_attempt([*closed], self._fleet._time())  # the real time; the same transaction writes verdicts
             store.flush()
             if not any(isinstance(made[step.code].error, errors.TooLate) for step in left):
                 return

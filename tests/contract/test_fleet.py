@@ -16,6 +16,7 @@ import pytest
 from b24nb import Badge, Client, Fleet, connect, errors
 from b24nb.badges.bulk import RunOptions
 from b24nb.badges.changes import Outcome, Verdict
+from b24nb.badges.journal import UnfinishedChanges
 from b24nb.fleet import tasks, visit
 from b24nb.sandbox import SandboxFleet
 from tests import fleets
@@ -31,6 +32,12 @@ QUIET = {"progress": False}
 
 def fleet_of(sandboxes: SandboxFleet, **options: Any) -> Fleet:
     return Fleet(sandboxes.names, vault=sandboxes.webhooks.get, **options)
+
+
+def fleets_of_parts(sandboxes: SandboxFleet, clock: FakeClock, journal: Path) -> list[Fleet]:
+    """Of the first two portals, and of the last three: one is in both."""
+    parts = (sandboxes.names[:2], sandboxes.names[1:])
+    return [Fleet(names, vault=sandboxes.webhooks.get, clock=clock, journal=journal) for names in parts]
 
 
 @pytest.fixture
@@ -445,6 +452,60 @@ def test_the_last_run_is_the_one_that_was_applied_last(sandboxes: SandboxFleet) 
     assert second.apply(**QUIET).ok
     assert first.apply(**QUIET).ok
     assert set(fleet.plan_undo(**QUIET).df["code"]) == {"one"}
+
+
+def test_the_last_run_is_the_last_also_after_a_task_of_an_earlier_one_was_lost(
+    sandboxes: SandboxFleet, clock: FakeClock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def lost(*args: Any) -> Any:
+        real(*args)
+        raise RuntimeError("the worker died")
+
+    real, (first, second) = visit.apply_many, fleets_of_parts(sandboxes, clock, tmp_path)
+    monkeypatch.setattr(visit, "apply_many", lost)
+    assert first.plan([VIP], **QUIET).apply(**QUIET).counts == {"unknown": 2}
+    monkeypatch.undo()
+    clock.advance(1)
+    assert second.plan([Badge("two", "T", "V", "success")], **QUIET).apply(**QUIET).ok
+    clock.advance(300)
+    fleet = fleet_of(sandboxes, clock=clock, journal=tmp_path)
+    for _ in range(2):  # the first plan settles the changes of the portal that the second run did not visit
+        assert set(fleet.plan_undo(**QUIET).df["code"]) == {"two"}
+    assert fleet.plan_undo(2, **QUIET).apply(**QUIET).counts == {"deleted": 5}
+
+
+def test_the_last_run_is_the_last_also_after_the_clock_was_set_back(
+    sandboxes: SandboxFleet, clock: FakeClock, tmp_path: Path
+) -> None:
+    fleet, (_, part) = fleet_of(sandboxes, clock=clock, journal=tmp_path), fleets_of_parts(sandboxes, clock, tmp_path)
+    plan = fleet.plan([VIP], **QUIET)
+    plan.apply(first=3, **QUIET)
+    clock.advance(10)
+    assert plan.apply(**QUIET).ok
+    for code, seconds in (("two", -3600), ("three", 10)):
+        clock.advance(seconds)
+        assert part.plan([Badge(code, "T", "V", "success")], **QUIET).apply(first=1, **QUIET).counts["added"] == 1
+    for last, found in ((1, {"three"}), (2, {"three", "two"})):
+        assert set(fleet.plan_undo(last, **QUIET).df["code"]) == found
+
+
+def test_a_client_does_not_judge_a_lost_task_while_it_may_still_begin(
+    sandboxes: SandboxFleet, clock: FakeClock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def lost(*_: Any) -> Any:
+        raise RuntimeError("the worker died")
+
+    fleet, begun = Fleet(sandboxes.names[:1], vault=sandboxes.webhooks.get, clock=clock, journal=tmp_path), clock()
+    monkeypatch.setattr(visit, "apply_many", lost)
+    assert fleet.plan([VIP], **QUIET).apply(**QUIET).counts == {"unknown": 1}
+    monkeypatch.undo()
+    (journal,) = tmp_path.glob("*.db")
+    with pytest.warns(UnfinishedChanges):
+        b24 = connect(sandboxes.webhooks["portal-0001"], journal=journal, clock=clock)
+    with b24:
+        assert b24.journal.df["at"][0].timestamp() == begun
+        assert b24.journal.settle().df["verdict"].tolist() == ["failed"]
+    assert clock() == begun + 120, "a task may begin a minute after its intent, and its effect appear a minute later"
 
 
 def test_a_damaged_journal_is_a_row_and_the_others_are_undone(sandboxes: SandboxFleet, tmp_path: Path) -> None:
