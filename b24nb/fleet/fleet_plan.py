@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _ALLOWED = "a number of portals, or a share of them from 0.0 to 1.0"
-#: How often a task is submitted if it starts too late to send.
+#: How often in succession a task is submitted that starts too late to send anything.
 _ATTEMPTS = 5
 #: The remark on a badge that is not wanted and stays.
 NOT_WANTED = "protected: left alone, though not wanted"
@@ -203,12 +203,11 @@ class FleetPlan(Found):
         return self._made[name]
 
     def _send(self, name: str, store: JournalStore, left: list[Step], made: dict[str, Any], keep_going: bool) -> None:
-        change_set = ChangeSet(self._kind)
-        for attempt in range(_ATTEMPTS):
+        change_set, attempts = ChangeSet(self._kind), _ATTEMPTS
+        while attempts:
             now = self._fleet._time()
             ids, until = store.intend(change_set, left, now), now + self._fleet.lease
-            task = f"{self._kind} {change_set.number} {attempt} {name}"
-            found = self._fleet._visit(name, store.host, send, self._word, left, keep_going, until, task)
+            found = self._fleet._visit(name, store.host, send, self._word, left, keep_going, until, token_hex(8))
             made.update(zip((step.code for step in left), found.value or (), strict=False))
             if found.failure:
                 lost = found.status == UNKNOWN and not isinstance(found.failure, errors.ApiError | errors.InvalidInput)
@@ -218,7 +217,8 @@ class FleetPlan(Found):
             store.flush()
             if not any(isinstance(made[step.code].error, errors.TooLate) for step in left):
                 return
-            left = [step for step in left if made[step.code].verdict is Verdict.NOT_SENT]
+            unsent = [step for step in left if made[step.code].verdict is Verdict.NOT_SENT]
+            attempts, left = attempts - 1 if unsent == left else _ATTEMPTS, unsent
 
     def _refuse_unconfirmed(self, confirm: str) -> None:
         deletes = Counter(name for name, step in self._changes() if step.after is None)

@@ -437,6 +437,13 @@ def test_a_task_that_waits_for_the_rate_beyond_its_lease_is_written_down_anew(cl
         assert (verdicts[0], verdicts[-1]) == ("not sent", "added")
 
 
+def test_a_portal_with_much_to_do_is_finished_however_many_leases_that_takes() -> None:
+    clock, wanted = FakeClock(), [Badge(f"c{n}", "T", "V", "success") for n in range(350)]
+    with SandboxFleet(1, clock=clock, cost={"crm.activity.badge.add": 1}, operating=False, badges=[]) as sandboxes:
+        fleet = fleet_of(sandboxes, clock=clock, settle_after=0)
+        assert fleet.plan(wanted, **QUIET).apply(**QUIET).counts == {"added": 350}
+
+
 def test_undo_takes_the_options_of_apply(sandboxes: SandboxFleet) -> None:
     plan = fleet_of(sandboxes).plan([VIP], **QUIET)
     assert plan.apply(**QUIET).ok
