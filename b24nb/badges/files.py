@@ -188,7 +188,7 @@ def _rows(source: Any) -> Iterable[tuple[str, Any]]:
         if _suffix(path) == ".csv":
             return _csv_rows(path)
         try:
-            source = json.loads(_text(path))
+            source = json.loads(read_text(path))
         except (ValueError, RecursionError) as error:
             raise InvalidInput(f"{path.name} is not JSON that can be read: {error}.", field="wanted") from None
     elif (frame := _frame(source)) is not None:
@@ -223,7 +223,7 @@ def _frame(source: Any) -> pd.DataFrame | None:
 
 
 def _csv_rows(path: Path) -> Iterator[tuple[str, Row]]:
-    text = _text(path)
+    text = read_text(path)
     sep_line, heading = _SEP_LINE.match(text), _HEADING.search(text)
     separator = sep_line[1] if sep_line else (heading and (heading[1] or heading[2])) or ","
     file = io.StringIO("\n" + text[sep_line.end() :] if sep_line else text, newline="")
@@ -326,7 +326,8 @@ def _suffix(path: Path) -> str:
     return path.suffix.lower()
 
 
-def _text(path: Path) -> str:
+def read_text(path: Path) -> str:
+    """The content of a file in an encoding that Excel writes; refused if it is another one."""
     content = path.read_bytes()
     wide = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))  # Excel's "Unicode text"
     try:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import os
+import re
 import shutil
 import tempfile
 import threading
@@ -25,7 +27,7 @@ from b24nb._settings import READ_ONLY, read_settings
 from b24nb.badges.badge import folded, frame
 from b24nb.badges.bulk import RunOptions
 from b24nb.badges.changes import Outcome, Step, diff
-from b24nb.badges.files import codes_of, read
+from b24nb.badges.files import codes_of, read, read_text
 from b24nb.badges.journal import FLEET_RUN, lease, reconciled, seconds_left, settled, steps_back
 from b24nb.badges.journal_store import ADOPT, Entry, JournalStore, default_journal_path, former_journals
 from b24nb.client import Client, Portal, in_this_process
@@ -276,7 +278,10 @@ class Fleet:
     def _frame(self, rows: Iterable[Row], columns: Iterable[str]) -> pd.DataFrame:
         """A DataFrame whose rows begin with the name and the labels of a portal."""
         found = frame(((name, *cells) for name, cells in rows), ["portal", *columns])
-        return self._table.merge(found, on="portal", how="right", suffixes=("_label", ""))
+        suffix = "_label"
+        while any(f"{column}{suffix}" in self._table for column in found):
+            suffix += "_label"
+        return self._table.merge(found, on="portal", how="right", suffixes=(suffix, ""))
 
     def _visit(self, name: str, host: str, work: Callable[..., Any], *args: Any) -> Visit:
         """Run a task on a portal by the executor; this fleet runs no other task there at the same time."""
@@ -345,25 +350,38 @@ class Fleet:
 
 def _table_of(portals: Any) -> pd.DataFrame:
     """A table with the names of the portals, in their order, and the user's labels."""
-    import pandas as pd
-
     try:
         if isinstance(portals, str | PathLike):
-            read: Any = partial(pd.read_csv, portals, dtype=str, keep_default_na=False, index_col=False)
-            portals = read(sep=next((one for one in ",;\t|" if "portal" in read(sep=one, nrows=0)), ","))
+            portals = _read(Path(portals).expanduser())
         portals = portals if hasattr(portals, "columns") else frame(([one] for one in portals), ["portal"])
-        table: pd.DataFrame = portals.reset_index(drop=True)
-        names = [*table["portal"]]
+        indexed = "portal" in portals.index.names and "portal" not in portals
+        table: pd.DataFrame = (portals.reset_index("portal") if indexed else portals).reset_index(drop=True)
+        table = table.rename(columns=lambda one: "portal" if str(one).strip().lower() == "portal" else one)
+        names = table["portal"].to_list()  # an AttributeError if there are several such columns
         again = [name for name, count in Counter(names).items() if count > 1]
         text = table.to_csv()
         wrong = "They hold an address with its secret, which is the vault's to keep." if redact(text) != text else ""
-        wrong = wrong or (f"Some are named twice: {listed(again)}." if again else "")
         wrong = wrong or ("Names are texts." if not all(isinstance(one, str) and one.strip() for one in names) else "")
-    except (OSError, ValueError, TypeError, KeyError) as error:
+        wrong = wrong or (f"Some are named twice: {listed(again)}." if again else "")
+    except errors.InvalidInput:  # the file is not UTF-8
+        raise
+    except (OSError, RuntimeError, ValueError, TypeError, KeyError, AttributeError) as error:
         wrong = f"There is no list of names, nor a table with the column `portal`: {type(error).__name__}."
     if wrong:
         raise errors.InvalidInput(f"portals: {wrong}", field="portals")
     return table
+
+
+def _read(path: Path) -> pd.DataFrame:
+    """A CSV file of texts, without blank rows; its separator is the one beside the heading ``portal``."""
+    import pandas as pd
+
+    text = re.sub(r'^"?sep=.*', "", read_text(path), flags=re.IGNORECASE).lstrip("\r\n")  # a line for Excel
+    headings = text.lower().partition("\n")[0]
+    cells = {one: [cell.strip(' "\r') for cell in headings.split(one)] for one in ",;\t|"}
+    separator = next((one for one, found in cells.items() if "portal" in found), ",")
+    table = pd.read_csv(io.StringIO(text), sep=separator, dtype=str, keep_default_na=False, index_col=False)
+    return table[(table != "").any(axis=1)]
 
 
 def _in_order(journals: Sequence[Sequence[tuple[str, float]]]) -> list[str]:

@@ -28,6 +28,9 @@ WORDS = {"dead": "unreachable", "hanging": "unreachable", "renamed": "unreachabl
 WORDS |= {"revoked": "revoked", "noscope": "no access", "limited": "limit"}
 VIP = Badge("vip", {"en": "Client", "de": "Kunde"}, "VIP", "primary")
 QUIET = {"progress": False}
+#: Rows and headings without one column of names.
+NO_TABLES: list[Any] = [([["a"]], ["name"]), ([["a", "b"]], ["portal", "portal"])]
+NO_TABLES += [([["a", 1]], pd.MultiIndex.from_tuples([("portal", "name"), ("region", "x")]))]
 
 
 def fleet_of(sandboxes: SandboxFleet, **options: Any) -> Fleet:
@@ -109,12 +112,52 @@ def test_labels_of_a_table_stand_beside_the_names(sandboxes: SandboxFleet, tmp_p
         assert set(table["code_label"]) == {"A1", "B2"}
 
 
-@pytest.mark.parametrize("bom", ["", "\ufeff"])
-@pytest.mark.parametrize("text", ["portal\na.eu\nb\n", "portal;x, y\na.eu;x\nb;y\n", "portal,a|b\na.eu,x\nb,y\n"])
-def test_a_csv_of_portals_needs_no_second_column_and_no_comma(tmp_path: Path, text: str, bom: str) -> None:
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("portal\na.eu\nb\n", "portal;x, y\na.eu;x\nb;y\n", "portal,a|b\na.eu,x\nb,y\n"),
+        *("portal;x\na.eu;1\n;\nb;2\n;\n", "sep=;\nx;portal\n1;a.eu\n2;b\n", 'x;" Portal"\r\n1;a.eu\r\n2;b\r\n'),
+    ],
+)
+def test_a_csv_of_portals_is_read_as_spreadsheets_write_it(tmp_path: Path, text: str, encoding: str) -> None:
     file = tmp_path / "portals.csv"
-    file.write_text(bom + text, encoding="utf-8")
+    file.write_bytes(text.encode(encoding))
     assert Fleet(file, vault=str).names == ("a.eu", "b")
+
+
+def test_a_csv_of_portals_in_another_encoding_is_refused_with_a_way_out(tmp_path: Path) -> None:
+    file = tmp_path / "portals.csv"
+    file.write_bytes("portal;x\na;Москва\n".encode("cp1251"))
+    with pytest.raises(errors.InvalidInput, match="Save it as CSV UTF-8"):
+        Fleet(file, vault=str)
+
+
+def test_an_address_instead_of_names_is_refused_and_not_visited(sandboxes: SandboxFleet) -> None:
+    address = sandboxes.webhooks["portal-0001"]
+    with pytest.raises(errors.InvalidInput, match="no list of names") as caught:
+        Fleet(address, vault=str)
+    assert address.rstrip("/").rpartition("/")[2] not in str(caught.value)
+    assert sent(sandboxes) == 0
+
+
+@pytest.mark.parametrize("labels", [{"code": [1, 2], "code_label": [3, 4]}, {"code": [1, 2]}, {"status": [1, 2]}])
+def test_labels_with_names_of_our_columns_are_kept(sandboxes: SandboxFleet, labels: dict[str, list[int]]) -> None:
+    table = pd.DataFrame(labels, index=pd.Index(["portal-0001", "portal-0002"], name="portal"))
+    found = Fleet(table, vault=sandboxes.webhooks.get).badges(**QUIET)
+    for shown in (found.df, found.status):
+        assert list(shown["portal"].unique()) == ["portal-0001", "portal-0002"]
+        assert shown.columns.is_unique
+        for values in labels.values():
+            assert any(list(shown[column].unique()) == values for column in shown)
+
+
+def test_what_fails_again_and_again_can_be_a_fleet_each_time() -> None:
+    with SandboxFleet(2, revoked=0.5) as sandboxes:
+        failed = fleet_of(sandboxes).check(**QUIET).failed
+        for _ in range(3):
+            failed = Fleet(failed, vault=sandboxes.webhooks.get).check(**QUIET).failed
+            assert list(failed["status"]) == ["revoked"]
 
 
 def test_a_fleet_without_portals_has_empty_frames() -> None:
@@ -131,7 +174,7 @@ def test_a_fleet_without_portals_has_empty_frames() -> None:
         (["a", 7], "texts"),
         (7, "list of names"),
         ("no-such-file.csv", "list of names"),
-        (pd.DataFrame({"name": ["a"]}), "column `portal`"),
+        *((pd.DataFrame(rows, columns=names), "column `portal`") for rows, names in NO_TABLES),
         (["https://example.bitrix24.com/rest/1/abcdef0123456789/"], "secret"),
         (pd.DataFrame({"portal": ["a"], "w": ["https://x.bitrix24.com/rest/1/abcdef0123456789/"]}), "secret"),
     ],
