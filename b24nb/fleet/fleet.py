@@ -12,9 +12,8 @@ import weakref
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Executor
-from contextlib import closing, nullcontext, suppress
+from contextlib import closing, suppress
 from dataclasses import replace
-from fnmatch import fnmatch
 from functools import partial
 from itertools import chain, pairwise
 from math import inf, nextafter
@@ -26,13 +25,13 @@ from b24nb import errors
 from b24nb._settings import READ_ONLY, read_settings
 from b24nb.badges.badge import folded, frame
 from b24nb.badges.bulk import RunOptions
-from b24nb.badges.changes import Outcome, Step, diff
+from b24nb.badges.changes import Outcome, diff
 from b24nb.badges.files import codes_of, read, read_text
 from b24nb.badges.journal import FLEET_RUN, lease, reconciled, seconds_left, settled, steps_back
 from b24nb.badges.journal_store import ADOPT, Entry, JournalStore, default_journal_path, former_journals
 from b24nb.client import Client, Portal, in_this_process
 from b24nb.fleet import visit
-from b24nb.fleet.fleet_plan import NOT_WANTED, FleetPlan
+from b24nb.fleet.fleet_plan import FleetPlan, protected
 from b24nb.fleet.found import FleetBadges, FleetCheck, FleetValues, Row, listed
 from b24nb.fleet.tasks import carry_out, prepare
 from b24nb.fleet.visit import OK, Access, Visit
@@ -206,15 +205,15 @@ class Fleet:
         InvalidInput
             Names what is wrong with the wanted badges, or with the codes to protect.
         """
-        protected = codes_of([protect] if isinstance(protect, str) else protect, once=False)
-        badges, patterns = read(wanted), [folded(one if isinstance(one, str) else one.code) for one in protected]
+        codes = codes_of([protect] if isinstance(protect, str) else protect, once=False)
+        badges, patterns = read(wanted), [folded(one if isinstance(one, str) else one.code) for one in codes]
 
         def compare(name: str) -> Visit:
             found = self._look(name)
             if found.status != OK:
                 return found
             steps = diff(found.value, badges, removable=None if prune else ())
-            return replace(found, value=([_protected(step, patterns) for step in steps], len(found.value)))
+            return replace(found, value=([protected(step, patterns) for step in steps], len(found.value)))
 
         return FleetPlan(self, compare, options)
 
@@ -278,17 +277,14 @@ class Fleet:
     def _frame(self, rows: Iterable[Row], columns: Iterable[str]) -> pd.DataFrame:
         """A DataFrame whose rows begin with the name and the labels of a portal."""
         found = frame(((name, *cells) for name, cells in rows), ["portal", *columns])
-        suffix = "_label"
-        while any(f"{column}{suffix}" in self._table for column in found):
-            suffix += "_label"
+        suffix = "_label" * (1 + max(str(label).count("_label") for label in self._table))  # longer than any there
         return self._table.merge(found, on="portal", how="right", suffixes=(suffix, ""))
 
     def _visit(self, name: str, host: str, work: Callable[..., Any], *args: Any) -> Visit:
         """Run a task on a portal by the executor; this fleet runs no other task there at the same time."""
-        with self._locks[name]:
-            portal = self.seen.get(name)  # another name may mean the same portal, so lock the host, too
-            with self._locks[f"//{portal.host}"] if portal else nullcontext():
-                return carry_out(self._executor, visit.visit, self._access, name, host, work, *args)
+        # Another name may mean the same portal, so lock the host, too.
+        with self._locks[name], self._locks[f"//{self.seen[name].host if name in self.seen else name}"]:
+            return carry_out(self._executor, visit.visit, self._access, name, host, work, *args)
 
     def _journal(self, portal: Portal) -> closing[JournalStore]:
         """The journal of a portal that was visited before."""
@@ -354,8 +350,7 @@ def _table_of(portals: Any) -> pd.DataFrame:
         if isinstance(portals, str | PathLike):
             portals = _read(Path(portals).expanduser())
         portals = portals if hasattr(portals, "columns") else frame(([one] for one in portals), ["portal"])
-        indexed = "portal" in portals.index.names and "portal" not in portals
-        table: pd.DataFrame = (portals.reset_index("portal") if indexed else portals).reset_index(drop=True)
+        table: pd.DataFrame = portals.reset_index(drop="portal" in portals or "portal" not in portals.index.names)
         table = table.rename(columns=lambda one: "portal" if str(one).strip().lower() == "portal" else one)
         names = table["portal"].to_list()  # an AttributeError if there are several such columns
         again = [name for name, count in Counter(names).items() if count > 1]
@@ -396,14 +391,3 @@ def _in_order(journals: Sequence[Sequence[tuple[str, float]]]) -> list[str]:
             if run != before and at <= latest:  # the clock was set back, and the journal knows the order
                 times[run] = max(times[run], nextafter(times[before], inf))
     return sorted(times, key=times.__getitem__)
-
-
-def _protected(step: Step, patterns: Sequence[str]) -> Step:
-    """The step; if its badge is protected, a step that keeps it."""
-    before = step.before
-    if before is None or before == step.after:
-        return step
-    code = folded(before.code)
-    found = code in patterns or any(fnmatch(code, pattern) for pattern in patterns)
-    remark = "protected: left alone" if step.after else NOT_WANTED
-    return step._replace(after=before, remark=remark) if found else step

@@ -6,11 +6,13 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
+from fnmatch import fnmatch
 from functools import partial
 from secrets import token_hex
 from typing import TYPE_CHECKING, Any
 
 from b24nb import errors
+from b24nb.badges.badge import folded
 from b24nb.badges.changes import UNDO, Action, Outcome, Step, Verdict, complaints
 from b24nb.badges.files import refuse
 from b24nb.badges.journal_store import ChangeSet, JournalStore
@@ -26,9 +28,9 @@ _ALLOWED = "a number of portals, or a share of them from 0.0 to 1.0"
 #: How often in succession a task is submitted that starts too late to send anything.
 _ATTEMPTS = 5
 #: The remark on a badge that is not wanted and stays.
-NOT_WANTED = "protected: left alone, though not wanted"
+_NOT_WANTED = "protected: left alone, though not wanted"
 #: By remark or action; any other: ``differs``.
-_SEEN = {Action.KEEP: "same", Action.ADD: "missing", Action.DELETE: "not wanted", NOT_WANTED: "not wanted"}
+_SEEN = {Action.KEEP: "same", Action.ADD: "missing", Action.DELETE: "not wanted", _NOT_WANTED: "not wanted"}
 
 
 class FleetPlan(Found):
@@ -303,3 +305,14 @@ def _judged(found: Iterable[Outcome]) -> Visit:
 def _same(steps: Sequence[Step], verdict: Verdict, error: errors.B24Error | None = None) -> dict[str, Outcome]:
     unknown = verdict is Verdict.UNKNOWN
     return {step.code: Outcome(step, verdict, None if unknown else False, error, open=unknown) for step in steps}
+
+
+def protected(step: Step, patterns: Sequence[str]) -> Step:
+    """The step; if its badge is protected, a step that keeps it."""
+    before = step.before
+    if before is None or before == step.after:
+        return step
+    code = folded(before.code)
+    found = code in patterns or any(fnmatch(code, pattern) for pattern in patterns)
+    remark = "protected: left alone" if step.after else _NOT_WANTED
+    return step._replace(after=before, remark=remark) if found else step
