@@ -10,9 +10,9 @@ import tempfile
 import threading
 import weakref
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Executor
-from contextlib import closing, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import replace
 from functools import partial
 from itertools import chain, pairwise
@@ -122,7 +122,7 @@ class Fleet:
         self._known_as: defaultdict[str, set[tuple[str, str | None]]] = defaultdict(set)  # name -> hosts and users
         #: Pairs of a run's kind and a portal for which an undo of that run has begun.
         self.undone: set[tuple[str, str]] = set()
-        self._locks: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
+        self._locks: defaultdict[str, Any] = defaultdict(threading.RLock)
 
     # -- reading --------------------------------------------------------------------------------------
 
@@ -254,7 +254,7 @@ class Fleet:
                 return found
             portal = self.seen[name]
             try:
-                with self._journal(portal) as store:
+                with self._alone(name), self._journal(portal) as store:
                     self._settle(name, store)
                     ours = [one for one in store.entries() if one.kind in kinds]
                     done = [one for one in ours if one.changed is not False]
@@ -282,9 +282,15 @@ class Fleet:
 
     def _visit(self, name: str, host: str, work: Callable[..., Any], *args: Any) -> Visit:
         """Run a task on a portal by the executor; this fleet runs no other task there at the same time."""
+        with self._alone(name):
+            return carry_out(self._executor, visit.visit, self._access, name, host, work, *args)
+
+    @contextmanager
+    def _alone(self, name: str) -> Iterator[None]:
+        """In this context no other thread of this fleet has anything to do with the portal."""
         # Another name may mean the same portal, so lock the host, too.
         with self._locks[name], self._locks[f"//{self.seen[name].host if name in self.seen else name}"]:
-            return carry_out(self._executor, visit.visit, self._access, name, host, work, *args)
+            yield
 
     def _journal(self, portal: Portal) -> closing[JournalStore]:
         """The journal of a portal that was visited before."""

@@ -194,7 +194,8 @@ class FleetPlan(Found):
         made |= _same(left, Verdict.NOT_SENT)
         self._fleet.undone.discard((self._kind, name))
         try:
-            with self._fleet._journal(self.visits[name].portal or self._fleet.seen[name]) as store:
+            portal = self.visits[name].portal or self._fleet.seen[name]
+            with self._fleet._alone(name), self._fleet._journal(portal) as store:
                 self._fleet._settle(name, store)
                 self._send(name, store, left, made, keep_going)
         except errors.B24Error as error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import threading
 from collections.abc import Callable, Iterable
 from concurrent.futures import Executor, wait
 from contextlib import closing, suppress
@@ -18,6 +19,8 @@ from b24nb.secret import known_secrets
 
 #: After so many seconds without a result, check whether the executor still accepts tasks.
 _CHECK_SECONDS = 5
+#: Whether this thread is running a task. What it calls must not use the fleet: it would wait for itself.
+visiting = threading.local()
 
 
 def each(
@@ -28,6 +31,9 @@ def each(
 
     A failed visit is a result, too. More than ``failures`` of them end the run, after the running visits.
     """
+    if getattr(visiting, "on", False):
+        text = "A vault or a function of a fleet can't use a fleet: it would wait for the portal that is visited."
+        raise errors.InvalidInput(text, hint="Use the client that the function is given.")
     todo, found, failed, stopped = [*names], dict[str, Visit](), list[str](), list[str]()
     raised: BaseException | None = None
     remaining, listener = iter(todo), event_list.get()
@@ -63,7 +69,11 @@ def prepare(executor: Executor | None, *task: Any) -> None:
 def carry_out(executor: Executor | None, *task: Any) -> Visit:
     """Run a task in this thread, or by the executor."""
     if executor is None:
-        return task[0](*task[1:])  # type: ignore[no-any-return]
+        visiting.on = True
+        try:
+            return task[0](*task[1:])  # type: ignore[no-any-return]
+        finally:
+            visiting.on = False
     try:
         # The token makes arguments unique: Dask runs equal calls once, and returns the same result for all.
         submitted = executor.submit(run_packed, _packed(task), token_hex(8))

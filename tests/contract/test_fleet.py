@@ -5,8 +5,10 @@ import re
 import resource
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +19,7 @@ from b24nb import Badge, Client, Fleet, connect, errors
 from b24nb.badges.bulk import RunOptions
 from b24nb.badges.changes import Outcome, Verdict
 from b24nb.badges.journal import UnfinishedChanges
+from b24nb.badges.journal_store import JournalStore
 from b24nb.fleet import tasks, visit
 from b24nb.sandbox import SandboxFleet
 from tests import fleets
@@ -826,8 +829,29 @@ def test_an_error_of_the_callers_own_code_ends_the_run_in_all_threads_and_shows_
     assert len(asked) < 4  # the other thread has stopped, too
 
 
-def test_a_function_that_ends_the_program_is_a_row(sandboxes: SandboxFleet) -> None:
-    assert set(fleet_of(sandboxes).map(lambda b24: sys.exit("no"), **QUIET).df["error"]) == {"SystemExit"}
+def test_a_function_that_ends_the_program_or_uses_the_fleet_is_a_row(sandboxes: SandboxFleet) -> None:
+    fleet = fleet_of(sandboxes)
+    assert set(fleet.map(lambda b24: sys.exit("no"), **QUIET).df["error"]) == {"SystemExit"}
+    nested = fleet.map(lambda b24: fleet.badges(**QUIET), **QUIET)
+    assert all("it would wait for the portal" in detail for detail in nested.status["detail"])
+
+
+def test_two_plans_of_one_fleet_applied_at_once_do_not_wait_for_each_others_effects(
+    sandboxes: SandboxFleet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def on_a_slow_disk(store: JournalStore, *given: Any) -> list[int]:
+        ids = intend(store, *given)
+        time.sleep(0.05)
+        return ids
+
+    intend = JournalStore.intend
+    monkeypatch.setattr(JournalStore, "intend", on_a_slow_disk)
+    fleet = fleet_of(sandboxes)
+    plans = [fleet.plan([badge], **QUIET) for badge in (VIP, Badge("two", "T", "V", "success"))]
+    before = sent(sandboxes)
+    reports = together(*(partial(plan.apply, **QUIET) for plan in plans))
+    assert [report.counts for report in reports] == [{"added": 4}] * 2
+    assert sent(sandboxes) - before == 2 * 4 * 2  # a list and a batch: nobody looked for an effect
 
 
 @pytest.mark.slow
