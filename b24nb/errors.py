@@ -151,10 +151,13 @@ class TransportError(B24Error):
         Status of the answer, if there was one.
     call : Call or None
         Its row in the call log.
+    waited : float
+        How many seconds before the error the last byte of the request was sent; 0 if that is not known.
     """
 
     call: object | None = None
     sent = False
+    waited = 0.0
 
     def __init__(
         self,

@@ -107,10 +107,10 @@ class ChangeApplier:
                 here = Badges(seen_in(looked, steps))
                 found = [None if (now := here.find(step.key)) == step.before else now for step in steps]
                 look(here)
-        return self._judged(steps, found, answers, failure, intent.sent_at)
+        return self._judged(steps, found, answers, failure)
 
     def _judged(
-        self, steps: Steps, found: Found, answers: Mapping[str, Answer], failure: Failure | None, sent_at: float
+        self, steps: Steps, found: Found, answers: Mapping[str, Answer], failure: Failure | None
     ) -> list[Outcome]:
         """The outcomes that the answers prove; the others by a look at the portal."""
         outcomes: list[Outcome] = []
@@ -123,9 +123,10 @@ class ChangeApplier:
             outcomes.append(replace(one, found=before, detail=detail))
         if doubts := [one for one in outcomes if one.verdict is Verdict.UNKNOWN]:
             # Wait for the effect only while the portal may be working on it: not after an answer with HTTP 3xx or 4xx.
-            refused = 300 <= (getattr(failure, "http_status", 0) or 0) < 500
-            lost = isinstance(failure, errors.TransportError) and not refused
-            seen = reconcile(self.connection, doubts, sent_at + self.settle_after if lost else 0)
+            end = self.connection.clock.monotonic()
+            if isinstance(failure, errors.TransportError) and not 300 <= (failure.http_status or 0) < 500:
+                end += self.settle_after - failure.waited
+            seen = reconcile(self.connection, doubts, end)
             call = getattr(failure, "call", None)
             if isinstance(call, Call) and all(outcome.done for outcome in seen):
                 call.outcome = "seen"
@@ -171,12 +172,10 @@ class _Intent:
     steps: Steps
     found: Found
     ids: list[int] = field(default_factory=list)
-    sent_at: float = 0.0
     answers: list[Mapping[str, Answer]] = field(default_factory=list)
 
     def __call__(self) -> None:
         clock, store = self.applier.connection.clock, self.applier.store
-        self.sent_at = clock.monotonic()
         if self.ids:
             store.note_attempt(self.ids, clock.time(), answered=len(self.answers) > 1 or any(self.answers))
         else:

@@ -144,11 +144,12 @@ class Transport:
         """
         if self._owner != os.getpid():
             self._open()  # a forked child must not read the answers of its parent
-        _call.sent = False
+        _call.sent, _call.sent_at = False, time.monotonic()
         try:
             return without_frames(self._post, endpoint, body, method, self.total if total is None else total)
         except FAILURES as error:
             failure = failed(error, method, self.total, sent=_call.sent)
+            failure.waited = time.monotonic() - _call.sent_at
         raise failure  # outside of `except`: the original error, which quotes the address, would become its context
 
     def _post(self, endpoint: Endpoint, body: bytes, method: str, total: float) -> Answer:
@@ -226,7 +227,8 @@ class _Adapter(HTTPAdapter):
         return pool
 
 
-#: ``sent``: whether the portal may have received a part of the call that this thread is making.
+#: ``sent``: whether the portal may have received a part of the call that this thread is making; ``sent_at``: when
+#: the last byte left, or the call began.
 _call = threading.local()
 
 
@@ -260,7 +262,7 @@ class _Response(http.client.HTTPResponse):
 
 
 class _HTTP(HTTPConnection):
-    """Notes when the first byte of a request is sent: from then on the portal may have carried it out."""
+    """Notes that a request is sent: from then on the portal may carry it out; and when its last byte has left."""
 
     response_class = _Response
     debuglevel = 0  # so that `http.client.HTTPConnection.debuglevel = 1` does not print the address and the headers
@@ -284,16 +286,14 @@ class _HTTP(HTTPConnection):
                 failure = error
         raise failure
 
-    def connect(self) -> None:
-        try:
-            super().connect()
-        except BaseException:
-            _call.sent = False  # only the proxy or TLS handshake was sent so far
-            raise
-
-    def send(self, data: Any) -> None:
+    def request(self, *args: Any, **options: Any) -> None:
+        if self.sock is None:
+            self.connect()
         _call.sent = True
-        super().send(data)
+        try:
+            super().request(*args, **options)
+        finally:
+            _call.sent_at = time.monotonic()
 
 
 class _HTTPS(_HTTP, HTTPSConnection):
