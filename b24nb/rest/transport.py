@@ -144,9 +144,10 @@ class Transport:
         """
         if self._owner != os.getpid():
             self._open()  # a forked child must not read the answers of its parent
-        _call.sent, _call.sent_at = False, time.monotonic()
+        total = self.total if total is None else total
+        _call.sent, _call.sent_at, _call.end = False, (now := time.monotonic()), now + total
         try:
-            return without_frames(self._post, endpoint, body, method, self.total if total is None else total)
+            return without_frames(self._post, endpoint, body, method, total)
         except FAILURES as error:
             failure = failed(error, method, self.total, sent=_call.sent)
             failure.waited = time.monotonic() - _call.sent_at
@@ -228,7 +229,7 @@ class _Adapter(HTTPAdapter):
 
 
 #: ``sent``: whether the portal may have received a part of the call that this thread is making; ``sent_at``: when
-#: the last byte left, or the call began.
+#: the last byte left, or the call began; ``end``: when its total time is over.
 _call = threading.local()
 
 
@@ -289,6 +290,8 @@ class _HTTP(HTTPConnection):
     def request(self, *args: Any, **options: Any) -> None:
         if self.sock is None:
             self.connect()
+        self.timeout = max(0.001, _call.end - time.monotonic())  # that to connect is over
+        self.sock.settimeout(self.timeout)
         _call.sent = True
         try:
             super().request(*args, **options)

@@ -5,6 +5,7 @@ import json
 import signal
 import socket
 import threading
+import time
 import traceback
 from pathlib import Path
 from types import MappingProxyType
@@ -78,6 +79,17 @@ def test_a_wrong_answer_is_a_typed_error_in_time(
             assert log["outcome"].item() == "lost"
         assert "abcdef0123456789" not in "".join(traceback.format_exception(raised))
         assert raised.__context__ is raised.__cause__ is None
+
+
+def test_a_slow_upload_may_take_the_total_time() -> None:
+    def stall(connection: socket.socket) -> None:
+        time.sleep(0.5)
+        read_request(connection)
+        connection.sendall(GOOD)
+
+    with serving(stall, read=False) as server:
+        connection = Connection(Webhook.parse(server.webhook), timeout=(0.2, 30))
+        assert connection.call(WRITE, {"text": "x" * 12_000_000}).result is True
 
 
 @pytest.mark.parametrize("method", [READ, WRITE])
