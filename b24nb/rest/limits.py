@@ -180,8 +180,8 @@ class Limits:
     def reported(self, method: str, seconds: float | None, reset_at: float | None, waited: float = math.inf) -> None:
         """Take note of ``operating`` and ``operating_reset_at`` of an answer.
 
-        The first figure may include calls of earlier programs: if it is more than the caller waited, only the next
-        figure shows what a call adds.
+        The first figure may include calls of earlier programs, and from the next reset on a part has expired: if
+        such a figure is more than the caller waited, only the next one shows what a call adds.
 
         Parameters
         ----------
@@ -196,9 +196,10 @@ class Limits:
             return
         name = method.lower()
         with self._lock:
-            before = self._operating.get(name)
+            known = self._operating.get(name)
+            before = known if known and known.reset_at >= reset_at else None
             grown = waited and (seconds - before.seconds if before else seconds * (seconds <= waited))
-            earlier = before.per_call if before else None
+            earlier = known.per_call if known else None
             self._operating[name] = Operating(seconds, reset_at, self._clock.time(), grown if grown > 0 else earlier)
 
     def blocked(self, method: str) -> None:

@@ -5,7 +5,7 @@ import random
 import pandas as pd
 import pytest
 
-from b24nb import Client, SandboxPortal, spec
+from b24nb import Client, SandboxPortal, connect, spec
 from b24nb.errors import OperatingTimeExceeded
 from b24nb.rest.limits import LeakyBucket, Limits
 from b24nb.sandbox.rate_limits import LeakyBucket as PortalBucket
@@ -108,6 +108,23 @@ def test_the_first_report_of_a_method_may_hold_the_work_of_others(clock: FakeClo
     assert left["new.method"] == 320
     limits.reported("Old.Method", 302.0, clock() + 500, waited=2.0)
     assert limits.df.set_index("method")["calls_left"]["old.method"] == 90
+
+
+def test_the_forecast_does_not_rise_when_a_part_expires(clock: FakeClock) -> None:
+    cost = {"crm.activity.badge.list": 58.0}
+    with SandboxPortal(clock=clock, cost=cost) as portal, connect(portal, clock=clock) as b24:
+
+        def left() -> int:
+            b24.badges.list()
+            return b24.calls.limits.df.set_index("method")["calls_left"]["crm.activity.badge.list"]
+
+        for _ in range(2):
+            left()
+            clock.advance(2)
+        assert left() == 6
+        clock.advance(450)  # the first basket expires during the next call
+        portal.switches.cost = {"crm.activity.badge.list": 60.0}
+        assert left() == 6
 
 
 def test_after_a_refusal_no_call_is_left_whatever_the_figures_say(clock: FakeClock, limits: Limits) -> None:
