@@ -148,6 +148,11 @@ class Operating:
     per_call: float | None = None
     blocked: bool = False
 
+    @property
+    def until(self) -> float:
+        """``reset_at`` by our clock, which may be behind the portal's: nothing counts longer than the window."""
+        return min(self.reset_at, self.reported_at + spec.OPERATING_WINDOW_SECONDS)
+
     def used(self, now: float) -> float:
         """The seconds that may still count. They expire in parts, and the portal states only when the first does."""
         return self.seconds if now < self.reported_at + spec.OPERATING_WINDOW_SECONDS else 0.0
@@ -155,7 +160,7 @@ class Operating:
     def calls_left(self, now: float) -> int | None:
         """How many more calls of ``per_call`` seconds are possible; ``None`` if that is not known."""
         left = _LIMIT - self.used(now)
-        if now < self.reset_at and (self.blocked or left < 0):
+        if now < self.until and (self.blocked or left < 0):
             return 0
         # The call that exceeds the limit still succeeds. How many seconds expire at the reset is not known.
         return int(left // self.per_call) + 1 if self.per_call and left >= 0 else None
@@ -164,7 +169,7 @@ class Operating:
         """How many more calls are possible, as text."""
         left = self.calls_left(now)
         if left == 0:
-            return f", blocked until {datetime.fromtimestamp(self.reset_at, UTC):%H:%M:%S} UTC"
+            return f", blocked until {datetime.fromtimestamp(self.until, UTC):%H:%M:%S} UTC"
         return "" if left is None else f", about {left} more {'call' if left == 1 else 'calls'}"
 
 
@@ -213,7 +218,7 @@ class Limits:
         now, name = self._clock.time(), method.lower()
         with self._lock:
             known = self._operating.get(name)
-            if known is None or now >= known.reset_at:
+            if known is None or now >= known.until:
                 end = now + spec.OPERATING_WINDOW_SECONDS
                 known = Operating(float(_LIMIT), end, now, known.per_call if known else None)
             known.blocked = True
@@ -257,7 +262,7 @@ class Limits:
         import pandas as pd
 
         methods, now = self._methods()
-        rows = [(method, one.used(now), float(_LIMIT), one.calls_left(now), one.reset_at) for method, one in methods]
+        rows = [(method, one.used(now), float(_LIMIT), one.calls_left(now), one.until) for method, one in methods]
         frame = pd.DataFrame(rows, columns=["method", "operating_s", "limit_s", "calls_left", "reset_at"])
         frame["reset_at"] = pd.to_datetime(frame["reset_at"].astype("Float64"), unit="s", utc=True).dt.as_unit("us")
         return frame.astype({"method": "string", "operating_s": "Float64", "calls_left": "Int64"})

@@ -189,6 +189,18 @@ def test_a_method_over_its_limit_is_blocked_until_some_of_it_is_forgotten(clock:
     assert "blocked" not in repr(limits)
 
 
+def test_a_clock_that_is_behind_the_portals_blocks_no_method_for_hours(clock: FakeClock) -> None:
+    late = FakeClock(clock() - 3 * 3600)
+    with SandboxPortal(clock=clock, operating=100) as portal, connect(portal, clock=late) as b24:
+        portal.switches.cost = {"server.time": 101.0}
+        b24.call("server.time")
+        with pytest.raises(OperatingTimeExceeded):
+            b24.call("server.time")
+        assert "blocked until 13:10:00 UTC" in repr(b24.calls.limits)
+        late.advance(600)
+        assert "blocked" not in repr(b24.calls.limits)
+
+
 def test_calls_that_do_not_wait_never_fill_it_above_the_rim(clock: FakeClock) -> None:
     bucket = LeakyBucket("standard", clock)
     for _ in range(500):
