@@ -299,7 +299,7 @@ class Form(parts.Panel):
         """Write the calls to the log of this form, and remember a change that was sent, to ignore a double click."""
         calls = [one for one in events if isinstance(one, Call)]
         for call in calls:
-            self.calls.record(call)
+            self.calls.add(call)
         if change is not None:  # the time counts from the end of the work, since a second click waits until then
             sent = calls or not (self.logs or state.phase == "invalid")
             self._last = change if sent else None, time.monotonic()

@@ -13,7 +13,7 @@ from b24nb import Client, Fleet, SandboxPortal, connect, forms
 from b24nb.badges.badge import Badge
 from b24nb.badges.changes import DELETE, NotRestorable
 from b24nb.forms.state import FormState
-from tests.fakes import eventually, together
+from tests.fakes import FakeClock, eventually, together
 from tests.programs import python
 from tests.servers import Envelope, gate_of, in_front_of
 from tests.widgets import asked, click, pieces, shown, tree
@@ -204,6 +204,24 @@ def test_timings_are_the_calls_of_this_form_alone(portal: SandboxPortal) -> None
         click(delete, delete.delete_button)
         sent = ["batch", *["crm.activity.badge.list", *["crm.activity.badge.delete"] * 2]]
         assert sorted(delete.timings["method"][-4:]) == sorted(sent)  # by another thread
+
+
+def test_a_form_that_ends_does_not_set_back_the_operating_time(clock: FakeClock) -> None:
+    cost = {"crm.activity.badge.get": 10.0}
+    with (
+        SandboxPortal(clock=clock, cost=cost) as portal,
+        gate_of(portal, DELETE) as gate,
+        connect(gate.webhook, clock=clock) as b24,
+    ):
+        form = forms.delete_form(b24, "newsletter", run=True)
+        form.confirm.value = "newsletter"
+        form.delete_button.click()
+        assert gate.reached.wait(10)
+        b24.badges.get("missedCall")  # in a cell
+        used = b24.calls.limits.df.set_index("method")["operating_s"]
+        gate.opened.set()
+        assert form.wait(10)
+        assert b24.calls.limits.df.set_index("method")["operating_s"]["crm.activity.badge.get"] == used.max() > 10
 
 
 def test_a_code_with_half_a_character_takes_no_form_away(portal: SandboxPortal) -> None:
