@@ -37,7 +37,8 @@ def summary(df: pd.DataFrame, by: str | Sequence[str] = "method", *, full: bool 
         A row per group, indexed by it. Columns: ``n, errors, retries``; ``client_p50, client_p95,
         client_max, server_p50`` in ms; ``network_share``, the network's share of the time waited. With ``full``
         also ``..._p90`` and ``..._p99`` of them, the same of ``processing`` and ``network`` (client minus server),
-        ``bytes_out, bytes_in``, and ``commands_per_request``, which is above 1 for batches. A percentile is NA
+        ``bytes_out, bytes_in``, and ``commands_per_request``: 1, for a batch that was answered the number of its
+        commands, for any other batch NA; of several requests the mean. A percentile is NA
         below 5 values (p50), 20 (p90, p95) or 100 (p99). A figure that the portal did not state, or that can't be
         trusted, is not counted as a value.
 
@@ -49,12 +50,16 @@ def summary(df: pd.DataFrame, by: str | Sequence[str] = "method", *, full: bool 
     keys = [by] if isinstance(by, str) else list(by)
     if wrong := [key for key in keys if key not in _GROUPS]:
         raise InvalidInput(f"Can't group by {wrong[0]!r}.", field="by", hint=f"One of: {', '.join(_GROUPS)}.")
-    http = df[df["kind"] == "http"]
+    http = df[df["kind"] == "http"].reset_index(drop=True)
+    batch = http["method"] == "batch"
+    # The rows of the commands have the time of their request.
+    times = http["at"][batch & http["error"].isna()]
+    commands = times.map(df["at"][df["kind"] == "command"].value_counts()) / times.map(times.value_counts())
     http = http.assign(
         waited_ms=http["client_ms"].where(http["network_ms"].notna()),
         failed=http["error"].notna(),
         again=http["attempt"] > 1,
-        single=http["method"] != "batch",
+        commands=commands.reindex(http.index).where(batch, 1.0),
     )
     groups = http.groupby(keys if len(keys) > 1 else keys[0], dropna=False)
     frame = groups.agg(n=("kind", "size"), errors=("failed", "sum"), retries=("again", "sum"))
@@ -65,8 +70,6 @@ def summary(df: pd.DataFrame, by: str | Sequence[str] = "method", *, full: bool 
         frame[f"{name}_max"] = values.max()
     frame["network_share"] = groups["network_ms"].sum() / groups["waited_ms"].sum().replace(0, None)
     frame["bytes_out"], frame["bytes_in"] = groups["bytes_out"].sum(), groups["bytes_in"].sum()
-    commands, batches = (df["kind"] == "command").sum(), (~http["single"]).sum()
-    frame["commands_per_request"] = 1.0
-    frame.loc[~groups["single"].any(), "commands_per_request"] = commands / max(batches, 1)
+    frame["commands_per_request"] = groups["commands"].mean()
     frame = frame.astype({name: "Int64" if name in _WHOLE else "Float64" for name in frame.columns})
     return frame if full else frame[[*READ]]
