@@ -100,7 +100,7 @@ def timeline(df: pd.DataFrame) -> Chart:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    http = df[df["kind"] == "http"]
+    http = df[df["kind"] == "http"].sort_values("at", kind="stable")  # the log has them by the time of their end
     shown = http.tail(_ATTEMPTS).astype(object)
     rows: Sequence[Row] = shown.where(shown.notna(), None).to_dict("records")
     with matplotlib.style.context("default", after_reset=True):  # independent of the notebook's settings
@@ -119,7 +119,8 @@ def timeline(df: pd.DataFrame) -> Chart:
 def _draw(axes: Axes, rows: Sequence[Row], total: int) -> None:
     names = [_plain(row["method"]) for row in rows]
     wide = max(map(len, names))
-    labels = [f"{row['at']:%H:%M:%S}  {name:<{wide}}" for row, name in zip(rows, names, strict=True)]
+    times = html.clock_times([row["at"] for row in rows])
+    labels = [f"{at}  {name:<{wide}}" for at, name in zip(times, names, strict=True)]
     axes.set_yticks(range(len(labels)), labels, parse_math=False, family="monospace")
     axes.set_ylim(len(labels) - 0.4, -0.6)
     words = [_attempt_words(row) for row in rows]
@@ -172,7 +173,8 @@ def _attempt_words(row: Row) -> str:
 
 
 def _description(rows: Sequence[Row], total: int) -> str:
-    span = f"{rows[0]['at']:%Y-%m-%d %H:%M:%S} to {rows[-1]['at']:%H:%M:%S} UTC"
+    first, last = rows[0]["at"], rows[-1]["at"]
+    span = f"{first:%Y-%m-%d %H:%M:%S} to {html.clock_times([first, last])[1]} UTC"
     counts = Counter(_plain(row["method"]) for row in rows).most_common()
     methods = [f"{name} {number}" for name, number in counts[:_NAMED]]
     more = f" and {len(counts) - _NAMED} more methods" if len(counts) > _NAMED else ""

@@ -201,13 +201,21 @@ def figures(head: Sequence[str], rows: Sequence[Sequence[Any]], caption: str, hi
     return table([head[place] for place in columns], shown, caption, hidden=hidden, aligned=True)
 
 
+def clock_times(times: Sequence[datetime]) -> list[str]:
+    """Times of day; with their dates if they are of several days."""
+    form = "%H:%M:%S" if len({at.date() for at in times}) < 2 else "%Y-%m-%d %H:%M:%S"
+    return [f"{at:{form}}" for at in times]
+
+
 def calls_table(calls: Sequence[Any], caption: str, limit: int) -> Markup:
     """Calls, newest first."""
+    shown = sorted(calls[-limit:], key=lambda call: call.at)[::-1]  # the log has them by the time of their end
+    times = clock_times([datetime.fromtimestamp(call.at, UTC) for call in shown])
     rows = []
-    for call in calls[-limit:][::-1]:
-        at, client, server = datetime.fromtimestamp(call.at, UTC), call.client_ms, call.server_ms
+    for at, call in zip(times, shown, strict=True):
+        client, server = call.client_ms, call.server_ms
         network = None if client is None or server is None else client - server
-        rows.append((f"{at:%H:%M:%S}", call.method, call.attempt, call.error or "", client, server, network))
+        rows.append((at, call.method, call.attempt, call.error or "", client, server, network))
     head = ("at", "method", "attempt", "error", "client_ms", "server_ms", "network_ms")
     return figures(head, rows, f"{caption}, times in ms", len(calls) - limit)
 

@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 from matplotlib.axes import Axes
 
-from b24nb.display import charts
+from b24nb.display import charts, html
 from b24nb.rest.calls import Call, CallLog
 from b24nb.rest.clock import SYSTEM_CLOCK
 from b24nb.rest.limits import Limits
@@ -84,6 +84,17 @@ def test_only_the_last_attempts_are_drawn_and_it_says_so() -> None:
     (axes,) = chart.figure.axes
     assert "Time of the last 40 of 90 HTTP attempts, times of day in UTC" in words(axes)
     assert "the last 40 of 90 HTTP attempts, 2025-11-25 12:00:50 to 12:01:29 UTC" in chart.alt
+
+
+def test_calls_of_several_days_have_their_date_and_stand_in_order_of_time() -> None:
+    days = log(call(86_400), call(0, "profile"))  # the older one ended later
+    chart = charts.timeline(days.df)
+    (axes,) = chart.figure.axes
+    labels = ["2025-11-25 12:00:00  profile", "2025-11-26 12:00:00  crm.activity.badge.get"]
+    assert [text.get_text().strip() for text in axes.get_yticklabels()] == labels
+    assert "2025-11-25 12:00:00 to 2025-11-26 12:00:00 UTC" in chart.alt
+    table = str(html.calls_table(days, "Calls", 10))
+    assert table.index("2025-11-26 12:00:00") < table.index("2025-11-25 12:00:00")
 
 
 def test_no_calls_yet() -> None:
