@@ -17,6 +17,8 @@ import time
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from http.cookiejar import DefaultCookiePolicy
 from numbers import Integral, Real
 from pathlib import Path
@@ -59,10 +61,13 @@ class Answer:
 
     @property
     def retry_after(self) -> float | None:
-        """Seconds to wait, where the header ``Retry-After`` says so (in seconds or as a date)."""
-        with suppress(urllib3.exceptions.InvalidHeader, ValueError, OverflowError):
-            if stated := self.headers.get("Retry-After"):
-                return float(urllib3.Retry().parse_retry_after(stated))
+        """Seconds to wait, where the header ``Retry-After`` says so, in seconds or as a date by the server's clock."""
+        stated, date = self.headers.get("Retry-After", ""), self.headers.get("Date")
+        with suppress(ValueError, TypeError, OverflowError):
+            if stated.strip().isdigit():
+                return float(stated)
+            now = parsedate_to_datetime(date) if date else datetime.now(UTC)
+            return max(0.0, (parsedate_to_datetime(stated) - now).total_seconds())
         return None
 
 

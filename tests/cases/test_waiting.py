@@ -118,6 +118,14 @@ def test_a_server_that_says_when_to_come_back_is_heard(reply: bytes, method: str
         assert connection.clock.monotonic() >= before + 20
 
 
+def test_a_date_to_come_back_is_by_the_clock_of_the_server() -> None:
+    dates = b"Wed, 01 Jan 2126 00:00:20 GMT\r\nDate: Wed, 01 Jan 2126 00:00:00 GMT"
+    with answering(RATE.replace(b": 20", b": " + dates), GOOD) as (connection, _):
+        before = connection.clock.monotonic()
+        assert connection.call(READ).result is True
+        assert connection.clock.monotonic() - before >= 20
+
+
 @pytest.mark.parametrize("stated", ["3600", "Wed, 01 Jan 2126 00:00:00 GMT"])
 @pytest.mark.parametrize("reply", [BUSY, RATE])
 def test_nobody_waits_an_hour_because_a_header_says_so(reply: bytes, stated: str) -> None:
