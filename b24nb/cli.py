@@ -121,7 +121,7 @@ def doctor(args: argparse.Namespace) -> int:
         b24.calls.clear()
         for _ in range(5):
             b24.call("server.time")
-        times = b24.calls.df["client_ms"]
+        times = b24.calls.df.query("outcome == 'ok'")["client_ms"]
         print(f"speed    {median(times):.1f} ms per call (median of {len(times)}: server.time)")
         if b24.journal.notice:
             print(f"journal  {b24.journal.notice}")

@@ -34,6 +34,11 @@ def test_doctor_explains_what_is_wrong(portal: SandboxPortal) -> None:
     assert run("doctor", B24_WEBHOOK="nonsense").returncode == 1
 
 
+def test_doctor_measures_only_calls_that_were_answered(portal: SandboxPortal) -> None:
+    portal.faults.next("QUERY_LIMIT_EXCEEDED", times=2, method="server.time")
+    assert "(median of 5: server.time)" in run("doctor", B24_WEBHOOK=portal.webhook).stdout
+
+
 def test_sandbox_runs_until_it_is_interrupted_and_keeps_its_data(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "b24nb", "sandbox", "--db", str(tmp_path / "portal.db")]
     for first_time in (True, False):
