@@ -72,6 +72,13 @@ class LeakyBucket:
             self._drain()
             return self._level
 
+    @property
+    def per_second(self) -> float:
+        """How many requests drain per second: fewer than the plan allows after a slow-down."""
+        with self._lock:
+            self._drain()
+            return self._per_second
+
     def seconds_until(self, requests: int = 1) -> float:
         """Seconds until so many requests at once will not be refused; ``inf`` for more than the bucket holds."""
         if requests > self.tariff.burst - _RESERVE:
@@ -246,7 +253,7 @@ class Limits:
             "seconds_until_safe": [self.bucket.seconds_until(burst) for burst in bursts],
             "level": self.bucket.level,
             "capacity": tariff.burst if tariff.limited else math.inf,
-            "drains_per_s": tariff.per_second if tariff.limited else math.inf,
+            "drains_per_s": self.bucket.per_second if tariff.limited else math.inf,
         }
         return pd.DataFrame(columns)
 
@@ -271,7 +278,7 @@ class Limits:
         tariff = self.bucket.tariff
         rate = (
             f"Requests: {self.bucket.level:.0f} of {tariff.burst} in the bucket as this client sees it, "
-            f"draining {tariff.per_second:g}/s; {self._safe()}. Others on the same address fill it too."
+            f"draining {self.bucket.per_second:.2g}/s; {self._safe()}. Others on the same address fill it too."
         )
         used = [f"{name}: {seconds:g} of {_LIMIT} {words}" for name, seconds, words in self._used()]
         return "\n".join([rate if tariff.limited else _NO_LIMIT, *used])

@@ -201,6 +201,19 @@ def test_a_clock_that_is_behind_the_portals_blocks_no_method_for_hours(clock: Fa
         assert "blocked" not in repr(b24.calls.limits)
 
 
+def test_a_client_that_has_slowed_down_shows_the_rate_that_it_reckons_with(clock: FakeClock) -> None:
+    with SandboxPortal(limits=True, clock=clock) as portal, connect(portal, clock=clock) as b24:
+        portal.faults.next("QUERY_LIMIT_EXCEEDED", times=8, method="server.time")
+        b24.call("server.time")
+        first, second = b24.calls.limits.rate[:2].itertuples()
+        assert first.drains_per_s < 2
+        waits = second.seconds_until_safe - first.seconds_until_safe
+        assert waits * first.drains_per_s == pytest.approx(second.burst - first.burst)
+        assert f"draining {first.drains_per_s:.2g}/s" in repr(b24.calls.limits)
+        clock.advance(60)
+        assert "draining 2/s" in repr(b24.calls.limits)
+
+
 def test_calls_that_do_not_wait_never_fill_it_above_the_rim(clock: FakeClock) -> None:
     bucket = LeakyBucket("standard", clock)
     for _ in range(500):
