@@ -322,9 +322,10 @@ class CallLog(Sequence[Call]):
         done = [call for call in self[:] if call.kind == "http" and call.outcome == "ok"]
         reasons = Counter(call.server_ms_missing_because for call in done if call.server_ms_missing_because)
         server = [f"No server time for {_calls(count)}: {why}." for why, count in reasons.items()]
-        whole = sum(call.processing_ms is None and not call.server_ms_missing_because for call in done)
-        inside = f"No processing time for {_calls(whole)}: the portal counts it in whole seconds."
-        said = {"server_ms": server, "processing_ms": [inside] if whole else []}
+        lacking = sum(call.processing_ms is None and not call.server_ms_missing_because for call in done)
+        why = "the portal counts it in whole seconds, or states none that can be right"
+        inside = [f"No processing time for {_calls(lacking)}: {why}."] if lacking else []
+        said = {"server_ms": server, "processing_ms": inside}
         return [reason for column in columns or said for reason in said[column]]
 
 
