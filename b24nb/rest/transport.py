@@ -295,7 +295,7 @@ class _HTTP(HTTPConnection):
     def request(self, *args: Any, **options: Any) -> None:
         if self.sock is None:
             self.connect()
-        self.timeout = max(0.001, _call.end - time.monotonic())  # that to connect is over
+        self.timeout = max(0.001, _call.end - time.monotonic())  # not the one to connect any more
         self.sock.settimeout(self.timeout)
         _call.sent = True
         try:
