@@ -93,7 +93,7 @@ def codes_of(values: Any, *, once: bool = True) -> list[str | Badge]:
     Parameters
     ----------
     values : iterable of str or Badge, DataFrame, Series or Index
-        A DataFrame has a column or an index ``code``.
+        A DataFrame has a column or an index ``code``; a Series or an Index has this name or none.
     once : bool
         Whether none may be repeated.
 
@@ -109,14 +109,18 @@ def codes_of(values: Any, *, once: bool = True) -> list[str | Badge]:
     ['vip']
     """
     if (frame := _frame(values)) is not None:
-        values = frame.get("code")
-    is_row = hasattr(values, "iloc") and "code" in values.index
-    is_other = getattr(values, "name", None) in FIELDS[1:]
-    if isinstance(values, str | bytes | Mapping) or is_row or is_other or not isinstance(values, Iterable):
-        what = "a row" if is_row else "another column" if is_other else type(values).__name__
-        what = what if frame is None else "a table without it"
-        text = f"codes is a list of codes or badges, or a table with the column `code`; this is {what}."
-        raise InvalidInput(text, field="codes", hint="For one badge, write [code].")
+        column = frame.get("code")
+        values = column.tolist() if hasattr(column, "tolist") else None  # a frame of several columns has none
+    is_series = hasattr(values, "iloc")
+    name = getattr(values, "name", None) if hasattr(values, "dtype") else None
+    is_row = hasattr(values, "_fields") or (is_series and any(_heading(one)[0] in FIELDS for one in values.index))
+    is_other = name not in (None, "") and _heading(name) != ("code", None)
+    is_mapping = hasattr(values, "keys") and not is_series
+    if isinstance(values, str | bytes) or is_mapping or is_row or is_other or not isinstance(values, Iterable):
+        what = "a row, or another column" if is_row or is_other else type(values).__name__
+        what = what if frame is None else "a table without one"
+        text = f"codes is a list of codes or badges, or a table with one column `code`; this is {what}."
+        raise InvalidInput(text, field="codes", hint="For one badge, write [code]; for another column, [*column].")
     found = [*values]
     names = [item.code if isinstance(item, Badge) else item for item in found]
     for name in names:

@@ -279,7 +279,9 @@ BADGES = Badges([VIP, Badge("007", "t", "v", "success")])
         iter(("vip", "007")),
         *(BADGES.df, BADGES.df.set_index("code"), BADGES.df.set_index("code").index),
         *(BADGES.flat["code"], BADGES.df["code"].to_numpy()),
-        {"vip": 1, "007": 2}.keys(),
+        *({"vip": 1, "007": 2}.keys(), ("vip", "007"), pd.Index(["vip", "007"]), pd.Series(["vip", "007"])),
+        *(BADGES.df.set_index("title")["code"], BADGES.df.set_index("title"), BADGES.df["code"].astype("category")),
+        *(BADGES.df["code"].astype("category").array, BADGES.df.rename(columns=str.title)["Code"]),
     ],
 )
 def test_codes_come_out_of_any_list_or_table(values: Any) -> None:
@@ -291,6 +293,20 @@ def test_badges_among_codes_say_exactly_which_is_meant() -> None:
     assert codes_of([VIP, "007"]) == [VIP, "007"]
 
 
+TRANSLATED = Badges([Badge("vip", {"en": "007", "de": "vip"}, "V", "primary")])
+ROWS = [
+    *(BADGES.df.iloc[0], BADGES.df.set_index("code").loc["vip"], BADGES.df.iloc[0].rename(None)),
+    *(TRANSLATED.flat.set_index("code").loc["vip"], TRANSLATED.flat[["title.en", "title.de"]].iloc[0].rename(None)),
+    *(next(BADGES.df.itertuples()), next(BADGES.df.itertuples(index=False)), next(BADGES.df.iterrows())[1]),
+    pd.DataFrame({"code": ["vip"], "note": ["007"]}).set_index("code").loc["vip"],
+]
+SEVERAL = [
+    pd.concat([BADGES.df[["code"]]] * 2, axis=1),
+    BADGES.df.groupby("type").agg({"code": ["first", "count"]}),
+    pd.concat({"code": BADGES.df[["code"]].rename(columns={"code": "vip"})}, axis=1),
+]
+
+
 @pytest.mark.parametrize(
     ("values", "message"),
     [
@@ -298,9 +314,10 @@ def test_badges_among_codes_say_exactly_which_is_meant() -> None:
             (one, f"this is {type(one).__name__}")
             for one in ("vip", b"vip", 5, None, float("nan"), VIP, {"code": "vip"})
         ),
-        (BADGES.df.iloc[0], "this is a row"),
+        *((row, "this is a row") for row in ROWS),
         *((titles, "another column") for titles in (BADGES.df["title"], BADGES.df.set_index("title").index)),
-        *((frame, "a table without it") for frame in (BADGES.df[["title"]], pd.DataFrame())),
+        *((texts, "another column") for texts in (TRANSLATED.flat["title.en"], BADGES.df["title"].rename("note"))),
+        *((frame, "a table without one") for frame in (BADGES.df[["title"]], pd.DataFrame(), *SEVERAL)),
         ([float("nan")], "nan is not a text"),
         (pd.DataFrame({"code": ["a", None]}), "is not a text"),
         (pd.DataFrame({"code": [1, 2]}), "1 is not a text"),
