@@ -47,7 +47,7 @@ class Row(list[tuple[Any, Any]]):
     """Columns and cells; two columns can have the same name."""
 
 
-def read(source: Source | pd.DataFrame) -> Badges:
+def read(source: Source | pd.DataFrame, *, once: bool = True) -> Badges:
     """Badges from a file, a DataFrame, a saved answer or a list.
 
     Parameters
@@ -56,6 +56,8 @@ def read(source: Source | pd.DataFrame) -> Badges:
         A path ends in ``.csv`` or ``.json``; a mapping is a saved answer of the portal, or a backup read from JSON.
         Columns and keys: ``code`` (may be the index), ``title``, ``value``, ``type``; ``title.en`` and the
         like for languages. Others are ignored, as are blank rows of tables.
+    once : bool
+        Whether to refuse :func:`clashes` of codes.
 
     Returns
     -------
@@ -83,25 +85,22 @@ def read(source: Source | pd.DataFrame) -> Badges:
         except InvalidInput as problem:
             complaints.append(InvalidInput(f"{where}: {problem.message}", field=problem.field))
     refuse(complaints)
-    refuse(clashes(badge.code for badge in badges))
+    refuse(clashes(badge.code for badge in badges if once))
     return Badges(badges)
 
 
-def codes_of(values: Any, *, once: bool = True) -> list[str | Badge]:
+def codes_of(values: Any) -> list[str | Badge]:
     """Codes, or badges where exactly this badge is meant.
 
     Parameters
     ----------
     values : iterable of str or Badge, DataFrame, Series or Index
         A DataFrame has a column or an index ``code``; a Series or an Index has this name or none.
-    once : bool
-        Whether none may be repeated.
 
     Raises
     ------
     InvalidInput
-        For anything else, such as a single text, a mapping or a row of a table; for values that can't be codes;
-        for codes that are repeated, or that most portals take for the same.
+        For anything else, such as a single text, a mapping or a row of a table; for values that can't be codes.
 
     Examples
     --------
@@ -122,21 +121,23 @@ def codes_of(values: Any, *, once: bool = True) -> list[str | Badge]:
         text = f"codes is a list of codes or badges, or a table with one column `code`; this is {what}."
         raise InvalidInput(text, field="codes", hint="For one badge, write [code]; for another column, [*column].")
     found = [*values]
-    names = [item.code if isinstance(item, Badge) else item for item in found]
-    for name in names:
-        check_code(name)
-    refuse(clashes(names if once else ()))
+    for item in found:
+        check_code(item.code if isinstance(item, Badge) else item)
     return found
 
 
-def clashes(codes: Iterable[str]) -> Iterator[InvalidInput]:
-    """Complaints about codes that are repeated, or that most portals take for the same."""
+def clashes(codes: Iterable[str], there: Iterable[Badge] = ()) -> Iterator[InvalidInput]:
+    """Complaints about codes that are repeated, or that most portals take for the same.
+
+    ``there``: badges that a portal has side by side: it tells their codes apart.
+    """
+    known = {badge.code for badge in there}
     spelled: dict[str, list[str]] = {}
     for code in codes:
         spelled.setdefault(folded(code), []).append(code)
     for same in spelled.values():
-        if len(same) > 1:
-            names = [*dict.fromkeys(same)]
+        names = [*dict.fromkeys(same)]
+        if len(same) > 1 and not (names == same and known.issuperset(names)):
             what = "differ only in letter case or blanks at the end: one code on most portals"
             text = f"The code {' and '.join(map(repr, names))} {what if names[1:] else 'is repeated'}."
             yield InvalidInput(text, field="code")

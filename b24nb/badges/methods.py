@@ -273,7 +273,7 @@ class BadgeMethods:
         ...     b24.badges.delete("onHold").code
         'onHold'
         """
-        named = files.codes_of([code] if isinstance(code, str | Badge) else code, once=False)
+        named = files.codes_of([code] if isinstance(code, str | Badge) else code)
         codes = [one.code if isinstance(one, Badge) else one for one in named]
         holders = add_titles(self._connection, find_holders(self._connection, codes))
         return ReleasePlan(holders, activities, how, self._applier)
@@ -316,7 +316,8 @@ class BadgeMethods:
         Raises
         ------
         InvalidInput
-            ``codes`` holds no codes, or codes that are repeated or differ only in letter case; nothing was sent.
+            ``codes`` holds no codes, or codes that are repeated or differ only in letter case, unless the portal
+            has badges so spelled; no change was sent.
         Interrupted
             After Ctrl-C, with the report: running requests were finished, the rest was not sent.
         ReadOnly, TransportError, ApiError
@@ -327,6 +328,7 @@ class BadgeMethods:
         self._applier.refuse_if_read_only()
         current = self.list()
         steps = [*changes.deletions(current, wanted, missing_ok=missing_ok)]
+        files.refuse(files.clashes((step.code for step in steps), current))
         changes.warn_if_not_restorable(step.before for step in steps if step.before)
         plan = Plan(steps, kind="delete_many", total=len(current), applier=self._applier)
         return plan.send(current, options)
@@ -362,8 +364,9 @@ class BadgeMethods:
         Added and replaced badges take the last places of the list.
         Nothing has been sent. .apply() sends it.
         """
-        badges = files.read(wanted)
+        badges = files.read(wanted, once=False)
         current = self.list()
+        files.refuse(files.clashes((badge.code for badge in badges), current))
         steps = [*changes.diff(current, badges, removable=None if prune else ())]
         files.refuse(changes.complaints(steps))
         return Plan(steps, kind="apply", total=len(current), applier=self._applier)

@@ -322,11 +322,42 @@ SEVERAL = [
         (pd.DataFrame({"code": ["a", None]}), "is not a text"),
         (pd.DataFrame({"code": [1, 2]}), "1 is not a text"),
         ([""], "code is empty"),
-        (["vip", "vip"], "'vip' is repeated"),
-        ([VIP, "VIP "], "differ only in letter case or blanks"),
     ],
 )
 def test_what_holds_no_codes_is_refused_before_anything_is_sent(b24: b24nb.Client, values: Any, message: str) -> None:
     with pytest.raises(InvalidInput, match=message):
         b24.badges.delete_many(values)
     assert not b24.calls
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [(["vip", "vip"], "'vip' is repeated"), ([VIP, "VIP "], "differ only in letter case or blanks")],
+)
+def test_one_code_given_twice_is_refused_before_anything_is_changed(
+    b24: b24nb.Client, values: Any, message: str
+) -> None:
+    before = b24.badges.list()
+    with pytest.raises(InvalidInput, match=message):
+        b24.badges.delete_many(values)
+    assert b24.badges.list() == before
+
+
+@pytest.mark.parametrize("name", ["b.json", "b.csv"])
+def test_badges_that_differ_in_letter_case_are_planned_deleted_and_restored_where_the_portal_has_both(
+    name: str,
+) -> None:
+    both = Badges([VIP, Badge("VIP", "Other", "V", "success")])
+    with (
+        b24nb.SandboxPortal(badges=[badge.to_wire() for badge in both], case_sensitive=True) as portal,
+        b24nb.connect(portal) as b24,
+    ):
+        assert b24.badges.plan(b24.badges.backup(name), prune=True).counts["keep"] == 2
+        for repeated in ([VIP, *both], [*both, Badge("Vip", "t", "v", "primary")]):
+            with pytest.raises(InvalidInput, match=r"repeated|differ only in letter case"):
+                b24.badges.plan(repeated)
+        assert b24.badges.delete_many(both.df, confirm=2, progress=False).counts == {"deleted": 2}
+        with pytest.raises(InvalidInput, match="differ only in letter case"):
+            b24.journal.plan_restore([*both, VIP])
+        assert b24.journal.plan_restore(both).apply(progress=False).counts == {"added": 2}
+        assert b24.badges.list() == both
