@@ -259,8 +259,8 @@ def _table(names: Sequence[Any], rows: Iterable[tuple[str, Sequence[Any]]]) -> I
 @lru_cache(maxsize=1000)
 def _heading(name: Hashable) -> tuple[str, str | None]:
     """The field and the language of a column; the language is ``None`` for a column of plain texts."""
-    field, dot, language = str(name).strip().partition(".")
-    return field.lower(), language if dot else None
+    field, dot, language = map(str.strip, str(name).partition("."))
+    return field.lower(), (language.lower() if field.isupper() else language) if dot else None
 
 
 def _is_missing(cell: Any) -> bool:
