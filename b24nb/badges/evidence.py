@@ -68,7 +68,7 @@ def whole_list(envelope: Mapping[str, Any]) -> list[Any]:
     result, total = envelope.get("result"), envelope.get("total")
     rows = result.get("badges") if isinstance(result, Mapping) else None
     if not isinstance(rows, list):
-        raise BadResponse("There is no list of badges in the answer.", method=LIST)
+        raise BadResponse("There is no list of badges under a key `badges`.", method=LIST)
     if total is not None and whole_number(total) != len(rows):
         text = f"The portal counts {str(total)[:20]} badges and sent {len(rows)}."
         raise BadResponse(text, method=LIST, hint=_AGAIN)
