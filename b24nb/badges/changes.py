@@ -25,6 +25,8 @@ DELETE = "crm.activity.badge.delete"
 GET = "crm.activity.badge.get"
 LIST = "crm.activity.badge.list"
 Command = tuple[str, str, Mapping[str, Any]]
+#: The text of a map, as str() or JSON writes it.
+MAP_TEXT = re.compile(r"\s*\{\s*(['\"].*:.*)?\}\s*", re.DOTALL)
 #: A lone surrogate (half of a character), which JSON can hold and UTF-8 can't.
 _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 _TYPES = [*spec.BadgeType]
@@ -318,11 +320,20 @@ def problems(badge: Badge, code_limit: int = spec.CODE_LIMIT) -> Iterator[Invali
 
 
 def complaints(steps: Iterable[Step]) -> Iterator[InvalidInput]:
-    """Why a portal would refuse the badges that these steps add."""
+    """Why a portal would refuse the badges that these steps add; or they would replace a map by its text."""
     for step in steps:
-        for problem in problems(step.after) if step.after and step.after != step.before else ():
+        wrong = (*problems(step.after), *_flattened(step)) if step.after and step.after != step.before else ()
+        for problem in wrong:
             way_out = f" {_NEW_CODE_HINT}" if step.before and problem.field == "code" else ""
             yield InvalidInput(f"{step.code!r}: {problem.message}{way_out}", field=problem.field)
+
+
+def _flattened(step: Step) -> Iterator[InvalidInput]:
+    """Complaints about texts of maps, as tables hold them, where the portal has a map."""
+    for field in ("title", "value"):
+        was, text = getattr(step.before, field, None), getattr(step.after, field)
+        if isinstance(was, Mapping) and isinstance(text, str) and MAP_TEXT.fullmatch(text):
+            yield InvalidInput(f"The {field} is the text of a map; the portal has a map, so give a map.", field=field)
 
 
 def check_code(code: Any) -> None:

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from b24nb.badges.badge import FIELDS, LANGUAGE, Badge, Badges, Texts, flat_frame, folded, text_of
-from b24nb.badges.changes import check_code
+from b24nb.badges.changes import MAP_TEXT, check_code
 from b24nb.badges.evidence import whole_list
 from b24nb.errors import BadResponse, InvalidInput
 
@@ -34,8 +34,6 @@ FORMAT, VERSION = "b24nb badges", 1
 _SHOWN, _WIDTH = 5, 300
 #: A cell that begins so is a formula for spreadsheets, and gets an apostrophe in front; this column names such cells.
 _FORMULA, _ESCAPED = tuple("=+-@\t\r\n＝＋－＠"), "with_apostrophe"
-#: The text of a map, as str() or JSON writes it.
-_MAP = re.compile(r"\s*\{\s*(['\"].*:.*)?\}\s*", re.DOTALL)
 #: The separator is given by a first line for Excel (``sep=;``), else it is the character beside the heading ``code``.
 _SEP_LINE = re.compile(r'"?sep=([^"\r\n])"?[,;\t ]*(?:\r\n?|\n|$)', re.IGNORECASE)
 _HEADING = re.compile(r'(?:^|[\r\n]|([,;\t|]))[ "]*code[ "]*(?:([,;\t|])|[\r\n]|$)', re.IGNORECASE)
@@ -249,7 +247,7 @@ def _table(names: Sequence[Any], rows: Iterable[tuple[str, Sequence[Any]]]) -> I
         if any(map(str.strip, cells[len(names) :])):
             raise InvalidInput(f"{where}: {len(cells)} cells under {len(names)} headings.", field="wanted")
         for name, cell in row:
-            if isinstance(cell, str) and _MAP.fullmatch(cell) and _heading(name)[0] in FIELDS:
+            if isinstance(cell, str) and MAP_TEXT.fullmatch(cell) and _heading(name)[0] in FIELDS:
                 text = f"{where}: the {name} is the text of a map; write a column per language, or JSON."
                 raise InvalidInput(text, field=_heading(name)[0])
         if any(str(cell).strip() for _, cell in row):

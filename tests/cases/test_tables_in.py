@@ -179,6 +179,21 @@ def test_the_text_of_a_map_is_no_title(b24: b24nb.Client) -> None:
             b24.badges.plan(source)
 
 
+@pytest.mark.parametrize("title", [{}, {"en": ""}, {"en": "Client", "de": "Kunde"}])
+def test_the_text_of_a_map_replaces_no_map_of_the_portal(title: dict[str, str]) -> None:
+    odd, good = Badge("odd", title, "v", "primary"), Badge("good", "t", '{"en": "x"}', "primary")
+    with b24nb.SandboxPortal(badges=[odd.to_wire(), good.to_wire()]) as portal, b24nb.connect(portal) as b24:
+        plan = b24.badges.plan(b24.badges.list())
+        assert plan.counts["keep"] == 2
+        for text in (json.dumps(title), str(title)):
+            with pytest.raises(InvalidInput, match="'odd': The title is the text of a map"):
+                b24.badges.plan([{**odd.to_wire(), "title": text}, good])
+        Path("plan.json").write_text(plan.df.to_json(orient="records"))
+        for source in (plan.df.to_dict("records"), "plan.json"):
+            with pytest.raises(InvalidInput, match="text of a map"):
+                b24.badges.plan(source)
+
+
 @pytest.mark.parametrize("heading", ["title.de", "title .de", " Title . de ", "TITLE.DE"])
 def test_blanks_and_capitals_of_a_heading_do_not_drop_or_rename_a_language(heading: str, tmp_path: Path) -> None:
     (tmp_path / "b.csv").write_text(f"code,title.en,{heading},value,type\nvip,Client,Kunde,VIP,primary\n")
