@@ -106,7 +106,7 @@ def codes_of(values: Any) -> list[str | Badge]:
     ['vip']
     """
     if (frame := _frame(values)) is not None:
-        column = frame.get("code")
+        column: Any = frame.get("code")
         values = column.tolist() if hasattr(column, "tolist") else None  # a frame of several columns has none
     is_series = hasattr(values, "iloc")
     name = getattr(values, "name", None) if hasattr(values, "dtype") else None
