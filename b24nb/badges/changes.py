@@ -234,9 +234,7 @@ class Outcome:
     @property
     def error_name(self) -> str:
         """The vendor's code, else the name of the error's class, else ``""``."""
-        if self.error is None:
-            return ""
-        return self.error.code if isinstance(self.error, ApiError) else type(self.error).__name__
+        return self.error.code if isinstance(self.error, ApiError) else type(self.error).__name__ if self.error else ""
 
     @property
     def why(self) -> str:
@@ -282,8 +280,7 @@ def gone(step: Step, refusal: B24Error | None = None) -> Outcome:
         refusal = None if step.missing_ok else refusal
         return Outcome(step, Verdict.GONE, error=refusal, detail="it is not there any more")
     error = InvalidInput(f"No badge has the code {step.code!r}.", hint="badges.list() shows all.")
-    detail = "no badge has this code"
-    return Outcome(step, Verdict.GONE, error=None if step.missing_ok else error, detail=detail)
+    return Outcome(step, Verdict.GONE, error=None if step.missing_ok else error, detail="no badge has this code")
 
 
 class NotRestorable(UserWarning):
@@ -322,8 +319,7 @@ def problems(badge: Badge, code_limit: int = spec.CODE_LIMIT) -> Iterator[Invali
 def complaints(steps: Iterable[Step]) -> Iterator[InvalidInput]:
     """Why a portal would refuse the badges that these steps add; or they would replace a map by its text."""
     for step in steps:
-        wrong = (*problems(step.after), *_flattened(step)) if step.after and step.after != step.before else ()
-        for problem in wrong:
+        for problem in (*problems(step.after), *_flattened(step)) if step.after and step.after != step.before else ():
             way_out = f" {_NEW_CODE_HINT}" if step.before and problem.field == "code" else ""
             yield InvalidInput(f"{step.code!r}: {problem.message}{way_out}", field=problem.field)
 
@@ -351,9 +347,7 @@ def check(badge: Badge) -> None:
 
 def warn_if_not_restorable(badges: Iterable[Badge]) -> None:
     """Warn before these are deleted, if one of them could not be restored."""
-    codes = [badge.code for badge in badges if badge.note]
-    if codes:
-        names = ", ".join(map(repr, codes))
+    if names := ", ".join(repr(badge.code) for badge in badges if badge.note):
         text = f"add would refuse {names} as it stands, so it can't be restored by the journal."
         warn(NotRestorable(text), stacklevel=3)
 

@@ -37,10 +37,9 @@ def list_badges(connection: Connection) -> Badges:
 def badges_of(response: Response, read: Callable[[Any], Badge] = Badge.from_wire) -> Badges:
     """The badges of an answer to ``list``; refused if one of them occurs twice."""
     badges = Badges(map(read, whole_list(response.raw)))
-    codes = [badge.code for badge in badges]
-    if len({*codes}) < len(codes):
-        code, count = Counter(codes).most_common(1)[0]
-        raise BadResponse(f"The portal sent the badge {code!r} {count} times.", method=LIST, hint=_AGAIN)
+    for code, count in Counter(badge.code for badge in badges).most_common(1):
+        if count > 1:
+            raise BadResponse(f"The portal sent the badge {code!r} {count} times.", method=LIST, hint=_AGAIN)
     return badges
 
 

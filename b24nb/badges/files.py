@@ -108,12 +108,11 @@ def codes_of(values: Any) -> list[str | Badge]:
     if (frame := _frame(values)) is not None:
         column: Any = frame.get("code")
         values = column.tolist() if hasattr(column, "tolist") else None  # a frame of several columns has none
-    is_series = hasattr(values, "iloc")
+    labels = values.keys() if hasattr(values, "keys") else ()  # of a Series: its index
     name = getattr(values, "name", None) if hasattr(values, "dtype") else None
-    is_row = hasattr(values, "_fields") or (is_series and any(_heading(one)[0] in FIELDS for one in values.index))
+    is_row = hasattr(values, "_fields") or any(_heading(label)[0] in FIELDS for label in labels)
     is_other = name not in (None, "") and _heading(name) != ("code", None)
-    is_mapping = hasattr(values, "keys") and not is_series
-    if isinstance(values, str | bytes) or is_mapping or is_row or is_other or not isinstance(values, Iterable):
+    if isinstance(values, str | bytes | Mapping) or is_row or is_other or not isinstance(values, Iterable):
         what = "a row, or another column" if is_row or is_other else type(values).__name__
         what = what if frame is None else "a table without one"
         text = f"codes is a list of codes or badges, or a table with one column `code`; this is {what}."
@@ -143,8 +142,7 @@ def clashes(codes: Iterable[str], there: Iterable[Badge] = ()) -> Iterator[Inval
 
 def refuse(complaints: Iterable[InvalidInput]) -> None:
     """Raise one error for all complaints, if there are any."""
-    found = list(complaints)
-    if found:
+    if found := [*complaints]:
         more = f" (and {len(found) - _SHOWN} more)" if len(found) > _SHOWN else ""
         text = " ".join(complaint.message[:_WIDTH] for complaint in found[:_SHOWN])
         raise InvalidInput(f"{text}{more}", field=found[0].field, hint="Nothing has been changed.")

@@ -164,8 +164,7 @@ class Journal:
         if given != found:
             raise InvalidInput("These are codes, not badges.", field="badges", hint="Give badges as they were.")
         refuse(clashes((badge.code for badge in given), given))
-        steps = (Step(badge.code, None, badge) for badge in given)
-        return Plan(steps, kind=UNDO, total=0, applier=self._applier)
+        return Plan((Step(badge.code, None, badge) for badge in given), kind=UNDO, total=0, applier=self._applier)
 
     def adopt(self, host: str = "", user: str | int = "") -> Journal:
         """Count the changes that were made under another address of this portal, or by another user, as yours.

@@ -188,8 +188,7 @@ class JournalStore:
 
     def entries(self, newest: int = -1) -> list[Entry]:
         """The entries of this user on this portal, oldest first: all, or the newest ones."""
-        rows = self._entries(f"WHERE {_MINE} ORDER BY step.id DESC LIMIT :newest", newest=newest)
-        return rows[::-1]
+        return self._entries(f"WHERE {_MINE} ORDER BY step.id DESC LIMIT :newest", newest=newest)[::-1]
 
     def unfinished(self) -> list[Entry]:
         """Intents without a verdict, oldest first."""
@@ -221,8 +220,7 @@ class JournalStore:
 
     def adopt(self, host: str, user: str) -> bool:
         """Read the changes of another address or user in this file, too, from now on; false if there are none."""
-        found = self._query("SELECT 1 FROM change_set WHERE host = :of AND user = :by LIMIT 1", of=host, by=user)
-        if found:
+        if found := self._query("SELECT 1 FROM change_set WHERE host = :of AND user = :by LIMIT 1", of=host, by=user):
             with self._writing() as db:
                 ours = (host, user, self.host, self.user)
                 db.execute("INSERT INTO adopted SELECT ?, ?, ?, ? EXCEPT SELECT * FROM adopted", ours)

@@ -319,7 +319,7 @@ ROWS = [
     *(BADGES.df.iloc[0], BADGES.df.set_index("code").loc["vip"], BADGES.df.iloc[0].rename(None)),
     *(TRANSLATED.flat.set_index("code").loc["vip"], TRANSLATED.flat[["title.en", "title.de"]].iloc[0].rename(None)),
     *(next(BADGES.df.itertuples()), next(BADGES.df.itertuples(index=False)), next(BADGES.df.iterrows())[1]),
-    pd.DataFrame({"code": ["vip"], "note": ["007"]}).set_index("code").loc["vip"],
+    *(pd.DataFrame({"code": ["vip"], "note": ["007"]}).set_index("code").loc["vip"], VIP.to_wire()),
 ]
 SEVERAL = [
     pd.concat([BADGES.df[["code"]]] * 2, axis=1),
@@ -331,10 +331,7 @@ SEVERAL = [
 @pytest.mark.parametrize(
     ("values", "message"),
     [
-        *(
-            (one, f"this is {type(one).__name__}")
-            for one in ("vip", b"vip", 5, None, float("nan"), VIP, {"code": "vip"})
-        ),
+        *((one, f"this is {type(one).__name__}") for one in ("vip", b"vip", 5, None, float("nan"), VIP, {"vip": 1})),
         *((row, "this is a row") for row in ROWS),
         *((titles, "another column") for titles in (BADGES.df["title"], BADGES.df.set_index("title").index)),
         *((texts, "another column") for texts in (TRANSLATED.flat["title.en"], BADGES.df["title"].rename("note"))),
