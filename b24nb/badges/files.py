@@ -87,13 +87,15 @@ def read(source: Source | pd.DataFrame, *, once: bool = True) -> Badges:
     return Badges(badges)
 
 
-def codes_of(values: Any) -> list[str | Badge]:
+def codes_of(values: Any, *, once: bool = True) -> list[str | Badge]:
     """Codes, or badges where exactly this badge is meant.
 
     Parameters
     ----------
     values : iterable of str or Badge, DataFrame, Series or Index
         A DataFrame has a column or an index ``code``; a Series or an Index has this name or none.
+    once : bool
+        Whether to refuse :func:`clashes` of codes.
 
     Raises
     ------
@@ -118,8 +120,10 @@ def codes_of(values: Any) -> list[str | Badge]:
         text = f"codes is a list of codes or badges, or a table with one column `code`; this is {what}."
         raise InvalidInput(text, field="codes", hint="For one badge, write [code]; for another column, [*column].")
     found = [*values]
-    for item in found:
-        check_code(item.code if isinstance(item, Badge) else item)
+    names = [item.code if isinstance(item, Badge) else item for item in found]
+    for name in names:
+        check_code(name)
+    refuse(clashes(names if once else ()))
     return found
 
 

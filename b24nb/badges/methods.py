@@ -273,7 +273,7 @@ class BadgeMethods:
         ...     b24.badges.delete("onHold").code
         'onHold'
         """
-        named = files.codes_of([code] if isinstance(code, str | Badge) else code)
+        named = files.codes_of([code] if isinstance(code, str | Badge) else code, once=False)
         codes = [one.code if isinstance(one, Badge) else one for one in named]
         holders = add_titles(self._connection, find_holders(self._connection, codes))
         return ReleasePlan(holders, activities, how, self._applier)
@@ -323,7 +323,7 @@ class BadgeMethods:
         ReadOnly, TransportError, ApiError
             If nothing could be sent at all.
         """
-        wanted = files.codes_of(codes)
+        wanted = files.codes_of(codes, once=False)
         options = RunOptions(keep_going, parallel, progress, confirm, cancel)
         self._applier.refuse_if_read_only()
         current = self.list()
