@@ -130,8 +130,11 @@ class Interrupted(KeyboardInterrupt):
     """
 
     def __init__(self, report: object) -> None:
-        super().__init__(f"Interrupted. {report!r}")
+        super().__init__(report)  # the only argument, so that it can be copied and pickled
         self.report = report
+
+    def __str__(self) -> str:
+        return f"Interrupted. {self.report!r}"
 
 
 class ClientClosed(B24Error):

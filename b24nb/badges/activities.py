@@ -10,7 +10,7 @@ its ``badgeCode``, and set it again.
 from __future__ import annotations
 
 import sys
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -195,15 +195,13 @@ def add_titles(connection: Connection, holders: Sequence[dict[str, str]]) -> Seq
             params = {"filter": {"@ID": ids[start : start + PAGE]}, "select": ["ID", *names]}
             commands[f"{kind}{start}"] = (f"crm.{kind}.list", params)
     titles: dict[tuple[str, str], str] = {}
-    answers: Mapping[str, Any] = {}
     with suppress(B24Error):  # the rows are useful without titles
-        answers = connection.batch(commands) if commands else {}
-    for key, answer in answers.items():
-        kind = key.rstrip("0123456789")
-        rows = answer.result if isinstance(answer, Response) and isinstance(answer.result, list) else []
-        for row in (row for row in rows if isinstance(row, dict)):
-            title = " ".join(str(row[name]) for name in _NAMES[kind] if row.get(name))
-            titles[kind, str(row.get("ID"))] = title
+        for key, answer in connection.batch(commands).items() if commands else ():
+            kind = key.rstrip("0123456789")
+            rows = answer.result if isinstance(answer, Response) and isinstance(answer.result, list) else []
+            for row in (row for row in rows if isinstance(row, dict)):
+                title = " ".join(str(row[name]) for name in _NAMES[kind] if row.get(name))
+                titles[kind, str(row.get("ID"))] = title
     return [{**row, "title": titles.get((row["owner_type"], row["owner_id"]), "")} for row in holders]
 
 
@@ -272,5 +270,4 @@ def _holder(row: dict[str, Any], code: str, oldest: float, origin: str) -> dict[
     known = kind in _NAMES and owner_id.isascii() and owner_id.isdecimal()
     link = f"{origin}/crm/{kind}/details/{owner_id}/" if known else ""
     cells = (code, number, kind, owner_id, "", link, texts.get("SUBJECT", ""), updated, *certainty, release)
-    made_by = str(row["PROVIDER_PARAMS"].get("clientId") or "")
-    return {**dict(zip(COLUMNS, cells, strict=True)), "application": made_by}
+    return {**dict(zip(COLUMNS, cells, strict=True)), "application": str(row["PROVIDER_PARAMS"].get("clientId") or "")}

@@ -25,6 +25,8 @@ DELETE = "crm.activity.badge.delete"
 GET = "crm.activity.badge.get"
 LIST = "crm.activity.badge.list"
 Command = tuple[str, str, Mapping[str, Any]]
+#: The text of a map, as str() or JSON writes it.
+MAP_TEXT = re.compile(r"\s*\{\s*(['\"].*:.*)?\}\s*", re.DOTALL)
 #: A lone surrogate (half of a character), which JSON can hold and UTF-8 can't.
 _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 _TYPES = [*spec.BadgeType]
@@ -232,9 +234,7 @@ class Outcome:
     @property
     def error_name(self) -> str:
         """The vendor's code, else the name of the error's class, else ``""``."""
-        if self.error is None:
-            return ""
-        return self.error.code if isinstance(self.error, ApiError) else type(self.error).__name__
+        return self.error.code if isinstance(self.error, ApiError) else type(self.error).__name__ if self.error else ""
 
     @property
     def why(self) -> str:
@@ -280,8 +280,7 @@ def gone(step: Step, refusal: B24Error | None = None) -> Outcome:
         refusal = None if step.missing_ok else refusal
         return Outcome(step, Verdict.GONE, error=refusal, detail="it is not there any more")
     error = InvalidInput(f"No badge has the code {step.code!r}.", hint="badges.list() shows all.")
-    detail = "no badge has this code"
-    return Outcome(step, Verdict.GONE, error=None if step.missing_ok else error, detail=detail)
+    return Outcome(step, Verdict.GONE, error=None if step.missing_ok else error, detail="no badge has this code")
 
 
 class NotRestorable(UserWarning):
@@ -318,11 +317,19 @@ def problems(badge: Badge, code_limit: int = spec.CODE_LIMIT) -> Iterator[Invali
 
 
 def complaints(steps: Iterable[Step]) -> Iterator[InvalidInput]:
-    """Why a portal would refuse the badges that these steps add."""
+    """Why a portal would refuse the badges that these steps add; or they would replace a map by its text."""
     for step in steps:
-        for problem in problems(step.after) if step.after and step.after != step.before else ():
+        for problem in (*problems(step.after), *_flattened(step)) if step.after and step.after != step.before else ():
             way_out = f" {_NEW_CODE_HINT}" if step.before and problem.field == "code" else ""
             yield InvalidInput(f"{step.code!r}: {problem.message}{way_out}", field=problem.field)
+
+
+def _flattened(step: Step) -> Iterator[InvalidInput]:
+    """Complaints about texts of maps, as tables hold them, where the portal has a map."""
+    for field in ("title", "value"):
+        was, text = getattr(step.before, field, None), getattr(step.after, field)
+        if isinstance(was, Mapping) and isinstance(text, str) and MAP_TEXT.fullmatch(text):
+            yield InvalidInput(f"The {field} is the text of a map; the portal has a map, so give a map.", field=field)
 
 
 def check_code(code: Any) -> None:
@@ -340,9 +347,7 @@ def check(badge: Badge) -> None:
 
 def warn_if_not_restorable(badges: Iterable[Badge]) -> None:
     """Warn before these are deleted, if one of them could not be restored."""
-    codes = [badge.code for badge in badges if badge.note]
-    if codes:
-        names = ", ".join(map(repr, codes))
+    if names := ", ".join(repr(badge.code) for badge in badges if badge.note):
         text = f"add would refuse {names} as it stands, so it can't be restored by the journal."
         warn(NotRestorable(text), stacklevel=3)
 

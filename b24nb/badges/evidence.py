@@ -37,10 +37,9 @@ def list_badges(connection: Connection) -> Badges:
 def badges_of(response: Response, read: Callable[[Any], Badge] = Badge.from_wire) -> Badges:
     """The badges of an answer to ``list``; refused if one of them occurs twice."""
     badges = Badges(map(read, whole_list(response.raw)))
-    codes = [badge.code for badge in badges]
-    if len({*codes}) < len(codes):
-        code, count = Counter(codes).most_common(1)[0]
-        raise BadResponse(f"The portal sent the badge {code!r} {count} times.", method=LIST, hint=_AGAIN)
+    for code, count in Counter(badge.code for badge in badges).most_common(1):
+        if count > 1:
+            raise BadResponse(f"The portal sent the badge {code!r} {count} times.", method=LIST, hint=_AGAIN)
     return badges
 
 
@@ -68,7 +67,7 @@ def whole_list(envelope: Mapping[str, Any]) -> list[Any]:
     result, total = envelope.get("result"), envelope.get("total")
     rows = result.get("badges") if isinstance(result, Mapping) else None
     if not isinstance(rows, list):
-        raise BadResponse("There is no list of badges in the answer.", method=LIST)
+        raise BadResponse("There is no list of badges under a key `badges`.", method=LIST)
     if total is not None and whole_number(total) != len(rows):
         text = f"The portal counts {str(total)[:20]} badges and sent {len(rows)}."
         raise BadResponse(text, method=LIST, hint=_AGAIN)

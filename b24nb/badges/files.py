@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from b24nb.badges.badge import FIELDS, LANGUAGE, Badge, Badges, Texts, flat_frame, folded, text_of
-from b24nb.badges.changes import check_code
+from b24nb.badges.changes import MAP_TEXT, check_code
 from b24nb.badges.evidence import whole_list
 from b24nb.errors import BadResponse, InvalidInput
 
@@ -34,8 +34,6 @@ FORMAT, VERSION = "b24nb badges", 1
 _SHOWN, _WIDTH = 5, 300
 #: A cell that begins so is a formula for spreadsheets, and gets an apostrophe in front; this column names such cells.
 _FORMULA, _ESCAPED = tuple("=+-@\t\r\n＝＋－＠"), "with_apostrophe"
-#: The text of a map, as str() or JSON writes it.
-_MAP = re.compile(r"\s*\{\s*(['\"].*:.*)?\}\s*", re.DOTALL)
 #: The separator is given by a first line for Excel (``sep=;``), else it is the character beside the heading ``code``.
 _SEP_LINE = re.compile(r'"?sep=([^"\r\n])"?[,;\t ]*(?:\r\n?|\n|$)', re.IGNORECASE)
 _HEADING = re.compile(r'(?:^|[\r\n]|([,;\t|]))[ "]*code[ "]*(?:([,;\t|])|[\r\n]|$)', re.IGNORECASE)
@@ -47,7 +45,7 @@ class Row(list[tuple[Any, Any]]):
     """Columns and cells; two columns can have the same name."""
 
 
-def read(source: Source | pd.DataFrame) -> Badges:
+def read(source: Source | pd.DataFrame, *, once: bool = True) -> Badges:
     """Badges from a file, a DataFrame, a saved answer or a list.
 
     Parameters
@@ -56,6 +54,8 @@ def read(source: Source | pd.DataFrame) -> Badges:
         A path ends in ``.csv`` or ``.json``; a mapping is a saved answer of the portal, or a backup read from JSON.
         Columns and keys: ``code`` (may be the index), ``title``, ``value``, ``type``; ``title.en`` and the
         like for languages. Others are ignored, as are blank rows of tables.
+    once : bool
+        Whether to refuse :func:`clashes` of codes.
 
     Returns
     -------
@@ -83,7 +83,7 @@ def read(source: Source | pd.DataFrame) -> Badges:
         except InvalidInput as problem:
             complaints.append(InvalidInput(f"{where}: {problem.message}", field=problem.field))
     refuse(complaints)
-    refuse(clashes(badge.code for badge in badges))
+    refuse(clashes(badge.code for badge in badges if once))
     return Badges(badges)
 
 
@@ -93,15 +93,14 @@ def codes_of(values: Any, *, once: bool = True) -> list[str | Badge]:
     Parameters
     ----------
     values : iterable of str or Badge, DataFrame, Series or Index
-        A DataFrame has a column or an index ``code``.
+        A DataFrame has a column or an index ``code``; a Series or an Index has this name or none.
     once : bool
-        Whether none may be repeated.
+        Whether to refuse :func:`clashes` of codes.
 
     Raises
     ------
     InvalidInput
-        For anything else, such as a single text, a mapping or a row of a table; for values that can't be codes;
-        for codes that are repeated, or that most portals take for the same.
+        For anything else, such as a single text, a mapping or a row of a table; for values that can't be codes.
 
     Examples
     --------
@@ -109,14 +108,17 @@ def codes_of(values: Any, *, once: bool = True) -> list[str | Badge]:
     ['vip']
     """
     if (frame := _frame(values)) is not None:
-        values = frame.get("code")
-    is_row = hasattr(values, "iloc") and "code" in values.index
-    is_other = getattr(values, "name", None) in FIELDS[1:]
+        column: Any = frame.get("code")
+        values = column.tolist() if hasattr(column, "tolist") else None  # a frame of several columns has none
+    labels = values.keys() if hasattr(values, "keys") else ()  # of a Series: its index
+    name = getattr(values, "name", None) if hasattr(values, "dtype") else None
+    is_row = hasattr(values, "_fields") or any(_heading(label)[0] in FIELDS for label in labels)
+    is_other = name not in (None, "") and _heading(name) != ("code", None)
     if isinstance(values, str | bytes | Mapping) or is_row or is_other or not isinstance(values, Iterable):
-        what = "a row" if is_row else "another column" if is_other else type(values).__name__
-        what = what if frame is None else "a table without it"
-        text = f"codes is a list of codes or badges, or a table with the column `code`; this is {what}."
-        raise InvalidInput(text, field="codes", hint="For one badge, write [code].")
+        what = "a row, or another column" if is_row or is_other else type(values).__name__
+        what = what if frame is None else "a table without one"
+        text = f"codes is a list of codes or badges, or a table with one column `code`; this is {what}."
+        raise InvalidInput(text, field="codes", hint="For one badge, write [code]; for another column, [*column].")
     found = [*values]
     names = [item.code if isinstance(item, Badge) else item for item in found]
     for name in names:
@@ -125,14 +127,18 @@ def codes_of(values: Any, *, once: bool = True) -> list[str | Badge]:
     return found
 
 
-def clashes(codes: Iterable[str]) -> Iterator[InvalidInput]:
-    """Complaints about codes that are repeated, or that most portals take for the same."""
+def clashes(codes: Iterable[str], there: Iterable[Badge] = ()) -> Iterator[InvalidInput]:
+    """Complaints about codes that are repeated, or that most portals take for the same.
+
+    ``there``: badges that a portal has side by side: it tells their codes apart.
+    """
+    known = {badge.code for badge in there}
     spelled: dict[str, list[str]] = {}
     for code in codes:
         spelled.setdefault(folded(code), []).append(code)
     for same in spelled.values():
-        if len(same) > 1:
-            names = [*dict.fromkeys(same)]
+        names = [*dict.fromkeys(same)]
+        if len(same) > 1 and not (names == same and known.issuperset(names)):
             what = "differ only in letter case or blanks at the end: one code on most portals"
             text = f"The code {' and '.join(map(repr, names))} {what if names[1:] else 'is repeated'}."
             yield InvalidInput(text, field="code")
@@ -140,8 +146,7 @@ def clashes(codes: Iterable[str]) -> Iterator[InvalidInput]:
 
 def refuse(complaints: Iterable[InvalidInput]) -> None:
     """Raise one error for all complaints, if there are any."""
-    found = list(complaints)
-    if found:
+    if found := [*complaints]:
         more = f" (and {len(found) - _SHOWN} more)" if len(found) > _SHOWN else ""
         text = " ".join(complaint.message[:_WIDTH] for complaint in found[:_SHOWN])
         raise InvalidInput(f"{text}{more}", field=found[0].field, hint="Nothing has been changed.")
@@ -244,7 +249,7 @@ def _table(names: Sequence[Any], rows: Iterable[tuple[str, Sequence[Any]]]) -> I
         if any(map(str.strip, cells[len(names) :])):
             raise InvalidInput(f"{where}: {len(cells)} cells under {len(names)} headings.", field="wanted")
         for name, cell in row:
-            if isinstance(cell, str) and _MAP.fullmatch(cell) and _heading(name)[0] in FIELDS:
+            if isinstance(cell, str) and MAP_TEXT.fullmatch(cell) and _heading(name)[0] in FIELDS:
                 text = f"{where}: the {name} is the text of a map; write a column per language, or JSON."
                 raise InvalidInput(text, field=_heading(name)[0])
         if any(str(cell).strip() for _, cell in row):
@@ -254,8 +259,8 @@ def _table(names: Sequence[Any], rows: Iterable[tuple[str, Sequence[Any]]]) -> I
 @lru_cache(maxsize=1000)
 def _heading(name: Hashable) -> tuple[str, str | None]:
     """The field and the language of a column; the language is ``None`` for a column of plain texts."""
-    field, dot, language = str(name).strip().partition(".")
-    return field.lower(), language if dot else None
+    field, dot, language = map(str.strip, str(name).partition("."))
+    return field.lower(), (language.lower() if field.isupper() else language) if dot else None
 
 
 def _is_missing(cell: Any) -> bool:

@@ -15,7 +15,7 @@ from b24nb.badges.apply import ChangeApplier
 from b24nb.badges.badge import SHOWN, Badge, Badges
 from b24nb.badges.changes import DONE, UNDO, Outcome, Step, Verdict, Way, diff
 from b24nb.badges.evidence import contradicted, list_badges, reconcile
-from b24nb.badges.files import codes_of
+from b24nb.badges.files import clashes, codes_of, refuse
 from b24nb.badges.journal_store import Entry, JournalStore, default_journal_path, former_journals
 from b24nb.badges.plan import Plan, Report
 from b24nb.display import html
@@ -159,13 +159,12 @@ class Journal:
         InvalidInput
             These are no badges, or two have the same code.
         """
-        found = codes_of(badges)
-        if strange := [one for one in found if not isinstance(one, Badge)]:
-            raise InvalidInput(
-                f"{strange[0]!r} is a code, not a badge.", field="badges", hint="Give badges as they were."
-            )
-        steps = (Step(badge.code, None, badge) for badge in found if isinstance(badge, Badge))
-        return Plan(steps, kind=UNDO, total=0, applier=self._applier)
+        found = codes_of(badges, once=False)
+        given = [one for one in found if isinstance(one, Badge)]
+        if given != found:
+            raise InvalidInput("These are codes, not badges.", field="badges", hint="Give badges as they were.")
+        refuse(clashes((badge.code for badge in given), given))
+        return Plan((Step(badge.code, None, badge) for badge in given), kind=UNDO, total=0, applier=self._applier)
 
     def adopt(self, host: str = "", user: str | int = "") -> Journal:
         """Count the changes that were made under another address of this portal, or by another user, as yours.

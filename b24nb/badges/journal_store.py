@@ -21,7 +21,7 @@ from typing import Any, NamedTuple
 from urllib.parse import quote
 
 from b24nb.badges.activities import Activity, ActivityStep
-from b24nb.badges.badge import Badge
+from b24nb.badges.badge import Badge, folded
 from b24nb.badges.changes import Outcome, Step, Verdict
 from b24nb.errors import B24Error, JournalError
 
@@ -188,8 +188,7 @@ class JournalStore:
 
     def entries(self, newest: int = -1) -> list[Entry]:
         """The entries of this user on this portal, oldest first: all, or the newest ones."""
-        rows = self._entries(f"WHERE {_MINE} ORDER BY step.id DESC LIMIT :newest", newest=newest)
-        return rows[::-1]
+        return self._entries(f"WHERE {_MINE} ORDER BY step.id DESC LIMIT :newest", newest=newest)[::-1]
 
     def unfinished(self) -> list[Entry]:
         """Intents without a verdict, oldest first."""
@@ -201,7 +200,10 @@ class JournalStore:
         ``any_case``: also if it spells the code in another letter case.
         """
         same = "coalesce(activity, code) = coalesce(:activity, :code) COLLATE NOCASE"
-        same += "" if any_case else " AND code = :code"
+        if not any_case:
+            same += " AND code = :code"
+        elif not entry.step.code.isascii():  # NOCASE knows ASCII letters only; this reads all steps
+            same = "coalesce(activity, folded(code)) = coalesce(:activity, folded(:code))"
         acted = f"changed IS NOT 0 AND (host = :of OR {_MINE})"
         where = f"WHERE {same} AND {acted} AND step.id > :id ORDER BY step.id LIMIT 1"
         what = {"code": entry.step.code, "activity": _activity_of(entry.step), "of": entry.host}
@@ -218,8 +220,7 @@ class JournalStore:
 
     def adopt(self, host: str, user: str) -> bool:
         """Read the changes of another address or user in this file, too, from now on; false if there are none."""
-        found = self._query("SELECT 1 FROM change_set WHERE host = :of AND user = :by LIMIT 1", of=host, by=user)
-        if found:
+        if found := self._query("SELECT 1 FROM change_set WHERE host = :of AND user = :by LIMIT 1", of=host, by=user):
             with self._writing() as db:
                 ours = (host, user, self.host, self.user)
                 db.execute("INSERT INTO adopted SELECT ?, ?, ?, ? EXCEPT SELECT * FROM adopted", ours)
@@ -314,6 +315,7 @@ def _connect(path: Path) -> sqlite3.Connection:
         if names and not {"change_set", "step"} <= names:
             raise sqlite3.DatabaseError("it is a database of something else")
     db = sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
+    db.create_function("folded", 1, folded, deterministic=True)
     try:
         db.execute("PRAGMA synchronous = FULL")
         with suppress(sqlite3.OperationalError):  # another process is creating the file and sets this itself

@@ -316,17 +316,19 @@ class BadgeMethods:
         Raises
         ------
         InvalidInput
-            ``codes`` holds no codes, or codes that are repeated or differ only in letter case; nothing was sent.
+            ``codes`` holds no codes, or codes that are repeated or differ only in letter case, unless the portal
+            has badges so spelled; no change was sent.
         Interrupted
             After Ctrl-C, with the report: running requests were finished, the rest was not sent.
         ReadOnly, TransportError, ApiError
             If nothing could be sent at all.
         """
-        wanted = files.codes_of(codes)
+        wanted = files.codes_of(codes, once=False)
         options = RunOptions(keep_going, parallel, progress, confirm, cancel)
         self._applier.refuse_if_read_only()
         current = self.list()
         steps = [*changes.deletions(current, wanted, missing_ok=missing_ok)]
+        files.refuse(files.clashes((step.code for step in steps), current))
         changes.warn_if_not_restorable(step.before for step in steps if step.before)
         plan = Plan(steps, kind="delete_many", total=len(current), applier=self._applier)
         return plan.send(current, options)
@@ -362,8 +364,9 @@ class BadgeMethods:
         Added and replaced badges take the last places of the list.
         Nothing has been sent. .apply() sends it.
         """
-        badges = files.read(wanted)
+        badges = files.read(wanted, once=False)
         current = self.list()
+        files.refuse(files.clashes((badge.code for badge in badges), current))
         steps = [*changes.diff(current, badges, removable=None if prune else ())]
         files.refuse(changes.complaints(steps))
         return Plan(steps, kind="apply", total=len(current), applier=self._applier)

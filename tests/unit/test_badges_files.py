@@ -95,7 +95,7 @@ def test_many_complaints_are_counted() -> None:
         ("b.csv", b"code,title,value,type\nvip,Client\n", "Line 2: The value is missing"),
         ("b.json", b"{", "not JSON"),
         ("b.json", b"5", "read badges from a int"),
-        ("b.json", b"{}", "no list of badges"),
+        ("b.json", b"{}", "no list of badges under a key `badges`"),
         ("b.json", b"[5]", "Row 1: This is a int"),
         ("b.json", b'{"format": "b24nb badges", "version": 2}', "newer version"),
     ],
