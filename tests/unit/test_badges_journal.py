@@ -2,7 +2,10 @@
 
 import json
 import os
+import signal
 import sqlite3
+import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
 from pathlib import Path
@@ -231,6 +234,30 @@ def test_a_forked_child_opens_its_own_connection(journal: JournalStore) -> None:
     assert os.waitpid(child, 0)[1] == 0
     journal.intend(ChangeSet("parent"), [DELETE], 2.0)
     assert [entry.kind for entry in journal.entries()] == ["parent", "child", "parent"]
+
+
+@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this system")
+def test_a_process_forked_while_a_thread_writes_the_journal_does_not_hang(journal: JournalStore) -> None:
+    (sent,) = journal.intend(ChangeSet("parent"), [DELETE], 0.0)
+    writing = threading.Event()
+
+    def outcomes() -> Iterator[tuple[int, Outcome]]:
+        writing.set()
+        time.sleep(0.1)  # the fork begins meanwhile
+        yield sent, Outcome(DELETE, Verdict.DELETED, changed=True)
+
+    thread = threading.Thread(target=lambda: journal.conclude(outcomes()))
+    thread.start()
+    writing.wait()
+    child = os.fork()
+    if child == 0:
+        signal.alarm(20)
+        journal.intend(ChangeSet("child"), [ADD], 1.0)
+        os._exit(len(journal.unfinished()))
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 2, "the verdict is the parent's to write"
+    thread.join()
+    assert [entry.step for entry in journal.unfinished()] == [ADD]
 
 
 def test_each_live_portal_has_a_file_of_its_own() -> None:
