@@ -8,8 +8,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import re
+import socket
 import time
+import weakref
 from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine
 from functools import partial
@@ -47,6 +50,18 @@ _DEAL = re.compile(r"/crm/deal/details/(\d{1,18})/?", re.ASCII)
 _NOTHING = plain(404, "Nothing here. The portal's page is at /, its REST API at /rest/.")
 
 _Call = Callable[[], Awaitable[Reply]]
+#: The sockets of all portals: those that listen, and those of connections.
+SOCKETS: weakref.WeakSet[socket.socket] = weakref.WeakSet()
+
+
+def _close_inherited() -> None:
+    """Close the sockets in a forked process: they would keep ports and connections open, and clients would wait."""
+    for inherited in SOCKETS:
+        inherited.close()
+
+
+if hasattr(os, "register_at_fork"):  # Windows has no fork
+    os.register_at_fork(after_in_child=_close_inherited)
 
 
 def _refused(code: str, text: str, status: int) -> Reply:
@@ -66,6 +81,8 @@ class Server(HTTPServerConnectionDelegate):
         self._later: list[tuple[float, _Call]] = []
 
     def start_request(self, server_conn: object, request_conn: Any) -> Reader:
+        if connection := request_conn.stream.socket:  # None: closed already
+            SOCKETS.add(connection)
         return Reader(self, request_conn)
 
     def deliver(self, request: Request, connection: HTTP1Connection) -> None:

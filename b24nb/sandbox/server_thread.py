@@ -7,13 +7,11 @@ event loop, and is busy while a cell runs.
 from __future__ import annotations
 
 import asyncio
-import os
 import shutil
 import socket
 import ssl
 import tempfile
 import threading
-import weakref
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future
 from contextlib import AsyncExitStack
@@ -26,24 +24,13 @@ from b24nb.sandbox import seed as seeding
 from b24nb.sandbox.accounts import Accounts
 from b24nb.sandbox.faults import Faults
 from b24nb.sandbox.rest_api import RestApi
-from b24nb.sandbox.server import Server
+from b24nb.sandbox.server import SOCKETS, Server
 from b24nb.sandbox.store import IN_MEMORY, Store
 from b24nb.sandbox.switches import Switches
 
 #: Loopback only: the portal's secrets are not strong enough for a network.
 HOST = "127.0.0.1"
 _T = TypeVar("_T")
-_LISTENERS: weakref.WeakSet[socket.socket] = weakref.WeakSet()
-
-
-def _close_listeners() -> None:
-    """Close inherited sockets in a forked process: they would keep ports open, and clients would wait for ever."""
-    for listener in _LISTENERS:
-        listener.close()
-
-
-if hasattr(os, "register_at_fork"):  # Windows has no fork
-    os.register_at_fork(after_in_child=_close_listeners)
 
 
 class ServerThread:
@@ -126,7 +113,7 @@ class RunningPortal:
         self.cleanup = cleanup = AsyncExitStack()
         thread.cleanup.push_async_exit(cleanup)
         listener = cleanup.enter_context(socket.create_server((HOST, port), backlog=512))
-        _LISTENERS.add(listener)
+        SOCKETS.add(listener)
         listener.setblocking(False)
         address = f"{HOST}:{listener.getsockname()[1]}"
         self.url = f"{'https' if tls else 'http'}://{address}"

@@ -61,9 +61,13 @@ def test_stopping_ends_its_thread_and_removes_its_files() -> None:
 
 FORKING = """
 import os
+import requests
 from b24nb.sandbox import SandboxPortal
 
 portal = SandboxPortal().start()
+session = requests.Session()
+session.post(portal.webhook + "profile")  # a connection that is kept alive
+webhook = portal.webhook
 port = int(portal.url.rpartition(":")[2])
 (said, say), (over, end) = os.pipe(), os.pipe()
 if os.fork() == 0:
@@ -76,6 +80,10 @@ if os.fork() == 0:
     os._exit(0)
 print(os.read(said, 1000).decode())
 portal.stop()
+try:
+    session.post(webhook + "profile", timeout=20)
+except requests.ConnectionError:
+    print("The connection has ended.")
 with SandboxPortal(port=port):
     print("The port is free.")
 os.close(end)
@@ -84,10 +92,10 @@ os.wait()
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="forks are POSIX")
-def test_a_forked_process_is_told_that_the_portal_is_not_there_and_keeps_no_port() -> None:
+def test_a_forked_process_is_told_that_the_portal_is_not_there_and_keeps_no_port_or_connection() -> None:
     ran = subprocess.run([sys.executable, "-c", FORKING], capture_output=True, text=True, timeout=60)
-    assert "the process that this one was forked from" in ran.stdout, ran.stderr
-    assert "The port is free." in ran.stdout, ran.stderr
+    for words in ("the process that this one was forked from", "The connection has ended.", "The port is free."):
+        assert words in ran.stdout, ran.stderr
 
 
 def test_each_start_is_a_fresh_portal() -> None:
