@@ -131,17 +131,13 @@ def connect(
 
 
 def _starting(sandbox: SandboxPortal) -> Callable[[], object]:
-    """Start a sandbox if it does not run. The returned function stops it if it was started here; it also keeps a
-    reference to the sandbox, so that it goes on running."""
-    if sandbox.running:
-        return lambda: sandbox
+    """Start a sandbox if it does not run. The returned function stops what was started here."""
     try:
-        sandbox.start()
+        return sandbox.start_for()
     except (RuntimeError, OSError) as error:  # threads or sockets are missing, as in Python in a browser
         hint = "Give connect() the webhook of a portal that is reachable from here."
         text = f"The embedded portal can't start here: {str(error).rstrip('.')}."
         raise ConnectionFailed(text, hint=hint) from None
-    return sandbox.stop
 
 
 def _path_of(journal: Any) -> Any:

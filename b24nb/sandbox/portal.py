@@ -127,6 +127,7 @@ class SandboxPortal:
         self._setup: dict[str, Any] = {"db": db, "port": port, "tls": tls, "seed": seed, "badges": badges}
         self._running: RunningPortal | None = None
         self._stop: Callable[[], object] = lambda: None
+        self._lock = threading.RLock()
         INSTANCES.add(self)
 
     # -- start and stop ---------------------------------------------------------------------------
@@ -149,16 +150,36 @@ class SandboxPortal:
         OSError
             The port is in use, or sockets are not possible here.
         """
-        if self._running:
-            raise RuntimeError("This sandbox portal is running already.")
-        thread = ServerThread()
-        try:
-            self.start_in(thread)
-        except BaseException:
-            thread.stop()
-            raise
-        self._stop = weakref.finalize(self, thread.stop)
+        with self._lock:
+            if self._running:
+                raise RuntimeError("This sandbox portal is running already.")
+            thread = ServerThread()
+            try:
+                self.start_in(thread)
+            except BaseException:
+                thread.stop()
+                raise
+            self._stop = weakref.finalize(self, thread.stop)
         return self
+
+    def start_for(self) -> Callable[[], object]:
+        """Start the portal for a client, unless it is running; raises as :meth:`start`.
+
+        Returns
+        -------
+        callable
+            Ends what was started here: not a portal that was running already, nor one that is started later. It
+            keeps a reference to this object, so that the portal goes on running.
+        """
+        with self._lock:
+            run = None if self._running else self.start()._running
+
+        def end() -> None:
+            with self._lock:
+                if run and self._running is run:
+                    self.stop()
+
+        return end
 
     def start_in(self, thread: ServerThread) -> None:
         """Start the portal in a thread that others use, too; :meth:`stop` does not stop the thread.
@@ -173,8 +194,9 @@ class SandboxPortal:
 
     def stop(self) -> None:
         """Stop the portal and remove temporary files. Does nothing if it is not running."""
-        self._running = None
-        self._stop()
+        with self._lock:
+            self._running = None
+            self._stop()
 
     def __enter__(self) -> Self:
         return self.start()

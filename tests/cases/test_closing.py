@@ -6,6 +6,7 @@ import os
 import shutil
 import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -109,6 +110,29 @@ def test_a_sandbox_that_somebody_else_holds_goes_on() -> None:
     b24.close()
     assert mine.running, "it ran already when this client came"
     mine.stop()
+
+
+def test_clients_connected_in_threads_share_the_sandbox_that_the_first_one_starts() -> None:
+    before = sandboxes()
+    mine = SandboxPortal()
+    with ThreadPoolExecutor(4) as pool:
+        clients = list(pool.map(connect, [mine] * 4))
+    clients[0].badges.delete("missedCall")
+    assert ["missedCall" in b24.badges.list() for b24 in clients] == [False] * 4
+    for b24 in clients:
+        b24.close()
+    assert not mine.running
+    assert sandboxes() == before
+
+
+def test_closing_a_client_leaves_a_sandbox_that_was_started_again_since() -> None:
+    mine = SandboxPortal()
+    old = connect(mine)
+    mine.stop()
+    with connect(mine) as b24:
+        old.close()
+        assert b24.badges.list()
+    assert not mine.running
 
 
 def test_a_failed_connect_leaves_nothing_behind() -> None:
