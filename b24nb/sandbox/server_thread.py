@@ -13,7 +13,6 @@ import ssl
 import tempfile
 import threading
 from collections.abc import Callable, Iterable, Mapping
-from concurrent.futures import Future
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any, TypeVar
@@ -37,36 +36,37 @@ class ServerThread:
     """A thread with an event loop and a directory for temporary files, from now until :meth:`stop`."""
 
     def __init__(self) -> None:
-        self.directory = Path(tempfile.mkdtemp(prefix="b24nb-sandbox-"))
+        # Made here, so that the thread can be told to end from its first moment on.
+        self._loop = asyncio.new_event_loop()
         #: Closed when the thread ends.
         self.cleanup = AsyncExitStack()
         self._over = asyncio.Event()
-        started: Future[asyncio.AbstractEventLoop] = Future()
         self._thread = threading.Thread(
             target=self._work,
-            args=(started,),
             name="b24nb-sandbox",
             daemon=True,  # so that a program ends although its portal was not stopped
         )
         try:
             self._thread.start()
-            self._loop = started.result()
+            self.directory = self.run(self._make_directory)  # in the thread, which no Ctrl-C interrupts
+        except RuntimeError:  # threads are not possible here
+            self._loop.close()
+            raise
         except BaseException:
-            self.directory.rmdir()
+            self._loop.call_soon_threadsafe(self._over.set)
             raise
 
-    def _work(self, started: Future[asyncio.AbstractEventLoop]) -> None:
-        try:
-            with asyncio.Runner() as runner:
-                runner.get_loop()  # if there can be no loop, this fails before a coroutine is made
-                runner.run(self._live(started))
-        except Exception as error:  # noqa: BLE001 - raised in the thread that waits for it
-            started.set_exception(error)
+    def _make_directory(self) -> Path:
+        directory = Path(tempfile.mkdtemp(prefix="b24nb-sandbox-"))
+        self.cleanup.callback(shutil.rmtree, directory, ignore_errors=True)
+        return directory
 
-    async def _live(self, started: Future[asyncio.AbstractEventLoop]) -> None:
+    def _work(self) -> None:
+        with asyncio.Runner(loop_factory=lambda: self._loop) as runner:
+            runner.run(self._live())
+
+    async def _live(self) -> None:
         async with self.cleanup:
-            self.cleanup.callback(shutil.rmtree, self.directory, ignore_errors=True)
-            started.set_result(asyncio.get_running_loop())
             await self._over.wait()
 
     def run(self, work: Callable[[], _T]) -> _T:

@@ -112,6 +112,22 @@ def test_a_sandbox_that_somebody_else_holds_goes_on() -> None:
     mine.stop()
 
 
+def test_a_connect_that_is_interrupted_leaves_no_sandbox_behind(monkeypatch: pytest.MonkeyPatch) -> None:
+    started: list[threading.Thread] = []
+    start = threading.Thread.start
+
+    def interrupted(thread: threading.Thread) -> None:
+        start(thread)
+        started.append(thread)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(threading.Thread, "start", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        connect()
+    started[0].join(20)
+    assert not started[0].is_alive()
+
+
 def test_clients_connected_in_threads_share_the_sandbox_that_the_first_one_starts() -> None:
     before = sandboxes()
     mine = SandboxPortal()

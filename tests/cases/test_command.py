@@ -81,7 +81,7 @@ def test_connect_says_that_the_embedded_portal_can_not_start_here(monkeypatch: p
         connect()
 
 
-@pytest.mark.parametrize("missing", ["socket.create_server", "asyncio.events.new_event_loop"])
+@pytest.mark.parametrize("missing", ["socket.create_server", "asyncio.new_event_loop"])
 def test_connect_says_so_where_no_socket_is_to_be_had(monkeypatch: pytest.MonkeyPatch, missing: str) -> None:
     def no_socket(*_: object, **__: object) -> socket.socket:
         raise OSError("Function not implemented")
