@@ -12,6 +12,7 @@ import re
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
+from copy import copy
 from dataclasses import replace
 from typing import Any
 
@@ -124,6 +125,7 @@ class Connection:
         self._transport = transport or Transport(timeout=timeout, verify=verify)
         self._close_transport: Hook = bool if transport else self._transport.close
         self._refreshing = threading.Lock()
+        self._failed_renewal: errors.B24Error | None = None
         #: Called with a renewed token before it is used; called for a newer token if renewing was refused.
         self.store_token: Callable[[OAuthToken], object] = lambda _: None
         self.newer_token: Callable[[], Credentials | None] = lambda: None
@@ -325,21 +327,26 @@ class Connection:
     # -- OAuth ------------------------------------------------------------------------------------
 
     def _refresh(self, used: Credentials) -> None:
-        """Renew the access token once, also if several threads find it expired at the same time."""
+        """Renew the access token once, or fail once, also if several threads find it expired at the same time."""
+        failed_before = self._failed_renewal
         with self._refreshing:
             token = self.credentials
             if token is not used or not isinstance(token, OAuthToken):
                 return  # another thread has renewed it
+            if self._failed_renewal and self._failed_renewal is not failed_before:
+                raise copy(self._failed_renewal)  # another thread has tried while this one waited
             shown = {"grant_type": "refresh_token", "client_secret": MASK, "refresh_token": MASK}
             call = Call(self.clock.time(), "http", "oauth.token", "", shown)
             try:
                 pair = self._attempt(token.token_endpoint, token.renewal(), call, write=True, read=parse_token_response)
             except errors.TransportError as error:
                 error.sent = False  # the call that needs the token was refused, so it was not made
+                self._failed_renewal = copy(error)  # a copy has no traceback, which would keep the client alive
                 raise
             if isinstance(pair, errors.ApiError):
                 newer = self.newer_token() if pair.code == "invalid_grant" else None
                 if newer is None:
+                    self._failed_renewal = copy(pair)
                     raise pair
                 self.credentials = newer  # another process has renewed it
                 return

@@ -1,6 +1,7 @@
 """An application's token renews itself once, in the open."""
 
 import json
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
@@ -95,6 +96,26 @@ def test_deletes_whose_token_can_not_be_renewed_were_not_made(aging: SandboxPort
         assert not b24.journal.notice
     assert asked(aging)[-2:] == ["batch", "oauth/token"]
     assert aging.badges == before
+
+
+def test_a_renewal_that_fails_is_tried_once_for_all_threads_that_wait_for_it(
+    aging: SandboxPortal, clock: FakeClock
+) -> None:
+    def wait_for_all() -> None:
+        while asked(aging).count("list") < 3:
+            time.sleep(0.01)  # `asked` leaves out the first
+        time.sleep(0.3)  # until the others have read their refusal
+
+    with closing(Connection(token_of(aging, refresh_token="used-by-another-program"), clock=clock)) as connection:
+        connection.newer_token = wait_for_all
+        clock.advance(3601)
+        with ThreadPoolExecutor(4) as pool:
+            calls = [pool.submit(connection.call, "crm.activity.badge.list") for _ in range(4)]
+            assert {call.exception().code for call in calls} == {"invalid_grant"}
+        assert asked(aging).count("oauth/token") == 1
+        with pytest.raises(errors.BadCredentials):
+            connection.call("crm.activity.badge.list")
+        assert asked(aging).count("oauth/token") == 2, "a later call tries again"
 
 
 @pytest.mark.parametrize("code", ["NOT_INSTALLED", "ERROR_OAUTH", "expired_token"])
