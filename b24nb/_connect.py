@@ -194,5 +194,5 @@ def _read_only_from(given: Any, setting: Setting | None) -> str:
 def _sandbox_at(origin: str) -> SandboxPortal | None:
     """The sandbox portal of this process that answers at the address."""
     module = sys.modules.get("b24nb.sandbox.portal")
-    portals = module.INSTANCES if module else ()
-    return next((portal for portal in portals if portal.running and portal.url == origin), None)
+    portals = [ref() for ref in module.INSTANCES.keyrefs()] if module else []
+    return next((portal for portal in portals if portal and portal.running and portal.url == origin), None)

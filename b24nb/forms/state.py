@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
-from weakref import WeakKeyDictionary, WeakSet
+from weakref import WeakKeyDictionary
 
 import traitlets
 
@@ -83,8 +83,8 @@ class SharedState(traitlets.HasTraits):
     def __init__(self, b24: Client, **traits: Any) -> None:
         super().__init__(**traits)
         self.b24 = b24
-        self._siblings = _OF_CLIENT.setdefault(b24, WeakSet())
-        self._siblings.add(self)
+        self._siblings = _OF_CLIENT.setdefault(b24, WeakKeyDictionary())
+        self._siblings[self] = None
 
     @property
     def codes(self) -> tuple[str, ...]:
@@ -109,8 +109,8 @@ class SharedState(traitlets.HasTraits):
 
     def _change(self, change: Callable[[Badges], Iterable[Badge]]) -> None:
         """Apply a change to all shared states of this client in which the badges were listed."""
-        for shared in tuple(self._siblings):
-            if (before := shared.badges) is None:
+        for ref in self._siblings.keyrefs():  # safe while other threads add
+            if (shared := ref()) is None or (before := shared.badges) is None:
                 continue
             shared.badges = Badges(change(before))
             if shared.selection and shared.badges != before:
@@ -121,4 +121,4 @@ class SharedState(traitlets.HasTraits):
         self.selection = tuple(dict.fromkeys(codes))
 
 
-_OF_CLIENT: WeakKeyDictionary[Client, WeakSet[SharedState]] = WeakKeyDictionary()
+_OF_CLIENT: WeakKeyDictionary[Client, WeakKeyDictionary[SharedState, None]] = WeakKeyDictionary()

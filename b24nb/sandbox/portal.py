@@ -18,8 +18,8 @@ from b24nb.sandbox.switches import Switches
 
 _T = TypeVar("_T")
 
-#: All instances of this process, to find the one with some address.
-INSTANCES: weakref.WeakSet[SandboxPortal] = weakref.WeakSet()
+#: All instances of this process, to find the one with some address. ``keyrefs()`` is safe while other threads add.
+INSTANCES: weakref.WeakKeyDictionary[SandboxPortal, None] = weakref.WeakKeyDictionary()
 
 
 class SandboxPortal:
@@ -128,7 +128,7 @@ class SandboxPortal:
         self._running: RunningPortal | None = None
         self._stop: Callable[[], object] = lambda: None
         self._lock = threading.RLock()
-        INSTANCES.add(self)
+        INSTANCES[self] = None
 
     # -- start and stop ---------------------------------------------------------------------------
 

@@ -4,7 +4,9 @@ import gc
 import json
 import os
 import shutil
+import sys
 import threading
+from collections import deque
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -15,6 +17,7 @@ import pytest
 from b24nb import SandboxPortal, connect, errors, explain
 from b24nb.badges.apply import JournalNotWritten
 from b24nb.credentials import Webhook
+from b24nb.forms.state import SharedState
 from b24nb.rest.connection import Connection
 from tests.fakes import FakeClock
 from tests.programs import python
@@ -201,6 +204,31 @@ os.waitpid(child, 0)
 print(len(b24.journal.df), fleet.plan_undo(progress=False).confirmation)
 """
     assert python(program, portal.webhook) == "1 1 change on 1 portal"
+
+
+@pytest.mark.parametrize("what", ["portals", "forms"])
+def test_a_client_works_on_while_another_thread_makes_portals_or_forms(portal: SandboxPortal, what: str) -> None:
+    over, before = threading.Event(), sys.getswitchinterval()
+    with connect(portal) as b24, ThreadPoolExecutor(1) as pool:
+        shared = SharedState(b24, badges=b24.badges.list())
+        make = {"portals": SandboxPortal, "forms": lambda: SharedState(b24)}[what]
+        work, times = {"portals": (lambda: connect(portal.webhook).close(), 60), "forms": (shared.see_changed, 2000)}[
+            what
+        ]
+        kept: deque[Any] = deque((make() for _ in range(500)), maxlen=1000)
+
+        def go_on() -> None:
+            while not over.is_set():
+                kept.append(make())
+
+        sys.setswitchinterval(1e-5)
+        pool.submit(go_on)
+        try:
+            for _ in range(times):
+                work()
+        finally:
+            over.set()
+            sys.setswitchinterval(before)
 
 
 def test_a_call_that_waits_while_the_client_is_closed_is_not_sent() -> None:
