@@ -269,6 +269,7 @@ class Client:
         Later calls raise :class:`~b24nb.errors.ClientClosed`; ``calls`` and ``journal`` can still be read, but the
         journal of a sandbox is deleted with the sandbox.
         """
+        self._connection.close()  # in a forked process, too, where nothing else is released
         self._release()
         self._on_close()
 

@@ -206,6 +206,23 @@ print(len(b24.journal.df), fleet.plan_undo(progress=False).confirmation)
     assert python(program, portal.webhook) == "1 1 change on 1 portal"
 
 
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
+@pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
+def test_a_client_closed_in_a_forked_process_refuses_there_and_goes_on_in_its_parent(portal: SandboxPortal) -> None:
+    with connect(portal) as b24:
+        child = os.fork()
+        if child == 0:
+            b24.close()
+            try:
+                b24.badges.list()
+            except errors.ClientClosed:
+                os._exit(0)
+            finally:
+                os._exit(1)
+        assert os.waitpid(child, 0)[1] == 0
+        assert b24.badges.list()
+
+
 @pytest.mark.parametrize("what", ["portals", "forms"])
 def test_a_client_works_on_while_another_thread_makes_portals_or_forms(portal: SandboxPortal, what: str) -> None:
     over, before = threading.Event(), sys.getswitchinterval()
