@@ -11,6 +11,7 @@ import os
 import re
 import sqlite3
 import threading
+import weakref
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
@@ -44,11 +45,25 @@ _CONCLUDE = (
 BUSY_SECONDS = 2.0
 #: Connections of a parent process, kept here so that they are not closed: a forked child must not touch them.
 _PARENTS: list[sqlite3.Connection] = []
-#: Held during each use of a journal, and while the process forks: a child would never be rid of a lock, of this
-#: program or of SQLite, that another thread holds at that moment.
-_LOCK = threading.RLock()
+#: The stores of this process, and those whose locks are held while it forks.
+_STORES: weakref.WeakKeyDictionary[JournalStore, None] = weakref.WeakKeyDictionary()
+_HELD: list[JournalStore] = []
+
+
+def _lock_all() -> None:
+    """A child would never be rid of a lock, of this program or of SQLite, that another thread holds at the fork."""
+    _HELD.extend(store for ref in _STORES.keyrefs() if (store := ref()))
+    for store in _HELD:
+        store._lock.acquire()
+
+
+def _release_all() -> None:
+    while _HELD:
+        _HELD.pop()._lock.release()
+
+
 if hasattr(os, "register_at_fork"):  # Windows has no fork
-    os.register_at_fork(before=_LOCK.acquire, after_in_parent=_LOCK.release, after_in_child=_LOCK.release)
+    os.register_at_fork(before=_lock_all, after_in_parent=_release_all, after_in_child=_release_all)
 
 
 @dataclass(slots=True)
@@ -129,6 +144,8 @@ class JournalStore:
         self._path = None if path is None else Path(path).absolute()  # also after a chdir
         self.host = host
         self.user = user
+        self._lock = threading.RLock()
+        _STORES[self] = None
         self._connection: sqlite3.Connection | None = None
         self._opened: tuple[int, ...] = ()
         self._file = 0  # how often another file was found at the path while one was in use
@@ -147,7 +164,7 @@ class JournalStore:
     ) -> list[int]:
         """Commit steps that are about to be sent; returns an id per step, once they are on disk."""
         looks = found or [None] * len(steps)
-        with _LOCK:  # batches of one change set that are sent in parallel get one number
+        with self._lock:  # batches of one change set that are sent in parallel get one number
             with self._writing(change_set) as db:
                 head = (self.host, self.user, change_set.kind, at)
                 number = change_set.number or _insert(db, "change_set (host, user, kind, at)", head)
@@ -175,7 +192,7 @@ class JournalStore:
         If the process ends before, a look at the portal finds them again. ``first_hand``: by the process that sent
         the change; other verdicts never replace one that is there.
         """
-        with _LOCK:
+        with self._lock:
             for id_, one in outcomes:
                 result = one.verdict.value, one.changed, one.seen, one.error_name, one.detail
                 # An add succeeded, so there was no badge before, whatever the plan or a look said.
@@ -234,7 +251,7 @@ class JournalStore:
         """Close the file; the next use opens it again."""
         with suppress(JournalError):  # a look at the portal finds the verdicts again
             self.flush()
-        with _LOCK:
+        with self._lock:
             self._disconnect()
 
     def _disconnect(self) -> None:
@@ -252,7 +269,7 @@ class JournalStore:
     def _query(self, query: str, **values: Any) -> list[tuple[Any, ...]]:
         with suppress(JournalError):  # a full or locked disk can still be read
             self.flush()
-        with _LOCK, self._as_journal_errors():
+        with self._lock, self._as_journal_errors():
             if not (self._opened or self.path.exists()):
                 return []
             return self._open().execute(query, {"host": self.host, "user": self.user, **values}).fetchall()
@@ -260,7 +277,7 @@ class JournalStore:
     @contextmanager
     def _writing(self, change_set: ChangeSet | None = None) -> Iterator[sqlite3.Connection]:
         """One transaction, on disk when it ends; refused if the file of this change set was replaced by another."""
-        with _LOCK, self._as_journal_errors():
+        with self._lock, self._as_journal_errors():
             db = self._open(make=change_set is not None and change_set.number is None)
             if self._replaced or (change_set and change_set.number and change_set.file != self._file):
                 self._replaced = False

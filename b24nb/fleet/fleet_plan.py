@@ -12,7 +12,7 @@ from secrets import token_hex
 from typing import TYPE_CHECKING, Any
 
 from b24nb import errors
-from b24nb.badges.badge import folded
+from b24nb.badges.badge import Badge, folded
 from b24nb.badges.changes import UNDO, Action, Outcome, Step, Verdict, complaints
 from b24nb.badges.files import refuse
 from b24nb.badges.journal_store import ChangeSet, JournalStore
@@ -57,7 +57,8 @@ class FleetPlan(Found):
         try:
             super()._visit(names)
         finally:  # check the steps also after Ctrl-C, since an incomplete plan can be applied, too
-            added = {(str(step.after), step.before is None): step for _, step in self._changes()}
+            # Most portals have the same badges: check each wanted one once for every kind of what it replaces.
+            added = {(str(step.after), *_kind_of(step.before)): step for _, step in self._changes()}
             refuse(complaints(added.values() if self._undoes is None else ()))
 
     @property
@@ -306,6 +307,11 @@ def _judged(found: Iterable[Outcome]) -> Visit:
 def _same(steps: Sequence[Step], verdict: Verdict, error: errors.B24Error | None = None) -> dict[str, Outcome]:
     unknown = verdict is Verdict.UNKNOWN
     return {step.code: Outcome(step, verdict, None if unknown else False, error, open=unknown) for step in steps}
+
+
+def _kind_of(badge: Badge | None) -> list[type]:
+    """Whether its title and its value are maps or texts."""
+    return [type(badge.title), type(badge.value)] if badge else []
 
 
 def protected(step: Step, patterns: Sequence[str]) -> Step:

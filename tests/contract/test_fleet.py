@@ -829,6 +829,16 @@ def test_an_error_of_the_callers_own_code_ends_the_run_in_all_threads_and_shows_
     assert len(asked) < 4  # the other thread has stopped, too
 
 
+@pytest.mark.parametrize("first", [0, 1])
+def test_the_text_of_a_map_is_refused_if_one_portal_has_the_map(first: int, sandboxes: SandboxFleet) -> None:
+    names = sandboxes.names[:2]
+    for name, title in zip(names, ("a", {"en": "a"})[:: -1 if first else 1], strict=True):
+        with connect(sandboxes.webhooks[name]) as b24:
+            b24.badges.add("new", title, "v", "primary")
+    with pytest.raises(errors.InvalidInput, match="text of a map"):
+        fleet_of(sandboxes).plan([Badge("new", '{"en": "b"}', "v", "primary")], **QUIET)
+
+
 def test_a_function_that_ends_the_program_or_uses_the_fleet_is_a_row(sandboxes: SandboxFleet) -> None:
     fleet = fleet_of(sandboxes)
     assert set(fleet.map(lambda b24: sys.exit("no"), **QUIET).df["error"]) == {"SystemExit"}
