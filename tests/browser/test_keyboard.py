@@ -43,7 +43,9 @@ def press_shortcuts_in(form: Locator, page: Page) -> int:
     return len(places)
 
 
-@pytest.mark.parametrize("name", FORMS)
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=pytest.mark.slow) if name == "explorer" else name for name in FORMS]
+)
 def test_no_key_typed_in_a_form_reaches_the_cells(notebook: OpenNotebook, name: str) -> None:
     opened = notebook(START, FORMS[name])
     cells = opened.page.evaluate(CELLS)

@@ -106,6 +106,7 @@ def test_a_hostile_badge_stays_text_everywhere(notebook: OpenNotebook, portal: S
     assert_harmless(opened.page)
 
 
+@pytest.mark.slow
 def test_the_console_stays_as_quiet_as_that_of_an_empty_notebook(notebook: OpenNotebook) -> None:
     def messages(*cells: str) -> set[str]:
         opened = notebook(*cells)
