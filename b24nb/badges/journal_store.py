@@ -45,21 +45,21 @@ _CONCLUDE = (
 BUSY_SECONDS = 2.0
 #: Connections of a parent process, kept here so that they are not closed: a forked child must not touch them.
 _PARENTS: list[sqlite3.Connection] = []
-#: The stores of this process, and those whose locks are held while it forks.
+#: The stores of this process, and those whose locks a thread holds while it forks.
 _STORES: weakref.WeakKeyDictionary[JournalStore, None] = weakref.WeakKeyDictionary()
-_HELD: list[JournalStore] = []
+_forking = threading.local()
 
 
 def _lock_all() -> None:
     """A child would never be rid of a lock, of this program or of SQLite, that another thread holds at the fork."""
-    _HELD.extend(store for ref in _STORES.keyrefs() if (store := ref()))
-    for store in _HELD:
+    _forking.held = [store for ref in _STORES.keyrefs() if (store := ref())]
+    for store in _forking.held:
         store._lock.acquire()
 
 
 def _release_all() -> None:
-    while _HELD:
-        _HELD.pop()._lock.release()
+    for store in _forking.__dict__.pop("held"):
+        store._lock.release()
 
 
 if hasattr(os, "register_at_fork"):  # Windows has no fork

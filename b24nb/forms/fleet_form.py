@@ -83,7 +83,7 @@ class FleetForm(Form):
     keeps = True
     logs = False
 
-    def __init__(self, fleet: Fleet, wanted: Any, protect: str | Sequence[str]) -> None:
+    def __init__(self, fleet: Fleet, wanted: Any, protect: Any) -> None:
         if not isinstance(fleet, Fleet):
             raise InvalidInput(f"This form shows a Fleet, not a {type(fleet).__name__}.", field="fleet")
         self.fleet, self.wanted, self.protect = fleet, wanted, protect
@@ -214,7 +214,7 @@ def _matrix(matrix: pd.DataFrame) -> Iterable[Markup]:
         yield html.frame(part, caption=f"Portals that differ: {len(odd):,}{more}", limit=2 * ROWS)
 
 
-def fleet(fleet: Fleet, *, wanted: Any = None, protect: str | Sequence[str] = (), run: bool = False) -> FleetForm:
+def fleet(fleet: Fleet, *, wanted: Any = None, protect: Any = (), run: bool = False) -> FleetForm:
     """A form that compares many portals, plans changes on all of them, applies them and undoes them.
 
     Parameters
@@ -223,7 +223,7 @@ def fleet(fleet: Fleet, *, wanted: Any = None, protect: str | Sequence[str] = ()
         The portals.
     wanted : path, DataFrame or iterable of Badge or mapping, optional
         The badges that all portals shall have; a path can be typed in the form, too.
-    protect : str or sequence of str
+    protect : str, iterable of str or Badge, DataFrame, Series or Index
         Patterns of codes that are neither deleted nor replaced.
     run : bool
         Compare the portals at once.
