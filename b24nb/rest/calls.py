@@ -221,7 +221,15 @@ class CallLog(Sequence[Call]):
         self.add(call, size)
 
     def add(self, call: Call, size: int = 0) -> None:
-        """Add a row; the oldest rows are dropped if there are too many."""
+        """Add a row; the oldest rows are dropped if there are too many.
+
+        Parameters
+        ----------
+        call : Call
+            An attempt, or a command of a batch.
+        size : int
+            Size of its parameters in bytes.
+        """
         size += _ROW_BYTES
         with self._lock:
             self._rows.append((call, size))
