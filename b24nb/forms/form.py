@@ -25,6 +25,8 @@ from b24nb.forms.messages import Message, message_for, standing_notices, unexpec
 from b24nb.forms.state import Change, FormState, SharedState
 from b24nb.forms.table import Keeper
 from b24nb.rest.calls import Call, CallLog, event_list
+from b24nb.rest.clock import SYSTEM_CLOCK
+from b24nb.rest.limits import Limits
 
 #: A second click within so many seconds after the same change was sent is part of a double click, and is ignored.
 ECHO_SECONDS = 1.0
@@ -109,7 +111,8 @@ class Form(parts.Panel):
         self.state: Any = self.blank
         self.last_error: Exception | None = None
         self.cancel = threading.Event()
-        self.calls = CallLog(self.b24.calls.limits)
+        # With limits of its own: the client's have seen these calls already.
+        self.calls = CallLog(Limits(self.b24.calls.limits.bucket, SYSTEM_CLOCK))
         self._sending = threading.Lock()
         self._last: tuple[Hashable, float] = None, 0.0
         self.field_rows: dict[str, parts.FieldRow] = {}
@@ -299,7 +302,7 @@ class Form(parts.Panel):
         """Write the calls to the log of this form, and remember a change that was sent, to ignore a double click."""
         calls = [one for one in events if isinstance(one, Call)]
         for call in calls:
-            self.calls.add(call)
+            self.calls.record(call)
         if change is not None:  # the time counts from the end of the work, since a second click waits until then
             sent = calls or not (self.logs or state.phase == "invalid")
             self._last = change if sent else None, time.monotonic()

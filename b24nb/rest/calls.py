@@ -203,7 +203,7 @@ class CallLog(Sequence[Call]):
         self.clear()
 
     def record(self, call: Call, size: int = 0) -> None:
-        """Add a row for a call that was just made, and report its operating time to the limits.
+        """Add a row, and report its operating time to the limits; the oldest rows are dropped if there are too many.
 
         Parameters
         ----------
@@ -218,18 +218,6 @@ class CallLog(Sequence[Call]):
         if (listener := event_list.get()) is not None:
             listener.append(call)
         self.limits.reported(counted, call.operating_s, call.operating_reset_at, (call.client_ms or 0) / 1000)
-        self.add(call, size)
-
-    def add(self, call: Call, size: int = 0) -> None:
-        """Add a row; the oldest rows are dropped if there are too many.
-
-        Parameters
-        ----------
-        call : Call
-            An attempt, or a command of a batch.
-        size : int
-            Size of its parameters in bytes.
-        """
         size += _ROW_BYTES
         with self._lock:
             self._rows.append((call, size))
