@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shutil
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,6 +19,8 @@ if TYPE_CHECKING:
 
 HERE = Path(__file__).parent
 FAILED = pytest.StashKey[bool]()
+START = "import b24nb\nfrom b24nb import forms\nb24 = b24nb.connect()"
+EXPLORER = "explorer = forms.explorer(b24, run=True)\nexplorer"
 OpenPage = Callable[..., "NotebookPage"]
 OpenNotebook = Callable[..., "NotebookPage"]
 
@@ -74,7 +75,7 @@ def loaded(lab: Lab) -> Iterator[list[NotebookPage]]:
 def pages(
     browser: Browser, lab: Lab, loaded: list[NotebookPage], portal: b24nb.SandboxPortal, request: pytest.FixtureRequest
 ) -> Iterator[OpenPage]:
-    """Writes cells, or a copy of a notebook, to a directory of the test's own and opens it there.
+    """Writes cells to a notebook in a directory of the test's own and opens it there.
 
     ``connect()`` in it finds the test's portal by the ``.env`` beside it, as a reader's own portal
     would be found.
@@ -84,14 +85,11 @@ def pages(
     name = re.sub(r"\W+", "-", request.node.name).strip("-")
     opened: list[NotebookPage] = []
 
-    def open_page(content: Sequence[str] | Path, *, theme: str = "light") -> NotebookPage:
+    def open_page(cells: Sequence[str], *, theme: str = "light") -> NotebookPage:
         lab.use_theme(theme)
         path = lab.directory / name / f"{len(opened)}.ipynb"
         path.parent.mkdir(exist_ok=True)
-        if isinstance(content, Path):
-            shutil.copy(content, path)
-        else:
-            write_notebook(path, content)
+        write_notebook(path, cells)
         (path.parent / ".env").write_text(f"B24_WEBHOOK={portal.webhook}\n", encoding="utf-8")
         page = loaded.pop() if loaded else NotebookPage(browser, lab)
         opened.append(page)

@@ -3,13 +3,12 @@
 import pytest
 
 import b24nb
-from tests.browser.conftest import OpenNotebook
+from tests.browser.conftest import START, OpenNotebook
 from tests.layers import require_package
 
 require_package("playwright")
 from playwright.sync_api import Locator, Page, expect  # noqa: E402
 
-START = "import b24nb\nfrom b24nb import forms\nb24 = b24nb.connect()"
 #: In JupyterLab's command mode these delete, insert, cut and change cells, and restart the kernel.
 SHORTCUTS = "ddbaxmz00"
 FOCUSABLE = "button, input, select, textarea, summary, [tabindex]"

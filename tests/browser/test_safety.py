@@ -7,7 +7,7 @@ import nbformat
 import pytest
 
 from b24nb import Client, SandboxPortal
-from tests.browser.conftest import OpenNotebook
+from tests.browser.conftest import EXPLORER, START, OpenNotebook
 from tests.layers import require_package
 
 require_package("playwright")
@@ -15,8 +15,6 @@ from playwright.sync_api import Page, expect  # noqa: E402
 
 HOSTILE = "<img src=x onerror=window.pwned=1>"
 HOSTILE_CODE = HOSTILE.replace("window.", "")  # codes over 30 characters are a trouble of their own
-START = "import b24nb\nfrom b24nb import forms\nb24 = b24nb.connect()"
-EXPLORER = "explorer = forms.explorer(b24, run=True)\nexplorer"
 
 
 def sent(portal: SandboxPortal, method: str) -> int:
@@ -67,6 +65,7 @@ def test_a_click_that_lasts_is_a_click(notebook: OpenNotebook, portal: SandboxPo
 def test_a_hostile_badge_stays_text_everywhere(notebook: OpenNotebook, portal: SandboxPortal, b24: Client) -> None:
     b24.badges.add(HOSTILE_CODE, {"en": HOSTILE, "de": HOSTILE}, HOSTILE, "failure")
     portal.attach(HOSTILE_CODE)
+    b24.call("crm.deal.update", {"id": 1, "fields": {"TITLE": HOSTILE}})
     opened = notebook(
         START,
         f"code = {HOSTILE_CODE!r}\n"
@@ -89,6 +88,7 @@ def test_a_hostile_badge_stays_text_everywhere(notebook: OpenNotebook, portal: S
         explorer.get_by_role("tab", name=tab).click()
         explorer.get_by_role("button", name=button).click()
         expect(explorer.get_by_text("will refuse to delete").filter(visible=True)).to_contain_text(HOSTILE_CODE)
+        expect(explorer.get_by_label("Release").filter(visible=True)).to_contain_text(HOSTILE)  # the title of the deal
         assert_harmless(opened.page)
 
     explorer.get_by_role("tab", name="Add").click()
@@ -100,6 +100,7 @@ def test_a_hostile_badge_stays_text_everywhere(notebook: OpenNotebook, portal: S
     explorer.get_by_role("tab", name="Calls").click()
     expect(explorer.get_by_text("Statistics per method")).to_be_visible()
     assert_harmless(opened.page)
+    assert portal.webhook.rstrip("/").rsplit("/", 1)[1] not in opened.page.content()
 
     opened.page.goto(portal.url)
     expect(opened.page.get_by_text(HOSTILE).first).to_be_visible()
