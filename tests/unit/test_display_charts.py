@@ -8,7 +8,6 @@ from typing import Any
 
 import matplotlib
 import matplotlib.image
-import pandas as pd
 import pytest
 from matplotlib.axes import Axes
 
@@ -161,10 +160,3 @@ def test_drawing_leaves_pyplot_and_the_backend_of_the_notebook_alone() -> None:
         "assert 'matplotlib.pyplot' not in sys.modules\n"
     )
     subprocess.run([sys.executable, "-c", code], check=True, cwd=__file__.split("/tests/")[0])
-
-
-def test_frames_are_not_changed() -> None:
-    df = TROUBLE.df
-    before = df.copy()
-    charts.timeline(df)
-    pd.testing.assert_frame_equal(df, before)

@@ -159,19 +159,6 @@ def test_the_style_reaches_nothing_but_ours() -> None:
         assert all(".b24nb" in selector for selector in rule.split(",")), rule
 
 
-def test_a_new_colour_is_a_line_of_the_table_of_colours(monkeypatch: pytest.MonkeyPatch) -> None:
-    before = BADGES._repr_html_()
-    new = spec.BadgeColour("violet", "#7a3cc2", "#ece0fa", "#7a3cc2")
-    monkeypatch.setattr(spec, "BADGE_COLOURS", dict(spec.BADGE_COLOURS) | {"special": new})
-    html.style_rules.cache_clear()
-    try:
-        shown = html.page(html.pill("v", "special"))
-        assert ".b24nb-pill-special{background:#ece0fa;color:#7a3cc2}" in shown
-        assert BADGES._repr_html_() == before, "no notebook changes"
-    finally:
-        html.style_rules.cache_clear()
-
-
 # -- where every style is stripped ------------------------------------------------------------------
 
 
