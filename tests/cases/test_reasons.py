@@ -52,11 +52,6 @@ def test_the_page_of_a_firewall_is_named_and_not_asked_for_again(status: str, ne
         assert len(server.requests) == 1
 
 
-def test_a_busy_server_is_asked_again() -> None:
-    with serving(http(b"<html>", "429 Too Many Requests"), http(b'{"result": []}')) as server:
-        assert connection_to(server.webhook).call(READ).result == []
-
-
 @pytest.mark.parametrize(
     ("location", "says", "next_step"),
     [
@@ -171,12 +166,6 @@ def test_answers_are_asked_for_uncompressed_and_layers_are_refused() -> None:
     with serving(http(b"x", "200 OK", "Content-Encoding: " + ", ".join(["gzip"] * 20))) as server:
         assert "packed" in str(failure(server.webhook, WRITE))
         assert b"accept-encoding: identity" in server.requests[0].lower()
-
-
-def test_a_refused_webhook_may_have_been_found_published() -> None:
-    said = repr(explain("INVALID_CREDENTIALS"))
-    assert "found published" in said
-    assert "another administrator" in said
 
 
 @pytest.mark.parametrize(
