@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,7 +21,6 @@ HERE = Path(__file__).parent
 FAILED = pytest.StashKey[bool]()
 START = "import b24nb\nfrom b24nb import forms\nb24 = b24nb.connect()"
 EXPLORER = "explorer = forms.explorer(b24, run=True)\nexplorer"
-OpenPage = Callable[..., "NotebookPage"]
 OpenNotebook = Callable[..., "NotebookPage"]
 
 
@@ -72,10 +71,10 @@ def loaded(lab: Lab) -> Iterator[list[NotebookPage]]:
 
 
 @pytest.fixture
-def pages(
+def notebook(
     browser: Browser, lab: Lab, loaded: list[NotebookPage], portal: b24nb.SandboxPortal, request: pytest.FixtureRequest
-) -> Iterator[OpenPage]:
-    """Writes cells to a notebook in a directory of the test's own and opens it there.
+) -> Iterator[OpenNotebook]:
+    """Writes cells to a notebook in a directory of the test's own, opens it there, and runs it.
 
     ``connect()`` in it finds the test's portal by the ``.env`` beside it, as a reader's own portal
     would be found.
@@ -85,8 +84,7 @@ def pages(
     name = re.sub(r"\W+", "-", request.node.name).strip("-")
     opened: list[NotebookPage] = []
 
-    def open_page(cells: Sequence[str], *, theme: str = "light") -> NotebookPage:
-        lab.use_theme(theme)
+    def open_and_run(*cells: str) -> NotebookPage:
         path = lab.directory / name / f"{len(opened)}.ipynb"
         path.parent.mkdir(exist_ok=True)
         write_notebook(path, cells)
@@ -94,10 +92,10 @@ def pages(
         page = loaded.pop() if loaded else NotebookPage(browser, lab)
         opened.append(page)
         page.open(path)
-        page.use_theme(theme)
+        page.run_all()
         return page
 
-    yield open_page
+    yield open_and_run
     for page in opened:
         failed = request.node.stash.get(FAILED, False)
         if failed:
@@ -106,15 +104,3 @@ def pages(
             loaded.append(page)
         else:
             page.close()
-
-
-@pytest.fixture
-def notebook(pages: OpenPage) -> OpenNotebook:
-    """Opens a notebook with these cells and runs it."""
-
-    def open_and_run(*cells: str, theme: str = "light") -> NotebookPage:
-        page = pages(cells, theme=theme)
-        page.run_all()
-        return page
-
-    return open_and_run

@@ -91,10 +91,6 @@ class Lab:
         self.log = self.state / "lab.log"
         self.url = self.token = ""
 
-    def use_theme(self, theme: str) -> None:
-        """Pages opened from now on have this theme, ``light`` or ``dark``."""
-        self.write_settings("@jupyterlab/apputils-extension/themes", {"theme": THEMES[theme]})
-
     def write_settings(self, plugin: str, settings: dict[str, Any]) -> None:
         """Choose settings of a plugin of JupyterLab, as its settings editor would."""
         path = self.state / "settings" / f"{plugin}.jupyterlab-settings"

@@ -112,7 +112,7 @@ def test_a_badge_chosen_while_another_one_is_looked_at_is_not_taken_for_it(
 
 def test_every_badge_that_will_go_is_named() -> None:
     with SandboxPortal(badges=rows(300)) as portal, connect(portal) as b24:
-        form = forms.delete_form(b24, b24.badges.list(), run=True)
+        form = forms.delete_form(b24, b24.badges.list().df, run=True)
         named = re.findall(r"\bc\d{4}\b", html.unescape(form.shown.value))
         assert named == [row["code"] for row in portal.badges]
         table, _, folded = form.shown.value.partition("<details>")
@@ -288,3 +288,11 @@ def test_choosing_another_badge_forgets_the_holders(b24: Client) -> None:
     form.code.value = "onHold"
     click(form, form.preview_button)
     assert form.word.value == ""
+
+
+def test_holders_beyond_ten_are_folded(b24: Client, portal: SandboxPortal) -> None:
+    for number in range(12):
+        portal.attach("missedCall", deal=number % 6 + 1)
+    form = forms.delete_form(b24, "missedCall", run=True)
+    assert "2 more" in form.beside.value
+    assert form.word.description == "Type 12"
