@@ -52,6 +52,11 @@ def test_the_page_of_a_firewall_is_named_and_not_asked_for_again(status: str, ne
         assert len(server.requests) == 1
 
 
+def test_a_busy_server_is_asked_again() -> None:
+    with serving(http(b"<html>", "429 Too Many Requests"), http(b'{"result": []}')) as server:
+        assert connection_to(server.webhook).call(READ).result == []
+
+
 @pytest.mark.parametrize(
     ("location", "says", "next_step"),
     [

@@ -62,3 +62,9 @@ def test_code_sees_the_rows_that_the_browser_shows(traits: dict[str, str], found
     table = Table(**traits)
     table.show(BADGES)
     assert [badge.code for badge in table.matching] == found
+
+
+def test_only_what_is_there_stays_selected() -> None:
+    table = Table()
+    table.show(BADGES, ["paid", "gone", "missedCall"])
+    assert table.selected == ["missedCall", "paid"]
