@@ -28,6 +28,7 @@ from b24nb import errors, forms
 from b24nb.secret import Secret, known_secrets, masked, redact
 from tests.cases.test_credentials import MISTAKES
 from tests.cases.test_credentials import SECRET as OTHER_SECRET
+from tests.fakes import FakeClock
 from tests.servers import Reply, hang, reset, serving
 from tests.servers import http as answer_of
 
@@ -202,7 +203,7 @@ def refused_settings() -> Iterator[Callable[[], object]]:
         os.environ["B24_WEBHOOK"] = variable
         Path(".env").write_bytes(file if isinstance(file, bytes) else file.encode())
         try:
-            b24nb.connect(**options)
+            b24nb.connect(clock=FakeClock(), **options)
         finally:
             Path(".env").unlink()
             del os.environ["B24_WEBHOOK"]
@@ -219,9 +220,9 @@ def refused_settings() -> Iterator[Callable[[], object]]:
     yield lambda: connect(file=f"B24_READ_ONLY={HOOK}\n")
     yield lambda: connect(file=f"B24_WEBHOOK={HOOK}\n".encode("utf-16-le"))
     yield lambda: connect(file=f"B24_WEBHOOK={HOOK}\u0430\n".encode("cp1251"))
-    yield lambda: b24nb.connect(DOWN)
-    yield lambda: b24nb.connect(b24nb.Webhook.parse(DOWN))
-    yield lambda: b24nb.connect(b24nb.OAuthToken(portal="http://127.0.0.1:9", access_token=SECRET))
+    token = b24nb.OAuthToken(portal="http://127.0.0.1:9", access_token=SECRET)
+    for down in (DOWN, b24nb.Webhook.parse(DOWN), token):
+        yield lambda down=down: b24nb.connect(down, clock=FakeClock())
     yield lambda: b24nb.as_code(HOOK + "profile")
     yield lambda: b24nb.as_code("profile", flavour=HOOK)
     yield lambda: b24nb.explain(HOOK)
@@ -246,7 +247,7 @@ def broken_answers() -> Iterator[Callable[[], object]]:
 
         def call(reply: Reply = reply) -> None:
             with serving(reply) as server:
-                b24nb.connect(server.webhook)
+                b24nb.connect(server.webhook, clock=FakeClock())
 
         yield call
 
@@ -269,7 +270,7 @@ def broken_renewals() -> Iterator[Callable[[], object]]:
             portal = server.webhook.split("/rest/")[0]
             secrets = {"access_token": SECRET, "refresh_token": SECRET + "r", "client_secret": SECRET + "c"}
             token = b24nb.OAuthToken(portal=portal, auth_server=portal, client_id="app", on_refresh=told, **secrets)
-            ring(lambda: b24nb.connect(token), seconds)
+            ring(lambda: b24nb.connect(token, clock=FakeClock()), seconds)
 
     for reply in (
         answer_of(json.dumps(pair).encode()),
