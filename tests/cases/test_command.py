@@ -3,6 +3,7 @@
 import socket
 import threading
 from pathlib import Path
+from unittest import mock
 
 import pytest
 
@@ -67,22 +68,19 @@ def test_a_console_without_the_letters_shows_the_rest(tmp_path: Path) -> None:
     assert answer.stderr.count("\n") == 1
 
 
-def test_connect_says_that_the_embedded_portal_can_not_start_here(monkeypatch: pytest.MonkeyPatch) -> None:
-    def no_thread(self: threading.Thread) -> None:
-        raise RuntimeError("can't start new thread")
-
-    monkeypatch.setattr(threading.Thread, "start", no_thread)
-    with pytest.raises(ConnectionFailed, match=r"embedded portal can't start here: can't start new thread\."):
-        connect()
-
-
-@pytest.mark.parametrize("missing", ["socket.create_server", "asyncio.new_event_loop"])
-def test_connect_says_so_where_no_socket_is_to_be_had(monkeypatch: pytest.MonkeyPatch, missing: str) -> None:
-    def no_socket(*_: object, **__: object) -> socket.socket:
-        raise OSError("Function not implemented")
-
-    monkeypatch.setattr(missing, no_socket)
+@pytest.mark.parametrize(
+    ("missing", "error"),
+    [
+        ("threading.Thread.start", RuntimeError("can't start new thread.")),
+        ("socket.create_server", OSError("Function not implemented")),
+        ("asyncio.new_event_loop", OSError("Function not implemented")),
+    ],
+)
+def test_connect_says_that_the_embedded_portal_can_not_start_here(
+    monkeypatch: pytest.MonkeyPatch, missing: str, error: Exception
+) -> None:
+    monkeypatch.setattr(missing, mock.Mock(side_effect=error))
     before = threading.active_count()
-    with pytest.raises(ConnectionFailed, match="can't start here: Function not implemented"):
+    with pytest.raises(ConnectionFailed, match=f"embedded portal can't start here: {error}"):
         connect()
     assert threading.active_count() == before
