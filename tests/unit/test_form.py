@@ -140,21 +140,14 @@ def test_a_sandbox_that_was_stopped_says_so_and_how_to_go_on(tmp_path: Path) -> 
         assert form.last_error is None
 
 
-@pytest.mark.parametrize(
-    ("who", "make", "told"),
-    [
-        ("noscope", forms.list_form, ["insufficient_scope"]),
-        ("employee", forms.list_form, []),
-        ("employee", forms.add_form, ["takes an administrator"]),
-        ("employee", forms.delete_form, ["takes an administrator"]),
-    ],
-)
+@pytest.mark.parametrize(("who", "told"), [("noscope", "insufficient_scope"), ("employee", "takes an administrator")])
 def test_what_the_portal_will_refuse_is_told_before_anything_is_sent(
-    portal: SandboxPortal, who: str, make: Any, told: list[str]
+    portal: SandboxPortal, who: str, told: str
 ) -> None:
     with connect(portal.webhooks[who]) as b24:
-        before, said = len(portal.requests), shown(make(b24))
-        assert [words for words in ("insufficient_scope", "takes an administrator") if words in said] == told
+        before = len(portal.requests)
+        notices = [told in shown(make(b24)) for make in (forms.list_form, forms.add_form, forms.delete_form)]
+        assert notices == [who == "noscope", True, True]
         assert len(portal.requests) == before
 
 
