@@ -63,6 +63,7 @@ def test_every_code_is_explained_in_words_and_in_html(code: str) -> None:
         ("", "Activity is not found.", "crm.activity.delete", "no activity with this id"),
         ("", "Something else", "crm.activity.delete", "classic CRM method"),
         ("insufficient_scope", "", "crm.activity.badge.get", "command of the batch"),
+        ("PAYMENT_REQUIRED", "Payment required", "crm.activity.badge.list", "paid for"),
     ],
 )  # fmt: skip
 def test_an_answer_is_explained_by_the_meaning_that_it_has(
