@@ -80,7 +80,7 @@ def test_connect_says_that_the_embedded_portal_can_not_start_here(
     monkeypatch: pytest.MonkeyPatch, missing: str, error: Exception
 ) -> None:
     monkeypatch.setattr(missing, mock.Mock(side_effect=error))
-    before = threading.active_count()
+    before = {*threading.enumerate()}  # of these some may end
     with pytest.raises(ConnectionFailed, match=f"embedded portal can't start here: {error}"):
         connect()
-    assert threading.active_count() == before
+    assert {*threading.enumerate()} <= before
