@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import re
-import shutil
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,7 +19,8 @@ if TYPE_CHECKING:
 
 HERE = Path(__file__).parent
 FAILED = pytest.StashKey[bool]()
-OpenPage = Callable[..., "NotebookPage"]
+START = "import b24nb\nfrom b24nb import forms\nb24 = b24nb.connect()"
+EXPLORER = "explorer = forms.explorer(b24, run=True)\nexplorer"
 OpenNotebook = Callable[..., "NotebookPage"]
 
 
@@ -71,10 +71,10 @@ def loaded(lab: Lab) -> Iterator[list[NotebookPage]]:
 
 
 @pytest.fixture
-def pages(
+def notebook(
     browser: Browser, lab: Lab, loaded: list[NotebookPage], portal: b24nb.SandboxPortal, request: pytest.FixtureRequest
-) -> Iterator[OpenPage]:
-    """Writes cells, or a copy of a notebook, to a directory of the test's own and opens it there.
+) -> Iterator[OpenNotebook]:
+    """Writes cells to a notebook in a directory of the test's own, opens it there, and runs it.
 
     ``connect()`` in it finds the test's portal by the ``.env`` beside it, as a reader's own portal
     would be found.
@@ -84,22 +84,18 @@ def pages(
     name = re.sub(r"\W+", "-", request.node.name).strip("-")
     opened: list[NotebookPage] = []
 
-    def open_page(content: Sequence[str] | Path, *, theme: str = "light") -> NotebookPage:
-        lab.use_theme(theme)
+    def open_and_run(*cells: str) -> NotebookPage:
         path = lab.directory / name / f"{len(opened)}.ipynb"
         path.parent.mkdir(exist_ok=True)
-        if isinstance(content, Path):
-            shutil.copy(content, path)
-        else:
-            write_notebook(path, content)
+        write_notebook(path, cells)
         (path.parent / ".env").write_text(f"B24_WEBHOOK={portal.webhook}\n", encoding="utf-8")
         page = loaded.pop() if loaded else NotebookPage(browser, lab)
         opened.append(page)
         page.open(path)
-        page.use_theme(theme)
+        page.run_all()
         return page
 
-    yield open_page
+    yield open_and_run
     for page in opened:
         failed = request.node.stash.get(FAILED, False)
         if failed:
@@ -108,15 +104,3 @@ def pages(
             loaded.append(page)
         else:
             page.close()
-
-
-@pytest.fixture
-def notebook(pages: OpenPage) -> OpenNotebook:
-    """Opens a notebook with these cells and runs it."""
-
-    def open_and_run(*cells: str, theme: str = "light") -> NotebookPage:
-        page = pages(cells, theme=theme)
-        page.run_all()
-        return page
-
-    return open_and_run

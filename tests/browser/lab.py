@@ -72,11 +72,7 @@ LEAVE = """async () => {
 }"""
 SHOW_THEME = "(theme) => window.jupyterapp.commands.execute('apputils:change-theme', { theme })"
 VIEWPORT: Any = {"width": 1280, "height": 900}
-RUN = """async ([command, place]) => {
-  const app = window.jupyterapp;
-  if (place !== null) app.shell.currentWidget.content.activeCellIndex = place;
-  await app.commands.execute(command);
-}"""
+RUN = "() => window.jupyterapp.commands.execute('notebook:run-all-cells')"
 
 
 class Lab:
@@ -94,10 +90,6 @@ class Lab:
         self.runtime = Path(tempfile.mkdtemp(prefix="lab-"))
         self.log = self.state / "lab.log"
         self.url = self.token = ""
-
-    def use_theme(self, theme: str) -> None:
-        """Pages opened from now on have this theme, ``light`` or ``dark``."""
-        self.write_settings("@jupyterlab/apputils-extension/themes", {"theme": THEMES[theme]})
 
     def write_settings(self, plugin: str, settings: dict[str, Any]) -> None:
         """Choose settings of a plugin of JupyterLab, as its settings editor would."""
@@ -286,21 +278,7 @@ class NotebookPage:
 
     def run_all(self) -> None:
         """Run all cells and return when they have run; an error in one of them is raised."""
-        self._run("notebook:run-all-cells")
-
-    def run_above(self, place: int) -> None:
-        """Run the cells above one, the first being 0."""
-        self._run("notebook:run-all-above", place)
-
-    def run_cell(self, place: int) -> None:
-        """Run one cell, the first being 0."""
-        self._run("notebook:run-cell", place)
-
-    def _run(self, command: str, place: int | None = None) -> None:
-        self.page.evaluate(RUN, [command, place])
-        self._raise_errors()
-
-    def _raise_errors(self) -> None:
+        self.page.evaluate(RUN)
         if errors := self.page.evaluate(ERRORS):
             raise AssertionError(f"a cell failed: {errors}")
 

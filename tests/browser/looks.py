@@ -1,9 +1,14 @@
 """Is what a page shows readable, and does it make sense to somebody who can't see it?"""
 
+from __future__ import annotations
+
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from playwright.sync_api import Locator
+
+if TYPE_CHECKING:
+    from tests.browser.lab import NotebookPage
 
 HERE = Path(__file__).parent
 AXE = HERE / "node_modules" / "axe-core" / "axe.min.js"
@@ -30,6 +35,15 @@ def hard_to_read(root: Locator) -> list[str]:
         for sight in found
         if sight["contrast"] < READABLE and not sight["inactive"]
     ]
+
+
+def faint(opened: NotebookPage, root: Locator) -> list[str]:
+    """The same in the dark and in the light theme of JupyterLab; the light one stays."""
+    found = []
+    for theme in ("dark", "light"):
+        opened.use_theme(theme)
+        found += hard_to_read(root)
+    return found
 
 
 def barriers(root: Locator) -> list[dict[str, Any]]:

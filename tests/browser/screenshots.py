@@ -67,9 +67,9 @@ def main(directory: Path) -> None:
 
 def picture_forms(browser: Browser, lab: Lab, theme: str, directory: Path) -> None:
     """A picture of each form."""
-    lab.use_theme(theme)
     opened = NotebookPage(browser, lab, **WINDOW)
     opened.open(lab.directory / "forms.ipynb")
+    opened.use_theme(theme)
     opened.page.evaluate("() => window.jupyterapp.shell.collapseLeft()")
     opened.run_all()
     for place, name in enumerate(FORMS, start=1):

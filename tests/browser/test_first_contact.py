@@ -14,7 +14,7 @@ require_package("playwright")
 from playwright.sync_api import Browser, Locator, expect  # noqa: E402
 
 from tests.browser.lab import IDLE, Lab, NotebookPage, jupyterlab, write_notebook  # noqa: E402
-from tests.browser.looks import hard_to_read  # noqa: E402
+from tests.browser.looks import faint  # noqa: E402
 
 GROUNDS = {"rgb({}, {}, {})".format(*bytes.fromhex(colour.background[1:])) for colour in spec.BADGE_COLOURS.values()}
 
@@ -116,12 +116,10 @@ def corner(picture: Locator) -> tuple[int, ...]:
         return seen.convert("RGB").getpixel((3, 3))  # type: ignore[return-value]
 
 
-@pytest.mark.parametrize("theme", ["light", "dark"])
-def test_every_text_of_our_outputs_is_readable(opened: NotebookPage, home: NewHome, theme: str) -> None:
+def test_every_text_of_our_outputs_is_readable(opened: NotebookPage, home: NewHome) -> None:
     opened.open(home.copies / "00-quickstart.ipynb")
-    opened.use_theme(theme)
     outputs = opened.page.locator(".jp-Notebook .jp-OutputArea-output:has(.b24nb)")
-    assert [faint for place in range(outputs.count()) for faint in hard_to_read(outputs.nth(place))] == []
+    assert [text for place in range(outputs.count()) for text in faint(opened, outputs.nth(place))] == []
 
 
 def test_a_notebook_saved_with_its_forms_reopens_with_them_readable(

@@ -88,13 +88,9 @@ def test_plans_and_reports_show_it(b24: Client) -> None:
 def test_the_code_to_be_typed_is_the_one_that_is_seen(b24: Client) -> None:
     b24.badges.add("vi\u200bp", "Client", "VIP", "primary")
     for typed, left in (("vip", True), ("vi⟨U+200B⟩p", False)):
-        form = forms.delete_form(b24)
-        form.code.value = "vi\u200bp"
-        form.preview_button.click()
-        form.wait()
+        form = forms.delete_form(b24, "vi\u200bp", run=True)
         form.confirm.value = typed
-        form.delete_button.click()
-        form.wait()
+        click(form, form.delete_button)
         assert ("vi\u200bp" in b24.badges.list()) is left
 
 

@@ -173,12 +173,6 @@ def test_answers_are_asked_for_uncompressed_and_layers_are_refused() -> None:
         assert b"accept-encoding: identity" in server.requests[0].lower()
 
 
-def test_a_refused_webhook_may_have_been_found_published() -> None:
-    said = repr(explain("INVALID_CREDENTIALS"))
-    assert "found published" in said
-    assert "another administrator" in said
-
-
 @pytest.mark.parametrize(
     ("sent", "read"),
     [('"120"', 120), ("120.0", 120), ('"120.0"', 120), ("1.5", None), ('"many"', None), ("true", None), ("[]", None)],

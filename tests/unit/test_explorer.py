@@ -12,13 +12,6 @@ def tabs_of(explorer: Any) -> widgets.Tab:
     return next(widget for widget in tree(explorer) if isinstance(widget, widgets.Tab))
 
 
-def test_tabs_have_titles(b24: Client) -> None:
-    explorer = forms.explorer(b24)
-    titles = [tabs_of(explorer).get_title(place) for place in range(5)]
-    assert titles == ["List", "Inspect", "Add", "Delete", "Calls"]
-    assert shown(explorer).count("SANDBOX") == 1
-
-
 def test_what_is_selected_in_the_list_is_what_the_others_speak_of(b24: Client) -> None:
     tabs = forms.explorer(b24, run=True).forms
     tabs["Delete"].code.value = tabs["Inspect"].code.value = "missedCall"
@@ -67,11 +60,14 @@ def test_a_choice_of_ones_own_outlives_a_refreshed_list(b24: Client) -> None:
     assert not delete.state.badges
 
 
-def test_it_answers_for_the_open_tab(b24: Client) -> None:
+def test_its_tabs_have_titles_and_it_answers_for_the_open_one(b24: Client) -> None:
     explorer = forms.explorer(b24, run=True)
+    titles = [tabs_of(explorer).get_title(place) for place in range(5)]
+    assert titles == ["List", "Inspect", "Add", "Delete", "Calls"]
+    assert shown(explorer).count("SANDBOX") == 1
     assert len(explorer.result) == len(explorer.df) == 12
     assert list(explorer.timings["method"]) == ["crm.activity.badge.list"]
     tabs_of(explorer).selected_index = 1
     assert explorer.result is None
     assert explorer.wait()
-    assert repr(explorer).startswith("<Explorer of List, Inspect, Add, Delete, Calls: <InspectForm on SANDBOX")
+    assert repr(explorer).startswith(f"<Explorer of {', '.join(titles)}: <InspectForm on SANDBOX")

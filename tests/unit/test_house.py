@@ -97,8 +97,3 @@ def test_import_is_light() -> None:
     heavy += ["requests", "sqlite3", "distributed"]
     code = f"import sys, b24nb; print([m for m in {heavy} if m in sys.modules])"
     assert python(code) == "[]"
-
-
-def test_the_connect_function_is_not_shadowed_by_a_module() -> None:
-    code = "import b24nb, b24nb.cli, b24nb._connect; print(callable(b24nb.connect))"
-    assert python(code) == "True"

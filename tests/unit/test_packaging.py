@@ -39,10 +39,6 @@ def test_an_environment_of_conda_is_the_project_with_its_extras(project: dict[st
     assert set(extras[1].split(",")) == {"lab", "test"} <= set(project["optional-dependencies"])
 
 
-def test_the_test_extra_holds_the_others_that_tests_need(project: dict[str, Any]) -> None:
-    assert "b24nb[lab,tls,fleet]" in project["optional-dependencies"]["test"]
-
-
 def test_a_plain_install_brings_no_jupyterlab(project: dict[str, Any]) -> None:
     names = {re.split(r"[\[>=<]", requirement)[0] for requirement in project["dependencies"]}
     assert not names & {"jupyterlab", "matplotlib", "nbformat", "notebook", "qs-codec"}
