@@ -10,7 +10,7 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pandas as pd
@@ -42,12 +42,17 @@ def in_fresh_interpreter(code: str) -> Callable[[], float]:
     return lambda: float(subprocess.run(command, capture_output=True, check=True, env=environment).stdout)
 
 
-def compare(name: str, ours: Callable[[], float], bare: Callable[[], float], rounds: int, most: float) -> None:
-    times: tuple[list[float], list[float]] = ([], [])
+def interleaved(ways: Mapping[str, Callable[[], float]], rounds: int) -> dict[str, list[float]]:
+    """Milliseconds of each way, round by round, so that all of them see the same machine."""
+    times: dict[str, list[float]] = {name: [] for name in ways}
     for turn in range(rounds):
-        for side, measure in ((0, ours), (1, bare)) if turn % 2 else ((1, bare), (0, ours)):
-            times[side].append(measure())
-    mine, theirs = map(statistics.median, times)
+        for name in ways if turn % 2 else reversed(ways):
+            times[name].append(ways[name]())
+    return times
+
+
+def compare(name: str, ours: Callable[[], float], bare: Callable[[], float], rounds: int, most: float) -> None:
+    mine, theirs = map(statistics.median, interleaved({"ours": ours, "bare": bare}, rounds).values())
     print(f"{name:62} {mine:8.2f} {theirs:8.2f} {mine / theirs:6.2f}  at most {most:.2f}", flush=True)
 
 
