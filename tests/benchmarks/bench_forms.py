@@ -7,7 +7,6 @@ closed, and garbage is collected, before the next is timed: else each measures w
 """
 
 import gc
-import json
 import shutil
 import statistics
 from collections.abc import Callable, Iterator
@@ -88,7 +87,6 @@ def _measure(webhook: str) -> None:
         for (name, taken), median in zip(times.items(), medians, strict=True):
             print(f"{name:28} {median:7.1f} ms   best {min(taken):.1f}   {median / base:.2f} times")
         _measure_browser(form.table.badges)
-        print(f"state of an explorer that has listed: {_state_size(forms.explorer(b24, run=True)) / 1e6:.2f} MB")
 
 
 def _measure_browser(badges: Badges) -> None:
@@ -108,12 +106,6 @@ def _measure_browser(badges: Badges) -> None:
             taken = [page.evaluate(TIMED.replace("ACTION", action), turn) for turn in range(20)]
             median = statistics.median(taken)
             print(f"in the browser, {name:24} {median:7.1f} ms   at most {max(taken):.1f} ms")
-
-
-def _state_size(form: Any) -> int:
-    """Bytes of all widgets of a form as a notebook keeps them, without what is as ipywidgets has it."""
-    parts = {part.model_id: part for widget in _all(form) for part in (widget, getattr(widget, "layout", None)) if part}
-    return sum(len(json.dumps(part.get_state(), indent=1, default=str)) for part in parts.values())
 
 
 def _all(widget: Any) -> Iterator[Any]:

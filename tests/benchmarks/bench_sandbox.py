@@ -1,10 +1,9 @@
 """The sandbox portal next to a bare Tornado handler that returns the same bytes and headers.
 
-Three comparisons, each with both servers as processes of their own, in the same run: ``badge.get`` per
-second from wrk over 16 keep-alive connections (rounds interleaved), memory after 20,000 and after 200,000
-requests, and the time from a fresh process to the first answer.
+Two comparisons, each with both servers as processes of their own, in the same run: ``badge.get`` per second
+from wrk over 16 keep-alive connections (rounds interleaved), and the time from a fresh process to the first answer.
 
-Run it with ``python -m tests.benchmarks.bench_sandbox [speed] [memory] [start]``; wrk is a Debian package.
+Run it with ``python -m tests.benchmarks.bench_sandbox [speed] [start]``; wrk is a Debian package.
 """
 
 import json
@@ -16,7 +15,6 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
-from pathlib import Path
 from statistics import median
 
 import requests
@@ -85,17 +83,13 @@ def sample() -> str:
     return json.dumps({"body": answer.text, "headers": headers})
 
 
-def wrk(url: str, seconds: float) -> str:
-    """What it says of so many seconds. Any refusal or error fails."""
-    command = ["wrk", "-t1", "-c16", f"-d{seconds}s", url]
+def requests_per_second(url: str) -> float:
+    """How many wrk gets answered. Any refusal or error fails."""
+    command = ["wrk", "-t1", "-c16", f"-d{SECONDS}s", url]
     output = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     assert "Non-2xx" not in output, output
     assert "Socket errors" not in output, output
-    return output
-
-
-def requests_per_second(url: str) -> float:
-    return float(re.search(r"Requests/sec:\s+([\d.]+)", wrk(url, SECONDS))[1])
+    return float(re.search(r"Requests/sec:\s+([\d.]+)", output)[1])
 
 
 def compare_speed() -> None:
@@ -107,47 +101,20 @@ def compare_speed() -> None:
     print(f"  sandbox       {ours:7.0f} requests/s   ratio {ours / theirs:.2f} (target: at least 0.50)")
 
 
-def resident_kb(process: subprocess.Popen[str]) -> int:
-    status = Path(f"/proc/{process.pid}/status").read_text()
-    return int(status.partition("VmRSS:")[2].split()[0])
-
-
-def compare_memory() -> None:
-    with server(SANDBOX) as (process, url):
-        done, marks = 0, []
-        for target in (20_000, 200_000):
-            while done < target:
-                done += int(re.search(r"(\d+) requests in", wrk(url, 2))[1])
-            marks.append((done, resident_kb(process)))
-    (early, before), (late, after) = marks
-    print("memory of the sandbox process:")
-    print(f"  after {early:7,} requests  {before / 1024:6.1f} MB")
-    grown = f"{after / before - 1:+.1%} (target: within 5 %)"
-    print(f"  after {late:7,} requests  {after / 1024:6.1f} MB   {grown}")
-
-
 def first_answer(code: str, *args: str) -> None:
     """Start a process, and ask it."""
     with server(code, *args) as (_, url):
         requests.get(url, timeout=10).raise_for_status()
 
 
-def warm_answer() -> None:
-    """The same where everything is imported: start a portal in this process."""
-    with SandboxPortal() as portal:
-        requests.get(portal.webhook + "profile", timeout=10).raise_for_status()
-
-
 def compare_start() -> None:
     sandbox, bare = (partial(milliseconds, partial(first_answer, *of)) for of in ((SANDBOX,), (BARE, sample())))
     sandbox()  # compiled once
     compare("from a fresh process to the first answer / bare Tornado", sandbox, bare, STARTS, 1.5)
-    warm = median(milliseconds(warm_answer) for _ in range(STARTS))
-    print(f"  sandbox where tornado is imported {warm:.1f} ms (target: at most 150)")
 
 
 def main() -> None:
-    parts = {"speed": compare_speed, "memory": compare_memory, "start": compare_start}
+    parts = {"speed": compare_speed, "start": compare_start}
     for name in sys.argv[1:] or parts:
         if name != "start" and not shutil.which("wrk"):
             print(f"{name}: wrk is missing (apt-get install wrk)")

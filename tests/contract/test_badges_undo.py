@@ -62,10 +62,12 @@ def test_nothing_to_undo_is_an_empty_plan(b24: Client) -> None:
     assert "Journal" in b24.journal._repr_html_()
 
 
-@pytest.mark.parametrize("last", [0, -1, 1.5, "1"])
-def test_last_is_a_number_of_change_sets(last: Any, b24: Client) -> None:
-    with pytest.raises(errors.InvalidInput):
-        b24.journal.plan_undo(last)
+@pytest.mark.parametrize("wrong", [0, -1, 1.5, "1"])
+def test_change_sets_and_threads_are_numbers(wrong: Any, b24: Client) -> None:
+    with pytest.raises(errors.InvalidInput, match="last"):
+        b24.journal.plan_undo(wrong)
+    with pytest.raises(errors.InvalidInput, match="parallel"):
+        b24.badges.delete_many(["paid"], parallel=wrong)
 
 
 def test_what_somebody_else_did_meanwhile_is_shown_in_the_plan(
