@@ -1,14 +1,16 @@
-"""What b24nb costs beside the libraries that it stands on: importing, a call, a frame, the first list, the explorer.
+"""What b24nb costs beside the libraries that it stands on: importing, a call, a frame, a plan, a list, an explorer.
 
 Each figure is a ratio of medians; both sides are measured in turns, so that they see the same machine. The
 sandbox of the calls is a process of its own; what is measured in fresh interpreters has its bytecode compiled.
 """
 
 import compileall
+import json
 import os
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -17,7 +19,9 @@ import pandas as pd
 import requests
 
 import b24nb
+from b24nb.badges import files
 from b24nb.badges.badge import Badge, Badges
+from b24nb.badges.changes import diff
 from tests.programs import sandbox_process
 
 METHOD, PARAMS = "crm.activity.badge.get", {"code": "missedCall"}
@@ -76,6 +80,14 @@ def main() -> None:
     badges = Badges(map(Badge.from_wire, rows))
     frames = (lambda: milliseconds(lambda: badges.df)), (lambda: milliseconds(lambda: pd.DataFrame(rows)))
     compare("Badges.df / pandas.DataFrame, 10,000 badges", *frames, 21, 1.0)
+    with tempfile.TemporaryDirectory() as folder:
+        path = files.write(badges, Path(folder) / "b.json", portal="", at="")
+        text = path.read_text(encoding="utf-8")
+        plans = (
+            lambda: milliseconds(lambda: [*diff(badges, files.read(path), removable=None)]),
+            lambda: milliseconds(lambda: pd.DataFrame(json.loads(text)["badges"])),
+        )
+        compare("a plan from a file / pandas.DataFrame of its text, 10,000 badges", *plans, 21, 10.0)
     compare("first list as HTML / import pandas, ipywidgets", in_fresh_interpreter(FIRST_LIST), libraries, 15, 0.5)
     compare("explorer with a result / import pandas, ipywidgets", in_fresh_interpreter(EXPLORER), libraries, 15, 1.4)
 
