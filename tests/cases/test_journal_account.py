@@ -255,9 +255,7 @@ def test_journal_and_sandbox_are_found_again_on_a_file_server_and_in_folders_of_
         assert db.execute("SELECT count(*) FROM step").fetchone() == (2,)
 
 
-def test_changes_are_made_and_taken_back_where_the_system_has_an_older_sqlite(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_changes_are_made_and_undone_where_sqlite_is_older(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Python is linked to 3.34 on RHEL 9, to 3.31 on Ubuntu 20.04: no statement may need more."""
 
     def traced(*args: Any, **how: Any) -> sqlite3.Connection:

@@ -322,9 +322,7 @@ def test_what_holds_no_codes_is_refused_before_anything_is_sent(b24: b24nb.Clien
 
 
 @pytest.mark.parametrize("name", ["b.json", "b.csv"])
-def test_badges_that_differ_in_letter_case_are_planned_deleted_and_restored_where_the_portal_has_both(
-    name: str,
-) -> None:
+def test_badges_that_differ_in_letter_case_are_planned_deleted_and_restored_where_a_portal_has_both(name: str) -> None:
     both = Badges([VIP, Badge("VIP", "Other", "V", "success")])
     with (
         b24nb.SandboxPortal(badges=[badge.to_wire() for badge in both], case_sensitive=True) as portal,

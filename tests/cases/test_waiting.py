@@ -141,9 +141,7 @@ def test_settings_out_of_a_frame_are_taken(portal: SandboxPortal) -> None:
     ],
     ids=str,
 )
-def test_a_setting_that_cannot_be_right_is_refused_when_connecting(
-    portal: SandboxPortal, settings: dict[str, Any]
-) -> None:
+def test_a_setting_that_cannot_be_right_is_refused(portal: SandboxPortal, settings: dict[str, Any]) -> None:
     with pytest.raises(errors.InvalidInput) as caught:
         connect(portal.webhook, **settings)
     assert caught.value.field in settings

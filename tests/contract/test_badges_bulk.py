@@ -306,9 +306,7 @@ def test_ctrl_c_at_any_moment_leaves_a_report_that_is_true(during: str, times: i
 
 
 @pytest.mark.parametrize("keep_going", [False, True])
-def test_a_client_that_is_closed_during_a_run_leaves_its_report(
-    keep_going: bool, many: SandboxPortal, b24: Client
-) -> None:
+def test_a_client_closed_during_a_run_leaves_its_report(keep_going: bool, many: SandboxPortal, b24: Client) -> None:
     close = lambda: bool(batches(many) == 2 and b24.close())  # noqa: E731
     report = b24.badges.delete_many(codes(300), keep_going=keep_going, progress=False, cancel=close)
     assert report.counts == {"deleted": 300 - len(many.badges), "not sent": len(many.badges)}
@@ -317,9 +315,7 @@ def test_a_client_that_is_closed_during_a_run_leaves_its_report(
 
 
 @pytest.mark.parametrize("own", [ZeroDivisionError, SystemExit])
-def test_an_error_of_the_callers_own_code_shows_the_report(
-    own: type[BaseException], many: SandboxPortal, b24: Client
-) -> None:
+def test_an_error_of_ones_own_code_shows_the_report(own: type[BaseException], many: SandboxPortal, b24: Client) -> None:
     def cancel() -> bool:
         if batches(many):
             raise own

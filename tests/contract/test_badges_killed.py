@@ -74,9 +74,7 @@ def go_on(b24: b24nb.Client, chance: random.Random) -> None:
 
 
 @pytest.mark.parametrize(("kills", "seed"), [(3, 1), pytest.param(50, 100, marks=pytest.mark.slow)])
-def test_kills_and_what_came_after_are_undone(
-    portal: b24nb.SandboxPortal, tmp_path: Path, kills: int, seed: int
-) -> None:
+def test_kills_and_what_followed_are_undone(portal: b24nb.SandboxPortal, tmp_path: Path, kills: int, seed: int) -> None:
     before, changed = by_code(portal.badges), []
     for number in range(kills):
         journal = tmp_path / f"{number}.db"

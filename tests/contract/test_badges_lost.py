@@ -129,9 +129,7 @@ def test_a_lost_add_of_a_badge_that_was_there_is_not_taken_for_ours(portal: Sand
     assert portal.badges == before
 
 
-def test_where_looking_fails_the_outcome_is_unknown_until_it_is_settled(
-    portal: SandboxPortal, b24: Client, clock: FakeClock
-) -> None:
+def test_where_looking_fails_it_is_unknown_until_settled(portal: SandboxPortal, b24: Client, clock: FakeClock) -> None:
     step = Step("c0007", b24.badges.get("c0007"), None)
     portal.faults.next("reset", method=DELETE, after_effect=True)
     portal.faults.next("OVERLOAD_LIMIT", method="crm.activity.badge.get")

@@ -82,9 +82,7 @@ def test_an_employee_may_look_but_not_change(portal: SandboxPortal) -> None:
 
 
 @pytest.mark.parametrize("change", [{"title": ""}, {"value": {"en": ""}}, {"type": "pink"}])
-def test_what_can_be_known_is_refused_before_sending(
-    change: dict[str, Any], portal: SandboxPortal, b24: Client
-) -> None:
+def test_what_can_be_known_is_refused_unsent(change: dict[str, Any], portal: SandboxPortal, b24: Client) -> None:
     with pytest.raises(errors.InvalidInput) as caught:
         b24.badges.add(**{"code": "x", "title": "t", "value": "v", "type": "primary"} | change)
     assert caught.value.field in change

@@ -201,9 +201,7 @@ def test_the_application_clears_and_undo_brings_badge_and_holders_back(portal: S
     assert HELD not in app.badges.list()
 
 
-def test_the_application_deletes_where_that_is_wanted_and_what_another_one_made(
-    portal: SandboxPortal, app: Client
-) -> None:
+def test_the_application_deletes_where_that_is_wanted_and_what_another_made(portal: SandboxPortal, app: Client) -> None:
     assert set(app.badges.release(HELD, how="delete").df["action"]) == {"delete activity"}
     other = portal.attach(HELD, client_id="local.another")
     plan = app.badges.release(HELD)
@@ -233,9 +231,7 @@ MEANWHILE: dict[str, tuple[Callable[[Client], Any], str]] = {
 
 
 @pytest.mark.parametrize("what", MEANWHILE)
-def test_an_activity_that_changed_meanwhile_is_left_alone(
-    portal: SandboxPortal, b24: Client, app: Client, what: str
-) -> None:
+def test_an_activity_changed_since_is_left_alone(portal: SandboxPortal, b24: Client, app: Client, what: str) -> None:
     change, verdict = MEANWHILE[what]
     plan = b24.badges.release(HELD)
     change(app)

@@ -70,9 +70,7 @@ def test_change_sets_and_threads_are_numbers(wrong: Any, b24: Client) -> None:
         b24.badges.delete_many(["paid"], parallel=wrong)
 
 
-def test_what_somebody_else_did_meanwhile_is_shown_in_the_plan(
-    portal: SandboxPortal, b24: Client, tmp_path: Path
-) -> None:
+def test_what_others_did_meanwhile_is_shown_in_the_plan(portal: SandboxPortal, b24: Client, tmp_path: Path) -> None:
     b24.badges.delete_many(["missedCall", "birthday"], progress=False)
     with connect(portal, journal=tmp_path / "theirs.db") as somebody:
         somebody.badges.add("MISSEDCALL", "theirs", "v", "primary")
@@ -144,9 +142,7 @@ def steps(b24: Client) -> dict[str, Step]:
     return steps
 
 
-def test_settle_looks_what_became_of_unfinished_changes(
-    portal: SandboxPortal, b24: Client, steps: dict[str, Step]
-) -> None:
+def test_settle_finds_what_became_of_changes(portal: SandboxPortal, b24: Client, steps: dict[str, Step]) -> None:
     intend(portal, *steps.values(), at=time.time() - 100)
     report = b24.journal.settle()
     verdicts = {name: str(outcome.verdict) for name, outcome in zip(steps, report, strict=True)}

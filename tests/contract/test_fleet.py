@@ -424,9 +424,7 @@ def test_undo_brings_every_portal_back_and_redo_again(sandboxes: SandboxFleet) -
 
 
 @pytest.mark.parametrize("now", ["another address", "another user"])
-def test_undo_of_a_portal_whose_changes_another_made_is_no_success(
-    sandboxes: SandboxFleet, tmp_path: Path, now: str
-) -> None:
+def test_undo_of_what_another_made_is_no_success(sandboxes: SandboxFleet, tmp_path: Path, now: str) -> None:
     vault = dict(sandboxes.webhooks)
     fleet = Fleet(sandboxes.names, vault=vault.get, journal=tmp_path)
     plan = fleet.plan([VIP], **QUIET)
@@ -500,9 +498,7 @@ def test_the_last_run_is_the_last_also_after_a_task_of_an_earlier_one_was_lost(
     assert fleet.plan_undo(2, **QUIET).apply(**QUIET).counts == {"deleted": 5}
 
 
-def test_the_last_run_is_the_last_also_after_the_clock_was_set_back(
-    sandboxes: SandboxFleet, clock: FakeClock, tmp_path: Path
-) -> None:
+def test_the_last_run_is_last_if_the_clock_went_back(sandboxes: SandboxFleet, clock: FakeClock, tmp_path: Path) -> None:
     fleet, (_, part) = fleet_of(sandboxes, clock=clock, journal=tmp_path), fleets_of_parts(sandboxes, clock, tmp_path)
     plan = fleet.plan([VIP], **QUIET)
     plan.apply(first=3, **QUIET)
@@ -728,9 +724,7 @@ def test_ctrl_c_ends_a_run_although_failures_end_it_too(sandboxes: SandboxFleet)
         plan.apply(max_failures=0, cancel=press, **QUIET)
 
 
-def test_an_error_of_the_callers_own_code_ends_the_run_in_all_threads_and_shows_the_report(
-    sandboxes: SandboxFleet,
-) -> None:
+def test_an_error_of_ones_own_code_ends_the_run_in_all_threads_and_shows_the_report(sandboxes: SandboxFleet) -> None:
     asked: list[int] = []
 
     def cancel() -> bool:

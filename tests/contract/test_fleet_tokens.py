@@ -102,9 +102,7 @@ def test_a_token_that_the_vault_did_not_take_is_not_lost(
     assert renewals(sandboxes) == [1, 0, 0]
 
 
-def test_a_token_that_somebody_else_renewed_is_read_once_more(
-    sandboxes: SandboxFleet, vault: Vault, clock: FakeClock
-) -> None:
+def test_a_token_renewed_by_others_is_read_again(sandboxes: SandboxFleet, vault: Vault, clock: FakeClock) -> None:
     old = {name: vault(name) for name in sandboxes.names}
     clock.advance(HOUR)
     assert all_listed(Fleet(sandboxes.names, vault, clock=clock).badges(**QUIET))
@@ -152,9 +150,7 @@ def test_two_fleets_that_meet_the_end_of_the_same_tokens_lose_none(clock: FakeCl
         assert renewals(sandboxes) == [rounds] * portals
 
 
-def test_a_write_whose_token_ends_in_the_middle_is_made_once(
-    sandboxes: SandboxFleet, vault: Vault, clock: FakeClock
-) -> None:
+def test_a_write_whose_token_ends_midway_is_made_once(sandboxes: SandboxFleet, vault: Vault, clock: FakeClock) -> None:
     plan = Fleet(sandboxes.names, vault, clock=clock).plan([Badge("vip", "V", "V", "success")], **QUIET)
     clock.advance(HOUR)
     report = plan.apply(**QUIET)

@@ -60,9 +60,7 @@ def test_plan_confirm_apply_and_undo(form: Any, sandboxes: SandboxFleet, monkeyp
     assert holding(sandboxes) == 0
 
 
-def test_undo_stays_until_all_is_taken_back(
-    form: Any, sandboxes: SandboxFleet, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_undo_stays_until_all_is_undone(form: Any, sandboxes: SandboxFleet, monkeypatch: pytest.MonkeyPatch) -> None:
     click(form, form.plan_button)
     form.confirm.value = "4 changes on 4 portals"
     click(form, form.apply_button)
