@@ -184,13 +184,11 @@ def test_a_text_without_end_is_refused_in_words(b24: Client) -> None:
     deep: Any = "x"
     for _ in range(100_000):
         deep = [deep]
-    for text in (endless, {"en": deep}, deep):
-        with pytest.raises(errors.InvalidInput, match="is not a text"):
-            b24.badges.add("vip", text, "VIP", "primary")
-    with pytest.raises(errors.InvalidInput, match="does not exist"):
-        b24.badges.add("vip", "Client", "VIP", deep)
-    with pytest.raises(errors.InvalidInput, match="is not a text"):
-        b24.badges.add(deep, "Client", "VIP", "primary")
+    wrong = [{"title": endless}, {"title": {"en": deep}}, {"title": deep}, {"code": deep}, {"type": deep}]
+    for change in wrong:
+        with pytest.raises(errors.InvalidInput, match=r"is not a text|does not exist") as caught:
+            b24.badges.add(**{**VIP, **change})
+        assert caught.value.field in change
 
 
 class LeapingClock(FakeClock):

@@ -55,7 +55,6 @@ def test_delete_reads_first_and_returns_what_was_there(portal: SandboxPortal, b2
         (lambda badges: badges.delete("onHold"), errors.BadgeInUse, "ENTITY_WITH_BADGE_EXISTS"),
         (lambda badges: badges.add("PAID", "t", "v", "primary"), errors.DuplicateCode, "BX_INVALID_VALUE"),
         (lambda badges: badges.add("x", {"xx": "t"}, "v", "primary"), errors.BadArgument, "0"),
-        (lambda badges: badges.add("x", "t", {"EN": "v"}, "primary"), errors.BadArgument, "0"),
     ],
 )
 def test_errors_of_the_portal_keep_their_code(call: Any, kind: type, code: str, b24: Client) -> None:
