@@ -1,6 +1,5 @@
 """What a fleet's tests import in this process and in others: vaults that read a file, functions of a client."""
 
-import fcntl
 import json
 import os
 import tempfile
@@ -30,36 +29,6 @@ def fill(path: Path, webhooks: Mapping[str, Any], set_env: Callable[[str, str], 
     """Write the file of the vault, and name it."""
     path.write_text(json.dumps(dict(webhooks)))
     set_env(VAULT, str(path))
-
-
-class Tokens:
-    """A vault of OAuth tokens in a file, with a lock for the processes that share it."""
-
-    def __init__(self) -> None:
-        self.asked: list[str] = []
-        self.stored: list[str] = []
-
-    def __call__(self, name: str) -> b24nb.OAuthToken:
-        self.asked.append(name)
-        return b24nb.OAuthToken(**self._change()[name])
-
-    def store(self, name: str, token: b24nb.OAuthToken) -> None:
-        pair = {one: getattr(token, one).reveal() for one in ("access_token", "refresh_token")}
-        self._change({name: pair})
-        self.stored.append(name)
-
-    @staticmethod
-    def _change(new: Mapping[str, Mapping[str, str]] | None = None) -> dict[str, dict[str, str]]:
-        with Path(os.environ[VAULT]).open("r+") as file:
-            fcntl.flock(file, fcntl.LOCK_EX)
-            found = json.load(file)
-            for name, pair in (new or {}).items():
-                found[name] |= pair
-            if new:
-                file.seek(0)
-                file.truncate()
-                json.dump(found, file)
-            return found
 
 
 def code_count(b24: b24nb.Client) -> int:

@@ -78,7 +78,8 @@ def spreadsheets(draw: st.DrawFn, folder: Path) -> tuple[bytes, list[Badge], boo
         languages = [f"{field}.{code}" for field in ("title", "value") for code in ("en", "de", "ru", "pt-BR")]
         columns = draw(st.permutations([*files.FIELDS, *languages, "comment"]))
         rows = table_of(badges, columns)
-        rows[0] = [draw(st.sampled_from([name, f" {name} ", name])) for name in columns]
+        headings = [(name, f" {name} ", name if "." in name else name.upper()) for name in columns]
+        rows[0] = [draw(st.sampled_from(written)) for written in headings]
     texts = [text for badge in badges for text in (badge.title, badge.value)]
     refusable = any(map(looks_like_a_map, badges))
     refusable |= source == "frame" and any(isinstance(text, dict) for text in texts)
@@ -109,7 +110,7 @@ def spreadsheets(draw: st.DrawFn, folder: Path) -> tuple[bytes, list[Badge], boo
 
 def understood(folder: Path, sheet: tuple[bytes, list[Badge], bool]) -> None:
     content, badges, refusable = sheet
-    path = folder / "sheet.csv"
+    path = folder / "SHEET.CSV"
     path.write_bytes(content)
     if refusable:
         with suppress(InvalidInput):
@@ -139,44 +140,18 @@ def test_5000_spreadsheets_are_read_exactly_or_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "count"),
+    "source",
     [
-        (H + R + ",,,\n,,,\n", 1),
-        (H + R + ",,,\ngold,Gold,G,warning\n", 2),
-        (",,,\n" + H + R, 1),
-        (H + R + " , , , \n", 1),
-        (H + R.replace("\n", ",,\n"), 1),
-        ("sep=;\n" + (H + R).replace(",", ";"), 1),
-        ("\ufeff" + (H + R).replace(",", ";").replace("\n", "\r\n") + ";;;\r\n", 1),
-        (H.replace("code", "Code").replace("value", "VALUE") + R, 1),
-        (H, 0),
+        *(b"", b"\xef\xbb\xbf", b"\n\n\n", b",,,\n", b"vip,Client,VIP,primary\n", b"Code list\n" + H.encode()),
+        *(pd.DataFrame(), pd.DataFrame({"title": ["t"]}), Badges([VIP]).df.T),
     ],
 )
-def test_habits_of_spreadsheets_are_understood(b24: b24nb.Client, text: str, count: int) -> None:
-    Path("B.CSV").write_text(text, encoding="utf-8", newline="")
-    assert b24.badges.plan("B.CSV").counts["add"] == count
-
-
-@pytest.mark.parametrize(
-    "content", [b"", b"\xef\xbb\xbf", b"\n\n\n", b",,,\n", b"vip,Client,VIP,primary\n", b"Code list\n" + H.encode()]
-)
-def test_a_file_without_the_heading_code_is_never_nothing_wanted(b24: b24nb.Client, content: bytes) -> None:
-    Path("b.csv").write_bytes(content)
+def test_a_table_without_the_heading_code_is_never_nothing_wanted(b24: b24nb.Client, source: Any) -> None:
+    if isinstance(source, bytes):
+        Path("b.csv").write_bytes(source)
+        source = "b.csv"
     with pytest.raises(InvalidInput, match="no column `code`"):
-        b24.badges.plan("b.csv", prune=True)
-
-
-@pytest.mark.parametrize("frame", [pd.DataFrame(), pd.DataFrame({"title": ["t"]}), Badges([VIP]).df.T])
-def test_a_frame_without_codes_is_never_nothing_wanted(b24: b24nb.Client, frame: pd.DataFrame) -> None:
-    with pytest.raises(InvalidInput, match="no column `code`"):
-        b24.badges.plan(frame, prune=True)
-
-
-def test_the_text_of_a_map_is_no_title(b24: b24nb.Client) -> None:
-    b24.badges.list().df.to_csv("p.csv", index=False)
-    for source in ("p.csv", pd.read_csv("p.csv")):
-        with pytest.raises(InvalidInput, match="text of a map"):
-            b24.badges.plan(source)
+        b24.badges.plan(source, prune=True)
 
 
 @pytest.mark.parametrize("title", [{}, {"en": ""}, {"en": "Client", "de": "Kunde"}])
@@ -222,8 +197,6 @@ def test_a_heading_that_pandas_numbered_is_no_language(tmp_path: Path) -> None:
         ),
         lambda badges: pd.DataFrame(badges),
         lambda badges: pd.concat([badges.flat, pd.DataFrame([{"code": None}])]),
-        lambda badges: {"result": {"badges": [badge.to_wire() for badge in badges]}, "total": len(badges)},
-        lambda badges: {"badges": [badge.to_wire() for badge in badges]},
     ],
 )
 def test_every_shape_of_the_portals_own_badges_changes_nothing(b24: b24nb.Client, shape: Any) -> None:
@@ -281,11 +254,11 @@ def test_a_path_that_can_not_be_one_is_refused_without_being_shown(b24: b24nb.Cl
 
 
 def test_a_long_list_takes_no_more_memory_than_it_needs(tmp_path: Path) -> None:
-    (tmp_path / "b.csv").write_text(H + "".join(f"x{n},T,V,primary\n" for n in range(20_000)))
+    (tmp_path / "b.csv").write_text(H + "".join(f"x{n},T,V,primary\n" for n in range(5000)))
     tracemalloc.start()
     try:
-        assert len(files.read(tmp_path / "b.csv")) == 20_000
-        assert tracemalloc.get_traced_memory()[1] < 40_000_000
+        assert len(files.read(tmp_path / "b.csv")) == 5000
+        assert tracemalloc.get_traced_memory()[1] < 10_000_000
     finally:
         tracemalloc.stop()
 
@@ -348,23 +321,8 @@ def test_what_holds_no_codes_is_refused_before_anything_is_sent(b24: b24nb.Clien
     assert not b24.calls
 
 
-@pytest.mark.parametrize(
-    ("values", "message"),
-    [(["vip", "vip"], "'vip' is repeated"), ([VIP, "VIP "], "differ only in letter case or blanks")],
-)
-def test_one_code_given_twice_is_refused_before_anything_is_changed(
-    b24: b24nb.Client, values: Any, message: str
-) -> None:
-    before = b24.badges.list()
-    with pytest.raises(InvalidInput, match=message):
-        b24.badges.delete_many(values)
-    assert b24.badges.list() == before
-
-
 @pytest.mark.parametrize("name", ["b.json", "b.csv"])
-def test_badges_that_differ_in_letter_case_are_planned_deleted_and_restored_where_the_portal_has_both(
-    name: str,
-) -> None:
+def test_badges_that_differ_in_letter_case_are_planned_deleted_and_restored_where_a_portal_has_both(name: str) -> None:
     both = Badges([VIP, Badge("VIP", "Other", "V", "success")])
     with (
         b24nb.SandboxPortal(badges=[badge.to_wire() for badge in both], case_sensitive=True) as portal,
@@ -374,6 +332,12 @@ def test_badges_that_differ_in_letter_case_are_planned_deleted_and_restored_wher
         for repeated in ([VIP, *both], [*both, Badge("Vip", "t", "v", "primary")]):
             with pytest.raises(InvalidInput, match=r"repeated|differ only in letter case"):
                 b24.badges.plan(repeated)
+        for codes, says in (
+            (["vip", "vip"], "'vip' is repeated"),
+            ([VIP, "VIP "], "differ only in letter case or blanks"),
+        ):
+            with pytest.raises(InvalidInput, match=says):
+                b24.badges.delete_many(codes)
         assert b24.badges.delete_many(both.df, confirm=2, progress=False).counts == {"deleted": 2}
         with pytest.raises(InvalidInput, match="differ only in letter case"):
             b24.journal.plan_restore([*both, VIP])

@@ -26,6 +26,12 @@ def test_undo_goes_back_one_change_set_at_a_time(portal: SandboxPortal, b24: Cli
     b24.badges.plan([Badge("new", "other", "v", "primary"), Badge("second", "t", "v", "primary")]).apply(progress=False)
     middle = portal.badges
     b24.badges.delete_many(["birthday", "newsletter"], progress=False)
+    # What changes nothing does not count.
+    with pytest.raises(errors.BadgeInUse):
+        b24.badges.delete("onHold")
+    with pytest.raises(errors.DuplicateCode):
+        b24.badges.add("paid", "t", "v", "primary")
+    b24.badges.delete_many(["nobody"], progress=False)
     assert b24.journal.plan_undo().apply(progress=False).counts == {"added": 2}
     assert same(portal, middle)
     assert b24.journal.plan_undo().apply(progress=False).counts == {"deleted": 2}  # undo is undone
@@ -49,17 +55,6 @@ def test_an_undo_is_looked_at_first(portal: SandboxPortal, b24: Client) -> None:
     assert [request.method for request in portal.requests[sent:]] == ["crm.activity.badge.list"]
 
 
-def test_what_changed_nothing_does_not_count(portal: SandboxPortal, b24: Client) -> None:
-    before = portal.badges
-    b24.badges.delete("missedCall")
-    for code in ("onHold", "paid"):
-        with pytest.raises((errors.BadgeInUse, errors.DuplicateCode)):
-            b24.badges.delete(code) if code == "onHold" else b24.badges.add(code, "t", "v", "primary")
-    b24.badges.delete_many(["nobody"], progress=False)
-    b24.journal.plan_undo().apply(progress=False)
-    assert same(portal, before)
-
-
 def test_nothing_to_undo_is_an_empty_plan(b24: Client) -> None:
     assert len(b24.journal.plan_undo()) == 0
     assert len(b24.journal.plan_undo().apply()) == 0
@@ -67,15 +62,15 @@ def test_nothing_to_undo_is_an_empty_plan(b24: Client) -> None:
     assert "Journal" in b24.journal._repr_html_()
 
 
-@pytest.mark.parametrize("last", [0, -1, 1.5, "1"])
-def test_last_is_a_number_of_change_sets(last: Any, b24: Client) -> None:
-    with pytest.raises(errors.InvalidInput):
-        b24.journal.plan_undo(last)
+@pytest.mark.parametrize("wrong", [0, -1, 1.5, "1"])
+def test_change_sets_and_threads_are_numbers(wrong: Any, b24: Client) -> None:
+    with pytest.raises(errors.InvalidInput, match="last"):
+        b24.journal.plan_undo(wrong)
+    with pytest.raises(errors.InvalidInput, match="parallel"):
+        b24.badges.delete_many(["paid"], parallel=wrong)
 
 
-def test_what_somebody_else_did_meanwhile_is_shown_in_the_plan(
-    portal: SandboxPortal, b24: Client, tmp_path: Path
-) -> None:
+def test_what_others_did_meanwhile_is_shown_in_the_plan(portal: SandboxPortal, b24: Client, tmp_path: Path) -> None:
     b24.badges.delete_many(["missedCall", "birthday"], progress=False)
     with connect(portal, journal=tmp_path / "theirs.db") as somebody:
         somebody.badges.add("MISSEDCALL", "theirs", "v", "primary")
@@ -147,9 +142,7 @@ def steps(b24: Client) -> dict[str, Step]:
     return steps
 
 
-def test_settle_looks_what_became_of_unfinished_changes(
-    portal: SandboxPortal, b24: Client, steps: dict[str, Step]
-) -> None:
+def test_settle_finds_what_became_of_changes(portal: SandboxPortal, b24: Client, steps: dict[str, Step]) -> None:
     intend(portal, *steps.values(), at=time.time() - 100)
     report = b24.journal.settle()
     verdicts = {name: str(outcome.verdict) for name, outcome in zip(steps, report, strict=True)}

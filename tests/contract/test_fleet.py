@@ -4,7 +4,6 @@ import json
 import re
 import resource
 import sys
-import threading
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -16,14 +15,13 @@ import pandas as pd
 import pytest
 
 from b24nb import Badge, Client, Fleet, connect, errors
-from b24nb.badges.bulk import RunOptions
 from b24nb.badges.changes import Outcome, Verdict
 from b24nb.badges.journal import UnfinishedChanges
 from b24nb.badges.journal_store import JournalStore
-from b24nb.fleet import tasks, visit
+from b24nb.fleet import visit
 from b24nb.sandbox import SandboxFleet
 from tests import fleets
-from tests.fakes import FakeClock, ctrl_c, eventually, together
+from tests.fakes import FakeClock, ctrl_c, together
 from tests.fleets import rows
 
 SHARES = {"dead": 0.1, "hanging": 0.1, "revoked": 0.1, "noscope": 0.1, "renamed": 0.1, "limited": 0.1}
@@ -58,6 +56,14 @@ def ailing() -> Iterator[SandboxFleet]:
         yield fleet
 
 
+@pytest.fixture(scope="module")
+def seen(ailing: SandboxFleet) -> list[Any]:
+    """All that a fleet tells of portals of which most are in trouble; to ask the dead takes a second each time."""
+    fleet = fleet_of(ailing, timeout=(1, 1))
+    asked = [fleet.check(**QUIET), fleet.badges(**QUIET), fleet.plan([VIP], **QUIET)]
+    return [*asked, fleet.map(fleets.code_count, **QUIET)]
+
+
 def codes(sandboxes: SandboxFleet) -> dict[str, list[str]]:
     return {name: [badge["code"] for badge in portal.badges] for name, portal in sandboxes.portals.items()}
 
@@ -66,32 +72,36 @@ def sent(sandboxes: SandboxFleet) -> int:
     return sum(len(portal.requests) for portal in sandboxes.portals.values())
 
 
-def test_each_trouble_is_a_row_and_the_others_are_there(ailing: SandboxFleet) -> None:
+def test_each_trouble_is_a_row_and_the_others_are_there(ailing: SandboxFleet, seen: list[Any]) -> None:
     expected = [WORDS.get(ailing.trouble.get(name, ""), "ok") for name in ailing.names]
-    fleet = fleet_of(ailing, timeout=(1, 1))
-    for found in (fleet.check(**QUIET), fleet.badges(**QUIET), fleet.plan([VIP], **QUIET), fleet.map(len, **QUIET)):
+    for found in seen:
         status = found.status
         assert list(status["portal"]) == ailing.names
-        if type(found).__name__ != "FleetValues":
-            assert list(status["status"]) == expected
+        assert list(status["status"]) == expected
         assert list(found.failed["portal"]) == list(status[status["status"] != "ok"]["portal"])
-    told = dict(zip(ailing.names, fleet.check(**QUIET).df["detail"], strict=True))
+        assert json.loads(json.dumps(rows(found.df))), "plain data"
+    told = dict(zip(ailing.names, seen[0].df["detail"], strict=True))
     renamed = next(name for name, trouble in ailing.trouble.items() if trouble == "renamed")
     assert "renamed-portal.bitrix24.example" in told[renamed]
 
 
-def test_a_frame_that_lacks_portals_says_so(ailing: SandboxFleet) -> None:
-    found = fleet_of(ailing, timeout=(1, 1)).badges(**QUIET)
+def test_a_frame_that_lacks_portals_says_so(ailing: SandboxFleet, seen: list[Any]) -> None:
+    found = seen[1]
     missing = {name: WORDS[trouble] for name, trouble in ailing.trouble.items()}
     for table in (found.df, found.matrix):
         assert table.attrs == {"portals": 10, "missing": found.missing}
     assert found.missing == missing
-    assert not {*found.df["portal"]} & missing.keys()
-    assert not {*found.matrix.columns} & missing.keys()
+    assert not {*found.df["portal"], *found.matrix.columns} & missing.keys()
     for text in (repr(found), found._repr_html_()):
         assert "4 of 10 portals" in text
         assert "3 unreachable" in text
         assert all(name in text for name in missing)
+
+
+def test_no_secret_is_shown_anywhere(ailing: SandboxFleet, seen: list[Any]) -> None:
+    shown = "".join(repr(found) + found._repr_html_() + found.status.to_json() for found in seen)
+    for webhook in ailing.webhooks.values():
+        assert webhook.rstrip("/").rpartition("/")[2] not in shown
 
 
 def test_who_am_i_and_may_i_on_the_first_portals(sandboxes: SandboxFleet) -> None:
@@ -115,17 +125,16 @@ def test_labels_of_a_table_stand_beside_the_names(sandboxes: SandboxFleet, tmp_p
         assert set(table["code_label"]) == {"A1", "B2"}
 
 
-@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
 @pytest.mark.parametrize(
     "text",
     [
         *("portal\na.eu\nb\n", "portal;x, y\na.eu;x\nb;y\n", "portal,a|b\na.eu,x\nb,y\n"),
-        *("portal;x\na.eu;1\n;\nb;2\n;\n", "sep=;\nx;portal\n1;a.eu\n2;b\n", 'x;" Portal"\r\n1;a.eu\r\n2;b\r\n'),
+        *("portal;x\na.eu;1\n;\nb;2\n;\n", "sep=;\nx;portal\n1;a.eu\n2;b\n", '\ufeffx;" Portal"\r\n1;a.eu\r\n2;b\r\n'),
     ],
 )
-def test_a_csv_of_portals_is_read_as_spreadsheets_write_it(tmp_path: Path, text: str, encoding: str) -> None:
+def test_a_csv_of_portals_is_read_as_spreadsheets_write_it(tmp_path: Path, text: str) -> None:
     file = tmp_path / "portals.csv"
-    file.write_bytes(text.encode(encoding))
+    file.write_text(text, encoding="utf-8", newline="")
     assert Fleet(file, vault=str).names == ("a.eu", "b")
 
 
@@ -134,14 +143,6 @@ def test_a_csv_of_portals_in_another_encoding_is_refused_with_a_way_out(tmp_path
     file.write_bytes("portal;x\na;Москва\n".encode("cp1251"))
     with pytest.raises(errors.InvalidInput, match="Save it as CSV UTF-8"):
         Fleet(file, vault=str)
-
-
-def test_an_address_instead_of_names_is_refused_and_not_visited(sandboxes: SandboxFleet) -> None:
-    address = sandboxes.webhooks["portal-0001"]
-    with pytest.raises(errors.InvalidInput, match="no list of names") as caught:
-        Fleet(address, vault=str)
-    assert address.rstrip("/").rpartition("/")[2] not in str(caught.value)
-    assert sent(sandboxes) == 0
 
 
 @pytest.mark.parametrize("labels", [{"code": [1, 2], "code_label": [3, 4]}, {"code": [1, 2]}, {"status": [1, 2]}])
@@ -153,14 +154,6 @@ def test_labels_with_names_of_our_columns_are_kept(sandboxes: SandboxFleet, labe
         assert shown.columns.is_unique
         for values in labels.values():
             assert any(list(shown[column].unique()) == values for column in shown)
-
-
-def test_what_fails_again_and_again_can_be_a_fleet_each_time() -> None:
-    with SandboxFleet(2, revoked=0.5) as sandboxes:
-        failed = fleet_of(sandboxes).check(**QUIET).failed
-        for _ in range(3):
-            failed = Fleet(failed, vault=sandboxes.webhooks.get).check(**QUIET).failed
-            assert list(failed["status"]) == ["revoked"]
 
 
 def test_a_fleet_without_portals_has_empty_frames() -> None:
@@ -176,7 +169,7 @@ def test_a_fleet_without_portals_has_empty_frames() -> None:
         (["a", ""], "texts"),
         (["a", 7], "texts"),
         (7, "list of names"),
-        ("no-such-file.csv", "list of names"),
+        *((one, "no list of names") for one in ("no-such-file.csv", "https://x.bitrix24.com/rest/1/abcdef0123456789/")),
         *((pd.DataFrame(rows, columns=names), "column `portal`") for rows, names in NO_TABLES),
         (["https://example.bitrix24.com/rest/1/abcdef0123456789/"], "secret"),
         (pd.DataFrame({"portal": ["a"], "w": ["https://x.bitrix24.com/rest/1/abcdef0123456789/"]}), "secret"),
@@ -231,10 +224,13 @@ def test_what_differs_is_seen_at_a_glance() -> None:
             "rare": {"portal-0001": "same", "portal-0002": "missing", "portal-0003": "missing"},
         }
         wanted = [Badge("mark", "A", "V", "success")]
-        assert fleet.plan(wanted, prune=True, **QUIET).matrix.T.to_dict() == {
-            "mark": {"portal-0001": "same", "portal-0002": "differs", "portal-0003": "differs"},
-            "rare": {"portal-0001": "not wanted", "portal-0002": "same", "portal-0003": "same"},
-        }
+        for protect in ((), ["m*", "rare"]):  # what is left alone differs all the same
+            plan = fleet.plan(wanted, prune=True, protect=protect, **QUIET)
+            assert plan.counts.get("keep", 0) == (4 if protect else 1)
+            assert plan.matrix.T.to_dict() == {
+                "mark": {"portal-0001": "same", "portal-0002": "differs", "portal-0003": "differs"},
+                "rare": {"portal-0001": "not wanted", "portal-0002": "same", "portal-0003": "same"},
+            }
 
 
 def test_those_that_failed_are_visited_again(sandboxes: SandboxFleet) -> None:
@@ -249,20 +245,28 @@ def test_those_that_failed_are_visited_again(sandboxes: SandboxFleet) -> None:
     assert sent(sandboxes) == before + 1
 
 
-def test_a_function_gives_a_value_or_an_error_per_portal(sandboxes: SandboxFleet) -> None:
+def test_a_function_gives_a_value_per_portal_and_can_not_use_the_fleet(sandboxes: SandboxFleet) -> None:
     fleet = fleet_of(sandboxes)
     assert fleet.map(fleets.code_count, **QUIET).values == dict.fromkeys(sandboxes.names, 12)
-    failed = fleet.map(fleets.broken, **QUIET).df
-    assert set(failed["error"]) == {"ValueError"}
-    assert set(failed["detail"]) == {"ValueError: not today"}
+    nested = fleet.map(lambda b24: fleet.badges(**QUIET), **QUIET)
+    assert all("it would wait for the portal" in detail for detail in nested.status["detail"])
 
 
-@pytest.mark.parametrize("function", [fleets.adding, fleets.tidying])
-def test_a_function_can_not_change_badges_behind_the_journal(sandboxes: SandboxFleet, function: Any) -> None:
+@pytest.mark.parametrize(
+    ("function", "error", "detail"),
+    [
+        (fleets.broken, "ValueError", "ValueError: not today"),
+        (lambda b24: sys.exit("no"), "SystemExit", "no"),
+        *((function, "ReadOnly", "fleet.plan") for function in (fleets.adding, fleets.tidying)),
+    ],
+)
+def test_what_a_function_may_not_do_is_a_row_and_changes_no_badge_behind_the_journal(
+    sandboxes: SandboxFleet, function: Any, error: str, detail: str
+) -> None:
     before = codes(sandboxes)
     table = fleet_of(sandboxes).map(function, **QUIET).df
-    assert set(table["error"]) == {"ReadOnly"}
-    assert table["detail"].str.contains("fleet.plan").all()
+    assert set(table["error"]) == {error}
+    assert table["detail"].str.contains(detail).all()
     assert codes(sandboxes) == before
 
 
@@ -363,9 +367,9 @@ def test_protected_codes_stay_as_they_are(sandboxes: SandboxFleet) -> None:
     [
         pd.DataFrame({"code": ["paid", "st[new]"], "why": ["legal", "legal"]}),
         pd.DataFrame({"why": ["legal", "legal"]}, index=pd.Index(["paid", "st[new]"], name="code")),
-        *([Badge("paid", "T", "V", "success"), "st[new]"], ["PAID ", "St* "], pd.Series(["paid", "st[new]"])),
+        *([Badge("paid", "T", "V", "success"), "st[new]"], ["PAID ", "St* "]),
     ],
-    ids=["a table", "a table by code", "badges", "blanks at the end", "a column"],
+    ids=["a table", "a table by code", "badges", "blanks at the end"],
 )
 def test_protect_takes_codes_as_other_methods_do_brackets_too(protect: Any) -> None:
     here = [{"code": code, "title": "T", "value": "V", "type": "success"} for code in ("paid", "st[new]", "old")]
@@ -375,21 +379,6 @@ def test_protect_takes_codes_as_other_methods_do_brackets_too(protect: Any) -> N
             **dict.fromkeys(["paid", "st[new]"], "keep"),
             "old": "delete",
         }
-
-
-def test_the_matrix_says_differs_of_what_is_left_alone() -> None:
-    texts = {"portal-0001": ("paid", "Other"), "portal-0002": ("PAID", "T"), "portal-0003": ("paid", "T")}
-
-    def badges(name: str) -> list[dict[str, Any]]:
-        code, title = texts[name]
-        return [{"code": one, "title": title, "value": "V", "type": "success"} for one in (code, "vip")]
-
-    with SandboxFleet(3, badges=badges) as sandboxes:
-        fleet = fleet_of(sandboxes)
-        plan = fleet.plan([Badge("paid", "T", "V", "success")], prune=True, protect=["paid", "v*"], **QUIET)
-        assert set(plan.df["action"]) == {"keep"}
-        shown = {code: [*cells] for code, cells in plan.matrix.iterrows()}
-        assert shown == {"paid": ["differs", "differs", "same"], "vip": ["not wanted"] * 3}
 
 
 @pytest.mark.parametrize("wrong", [None, VIP, ["paid", float("nan")], pd.DataFrame({"name": ["paid"]}), ""])
@@ -434,27 +423,8 @@ def test_undo_brings_every_portal_back_and_redo_again(sandboxes: SandboxFleet) -
     assert fleets.badges_of(sandboxes) == after
 
 
-def test_apply_after_an_undo_looks_at_the_portals_again(sandboxes: SandboxFleet) -> None:
-    fleet = fleet_of(sandboxes, parallel=1)
-    plan = fleet.plan([VIP], **QUIET)
-    assert plan.apply(**QUIET).ok
-    assert fleet.plan_undo(**QUIET).apply(**QUIET).ok
-    assert plan.apply(**QUIET).counts == {"added": 4}
-    assert all("vip" in found for found in codes(sandboxes).values())
-
-    def one_is_undone() -> bool:
-        return any("vip" not in found for found in codes(sandboxes).values())
-
-    with ctrl_c(one_is_undone) as press, pytest.raises(errors.Interrupted):
-        plan.undo(cancel=press, **QUIET)
-    assert plan.apply(**QUIET).ok
-    assert all("vip" in found for found in codes(sandboxes).values())
-
-
 @pytest.mark.parametrize("now", ["another address", "another user"])
-def test_undo_of_a_portal_whose_changes_another_made_is_no_success(
-    sandboxes: SandboxFleet, tmp_path: Path, now: str
-) -> None:
+def test_undo_of_what_another_made_is_no_success(sandboxes: SandboxFleet, tmp_path: Path, now: str) -> None:
     vault = dict(sandboxes.webhooks)
     fleet = Fleet(sandboxes.names, vault=vault.get, journal=tmp_path)
     plan = fleet.plan([VIP], **QUIET)
@@ -480,7 +450,8 @@ def test_a_task_that_waits_for_the_rate_beyond_its_lease_is_written_down_anew(cl
         (journal,) = tmp_path.glob("*.db")
         with connect(sandboxes.webhooks["portal-0001"], journal=journal) as b24:
             verdicts = list(b24.journal.df["verdict"])
-        assert (verdicts[0], verdicts[-1]) == ("not sent", "added")
+            assert (verdicts[0], verdicts[-1]) == ("not sent", "added")
+            assert b24.journal.plan_undo().apply(**QUIET).counts == {"deleted": 1}, "a client reads what a fleet wrote"
 
 
 def test_a_portal_with_much_to_do_is_finished_however_many_leases_that_takes() -> None:
@@ -527,9 +498,7 @@ def test_the_last_run_is_the_last_also_after_a_task_of_an_earlier_one_was_lost(
     assert fleet.plan_undo(2, **QUIET).apply(**QUIET).counts == {"deleted": 5}
 
 
-def test_the_last_run_is_the_last_also_after_the_clock_was_set_back(
-    sandboxes: SandboxFleet, clock: FakeClock, tmp_path: Path
-) -> None:
+def test_the_last_run_is_last_if_the_clock_went_back(sandboxes: SandboxFleet, clock: FakeClock, tmp_path: Path) -> None:
     fleet, (_, part) = fleet_of(sandboxes, clock=clock, journal=tmp_path), fleets_of_parts(sandboxes, clock, tmp_path)
     plan = fleet.plan([VIP], **QUIET)
     plan.apply(first=3, **QUIET)
@@ -573,24 +542,31 @@ def test_a_damaged_journal_is_a_row_and_the_others_are_undone(sandboxes: Sandbox
     assert report.counts == {"deleted": 3}
 
 
-def test_an_undo_that_was_cancelled_is_finished_by_the_next(sandboxes: SandboxFleet) -> None:
-    before = codes(sandboxes)
-    plan = fleet_of(sandboxes).plan([VIP], **QUIET)
-    assert plan.apply(**QUIET).ok
-    assert not plan.undo(cancel=lambda: True, **QUIET).ok
-    assert plan.undo(**QUIET).counts == {"deleted": 4}
-    assert codes(sandboxes) == before
+@pytest.mark.parametrize("then", ["undo", "apply"])
+@pytest.mark.parametrize("stopped", ["cancel", "Ctrl-C", "ACCESS_DENIED", "ERROR_CORE"])
+def test_an_undo_that_stopped_half_way_is_finished_by_the_next_and_taken_back_by_apply(
+    sandboxes: SandboxFleet, stopped: str, then: str
+) -> None:
+    def begun() -> bool:
+        return fleets.badges_of(sandboxes) != after
 
-
-def test_what_an_undo_took_back_of_a_portal_is_sent_by_the_next_apply(sandboxes: SandboxFleet) -> None:
-    paid = Badge("paid", "Paid", "P", "success")
-    plan = fleet_of(sandboxes).plan([VIP, paid], **QUIET)
+    before = fleets.badges_of(sandboxes)
+    plan = fleet_of(sandboxes, parallel=1).plan([VIP, Badge("paid", "Paid", "P", "success")], **QUIET)
     assert plan.apply(**QUIET).ok
-    sandboxes.portals["portal-0002"].faults.next("ERROR_CORE", times=1, method="crm.activity.badge.delete")
-    assert set(plan.undo(**QUIET).failed["portal"]) <= {"portal-0002"}
-    assert plan.apply(**QUIET).ok
-    assert all("vip" in found for found in codes(sandboxes).values())
+    after = fleets.badges_of(sandboxes)
+    if stopped == "Ctrl-C":
+        with ctrl_c(begun) as press, pytest.raises(errors.Interrupted):
+            plan.undo(cancel=press, **QUIET)
+    elif stopped == "cancel":
+        assert plan.undo(cancel=begun, **QUIET).missing
+    else:
+        sandboxes.portals["portal-0002"].faults.next(stopped, method="crm.activity.badge.delete")
+        assert plan.undo(**QUIET).missing.keys() <= {"portal-0002"}
+    if then == "apply":
+        assert plan.apply(**QUIET).ok
+        assert fleets.badges_of(sandboxes) == after
     assert plan.undo(**QUIET).ok
+    assert fleets.badges_of(sandboxes) == before
 
 
 @pytest.mark.parametrize("sends", [True, False], ids=["after it has sent", "before it sends"])
@@ -626,14 +602,6 @@ def test_a_portal_whose_steps_were_not_sent_is_not_ok(sandboxes: SandboxFleet, m
     assert len(plan.left) == 4
 
 
-def test_a_fault_of_ours_ends_a_run_and_is_not_taken_for_its_end() -> None:
-    def faulty(name: str) -> visit.Visit:
-        raise IndexError("a list that is empty")
-
-    *_, raised = tasks.each(["portal"], faulty, "Test", RunOptions(progress=False), 0)
-    assert isinstance(raised, IndexError)
-
-
 def test_undo_takes_back_this_run_only_and_leaves_what_others_changed(sandboxes: SandboxFleet) -> None:
     fleet = fleet_of(sandboxes)
     assert fleet.plan([VIP], **QUIET).apply(**QUIET).ok
@@ -659,15 +627,6 @@ def test_undo_takes_back_what_a_retried_plan_and_a_second_apply_did(sandboxes: S
     assert fleet.plan_undo(**QUIET).apply(**QUIET).counts == {"deleted": 4}
 
 
-def test_an_undo_that_is_refused_forgets_nothing(sandboxes: SandboxFleet) -> None:
-    plan = fleet_of(sandboxes).plan([VIP], **QUIET)
-    assert plan.apply(**QUIET).ok
-    sandboxes.portals["portal-0002"].faults.next("ACCESS_DENIED", method="crm.activity.badge.delete")
-    assert plan.undo(**QUIET).missing == {"portal-0002": "no access"}
-    assert "portal-0002" not in plan.left
-    assert plan.undo(**QUIET).counts["deleted"] == 1
-
-
 @pytest.mark.parametrize("code", ["paid", "PAID"])
 def test_undo_of_a_replace_leaves_a_later_edit_alone_in_any_letter_case(sandboxes: SandboxFleet, code: str) -> None:
     plan = fleet_of(sandboxes).plan([Badge("paid", "Ours", "V", "success")], **QUIET)
@@ -679,57 +638,31 @@ def test_undo_of_a_replace_leaves_a_later_edit_alone_in_any_letter_case(sandboxe
         assert b24.badges.get("paid") == theirs
 
 
-def test_a_half_done_replace_is_mended_after_the_lease_too() -> None:
-    with SandboxFleet(1) as sandboxes:
+def test_a_half_done_replace_is_mended_after_the_lease_too(clock: FakeClock) -> None:
+    with SandboxFleet(1, clock=clock, latency_ms=100) as sandboxes:
         portal = sandboxes.portals["portal-0001"]
         before = {badge["code"] for badge in portal.badges}
-        plan = fleet_of(sandboxes, settle_after=5.1).plan([Badge("paid", "Ours", "V", "success")], **QUIET)
+        plan = fleet_of(sandboxes, clock=clock).plan([Badge("paid", "Ours", "V", "success")], **QUIET)
         portal.faults.next("ACCESS_DENIED", method="crm.activity.badge.add", description="Access denied")
         portal.faults.next("reset", method="batch", after_effect=True)
         assert "put back" in plan.apply(**QUIET).df["detail"][0]
         assert {badge["code"] for badge in portal.badges} == before
 
 
-def test_a_badge_that_changed_since_the_plan_is_left_alone(sandboxes: SandboxFleet) -> None:
-    plan = fleet_of(sandboxes).plan([Badge("missedCall", "Other", "x", "warning")], **QUIET)
-    with connect(sandboxes.webhooks["portal-0003"]) as b24:
-        b24.badges.delete("missedCall")
-    report = plan.apply(**QUIET)
-    assert list(report.status["status"]) == ["ok", "ok", "changed", "ok"]
-    assert report.counts == {"replaced": 3, "changed": 1}
-
-
-def test_a_held_badge_is_a_verdict_and_no_trouble_with_the_portal() -> None:
+@pytest.mark.parametrize("trouble", ["", "limit", "unknown"])
+def test_a_held_badge_is_a_verdict_and_hides_no_trouble_with_the_portal(trouble: str) -> None:
+    faults = {"limit": [("OPERATION_TIME_LIMIT", "add")], "unknown": [("reset", "add"), ("reset", "get")]}
     with SandboxFleet(1) as sandboxes:
-        plan = fleet_of(sandboxes).plan([Badge("onHold", "Other", "x", "warning")], **QUIET)
-        sandboxes.portals["portal-0001"].attach("onHold")
-        report = plan.apply(**QUIET)
-        assert report.counts == {"refused": 1}
-        assert list(report.status["status"]) == ["ok"]
-        assert list(report.status["error"]) == ["ENTITY_WITH_BADGE_EXISTS"]
-        assert not report.ok
-
-
-@pytest.mark.parametrize("trouble", ["limit", "unknown"])
-def test_the_trouble_with_a_portal_shows_beside_a_held_badge(trouble: str) -> None:
-    with SandboxFleet(1) as sandboxes:
-        portal = sandboxes.portals["portal-0001"]
-        more = [Badge(f"n{number:02}", "T", "V", "success") for number in range(60)]  # two requests
-        wanted = [Badge("onHold", "Other", "x", "warning"), *more]
-        plan = fleet_of(sandboxes, settle_after=0, timeout=(1, 1)).plan(wanted, **QUIET)
-        if trouble == "limit":
-            portal.faults.next("OPERATION_TIME_LIMIT", times=9, method="crm.activity.badge.add")
-        else:
-            portal.switches.latency_ms, asked = 300, len(portal.requests)
-
-            def break_off() -> None:
-                eventually(lambda: len(portal.requests) >= asked + 2)  # the list, and the first of the two
-                portal.faults.next("reset", times=40, after_effect=True)
-
-            threading.Thread(target=break_off).start()
+        # The text of the second can't stand in a batch, so that it has calls of its own.
+        wanted = [Badge("onHold", "Other", "x", "warning"), Badge("new", "T", "$result[x]", "success")]
+        plan = fleet_of(sandboxes, settle_after=0).plan(wanted, **QUIET)
+        for fault, method in faults.get(trouble, ()):
+            sandboxes.portals["portal-0001"].faults.next(fault, times=9, method=f"crm.activity.badge.{method}")
         report = plan.apply(keep_going=True, **QUIET)
         assert report.counts["refused"] == 1
-        assert report.missing == {"portal-0001": trouble}
+        assert report.missing == ({"portal-0001": trouble} if trouble else {})
+        assert trouble or list(report.status["error"]) == ["ENTITY_WITH_BADGE_EXISTS"]
+        assert not report.ok
 
 
 def test_a_plan_that_is_retried_is_checked_too() -> None:
@@ -744,11 +677,6 @@ def test_a_plan_that_is_retried_is_checked_too() -> None:
         assert plan.missing == {"portal-0002": "limit"}
         with pytest.raises(errors.InvalidInput, match=r"at most 30 in a new one\. Add it under a new code"):
             plan.retry()
-
-
-def test_wanted_badges_that_can_not_be_right_are_refused_before_anything_is_sent(sandboxes: SandboxFleet) -> None:
-    with pytest.raises(errors.InvalidInput, match="pink"):
-        fleet_of(sandboxes).plan([Badge("x", "T", "V", "pink")], **QUIET)
 
 
 def test_read_only_refuses_every_change(sandboxes: SandboxFleet, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -767,17 +695,6 @@ def test_what_can_not_be_remembered_is_not_sent(sandboxes: SandboxFleet, tmp_pat
     assert report.counts == {"not sent": 4}
     assert set(report.df["error"]) == {"JournalError"}
     assert not any("vip" in found for found in codes(sandboxes).values())
-
-
-def test_a_client_reads_what_the_fleet_wrote(sandboxes: SandboxFleet, tmp_path: Path) -> None:
-    fleet = fleet_of(sandboxes, journal=tmp_path)
-    assert fleet.plan([VIP], **QUIET).apply(**QUIET).ok
-    with connect(sandboxes.webhooks["portal-0001"]) as b24:
-        host = b24.portal.host
-    with connect(sandboxes.webhooks["portal-0001"], journal=tmp_path / f"{host.replace(':', '_')}.db") as b24:
-        assert list(b24.journal.df["code"]) == ["vip"]
-        assert b24.journal.plan_undo().apply(**QUIET).ok
-    assert "vip" not in codes(sandboxes)["portal-0001"]
 
 
 def test_ctrl_c_waits_for_what_is_under_way_and_gives_the_report(sandboxes: SandboxFleet) -> None:
@@ -807,9 +724,7 @@ def test_ctrl_c_ends_a_run_although_failures_end_it_too(sandboxes: SandboxFleet)
         plan.apply(max_failures=0, cancel=press, **QUIET)
 
 
-def test_an_error_of_the_callers_own_code_ends_the_run_in_all_threads_and_shows_the_report(
-    sandboxes: SandboxFleet,
-) -> None:
+def test_an_error_of_ones_own_code_ends_the_run_in_all_threads_and_shows_the_report(sandboxes: SandboxFleet) -> None:
     asked: list[int] = []
 
     def cancel() -> bool:
@@ -837,13 +752,6 @@ def test_the_text_of_a_map_is_refused_if_one_portal_has_the_map(first: int, sand
             b24.badges.add("new", title, "v", "primary")
     with pytest.raises(errors.InvalidInput, match="text of a map"):
         fleet_of(sandboxes).plan([Badge("new", '{"en": "b"}', "v", "primary")], **QUIET)
-
-
-def test_a_function_that_ends_the_program_or_uses_the_fleet_is_a_row(sandboxes: SandboxFleet) -> None:
-    fleet = fleet_of(sandboxes)
-    assert set(fleet.map(lambda b24: sys.exit("no"), **QUIET).df["error"]) == {"SystemExit"}
-    nested = fleet.map(lambda b24: fleet.badges(**QUIET), **QUIET)
-    assert all("it would wait for the portal" in detail for detail in nested.status["detail"])
 
 
 def test_two_plans_of_one_fleet_applied_at_once_do_not_wait_for_each_others_effects(
@@ -876,20 +784,6 @@ def test_ten_thousand_portals_take_no_more_memory_than_a_laptop_has() -> None:
     assert (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024 < 500
 
 
-def test_no_secret_is_shown_anywhere(ailing: SandboxFleet) -> None:
-    fleet = fleet_of(ailing, timeout=(1, 1))
-    found = [fleet.check(**QUIET), fleet.badges(**QUIET), fleet.plan([VIP], **QUIET), fleet.map(fleets.broken, **QUIET)]
-    shown = "".join([repr(fleet), *(repr(one) + one._repr_html_() + one.status.to_json() for one in found)])
-    for webhook in ailing.webhooks.values():
-        assert webhook.rstrip("/").rpartition("/")[2] not in shown
-
-
-def test_rows_are_plain_data_that_json_takes(sandboxes: SandboxFleet) -> None:
-    fleet = fleet_of(sandboxes)
-    for found in (fleet.check(**QUIET), fleet.badges(**QUIET), fleet.plan([VIP], **QUIET)):
-        assert json.loads(json.dumps(rows(found.df)))
-
-
 @pytest.mark.parametrize("looked", [False, True])
 def test_a_plan_sends_nothing_to_another_portal_than_it_was_made_for(sandboxes: SandboxFleet, looked: bool) -> None:
     before = fleets.badges_of(sandboxes)
@@ -906,8 +800,8 @@ def test_a_plan_sends_nothing_to_another_portal_than_it_was_made_for(sandboxes: 
     assert fleets.badges_of(sandboxes) == before
 
 
-def test_a_plan_that_is_applied_again_tells_what_the_portals_have_now(sandboxes: SandboxFleet, tmp_path: Path) -> None:
-    fleet = fleet_of(sandboxes, journal=tmp_path)
+def test_a_plan_that_is_applied_again_tells_what_the_portals_have_now(sandboxes: SandboxFleet) -> None:
+    fleet = fleet_of(sandboxes)
     plan = fleet.plan([VIP], **QUIET)
     report = plan.apply(**QUIET)
     with connect(sandboxes.webhooks["portal-0002"]) as b24:
@@ -920,13 +814,13 @@ def test_a_plan_that_is_applied_again_tells_what_the_portals_have_now(sandboxes:
     assert plan.undo(**QUIET).counts == {"deleted": 4}
 
 
-def test_an_undo_of_the_last_run_means_the_one_that_changed_something_last(
-    sandboxes: SandboxFleet, tmp_path: Path
-) -> None:
-    fleet = fleet_of(sandboxes, journal=tmp_path)
+def test_an_undo_of_the_last_run_means_the_one_that_changed_something_last(sandboxes: SandboxFleet) -> None:
+    fleet = fleet_of(sandboxes)
     plan = fleet.plan([VIP], **QUIET)
     assert plan.apply(**QUIET).ok
+    after = codes(sandboxes)
     sandboxes.portals["portal-0002"].faults.next("ACCESS_DENIED", method="crm.activity.badge.delete")
-    fleet.plan_undo(**QUIET).apply(keep_going=True, **QUIET)
+    assert fleet.plan_undo(**QUIET).apply(keep_going=True, **QUIET).missing == {"portal-0002": "no access"}
     assert plan.apply(**QUIET).ok
+    assert codes(sandboxes) == after
     assert {step.action for steps in fleet.plan_undo(**QUIET).steps.values() for step in steps} == {"delete"}

@@ -6,7 +6,6 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import suppress
@@ -121,7 +120,9 @@ class Scene:
         assert fleets.badges_of(self.sandboxes) == before
 
 
-def scene_of(count: int, folder: Path) -> Iterator[Scene]:
+@pytest.fixture(scope="module")
+def scene(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
+    folder, count = tmp_path_factory.mktemp("killed"), getattr(request, "param", 12)
     with SandboxFleet(count, badges=HERE, latency_ms=30) as sandboxes, pytest.MonkeyPatch.context() as patch:
         fleets.fill(folder / "vault.json", sandboxes.webhooks, patch.setenv)
         paths = [str(Path(fleets.__file__).parents[1]), os.environ.get("PYTHONPATH")]
@@ -129,24 +130,20 @@ def scene_of(count: int, folder: Path) -> Iterator[Scene]:
         yield Scene(sandboxes, folder)
 
 
-@pytest.fixture(scope="module")
-def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
-    yield from scene_of(12, tmp_path_factory.mktemp("killed"))
-
-
-@pytest.fixture(scope="module")
-def large(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
-    yield from scene_of(50, tmp_path_factory.mktemp("killed"))
-
-
+@pytest.mark.parametrize(
+    ("scene", "kills"), [(12, 1), pytest.param(50, 10, marks=pytest.mark.slow)], indirect=["scene"]
+)
 @pytest.mark.parametrize(
     ("where", "whom"),
     [("threads", "coordinator"), ("processes", "coordinator"), ("processes", "worker"), ("dask", "worker")],
 )
-def test_what_was_killed_is_finished_and_taken_back(scene: Scene, where: str, whom: str) -> None:
+def test_what_was_killed_is_finished_and_taken_back(scene: Scene, kills: int, where: str, whom: str) -> None:
     if where == "dask":
         require_package("distributed")
-    scene.play(where, whom, 0.25, 0)
+    chance = random.Random(f"{where} {whom}")
+    changed = [scene.play(where, whom, chance.uniform(0.05, 1.5) if kills > 1 else 0.25, n) for n in range(kills)]
+    half_done = [count for count in changed if 0 < count < len(scene.sandboxes.names)]
+    assert kills == 1 or len(half_done) >= 3, changed
 
 
 CLUSTER = """
@@ -180,16 +177,3 @@ def test_a_cluster_that_is_gone_leaves_rows_that_the_next_apply_finishes(scene: 
         assert set(report.missing.values()) <= {"unknown", "not visited"}
         assert report.missing
     scene.finish_and_take_back(journal, before, sent)
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("whom", ["coordinator", "worker"])
-@pytest.mark.parametrize("where", ["processes", "dask"])
-def test_ten_kills_of_fifty_portals_leave_nothing_behind(large: Scene, where: str, whom: str) -> None:
-    changed = []
-    chance = random.Random(f"{where} {whom}")
-    for number in range(10):
-        changed.append(large.play(where, whom, chance.uniform(0.05, 1.5), number))
-        time.sleep(0.1)
-    print(where, whom, "portals changed before the kill:", changed)
-    assert sum(0 < count < 50 for count in changed) >= 3, "kills hit runs that were half done"

@@ -2,19 +2,33 @@
 
 import threading
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
+from functools import partial
 from typing import Any
 
 import pytest
 
-from b24nb import Badge, Client, Fleet, OAuthToken, connect, errors
+from b24nb import Badge, Fleet, OAuthToken, connect, errors
 from b24nb.sandbox import SandboxFleet
-from tests import fleets
-from tests.fakes import FakeClock
+from tests.fakes import FakeClock, together
 
 HOUR = 3601
 QUIET = {"progress": False}
+
+
+class Vault:
+    """Keeps the token of each portal."""
+
+    def __init__(self, sandboxes: SandboxFleet) -> None:
+        self.kept = {name: dict(portal.oauth) for name, portal in sandboxes.portals.items()}
+        self.stored: list[str] = []
+
+    def __call__(self, name: str) -> OAuthToken:
+        return OAuthToken(**self.kept[name])
+
+    def store(self, name: str, token: OAuthToken) -> None:
+        pair = {one: getattr(token, one).reveal() for one in ("access_token", "refresh_token")}
+        self.kept[name] = self.kept[name] | pair
+        self.stored.append(name)
 
 
 @pytest.fixture
@@ -24,14 +38,8 @@ def sandboxes(clock: FakeClock) -> Iterator[SandboxFleet]:
 
 
 @pytest.fixture
-def vault(sandboxes: SandboxFleet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> fleets.Tokens:
-    return filled(sandboxes, tmp_path, monkeypatch)
-
-
-def filled(sandboxes: SandboxFleet, folder: Path, monkeypatch: pytest.MonkeyPatch) -> fleets.Tokens:
-    tokens = {name: dict(portal.oauth) for name, portal in sandboxes.portals.items()}
-    fleets.fill(folder / "vault.json", tokens, monkeypatch.setenv)
-    return fleets.Tokens()
+def vault(sandboxes: SandboxFleet) -> Vault:
+    return Vault(sandboxes)
 
 
 def renewals(sandboxes: SandboxFleet) -> list[int]:
@@ -44,9 +52,7 @@ def all_listed(found: Any) -> bool:
     return not found.missing and set(found.df["code"]) >= {"missedCall"}
 
 
-def test_a_token_is_renewed_when_it_is_over_and_stored(
-    sandboxes: SandboxFleet, vault: fleets.Tokens, clock: FakeClock
-) -> None:
+def test_a_token_is_renewed_when_it_is_over_and_stored(sandboxes: SandboxFleet, vault: Vault, clock: FakeClock) -> None:
     fleet = Fleet(sandboxes.names, vault, clock=clock)
     assert all_listed(fleet.badges(**QUIET))
     assert renewals(sandboxes) == [0, 0, 0], "none before it is needed"
@@ -59,7 +65,7 @@ def test_a_token_is_renewed_when_it_is_over_and_stored(
 
 
 def test_a_renewed_token_is_in_the_vault_before_it_is_used(
-    sandboxes: SandboxFleet, vault: fleets.Tokens, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+    sandboxes: SandboxFleet, vault: Vault, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refuse(name: str, token: OAuthToken) -> None:
         raise OSError(f"disk full, {token.access_token.reveal()}")
@@ -77,7 +83,7 @@ def test_a_renewed_token_is_in_the_vault_before_it_is_used(
 
 @pytest.mark.parametrize("failures", [1, 3])
 def test_a_token_that_the_vault_did_not_take_is_not_lost(
-    sandboxes: SandboxFleet, vault: fleets.Tokens, clock: FakeClock, monkeypatch: pytest.MonkeyPatch, failures: int
+    sandboxes: SandboxFleet, vault: Vault, clock: FakeClock, monkeypatch: pytest.MonkeyPatch, failures: int
 ) -> None:
     left, store = [OSError("database is locked")] * failures, vault.store
 
@@ -96,24 +102,7 @@ def test_a_token_that_the_vault_did_not_take_is_not_lost(
     assert renewals(sandboxes) == [1, 0, 0]
 
 
-def test_threads_that_meet_the_end_together_renew_once_per_portal(
-    sandboxes: SandboxFleet, vault: fleets.Tokens, clock: FakeClock
-) -> None:
-    def many(b24: Client) -> int:
-        with ThreadPoolExecutor(4) as pool:
-            return sum(pool.map(lambda _: len(b24.badges.list()), range(8)))
-
-    fleet = Fleet(sandboxes.names, vault, clock=clock)
-    clock.advance(HOUR)
-    with ThreadPoolExecutor(4) as pool:
-        runs = [pool.submit(fleet.map, many, **QUIET) for _ in range(4)]
-        assert [run.result().values for run in runs] == [dict.fromkeys(sandboxes.names, 96)] * 4
-    assert renewals(sandboxes) == [1, 1, 1]
-
-
-def test_a_token_that_somebody_else_renewed_is_read_once_more(
-    sandboxes: SandboxFleet, vault: fleets.Tokens, clock: FakeClock
-) -> None:
+def test_a_token_renewed_by_others_is_read_again(sandboxes: SandboxFleet, vault: Vault, clock: FakeClock) -> None:
     old = {name: vault(name) for name in sandboxes.names}
     clock.advance(HOUR)
     assert all_listed(Fleet(sandboxes.names, vault, clock=clock).badges(**QUIET))
@@ -142,42 +131,26 @@ def test_a_token_that_nobody_renewed_is_revoked(sandboxes: SandboxFleet, clock: 
     assert sorted(asked) == sorted(sandboxes.names * 2)
 
 
-def race(sandboxes: SandboxFleet, vault: fleets.Tokens, clock: FakeClock, rounds: int) -> None:
-    """Two fleets that share a vault and know nothing of each other meet the end of the same tokens."""
-    for number in range(rounds):
-        clock.advance(HOUR)
-        together = threading.Barrier(2)
+@pytest.mark.parametrize(("portals", "rounds"), [(3, 5), pytest.param(50, 20, marks=pytest.mark.slow)])
+def test_two_fleets_that_meet_the_end_of_the_same_tokens_lose_none(clock: FakeClock, portals: int, rounds: int) -> None:
+    """They share a vault, and know nothing of each other."""
+    with SandboxFleet(portals, clock=clock) as sandboxes:
+        vault = Vault(sandboxes)
+        for number in range(rounds):
+            clock.advance(HOUR)
+            begin = threading.Barrier(2)
 
-        def visit(fleet: Fleet, together: threading.Barrier = together) -> bool:
-            together.wait()
-            return all_listed(fleet.badges(**QUIET))
+            def visit(fleet: Fleet, begin: threading.Barrier = begin) -> bool:
+                begin.wait()
+                return all_listed(fleet.badges(**QUIET))
 
-        with ThreadPoolExecutor(2) as pool:
-            both = [Fleet(sandboxes.names, vault) for _ in range(2)]
-            assert [*pool.map(visit, both)] == [True, True], f"round {number}"
-        assert all_listed(Fleet(sandboxes.names, vault).badges(**QUIET)), "the vault has pairs that work"
-    assert renewals(sandboxes) == [rounds] * len(sandboxes.names)
-
-
-def test_five_races_of_two_fleets_lose_no_token(
-    sandboxes: SandboxFleet, vault: fleets.Tokens, clock: FakeClock
-) -> None:
-    race(sandboxes, vault, clock, rounds=5)
+            both = [partial(visit, Fleet(sandboxes.names, vault)) for _ in range(2)]
+            assert together(*both) == [True, True], f"round {number}"
+            assert all_listed(Fleet(sandboxes.names, vault).badges(**QUIET)), "the vault has pairs that work"
+        assert renewals(sandboxes) == [rounds] * portals
 
 
-@pytest.mark.slow
-def test_a_thousand_races_lose_no_token(clock: FakeClock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    with SandboxFleet(50, clock=clock) as sandboxes:
-        vault = filled(sandboxes, tmp_path, monkeypatch)
-        race(sandboxes, vault, clock, rounds=20)
-        refused = [record.error for portal in sandboxes.portals.values() for record in portal.requests]
-        print(refused.count("invalid_grant"), "of 1,000 were refused, since the other was faster")
-        assert "invalid_grant" in refused
-
-
-def test_a_write_whose_token_ends_in_the_middle_is_made_once(
-    sandboxes: SandboxFleet, vault: fleets.Tokens, clock: FakeClock
-) -> None:
+def test_a_write_whose_token_ends_midway_is_made_once(sandboxes: SandboxFleet, vault: Vault, clock: FakeClock) -> None:
     plan = Fleet(sandboxes.names, vault, clock=clock).plan([Badge("vip", "V", "V", "success")], **QUIET)
     clock.advance(HOUR)
     report = plan.apply(**QUIET)

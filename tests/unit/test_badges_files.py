@@ -40,7 +40,7 @@ def test_files_give_back_what_they_got(badges: Badges, suffix: str, tmp_path: Pa
 @given(badges=writable)
 def test_frames_and_lists_give_back_what_they_got(badges: Badges) -> None:
     assert files.read(badges) == badges
-    assert files.read(badges.df) == badges
+    assert files.read(badges.df) == files.read(badges.flat) == badges
     assert files.read(badge.to_wire() for badge in badges) == badges
 
 
@@ -71,6 +71,7 @@ ROW: dict[str, Any] = {"code": "a", "title": "t", "value": "v", "type": "primary
         ([ROW | {"title.en": "t"}], "title", "given as one text and by language"),
         ([ROW | {"Title": "t"}], "title", "two columns 'Title'"),
         ([5], "wanted", "Row 1: This is a int"),
+        *((other, "wanted", "Can't read badges") for other in (5, None)),
     ],
 )
 def test_what_is_wrong_is_named_by_row_and_field(rows: Any, field: str, message: str) -> None:
@@ -105,12 +106,6 @@ def test_files_that_can_not_be_read_say_why(name: str, content: bytes, message: 
     path.write_bytes(content)
     with pytest.raises(InvalidInput, match=message):
         files.read(path)
-
-
-@pytest.mark.parametrize("source", [5, None])
-def test_other_things_are_refused(source: Any) -> None:
-    with pytest.raises(InvalidInput, match="Can't read badges"):
-        files.read(source)
 
 
 def test_a_backup_is_whole_or_not_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
