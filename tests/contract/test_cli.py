@@ -16,6 +16,7 @@ from requests.adapters import HTTPAdapter
 from urllib3.util import Retry
 
 from b24nb import SandboxPortal, __version__, cli, lab
+from tests.contract.rest import rest
 from tests.programs import run
 
 MISSED = {"code": "missedCall"}
@@ -39,18 +40,14 @@ def test_doctor_measures_only_calls_that_were_answered(portal: SandboxPortal) ->
     assert "(median of 5: server.time)" in run("doctor", B24_WEBHOOK=portal.webhook).stdout
 
 
-def test_sandbox_runs_until_it_is_interrupted_and_keeps_its_data(tmp_path: Path) -> None:
+def test_sandbox_runs_until_it_is_interrupted_or_terminated_and_keeps_its_data(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "b24nb", "sandbox", "--db", str(tmp_path / "portal.db")]
-    for first_time in (True, False):
+    for number, verb, answer in ((signal.SIGINT, "delete", "result"), (signal.SIGTERM, "get", "error")):
         with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
             assert "SANDBOX" in process.stdout.readline()
             webhook = process.stdout.readline().strip().removeprefix("B24_WEBHOOK=")
-            if first_time:
-                answer = requests.post(f"{webhook}crm.activity.badge.delete", json=MISSED, timeout=10)
-                assert answer.json()["result"] is True
-            answer = requests.post(f"{webhook}crm.activity.badge.get", json=MISSED, timeout=10)
-            assert answer.json()["error"] == "NOT_FOUND"
-            process.send_signal(signal.SIGINT)
+            assert answer in rest(webhook, f"crm.activity.badge.{verb}", MISSED).json()
+            process.send_signal(number)
             assert process.wait(10) == 0
 
 
@@ -105,8 +102,7 @@ def test_lab_with_a_file_in_the_way_says_so(tmp_path: Path) -> None:
     assert "Traceback" not in answer.stderr
 
 
-@pytest.mark.parametrize("directory", [[], ["there"]])
-@pytest.mark.parametrize("passed", [[], ["--port", "9999"], ["--port", "9999", "--no-browser"]])
+@pytest.mark.parametrize(("directory", "passed"), [([], []), (["there"], []), ([], ["--port", "9999", "--no-browser"])])
 def test_lab_passes_on_what_it_does_not_know(
     directory: list[str], passed: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
