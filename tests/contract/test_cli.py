@@ -15,8 +15,9 @@ from nbformat.sign import NotebookNotary
 from requests.adapters import HTTPAdapter
 from urllib3.util import Retry
 
-from b24nb import SandboxPortal, __version__, cli, lab
+from b24nb import SandboxPortal, __version__, cli, connect, lab
 from tests.contract.rest import rest
+from tests.fakes import FakeClock
 from tests.programs import run
 
 MISSED = {"code": "missedCall"}
@@ -28,16 +29,25 @@ def test_version_and_help() -> None:
 
 
 def test_doctor_explains_what_is_wrong(portal: SandboxPortal) -> None:
-    answer = run("doctor", B24_WEBHOOK=f"{portal.url.rstrip('/')}/rest/1/abcdef0123456789/")
-    assert answer.returncode == 1
-    assert answer.stderr.startswith("b24nb: INVALID_CREDENTIALS")
-    assert "Traceback" not in answer.stderr
-    assert run("doctor", B24_WEBHOOK="nonsense").returncode == 1
+    for webhook, says in (
+        (f"{portal.url}/rest/1/abcdef0123456789/", "INVALID_CREDENTIALS"),
+        ("nonsense", "B24_WEBHOOK"),
+    ):
+        answer = run("doctor", B24_WEBHOOK=webhook)
+        assert answer.returncode == 1
+        assert answer.stderr.startswith("b24nb: ")
+        assert says in answer.stderr
+        assert "Traceback" not in answer.stderr
 
 
-def test_doctor_measures_only_calls_that_were_answered(portal: SandboxPortal) -> None:
+def test_doctor_measures_only_calls_that_were_answered(
+    portal: SandboxPortal, clock: FakeClock, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("B24_WEBHOOK", portal.webhook)
+    monkeypatch.setitem(connect.__kwdefaults__, "clock", clock)  # waits in no time
     portal.faults.next("QUERY_LIMIT_EXCEEDED", times=2, method="server.time")
-    assert "(median of 5: server.time)" in run("doctor", B24_WEBHOOK=portal.webhook).stdout
+    cli.main(["doctor"])
+    assert "(median of 5: server.time)" in capsys.readouterr().out
 
 
 def test_sandbox_runs_until_it_is_interrupted_or_terminated_and_keeps_its_data(tmp_path: Path) -> None:
@@ -94,12 +104,10 @@ def test_lab_without_jupyterlab_says_what_to_install(
     assert not (tmp_path / "mine").exists()
 
 
-def test_lab_with_a_file_in_the_way_says_so(tmp_path: Path) -> None:
+def test_lab_with_a_file_in_the_way_says_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "mine").write_text("mine")
-    answer = run("lab", str(tmp_path / "mine"))
-    assert answer.returncode == 1
-    assert answer.stderr.startswith("b24nb: The walkthroughs can't be copied to ")
-    assert "Traceback" not in answer.stderr
+    assert cli.main(["lab", str(tmp_path / "mine")]) == 1
+    assert capsys.readouterr().err.startswith("b24nb: The walkthroughs can't be copied to ")
 
 
 @pytest.mark.parametrize(("directory", "passed"), [([], []), (["there"], []), ([], ["--port", "9999", "--no-browser"])])

@@ -207,13 +207,3 @@ def test_a_client_that_has_slowed_down_shows_the_rate_that_it_reckons_with(clock
         assert f"draining {first.drains_per_s:.2g}/s" in repr(b24.calls.limits)
         clock.advance(60)
         assert "draining 2/s" in repr(b24.calls.limits)
-
-
-def test_calls_that_do_not_wait_never_fill_it_above_the_rim(clock: FakeClock) -> None:
-    bucket = LeakyBucket("standard", clock)
-    for _ in range(500):
-        bucket.enter(wait=False)
-    assert bucket.level == 50
-    for _ in range(3):
-        bucket.overflowed()
-    assert bucket.level == 50
