@@ -129,11 +129,6 @@ def test_the_token_endpoint_fails_too(portal: SandboxPortal) -> None:
     portal.faults.next("html", method="oauth/token")
     assert rest(portal.webhook, "profile").ok
     assert refresh(portal, token).status_code == 502
-    portal.faults.next("reset", method="oauth/token", after_effect=True)
-    with pytest.raises(requests.ConnectionError):
-        refresh(portal, token)
-    assert code_of(refresh(portal, token)) == (400, "invalid_grant")
-    token = portal.issue_token()["refresh_token"]
     portal.faults.next("INTERNAL_SERVER_ERROR", method="oauth/token", after_effect=True)
     assert code_of(refresh(portal, token)) == (500, "INTERNAL_SERVER_ERROR")
     assert code_of(refresh(portal, token)) == (400, "invalid_grant")

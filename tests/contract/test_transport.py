@@ -125,7 +125,6 @@ def answer(time_block: dict[str, object], *headers: str) -> bytes:
         (answer({"start": 1, "duration": 0.9, "processing": 1}, "X-Bitrix-Rest-Time: 0.0003000000"), 0.3, None),
         # More than the caller waited: it contradicts the clock.
         (answer({"start": 1.5, "duration": 30.0, "processing": 29.0}), None, None),
-        (answer({"start": 1.5, "duration": -1.0}), None, None),
         (answer({}), None, None),
         (http(b'{"result": 1, "time": []}'), None, None),
         (http(b'{"result": 1}'), None, None),

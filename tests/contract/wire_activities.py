@@ -178,7 +178,9 @@ CONFIGURABLE = [
     fact("configurable.get-unknown", "What is not there is not found.", SERVER, call(GET, {"id": 999}), NO_ITEM),
     fact("configurable.get-id", "id is required.", GET_PAGE, call(GET), missing("id")),
     *(fact(f"configurable.{name}-{given}-{type(given).__name__}", f"{name} as {given!r} is {shown!r}.", ADD_PAGE,
-           hold(**{name: given}), oauth(GET, {"id": "<activity>"}), field(name, shown)) for name, given, shown in (
+           hold(**{name: given}), oauth(GET, {"id": "<activity>"}), field(name, shown),
+           DELETE_BADGE, FREE if (name, shown) in (("completed", True), ("badgeCode", "")) else IN_USE)
+      for name, given, shown in (
           *(("completed", given, True) for given in ("Y", "y", 1, "1", True, "true")),
           *(("completed", given, False) for given in ("N", "n", 0, "0", False, "false")),
           *(("deadline", given, "2030-01-02T10:00:00+03:00") for given in (
@@ -206,10 +208,8 @@ TROUBLES = [
 ]
 
 HOLDING = [
-    fact("hold.add", "A badge that an open activity holds can't be deleted.", SERVER, hold(), DELETE_BADGE, IN_USE),
-    fact("hold.added-completed", "A completed one does not hold it.", SERVER, hold(completed="Y"), DELETE_BADGE, FREE),
     *(fact(f"hold.{name}-changed", f"Letting go: {name}={value!r}.", SERVER,
-           hold(), change(**{name: value}), UPDATED, DELETE_BADGE, FREE)
+           hold(), DELETE_BADGE, IN_USE, change(**{name: value}), UPDATED, DELETE_BADGE, FREE)
       for name, value in (("completed", "Y"), ("badgeCode", ""))),
     fact("hold.changed", "So does another badge.", SERVER,
          hold(), change(badgeCode="b24nb_test_two"), UPDATED, DELETE_BADGE, FREE,

@@ -57,8 +57,11 @@ def unfold(page: Page) -> None:
     page.evaluate("() => document.querySelectorAll('details').forEach((folded) => { folded.open = true; })")
 
 
-@pytest.mark.parametrize("theme", ["light", "dark"])
-def test_every_page_is_readable(browser: Browser, site: Path, address: str, theme: str) -> None:
+@pytest.mark.parametrize(("theme", "screen"), [("light", WIDE), ("dark", NARROW)], ids=["light", "dark"])
+def test_every_page_is_readable_and_nothing_stands_in_the_way_of_a_screen_reader(
+    browser: Browser, site: Path, address: str, theme: str, screen: ViewportSize
+) -> None:
+    require(AXE.exists(), "axe-core (npm ci --prefix tests/browser)")
     found: dict[str, object] = {}
     with reader(browser, address, theme) as (page, complaints):
         for name in names(site):
@@ -71,27 +74,13 @@ def test_every_page_is_readable(browser: Browser, site: Path, address: str, them
             troubles["wider than the screen"] = page.evaluate(
                 "() => Math.max(0, document.scrollingElement.scrollWidth - innerWidth)"
             )
+            page.set_viewport_size(screen)
+            page.add_script_tag(path=AXE)
+            troubles["barriers"] = page.evaluate(RUN_AXE)
             page.set_viewport_size(WIDE)
             found |= {f"{name}, {what}": trouble for what, trouble in troubles.items() if trouble}
     assert found == {}
     assert complaints == []
-
-
-@pytest.mark.parametrize("screen", [WIDE, NARROW], ids=["wide", "narrow"])
-def test_nothing_stands_in_the_way_of_a_screen_reader(
-    browser: Browser, site: Path, address: str, screen: ViewportSize
-) -> None:
-    require(AXE.exists(), "axe-core (npm ci --prefix tests/browser)")
-    found: dict[str, list[str]] = {}
-    with reader(browser, address) as (page, _):
-        page.set_viewport_size(screen)
-        for name in names(site):
-            page.goto(address + name)
-            unfold(page)
-            page.add_script_tag(path=AXE)
-            if barriers := page.evaluate(RUN_AXE):
-                found[name] = barriers
-    assert found == {}
 
 
 def test_a_dark_page_is_printed_dark_on_light(browser: Browser, address: str) -> None:
