@@ -1,5 +1,7 @@
 """All facts about the wire."""
 
+from types import ModuleType
+
 from tests.contract import (
     wire_access,
     wire_activities,
@@ -13,6 +15,6 @@ from tests.contract import (
 )
 from tests.contract.wire import Fact
 
-TOPICS = (wire_urls, wire_decoding, wire_envelopes, wire_badges, wire_batch)
-TOPICS += (wire_limits, wire_access, wire_neighbours, wire_activities)
+TOPICS: list[ModuleType] = [wire_urls, wire_decoding, wire_envelopes, wire_badges, wire_batch]
+TOPICS += [wire_limits, wire_access, wire_neighbours, wire_activities]
 ALL: list[Fact] = [fact for topic in TOPICS for fact in topic.FACTS]

@@ -21,7 +21,6 @@ def about_to_delete(b24: Client) -> Form:
 #: The button that is clicked, by what it is about; how the form is made; and the method that is called.
 CLICKS: dict[str, tuple[str, Callable[[Client], Form], str]] = {
     "list": ("list_button", forms.list_form, "list"),
-    "list in the explorer": ("list_button", lambda b24: forms.explorer(b24).forms["List"], "list"),
     "inspect": ("inspect_button", lambda b24: forms.inspect_form(b24, "missedCall"), "get"),
     "preview": ("preview_button", lambda b24: forms.delete_form(b24, "missedCall"), "get"),
     "add": ("add_button", lambda b24: forms.add_form(b24, "vip", {"en": "Client"}, "VIP"), "add"),

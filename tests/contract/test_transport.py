@@ -46,7 +46,7 @@ def bomb() -> bytes:
         (http(b"[" * 100_000), errors.BadResponse, "cut off"),
         (http(b"not gzip", "200 OK", "Content-Encoding: gzip"), errors.BadResponse, "unpacked"),
         (http(bomb(), "200 OK", "Content-Encoding: gzip"), errors.BadResponse, "larger than 64 MB"),
-        (http(b"x" * (100 * 2**20)), errors.BadResponse, "larger than 64 MB"),
+        (http(b"x" * (MAX_BODY + 1)), errors.BadResponse, "larger than 64 MB"),
         (b"SSH-2.0-OpenSSH_9.2\r\n", errors.BadResponse, "not HTTP"),
         (http(b'{"result": true}', length=400), errors.ConnectionFailed, "broke"),
         (b"", errors.ConnectionFailed, "broke"),
@@ -158,7 +158,7 @@ def test_an_answer_that_is_gzipped_is_read() -> None:
 
 def test_a_redirect_is_not_followed_nor_read() -> None:
     """requests reads the body of a redirect, however large, also when it is not to follow it."""
-    endless = http(b"x" * (100 * 2**20), "302 Found", "Location: x")
+    endless = http(b"x" * (MAX_BODY + 1), "302 Found", "Location: x")
     with answering(endless) as (connection, _), pytest.raises(errors.BadResponse, match="redirect"):
         connection.call(WRITE)
     assert [call.outcome for call in connection.calls] == ["lost"]

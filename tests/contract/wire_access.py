@@ -13,12 +13,9 @@ RENEWAL = page("settings/oauth/auto-renewal")
 OAUTH_ERRORS = page("settings/oauth/error-codes")
 SDKS = "observed (the vendor's SDKs test it)"
 
-GET, ADD, DELETE = "crm.activity.badge.get", "crm.activity.badge.add", "crm.activity.badge.delete"
 CODE = {"code": VIP["code"]}
-FOUND = ok({"badge": VIP})
 ANNA, BEN = ok(having(ID="1", ADMIN=True)), ok(having(ID="7", ADMIN=False))
 
-NO_AUTH = refused(401, "NO_AUTH_FOUND", "Wrong authorization data")
 WRONG = refused(401, "INVALID_CREDENTIALS", "Invalid request credentials")
 HIGHER = "The request requires higher privileges than provided by"
 WEBHOOK_SCOPE = refused(401, "insufficient_scope", f"{HIGHER} the webhook token")

@@ -22,13 +22,11 @@ LAYOUT = {
     "body": {"logo": {"code": "robot"}, "blocks": {"a": {"type": "text", "properties": {"value": "x"}}}},
 }
 ODD_LAYOUT = {**LAYOUT, "body": {"blocks": {}}, "footer": {"buttons": {"ok": {"title": "Fertig <ü>"}}}}
-DELETE_BADGE = call("crm.activity.badge.delete", CODE)
-IN_USE = refused(400, "ENTITY_WITH_BADGE_EXISTS", "There are entities with this badge. Delete them first.")
+DELETE_BADGE = call(DELETE, CODE)
 FREE = ok(True)
 NO_ITEM = refused(400, "NOT_FOUND", "Item was not found.")
 OF_APPLICATIONS = "The method can only be called within the context of a rest application"
 NO_CONTEXT = refused(400, "ERROR_WRONG_CONTEXT", OF_APPLICATIONS)
-NO_SCOPE = Answer(401, having(error="insufficient_scope"))
 WRONG_FIELD = refused(400, "WRONG_FIELD_VALUE", TEXT)
 REDUNDANT = refused(400, "FIELD_IS_REDUNDANT", TEXT)
 INCOMING = {"isIncomingChannel": "Y", "deadline": "2030-01-02T10:00:00+03:00"}
@@ -213,7 +211,7 @@ HOLDING = [
       for name, value in (("completed", "Y"), ("badgeCode", ""))),
     fact("hold.changed", "So does another badge.", SERVER,
          hold(), change(badgeCode="b24nb_test_two"), UPDATED, DELETE_BADGE, FREE,
-         call("crm.activity.badge.delete", {"code": "b24nb_test_two"}), IN_USE, badges=(VIP, badge("two"))),
+         call(DELETE, {"code": "b24nb_test_two"}), IN_USE, badges=(VIP, badge("two"))),
     *(fact(f"hold.{stage}", f"Moving the deal to {stage} lets go only if it is a final stage.", SERVER,
            hold(), call("crm.deal.update", {"id": 1, "fields": {"STAGE_ID": stage}}), DELETE_BADGE, answer)
       for stage, answer in (("WON", FREE), ("LOSE", FREE), ("EXECUTING", IN_USE))),
@@ -236,11 +234,11 @@ HOLDING = [
          hold(), hold(name="second"), change(completed="Y"), UPDATED, DELETE_BADGE, IN_USE,
          call("crm.activity.delete", {"id": "<second>"}), ok(True), DELETE_BADGE, FREE),
     fact("hold.30-characters", "A code of 30 characters is held.", SERVER,
-         hold("c" * 30), call("crm.activity.badge.delete", {"code": "c" * 30}), IN_USE,
+         hold("c" * 30), call(DELETE, {"code": "c" * 30}), IN_USE,
          badges=(badge() | {"code": "c" * 30},)),
     fact("hold.31-characters", "A longer one never counts as held, and its activity can't be updated.", DERIVED,
          hold("c" * 31), change(originId="x"), UNKNOWN_BADGE,
-         call("crm.activity.badge.delete", {"code": "c" * 31}), FREE, badges=(badge() | {"code": "c" * 31},)),
+         call(DELETE, {"code": "c" * 31}), FREE, badges=(badge() | {"code": "c" * 31},)),
     fact("hold.other-case", "A badgeCode in other letters passes the check and fails when bound.", DERIVED,
          add({"badgeCode": VIP["code"].upper()}), UNKNOWN_BADGE),
     fact("hold.batch", "A batch meets the hold too.", SERVER,

@@ -12,14 +12,10 @@ ADD_PAGE, GET_PAGE, LIST_PAGE, DELETE_PAGE = (
 SDK_TEST = "observed (the vendor's b24pysdk tests it)"
 METHODS = page("api-reference/common/system/methods")
 
-ADD, GET, LIST, DELETE = (f"crm.activity.badge.{name}" for name in ("add", "get", "list", "delete"))
 CODE = {"code": VIP["code"]}
-FOUND = ok({"badge": VIP})
 DENIED = refused(400, "ACCESS_DENIED", "Access denied")
-NO_SCOPE = Answer(401, having(error="insufficient_scope"))
 EXTRANET = Answer(403, {"error": "allowed_only_intranet_user", "error_description": TEXT})
 DUPLICATE = refused(400, "BX_INVALID_VALUE", "Code must be unique")
-IN_USE = refused(400, "ENTITY_WITH_BADGE_EXISTS", "There are entities with this badge. Delete them first.")
 CODE_TOO_LONG = refused(400, "400", "Mysql query error: (1406) Data too long for column 'CODE' at row 1")
 #: What add answers to a code over the limit of newer portals, and how a sandbox is made an older one.
 OVER_THE_LIMIT = refused(400, "0", "The length of the code field must not exceed 30 characters")
@@ -268,7 +264,7 @@ NEIGHBOURS = [
          call("crm.activity.badge.update", CODE), refused(400, "22002",
                  r"Could not find description of update in Bitrix\Crm\Controller\Activity\Badge")),
     live("action.no-controller", "A controller that does not exist is 404.", DERIVED,
-         call("crm.activity.nosuch.get"), refused(404, "ERROR_METHOD_NOT_FOUND", "Method not found!")),
+         call("crm.activity.nosuch.get"), UNKNOWN_METHOD),
 ]
 # fmt: on
 

@@ -7,12 +7,8 @@ from tests.contract.wire import *
 ENCODING = page("settings/how-to-call-rest-api/data-encoding")
 PHP = f"{SERVER}; PHP's parse_str"
 
-GET, ADD, LIST = "crm.activity.badge.get", "crm.activity.badge.add", "crm.activity.badge.list"
 CODE = f"code={VIP['code']}"
 BODY = json.dumps({"code": VIP["code"]})
-FOUND = ok({"badge": VIP})
-NO_CODE = refused(400, "100", "Could not find value for parameter {code}")
-NO_AUTH = refused(401, "NO_AUTH_FOUND", "Wrong authorization data")
 
 NEW = "code=b24nb_test_new&type=primary"
 
@@ -38,16 +34,16 @@ BODIES = [
     *(live(f"body.{kind}", f"A body of the type {kind} is read as urlencoded text.", SERVER,
            post(f"<admin>/{GET}", CODE, kind), FOUND) for kind in ("text/plain", None)),
     *(live(f"body.json-as-{kind}", f"JSON under the type {kind} is not JSON.", SERVER,
-           post(f"<admin>/{GET}", BODY, kind), NO_CODE) for kind in ("text/plain", FORM_TYPE)),
+           post(f"<admin>/{GET}", BODY, kind), missing("code")) for kind in ("text/plain", FORM_TYPE)),
     *(live(f"body.dropped-{text[:7]}", "A body that is no JSON, or only a scalar, is silently dropped.", SERVER,
-           post(f"<admin>/{GET}", text, JSON_TYPE), NO_CODE)
+           post(f"<admin>/{GET}", text, JSON_TYPE), missing("code"))
       for text in (BODY[:-1], "", "5", '"code"', "true", "null")),
     live("body.malformed-keeps-query", "Where it is dropped, the query still counts.", SERVER,
          post(f"<admin>/{GET}?{CODE}", "{", JSON_TYPE), FOUND),
     fact("body.malformed-loses-token", "An access token in malformed JSON is not found.", DERIVED,
          post("/rest/profile", '{"auth": "<token>"', JSON_TYPE), NO_AUTH),
     live("body.list", "A JSON list has positions for names: no named parameter is in it.", ENCODING,
-         post(f"<admin>/{GET}", json.dumps([VIP["code"]]), JSON_TYPE), NO_CODE),
+         post(f"<admin>/{GET}", json.dumps([VIP["code"]]), JSON_TYPE), missing("code")),
     live("body.wins", "The body wins over the query: JSON and a form.", SERVER,
          call(f"{GET}?code=b24nb_test_other", {"code": VIP["code"]}), FOUND,
          post(f"<admin>/{GET}?code=b24nb_test_other", CODE), FOUND),
@@ -76,7 +72,7 @@ BRACKETS = [
 
 BINDING = [
     live("names.case", "Names of parameters are case-sensitive: CODE is not code.", SERVER,
-         call(GET, {"CODE": VIP["code"]}), NO_CODE),
+         call(GET, {"CODE": VIP["code"]}), missing("code")),
     live("names.unknown", "Unknown parameters are ignored.", SERVER,
          call(GET, {"code": VIP["code"], "id": 1, "select": ["code"], "x": {"y": None}}), FOUND),
 ]

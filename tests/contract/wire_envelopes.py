@@ -10,8 +10,6 @@ SDKS = "observed (the vendor's SDKs)"
 LIMITS = page("limits")
 APP_INFO = page("api-reference/common/system/app-info")
 
-GET, ADD, LIST = "crm.activity.badge.get", "crm.activity.badge.add", "crm.activity.badge.list"
-DELETE = "crm.activity.badge.delete"
 CODE = {"code": VIP["code"]}
 
 FLOAT = Like("a number with a fraction", lambda value: type(value) is float)

@@ -10,7 +10,6 @@ from tests.contract.wire import *
 LIMITS = page("limits")
 RATE_OBSERVED = f"{LIMITS}; observed (bitrix-tools/b24-rest-docs#193)"
 
-GET, LIST, DELETE = "crm.activity.badge.get", "crm.activity.badge.list", "crm.activity.badge.delete"
 GET_VIP = f"{GET}?code={VIP['code']}"
 TOO_MANY = refused(503, "QUERY_LIMIT_EXCEEDED", "Too many requests")
 BLOCKED = refused(429, "OPERATION_TIME_LIMIT", "Method is blocked due to operation time limit.")

@@ -15,7 +15,6 @@ NOT_AN_APPLICATION = refused(403, "ACCESS_DENIED", "Access denied! Application c
 #: Some of the scopes of a cloud portal, each of which it has.
 SOME_SCOPES = {"crm", "bizproc", "calendar", "catalog", "disk", "im", "lists", "placement", "sale", "user"}
 ALL_SCOPES = Like("all scopes", lambda scopes: set(scopes) > SOME_SCOPES and len(set(scopes)) == len(scopes))
-NO_SCOPE = Answer(401, having(error="insufficient_scope"))
 
 
 def names(*present: str, absent: str = ".badge.") -> Like:

@@ -137,7 +137,7 @@ def public_names() -> Iterator[str]:
 
 #: Classes that nobody imports, and an example of a beginner touches.
 COME_BACK = ["client.Portal", "badges.methods.BadgeMethods", "rest.calls.CallLog", "rest.calls.Call"]
-COME_BACK += ["badges.plan.Plan", "badges.plan.Report", "rest.response.Response", "forms.form.Form"]
+COME_BACK += ["badges.plan.Plan", "badges.plan.Report", "rest.response.Response"]
 
 
 @pytest.fixture(scope="module")
@@ -148,7 +148,7 @@ def documented(site: Path) -> set[str]:
 
 
 def test_every_public_name_is_in_the_reference(documented: set[str]) -> None:
-    assert {name for name in public_names() if name not in documented} == set()
+    assert {*public_names(), "b24nb.forms.form.Form"} <= documented
 
 
 def test_every_entry_of_the_reference_says_something(documented: set[str]) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -65,19 +65,18 @@ def test_every_page_is_readable_and_nothing_stands_in_the_way_of_a_screen_reader
     found: dict[str, object] = {}
     with reader(browser, address, theme) as (page, complaints):
         for name in names(site):
+            page.set_viewport_size(screen)
             page.goto(address + name)
             assert page.evaluate("() => document.documentElement.dataset.theme") == theme
             unfold(page)
-            troubles = {"faint": hard_to_read(page.locator("body"))}
-            page.set_viewport_size(NARROW)
-            troubles["faint on a narrow screen"] = hard_to_read(page.locator("body"))
+            page.add_script_tag(path=AXE)
+            troubles: dict[str, Any] = {"barriers": page.evaluate(RUN_AXE)}
+            for size, width in (("wide", WIDE), ("narrow", NARROW)):
+                page.set_viewport_size(width)
+                troubles[f"faint on a {size} screen"] = hard_to_read(page.locator("body"))
             troubles["wider than the screen"] = page.evaluate(
                 "() => Math.max(0, document.scrollingElement.scrollWidth - innerWidth)"
             )
-            page.set_viewport_size(screen)
-            page.add_script_tag(path=AXE)
-            troubles["barriers"] = page.evaluate(RUN_AXE)
-            page.set_viewport_size(WIDE)
             found |= {f"{name}, {what}": trouble for what, trouble in troubles.items() if trouble}
     assert found == {}
     assert complaints == []

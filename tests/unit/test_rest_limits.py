@@ -46,6 +46,13 @@ def test_hours_at_two_a_second_with_bursts() -> None:
     assert refusals > 16
 
 
+def test_a_clock_that_goes_back_does_not_fill_the_bucket_of_the_portal() -> None:
+    bucket, tariff = PortalBucket(), spec.TARIFFS["standard"]
+    bucket.admit(tariff, 100.0)
+    bucket.admit(tariff, 0.0)
+    assert bucket.level == 2
+
+
 def test_operating_time_is_reported_never_added_up(clock: FakeClock, limits: Limits) -> None:
     work = OperatingTime()
     for _ in range(3):
