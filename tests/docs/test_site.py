@@ -21,6 +21,8 @@ require_package("bs4")
 from bs4 import BeautifulSoup  # noqa: E402
 from sphinx.util.inventory import InventoryFile  # noqa: E402
 
+pytestmark = pytest.mark.slow  # the build takes half a minute; `make docs` shows sooner what is wrong with it
+
 #: Pages that Sphinx makes for machines and for its search.
 UNWRITTEN = {"genindex.html", "search.html"}
 

@@ -20,6 +20,8 @@ from tests.browser.looks import AXE, hard_to_read  # noqa: E402
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
+pytestmark = pytest.mark.slow
+
 #: What axe finds; it measures contrast too, slowly, which `hard_to_read` does for both themes.
 RUN_AXE = """async () => {
   const options = { resultTypes: ["violations"], rules: { "color-contrast": { enabled: false } } };

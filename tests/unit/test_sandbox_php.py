@@ -81,7 +81,7 @@ def test_json_is_decoded_to_php_arrays(text: str, expected: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "{", "{'a': 1}", "NaN", '{"a": Infinity}', '"\\ud83d"', "[" * 600 + "]" * 600, "[" * 10**6]
+    "text", ["", "{", "{'a': 1}", "NaN", '{"a": Infinity}', '"\\ud83d"', "[" * 513 + "]" * 513, "[" * 10**6]
 )
 def test_json_that_php_cannot_read_is_refused(text: str) -> None:
     with pytest.raises(ValueError):
@@ -90,8 +90,6 @@ def test_json_that_php_cannot_read_is_refused(text: str) -> None:
 
 def test_json_may_be_nested_512_deep() -> None:
     php.decode_json("[" * 512 + "]" * 512)
-    with pytest.raises(ValueError):
-        php.decode_json("[" * 513 + "]" * 513)
     brackets = json.dumps("[" * 600)
     assert php.decode_json(brackets) == "[" * 600
 
