@@ -2,18 +2,14 @@
 
 import os
 import signal
-import socket
 import subprocess
 import sys
+from importlib.metadata import version
 from pathlib import Path
-from typing import Any
 
 import nbformat
 import pytest
-import requests
 from nbformat.sign import NotebookNotary
-from requests.adapters import HTTPAdapter
-from urllib3.util import Retry
 
 from b24nb import SandboxPortal, __version__, cli, connect, lab
 from tests.contract.rest import rest
@@ -130,21 +126,9 @@ def test_lab_passes_on_what_it_does_not_know(
     assert len(list((tmp_path / folder).glob("*.ipynb"))) >= 3
 
 
-def test_lab_starts_jupyterlab_on_the_copies_and_passes_arguments_on(tmp_path: Path) -> None:
+def test_lab_starts_a_real_jupyterlab(tmp_path: Path) -> None:
+    """That it opens the copies, a browser shows: tests/browser/test_first_contact.py."""
     state = {f"JUPYTER_{kind}_DIR": str(tmp_path / kind.lower()) for kind in ("CONFIG", "DATA", "RUNTIME")}
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    command = [sys.executable, "-m", "b24nb", "lab", str(tmp_path / "lab"), "--no-browser"]
-    command += [f"--ServerApp.port={port}", "--ServerApp.port_retries=0", "--IdentityProvider.token=t"]
-    told: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
-    with subprocess.Popen(command, env=os.environ | state, **told) as process:
-        try:
-            assert any(f"http://127.0.0.1:{port}/lab" in line for line in process.stdout)
-            with requests.Session() as session:
-                # It tells its address a moment before it listens there.
-                session.mount("http://", HTTPAdapter(max_retries=Retry(connect=10, backoff_factor=0.1)))
-                address = f"http://127.0.0.1:{port}/api/contents"
-                answer = session.get(address, headers={"Authorization": "token t"}, timeout=10)
-            assert "03-delete.ipynb" in {entry["name"] for entry in answer.json()["content"]}
-        finally:
-            process.terminate()
+    answer = run("lab", str(tmp_path / "mine"), "--version", **state)
+    assert answer.returncode == 0, answer.stderr
+    assert version("jupyterlab") in answer.stdout.splitlines()
