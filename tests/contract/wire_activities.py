@@ -14,6 +14,7 @@ ADD_PAGE, UPDATE_PAGE, GET_PAGE = (page(f"{ONES}-{name}") for name in ("add", "u
 DEALS = page("api-reference/crm/deals/index")
 LAYOUT_PAGE = page(f"{ACTIVITIES}/configurable/structure/layout")
 
+#: Of configurable activities; DELETE is that of badges.
 ADD, UPDATE, GET = (f"crm.activity.configurable.{name}" for name in ("add", "update", "get"))
 CODE = {"code": VIP["code"]}
 LAYOUT = {
