@@ -22,11 +22,13 @@ def refresh(portal: SandboxPortal, refresh_token: str) -> requests.Response:
     return requests.get(portal.oauth["auth_server"] + "/oauth/token/", query, timeout=20)
 
 
-def by_hand(portal: SandboxPortal, head: str, body: bytes = b"") -> bytes:
-    """What comes back for a request written by hand, until the portal hangs up."""
+def by_hand(portal: SandboxPortal, head: str, *, hang_up: bool = False) -> bytes:
+    """What comes back for a request written by hand, until the portal hangs up; ``hang_up`` before that."""
     url = urlsplit(portal.url)
     with socket.create_connection((url.hostname, url.port), timeout=20) as connection:
-        connection.sendall(head.replace("\n", "\r\n").encode() + b"\r\n\r\n" + body)
+        connection.sendall(head.replace("\n", "\r\n").encode() + b"\r\n\r\n")
+        if hang_up:
+            connection.shutdown(socket.SHUT_WR)
         return b"".join(iter(lambda: connection.recv(65536), b""))
 
 

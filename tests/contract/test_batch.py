@@ -17,15 +17,6 @@ def test_answers_come_in_the_callers_order_under_the_callers_keys(b24: Client, k
     assert [answer.result["badge"]["code"] for answer in answers.values()] == codes
 
 
-def test_a_failed_command_is_a_value_with_its_class(b24: Client) -> None:
-    answers = b24.batch({"0": (GET, {"code": "nobody"}), "1": (GET, {"code": "paid"}), "2": ("no.such", None)})
-    assert isinstance(answers["0"], errors.NotFound)
-    assert (answers["0"].code, answers["0"].http_status) == ("NOT_FOUND", None)
-    assert isinstance(answers["1"], Response)
-    assert answers["2"].code == "ERROR_METHOD_NOT_FOUND"
-    assert set(answers.errors) == {"0", "2"}
-
-
 def test_more_than_fifty_go_in_chunks(portal: SandboxPortal, b24: Client) -> None:
     before = len(portal.requests)
     answers = b24.batch({f"c{i}": (GET, {"code": "paid"}) for i in range(120)})
@@ -44,15 +35,10 @@ def test_halt_stops_later_chunks_too(portal: SandboxPortal, b24: Client) -> None
     answers = b24.batch(commands, halt=True)
     assert len(portal.requests) - before == 1
     assert list(answers) == [f"c{i}" for i in range(11)]
+    assert isinstance(answers["c9"], Response)
     assert isinstance(answers["c10"], errors.NotFound)
+    assert set(answers.errors) == {"c10"}
     assert answers.not_sent == tuple(f"c{i}" for i in range(11, 120))
-
-
-def test_total_and_time_of_a_command(b24: Client) -> None:
-    answer = b24.batch({"list": ("crm.activity.badge.list", None)})["list"]
-    assert answer.total == len(answer.result["badges"])
-    assert answer.time["date_start"]
-    assert answer.call.kind == "command"
 
 
 def test_a_batch_under_the_status_of_one_of_its_commands_is_read(portal: SandboxPortal) -> None:
@@ -167,7 +153,10 @@ def test_nothing_to_send_sends_nothing(portal: SandboxPortal, b24: Client) -> No
     assert len(portal.requests) == before
 
 
-def test_the_displays(b24: Client) -> None:
-    answers = b24.batch({"a": ("profile", None), "<b>": ("no.such", None)})
+def test_an_answer_has_its_total_time_and_call_and_all_have_displays(b24: Client) -> None:
+    answers = b24.batch({"a": ("crm.activity.badge.list", None), "<b>": ("no.such", None)})
+    assert answers["a"].total == len(answers["a"].result["badges"])
+    assert answers["a"].time["date_start"]
+    assert answers["a"].call.kind == "command"
     assert repr(answers) == "<BatchResponse: 2 answers, 1 errors>"
     assert "&lt;b&gt;" in answers._repr_html_()

@@ -2,20 +2,18 @@
 
 import os
 import signal
-import socket
 import subprocess
 import sys
+from importlib.metadata import version
 from pathlib import Path
-from typing import Any
 
 import nbformat
 import pytest
-import requests
 from nbformat.sign import NotebookNotary
-from requests.adapters import HTTPAdapter
-from urllib3.util import Retry
 
-from b24nb import SandboxPortal, __version__, cli, lab
+from b24nb import SandboxPortal, __version__, cli, connect, lab
+from tests.contract.rest import rest
+from tests.fakes import FakeClock
 from tests.programs import run
 
 MISSED = {"code": "missedCall"}
@@ -27,30 +25,35 @@ def test_version_and_help() -> None:
 
 
 def test_doctor_explains_what_is_wrong(portal: SandboxPortal) -> None:
-    answer = run("doctor", B24_WEBHOOK=f"{portal.url.rstrip('/')}/rest/1/abcdef0123456789/")
-    assert answer.returncode == 1
-    assert answer.stderr.startswith("b24nb: INVALID_CREDENTIALS")
-    assert "Traceback" not in answer.stderr
-    assert run("doctor", B24_WEBHOOK="nonsense").returncode == 1
+    for webhook, says in (
+        (f"{portal.url}/rest/1/abcdef0123456789/", "INVALID_CREDENTIALS"),
+        ("nonsense", "B24_WEBHOOK"),
+    ):
+        answer = run("doctor", B24_WEBHOOK=webhook)
+        assert answer.returncode == 1
+        assert answer.stderr.startswith("b24nb: ")
+        assert says in answer.stderr
+        assert "Traceback" not in answer.stderr
 
 
-def test_doctor_measures_only_calls_that_were_answered(portal: SandboxPortal) -> None:
+def test_doctor_measures_only_calls_that_were_answered(
+    portal: SandboxPortal, clock: FakeClock, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("B24_WEBHOOK", portal.webhook)
+    monkeypatch.setitem(connect.__kwdefaults__, "clock", clock)  # waits in no time
     portal.faults.next("QUERY_LIMIT_EXCEEDED", times=2, method="server.time")
-    assert "(median of 5: server.time)" in run("doctor", B24_WEBHOOK=portal.webhook).stdout
+    cli.main(["doctor"])
+    assert "(median of 5: server.time)" in capsys.readouterr().out
 
 
-def test_sandbox_runs_until_it_is_interrupted_and_keeps_its_data(tmp_path: Path) -> None:
+def test_sandbox_runs_until_it_is_interrupted_or_terminated_and_keeps_its_data(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "b24nb", "sandbox", "--db", str(tmp_path / "portal.db")]
-    for first_time in (True, False):
+    for number, verb, answer in ((signal.SIGINT, "delete", "result"), (signal.SIGTERM, "get", "error")):
         with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
             assert "SANDBOX" in process.stdout.readline()
             webhook = process.stdout.readline().strip().removeprefix("B24_WEBHOOK=")
-            if first_time:
-                answer = requests.post(f"{webhook}crm.activity.badge.delete", json=MISSED, timeout=10)
-                assert answer.json()["result"] is True
-            answer = requests.post(f"{webhook}crm.activity.badge.get", json=MISSED, timeout=10)
-            assert answer.json()["error"] == "NOT_FOUND"
-            process.send_signal(signal.SIGINT)
+            assert answer in rest(webhook, f"crm.activity.badge.{verb}", MISSED).json()
+            process.send_signal(number)
             assert process.wait(10) == 0
 
 
@@ -97,16 +100,13 @@ def test_lab_without_jupyterlab_says_what_to_install(
     assert not (tmp_path / "mine").exists()
 
 
-def test_lab_with_a_file_in_the_way_says_so(tmp_path: Path) -> None:
+def test_lab_with_a_file_in_the_way_says_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "mine").write_text("mine")
-    answer = run("lab", str(tmp_path / "mine"))
-    assert answer.returncode == 1
-    assert answer.stderr.startswith("b24nb: The walkthroughs can't be copied to ")
-    assert "Traceback" not in answer.stderr
+    assert cli.main(["lab", str(tmp_path / "mine")]) == 1
+    assert capsys.readouterr().err.startswith("b24nb: The walkthroughs can't be copied to ")
 
 
-@pytest.mark.parametrize("directory", [[], ["there"]])
-@pytest.mark.parametrize("passed", [[], ["--port", "9999"], ["--port", "9999", "--no-browser"]])
+@pytest.mark.parametrize(("directory", "passed"), [([], []), (["there"], []), ([], ["--port", "9999", "--no-browser"])])
 def test_lab_passes_on_what_it_does_not_know(
     directory: list[str], passed: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -126,21 +126,9 @@ def test_lab_passes_on_what_it_does_not_know(
     assert len(list((tmp_path / folder).glob("*.ipynb"))) >= 3
 
 
-def test_lab_starts_jupyterlab_on_the_copies_and_passes_arguments_on(tmp_path: Path) -> None:
+def test_lab_starts_a_real_jupyterlab(tmp_path: Path) -> None:
+    """That it opens the copies, a browser shows: tests/browser/test_first_contact.py."""
     state = {f"JUPYTER_{kind}_DIR": str(tmp_path / kind.lower()) for kind in ("CONFIG", "DATA", "RUNTIME")}
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    command = [sys.executable, "-m", "b24nb", "lab", str(tmp_path / "lab"), "--no-browser"]
-    command += [f"--ServerApp.port={port}", "--ServerApp.port_retries=0", "--IdentityProvider.token=t"]
-    told: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
-    with subprocess.Popen(command, env=os.environ | state, **told) as process:
-        try:
-            assert any(f"http://127.0.0.1:{port}/lab" in line for line in process.stdout)
-            with requests.Session() as session:
-                # It tells its address a moment before it listens there.
-                session.mount("http://", HTTPAdapter(max_retries=Retry(connect=10, backoff_factor=0.1)))
-                address = f"http://127.0.0.1:{port}/api/contents"
-                answer = session.get(address, headers={"Authorization": "token t"}, timeout=10)
-            assert "03-delete.ipynb" in {entry["name"] for entry in answer.json()["content"]}
-        finally:
-            process.terminate()
+    answer = run("lab", str(tmp_path / "mine"), "--version", **state)
+    assert answer.returncode == 0, answer.stderr
+    assert version("jupyterlab") in answer.stdout.splitlines()

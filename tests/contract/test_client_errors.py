@@ -26,11 +26,10 @@ def connection(portal: SandboxPortal, clock: FakeClock) -> Iterator[Connection]:
 
 def judge(error: object, fact: spec.ErrorFact, method: str, status: int | None) -> None:
     assert isinstance(error, getattr(errors, fact.kind))
-    assert (error.code, error.method, error.http_status) == (fact.code, method, status)
+    assert (error.code, error.method, error.http_status, error.hint) == (fact.code, method, status, fact.remedy)
     literal = re.split(r"\{\w+\}", fact.message)
     assert re.fullmatch(".*".join(map(re.escape, literal)), error.description)
     assert not re.search("localised_text|{(?!code|5)", error.description)  # no template
-    assert error.hint == fact.remedy
     assert (fact.code or "(empty code)") in str(error)
     assert error.hint in str(error)
 

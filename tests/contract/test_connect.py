@@ -1,5 +1,6 @@
 """`connect()` and `Client` against a real sandbox portal."""
 
+import os
 import pickle
 import re
 from collections.abc import Callable
@@ -39,23 +40,22 @@ def test_read_only_refuses_every_write_before_it_is_sent(portal: SandboxPortal) 
             lambda: b24.badges.delete_many(["missedCall"]),
             lambda: release.apply(confirm=2),
             lambda: b24.call("crm.activity.badge.delete", {"code": "missedCall"}),
-            lambda: b24.call("crm.deal.add"),
+            lambda: b24.call("crm.something.unheard.of"),
             lambda: b24.batch({"a": ("crm.activity.badge.delete", {"code": "missedCall"})}),
         ):
             with pytest.raises(errors.ReadOnly):
                 write()
         assert len(portal.requests) == before
         assert b24.badges.get("missedCall")
+        for read in ("CRM.Activity.Badge.LIST", "crm.deal.list", "profile"):
+            assert b24.call(read).result
 
 
 def test_a_sandbox_reached_by_its_address_leaves_no_journal_behind(portal: SandboxPortal) -> None:
-    import os
-
     with connect(portal.webhook) as b24:
         b24.badges.delete("missedCall")
         assert len(b24.journal.df) == 1
-    data = Path(os.environ["XDG_DATA_HOME"])
-    assert not list(data.rglob("*.db"))
+    assert not list(Path(os.environ["XDG_DATA_HOME"]).rglob("*.db"))
 
 
 WAYS: dict[str, Callable[[SandboxPortal], Any]] = {

@@ -1,7 +1,7 @@
 """Every trouble on the wire in every form: a sentence, code and next step; after it the form works again."""
 
+import re
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -21,13 +21,11 @@ def about_to_delete(b24: Client) -> Form:
 #: The button that is clicked, by what it is about; how the form is made; and the method that is called.
 CLICKS: dict[str, tuple[str, Callable[[Client], Form], str]] = {
     "list": ("list_button", forms.list_form, "list"),
-    "list in the explorer": ("list_button", lambda b24: forms.explorer(b24).forms["List"], "list"),
     "inspect": ("inspect_button", lambda b24: forms.inspect_form(b24, "missedCall"), "get"),
     "preview": ("preview_button", lambda b24: forms.delete_form(b24, "missedCall"), "get"),
     "add": ("add_button", lambda b24: forms.add_form(b24, "vip", {"en": "Client"}, "VIP"), "add"),
     "delete": ("delete_button", about_to_delete, "delete"),
 }
-by_each_click = pytest.mark.parametrize(("button", "make", "method"), CLICKS.values(), ids=CLICKS)
 
 
 @pytest.fixture
@@ -35,14 +33,6 @@ def b24(portal: SandboxPortal, clock: FakeClock) -> Iterator[Client]:
     """Its waiting takes no time."""
     with connect(portal, clock=clock) as client:
         yield client
-
-
-def works(form: Form, button: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The same click once more, later: now it does what it is for."""
-    monkeypatch.setattr("b24nb.forms.form.ECHO_SECONDS", 0)
-    click(form, getattr(form, button))
-    assert form.state.phase in ("done", "confirm"), shown(form)
-    assert form.last_error is None
 
 
 NEW = {"what": "NEW_TROUBLE", "description": "?", "status": 418}
@@ -58,7 +48,7 @@ FAULTS: list[tuple[dict[str, Any], list[str]]] = [
 ]
 
 
-@by_each_click
+@pytest.mark.parametrize(("button", "make", "method"), CLICKS.values(), ids=CLICKS)
 @pytest.mark.parametrize(("fault", "words"), FAULTS, ids=[fault["what"] for fault, _ in FAULTS])
 def test_trouble_is_a_sentence_with_code_and_next_step(
     fault: dict[str, Any], words: list[str], button: str, make: Any, method: str, portal: SandboxPortal, b24: Client,
@@ -71,28 +61,11 @@ def test_trouble_is_a_sentence_with_code_and_next_step(
     message = form.state.message
     assert form.state.phase == "failed"
     assert all(one in text for one in ("Error:", *words)), text
-    assert len(message.text.split()) >= 4
-    assert message.text.endswith(".")
+    assert re.fullmatch(r"(\S+ ){3,}\S+\.", message.text)
     assert message.hint
     assert message.hint in text
     assert not any(untrue in text for untrue in ("was stopped", "error-new-trouble"))
     portal.faults.clear()
-    works(form, button, monkeypatch)
-
-
-@by_each_click
-def test_a_portal_that_is_down_and_comes_back(
-    button: str, make: Any, method: str, tmp_path: Path, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Refused connections: nothing listens at the address."""
-    first = SandboxPortal(db=tmp_path / "portal.db").start()
-    port = int(first.url.rpartition(":")[2])
-    with connect(first.webhook, clock=clock) as b24:
-        form = make(b24)
-        first.stop()
-        click(form, getattr(form, button))
-        assert form.state.phase == "failed"
-        assert form.state.message.hint
-        assert "Error:" in shown(form)
-        with SandboxPortal(db=tmp_path / "portal.db", port=port):
-            works(form, button, monkeypatch)
+    monkeypatch.setattr("b24nb.forms.form.ECHO_SECONDS", 0)  # the same click once more
+    click(form, getattr(form, button))
+    assert form.state.phase in ("done", "confirm"), shown(form)

@@ -17,7 +17,7 @@ import pytest
 
 from b24nb import SandboxPortal, errors
 from b24nb.credentials import Webhook
-from b24nb.rest.connection import Connection, is_write
+from b24nb.rest.connection import Connection
 from b24nb.rest.transport import MAX_BODY
 from tests.fakes import FakeClock
 from tests.layers import require_package
@@ -35,12 +35,10 @@ def bomb() -> bytes:
     ("reply", "error", "says"),
     [
         (http(b"<html><h1>502 Bad Gateway</h1></html>", "502 Bad Gateway"), errors.BadResponse, "HTML page"),
-        (http(b"<html>busy</html>", "503 Service Unavailable"), errors.BadResponse, "HTML page"),
         (http(b"<html>welcome</html>"), errors.BadResponse, "HTML page"),
         (http(b'{"result": tr'), errors.BadResponse, "cut off"),
         (http(b""), errors.BadResponse, "empty answer"),
         (http(b"[1, 2]"), errors.BadResponse, "no answer of the REST API"),
-        (http(b'"text"'), errors.BadResponse, "no answer of the REST API"),
         (http(b"null"), errors.BadResponse, "no answer of the REST API"),
         (http(b'{"status": "ok"}'), errors.BadResponse, "no answer of the REST API"),
         (http(b'{"result": true}', "500 Internal Server Error"), errors.BadResponse, "HTTP 500"),
@@ -48,7 +46,7 @@ def bomb() -> bytes:
         (http(b"[" * 100_000), errors.BadResponse, "cut off"),
         (http(b"not gzip", "200 OK", "Content-Encoding: gzip"), errors.BadResponse, "unpacked"),
         (http(bomb(), "200 OK", "Content-Encoding: gzip"), errors.BadResponse, "larger than 64 MB"),
-        (http(b"x" * (100 * 2**20)), errors.BadResponse, "larger than 64 MB"),
+        (http(b"x" * (MAX_BODY + 1)), errors.BadResponse, "larger than 64 MB"),
         (b"SSH-2.0-OpenSSH_9.2\r\n", errors.BadResponse, "not HTTP"),
         (http(b'{"result": true}', length=400), errors.ConnectionFailed, "broke"),
         (b"", errors.ConnectionFailed, "broke"),
@@ -127,7 +125,6 @@ def answer(time_block: dict[str, object], *headers: str) -> bytes:
         (answer({"start": 1, "duration": 0.9, "processing": 1}, "X-Bitrix-Rest-Time: 0.0003000000"), 0.3, None),
         # More than the caller waited: it contradicts the clock.
         (answer({"start": 1.5, "duration": 30.0, "processing": 29.0}), None, None),
-        (answer({"start": 1.5, "duration": -1.0}), None, None),
         (answer({}), None, None),
         (http(b'{"result": 1, "time": []}'), None, None),
         (http(b'{"result": 1}'), None, None),
@@ -153,26 +150,6 @@ def test_loopback_bypasses_proxies_and_netrc_is_not_asked(monkeypatch: pytest.Mo
         assert b"authorization" not in server.requests[0].lower()
 
 
-def test_params_that_json_does_not_have_are_refused_before_sending() -> None:
-    with answering(GOOD) as (connection, server):
-        for wrong in ({"a": object()}, {"a": float("nan")}, {"a": {1, 2}}):
-            with pytest.raises(errors.InvalidInput, match="JSON"):
-                connection.call(READ, wrong)
-        assert server.requests == []
-
-
-@pytest.mark.parametrize(
-    ("method", "write"),
-    [
-        *((read, False) for read in ("crm.activity.badge.list", "CRM.Activity.Badge.Get", "crm.deal.fields")),
-        ("profile", False),
-        *((write, True) for write in ("crm.activity.badge.add", "batch", "crm.something.unheard.of")),
-    ],
-)
-def test_what_is_not_known_to_change_nothing_counts_as_a_write(method: str, write: bool) -> None:
-    assert is_write(method) is write
-
-
 def test_an_answer_that_is_gzipped_is_read() -> None:
     body = gzip.compress(b'{"result": "zip"}')
     with answering(http(body, "200 OK", "Content-Encoding: gzip")) as (connection, _):
@@ -181,7 +158,7 @@ def test_an_answer_that_is_gzipped_is_read() -> None:
 
 def test_a_redirect_is_not_followed_nor_read() -> None:
     """requests reads the body of a redirect, however large, also when it is not to follow it."""
-    endless = http(b"x" * (100 * 2**20), "302 Found", "Location: x")
+    endless = http(b"x" * (MAX_BODY + 1), "302 Found", "Location: x")
     with answering(endless) as (connection, _), pytest.raises(errors.BadResponse, match="redirect"):
         connection.call(WRITE)
     assert [call.outcome for call in connection.calls] == ["lost"]
@@ -283,8 +260,16 @@ def test_what_is_no_name_of_a_method_is_refused_before_sending(method: str) -> N
             with pytest.raises(errors.InvalidInput, match="REST method") as caught:
                 send()
             assert "abcdef" not in str(caught.value)
-        with pytest.raises(errors.InvalidInput, match="mapping"):
-            connection.call(READ, ["code"])  # type: ignore[arg-type]
+        assert server.requests == []
+
+
+@pytest.mark.parametrize(
+    ("params", "says"), [(["code"], "mapping"), *(({"a": wrong}, "JSON") for wrong in (object(), float("nan"), {1, 2}))]
+)
+def test_params_that_json_does_not_have_are_refused_before_sending(params: Any, says: str) -> None:
+    with answering(GOOD) as (connection, server):
+        with pytest.raises(errors.InvalidInput, match=says):
+            connection.call(READ, params)
         assert server.requests == []
 
 

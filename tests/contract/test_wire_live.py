@@ -15,7 +15,7 @@ import pytest
 
 import b24nb
 from tests.contract.facts import ALL
-from tests.contract.stage import Stage, play
+from tests.contract.stage import Place, Stage, check, play
 from tests.contract.wire import PREFIX, Fact, Send, call
 
 LIVE = [fact for fact in ALL if fact.live]
@@ -40,41 +40,36 @@ class Polite(Stage):
         return status, headers, body
 
 
-@contextmanager
-def guest(webhook: str, fact: Fact, pause: float) -> Iterator[Stage]:
-    """The portal with the fact's badges on it, and without any test badge afterwards."""
-    parts = urlsplit(webhook)
-    stage = Polite(f"{parts.scheme}://{parts.netloc}", {"admin": parts.path.rstrip("/")})
-    stage.pause = pause
-    try:
-        play(stage, [call("crm.activity.badge.add", badge) for badge in fact.badges or ()])
-        yield stage
-    finally:
-        play(stage, [call("crm.activity.badge.list", keep=("badges", "badges"))])
-        codes = [badge["code"] for badge in stage.names["badges"] if badge["code"].startswith(PREFIX)]
-        play(stage, [call("crm.activity.badge.delete", {"code": code}) for code in codes])
+def guest(webhook: str, pause: float) -> Place:
+    """The portal with a fact's badges on it, and without any test badge afterwards."""
 
-
-def ask(webhook: str, fact: Fact, pause: float) -> None:
-    __tracebackhide__ = True
-    with guest(webhook, fact, pause) as stage:
+    @contextmanager
+    def place(fact: Fact) -> Iterator[Stage]:
+        parts = urlsplit(webhook)
+        stage = Polite(f"{parts.scheme}://{parts.netloc}", {"admin": parts.path.rstrip("/")})
+        stage.pause = pause
         try:
-            play(stage, fact.steps)
-        except AssertionError as wrong:
-            raise AssertionError(f"{fact.id}: {fact.says} ({fact.source}){wrong}") from None
+            play(stage, [call("crm.activity.badge.add", badge) for badge in fact.badges or ()])
+            yield stage
+        finally:
+            play(stage, [call("crm.activity.badge.list", keep=("badges", "badges"))])
+            codes = [badge["code"] for badge in stage.names["badges"] if badge["code"].startswith(PREFIX)]
+            play(stage, [call("crm.activity.badge.delete", {"code": code}) for code in codes])
+
+    return place
 
 
 @pytest.mark.live
 @pytest.mark.parametrize("fact", LIVE if PLACE else [NO_PORTAL], ids=str)
 def test_live(fact: Fact) -> None:
     assert "PYTEST_XDIST_WORKER" not in os.environ, "rows side by side disturb each other: give -n 0"
-    ask(PLACE, fact, pause=0.5)
+    check(fact, guest(PLACE, pause=0.5))
 
 
 @pytest.mark.parametrize("fact", LIVE[::12], ids=str)
 def test_the_live_run_works_and_cleans_up(portal: b24nb.SandboxPortal, fact: Fact) -> None:
     before = portal.badges
-    ask(portal.webhook, fact, pause=0)
+    check(fact, guest(portal.webhook, pause=0))
     assert portal.badges == before
 
 
@@ -82,6 +77,6 @@ def test_a_fact_that_fails_live_cleans_up_and_keeps_the_secret(portal: b24nb.San
     before = portal.badges
     wrong = Fact("x", "x", "x", (call("crm.activity.badge.add", {"code": PREFIX + "x"}),), live=True)
     with pytest.raises(AssertionError) as caught:
-        ask(portal.webhook, wrong, pause=0)
+        check(wrong, guest(portal.webhook, pause=0))
     assert urlsplit(portal.webhook).path.split("/")[3] not in str(caught.value)
     assert portal.badges == before

@@ -275,6 +275,14 @@ def missing(name: str) -> Answer:
     return refused(400, "100", f"Could not find value for parameter {{{name}}}")
 
 
+#: The four badge methods, and answers that more than one table expects.
+ADD, GET, LIST, DELETE = (f"crm.activity.badge.{name}" for name in ("add", "get", "list", "delete"))
+FOUND = ok({"badge": VIP})
+NO_AUTH = refused(401, "NO_AUTH_FOUND", "Wrong authorization data")
+NO_SCOPE = Answer(401, having(error="insufficient_scope"))
+UNKNOWN_METHOD = refused(404, "ERROR_METHOD_NOT_FOUND", "Method not found!")
+IN_USE = refused(400, "ENTITY_WITH_BADGE_EXISTS", "There are entities with this badge. Delete them first.")
+
 # -- actions between requests ---------------------------------------------------------------------
 
 

@@ -13,12 +13,9 @@ RENEWAL = page("settings/oauth/auto-renewal")
 OAUTH_ERRORS = page("settings/oauth/error-codes")
 SDKS = "observed (the vendor's SDKs test it)"
 
-GET, ADD, DELETE = "crm.activity.badge.get", "crm.activity.badge.add", "crm.activity.badge.delete"
 CODE = {"code": VIP["code"]}
-FOUND = ok({"badge": VIP})
 ANNA, BEN = ok(having(ID="1", ADMIN=True)), ok(having(ID="7", ADMIN=False))
 
-NO_AUTH = refused(401, "NO_AUTH_FOUND", "Wrong authorization data")
 WRONG = refused(401, "INVALID_CREDENTIALS", "Invalid request credentials")
 HIGHER = "The request requires higher privileges than provided by"
 WEBHOOK_SCOPE = refused(401, "insufficient_scope", f"{HIGHER} the webhook token")
@@ -28,7 +25,6 @@ UNKNOWN_TOKEN = refused(401, "invalid_token", "Unable to get application by toke
 NO_USER = refused(401, "authorization_error", "Unable to authorize user")
 WEBHOOK_PLAN = refused(401, "ACCESS_DENIED", "REST is available only by subscription.")
 TOKEN_PLAN = refused(401, "ACCESS_DENIED", "REST is available only on commercial plans.")
-HTTPS = refused(401, "INVALID_REQUEST", "Https required.")
 
 CLOCK = {"clock": True}
 NO_PLAN = {"rest_available": False}
@@ -90,52 +86,35 @@ WEBHOOK = [
          sixteen_characters),
     fact("webhook.login", "The user's segment may be a login.", SERVER,
          call("profile", by="/rest/anna/<secret>"), ANNA),
-    fact("webhook.wrong-code", "A wrong code.", SDKS, call("profile", by="/rest/<user>/wrong"), WRONG),
-    fact("webhook.wrong-user", "A wrong user id.", SERVER, call("profile", by="/rest/7/<secret>"), WRONG),
-    fact("webhook.disabled", "A disabled webhook.", SERVER, call("profile", by="<disabled>"), WRONG),
-    fact("webhook.only-user", "Only aplogin is no credential.", SERVER, get("/rest/profile?aplogin=<user>"), NO_AUTH),
-    fact("webhook.only-code", "Only ap is none either.", SERVER, get("/rest/profile?ap=<secret>"), NO_AUTH),
-    fact("webhook.none", "Without any credentials.", SDKS, get("/rest/profile"), NO_AUTH),
+    *(fact(f"webhook.{name}", f"{name} is refused.", SDKS, call("profile", by=path), WRONG) for name, path in (
+        ("A wrong code", "/rest/<user>/wrong"), ("A wrong user id", "/rest/7/<secret>"),
+        ("A disabled webhook", "<disabled>"))),
+    fact("webhook.none", "No credentials, or only a half of a webhook.", SDKS, get("/rest/profile"), NO_AUTH,
+         get("/rest/profile?aplogin=<user>"), NO_AUTH, get("/rest/profile?ap=<secret>"), NO_AUTH),
     fact("webhook.scope", "A scope that was not granted.", SDKS,
          call(GET, CODE, by="<noscope>"), WEBHOOK_SCOPE, call("profile", by="<noscope>"), ANNA),
     fact("webhook.plan", "A plan without REST.", SERVER, call("profile"), WEBHOOK_PLAN, portal=NO_PLAN),
     fact("webhook.dismissed", "The owner was dismissed.", SERVER, call("profile", by="<dismissed>"), NO_USER),
-    fact("webhook.https-first", "Https is judged before the code.", SERVER,
-         call("profile", by="/rest/<user>/wrong"), HTTPS, portal={"https_required": True}),
-    fact("webhook.code-before-scope", "The code before the scope.", SERVER,
-         call(GET, CODE, by="/rest/<user>/wrong"), WRONG),
-    fact("webhook.code-before-plan", "The code before the plan.", SERVER,
-         call("profile", by="/rest/<user>/wrong"), WRONG, portal=NO_PLAN),
-    fact("webhook.scope-before-plan", "The scope before the plan.", SERVER,
-         call(GET, CODE, by="<noscope>"), WEBHOOK_SCOPE, portal=NO_PLAN),
-    fact("webhook.plan-before-owner", "The plan before the owner.", SERVER,
+    fact("webhook.order", "The code is judged before the scope, this before the plan, this before the owner.", SERVER,
+         call(GET, CODE, by="/rest/<user>/wrong"), WRONG, call(GET, CODE, by="<noscope>"), WEBHOOK_SCOPE,
          call("profile", by="<dismissed>"), WEBHOOK_PLAN, portal=NO_PLAN),
-    fact("webhook.scope-before-owner", "The scope before the owner.", SERVER,
-         webhook("late", user="dmitri", scopes=("task",)), call(GET, CODE, by="<late>"), WEBHOOK_SCOPE),
 ]
 
 TOKEN = [
     fact("token.header", "Authorization: Bearer.", AUTHORIZATION, oauth("profile"), ANNA),
-    fact("token.auth-query", "auth in the query.", AUTHORIZATION, get("/rest/profile?auth=<token>"), ANNA),
-    fact("token.auth-form", "auth in a form.", AUTHORIZATION, post("/rest/profile", "auth=<token>"), ANNA),
-    fact("token.auth-json", "auth in JSON.", AUTHORIZATION, call("profile", {"auth": "<token>"}, by="/rest"), ANNA),
-    fact("token.access-token-query", "access_token in the query.", SERVER,
-         get("/rest/profile?access_token=<token>"), ANNA),
-    fact("token.access-token-form", "access_token in a form.", SERVER,
-         post("/rest/profile", "access_token=<token>"), ANNA),
-    fact("token.access-token-json", "access_token in JSON.", SERVER,
-         call("profile", {"access_token": "<token>"}, by="/rest"), ANNA),
+    *(fact(f"token.{name}", f"{name} in the query, in a form, in JSON.", AUTHORIZATION,
+           get(f"/rest/profile?{name}=<token>"), ANNA, post("/rest/profile", f"{name}=<token>"), ANNA,
+           call("profile", {name: "<token>"}, by="/rest"), ANNA) for name in ("auth", "access_token")),
     fact("token.header-first", "The header wins over auth.", SERVER, issue("ben", user="ben"),
          call("profile", {"auth": "<token>"}, by="/rest", authorization="Bearer <ben>"), BEN),
     fact("token.auth-first", "auth wins over access_token.", SERVER, issue("ben", user="ben"),
          call("profile", {"auth": "<ben>", "access_token": "<token>"}, by="/rest"), BEN),
-    fact("token.list", "A list is no token.", SERVER, call("profile", {"auth": ["<token>"]}, by="/rest"), NO_AUTH),
-    fact("token.list-form", "Nor is auth[].", SERVER, post("/rest/profile", "auth[]=<token>"), NO_AUTH),
-    fact("token.empty", "An empty one is none.", SERVER, call("profile", {"auth": ""}, by="/rest"), NO_AUTH),
-    fact("token.empty-falls-through", "And the next place counts.", SERVER,
-         call("profile", {"auth": "", "access_token": "<token>"}, by="/rest"), ANNA),
-    fact("token.other-scheme", "Another scheme in the header is none.", SERVER,
+    fact("token.none", "A list, an empty text and another scheme are no token.", SERVER,
+         call("profile", {"auth": ["<token>"]}, by="/rest"), NO_AUTH, post("/rest/profile", "auth[]=<token>"), NO_AUTH,
+         call("profile", {"auth": ""}, by="/rest"), NO_AUTH,
          call("profile", by="/rest", authorization="Basic <token>"), NO_AUTH),
+    fact("token.empty-falls-through", "Where one place is empty, the next counts.", SERVER,
+         call("profile", {"auth": "", "access_token": "<token>"}, by="/rest"), ANNA),
     fact("token.unknown", "A token that nobody knows.", SDKS, oauth("profile", token="nobody"), UNKNOWN_TOKEN),
     fact("token.expired", "After an hour.", RENEWAL,
          wait(3590), oauth("profile"), ANNA, wait(20), oauth("profile"), EXPIRED, portal=CLOCK),
@@ -144,27 +123,21 @@ TOKEN = [
     fact("token.dismissed", "A user who can't log in any more.", SERVER,
          issue("gone", user="dmitri"), oauth("profile", token="<gone>"), NO_USER),
     fact("token.plan", "A plan without REST.", SERVER, oauth("profile"), TOKEN_PLAN, portal=NO_PLAN),
-    fact("token.unknown-before-plan", "An unknown token is found before the plan.", SERVER,
-         oauth("profile", token="nobody"), UNKNOWN_TOKEN, portal=NO_PLAN),
-    fact("token.plan-before-expiry", "The plan before the expiry.", SERVER,
-         wait(3700), oauth("profile"), TOKEN_PLAN, portal=CLOCK | NO_PLAN),
-    fact("token.expiry-before-scope", "The expiry before the scope.", SERVER,
-         issue("narrow", scopes=["user_brief"]), wait(3700), oauth(GET, CODE, token="<narrow>"), EXPIRED, portal=CLOCK),
-    fact("token.scope-before-user", "The scope before the user.", SERVER,
-         issue("gone", user="dmitri", scopes=["user_brief"]), oauth(GET, CODE, token="<gone>"), TOKEN_SCOPE),
+    fact("token.order", "An unknown token is found before the plan, this before the expiry.", SERVER,
+         oauth("profile", token="nobody"), UNKNOWN_TOKEN, wait(3700), oauth("profile"), TOKEN_PLAN,
+         portal=CLOCK | NO_PLAN),
+    fact("token.order-scope", "The scope is judged before the user and after the expiry.", SERVER,
+         issue("gone", user="dmitri", scopes=["user_brief"]), oauth(GET, CODE, token="<gone>"), TOKEN_SCOPE,
+         wait(3700), oauth(GET, CODE, token="<gone>"), EXPIRED, portal=CLOCK),
 ]
 
 RENEW = [
-    fact("refresh.get", "A refresh is a GET of the token endpoint.", RENEWAL,
-         ask(token()), NEW_PAIR, take_pair, oauth("profile"), ANNA),
-    fact("refresh.form", "Or a POST of a form.", SDKS,
-         post("/oauth/token/", urlencode(token(), safe="<>")), NEW_PAIR, take_pair, oauth("profile"), ANNA),
-    fact("refresh.no-slash", "With or without the slash at the end.", SDKS,
-         get("/oauth/token?" + urlencode(token(), safe="<>")), NEW_PAIR),
+    fact("refresh.get", "A refresh is a GET of the token endpoint; the new token has the scopes of the old.", RENEWAL,
+         ask(token()), NEW_PAIR, take_pair, oauth(GET, CODE), FOUND),
+    fact("refresh.form", "Or a POST of a form; the slash at the end may be missing.", SDKS,
+         post("/oauth/token", urlencode(token(), safe="<>")), NEW_PAIR, take_pair, oauth("profile"), ANNA),
     fact("refresh.expires", "Its answer has expires and user_id too.", "observed (b24-rest-docs#285)",
          ask(token()), Answer(200, having(expires=INTEGER, user_id=ONE))),
-    fact("refresh.scope", "The new token has the scopes of the old.", OAUTH,
-         ask(token()), NEW_PAIR, take_pair, oauth(GET, CODE), FOUND),
     fact("refresh.rotates", "The refresh token rotates: the old one is used up.", OAUTH,
          ask(token()), NEW_PAIR, take_pair, ask(token(refresh_token="<old_refresh>")),
          trouble(400, "invalid_grant"), ask(token()), NEW_PAIR),
@@ -174,34 +147,24 @@ RENEW = [
     fact("refresh.180-days", "A refresh token lives 180 days.", OAUTH,
          wait(179 * 86_400), ask(token()), NEW_PAIR, take_pair, wait(181 * 86_400), ask(token()),
          trouble(400, "invalid_grant"), portal=CLOCK),
-    fact("refresh.unknown", "An unknown refresh token is invalid_grant.", SDKS,
-         ask(token(refresh_token="nobody")), trouble(400, "invalid_grant")),
-    fact("refresh.secret", "A wrong client_secret is invalid_client.", SDKS,
-         ask(token(client_secret="wrong")), trouble(400, "invalid_client")),
-    fact("refresh.client", "An unknown client_id is wrong_client, with 200.", SDKS,
-         ask(token(client_id="local.nobody")), trouble(200, "wrong_client")),
+    *(fact(f"refresh.{code}", f"A wrong {name} is {code}, with {status}.", SDKS, ask(token(**{name: "wrong"})),
+           trouble(status, code)) for name, code, status in (
+        ("refresh_token", "invalid_grant", 400), ("client_secret", "invalid_client", 400),
+        ("client_id", "wrong_client", 200), ("grant_type", "invalid_request", 400))),
     fact("refresh.missing", "A missing parameter is invalid_request.", SDKS, ask(token(refresh_token=None)),
          Answer(400, having(error="invalid_request",
                             error_description=matching('.*No "refresh_token" parameter found.*')))),
     fact("refresh.missing-grant", "So is a missing grant_type.", SDKS,
          ask(token(grant_type=None)), trouble(400, "invalid_request")),
-    fact("code.exchange", "A code is exchanged for a pair.", OAUTH,
-         agree, ask(exchange()), NEW_PAIR, take_pair, oauth("profile"), ANNA, ask(token()), NEW_PAIR),
+    fact("code.exchange", "A code is exchanged for a pair, once.", OAUTH,
+         agree, ask(exchange()), NEW_PAIR, take_pair, oauth("profile"), ANNA, ask(token()), NEW_PAIR,
+         ask(exchange()), trouble(400, "invalid_grant")),
     fact("code.30-seconds", "A code lives 30 seconds.", OAUTH,
          agree, wait(29), ask(exchange()), NEW_PAIR, agree, wait(31), ask(exchange()),
          trouble(400, "invalid_grant"), portal=CLOCK),
-    fact("code.once", "A code works once.", OAUTH_ERRORS,
-         agree, ask(exchange()), NEW_PAIR, ask(exchange()), trouble(400, "invalid_grant")),
-    fact("code.unknown", "An unknown code is invalid_grant.", SDKS,
-         ask(exchange(code="nobody")), trouble(400, "invalid_grant")),
-    fact("code.secret", "A wrong client_secret is invalid_client here too.", SDKS,
+    fact("code.wrong", "An unknown code is invalid_grant, a wrong client_secret is invalid_client here too.", SDKS,
+         ask(exchange(code="nobody")), trouble(400, "invalid_grant"),
          agree, ask(exchange(client_secret="wrong")), trouble(400, "invalid_client")),
-    *(fact(f"refresh.{code}", f"The authorization server answers {code} with {status}.", SDKS,
-           fault(code, method="oauth/token", status=status, description=text), ask(token()),
-           Answer(status, having(error=code))) for code, status, text in (("invalid_scope", 403, "Invalid scope"),
-                                 ("PAYMENT_REQUIRED", 401, "Payment required"),
-                                 ("NOT_INSTALLED", 401, "Application not installed"),
-                                 ("ERROR_OAUTH", 401, "Application not installed"))),
 ]
 # fmt: on
 

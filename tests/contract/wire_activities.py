@@ -14,6 +14,7 @@ ADD_PAGE, UPDATE_PAGE, GET_PAGE = (page(f"{ONES}-{name}") for name in ("add", "u
 DEALS = page("api-reference/crm/deals/index")
 LAYOUT_PAGE = page(f"{ACTIVITIES}/configurable/structure/layout")
 
+#: Of configurable activities; DELETE is that of badges.
 ADD, UPDATE, GET = (f"crm.activity.configurable.{name}" for name in ("add", "update", "get"))
 CODE = {"code": VIP["code"]}
 LAYOUT = {
@@ -22,14 +23,15 @@ LAYOUT = {
     "body": {"logo": {"code": "robot"}, "blocks": {"a": {"type": "text", "properties": {"value": "x"}}}},
 }
 ODD_LAYOUT = {**LAYOUT, "body": {"blocks": {}}, "footer": {"buttons": {"ok": {"title": "Fertig <ü>"}}}}
-DELETE_BADGE = call("crm.activity.badge.delete", CODE)
-IN_USE = refused(400, "ENTITY_WITH_BADGE_EXISTS", "There are entities with this badge. Delete them first.")
+DELETE_BADGE = call(DELETE, CODE)
 FREE = ok(True)
 NO_ITEM = refused(400, "NOT_FOUND", "Item was not found.")
 OF_APPLICATIONS = "The method can only be called within the context of a rest application"
 NO_CONTEXT = refused(400, "ERROR_WRONG_CONTEXT", OF_APPLICATIONS)
-NO_SCOPE = Answer(401, having(error="insufficient_scope"))
 WRONG_FIELD = refused(400, "WRONG_FIELD_VALUE", TEXT)
+REDUNDANT = refused(400, "FIELD_IS_REDUNDANT", TEXT)
+INCOMING = {"isIncomingChannel": "Y", "deadline": "2030-01-02T10:00:00+03:00"}
+NO_DEADLINE = refused(400, "INCOMING_ACTIVITY_CAN_NOT_BE_WITH_DEADLINE", TEXT)
 ADDED = ok({"activity": {"id": INTEGER}})
 UPDATED = ok(ANYTHING)
 UNKNOWN_BADGE = refused(400, "100", matching("Unknown badge value: .+ for type: rest_app_status"))
@@ -109,12 +111,11 @@ LISTED = [
          oauth("crm.activity.delete", {"id": "<activity>"}), ok(True)),
     fact("activities.strings", "crm.activity.list has upper-case keys and texts for values.", LIST_PAGE,
          hold(), call("crm.activity.list"), ok([ROW_OF_TEXTS], total=1)),
-    fact("activities.pages", "A page has 50 rows; next and total are numbers.", LIST_PAGE,
+    fact("activities.pages", "A page has 50 rows; next and total are numbers; start=-1 counts nothing.", LIST_PAGE,
          sixty_activities, call("crm.activity.list"),
          ok(Like("50 rows", lambda rows: len(rows) == 50), next=50, total=60), call("crm.activity.list", {"start": 50}),
-         ok(Like("10 rows", lambda rows: len(rows) == 10), total=60)),
-    fact("activities.start-minus-1", "start=-1 counts nothing.", SERVER,
-         sixty_activities, call("crm.activity.list", {"start": -1}), ok(Like("50 rows", lambda rows: len(rows) == 50))),
+         ok(Like("10 rows", lambda rows: len(rows) == 10), total=60),
+         call("crm.activity.list", {"start": -1}), ok(Like("50 rows", lambda rows: len(rows) == 50))),
     fact("activities.filter", "filter chooses rows.", LIST_PAGE,
          hold(), hold(name="done"), oauth(UPDATE, {"id": "<done>", "fields": {"completed": True}}),
          call("crm.activity.list", {"filter": {"COMPLETED": "N"}, "select": ["ID"]}),
@@ -122,48 +123,37 @@ LISTED = [
     fact("activities.filter-form", "In a form too.", LIST_PAGE,
          hold(), post("<admin>/crm.activity.list", "filter[PROVIDER_ID]=CRM_MEETING"), ok([], total=0),
          post("<admin>/crm.activity.list", "filter[PROVIDER_ID]=CONFIGURABLE_REST_APP"), ok([ANYTHING], total=1)),
-    fact("activities.order", "order sorts.", LIST_PAGE, hold(name="first"), hold(name="second"),
-         call("crm.activity.list", {"order": {"ID": "DESC"}, "select": ["ID"]}),
-         ok(Like("falling ids", lambda rows: int(rows[0]["ID"]) > int(rows[1]["ID"])), total=2)),
-    *(fact(f"activities.order-{name}", f"By {name} too.", LIST_PAGE,
+    *(fact(f"activities.order-{name}", f"order sorts by {name}.", LIST_PAGE,
            hold(name="first"), days(0.01), hold(name="second"),
            call("crm.activity.list", {"order": {name: "DESC"}, "select": ["ID"]}),
-           ok([{"ID": "2"}, {"ID": "1"}], total=2), portal={"clock": True}) for name in ("CREATED", "LAST_UPDATED")),
+           ok([{"ID": "2"}, {"ID": "1"}], total=2), portal={"clock": True})
+      for name in ("ID", "CREATED", "LAST_UPDATED")),
     fact("activities.select", "Of names that do not exist nothing is shown: empty maps.", DERIVED,
          hold(), call("crm.activity.list", {"select": ["NOSUCH"]}), ok([[]], total=1)),
-    fact("activities.scope", "It needs the scope crm.", LIST_PAGE, call("crm.activity.list", by="<noscope>"), NO_SCOPE),
+    fact("activities.scope", "They need the scope crm, configurable ones too.", LIST_PAGE,
+         call("crm.activity.list", by="<noscope>"), NO_SCOPE, call("crm.activity.delete", {"id": 1}, by="<noscope>"),
+         NO_SCOPE, call(GET, {"id": 1}, by="<noscope>"), NO_SCOPE,
+         issue("narrow", scopes=["user_brief"]), oauth(ADD, owned(), token="<narrow>"), NO_SCOPE),
     fact("activities.holders", "So the holders of a badge are found without a reverse look-up.", LIST_PAGE,
          hold(), call("crm.activity.list", {"filter": HELD, "select": SELECT}),
          ok([having(OWNER_TYPE_ID="2", OWNER_ID="1", PROVIDER_PARAMS=having(badgeCode=VIP["code"]))], total=1)),
 ]
 
 CLASSIC = [
-    fact("activity.get", "crm.activity.get refuses configurable activities.", SERVER,
-         hold(), call("crm.activity.get", {"id": "<activity>"}),
-         refused(400, "", "Use crm.activity.configurable.get for this activity provider")),
+    *(fact(f"activity.{name}", f"crm.activity.{name} refuses configurable activities.", SERVER,
+           hold(), call(f"crm.activity.{name}", {"id": "<activity>", "fields": fields}),
+           refused(400, "", f"Use crm.activity.configurable.{name} for this activity provider"))
+      for name, fields in (("get", {}), ("update", {"SUBJECT": "x"}),
+                           ("add", {"PROVIDER_ID": "CONFIGURABLE_REST_APP", "OWNER_TYPE_ID": 2, "OWNER_ID": 1}))),
     fact("activity.get-unknown", "What is not there is an error without a code.", LIST_PAGE,
          call("crm.activity.get", {"id": 999}), refused(400, "", TEXT)),
-    fact("activity.update", "crm.activity.update too.", SERVER,
-         hold(), call("crm.activity.update", {"id": "<activity>", "fields": {"SUBJECT": "x"}}),
-         refused(400, "", "Use crm.activity.configurable.update for this activity provider")),
-    fact("activity.add", "crm.activity.add too.", SERVER,
-         call("crm.activity.add", {"fields": {"PROVIDER_ID": "CONFIGURABLE_REST_APP", "OWNER_TYPE_ID": 2,
-                                              "OWNER_ID": 1}}),
-         refused(400, "", "Use crm.activity.configurable.add for this activity provider")),
-    fact("activity.delete", "crm.activity.delete deletes them, by webhook too.", SERVER,
-         hold(), call("crm.activity.delete", {"id": "<activity>"}), ok(True), call(GET, {"id": "<activity>"}), NO_ITEM),
-    fact("activity.delete-ID", "Its parameter may be ID.", DELETE_PAGE,
-         hold(), call("crm.activity.delete", {"ID": "<activity>"}), ok(True)),
-    live("activity.delete-unknown", "Of one that is not there.", SERVER,
-         call("crm.activity.delete", {"id": 999_999_999}), refused(400, "", "Activity is not found.")),
-    *(live(f"activity.delete-{name}", "Without a usable id.", SERVER,
-           call("crm.activity.delete", params), refused(400, "", "ID is not defined or invalid."))
-      for name, params in (("nothing", {}), ("zero", {"id": 0}), ("text", {"id": "x"}))),
-    fact("activity.delete-foreign", "Of somebody else's.", SERVER,
-         hold(), call("crm.activity.delete", {"id": "<activity>"}, by="<employee>"),
-         refused(400, "", "Access denied."), DELETE_BADGE, IN_USE),
-    fact("activity.delete-scope", "It needs the scope crm.", DELETE_PAGE,
-         call("crm.activity.delete", {"id": 1}, by="<noscope>"), NO_SCOPE),
+    *(fact(f"activity.delete-{name}", f"crm.activity.delete deletes them, by webhook too; it takes {name}.", SERVER,
+           hold(), call("crm.activity.delete", {name: "<activity>"}), ok(True),
+           call(GET, {"id": "<activity>"}), NO_ITEM, DELETE_BADGE, FREE) for name in ("id", "ID")),
+    *(live(f"activity.delete-{name}", "Of one that is not there, and without a usable id.", SERVER,
+           call("crm.activity.delete", params), refused(400, "", text)) for name, params, text in (
+          ("unknown", {"id": 999_999_999}, "Activity is not found."), *((name, params, "ID is not defined or invalid.")
+          for name, params in (("nothing", {}), ("zero", {"id": 0}), ("text", {"id": "x"}))))),
 ]
 
 CONFIGURABLE = [
@@ -186,90 +176,51 @@ CONFIGURABLE = [
          hold(), call(GET, {"id": "<activity>"}), ok(GOT)),
     fact("configurable.get-unknown", "What is not there is not found.", SERVER, call(GET, {"id": 999}), NO_ITEM),
     fact("configurable.get-id", "id is required.", GET_PAGE, call(GET), missing("id")),
-    fact("configurable.scope", "They need the scope crm.", ADD_PAGE,
-         issue("narrow", scopes=["user_brief"]), oauth(ADD, owned(), token="<narrow>"), NO_SCOPE,
-         call(GET, {"id": 1}, by="<noscope>"), NO_SCOPE),
-    *(fact(f"configurable.completed-{name}", f"completed as {value!r} is {truth}.", ADD_PAGE,
-           hold(completed=value), oauth(GET, {"id": "<activity>"}), field("completed", truth))
-      for name, value, truth in (
-          ("Y", "Y", True), ("y", "y", True), ("1", 1, True), ("text-1", "1", True), ("true", True, True),
-          ("text-true", "true", True), ("N", "N", False), ("n", "n", False), ("0", 0, False),
-          ("text-0", "0", False), ("false", False, False), ("text-false", "false", False))),
-    fact("configurable.incoming", "isIncomingChannel is a truth value too.", ADD_PAGE,
-         hold(isIncomingChannel="Y"), oauth(GET, {"id": "<activity>"}), field("isIncomingChannel", True)),
-    fact("configurable.origin", "originatorId and originId are kept.", ADD_PAGE,
-         hold(originatorId="me", originId="42"), oauth(GET, {"id": "<activity>"}), field("originId", "42")),
-    fact("configurable.deadline", "A deadline comes back as ISO 8601.", ADD_PAGE,
-         hold(deadline="2030-01-02T10:00:00+03:00"), oauth(GET, {"id": "<activity>"}),
-         ok(Like("a date", lambda it: it["activity"]["fields"]["deadline"].startswith("2030-01-02T")))),
-    *(fact(f"configurable.deadline-{given}", "However it was written.", ADD_PAGE,
-           hold(deadline=given), oauth(GET, {"id": "<activity>"}), field("deadline", "2030-01-02T10:00:00+03:00"))
-      for given in ("2030-01-02 10:00", "20300102T100000", "2030-01-02T07:00:00Z")),
-    fact("configurable.responsible", "responsibleId is kept.", ADD_PAGE,
-         hold(responsibleId=7), oauth(GET, {"id": "<activity>"}), field("responsibleId", 7)),
-    fact("configurable.no-badge", "Without a badge badgeCode is empty.", GET_PAGE,
-         oauth(ADD, owned(), keep=("activity", "activity", "id")), oauth(GET, {"id": "<activity>"}),
-         field("badgeCode", "")),
+    *(fact(f"configurable.{name}-{given}-{type(given).__name__}", f"{name} as {given!r} is {shown!r}.", ADD_PAGE,
+           hold(**{name: given}), oauth(GET, {"id": "<activity>"}), field(name, shown),
+           DELETE_BADGE, FREE if (name, shown) in (("completed", True), ("badgeCode", "")) else IN_USE)
+      for name, given, shown in (
+          *(("completed", given, True) for given in ("Y", "y", 1, "1", True, "true")),
+          *(("completed", given, False) for given in ("N", "n", 0, "0", False, "false")),
+          *(("deadline", given, "2030-01-02T10:00:00+03:00") for given in (
+              "2030-01-02T10:00:00+03:00", "2030-01-02 10:00", "20300102T100000", "2030-01-02T07:00:00Z")),
+          ("isIncomingChannel", "Y", True), ("originId", "42", "42"), ("responsibleId", 7, 7), ("badgeCode", "", ""))),
 ]
 
 TROUBLES = [
-    fact("trouble.completed", "A wrong completed.", ADD_PAGE, add({"completed": "maybe"}), WRONG_FIELD),
-    fact("trouble.incoming", "A wrong isIncomingChannel.", ADD_PAGE, add({"isIncomingChannel": "maybe"}), WRONG_FIELD),
-    fact("trouble.incoming-deadline", "An incoming activity has no deadline.", ADD_PAGE,
-         add({"isIncomingChannel": "Y", "deadline": "2030-01-02T10:00:00+03:00"}),
-         refused(400, "INCOMING_ACTIVITY_CAN_NOT_BE_WITH_DEADLINE", TEXT)),
-    fact("trouble.ping", "Wrong pingOffsets.", ADD_PAGE, add({"pingOffsets": ["x"]}), WRONG_FIELD),
-    fact("trouble.responsible", "A responsible user who does not exist.", ADD_PAGE,
-         add({"responsibleId": 999}), WRONG_FIELD),
-    fact("trouble.badge", "A badge that does not exist.", ADD_PAGE, add({"badgeCode": "b24nb_test_none"}), WRONG_FIELD),
-    fact("trouble.type", "A type that does not exist.", ADD_PAGE, add({"typeId": "NOSUCH"}), WRONG_FIELD),
-    fact("trouble.completed-first", "completed is judged before an incoming deadline.", SERVER,
-         add({"completed": "maybe", "isIncomingChannel": "Y", "deadline": "2030-01-02T10:00:00+03:00"}), WRONG_FIELD),
-    fact("trouble.incoming-before-badge", "That is judged before the badge.", SERVER,
-         add({"isIncomingChannel": "Y", "deadline": "2030-01-02T10:00:00+03:00", "badgeCode": "none"}),
-         refused(400, "INCOMING_ACTIVITY_CAN_NOT_BE_WITH_DEADLINE", TEXT)),
+    *(fact(f"trouble.{name}", f"{name} can't be {value!r}.", ADD_PAGE, add({name: value}), WRONG_FIELD)
+      for name, value in (("completed", "maybe"), ("isIncomingChannel", "maybe"), ("pingOffsets", ["x"]),
+                          ("responsibleId", 999), ("badgeCode", "b24nb_test_none"), ("typeId", "NOSUCH"))),
+    fact("trouble.order", "First completed, then a deadline of an incoming one, badge, layout, deadline.", SERVER,
+         add(INCOMING | {"completed": "maybe"}), WRONG_FIELD, add(INCOMING | {"badgeCode": "none"}), NO_DEADLINE,
+         add({"badgeCode": "none"}, LAYOUT | {"nonsense": {}}), WRONG_FIELD,
+         add({"deadline": "tomorrow"}, LAYOUT | {"nonsense": {}}), REDUNDANT),
     *(fact(f"trouble.layout-{name}", f"layout needs {name}.", LAYOUT_PAGE,
            add(layout={key: value for key, value in LAYOUT.items() if key != name}),
            refused(400, "FIELD_IS_REQUIRED", TEXT)) for name in ("icon", "header", "body")),
-    fact("trouble.layout-unknown", "Unknown keys of a layout are errors.", LAYOUT_PAGE,
-         add(layout=LAYOUT | {"nonsense": {}}), refused(400, "FIELD_IS_REDUNDANT", TEXT)),
-    fact("trouble.layout-footer", "footer is optional and known.", LAYOUT_PAGE,
-         add(layout=LAYOUT | {"footer": {"buttons": {}}}), ADDED),
-    fact("trouble.layout-empty", "An empty layout is an error of its own.", ADD_PAGE,
+    fact("trouble.layout-footer", "footer is optional and known; an empty layout is an error of its own.", LAYOUT_PAGE,
+         add(layout=LAYOUT | {"footer": {"buttons": {}}}), ADDED,
          add(layout=[]), refused(400, "ERROR_EMPTY_LAYOUT", TEXT)),
-    fact("trouble.badge-before-layout", "The badge is judged before the layout.", SERVER,
-         add({"badgeCode": "none"}, LAYOUT | {"nonsense": {}}), WRONG_FIELD),
     fact("trouble.deadline", "A deadline that is no date.", ADD_PAGE,
          add({"deadline": "tomorrow"}), refused(400, "WRONG_DATETIME_FORMAT", TEXT),
          add({"deadline": "9999-12-31T23:00:00-11:00"}), refused(400, "WRONG_DATETIME_FORMAT", TEXT)),
-    fact("trouble.layout-before-deadline", "The layout is judged before the deadline.", SERVER,
-         add({"deadline": "tomorrow"}, LAYOUT | {"nonsense": {}}), refused(400, "FIELD_IS_REDUNDANT", TEXT)),
 ]
 
 HOLDING = [
-    fact("hold.add", "A badge that an open activity holds can't be deleted.", SERVER, hold(), DELETE_BADGE, IN_USE),
-    fact("hold.added-completed", "A completed one does not hold it.", SERVER, hold(completed="Y"), DELETE_BADGE, FREE),
-    fact("hold.completed", "Completing the activity lets go.", SERVER,
-         hold(), change(completed="Y"), UPDATED, DELETE_BADGE, FREE),
-    fact("hold.detached", "So does an empty badgeCode.", SERVER,
-         hold(), change(badgeCode=""), UPDATED, DELETE_BADGE, FREE),
+    *(fact(f"hold.{name}-changed", f"Letting go: {name}={value!r}.", SERVER,
+           hold(), DELETE_BADGE, IN_USE, change(**{name: value}), UPDATED, DELETE_BADGE, FREE)
+      for name, value in (("completed", "Y"), ("badgeCode", ""))),
     fact("hold.changed", "So does another badge.", SERVER,
          hold(), change(badgeCode="b24nb_test_two"), UPDATED, DELETE_BADGE, FREE,
-         call("crm.activity.badge.delete", {"code": "b24nb_test_two"}), IN_USE, badges=(VIP, badge("two"))),
-    fact("hold.deleted", "So does deleting the activity.", SERVER,
-         hold(), call("crm.activity.delete", {"id": "<activity>"}), ok(True), DELETE_BADGE, FREE),
-    *(fact(f"hold.final-{stage}", f"So does moving the deal to {stage}, a final stage.", SERVER,
-           hold(), call("crm.deal.update", {"id": 1, "fields": {"STAGE_ID": stage}}), DELETE_BADGE, FREE)
-      for stage in ("WON", "LOSE")),
-    fact("hold.other-stage", "Another stage does not.", SERVER,
-         hold(), call("crm.deal.update", {"id": 1, "fields": {"STAGE_ID": "EXECUTING"}}), DELETE_BADGE, IN_USE),
+         call(DELETE, {"code": "b24nb_test_two"}), IN_USE, badges=(VIP, badge("two"))),
+    *(fact(f"hold.{stage}", f"Moving the deal to {stage} lets go only if it is a final stage.", SERVER,
+           hold(), call("crm.deal.update", {"id": 1, "fields": {"STAGE_ID": stage}}), DELETE_BADGE, answer)
+      for stage, answer in (("WON", FREE), ("LOSE", FREE), ("EXECUTING", IN_USE))),
     fact("hold.deal-deleted", "So does deleting the deal.", SERVER,
          hold(), call("crm.deal.delete", {"id": 1}), ok(True), DELETE_BADGE, FREE),
-    fact("hold.30-days", "So does time: after 30 days.", SERVER,
-         hold(), days(29), DELETE_BADGE, IN_USE, days(1.1), DELETE_BADGE, FREE, portal={"clock": True}),
-    fact("hold.90-days", "Or 60, or 90, as the portal is set.", SERVER,
-         hold(), days(89), DELETE_BADGE, IN_USE, days(2), DELETE_BADGE, FREE,
-         portal={"clock": True, "attachment_days": 90}),
+    *(fact(f"hold.{age}-days", f"So does time: after {age} days, as the portal is set.", SERVER,
+           hold(), days(age - 1), DELETE_BADGE, IN_USE, days(1.1), DELETE_BADGE, FREE,
+           portal={"clock": True} | portal) for age, portal in ((30, {}), (90, {"attachment_days": 90}))),
     fact("hold.proves-nothing", "badgeCode stays where the badge has gone: it proves no hold.", SERVER,
          hold(), change(completed="Y"), UPDATED, call("crm.activity.list", {"select": ["PROVIDER_PARAMS"]}),
          ok([having(PROVIDER_PARAMS=having(badgeCode=VIP["code"]))], total=1), DELETE_BADGE, FREE),
@@ -284,13 +235,11 @@ HOLDING = [
          hold(), hold(name="second"), change(completed="Y"), UPDATED, DELETE_BADGE, IN_USE,
          call("crm.activity.delete", {"id": "<second>"}), ok(True), DELETE_BADGE, FREE),
     fact("hold.30-characters", "A code of 30 characters is held.", SERVER,
-         hold("c" * 30), call("crm.activity.badge.delete", {"code": "c" * 30}), IN_USE,
+         hold("c" * 30), call(DELETE, {"code": "c" * 30}), IN_USE,
          badges=(badge() | {"code": "c" * 30},)),
-    fact("hold.31-characters", "A longer one never counts as held.", DERIVED,
-         hold("c" * 31), call("crm.activity.badge.delete", {"code": "c" * 31}), FREE,
-         badges=(badge() | {"code": "c" * 31},)),
-    fact("hold.31-characters-update", "And its activity can't be updated any more.", DERIVED,
-         hold("c" * 31), change(originId="x"), UNKNOWN_BADGE, badges=(badge() | {"code": "c" * 31},)),
+    fact("hold.31-characters", "A longer one never counts as held, and its activity can't be updated.", DERIVED,
+         hold("c" * 31), change(originId="x"), UNKNOWN_BADGE,
+         call(DELETE, {"code": "c" * 31}), FREE, badges=(badge() | {"code": "c" * 31},)),
     fact("hold.other-case", "A badgeCode in other letters passes the check and fails when bound.", DERIVED,
          add({"badgeCode": VIP["code"].upper()}), UNKNOWN_BADGE),
     fact("hold.batch", "A batch meets the hold too.", SERVER,

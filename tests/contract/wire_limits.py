@@ -8,9 +8,8 @@ from tests.contract.stage import Stage
 from tests.contract.wire import *
 
 LIMITS = page("limits")
-RATE_OBSERVED = "observed (bitrix-tools/b24-rest-docs#193)"
+RATE_OBSERVED = f"{LIMITS}; observed (bitrix-tools/b24-rest-docs#193)"
 
-GET, LIST, DELETE = "crm.activity.badge.get", "crm.activity.badge.list", "crm.activity.badge.delete"
 GET_VIP = f"{GET}?code={VIP['code']}"
 TOO_MANY = refused(503, "QUERY_LIMIT_EXCEEDED", "Too many requests")
 BLOCKED = refused(429, "OPERATION_TIME_LIMIT", "Method is blocked due to operation time limit.")
@@ -71,12 +70,9 @@ def spent_in_batch(seconds: float) -> Answer:
 
 # fmt: off
 REQUESTS = [
-    fact("rate.refusal", "The refusal is 503 with this text.", RATE_OBSERVED,
-         burst((50, 51)), ONE, TOO_MANY, portal=RATE),
-    fact("rate.drain", "Two more fit after each second.", LIMITS,
-         burst((50, 51)), wait(1), burst((1, 2)), wait(2), burst((3, 4)), portal=RATE),
-    fact("rate.recovers", "After 25 seconds 50 fit again.", LIMITS,
-         burst((50, 51)), wait(26), burst((50, 51)), portal=RATE),
+    fact("rate.drain", "Above 50 it is 503 with this text; two more fit after each second, 50 after 25.", RATE_OBSERVED,
+         burst((50, 51)), ONE, TOO_MANY, wait(1), burst((1, 2)), wait(2), burst((3, 4)), wait(26), burst((50, 51)),
+         portal=RATE),
     fact("rate.even", "Two per second can go on for ever.", LIMITS,
          burst((50, 51)), *([wait(1.1), passes(2)] * 30), portal=RATE),
     fact("rate.enterprise-drain", "And five more each second.", LIMITS,
@@ -97,20 +93,14 @@ REQUESTS = [
 ]
 
 WORKING_TIME = [
-    fact("operating.sum", "operating is what this method has used.", LIMITS,
-         ONE, spent(100), ONE, spent(200), ONE, spent(300), portal=work(100)),
-    fact("operating.480", "Above 480 s it is refused; the call that crosses the line succeeds.", LIMITS,
-         *([ONE] * 5), ONE, BLOCKED, portal=work(100)),
+    fact("operating.480", "operating sums up; the call that crosses 480 s succeeds, the next is refused.", LIMITS,
+         ONE, spent(100), ONE, spent(200), ONE, spent(300), ONE, ONE, ONE, BLOCKED, portal=work(100)),
     fact("operating.strictly", "At the limit it is not refused yet.", SERVER,
          ONE, ONE, ONE, BLOCKED, portal=work(64, limit=64)),
-    fact("operating.method", "Only this method is refused.", LIMITS,
-         ONE, ONE, BLOCKED, call(LIST), ok({"badges": [VIP]}, total=1), portal=work(2, limit=1)),
-    fact("operating.case", "In whatever letters.", SERVER,
-         ONE, call("CRM.Activity.Badge.GET", {"code": VIP["code"]}), BLOCKED, portal=work(2, limit=1)),
-    fact("operating.webhook", "Only for this webhook.", SERVER,
-         ONE, ONE, BLOCKED, BY_EMPLOYEE, spent(2), portal=work(2, limit=1)),
-    fact("operating.application", "An application has an account of its own.", SERVER,
-         ONE, ONE, BLOCKED, BY_APPLICATION, spent(2), BY_APPLICATION, BLOCKED, portal=work(2, limit=1)),
+    fact("operating.method", "Only this method is refused, in whatever letters, and only to this caller.", LIMITS,
+         ONE, ONE, BLOCKED, call("CRM.Activity.Badge.GET", {"code": VIP["code"]}), BLOCKED,
+         call(LIST), ok({"badges": [VIP]}, total=1), BY_EMPLOYEE, spent(2),
+         BY_APPLICATION, spent(2), BY_APPLICATION, BLOCKED, portal=work(2, limit=1)),
     fact("operating.short-calls", "Calls of up to 0.1 s do not count.", SERVER,
          *([ONE] * 20), ONE, spent(0), portal=work(0.09, limit=1)),
     fact("operating.longer-calls", "Longer ones count in full.", SERVER,
@@ -119,10 +109,8 @@ WORKING_TIME = [
          ONE, spent(10), wait(560), ONE, spent(20), wait(50), ONE, spent(20), portal=work(10)),
     fact("operating.baskets", "Calls of one minute are forgotten together, 600 s after the first.", SERVER,
          ONE, wait(30), ONE, spent(20), wait(545), ONE, spent(30), wait(20), ONE, spent(20), portal=work(10)),
-    fact("operating.unblocks", "When old time is forgotten, the method works again.", LIMITS,
+    fact("operating.unblocks", "When old time is forgotten, it works again; a refused call adds nothing.", LIMITS,
          ONE, ONE, BLOCKED, wait(590), ONE, BLOCKED, wait(15), ONE, spent(10), portal=work(10, limit=5)),
-    fact("operating.refusals-cost-nothing", "A refused call adds nothing.", SERVER,
-         ONE, ONE, BLOCKED, ONE, BLOCKED, wait(610), ONE, spent(10), portal=work(10, limit=5)),
     fact("operating.reset-at", "operating_reset_at says when the oldest time will be forgotten.", LIMITS,
          ONE, wait(290), ONE, ok(ANYTHING, time=Like("a reset 600 s after the first call",
                                 lambda t: 300 <= t["operating_reset_at"] - t["start"] <= 310)), portal=work(10)),

@@ -25,13 +25,6 @@ runpy.run_path("docs/build.py", run_name="__main__")
 """
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The build takes half a minute; `make docs` shows sooner what is wrong with it."""
-    for item in items:
-        if "clone" in getattr(item, "fixturenames", ()):
-            item.add_marker(pytest.mark.slow)
-
-
 def copy_sources(to: Path) -> None:
     """What a clean clone has, as far as the site needs it: nothing that an earlier build has left."""
     skip = shutil.ignore_patterns("__pycache__", ".ipynb_checkpoints", "node_modules", "_build")

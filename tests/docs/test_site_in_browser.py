@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -19,6 +19,8 @@ from tests.browser.looks import AXE, hard_to_read  # noqa: E402
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
+
+pytestmark = pytest.mark.slow
 
 #: What axe finds; it measures contrast too, slowly, which `hard_to_read` does for both themes.
 RUN_AXE = """async () => {
@@ -57,41 +59,29 @@ def unfold(page: Page) -> None:
     page.evaluate("() => document.querySelectorAll('details').forEach((folded) => { folded.open = true; })")
 
 
-@pytest.mark.parametrize("theme", ["light", "dark"])
-def test_every_page_is_readable(browser: Browser, site: Path, address: str, theme: str) -> None:
+@pytest.mark.parametrize(("theme", "screen"), [("light", WIDE), ("dark", NARROW)], ids=["light", "dark"])
+def test_every_page_is_readable_and_nothing_stands_in_the_way_of_a_screen_reader(
+    browser: Browser, site: Path, address: str, theme: str, screen: ViewportSize
+) -> None:
+    require(AXE.exists(), "axe-core (npm ci --prefix tests/browser)")
     found: dict[str, object] = {}
     with reader(browser, address, theme) as (page, complaints):
         for name in names(site):
+            page.set_viewport_size(screen)
             page.goto(address + name)
             assert page.evaluate("() => document.documentElement.dataset.theme") == theme
             unfold(page)
-            troubles = {"faint": hard_to_read(page.locator("body"))}
-            page.set_viewport_size(NARROW)
-            troubles["faint on a narrow screen"] = hard_to_read(page.locator("body"))
+            page.add_script_tag(path=AXE)
+            troubles: dict[str, Any] = {"barriers": page.evaluate(RUN_AXE)}
+            for size, width in (("wide", WIDE), ("narrow", NARROW)):
+                page.set_viewport_size(width)
+                troubles[f"faint on a {size} screen"] = hard_to_read(page.locator("body"))
             troubles["wider than the screen"] = page.evaluate(
                 "() => Math.max(0, document.scrollingElement.scrollWidth - innerWidth)"
             )
-            page.set_viewport_size(WIDE)
             found |= {f"{name}, {what}": trouble for what, trouble in troubles.items() if trouble}
     assert found == {}
     assert complaints == []
-
-
-@pytest.mark.parametrize("screen", [WIDE, NARROW], ids=["wide", "narrow"])
-def test_nothing_stands_in_the_way_of_a_screen_reader(
-    browser: Browser, site: Path, address: str, screen: ViewportSize
-) -> None:
-    require(AXE.exists(), "axe-core (npm ci --prefix tests/browser)")
-    found: dict[str, list[str]] = {}
-    with reader(browser, address) as (page, _):
-        page.set_viewport_size(screen)
-        for name in names(site):
-            page.goto(address + name)
-            unfold(page)
-            page.add_script_tag(path=AXE)
-            if barriers := page.evaluate(RUN_AXE):
-                found[name] = barriers
-    assert found == {}
 
 
 def test_a_dark_page_is_printed_dark_on_light(browser: Browser, address: str) -> None:

@@ -39,9 +39,9 @@ def by_webhook(portal: SandboxPortal, name: str = "admin") -> BitrixWebhook:
     return BitrixWebhook(domain=parts.netloc, webhook_token=parts.path.removeprefix("/rest/"))
 
 
-def by_application(portal: SandboxPortal, **changes: Any) -> BitrixToken:
+def by_application(portal: SandboxPortal) -> BitrixToken:
     tokens = portal.oauth
-    given = {"auth_token": tokens["access_token"], "refresh_token": tokens["refresh_token"]} | changes
+    given = {"auth_token": tokens["access_token"], "refresh_token": tokens["refresh_token"]}
     app = BitrixApp(client_id=tokens["client_id"], client_secret=tokens["client_secret"])
     return BitrixToken(domain=urlsplit(portal.url).netloc, bitrix_app=app, **given)
 
@@ -111,9 +111,8 @@ def test_it_refreshes_an_expired_token_by_itself(portal: SandboxPortal, clock: F
 
 def test_a_code_becomes_a_token(portal: SandboxPortal) -> None:
     token = by_application(portal)
-    renewed = token.get_oauth_token(portal.authorize()["code"])
-    assert renewed.oauth_token.expires_in == 3600
-    token.oauth_token = renewed.oauth_token
+    token.oauth_token = token.get_oauth_token(portal.authorize()["code"]).oauth_token
+    assert token.oauth_token.expires_in == 3600
     assert badges(token).get("missedCall").result["badge"]["code"] == "missedCall"
 
 
@@ -122,24 +121,16 @@ def test_a_code_becomes_a_token(portal: SandboxPortal) -> None:
     [
         ({"refresh_token": "nobody"}, oauth.BitrixOAuthInvalidGrant),
         ({"refresh_token": ""}, oauth.BitrixOAuthInvalidRequest),
-    ],
-)
-def test_refreshes_that_fail(portal: SandboxPortal, change: Any, kind: type[Exception]) -> None:
-    with pytest.raises(kind):
-        by_application(portal, **change).refresh_oauth_token()
-
-
-@pytest.mark.parametrize(
-    ("change", "kind"),
-    [
         ({"client_secret": "wrong"}, oauth.BitrixOAuthInvalidClient),
         ({"client_id": "local.nobody"}, oauth.BitrixOauthWrongClient),
     ],
 )
-def test_applications_that_are_unknown(portal: SandboxPortal, change: dict[str, str], kind: type[Exception]) -> None:
-    known = {name: portal.oauth[name] for name in ("client_id", "client_secret")}
+def test_refreshes_that_fail(portal: SandboxPortal, change: dict[str, str], kind: type[Exception]) -> None:
+    given = dict(portal.oauth) | change
     with pytest.raises(kind):
-        BitrixApp(**known | change).refresh_oauth_token(portal.oauth["refresh_token"])
+        BitrixApp(client_id=given["client_id"], client_secret=given["client_secret"]).refresh_oauth_token(
+            given["refresh_token"]
+        )
 
 
 # What a badge method refuses. The SDK sorts by code, so that it calls NOT_FOUND a 404 and ACCESS_DENIED a
@@ -147,9 +138,7 @@ def test_applications_that_are_unknown(portal: SandboxPortal, change: dict[str, 
 # fmt: off
 REFUSALS = [
     ("admin", lambda badge: badge.get("none"), errors.BitrixAPINotFound, "NOT_FOUND", 400),
-    ("admin", lambda badge: badge.delete("none"), errors.BitrixAPINotFound, "NOT_FOUND", 400),
     ("employee", lambda badge: badge.add(**NEW), errors.BitrixAPIAccessDenied, "ACCESS_DENIED", 400),
-    ("employee", lambda badge: badge.delete("vip"), errors.BitrixAPIAccessDenied, "ACCESS_DENIED", 400),
     ("noscope", lambda badge: badge.list(), errors.BitrixAPIInsufficientScope, "insufficient_scope", 401),
     ("extranet", lambda badge: badge.list(), errors.BitrixAPIAllowedOnlyIntranetUser,
      "allowed_only_intranet_user", 403),

@@ -17,12 +17,6 @@ BADGE = "crm.activity.badge"
 
 
 @pytest.fixture
-def portal() -> Iterator[b24nb.SandboxPortal]:
-    with b24nb.SandboxPortal(limits=False) as portal:
-        yield portal
-
-
-@pytest.fixture
 def bitrix(portal: b24nb.SandboxPortal) -> Iterator[Bitrix]:
     loop = asyncio.new_event_loop()  # it would make one, and leave it open
     asyncio.set_event_loop(loop)

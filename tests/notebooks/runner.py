@@ -7,10 +7,7 @@ outputs and widget states, not at whether the run ended.
 import json
 import os
 import re
-import socket
-import threading
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -107,30 +104,3 @@ def outputs_of(notebook: NotebookNode) -> Iterator[tuple[int, Mapping[str, Any]]
     for index, cell in enumerate(notebook.cells):
         for output in cell.get("outputs", []):
             yield index, output
-
-
-@contextmanager
-def trap() -> Iterator[tuple[str, list[bytes]]]:
-    """A webhook that nobody may contact, and what it was sent."""
-    heard: list[bytes] = []
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        server.settimeout(0.1)
-        done = threading.Event()
-
-        def listen() -> None:
-            while not done.is_set():
-                try:
-                    connection, _ = server.accept()
-                except TimeoutError:
-                    continue
-                with connection:
-                    connection.settimeout(1)
-                    heard.append(connection.recv(65536))
-
-        thread = threading.Thread(target=listen)
-        thread.start()
-        try:
-            yield f"http://127.0.0.1:{server.getsockname()[1]}/rest/1/trapsecret0000000/", heard
-        finally:
-            done.set()
-            thread.join()

@@ -19,14 +19,13 @@ def limits(clock: FakeClock) -> Limits:
     return Limits(LeakyBucket("standard", clock), clock)
 
 
-@pytest.mark.parametrize("seed", [0, pytest.param(1, marks=pytest.mark.slow), pytest.param(2, marks=pytest.mark.slow)])
-def test_a_day_at_two_a_second_with_bursts(seed: int) -> None:
+def test_hours_at_two_a_second_with_bursts() -> None:
     """The client's picture is never more optimistic than the portal's, and hardly more pessimistic."""
-    clock, dice = FakeClock(0.0), random.Random(seed)
+    clock, dice = FakeClock(0.0), random.Random(0)
     ours, theirs = LeakyBucket("standard", clock), PortalBucket()
     tariff = spec.TARIFFS["standard"]
     requests = refusals = 0
-    while clock.monotonic() < 24 * 3600:
+    while clock.monotonic() < 4 * 3600:
         clock.advance(dice.expovariate(2.0) * 1.3)
         in_turn = dice.random() < 0.5  # single calls don't wait until they are refused
         for _ in range(dice.choice([1] * 200 + [20, 45, 80])):
@@ -43,8 +42,15 @@ def test_a_day_at_two_a_second_with_bursts(seed: int) -> None:
         burst = dice.randint(1, 60)
         if ours.seconds_until(burst) == 0:
             assert theirs.level + burst <= tariff.burst
-    assert requests > 100_000
-    assert refusals > 100
+    assert requests > 16_000
+    assert refusals > 16
+
+
+def test_a_clock_that_goes_back_does_not_fill_the_bucket_of_the_portal() -> None:
+    bucket, tariff = PortalBucket(), spec.TARIFFS["standard"]
+    bucket.admit(tariff, 100.0)
+    bucket.admit(tariff, 0.0)
+    assert bucket.level == 2
 
 
 def test_operating_time_is_reported_never_added_up(clock: FakeClock, limits: Limits) -> None:
@@ -65,6 +71,8 @@ def test_operating_time_is_reported_never_added_up(clock: FakeClock, limits: Lim
 
 
 def test_a_method_that_costs_nothing_has_no_forecast(clock: FakeClock, limits: Limits) -> None:
+    assert list(limits.df) == ["method", "operating_s", "limit_s", "calls_left", "reset_at"]
+    assert str(limits.df["reset_at"].dt.tz) == "UTC"
     limits.reported("profile", 0.0, clock() + 600)
     assert limits.df["calls_left"].isna().all()
     limits.reported("silent", None, None)
@@ -92,12 +100,6 @@ def test_the_request_rate_as_a_frame(limits: Limits) -> None:
     assert list(frame.columns) == ["burst", "seconds_until_safe", "level", "capacity", "drains_per_s"]
     assert frame[["burst", "seconds_until_safe"]].values.tolist() == [[1, 0], [10, 2.75], [25, 10.25], [49, 22.25]]
     assert (frame["level"].iloc[0], frame["capacity"].iloc[0], frame["drains_per_s"].iloc[0]) == (45, 50, 2)
-
-
-def test_an_empty_frame_has_its_columns(limits: Limits) -> None:
-    frame = limits.df
-    assert list(frame.columns) == ["method", "operating_s", "limit_s", "calls_left", "reset_at"]
-    assert str(frame["reset_at"].dt.tz) == "UTC"
 
 
 def test_the_first_report_of_a_method_may_hold_the_work_of_others(clock: FakeClock, limits: Limits) -> None:
@@ -212,13 +214,3 @@ def test_a_client_that_has_slowed_down_shows_the_rate_that_it_reckons_with(clock
         assert f"draining {first.drains_per_s:.2g}/s" in repr(b24.calls.limits)
         clock.advance(60)
         assert "draining 2/s" in repr(b24.calls.limits)
-
-
-def test_calls_that_do_not_wait_never_fill_it_above_the_rim(clock: FakeClock) -> None:
-    bucket = LeakyBucket("standard", clock)
-    for _ in range(500):
-        bucket.enter(wait=False)
-    assert bucket.level == 50
-    for _ in range(3):
-        bucket.overflowed()
-    assert bucket.level == 50

@@ -24,10 +24,12 @@ from b24nb.sandbox import php
         ("a[-3]=x&a[]=y", {"a": {-3: "x", 0: "y"}}),
         ("a[01]=x", {"a": {"01": "x"}}),
         ("a[]=1&a[b]=2", {"a": {0: "1", "b": "2"}}),
+        ("a=1&a=2&b[c]=1&b[c]=2", {"a": "2", "b": {"c": "2"}}),
         ("a=1&a[b]=2", {"a": {"b": "2"}}),
         ("a[b]=1&a=2", {"a": "2"}),
         ("a[b]=1&a[b][c]=2", {"a": {"b": {"c": "2"}}}),
-        ("a[b.c]=1&a[d+e]=2", {"a": {"b.c": "1", "d e": "2"}}),
+        ("a.b+c=d+e%2Bf", {"a_b_c": "d e+f"}),
+        ("a[b.c]=1&a%5Bd+e%5D=2", {"a": {"b.c": "1", "d e": "2"}}),
         ("a[b=1", {"a_b": "1"}),
         ("a[b]c=1", {"a": {"b": "1"}}),
         ("a[[b]]=1", {"a": {"[b": "1"}}),
@@ -79,7 +81,7 @@ def test_json_is_decoded_to_php_arrays(text: str, expected: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "{", "{'a': 1}", "NaN", '{"a": Infinity}', '"\\ud83d"', "[" * 600 + "]" * 600, "[" * 10**6]
+    "text", ["", "{", "{'a': 1}", "NaN", '{"a": Infinity}', '"\\ud83d"', "[" * 513 + "]" * 513, "[" * 10**6]
 )
 def test_json_that_php_cannot_read_is_refused(text: str) -> None:
     with pytest.raises(ValueError):
@@ -88,8 +90,6 @@ def test_json_that_php_cannot_read_is_refused(text: str) -> None:
 
 def test_json_may_be_nested_512_deep() -> None:
     php.decode_json("[" * 512 + "]" * 512)
-    with pytest.raises(ValueError):
-        php.decode_json("[" * 513 + "]" * 513)
     brackets = json.dumps("[" * 600)
     assert php.decode_json(brackets) == "[" * 600
 
