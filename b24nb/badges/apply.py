@@ -14,8 +14,8 @@ from typing import Any
 
 from b24nb import errors
 from b24nb.badges.badge import Badge, Badges
-from b24nb.badges.changes import DELETE, Action, Command, Outcome, Step, Verdict, warn
-from b24nb.badges.evidence import Answer, Failure, judge_answers, look_of, reconcile, seen_in
+from b24nb.badges.changes import DELETE, LIST, Action, Command, Outcome, Step, Verdict, warn
+from b24nb.badges.evidence import Answer, Failure, badges_of, judge_answers, reconcile
 from b24nb.badges.journal_store import ChangeSet, JournalStore
 from b24nb.rest.calls import Call
 from b24nb.rest.connection import Connection, Response
@@ -87,7 +87,7 @@ class ChangeApplier:
         self, intent: _Intent, steps: Steps, found: Found, batch: bool = False, halt: bool = False, look: Look = None
     ) -> list[Outcome]:
         """Send, and find out what became of each step."""
-        commands: list[Command] = [(_LOOK, *look_of(steps))] if look else []
+        commands: list[Command] = [(_LOOK, LIST, {})] if look else []
         commands += [command for place, step in enumerate(steps) for command in step.commands(f"s{place}")]
         answers: dict[str, Answer] = {}
         intent.answers.append(answers)
@@ -104,7 +104,7 @@ class ChangeApplier:
             return self._attempt(intent, steps, found, batch=batch, halt=halt)
         if isinstance(looked, Response) and look:
             with suppress(errors.BadResponse):
-                here = Badges(seen_in(looked, steps))
+                here = badges_of(looked)
                 found = [None if (now := here.find(step.key)) == step.before else now for step in steps]
                 look(here)
         return self._judged(steps, found, answers, failure)

@@ -140,11 +140,11 @@ class _Run:
     def leave_alone(self, steps: Iterable[tuple[int, Step]], current: Iterable[Badge]) -> None:
         """Set the outcomes of steps that need not or must not be sent; put the others into ``_todo``."""
         here, steps = Badges(current), list(steps)
-        done = [one.after for _, one in steps if one.after and one.before != one.after == here.find(one.code)]
-        lagging = contradicted(self._connection, done) if self._undo else set()
+        ours = [one for _, one in steps if self._undo and type(one) is Step and one.before != one.after]
+        lagging = contradicted(self._connection, here, (one.code for one in ours if one.before != here.find(one.code)))
         for place, step in steps:
             if step.code in lagging:
-                text = f"The portal's list shows {step.code!r}, and get does not."
+                text = f"The portal's list and its answer to get differ about {step.code!r}."
                 error = errors.OutcomeUnknown(text, hint="Try again in a moment.", sent=False)
                 self.outcomes[place] = Outcome(step, Verdict.UNKNOWN, error=error)
             elif outcome := _beforehand(step, here):
@@ -184,13 +184,14 @@ class _Run:
             if not (step := self._todo[0][1]).fits_batch:
                 self._commands -= len(step.commands())
                 return dict([self._todo.popleft()]), fits_query(step.commands()[0][2])
-            size, now, left = spec.BATCH_SIZE, self._leaves_at(), self._commands
+            size, now, left, kind = spec.BATCH_SIZE, self._leaves_at(), self._commands, type(step)
             old = max(abs(one - then) for one, then in zip(now, self._looked_at, strict=True)) > _STALE
             # A request that is refused leaves later; a look that needs no additional request costs nothing.
-            look = old or self._connection.bucket.enforced or -(-left // (size - 1)) == -(-left // size)
+            free = self._connection.bucket.enforced or -(-left // (size - 1)) == -(-left // size)
+            look = kind is Step and (old or free)  # at activities: _as_planned
             self._looked_at = now if look else self._looked_at
             chunk: dict[int, Step] = {}
-            room, kind = size - look, type(step)  # one look shows either badges or activities
+            room = size - look
             while self._todo and type(step := self._todo[0][1]) is kind and step.fits_batch:
                 if (count := len(step.commands())) > room:
                     break
@@ -199,6 +200,19 @@ class _Run:
                 chunk.update([self._todo.popleft()])
             return chunk, look
 
+    def _as_planned(self, chunk: dict[int, Step]) -> dict[int, Step]:
+        """The steps without those whose activities have changed. A deleted activity can't be restored, so the look
+        has a request of its own, right before: one in the same batch would be answered too late."""
+        if all(type(step) is Step for step in chunk.values()):
+            return chunk
+        try:
+            here = Badges(look_at(self._connection, [*chunk.values()]))
+        except errors.B24Error as error:
+            self.stopped = f"stopped: {error.message}"
+            return {}
+        self.outcomes |= {place: one for place, step in chunk.items() if (one := _beforehand(step, here))}
+        return {place: step for place, step in chunk.items() if place not in self.outcomes}
+
     def _leaves_at(self) -> tuple[float, float]:
         """When a request leaves that is sent now, by two clocks: one may stand still while the machine sleeps."""
         clock, wait = self._connection.clock, self._connection.bucket.seconds_until()
@@ -206,9 +220,10 @@ class _Run:
 
     def _send_chunk(self, chunk: dict[int, Step], look: bool) -> None:
         """Send, and put back the steps that must be sent again: a portal also halts at a badge that is missing."""
+        if not (chunk := self._as_planned(chunk)):
+            return
         steps, unknown, halt = [*chunk.values()], [None] * len(chunk), not self._options.keep_going
-        # A look at activities shows only those of this request: nothing about the waiting steps.
-        see: Look = None if not look else self._see if type(steps[0]) is Step else bool
+        see: Look = self._see if look else None
         try:
             made = self._applier.send(self._change_set, steps, unknown, batch=steps[0].fits_batch, halt=halt, look=see)
         except BaseException:

@@ -43,17 +43,6 @@ def badges_of(response: Response, read: Callable[[Any], Badge] = Badge.from_wire
     return badges
 
 
-def look_of(steps: Sequence[Step]) -> tuple[str, dict[str, Any]]:
-    """The call that shows what the portal has for these steps, which are all of one kind."""
-    activities = of_activities(steps)
-    return look_for(activities) if activities else (LIST, {})
-
-
-def seen_in(response: Response, steps: Sequence[Step]) -> Sequence[Any]:
-    """The badges or activities of an answer to :func:`look_of`."""
-    return activities_of(response) if of_activities(steps) else badges_of(response)
-
-
 def look_at(connection: Connection, steps: Sequence[Step]) -> list[Any]:
     """What the portal has now: all badges, unless there are steps of activities only; and these activities."""
     activities = of_activities(steps)
@@ -151,11 +140,14 @@ def reconcile(connection: Connection, doubts: Sequence[Outcome], deadline: float
         pause *= 2
 
 
-def contradicted(connection: Connection, badges: Iterable[Badge]) -> set[str]:
-    """The codes of those badges of a list that ``get`` does not find: then the list is out of date."""
-    gets = {badge.code: (GET, {"code": badge.code}) for badge in badges if fits_query({"code": badge.code})}
+def contradicted(connection: Connection, here: Badges, codes: Iterable[str]) -> set[str]:
+    """The codes for which ``get`` finds another badge than this list, or none: then one of the two is out of date."""
+    gets = {code: (GET, {"code": code}) for code in codes if fits_query({"code": code})}
     answers = connection.batch(gets) if gets else {}
-    return {code for code, answer in answers.items() if isinstance(answer, NotFound)}
+    spelled = {badge.code for badge in here}  # a portal that tells letter case apart finds only these
+    missing = {code for code, one in answers.items() if isinstance(one, NotFound) and code in spelled}
+    found = {code: badge_of(one, code) for code, one in answers.items() if isinstance(one, Response)}
+    return missing | {code for code, badge in found.items() if badge != here.find(code)}
 
 
 def _look(connection: Connection, steps: Sequence[Step], *, thorough: bool) -> dict[str, Any]:

@@ -64,9 +64,9 @@ class Journal:
         """A row per badge that was to be changed, oldest first; plain cells.
 
         Columns: ``change_set, kind, at`` (UTC, of the last attempt), ``host, user, code, action, verdict``
-        (NA while unfinished), ``seen`` (the answer proved nothing; a look at the portal showed the outcome), ``error,
-        detail, note, before, after`` (the badge, or the activity of a release, as JSON text; ``None`` where
-        there is none).
+        (``None`` while unfinished), ``seen`` (the answer proved nothing; a look at the portal showed the outcome),
+        ``error, detail, note, before, after`` (the badge, or the activity of a release, as JSON text; ``None``
+        where there is none).
         """
         return _frame(self._store.entries())
 
@@ -223,11 +223,11 @@ class Journal:
     def __repr__(self) -> str:
         newest, notice = self._shown()
         table = "" if newest is None else newest.to_string(index=False) if len(newest) else "nothing was changed yet"
-        return "\n".join(filter(None, ["Journal", table, notice]))
+        return "\n".join(filter(None, [_head(newest), table, notice]))
 
     def _repr_html_(self) -> str:
         newest, notice = self._shown()
-        table = [] if newest is None else [html.frame(newest, caption="Journal", limit=SHOWN)]
+        table = [] if newest is None else [html.frame(newest, caption=_head(newest), limit=SHOWN)]
         return html.page(*table, *([html.message("check", notice)] if notice else []))
 
     def _shown(self) -> tuple[pd.DataFrame | None, str]:
@@ -237,6 +237,10 @@ class Journal:
             return df.assign(at=df["at"].dt.floor("s")), " ".join([*self._unfinished(), *self._foreign()])
         except JournalError as error:
             return None, str(error)
+
+
+def _head(newest: pd.DataFrame | None) -> str:
+    return "Journal" if newest is None or len(newest) < SHOWN else f"Journal: the newest {SHOWN}; .df has all"
 
 
 def settled(store: JournalStore, look: Callable[[Sequence[Entry]], Sequence[Outcome]]) -> Report:
@@ -305,10 +309,10 @@ def steps_back(connection: Connection, done: Sequence[Entry]) -> tuple[list[Step
     current = list_badges(connection)
     left, target = _left_and_target(done)
     held = {key: target.pop(key) for key, was in [*target.items()] if isinstance(was, Activity)}
-    # Badges that the list shows as they were before our change: the list may be out of date, so ask with `get`.
-    stale = [one for one in current if one.code in target and left[one.code] != one == target[one.code]]
-    lagging = contradicted(connection, stale)
-    here = Badges(badge for badge in current if badge.code not in lagging)
+    # The list may be out of date where it does not show what our changes left, so ask with `get`.
+    lagging = contradicted(connection, current, (code for code in target if current.find(code) != left[code]))
+    ours = [badge for code in lagging if (badge := left[code])]
+    here = Badges([*(badge for badge in current if badge.code not in lagging), *ours])
     pairs = [(left[key], was) for key, was in reversed(held.items())]
     holding = [ActivityStep(was.badge or now.badge, now, was) for now, was in pairs if now and now != was]
     # A badge has to exist while an activity names it.
@@ -321,9 +325,10 @@ def _frame(entries: Sequence[Entry]) -> pd.DataFrame:
     import pandas as pd
 
     df = pd.DataFrame(map(_CELLS, entries), columns=[name.removeprefix("step.") for name in _COLUMNS], dtype=object)
-    cells = {name: df[name].map(_plain) for name in ("action", "verdict", "before", "after")}
+    texts = ("action", "verdict", "before", "after")  # with None where there is none: pandas 3 would make it NaN
+    cells = {name: pd.Series([*map(_plain, df[name])], dtype=object) for name in texts}
     at = pd.to_datetime(df["at"].astype(float), unit="s", utc=True).dt.as_unit("us")
-    return df.assign(at=at, **cells).infer_objects()
+    return df.infer_objects().assign(at=at, **cells)
 
 
 def _plain(cell: Badge | Activity | str | None) -> str | None:

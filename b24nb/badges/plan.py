@@ -199,7 +199,8 @@ class ReleasePlan(Plan):
         delete = _to_delete(self._rows, how, applier)
         steps = [_step(row, delete=row["activity_id"] in delete) for row in self._rows]
         gone = ["Deleted activities can't be brought back."] if delete else []
-        keep = ["To keep an activity, close it in the portal: that releases the badge, too."] if steps else []
+        none = "No open activity that this user may read names it, as it is spelled here."
+        keep = ["To keep an activity, close it in the portal: that releases the badge, too." if steps else none]
         super().__init__(steps, kind="release", total=0, applier=applier, remarks=[*gone, *keep])
 
     def only(self, activities: Activities) -> ReleasePlan:

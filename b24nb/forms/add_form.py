@@ -16,7 +16,7 @@ from b24nb.client import Client
 from b24nb.display import html
 from b24nb.display.language import languages_of
 from b24nb.display.snippets import call_as_code
-from b24nb.errors import DuplicateCode, InvalidInput
+from b24nb.errors import DuplicateCode, InvalidInput, NotFound
 from b24nb.forms import parts
 from b24nb.forms.form import Form, Step, changes
 from b24nb.forms.messages import message_for
@@ -154,7 +154,10 @@ class AddForm(Form):
         try:
             added = self.b24.badges.add(badge.code, badge.title, badge.value, badge.type)
         except DuplicateCode as error:
-            existing = self.b24.badges.get(badge.code)
+            try:
+                existing = self.b24.badges.get(badge.code)
+            except NotFound:  # what the portal reads may be older than what it writes
+                raise error from None
             self.shared.see_changed(added=[existing])
             wrong = {"code": f"The portal has a badge {existing.code!r}, shown below."}
             return AddState(phase="failed", message=message_for(error), field_errors=wrong, existing=existing)

@@ -183,11 +183,11 @@ class DeleteForm(ReleaseForm):
         plan = self.b24.journal.plan_restore(removed)
         report = plan.apply(keep_going=True, **self.run_options(len(removed)))
         self.shared.see_changed(added=[outcome.badge for outcome in report if outcome.badge])
-        left = Badges(outcome.step.after for outcome in report if not outcome.ok and outcome.step.after)
+        left = Badges(outcome.step.after for outcome in report if not outcome.done and outcome.step.after)
         there = [outcome.step.code for outcome in report if outcome.verdict is Verdict.KEPT]
         text = f"{report.counts.get('added', 0)} of {parts.counted(removed)} brought back, as the last of the list."
         text += f" There already: {parts.named(there)}." if there else ""
-        return _ended(not left, text, "The report says why." if left else None, result=report, removed=left)
+        return _ended(report.ok, text, None if report.ok else "The report says why.", result=report, removed=left)
 
     # -- drawing --------------------------------------------------------------------------------------
 

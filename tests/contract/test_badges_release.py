@@ -326,3 +326,32 @@ def test_a_second_release_of_an_activity_tells_what_became_of_the_first(portal: 
         other.store.conclude([(later, Outcome(step, Verdict.RELEASED, changed=True))])
     (report,) = b24.journal.settle()
     assert (report.verdict, report.detail) == (Verdict.FAILED, "told by the next change of this badge")
+
+
+def test_an_activity_that_changes_while_others_are_deleted_is_left_alone(
+    portal: SandboxPortal, b24: Client, app: Client
+) -> None:
+    ids = [portal.attach("birthday", deal=1 + number % 6) for number in range(60)]
+    changes = iter([{}, {"completed": "Y"}])
+
+    def before_each_request() -> bool:
+        if fields := next(changes, None):
+            app.call(UPDATE, {"id": ids[-1], "fields": fields})
+            app.call(UPDATE, {"id": ids[-2], "fields": {"badgeCode": "paid"}})
+        return False
+
+    report = b24.badges.release("birthday").apply(confirm=60, progress=False, cancel=before_each_request)
+    assert report.counts == {"changed": 2, "released": 58}
+    assert [one.why.partition(": ")[2] for one in report[-2:]] == [
+        "left alone: it names paid now",
+        "left alone: it was closed",
+    ]
+    assert portal_has(b24, ids) == {str(id_) for id_ in ids[-2:]}
+
+
+def portal_has(b24: Client, ids: list[int]) -> set[str]:
+    return {row["ID"] for row in b24.call("crm.activity.list", {"filter": {"@ID": ids}, "select": ["ID"]}).result}
+
+
+def test_a_release_says_where_no_activity_names_the_badge_as_it_is_spelled(b24: Client) -> None:
+    assert "as it is spelled here" in repr(b24.badges.release(HELD.upper()))

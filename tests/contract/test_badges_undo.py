@@ -62,6 +62,16 @@ def test_nothing_to_undo_is_an_empty_plan(b24: Client) -> None:
     assert "Journal" in b24.journal._repr_html_()
 
 
+def test_a_display_that_leaves_older_changes_out_says_so(portal: SandboxPortal, b24: Client) -> None:
+    b24.badges.plan([Badge(f"c{n}", "t", "v", "primary") for n in range(120)]).apply(progress=False)
+    for shown in (repr(b24.journal), b24.journal._repr_html_()):
+        assert "the newest 100; .df has all" in shown
+    table = b24.journal.df
+    assert len(table) == 120
+    assert table["before"][0] is None
+    assert isinstance(table["after"][0], str)
+
+
 @pytest.mark.parametrize("wrong", [0, -1, 1.5, "1"])
 def test_change_sets_and_threads_are_numbers(wrong: Any, b24: Client) -> None:
     with pytest.raises(errors.InvalidInput, match="last"):
