@@ -16,6 +16,7 @@ _SENTENCES: dict[type, str] = {
     errors.Timeout: "The portal did not answer in time.",
     errors.BadResponse: "What came back is not an answer of the portal's REST API{status}.",
 }
+_RENEWAL = "The authorization server gave no new token{status}."
 _STOPPED = "The sandbox portal does not answer any more: it was stopped, or the notebook was restarted."
 _START_AGAIN = "Run the cell with connect() again, then the cell of this form."
 _UNKNOWN = "The portal answered with an error that nobody has described yet."
@@ -65,10 +66,11 @@ def message_for(error: errors.B24Error, *, sandbox: bool = False) -> Message:
         words = f"The portal's own words{status}: {error.description or '(none)'}"
         words += f" More: {page_of(error.code)}" if fact else ""
         return Message("error", fact.meaning if fact else _UNKNOWN, error.code, error.hint, words)
-    if sentence := _SENTENCES.get(type(error)):
+    renewal = getattr(error, "method", "") == "oauth.token"
+    if sentence := _RENEWAL if renewal else _SENTENCES.get(type(error)):
         details = f"{type(error).__name__}: {error.message}"
         hint = error.hint or "Try again in a moment."
-        if sandbox and isinstance(error, errors.ConnectionFailed) and not error.sent:
+        if sandbox and isinstance(error, errors.ConnectionFailed) and not (error.sent or renewal):
             sentence, hint = _STOPPED, _START_AGAIN
         return Message("error", sentence.format(status=status), hint=hint, details=details)
     caught = isinstance(error, errors.InvalidInput | errors.ReadOnly | errors.BadgeChanged)

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import re
-import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from copy import copy
@@ -26,6 +25,7 @@ from b24nb.rest.calls import Call, CallLog
 from b24nb.rest.clock import SYSTEM_CLOCK, Clock
 from b24nb.rest.limits import LeakyBucket, Limits
 from b24nb.rest.response import Response, parse_response, parse_token_response
+from b24nb.rest.token_renewals import lock_of, newest_of, renewal_of
 from b24nb.rest.transport import Answer, Transport
 from b24nb.secret import MASK, Secret, masked, redact, without_frames
 
@@ -124,7 +124,6 @@ class Connection:
         self._closed = False
         self._transport = transport or Transport(timeout=timeout, verify=verify)
         self._close_transport: Hook = bool if transport else self._transport.close
-        self._refreshing = threading.Lock()
         self._failed_renewal: errors.B24Error | None = None
         #: Called with a renewed token before it is used; called for a newer token if renewing was refused.
         self.store_token: Callable[[OAuthToken], object] = lambda _: None
@@ -253,7 +252,7 @@ class Connection:
     ) -> tuple[Mapping[str, Any], Call]:
         """Send until an answer needs no repetition; every attempt is a row in the log."""
         body, total = _as_json(params), self._transport.total
-        attempt, failures, refusals, spent, renewed = 0, 0, 0, 0.0, False
+        attempt, failures, refusals, spent, renewals = 0, 0, 0, 0.0, 0
         while True:
             attempt += 1
             self.bucket.enter(wait=paced)
@@ -278,9 +277,9 @@ class Connection:
             if isinstance(found, errors.RateLimited) and refusals < _REFUSALS and (found.retry_after or 0) <= total:
                 refusals, spent = refusals + 1, 0.0
                 self.bucket.refused(refusals, found.retry_after or 0)
-            elif isinstance(found, errors.TokenExpired) and used.can_refresh and not renewed:
+            elif isinstance(found, errors.TokenExpired) and used.can_refresh and renewals < 2:
                 self._refresh(used)
-                renewed = True
+                renewals += 1
             else:
                 raise found
 
@@ -329,7 +328,7 @@ class Connection:
     def _refresh(self, used: Credentials) -> None:
         """Renew the access token once, or fail once, also if several threads find it expired at the same time."""
         failed_before = self._failed_renewal
-        with self._refreshing:
+        with lock_of(used):
             token = self.credentials
             if token is not used or not isinstance(token, OAuthToken):
                 return  # another thread has renewed it
@@ -341,24 +340,22 @@ class Connection:
                 pair = self._attempt(token.token_endpoint, token.renewal(), call, write=True, read=parse_token_response)
             except errors.TransportError as error:
                 error.sent = False  # the call that needs the token was refused, so it was not made
+                server = token.auth_server.partition("//")[2]
+                error.hint = f"The call was not made: {server} gave no new token. auth_server= names another server."
                 self._failed_renewal = copy(error)  # a copy has no traceback, which would keep the client alive
                 raise
-            if isinstance(pair, errors.ApiError):
-                newer = self.newer_token() if pair.code == "invalid_grant" else None
-                if newer is None:
-                    self._failed_renewal = copy(pair)
-                    raise pair
+            used_up = isinstance(pair, errors.ApiError) and pair.code == "invalid_grant"
+            if used_up and (newer := self.newer_token()):
                 self.credentials = newer  # another process has renewed it
                 return
-            renewed = replace(token, **pair)
+            renewal = newest_of(token) if used_up else None  # by another client of this process
+            if isinstance(pair, errors.ApiError):
+                if renewal is None:
+                    self._failed_renewal = copy(pair)
+                    raise pair
+            else:
+                renewal = renewal_of(token, pair)
+            renewed = replace(token, **renewal.pair)
             self.store_token(renewed)
             self.credentials = renewed
-        try:
-            if token.on_refresh is not None:  # outside of the lock: the function may use this client or other threads
-                token.on_refresh(renewed)
-            return
-        except Exception as error:  # noqa: BLE001 - the user's function can raise anything
-            why = redact(f"{type(error).__name__}: {error}", renewed.secrets)
-        text = f"The token was renewed, but on_refresh failed to store it ({why}). The call was not sent."
-        hint = "Mend on_refresh; until then this client alone has the tokens that are valid."
-        raise errors.TransportError(text, method="oauth.token", sent=False, hint=hint)
+        renewal.pass_on(renewed)  # outside of the lock: the function may use this client or other threads

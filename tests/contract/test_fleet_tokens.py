@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -157,3 +158,41 @@ def test_a_write_whose_token_ends_midway_is_made_once(sandboxes: SandboxFleet, v
     assert report.counts == {"added": 3}
     with pytest.raises(errors.DuplicateCode), connect(vault("portal-0001"), clock=clock) as b24:
         b24.badges.add("vip", "V", "V", "success")
+
+
+def test_a_vault_that_stores_nothing_keeps_its_portals_in_this_process(
+    sandboxes: SandboxFleet, vault: Vault, clock: FakeClock
+) -> None:
+    fleet = Fleet(sandboxes.names, lambda name: vault(name), clock=clock)
+    for _ in range(3):
+        clock.advance(HOUR)
+        assert all_listed(fleet.badges(**QUIET))
+    assert renewals(sandboxes) == [3, 3, 3]
+
+
+def test_an_on_refresh_that_fails_leaves_no_change_in_doubt(
+    sandboxes: SandboxFleet, vault: Vault, clock: FakeClock
+) -> None:
+    def fail(token: OAuthToken) -> None:
+        raise OSError("disk full")
+
+    fleet = Fleet(sandboxes.names, lambda name: replace(vault(name), on_refresh=fail), clock=clock)
+    plan = fleet.plan([Badge("vip", "Client", "VIP", "primary")], **QUIET)
+    clock.advance(HOUR)
+    report = plan.apply(**QUIET)
+    assert set(report.df["verdict"]) == {"not sent"}
+    assert set(report.status["status"]) == {"no access"}
+
+
+def test_a_pair_that_the_vault_did_not_take_is_stored_by_a_new_fleet(
+    sandboxes: SandboxFleet, vault: Vault, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(name: str, token: OAuthToken) -> None:
+        raise OSError("disk full")
+
+    clock.advance(HOUR)
+    with monkeypatch.context() as full:
+        full.setattr(vault, "store", refuse)
+        assert len(Fleet(sandboxes.names, vault, clock=clock).badges(**QUIET).missing) == 3
+    assert all_listed(Fleet(sandboxes.names, vault, clock=clock).badges(**QUIET))
+    assert sorted(vault.stored) == sandboxes.names

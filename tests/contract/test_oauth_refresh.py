@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from b24nb import Client, OAuthToken, SandboxPortal, connect, errors
+from b24nb import Client, OAuthToken, SandboxPortal, connect, errors, forms
+from b24nb.forms.messages import message_for
 from b24nb.rest.connection import Connection
 from tests.fakes import FakeClock, asked
 from tests.servers import RawServer, http, serving
@@ -154,6 +155,14 @@ def token_at(server: RawServer, **more: Any) -> OAuthToken:
     return OAuthToken(portal=address, auth_server=address, **SECRETS, **more)
 
 
+def test_an_authorization_server_may_keep_the_access_token(clock: FakeClock) -> None:
+    pair = {"access_token": SECRETS["access_token"], "refresh_token": "another-refresh-token"}
+    refused = http(b'{"error": "invalid_grant"}', "400 Bad Request")
+    answers = EXPIRED, http(json.dumps(pair).encode()), EXPIRED, refused
+    with serving(*answers) as server, pytest.raises(errors.BadCredentials, match="invalid_grant"):
+        Connection(token_at(server), clock=clock).call("profile")
+
+
 def test_an_authorization_server_may_keep_the_refresh_token(clock: FakeClock) -> None:
     told: list[OAuthToken] = []
     pair = {"access_token": "another-access-token", "refresh_token": SECRETS["refresh_token"]}
@@ -187,3 +196,44 @@ def test_an_answer_without_a_pair_is_no_renewal(clock: FakeClock) -> None:
             with pytest.raises(errors.BadResponse):
                 connection.call("profile")
             assert connection.credentials is before
+
+
+def test_a_cell_that_connects_with_the_old_pair_can_be_run_again(aging: SandboxPortal, clock: FakeClock) -> None:
+    told: list[OAuthToken] = []
+    token = token_of(aging, on_refresh=told.append)
+    with connect(token, clock=clock) as b24:
+        clock.advance(3601)
+        assert b24.badges.get("missedCall")
+    with connect(token, clock=clock) as again:
+        clock.advance(3601)
+        assert again.badges.get("missedCall")
+    with connect(token_of(aging), clock=clock) as read_anew:
+        assert read_anew.badges.get("missedCall")
+    assert len(told) == len({one.access_token for one in told}) == 2, "a stored pair is not given once more"
+
+
+def test_a_pair_that_on_refresh_could_not_store_is_given_to_it_again(aging: SandboxPortal, clock: FakeClock) -> None:
+    told: list[OAuthToken] = []
+
+    def fail(token: OAuthToken) -> None:
+        raise TypeError("Object of type Secret is not JSON serializable")
+
+    clock.advance(3601)
+    with pytest.raises(errors.VaultError, match=r"on_refresh failed.*not JSON serializable.*not sent") as caught:
+        connect(token_of(aging, on_refresh=fail), clock=clock)
+    assert "on_refresh" in message_for(caught.value).text
+    with connect(token_of(aging, on_refresh=told.append), clock=clock) as b24:
+        assert b24.badges.get("missedCall")
+    assert [one.access_token for one in told] != [token_of(aging).access_token]
+    assert len(told) == 1
+
+
+def test_an_authorization_server_out_of_reach_is_named_and_not_the_portal(
+    aging: SandboxPortal, clock: FakeClock
+) -> None:
+    with connect(token_of(aging, auth_server="http://127.0.0.1:9"), clock=clock) as b24:
+        form = forms.delete_form(b24, "missedCall")
+        clock.advance(3601)
+        form.run()
+    assert "authorization server" in form.state.message.text
+    assert "127.0.0.1:9 gave no new token" in form.state.message.hint

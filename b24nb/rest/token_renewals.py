@@ -1,0 +1,69 @@
+"""The renewals of OAuth tokens by this process: one at a time for each token, and what became of it.
+
+An old pair can't be renewed again. Whoever gives it once more, such as a cell that is run again, has perhaps not stored
+the new one, or still holds the old object.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+from weakref import WeakValueDictionary
+
+from b24nb import errors
+from b24nb.credentials import OAuthToken
+from b24nb.secret import Secret, redact
+
+Place = tuple[str, Secret]
+#: By the portal and the access token that was renewed.
+_RENEWALS: dict[Place, Renewal] = {}
+_MOST = 20_000
+_LOCKS: WeakValueDictionary[Place, threading.Lock] = WeakValueDictionary()
+_LOCK = threading.Lock()
+
+
+@dataclass
+class Renewal:
+    """A pair of tokens that this process got, and whether its application has stored it."""
+
+    pair: Mapping[str, Any]
+    stored: bool = False
+
+    def pass_on(self, renewed: OAuthToken) -> None:
+        """Give the renewed token to the application's function; only once, since by now it may have a newer one."""
+        try:
+            if renewed.on_refresh is not None and not self.stored:
+                renewed.on_refresh(renewed)
+                self.stored = True
+            return
+        except Exception as error:  # noqa: BLE001 - the user's function can raise anything
+            why = redact(f"{type(error).__name__}: {error}", renewed.secrets)
+        text = f"The token was renewed, but on_refresh failed to store it ({why}). The call was not sent."
+        hint = "Mend on_refresh; until then this process alone has the tokens that are valid."
+        raise errors.VaultError(text, sent=False, hint=hint)
+
+
+def lock_of(token: Any) -> threading.Lock:
+    """The lock of all clients of this process that have this token."""
+    with _LOCK:
+        return _LOCKS.setdefault((token.portal, token.access_token), threading.Lock())
+
+
+def renewal_of(token: OAuthToken, pair: Mapping[str, Any]) -> Renewal:
+    """Take note of the pair that a token was renewed to."""
+    renewal = Renewal(pair)
+    if pair["access_token"] != token.access_token:  # else newest_of would never end
+        _RENEWALS[token.portal, token.access_token] = renewal
+        if len(_RENEWALS) > _MOST:
+            del _RENEWALS[next(iter(_RENEWALS))]
+    return renewal
+
+
+def newest_of(token: OAuthToken) -> Renewal | None:
+    """The last renewal of this token, or of its successors, by this process."""
+    newest, access_token = None, token.access_token
+    while renewal := _RENEWALS.get((token.portal, access_token)):
+        newest, access_token = renewal, renewal.pair["access_token"]
+    return newest
