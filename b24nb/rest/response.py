@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ _FILTER = (
     "A firewall or filter before the portal refuses this call, often for a text that looks like HTML or SQL: "
     "word it otherwise, or ask who runs it to let /rest/ pass. Repeating gives the same."
 )
+_OF_PHP = rb"(<br ?/?>\s*)?(<b>|PHP )?(Warning|Notice|Deprecated)(</b>)?: .* on line "
 #: Hints for an answer that is not JSON, by its HTTP status.
 _BY_STATUS = {
     401: "Something before the portal wants a login of its own: ask who runs it to let /rest/ pass.",
@@ -129,9 +131,11 @@ def parse_token_response(answer: Answer, method: str, credentials: Credentials) 
 
 def error_of(envelope: Mapping[str, Any], method: str, credentials: Credentials, status: int | None) -> ApiError:
     """The exception for an envelope that has the key ``error``; ``status`` is None for a command of a batch."""
-    code, description = str(envelope["error"]), envelope.get("error_description")
+    inside = envelope["error"]  # a map in answers of REST 3.0
+    of_v3 = (inside.get("code"), inside.get("message")) if isinstance(inside, dict) and "code" in inside else None
+    code, description = of_v3 or (inside, envelope.get("error_description"))
     return from_answer(
-        redact(code, credentials.secrets),
+        redact(str(code), credentials.secrets),
         redact(description, credentials.secrets) if isinstance(description, str) else "",
         http_status=status,
         method=method,
@@ -145,12 +149,13 @@ def _decoded(answer: Answer, method: str, secrets: Iterable[Secret] = ()) -> Map
         if not isinstance(envelope, dict):
             raise _not_of_rest_api(answer, method)
         return envelope
-    raise _bad(answer, method, _described(answer), _BY_STATUS.get(answer.status, _OTHER_SENDER))
+    raise _bad(answer, method, *_described(answer))
 
 
 def _json_of(answer: Answer, secrets: Iterable[Secret]) -> Any:
     """The answer's JSON without the secrets that were sent with the call."""
     text = answer.body.decode(json.detect_encoding(answer.body), "surrogatepass")
+    text = text.lstrip("\ufeff")  # each of the portal's files that begins with a mark sends one
     return json.loads(redact_known(text, secrets))
 
 
@@ -162,17 +167,20 @@ def _bad(answer: Answer, method: str, what: str, hint: str) -> BadResponse:
     return BadResponse(f"{method}: {what}, HTTP {answer.status}.", method=method, http_status=answer.status, hint=hint)
 
 
-def _described(answer: Answer) -> str:
-    body = answer.body.lstrip()
+def _described(answer: Answer) -> tuple[str, str]:
+    """What an answer is that is not JSON, and what to do."""
+    body, hint = answer.body.lstrip(), _BY_STATUS.get(answer.status, _OTHER_SENDER)
     if not body:
-        return "an empty answer"
+        return "an empty answer", hint
+    if re.match(_OF_PHP, body):
+        return "a message of PHP before the answer", "Its administrator has to switch PHP's display_errors off."
     if body[:1] == b"<":
-        return "an HTML page instead of JSON"
+        return "an HTML page instead of JSON", hint
     try:
         body.decode("utf-8")
     except UnicodeDecodeError:
-        return "an answer that is not UTF-8"
-    return "an answer that was cut off, or is no JSON"
+        return "an answer that is not UTF-8", hint
+    return "an answer that was cut off, or is no JSON", hint
 
 
 def whole_number(value: Any) -> int | None:

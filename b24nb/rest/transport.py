@@ -203,8 +203,8 @@ def _authorities(verify: Any, hint: str) -> bool | str:
 
 def _read(response: requests.Response, method: str) -> bytes:
     """The decoded body; refused if it is larger than ``MAX_BODY``."""
-    coding = response.headers.get("Content-Encoding", "identity").lower()
-    if coding not in ("identity", "gzip", "deflate"):  # several layers of compression can expand to any size
+    coding = response.headers.get("Content-Encoding", "").lower()
+    if "," in coding or coding in ("br", "zstd"):  # several layers of compression can expand to any size
         text = f"{method}: the answer is packed in a way that was not asked for."
         hint = "Look at what answers at this address."
         raise BadResponse(text, method=method, http_status=response.status_code, hint=hint)
@@ -265,6 +265,11 @@ class _Response(http.client.HTTPResponse):
     def __init__(self, sock: socket.socket, *args: Any, **kwargs: Any) -> None:
         super().__init__(sock, *args, **kwargs)
         self.fp = io.BufferedReader(_DeadlineReader(sock, self.fp))
+
+    def begin(self) -> None:
+        """Close the connection after an interim answer (103): what follows it must not be read as another call's."""
+        super().begin()
+        self.will_close = self.will_close or self.status < 200
 
 
 class _HTTP(HTTPConnection):

@@ -214,3 +214,18 @@ def test_a_client_that_has_slowed_down_shows_the_rate_that_it_reckons_with(clock
         assert f"draining {first.drains_per_s:.2g}/s" in repr(b24.calls.limits)
         clock.advance(60)
         assert "draining 2/s" in repr(b24.calls.limits)
+
+
+def test_pauses_after_refusals_grow_and_differ_by_chance(clock: FakeClock) -> None:
+    def pause(times: int) -> float:
+        before = clock.monotonic()
+        LeakyBucket("standard", clock).refused(times, 0)
+        return clock.monotonic() - before
+
+    for times, most in ((1, 1), (2, 2), (3, 4), (4, 8), (9, 8)):
+        pauses = [pause(times) for _ in range(50)]
+        assert most / 2 < max(pauses) <= most
+        assert min(pauses) < most / 2
+    before = clock.monotonic()
+    LeakyBucket("standard", clock).refused(1, 30)
+    assert clock.monotonic() - before == 30, "not before the portal said"
