@@ -5,12 +5,13 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from io import TextIOWrapper
 from typing import NoReturn
 
 from b24nb import lab
 from b24nb._version import __version__
-from b24nb.errors import B24Error
+from b24nb.errors import B24Error, InvalidInput
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -105,12 +106,18 @@ def doctor(args: argparse.Namespace) -> int:
     from statistics import median
 
     from b24nb._connect import connect
+    from b24nb._settings import WEBHOOK, read_settings
+    from b24nb.credentials import Webhook
 
+    with suppress(InvalidInput):  # connecting says what is wrong
+        if setting := read_settings().get(WEBHOOK):  # printed first, since connecting may fail because of it
+            source = setting.source.replace(".env", str(Path(".env").resolve()))
+            print(f"settings {source}: {Webhook.parse(setting.value).masked}", flush=True)
     with connect(read_only=True) as b24:
         portal = b24.portal
+        if portal.own_sandbox:
+            print(f"settings {portal.credentials_from}: this is an embedded sandbox portal")
         print(f"portal   {portal.where}")
-        source = portal.credentials_from.replace(".env", str(Path(".env").resolve()))
-        print(f"settings {source}{': this is an embedded sandbox portal' if portal.own_sandbox else ''}")
         if portal.read_only_from != "argument":
             print(f"         {portal.read_only_from}: read-only")
         print(f"user     {portal.user or 'unknown'}")

@@ -7,6 +7,7 @@ content is the package's, are signed. A file of the user is never signed.
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
 from collections.abc import Sequence
 from importlib.util import find_spec
@@ -38,8 +39,8 @@ def run(arguments: Sequence[str]) -> int:
     named = bool(arguments) and not arguments[0].startswith("-")
     directory = Path(arguments[0] if named else DIRECTORY)
     try:
+        sign(sorted(_shipped().glob("*.ipynb")))
         copied = copy_walkthroughs(directory)
-        sign(copied)
     except OSError as error:
         raise B24Error(f"The walkthroughs can't be copied to {directory}: {error}.") from None
     print(f"Begin with {directory / FIRST} ({len(copied)} new copies here; edit them as you like).")
@@ -50,10 +51,14 @@ def run(arguments: Sequence[str]) -> int:
     if hasattr(os, "geteuid") and os.geteuid() == 0:
         # As root, for example in containers, JupyterLab needs this option; it listens on this machine only.
         command.append("--allow-root")
-    # Defaults for this run, which the user's own settings override: widgets are saved with a notebook.
+    # Defaults for this run, which the user's own settings override: widgets are saved with a notebook, and a file
+    # .env can be made for the webhook.
     paths = [str(_PACKAGE / "lab_settings"), os.environ.get("JUPYTER_CONFIG_PATH", "")]
     os.environ["JUPYTER_CONFIG_PATH"] = os.pathsep.join(filter(None, paths))
-    os.execv(sys.executable, [*command, *arguments[named:]])  # noqa: S606 - so that JupyterLab receives the signals
+    command += arguments[named:]
+    # This process becomes JupyterLab, so that it receives the signals. On Windows, exec would split arguments with
+    # blanks and not wait.
+    return subprocess.call(command) if os.name == "nt" else os.execv(sys.executable, command)  # noqa: S603, S606
 
 
 def copy_walkthroughs(directory: Path) -> list[Path]:
@@ -69,9 +74,7 @@ def copy_walkthroughs(directory: Path) -> list[Path]:
     list of Path
         The notebooks that were copied.
     """
-    inside = _PACKAGE / "walkthroughs"  # in the wheel; in a checkout they are beside the package
-    shipped = inside if inside.is_dir() else _PACKAGE.parent / "notebooks"
-    copied = []
+    copied, shipped = [], _shipped()
     for source in sorted(shipped.rglob("*")):
         target = directory / source.relative_to(shipped)
         if source.is_dir() or ".ipynb_checkpoints" in source.parts:
@@ -82,9 +85,17 @@ def copy_walkthroughs(directory: Path) -> list[Path]:
                 file.write(source.read_bytes())
         except FileExistsError:
             continue
+        except OSError:
+            target.unlink(missing_ok=True)  # a part of a walkthrough would be kept as if it were the user's
+            raise
         if target.suffix == ".ipynb":
             copied.append(target)
     return copied
+
+
+def _shipped() -> Path:
+    inside = _PACKAGE / "walkthroughs"  # in the wheel; in a checkout they are beside the package
+    return inside if inside.is_dir() else _PACKAGE.parent / "notebooks"
 
 
 def sign(notebooks: Sequence[Path]) -> None:

@@ -120,6 +120,8 @@ JSON = Syntax(_json, _json, ": ", _BRACES, _BRACKETS, _CONSTANTS, indent="  ")
 ASCII_JSON = JSON._replace(text=json.dumps, key=json.dumps)
 JS = Syntax(_js, _js_key, ": ", _BRACES, _BRACKETS, _CONSTANTS, indent="  ", padding=" ")
 PHP = Syntax(_php, _php, " => ", _BRACKETS, _BRACKETS, _CONSTANTS, last=",")
+#: CRest sends a query string, from which PHP drops null; an empty text clears a field as well.
+CREST = PHP._replace(constants=("true", "false", "''"))
 #: Python's texts have the same escapes as JSON's.
 PYTHON = Syntax(_json, _json, ": ", _BRACES, _BRACKETS, ("True", "False", "None"), last=",")
 GO = Syntax(_go, _go, ": ", ("b24.Params{", "}"), ("[]any{", "}"), ("true", "false", "nil"), indent="\t", last=",")

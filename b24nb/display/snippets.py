@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from b24nb import spec
 from b24nb.display import html
-from b24nb.display.literals import ASCII_JSON, GO, JS, JSON, PHP, PYTHON, bash, command, powershell
+from b24nb.display.literals import ASCII_JSON, CREST, GO, JS, JSON, PHP, PYTHON, bash, command, powershell
 from b24nb.errors import InvalidInput
 from b24nb.secret import mask_address, masked
 
@@ -150,6 +150,8 @@ def as_code(
     given = {name: masked(value) for name, value in (params or {}).items() if name not in _RESERVED}
     given, calls = _batch(given) if method == "batch" else (given, {})
     template = _FLAVOURS[flavour][1]
+    if flavour == "crest" and any(map(_holds_nothing, given.values())):
+        raise InvalidInput("PHP drops an empty list or map from what CRest sends.", hint="Use another flavour.")
     if template == "curl.sh" and shell == "powershell":
         template = "curl.ps1"
     documented = spec.METHODS.get(method)
@@ -172,6 +174,13 @@ def as_code(
     return Code(text.strip(), flavour)
 
 
+def _holds_nothing(value: Any) -> bool:
+    """Whether it is an empty list or map, or one is in it."""
+    if not isinstance(value, Mapping | list | tuple):
+        return False
+    return not value or any(map(_holds_nothing, value.values() if isinstance(value, Mapping) else value))
+
+
 def call_as_code(method: str, params: Mapping[str, Any], part: str = "") -> Markup:
     """A call in each language, collapsed. ``part`` is added to the title, if the call is a part of several."""
     codes = ((title, html.code(as_code(method, params, name), title)) for name, title in FLAVOURS.items())
@@ -186,7 +195,15 @@ def _environment() -> Environment:
         loader=PackageLoader(__package__), undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
     environment.filters.update(bash=bash, powershell=powershell)
-    languages = {"json": JSON, "ascii_json": ASCII_JSON, "js": JS, "php": PHP, "python": PYTHON, "go": GO}
+    languages = {
+        "json": JSON,
+        "ascii_json": ASCII_JSON,
+        "js": JS,
+        "php": PHP,
+        "crest": CREST,
+        "python": PYTHON,
+        "go": GO,
+    }
     environment.filters.update({name: syntax.write for name, syntax in languages.items()})
     return environment
 

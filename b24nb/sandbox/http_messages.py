@@ -267,12 +267,8 @@ def head(status: int, content_type: str, length: int, extra: str = "") -> bytes:
 
 def send(connection: HTTP1Connection, answer: Reply, *, head_only: bool) -> None:
     """Write an answer and free the connection for the next request."""
-    headers = HTTPHeaders()
-    headers["Content-Type"] = answer.content_type
-    headers["Content-Length"] = str(len(answer.body))
-    headers["X-Sandbox"] = SANDBOX
-    for name, value in answer.headers.items():
-        headers[name] = value
+    own = {"Content-Type": answer.content_type, "Content-Length": str(len(answer.body)), "X-Sandbox": SANDBOX}
+    headers = HTTPHeaders({**own, **answer.headers})
     start_line = ResponseStartLine("HTTP/1.1", answer.status, reason(answer.status))
     connection.write_headers(start_line, headers, None if head_only else answer.body)
     connection.finish()

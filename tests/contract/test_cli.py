@@ -33,6 +33,9 @@ def test_doctor_explains_what_is_wrong(portal: SandboxPortal) -> None:
         assert answer.returncode == 1
         assert answer.stderr.startswith("b24nb: ")
         assert says in answer.stderr
+        assert answer.stdout == (
+            "" if webhook == "nonsense" else f"settings B24_WEBHOOK in the environment: {portal.url}/rest/1/***/\n"
+        )
         assert "Traceback" not in answer.stderr
 
 
@@ -132,3 +135,30 @@ def test_lab_starts_a_real_jupyterlab(tmp_path: Path) -> None:
     answer = run("lab", str(tmp_path / "mine"), "--version", **state)
     assert answer.returncode == 0, answer.stderr
     assert version("jupyterlab") in answer.stdout.splitlines()
+
+
+def test_a_walkthrough_that_can_not_be_copied_whole_is_not_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def full(_: Path) -> bytes:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setenv("JUPYTER_DATA_DIR", str(tmp_path / "data"))
+    with monkeypatch.context() as disk:
+        disk.setattr(Path, "read_bytes", full)
+        assert cli.main(["lab", str(tmp_path / "mine")]) == 1
+    assert "No space left" in capsys.readouterr().err
+    assert list((tmp_path / "mine").iterdir()) == []
+
+
+def test_copies_of_a_start_that_failed_are_trusted_by_the_next_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    copies = lab.copy_walkthroughs(tmp_path / "mine")
+    monkeypatch.setenv("JUPYTER_DATA_DIR", str(tmp_path / "data"))
+    monkeypatch.setenv("JUPYTER_CONFIG_PATH", "")
+    monkeypatch.setattr(os, "execv", lambda *_: None)
+    cli.main(["lab", str(tmp_path / "mine")])
+    notary = NotebookNotary()
+    assert all(notary.check_signature(nbformat.read(path, as_version=4)) for path in copies)
+    notary.store.close()

@@ -190,3 +190,9 @@ def test_code_is_a_text_with_a_display() -> None:
     shown = code._repr_html_()
     assert "&lt;b&gt;&amp;" in shown
     assert 'aria-label="cURL (webhook)"' in shown
+
+
+def test_crest_sends_a_text_for_none_and_refuses_what_php_would_drop() -> None:
+    assert "'COMMENTS' => ''" in as_code("crm.deal.update", {"id": 1, "fields": {"COMMENTS": None}}, "crest")
+    with pytest.raises(InvalidInput, match="PHP drops"):
+        as_code("crm.deal.update", {"id": 1, "fields": {"PHONE": []}}, "crest")
