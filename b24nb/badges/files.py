@@ -34,9 +34,9 @@ FORMAT, VERSION = "b24nb badges", 1
 _SHOWN, _WIDTH = 5, 300
 #: A cell that begins so is a formula for spreadsheets, and gets an apostrophe in front; this column names such cells.
 _FORMULA, _ESCAPED = tuple("=+-@\t\r\n＝＋－＠"), "with_apostrophe"
-#: The separator is given by a first line for Excel (``sep=;``), else it is the character beside the heading ``code``.
+#: The separator is given by a first line for Excel (``sep=;``), else it is the character beside a known heading.
 _SEP_LINE = re.compile(r'"?sep=([^"\r\n])"?[,;\t ]*(?:\r\n?|\n|$)', re.IGNORECASE)
-_HEADING = re.compile(r'(?:^|[\r\n]|([,;\t|]))[ "]*code[ "]*(?:([,;\t|])|[\r\n]|$)', re.IGNORECASE)
+_HEADING = r'(?:^|[\r\n]|([,;\t|]))[ "]*{}[ "]*(?:([,;\t|])|[\r\n]|$)'
 #: Types whose values mean that there is nothing; pandas need not be loaded.
 _MISSING = {"NoneType", "NAType", "NaTType"}
 
@@ -191,7 +191,8 @@ def _rows(source: Any) -> Iterable[tuple[str, Any]]:
     if isinstance(source, str | os.PathLike):
         path = Path(source)
         if _suffix(path) == ".csv":
-            return _csv_rows(path)
+            lines = csv_lines(path, "code")
+            return _table(next(lines, ("", []))[1], lines)
         try:
             source = json.loads(read_text(path))
         except (ValueError, RecursionError) as error:
@@ -227,15 +228,23 @@ def _frame(source: Any) -> pd.DataFrame | None:
     return cast("pd.DataFrame", source.reset_index(level="code") if indexed else source)
 
 
-def _csv_rows(path: Path) -> Iterator[tuple[str, Row]]:
+def csv_lines(path: Path, heading: str) -> Iterator[tuple[str, list[str]]]:
+    """The lines of a CSV file that are not blank, as cells, each with its place for messages; first the headings.
+
+    The separator is the one beside this heading.
+    """
     text = read_text(path)
-    sep_line, heading = _SEP_LINE.match(text), _HEADING.search(text)
-    separator = sep_line[1] if sep_line else (heading and (heading[1] or heading[2])) or ","
+    sep_line, found = _SEP_LINE.match(text), re.search(_HEADING.format(heading), text, re.IGNORECASE)
+    separator = sep_line[1] if sep_line else (found and (found[1] or found[2])) or ","
     file = io.StringIO("\n" + text[sep_line.end() :] if sep_line else text, newline="")
-    reader = csv.reader(file, delimiter=separator, strict=True)
-    lines = ((f"Line {reader.line_num}", cells) for cells in reader if any(map(str.strip, cells)))
+    reader, width = csv.reader(file, delimiter=separator, strict=True), 0
     try:
-        yield from _table(next(lines, ("", []))[1], lines)
+        for cells in (cells for cells in reader if any(map(str.strip, cells))):
+            width = width or len(cells)
+            if any(map(str.strip, cells[width:])):
+                text = f"Line {reader.line_num}: {len(cells)} cells under {width} headings."
+                raise InvalidInput(text, field="wanted")
+            yield f"Line {reader.line_num}", cells[:width]
     except csv.Error as error:
         raise InvalidInput(f"Line {reader.line_num}: {error}.", field="wanted") from None
 
@@ -246,8 +255,6 @@ def _table(names: Sequence[Any], rows: Iterable[tuple[str, Sequence[Any]]]) -> I
         raise InvalidInput("There is no column `code`; the first row names the columns.", field="wanted")
     for where, cells in rows:
         row = Row((name, cell) for name, cell in zip(names, cells, strict=False) if not _is_empty(cell))
-        if any(map(str.strip, cells[len(names) :])):
-            raise InvalidInput(f"{where}: {len(cells)} cells under {len(names)} headings.", field="wanted")
         for name, cell in row:
             if isinstance(cell, str) and MAP_TEXT.fullmatch(cell) and _heading(name)[0] in FIELDS:
                 text = f"{where}: the {name} is the text of a map; write a column per language, or JSON."

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import io
 import os
-import re
 import shutil
 import tempfile
 import threading
@@ -26,7 +24,7 @@ from b24nb._settings import READ_ONLY, read_settings
 from b24nb.badges.badge import folded, frame
 from b24nb.badges.bulk import RunOptions
 from b24nb.badges.changes import Outcome, diff
-from b24nb.badges.files import codes_of, read, read_text
+from b24nb.badges.files import codes_of, csv_lines, read
 from b24nb.badges.journal import FLEET_RUN, lease, reconciled, seconds_left, settled, steps_back
 from b24nb.badges.journal_store import ADOPT, Entry, JournalStore, default_journal_path, former_journals
 from b24nb.client import Client, Portal, in_this_process
@@ -58,7 +56,8 @@ class Fleet:
     vault : callable
         Returns the :class:`Webhook`, :class:`OAuthToken` or address of a webhook for a name. With an executor of
         processes it must be importable: a function of a module. If it has a method ``store(name, token)``, that is
-        called with a renewed token before the token is used.
+        called with a renewed token before the token is used; without it (and without ``on_refresh``) only this
+        process knows the renewed token.
     executor : concurrent.futures.Executor, optional
         Runs the tasks. ``None``: threads. For Dask: ``distributed.Client(...).get_executor()``.
     parallel : int
@@ -354,7 +353,8 @@ def _table_of(portals: Any) -> pd.DataFrame:
     """A table with the names of the portals, in their order, and the user's labels."""
     try:
         if isinstance(portals, str | PathLike):
-            portals = _read(Path(portals).expanduser())
+            _, names = next(lines := csv_lines(Path(portals).expanduser(), "portal"), ("", []))
+            portals = frame((cells for _, cells in lines), names)
         portals = portals if hasattr(portals, "columns") else frame(([one] for one in portals), ["portal"])
         table: pd.DataFrame = portals.reset_index(drop="portal" in portals or "portal" not in portals.index.names)
         table = table.rename(columns=lambda one: "portal" if str(one).strip().lower() == "portal" else one)
@@ -371,18 +371,6 @@ def _table_of(portals: Any) -> pd.DataFrame:
     if wrong:
         raise errors.InvalidInput(f"portals: {wrong}", field="portals")
     return table
-
-
-def _read(path: Path) -> pd.DataFrame:
-    """A CSV file of texts, without blank rows; its separator is the one beside the heading ``portal``."""
-    import pandas as pd
-
-    text = re.sub(r'^"?sep=.*', "", read_text(path), flags=re.IGNORECASE).lstrip("\r\n")  # a line for Excel
-    headings = text.lower().partition("\n")[0]
-    cells = {one: [cell.strip(' "\r') for cell in headings.split(one)] for one in ",;\t|"}
-    separator = next((one for one, found in cells.items() if "portal" in found), ",")
-    table = pd.read_csv(io.StringIO(text), sep=separator, dtype=str, keep_default_na=False, index_col=False)
-    return table[(table != "").any(axis=1)]
 
 
 def _in_order(journals: Sequence[Sequence[tuple[str, float]]]) -> list[str]:
