@@ -12,8 +12,8 @@ PIP_INSTALL := -m pip install --quiet --disable-pip-version-check
 QUICK := tests/unit tests/contract tests/cases tests/foreign
 # As many tests at a time as there are cores; who is done first takes over from the others.
 PYTEST := -m pytest -n auto --dist worksteal
-SLOW := tests/cases tests/unit tests/docs $(addprefix tests/browser/test_, colab.py first_contact.py hosts.py keyboard.py looks.py safety.py) \
-  $(addprefix tests/contract/test_, badges_bulk.py badges_killed.py sandbox_killed.py wheel.py)
+SLOW := tests/cases tests/unit tests/docs $(addprefix tests/browser/test_, colab.py first_contact.py hosts.py looks.py safety.py) \
+  $(addprefix tests/contract/test_, badges_killed.py wheel.py)
 
 .DEFAULT_GOAL := help
 .PHONY: help lab test test-slow test-full test-quick test-lowest check notebooks screenshots docs docs-serve dist clean
@@ -24,7 +24,7 @@ help:                      ## this list
 # The stamps make a second call start at once; a changed pyproject.toml installs again.
 $(VENV)/installed: pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python $(PIP_INSTALL) -e '.[lab]'
+	$(BIN)/python $(PIP_INSTALL) -e '.[lab,fleet]'
 	touch $@
 
 $(VENV)/installed-test: $(VENV)/installed

@@ -216,7 +216,7 @@ def calls_table(calls: Sequence[Any], caption: str, limit: int) -> Markup:
         client, server = call.client_ms, call.server_ms
         network = None if client is None or server is None else client - server
         rows.append((at, call.method, call.attempt, call.error or "", client, server, network))
-    head = ("at", "method", "attempt", "error", "client_ms", "server_ms", "network_ms")
+    head = ("at, UTC", "method", "attempt", "error", "client_ms", "server_ms", "network_ms")
     return figures(head, rows, f"{caption}, times in ms", len(calls) - limit)
 
 
@@ -349,7 +349,7 @@ def _cell(value: Any, *, aligned: bool = False) -> str:
     if value is None:
         return "NA"
     if isinstance(value, datetime):
-        return f"{value:%Y-%m-%d %H:%M:%S}"
+        return f"{value:%Y-%m-%d %H:%M:%S}{' UTC' if value.tzinfo else ''}"
     if isinstance(value, float):
         return f"{value:,.1f}" if aligned or abs(value) >= 100 else f"{value:.3g}"
     if isinstance(value, Mapping):

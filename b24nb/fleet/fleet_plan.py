@@ -280,8 +280,8 @@ class FleetReport(Found):
         return ((name, report_row(one)) for name, visit in begun for one in visit.value or ())
 
     def _notes(self) -> list[str]:
-        call = f".apply(confirm={self._plan.confirmation!r})"
-        goes_on = f"{call} of the plan goes on with the other {counted(self._others, 'portal')}."
+        confirm = f"confirm={self._plan.confirmation!r}"
+        goes_on = f"Apply the plan again, {confirm}, to go on with the other {counted(self._others, 'portal')}."
         return [*super()._notes(), *([goes_on] if self._others else [])]
 
     def _shown(self) -> pd.DataFrame:

@@ -81,7 +81,7 @@ class Found:
 
     @property
     def df(self) -> pd.DataFrame:
-        """The results. ``.attrs``: ``portals`` (how many there are) and ``missing`` (those without results)."""
+        """The results. ``.attrs``: ``portals`` (how many there are), ``missing`` (status of those that are not ok)."""
         return self._marked(self._fleet._frame(self._rows(), self._columns))
 
     @property
@@ -139,8 +139,10 @@ class Found:
         return self.df
 
     def __repr__(self) -> str:
-        table = self._shown().head(SHOWN)
-        return "\n".join([self._head(), *([table.to_string(index=False)] if len(table) else []), *self._notes()])
+        table = self._shown()
+        more = [f"{len(table) - SHOWN:,} more rows not shown; .df has all."] if len(table) > SHOWN else []
+        rows = [table.head(SHOWN).to_string(index=False)] if len(table) else []
+        return "\n".join([self._head(), *rows, *more, *self._notes()])
 
     def _repr_html_(self) -> str:
         return frame_html(self._shown(), self._head(), self._notes())
@@ -180,7 +182,8 @@ class FleetBadges(Found):
     def matrix(self) -> pd.DataFrame:
         """A row per code and a column per portal that answered: ``same, differs, missing``.
 
-        ``same``: as on most portals. If two versions are equally frequent, as on the first of these portals.
+        ``same``: as on most portals. If two versions are equally frequent, as on the first of these portals. Codes
+        are compared as they are spelled; plans compare them as portals do.
         """
         found = [(name, badge, _text(badge)) for name, badges in self._answered() for badge in badges]
         versions: dict[str, Counter[str]] = {}

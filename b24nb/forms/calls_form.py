@@ -67,13 +67,13 @@ class CallsForm(Form):
         """Write the log as CSV to a new file. An existing file is never replaced."""
         name = self.name.value
         try:
-            with Path(name).open("x", encoding="utf-8", newline="") as file:
+            with Path(name).open("x", encoding="utf-8-sig", newline="") as file:
                 self.calls.df.to_csv(file, index=False)
         except OSError as error:
             there = "This file is there already; choose another name."
             why = there if isinstance(error, FileExistsError) else f"It can't be written: {error.strerror}."
             return self._say("check", "Nothing has been written.", name=why)
-        return self._say("done", f"{len(self.calls)} calls were written to {name}.")
+        return self._say("done", f"{len(self.calls)} calls, commands of batches included, were written to {name}.")
 
     def _say(self, kind: Any, text: str, **wrong: str) -> Any:
         return self.settle(self.look().saying(kind, text, field_errors=wrong))
@@ -81,7 +81,7 @@ class CallsForm(Form):
     def picture(self, state: FormState) -> Iterable[Any]:
         yield from self.calls.limits.gauges()
         if not state.result:
-            yield Message("note", "No calls yet.")
+            yield Message("note", "No calls in the log.")
             return
         yield html.figures(*html.values_of(self.calls.summary()), "Statistics per method, times in ms")
         yield from (Message("note", reason) for reason in self.calls.missing("server_ms"))

@@ -94,7 +94,7 @@ class FleetForm(Form):
 
     @property
     def target(self) -> Hashable:  # type: ignore[override]
-        return id(self.state.plan), self.confirm.value, self.first.value
+        return id(self.state.plan)
 
     def head(self) -> Iterable[Markup]:
         where, _, said = repr(self.fleet)[1:-1].partition(", ")
@@ -144,7 +144,7 @@ class FleetForm(Form):
         except OSError as error:
             return self.state.refused(wanted=f"The file can't be read: {error.strerror}.")
         state = self._finished(plan, plan=plan, before=self.state.done)
-        hint = f"To send it, type: {plan.confirmation}" if plan.left else "Nothing is to be sent."
+        hint = f"{plan._head()}. To send it, type: {plan.confirmation}" if plan.left else "Nothing is to be sent."
         text = f"{plan.confirmation} would be made. Nothing has been sent yet."
         return state.saying("check" if plan.missing else "note", text, hint, phase="confirm")
 
@@ -158,6 +158,7 @@ class FleetForm(Form):
         if wrong:
             return state.refused(**wrong)
         some = {"first": int(first)} if first.strip() else {}
+        self.confirm.value = ""
         report = state.plan.apply(confirm=state.plan.confirmation, keep_going=True, **some, **self._options())
         return self._finished(report)
 
@@ -192,7 +193,7 @@ class FleetForm(Form):
             yield html.figures(*html.values_of(done.head(ROWS)), "What was done", len(done) - ROWS)
         if len(found.failed):
             trouble = found.failed.drop(columns="error")  # the detail begins with it
-            yield html.frame(trouble, caption="Portals in trouble", limit=ROWS)
+            yield html.frame(trouble, caption="Portals in trouble or not visited", limit=ROWS)
 
 
 def _matrix(matrix: pd.DataFrame) -> Iterable[Markup]:
@@ -210,7 +211,7 @@ def _matrix(matrix: pd.DataFrame) -> Iterable[Markup]:
     odd = [name for name in matrix if (matrix[name] != "same").any()]
     if odd:
         part = matrix[odd[:PORTALS]].head(2 * ROWS)
-        more = f"; {len(odd) - PORTALS:,} more differ" if len(odd) > PORTALS else ""
+        more = f"; the first {PORTALS} of them" if len(odd) > PORTALS else ""
         yield html.frame(part, caption=f"Portals that differ: {len(odd):,}{more}", limit=2 * ROWS)
 
 

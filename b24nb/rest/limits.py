@@ -23,7 +23,7 @@ _LONGEST_PAUSE = 8.0
 #: Seconds until a client that slowed down has its full rate again; least seconds between two slow-downs.
 _RECOVERY, _SETTLES = 60, 2
 _LIMIT = spec.OPERATING_LIMIT_SECONDS
-_NO_LIMIT = "Requests: no limit; a portal of one's own does not count them."
+_NO_LIMIT = "Requests: no limit; this portal does not count them."
 
 
 class LeakyBucket:

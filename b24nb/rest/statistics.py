@@ -48,7 +48,7 @@ def summary(df: pd.DataFrame, by: str | Sequence[str] = "method", *, full: bool 
         For another column.
     """
     keys = [by] if isinstance(by, str) else list(by)
-    if wrong := [key for key in keys if key not in _GROUPS]:
+    if wrong := [key for key in keys or [""] if key not in _GROUPS]:
         raise InvalidInput(f"Can't group by {wrong[0]!r}.", field="by", hint=f"One of: {', '.join(_GROUPS)}.")
     http = df[df["kind"] == "http"].reset_index(drop=True)
     batch = http["method"] == "batch"

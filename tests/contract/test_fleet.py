@@ -138,6 +138,13 @@ def test_a_csv_of_portals_is_read_as_spreadsheets_write_it(tmp_path: Path, text:
     assert Fleet(file, vault=str).names == ("a.eu", "b")
 
 
+def test_a_row_of_portals_with_more_cells_than_headings_is_refused_by_its_line(tmp_path: Path) -> None:
+    file = tmp_path / "portals.csv"
+    file.write_text("portal,region\na,eu\nb,us,x\n")
+    with pytest.raises(errors.InvalidInput, match="Line 3: 3 cells under 2 headings"):
+        Fleet(file, vault=str)
+
+
 def test_a_csv_of_portals_in_another_encoding_is_refused_with_a_way_out(tmp_path: Path) -> None:
     file = tmp_path / "portals.csv"
     file.write_bytes("portal;x\na;Москва\n".encode("cp1251"))
@@ -290,7 +297,7 @@ def test_first_portals_first_and_a_second_call_for_the_rest(sandboxes: SandboxFl
     assert list(report.status["status"]) == ["ok", *["not visited"] * 3]
     assert [("vip" in found) for found in codes(sandboxes).values()] == [True, False, False, False]
     for text in (repr(report), report._repr_html_()):
-        assert "of the plan goes on with the other 3 portals." in text
+        assert "to go on with the other 3 portals." in text
     assert "1 portal begun, 3 left." in repr(plan)
     before = len(sandboxes.portals["portal-0001"].requests)
     report = plan.apply(**QUIET)
@@ -824,3 +831,22 @@ def test_an_undo_of_the_last_run_means_the_one_that_changed_something_last(sandb
     assert plan.apply(**QUIET).ok
     assert codes(sandboxes) == after
     assert {step.action for steps in fleet.plan_undo(**QUIET).steps.values() for step in steps} == {"delete"}
+
+
+def test_a_plan_whose_undo_was_cancelled_can_be_applied_again(sandboxes: SandboxFleet) -> None:
+    plan = fleet_of(sandboxes, parallel=1).plan([VIP], **QUIET)
+    plan.apply(**QUIET)
+    asked = iter(range(99))
+    plan.undo(**QUIET, cancel=lambda: next(asked) >= len(sandboxes.names) + 1)  # all are looked at, one is undone
+    assert sum("vip" in there for there in codes(sandboxes).values()) == 3
+    assert plan.apply(**QUIET).ok
+    assert plan.left == []
+    assert all("vip" in there for there in codes(sandboxes).values())
+
+
+def test_rows_that_a_text_leaves_out_are_counted(sandboxes: SandboxFleet) -> None:
+    fleet = fleet_of(sandboxes)
+    fleet.plan([Badge(f"c{n}", "t", "v", "primary") for n in range(20)], **QUIET).apply(**QUIET)
+    found = fleet.badges(**QUIET)
+    for shown in (repr(found), found._repr_html_()):
+        assert f"{len(found.df) - 100} more rows not shown; .df has all." in shown

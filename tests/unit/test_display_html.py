@@ -273,7 +273,7 @@ def test_frames_align_numbers_and_say_what_is_missing() -> None:
     shown = html.frame(df)
     assert cells(shown, "th") == [("name", False), ("n", True), ("ms", True), ("yes", False), ("at", False)]
     assert cells(shown) == [
-        ("a", False), ("1", True), ("1,234.6", True), ("True", False), ("2026-01-02 03:04:05", False),
+        ("a", False), ("1", True), ("1,234.6", True), ("True", False), ("2026-01-02 03:04:05 UTC", False),
         ("NA", False), ("NA", True), ("0.0123", True), ("False", False), ("NA", False),
     ]  # fmt: skip
 

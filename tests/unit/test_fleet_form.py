@@ -40,6 +40,7 @@ def test_it_compares_all_portals_and_says_which_are_missing(form: Any, sandboxes
 def test_plan_confirm_apply_and_undo(form: Any, sandboxes: SandboxFleet, monkeypatch: pytest.MonkeyPatch) -> None:
     click(form, form.plan_button)
     assert "4 changes on 4 portals" in shown(form)
+    assert "Plan of 4 of 5 portals: 4 add. To send it" in shown(form)
     assert holding(sandboxes) == 0
     form.confirm.value = "yes"
     click(form, form.apply_button)
@@ -54,6 +55,10 @@ def test_plan_confirm_apply_and_undo(form: Any, sandboxes: SandboxFleet, monkeyp
     assert holding(sandboxes) == 1
     form.first.value = ""
     monkeypatch.setattr("b24nb.forms.form.ECHO_SECONDS", 0)
+    click(form, form.apply_button)
+    assert "Type 4 changes on 4 portals." in shown(form)
+    assert holding(sandboxes) == 1
+    form.confirm.value = "4 changes on 4 portals"
     click(form, form.apply_button)
     assert holding(sandboxes) == 4
     click(form, form.undo_button)

@@ -95,6 +95,8 @@ def test_other_groupings() -> None:
     both = log.summary(full=True, by=["method", "outcome"])
     assert both.index.names == ["method", "outcome"]
     assert len(both) == 3
+    with pytest.raises(InvalidInput, match="Can't group by ''"):
+        log.summary(by=[])
     with pytest.raises(InvalidInput, match="Can't group by 'colour'"):
         log.summary(full=True, by="colour")
     assert list(log_of().summary(full=True).columns) == list(log.summary(full=True).columns)
