@@ -259,6 +259,9 @@ class Portal(RuleBasedStateMachine):
             if not effects:
                 continue
             first, last = effects[0][0], effects[-1][1]
+            spelled = {badge.code for effect in effects for badge in effect if badge}
+            if first is None and len(spelled) > 1:  # two badges for our client: it can't know how the portal compares
+                continue
             if code in self.blurred or self.unrestorable(first):
                 continue
             if now.get(code) == last or now.get(code) == first:
