@@ -3,7 +3,8 @@
 The portal takes 50 ms for a request and has its limits off; all three speak plain http to it, so that
 what is compared is the work of the clients. Rounds are interleaved. Printed are median and best of the
 rounds; on a machine that has other work to do, the best says more.
-A second part sends 5,000 commands by ``batch``, next to the same requests bare.
+A second part deletes 5,000 badges under an enforced rate limit, on a clock that passes only by waiting.
+A third sends 5,000 commands by ``batch`` to a portal without a limiter, next to the same requests bare.
 
 Run it with ``python -m tests.benchmarks.bench_bulk``.
 """
@@ -11,9 +12,9 @@ Run it with ``python -m tests.benchmarks.bench_bulk``.
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import partial
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -26,8 +27,8 @@ from b24pysdk.api.callers.call_method import _MethodCaller
 from fast_bitrix24 import Bitrix
 
 import b24nb
-from b24nb import connect, spec
-from tests.benchmarks.bench_overhead import compare, interleaved, milliseconds
+from b24nb import SandboxPortal, connect, spec
+from tests.fakes import FakeClock
 
 COUNT, ROUNDS, LATENCY_MS = 500, 7, 50
 FAST = ["fast_bitrix24 call", "fast_bitrix24 list"]
@@ -44,6 +45,12 @@ serve(badges=rows, latency_ms=latency, operating=False,
 """
 
 
+def seconds(work: Callable[[], Any]) -> float:
+    start = time.perf_counter()
+    work()
+    return time.perf_counter() - start
+
+
 @contextmanager
 def sdk_over_http(*webhooks: str) -> Iterator[list[Client]]:
     """Clients of b24pysdk, which builds https addresses only: the scheme is all that is changed."""
@@ -53,23 +60,15 @@ def sdk_over_http(*webhooks: str) -> Iterator[list[Client]]:
         yield [*map(Client, found)]
 
 
-def deletes(webhook: str, b24: b24nb.Client) -> None:
-    """Delete all badges in each way; every one starts with all of them there."""
-    everything = b24.badges.list()
-    codes = [badge.code for badge in everything]
+def compare(webhook: str, b24: b24nb.Client) -> dict[str, list[float]]:
+    """Seconds of each way and round; every one starts with all badges there."""
+    codes = [badge.code for badge in b24.badges.list()]
     fast = Bitrix(webhook, verbose=False, respect_velocity_policy=False)
 
     def b24pysdk() -> None:
         with sdk_over_http(webhook) as (sdk,):
             answer = sdk.call_batches([sdk.crm.activity.badge.delete(code) for code in codes]).response
         assert not answer.result.result_error
-
-    def measured(name: str) -> float:
-        taken = milliseconds(ways[name])
-        left = len(b24.badges.list())
-        assert left == (COUNT if name.endswith("list") else 0), (name, left)
-        b24.badges.plan(everything).apply(parallel=10, progress=False)
-        return taken
 
     ways: dict[str, Callable[[], Any]] = {
         "b24nb": lambda: b24.badges.delete_many(codes, progress=False),
@@ -78,29 +77,49 @@ def deletes(webhook: str, b24: b24nb.Client) -> None:
         "fast_bitrix24 call": lambda: fast.call(DELETE, [{"code": code} for code in codes]),
         "fast_bitrix24 list": lambda: fast.call(LIST, raw=True),
     }
-    times = interleaved({name: partial(measured, name) for name in ways}, ROUNDS)
-    print(f"{COUNT} deletes, {LATENCY_MS} ms per request, {ROUNDS} rounds: median and best, milliseconds")
-    for name, values in times.items():
-        print(f"  {name:42}{median(values):8.0f}{min(values):8.0f}")
-    for title, ours, theirs, target in (
-        ("sequential / b24pysdk", "b24nb", ["b24pysdk call_batches"], 1.15),
-        ("parallel=10 / (fast_bitrix24 + its list)", "b24nb, parallel=10", FAST, 1.25),
-    ):
-        ratios = [which(times[ours]) / sum(which(times[name]) for name in theirs) for which in (median, min)]
-        print(f"  {title:42}{ratios[0]:8.2f}{ratios[1]:8.2f}  (target: at most {target})")
+    times: dict[str, list[float]] = {name: [] for name in ways}
+    everything = b24.badges.list()
+    for _ in range(ROUNDS):
+        for name, way in ways.items():
+            times[name].append(seconds(way))
+            left = len(b24.badges.list())
+            assert left == (COUNT if name.endswith("list") else 0), (name, left)
+            b24.badges.plan(everything).apply(parallel=10, progress=False)
+    return times
 
 
-def batches(webhook: str, b24: b24nb.Client) -> None:
-    commands = {str(n): (GET, {"code": "code0001"}) for n in range(5000)}
-    pack = {"halt": 0, "cmd": {f"k{n}": f"{GET}?code=code0001" for n in range(spec.BATCH_SIZE)}}
+def under_limits(count: int) -> tuple[float, float, int]:
+    """Seconds of a run under an enforced bucket, the shortest possible, and how often it was refused."""
+    rows = [{"code": f"c{n}", "title": "t", "value": "v", "type": "primary"} for n in range(count)]
+    clock = FakeClock()
+    tariff = spec.TARIFFS["standard"]
+    with SandboxPortal(badges=rows, clock=clock, limits=True) as portal, connect(portal, clock=clock) as b24:
+        clock.advance(3600)  # the bucket is empty
+        start = clock.time()
+        report = b24.badges.delete_many([row["code"] for row in rows], parallel=4, progress=False)
+        taken = clock.time() - start
+        assert report.counts == {"deleted": count}
+        refused = int((b24.calls.df["error"] == "QUERY_LIMIT_EXCEEDED").sum())
+    requests = 1 + -(-count // spec.BATCH_SIZE)
+    return taken, max(0.0, (requests - tariff.burst - 1) / tariff.per_second), refused
+
+
+def without_a_limiter(webhook: str, b24: b24nb.Client, count: int) -> dict[str, list[float]]:
+    """Seconds of so many commands by ``batch``, and of the same requests bare."""
+    commands = {str(n): (GET, {"code": "code0001"}) for n in range(count)}
     session = requests.Session()
 
     def bare() -> None:
-        for _ in range(len(commands) // spec.BATCH_SIZE):
-            session.post(f"{webhook}batch", json=pack).json()
+        for start in range(0, count, spec.BATCH_SIZE):
+            cmd = {f"k{n}": f"{GET}?code=code0001" for n in range(start, start + spec.BATCH_SIZE)}
+            session.post(f"{webhook}batch", json={"halt": 0, "cmd": cmd}).json()
 
-    ours, theirs = (partial(milliseconds, way) for way in (lambda: b24.batch(commands), bare))
-    compare("5,000 commands by batch / the same requests bare, ms", ours, theirs, ROUNDS, 1.2)
+    ways: dict[str, Callable[[], Any]] = {"b24nb": lambda: b24.batch(commands), "bare requests": bare}
+    times: dict[str, list[float]] = {name: [] for name in ways}
+    for _ in range(ROUNDS):
+        for name, way in ways.items():
+            times[name].append(seconds(way))
+    return times
 
 
 def main() -> None:
@@ -111,11 +130,31 @@ def main() -> None:
     ):
         webhook = portal.stdout.readline().strip()
         try:
-            with connect(webhook, tariff="self-hosted", journal=Path(folder) / "journal.db") as b24:
-                deletes(webhook, b24)
-                batches(webhook, b24)
+            journal = Path(folder) / "journal.db"
+            with connect(webhook, tariff="self-hosted", journal=journal) as b24:
+                found = compare(webhook, b24)
+                batches = without_a_limiter(webhook, b24, 5000)
         finally:
             portal.terminate()
+    print(f"{COUNT} deletes, {LATENCY_MS} ms per request, {ROUNDS} rounds: median and best, seconds")
+    for name, values in found.items():
+        print(f"  {name:42}{median(values):8.3f}{min(values):8.3f}")
+    for title, ours, theirs, target in (
+        ("sequential / b24pysdk", "b24nb", ["b24pysdk call_batches"], 1.15),
+        ("parallel=10 / (fast_bitrix24 + its list)", "b24nb, parallel=10", FAST, 1.25),
+    ):
+        ratios = [which(found[ours]) / sum(which(found[name]) for name in theirs) for which in (median, min)]
+        print(f"  {title:42}{ratios[0]:8.2f}{ratios[1]:8.2f}  (target: at most {target})")
+    taken, shortest, refused = under_limits(5000)
+    print("5,000 deletes under an enforced bucket (50, 2/s)")
+    print(f"  {taken:.2f} s, shortest possible {shortest:.2f} s: {taken / shortest:.3f}  (target: at most 1.05)")
+    print(f"  QUERY_LIMIT_EXCEEDED: {refused}  (target: 0)")
+    print("5,000 commands by batch on a portal without a limiter, seconds")
+    for name, values in batches.items():
+        print(f"  {name:42}{median(values):8.3f}{min(values):8.3f}")
+    by_batch, bare = batches.values()
+    ratios = [which(by_batch) / which(bare) for which in (median, min)]
+    print(f"  {'b24nb / bare requests':42}{ratios[0]:8.2f}{ratios[1]:8.2f}  (target: at most 1.2)")
 
 
 if __name__ == "__main__":

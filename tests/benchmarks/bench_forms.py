@@ -7,10 +7,9 @@ closed, and garbage is collected, before the next is timed: else each measures w
 """
 
 import gc
-import shutil
+import json
 import statistics
-from collections.abc import Callable, Iterator
-from functools import partial
+from collections.abc import Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -21,7 +20,7 @@ import requests
 from b24nb import Badges, BadgeType, SandboxPortal, connect, forms
 from b24nb.display import html
 from b24nb.forms.table import Table
-from tests.benchmarks.bench_overhead import interleaved, milliseconds
+from tests.benchmarks.bench_overhead import milliseconds
 from tests.browser.lab import chromium
 from tests.browser.test_table import SHOW, TRAITS
 from tests.programs import sandbox_process
@@ -48,48 +47,63 @@ TIMED = """(turn) => {
 
 
 def main() -> None:
-    numbers = range(BADGES)
-    texts = [{"en": f"Client {n}", "de": f"Kunde {n}"} if n % 2 else f"Title {n}" for n in numbers]
-    kinds = [*BadgeType]
-    rows = [{"code": f"badge{n}", "title": texts[n], "value": f"Pill {n}", "type": kinds[n % 5]} for n in numbers]
     with TemporaryDirectory() as directory:
         database = str(Path(directory) / "portal.db")
-        with SandboxPortal(db=database, badges=rows):
-            pass
+        _fill(database)
         with sandbox_process("--db", database) as webhook:
             _measure(webhook)
+
+
+def _fill(database: str) -> None:
+    rows = [
+        {
+            "code": f"badge{n}",
+            "title": {"en": f"Client {n}", "de": f"Kunde {n}"} if n % 2 else f"Title {n}",
+            "value": f"Pill {n}",
+            "type": list(BadgeType)[n % 5],
+        }
+        for n in range(BADGES)
+    ]
+    with SandboxPortal(db=database, badges=rows):
+        pass
 
 
 def _measure(webhook: str) -> None:
     session = requests.Session()
     with connect(webhook) as b24:
         form = forms.list_form(b24)
+        made: list[Any] = []
 
         def bare() -> None:
             pd.DataFrame(session.post(webhook + LIST, json={}).json()["result"]["badges"])
 
-        def of(action: Callable[[], Any]) -> float:
-            gc.collect()
-            taken = milliseconds(lambda: made.append(action()))
-            for widget in filter(None, [*_all(made.pop())]):
-                widget.close()
-            return taken
+        def first_page() -> None:
+            made.append(forms.list_form(b24, run=True))
 
-        made: list[Any] = []
-        ways = {
-            "bare call and DataFrame": bare,
-            "list_form(run=True)": lambda: forms.list_form(b24, run=True),
-            "List badges, clicked": form.run,
-        }
-        times = interleaved({name: partial(of, way) for name, way in ways.items()}, ROUNDS)
-        base, *_ = medians = [statistics.median(taken) for taken in times.values()]
+        def again() -> None:
+            form.run()
+
+        times: dict[Callable[[], None], list[float]] = {bare: [], first_page: [], again: []}
+        for _ in range(ROUNDS):
+            for action, taken in times.items():
+                gc.collect()
+                taken.append(milliseconds(action))
+                while made:
+                    _close(made.pop())
+        base = statistics.median(times[bare])
         print(f"{BADGES:,} badges, median of {ROUNDS} interleaved rounds")
-        for (name, taken), median in zip(times.items(), medians, strict=True):
-            print(f"{name:28} {median:7.1f} ms   best {min(taken):.1f}   {median / base:.2f} times")
+        print(f"bare call and DataFrame      {base:7.1f} ms   best {min(times[bare]):.1f}")
+        for action, name in ((first_page, "list_form(run=True)"), (again, "List badges, clicked")):
+            median = statistics.median(times[action])
+            best = min(times[action])
+            print(f"{name:28} {median:7.1f} ms   best {best:.1f}   {median / base:.2f} times")
         _measure_browser(form.table.badges)
+        print(f"state of an explorer that has listed: {_state_size(forms.explorer(b24, run=True)) / 1e6:.2f} MB")
 
 
 def _measure_browser(badges: Badges) -> None:
+    import shutil
+
     program = shutil.which("chromium") or shutil.which("google-chrome")
     if program is None:
         print("the browser's part needs chromium")
@@ -108,11 +122,25 @@ def _measure_browser(badges: Badges) -> None:
             print(f"in the browser, {name:24} {median:7.1f} ms   at most {max(taken):.1f} ms")
 
 
-def _all(widget: Any) -> Iterator[Any]:
-    """A widget and all in it, hidden or not."""
-    yield widget
+def _state_size(form: Any) -> int:
+    """Bytes of all widgets of a form as a notebook keeps them, without what is as ipywidgets has it."""
+    seen, todo, size = set(), [form], 0
+    while todo:
+        widget = todo.pop()
+        if widget.model_id in seen:
+            continue
+        seen.add(widget.model_id)
+        size += len(json.dumps(widget.get_state(), indent=1, default=str))
+        todo += [
+            part for part in (*getattr(widget, "children", ()), getattr(widget, "layout", None)) if part is not None
+        ]
+    return size
+
+
+def _close(widget: Any) -> None:
     for child in getattr(widget, "children", ()):
-        yield from _all(child)
+        _close(child)
+    widget.close()
 
 
 if __name__ == "__main__":

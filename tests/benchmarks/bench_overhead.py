@@ -1,27 +1,23 @@
-"""What b24nb costs beside the libraries that it stands on: importing, a call, a frame, a plan, a list, an explorer.
+"""What b24nb costs beside the libraries that it stands on: importing, a call, a frame, the first list, the explorer.
 
 Each figure is a ratio of medians; both sides are measured in turns, so that they see the same machine. The
 sandbox of the calls is a process of its own; what is measured in fresh interpreters has its bytecode compiled.
 """
 
 import compileall
-import json
 import os
 import statistics
 import subprocess
 import sys
-import tempfile
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 
 import pandas as pd
 import requests
 
 import b24nb
-from b24nb.badges import files
 from b24nb.badges.badge import Badge, Badges
-from b24nb.badges.changes import diff
 from tests.programs import sandbox_process
 
 METHOD, PARAMS = "crm.activity.badge.get", {"code": "missedCall"}
@@ -46,17 +42,12 @@ def in_fresh_interpreter(code: str) -> Callable[[], float]:
     return lambda: float(subprocess.run(command, capture_output=True, check=True, env=environment).stdout)
 
 
-def interleaved(ways: Mapping[str, Callable[[], float]], rounds: int) -> dict[str, list[float]]:
-    """Milliseconds of each way, round by round, so that all of them see the same machine."""
-    times: dict[str, list[float]] = {name: [] for name in ways}
-    for turn in range(rounds):
-        for name in ways if turn % 2 else reversed(ways):
-            times[name].append(ways[name]())
-    return times
-
-
 def compare(name: str, ours: Callable[[], float], bare: Callable[[], float], rounds: int, most: float) -> None:
-    mine, theirs = map(statistics.median, interleaved({"ours": ours, "bare": bare}, rounds).values())
+    times: tuple[list[float], list[float]] = ([], [])
+    for turn in range(rounds):
+        for side, measure in ((0, ours), (1, bare)) if turn % 2 else ((1, bare), (0, ours)):
+            times[side].append(measure())
+    mine, theirs = map(statistics.median, times)
     print(f"{name:62} {mine:8.2f} {theirs:8.2f} {mine / theirs:6.2f}  at most {most:.2f}", flush=True)
 
 
@@ -80,14 +71,6 @@ def main() -> None:
     badges = Badges(map(Badge.from_wire, rows))
     frames = (lambda: milliseconds(lambda: badges.df)), (lambda: milliseconds(lambda: pd.DataFrame(rows)))
     compare("Badges.df / pandas.DataFrame, 10,000 badges", *frames, 21, 1.0)
-    with tempfile.TemporaryDirectory() as folder:
-        path = files.write(badges, Path(folder) / "b.json", portal="", at="")
-        text = path.read_text(encoding="utf-8")
-        plans = (
-            lambda: milliseconds(lambda: [*diff(badges, files.read(path), removable=None)]),
-            lambda: milliseconds(lambda: pd.DataFrame(json.loads(text)["badges"])),
-        )
-        compare("a plan from a file / pandas.DataFrame of its text, 10,000 badges", *plans, 21, 10.0)
     compare("first list as HTML / import pandas, ipywidgets", in_fresh_interpreter(FIRST_LIST), libraries, 15, 0.5)
     compare("explorer with a result / import pandas, ipywidgets", in_fresh_interpreter(EXPLORER), libraries, 15, 1.4)
 
