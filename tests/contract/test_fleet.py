@@ -717,6 +717,8 @@ def test_ctrl_c_waits_for_what_is_under_way_and_gives_the_report(sandboxes: Sand
 
 
 def test_ctrl_c_while_a_plan_is_made_gives_the_plan_of_the_others(sandboxes: SandboxFleet) -> None:
+    for portal in sandboxes.portals.values():
+        portal.switches.latency_ms = 100  # so that Ctrl-C comes before the last one
     with ctrl_c(lambda: sent(sandboxes) >= 2) as press, pytest.raises(errors.Interrupted) as caught:
         fleet_of(sandboxes, parallel=1).plan([VIP], cancel=press, **QUIET)
     assert 0 < len(caught.value.report.left) < 4
