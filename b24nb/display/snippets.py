@@ -195,15 +195,8 @@ def _environment() -> Environment:
         loader=PackageLoader(__package__), undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
     environment.filters.update(bash=bash, powershell=powershell)
-    languages = {
-        "json": JSON,
-        "ascii_json": ASCII_JSON,
-        "js": JS,
-        "php": PHP,
-        "crest": CREST,
-        "python": PYTHON,
-        "go": GO,
-    }
+    languages = {"json": JSON, "ascii_json": ASCII_JSON, "js": JS, "python": PYTHON, "go": GO}
+    languages |= {"php": PHP, "crest": CREST}
     environment.filters.update({name: syntax.write for name, syntax in languages.items()})
     return environment
 

@@ -364,7 +364,7 @@ def _table_of(portals: Any) -> pd.DataFrame:
         wrong = "They hold an address with its secret, which is the vault's to keep." if redact(text) != text else ""
         wrong = wrong or ("Names are texts." if not all(isinstance(one, str) and one.strip() for one in names) else "")
         wrong = wrong or (f"Some are named twice: {listed(again)}." if again else "")
-    except errors.InvalidInput:  # the file is not UTF-8
+    except errors.InvalidInput:  # of the file's encoding, or of one of its lines
         raise
     except (OSError, RuntimeError, ValueError, TypeError, KeyError, AttributeError) as error:
         wrong = f"There is no list of names, nor a table with the column `portal`: {type(error).__name__}."

@@ -131,11 +131,11 @@ def parse_token_response(answer: Answer, method: str, credentials: Credentials) 
 
 def error_of(envelope: Mapping[str, Any], method: str, credentials: Credentials, status: int | None) -> ApiError:
     """The exception for an envelope that has the key ``error``; ``status`` is None for a command of a batch."""
-    inside = envelope["error"]  # a map in answers of REST 3.0
-    of_v3 = (inside.get("code"), inside.get("message")) if isinstance(inside, dict) and "code" in inside else None
-    code, description = of_v3 or (inside, envelope.get("error_description"))
+    if isinstance(inside := envelope["error"], dict) and "code" in inside:  # an answer of REST 3.0
+        envelope = {"error": inside["code"], "error_description": inside.get("message")}
+    code, description = str(envelope["error"]), envelope.get("error_description")
     return from_answer(
-        redact(str(code), credentials.secrets),
+        redact(code, credentials.secrets),
         redact(description, credentials.secrets) if isinstance(description, str) else "",
         http_status=status,
         method=method,
