@@ -189,8 +189,7 @@ def test_the_application_clears_and_undo_brings_badge_and_holders_back(portal: S
 
     undo = app.journal.plan_undo(2)
     assert [step.action.value for step in undo.steps] == ["add", "set badgeCode", "set badgeCode"]
-    portal.switches.latency_ms = 50
-    report = undo.apply(parallel=2, progress=False)  # nothing holds a badge before it is there
+    report = undo.apply(progress=False)
     assert report.counts == {"added": 1, "held again": 2}
     assert app.badges.get(HELD) == badge
     assert numbers(app) == ["2", "3"]
@@ -199,6 +198,18 @@ def test_the_application_clears_and_undo_brings_badge_and_holders_back(portal: S
     assert [step.action.value for step in again.steps] == ["clear badgeCode", "clear badgeCode", "delete"]
     assert again.apply(progress=False).ok
     assert HELD not in app.badges.list()
+
+
+def test_no_activity_names_a_badge_before_it_is_back_however_many_threads_send(
+    portal: SandboxPortal, app: Client
+) -> None:
+    for number in range(60):  # more than one request holds
+        portal.attach("birthday", deal=number % 6 + 1)
+    assert app.badges.release("birthday").apply(progress=False).ok
+    app.badges.delete("birthday")
+    undo = app.journal.plan_undo(2)
+    portal.faults.next("reset", method="batch", effect_after=0.5)
+    assert undo.apply(parallel=4, progress=False).counts == {"added": 1, "held again": 60}
 
 
 def test_the_application_deletes_where_that_is_wanted_and_what_another_made(portal: SandboxPortal, app: Client) -> None:
