@@ -19,7 +19,7 @@ from tornado.http1connection import HTTP1Connection
 from tornado.iostream import IOStream, StreamClosedError
 
 from b24nb import spec
-from b24nb.sandbox.http_messages import Reply, head, reason
+from b24nb.sandbox.http_messages import Reply, Request, head, reason
 from b24nb.sandbox.rest_method import Refusal
 
 #: Kinds of broken answers; :meth:`Faults.next` says what each is.
@@ -176,7 +176,7 @@ def _refusal(code: str, method: str | None, description: str | None, status: int
     if facts:
 
         def fit(fact: spec.ErrorFact) -> tuple[bool, ...]:
-            return fact.message == wanted, fact.message.startswith(wanted), method in fact.methods
+            return fact.message == description, fact.message.startswith(wanted), method in fact.methods
 
         fact = max(facts, key=fit)
         observed = fact.http_observed or fact.http_documented or observed
@@ -190,8 +190,8 @@ def _refusal(code: str, method: str | None, description: str | None, status: int
 # -- broken answers -------------------------------------------------------------------------------
 
 
-async def send_broken(connection: HTTP1Connection, fault: Fault, reply: Reply, target: str) -> None:
-    """Send the broken answer of a fault, and close the connection."""
+async def send_broken(connection: HTTP1Connection, fault: Fault, reply: Reply, request: Request) -> None:
+    """Send the broken answer of a fault, and close the connection; from then on the call of a late effect waits."""
     stream: IOStream = connection.detach()
     try:
         if fault.kind == "reset":  # closing with a linger time of zero sends RST instead of FIN
@@ -199,11 +199,12 @@ async def send_broken(connection: HTTP1Connection, fault: Fault, reply: Reply, t
         elif fault.kind == "hang":
             await _wait_for_close(stream, fault.seconds)
         else:
-            async for data in _broken(fault, reply, target):
+            async for data in _broken(fault, reply, request.target):
                 await stream.write(data)
     except (StreamClosedError, TimeoutError):
         pass  # the client has closed the connection, or the time of the fault is over
     finally:
+        request.run_late()
         stream.close()
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import time
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from http.client import responses
@@ -50,7 +50,7 @@ class Record(NamedTuple):
     ms : float
         Milliseconds until the answer was ready, simulated work included.
     bytes : int
-        Size of the answer's body.
+        Size of the answer's body, before a fault broke it.
     commands : mapping
         For ``batch``: how often each method was called inside.
     rest_ms : float or None
@@ -99,6 +99,7 @@ class Request:
     caller: Caller | None = None
     commands: list[str] = field(default_factory=list)
     rest_ms: float | None = None
+    run_late: Callable[[], None] = lambda: None
 
     @cached_property
     def path(self) -> str:
@@ -211,8 +212,8 @@ def _json_body(body: bytes) -> Params:
     return dict(php.items(value))
 
 
-_BOUNDARY = re.compile(r'boundary=(?:"([^"]+)"|([^;\s]+))')
-_FIELD_NAME = re.compile(rb';\s*name="([^"]*)"')
+_BOUNDARY = re.compile(r'boundary=(?:"([^"]+)"|([^;\s]+))', re.IGNORECASE)
+_FIELD_NAME = re.compile(rb';\s*name=(?:"([^"]*)"|([^";\s]+))')
 
 
 def _multipart_body(content_type: str, body: bytes) -> Params:
@@ -224,7 +225,7 @@ def _multipart_body(content_type: str, body: bytes) -> Params:
         head, _, value = part.partition(b"\r\n\r\n")
         name = _FIELD_NAME.search(head)
         if name and b"filename=" not in head:  # files are not parameters
-            pairs.append((_text(name[1]), _text(value.removesuffix(b"\r\n"))))
+            pairs.append((_text(name[1] or name[2] or b""), _text(value.removesuffix(b"\r\n"))))
     return php.from_pairs(pairs, limit=MAX_PARAMETERS)
 
 

@@ -75,8 +75,8 @@ class SandboxPortal:
         pass at once in a test.
     seed : int, optional
         Makes the secrets repeatable. By default they are random.
-    badges : iterable of mappings, optional
-        Instead of the usual badges: ``code``, ``title``, ``value``, ``type``.
+    badges : iterable of Badge or mapping, optional
+        Instead of the usual badges, for example ``badges.list()`` of another portal.
     db : path, optional
         Keep the data, secrets included, in this file. Changes that were answered survive a killed process.
     port : int
@@ -112,7 +112,7 @@ class SandboxPortal:
         self,
         *,
         seed: int | None = None,
-        badges: Iterable[Mapping[str, Any]] | None = None,
+        badges: Iterable[Any] | None = None,
         db: str | Path | None = None,
         port: int = 0,
         tls: bool = False,

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from b24nb.sandbox.crm_methods import DEAL
 from b24nb.sandbox.store import Store
 
 
-def fill(store: Store, accounts: Accounts, badges: Iterable[Mapping[str, Any]] | None) -> int:
+def fill(store: Store, accounts: Accounts, badges: Iterable[Any] | None) -> int:
     """Fill a new database and return the administrator's id; a database that has users is not changed.
 
     With ``badges`` there are no activities, since those hold the usual badges.
@@ -33,7 +34,8 @@ def fill(store: Store, accounts: Accounts, badges: Iterable[Mapping[str, Any]] |
             for deal in company["deals"]:
                 store.insert("deal", deal)
             for badge in company["badges"] if badges is None else badges:
-                store.badges.add(badge["code"], badge["title"], badge["value"], badge["type"])
+                fields = badge if isinstance(badge, Mapping) else asdict(badge)
+                store.badges.add(fields["code"], fields["title"], fields["value"], fields["type"])
             for activity in company["activities"] if badges is None else ():
                 hold(accounts, **activity)
     accounts.load()

@@ -118,7 +118,7 @@ class Server(HTTPServerConnectionDelegate):
             await self.api.sleep(latency)
         try:
             if broken:
-                await send_broken(connection, broken, answer, request.target)
+                await send_broken(connection, broken, answer, request)
             else:
                 messages.send(connection, answer, head_only=request.verb == "HEAD")
         except StreamClosedError:
@@ -148,9 +148,9 @@ class Server(HTTPServerConnectionDelegate):
     async def _rest(self, request: Request) -> tuple[Reply, Fault | None]:
         if request.verb == "OPTIONS":
             return Reply(200, messages.JSON_TYPE, b"", _REST_HEADERS), None
+        request.decode()
         if self.switches.limits and not self._admit(request.remote):
             return _refused("QUERY_LIMIT_EXCEEDED", "Too many requests", 503), None
-        request.decode()
         return await self._answer_with_fault(request, partial(self._call, request))
 
     async def _answer_with_fault(self, request: Request, call: _Call) -> tuple[Reply, Fault | None]:
@@ -163,8 +163,10 @@ class Server(HTTPServerConnectionDelegate):
         else:
             answer = reply(200, {"result": []}, _REST_HEADERS)
             if fault.effect == "later":
-                self._run_in(fault.delay, call)
-        if fault and fault.refusal:
+                request.run_late = partial(self._run_in, fault.delay, call)
+        if fault and fault.kind == "html":
+            answer = answer._replace(status=fault.status)
+        elif fault and fault.refusal:
             answer = reply(fault.refusal.status, fault.refusal.envelope, _REST_HEADERS, xml=request.xml)
         return answer, fault
 

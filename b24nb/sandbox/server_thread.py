@@ -127,7 +127,7 @@ class RunningPortal:
         api = RestApi(self.accounts, faults, _sleep_of(switches.clock))
         server = Server(api, self.url)
         self.records = server.records
-        self.ca_file = str(thread.directory / "ca.pem") if tls else None
+        self.ca_file = str(own.with_suffix(".pem")) if tls else None
         certificate = _certificate(self.ca_file) if self.ca_file else None
         # Server checks the size of bodies itself and answers 413; Tornado would only close the connection.
         http = HTTPServer(server, ssl_options=certificate, max_body_size=1 << 40, max_header_size=1 << 20)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from b24nb import spec
 
@@ -30,11 +31,14 @@ class Switches:
     attachment_days: int = spec.ATTACHMENT_DAYS
     clock: Callable[[], float] = time.time
 
-    def __post_init__(self) -> None:
-        if self.tariff not in spec.TARIFFS:
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name == "tariff" and value not in spec.TARIFFS:
             raise ValueError(f"tariff is one of {', '.join(spec.TARIFFS)}")
-        if self.language not in ("en", "ru"):
+        if name == "language" and value not in ("en", "ru"):
             raise ValueError("the sandbox words its errors in en or ru")
+        object.__setattr__(self, name, value)
+
+    def __post_init__(self) -> None:
         if self.tariff == "self-hosted":  # by default these portals have neither
             self.cloud_headers = False
             self.operating = False if self.operating is True else self.operating

@@ -47,6 +47,12 @@ def test_a_trouble_that_can_not_be_is_refused(
     assert rest(portal.webhook, "profile").ok
 
 
+def test_a_missing_scope_is_answered_as_the_webhook_without_it_is(portal: SandboxPortal) -> None:
+    portal.faults.next("insufficient_scope")
+    provoked, real = (rest(hook, DELETE, MISSED_CALL) for hook in (portal.webhook, portal.webhooks["noscope"]))
+    assert (provoked.status_code, provoked.json()) == (real.status_code, real.json())
+
+
 def test_times_and_method_choose_the_calls(portal: SandboxPortal) -> None:
     portal.faults.next("QUERY_LIMIT_EXCEEDED", times=2, method="Profile")
     assert len(portal.faults) == 2
@@ -95,6 +101,7 @@ def test_broken_answers(portal: SandboxPortal, what: str, after_effect: bool) ->
     connection.close()
     assert ("missedCall" in codes(portal)) is not after_effect
     assert portal.requests[-1].error == what
+    assert portal.requests[-1].http_status == {"reset": None, "hang": None, "html": 502}.get(what, 200)
     assert rest(portal.webhook, "profile").ok
 
 
@@ -120,6 +127,14 @@ def test_a_late_effect_comes_by_itself_where_time_is_real(portal: SandboxPortal)
     portal.faults.next("cut", effect_after=0.2)
     head, _, body = raw(portal, DELETE).partition(b"\r\n\r\n")
     assert 0 < len(body) < int(head.lower().partition(b"content-length: ")[2].split()[0])
+    assert "missedCall" in codes(portal)
+    eventually(lambda: "missedCall" not in codes(portal))
+
+
+def test_a_late_effect_waits_until_the_client_has_given_up(portal: SandboxPortal) -> None:
+    portal.faults.next("hang", effect_after=0.3)
+    with pytest.raises(requests.ReadTimeout):
+        rest(portal.webhook, DELETE, MISSED_CALL, timeout=0.6)
     assert "missedCall" in codes(portal)
     eventually(lambda: "missedCall" not in codes(portal))
 

@@ -48,6 +48,12 @@ def test_each_portal_gets_the_badges_of_an_iterator() -> None:
         assert [len(portal.badges) for portal in fleet.portals.values()] == [1, 1]
 
 
+def test_each_portal_of_a_fleet_can_be_verified() -> None:
+    with SandboxFleet(2, tls=True) as fleet:
+        for portal in fleet.portals.values():
+            assert requests.post(f"{portal.webhook}profile", verify=portal.ca_file, timeout=20).ok
+
+
 def test_shares_that_make_no_sense_are_refused() -> None:
     with pytest.raises(ValueError, match="0 to 1"):
         SandboxFleet(10, dead=0.6, revoked=0.6)

@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 import requests
 
+from b24nb import Client
 from b24nb.sandbox import SandboxPortal
 from tests.contract.rest import by_hand, code_of, refresh, rest
 from tests.fakes import FakeClock
@@ -58,6 +59,7 @@ def test_stopping_ends_its_thread_and_removes_its_files_that_are_for_this_user_o
 FORKING = """
 import os
 import requests
+from b24nb import Client
 from b24nb.sandbox import SandboxPortal
 
 portal = SandboxPortal().start()
@@ -242,6 +244,28 @@ def test_requests_are_remembered_and_shown_without_secrets(portal: SandboxPortal
     assert profile.path == "/rest/profile"
     shown = [repr(portal.requests), repr(portal), repr(portal.switches), requests.get(portal.url, timeout=20).text]
     assert not any(secret in text for secret in secrets_of(portal) for text in shown)
+
+
+def test_a_call_that_the_rate_limit_refused_is_remembered_by_its_method() -> None:
+    with SandboxPortal(limits=True, clock=FakeClock()) as portal:
+        refused = [rest(portal.webhook, "profile").status_code for _ in range(52)].count(503)
+        assert [record.method for record in portal.requests if record.http_status == 503] == ["profile"] * refused
+        assert refused
+
+
+@pytest.mark.parametrize("word", [{"tariff": "free"}, {"language": "de"}])
+def test_a_word_that_no_switch_knows_is_refused_before_and_after_the_start(word: dict[str, str]) -> None:
+    with pytest.raises(ValueError, match=r", self-hosted|en or ru"):
+        SandboxPortal(**word)
+    with SandboxPortal() as portal:
+        with pytest.raises(ValueError, match=r", self-hosted|en or ru"):
+            setattr(portal.switches, *next(iter(word.items())))
+        assert rest(portal.webhook, "profile").ok
+
+
+def test_a_portal_starts_with_the_badges_of_another(portal: SandboxPortal, b24: Client) -> None:
+    with SandboxPortal(badges=b24.badges.list()) as copy:
+        assert copy.badges == portal.badges
 
 
 def test_only_the_last_thousand_requests_are_remembered(portal: SandboxPortal) -> None:

@@ -17,11 +17,9 @@ def added(title: object = "t", value: object = "v", code: str = "new") -> Answer
     return ok({"badge": badge(code, title, value)})
 
 
-def multipart(**fields: str) -> Send:
-    parts = [
-        f'--b24nb\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{value}\r\n' for name, value in fields.items()
-    ]
-    return post(f"<admin>/{GET}", "".join(parts) + "--b24nb--\r\n", "multipart/form-data; boundary=b24nb")
+def multipart(name: str, boundary: str = "boundary") -> Send:
+    part = f"--b24nb\r\nContent-Disposition: form-data; name={name}\r\n\r\n{VIP['code']}\r\n--b24nb--\r\n"
+    return post(f"<admin>/{GET}", part, f"multipart/form-data; {boundary}=b24nb")
 
 
 # fmt: off
@@ -30,7 +28,8 @@ BODIES = [
     *(live(f"body.{kind}", f"{kind} is JSON.", SERVER, post(f"<admin>/{GET}", BODY, kind), FOUND)
       for kind in ("application/json; charset=utf-8", "Application/JSON", "application/vnd.api+json")),
     live("body.form", "An urlencoded form is read.", ENCODING, post(f"<admin>/{GET}", CODE), FOUND),
-    live("body.multipart", "A multipart form is read.", ENCODING, multipart(code=VIP["code"]), FOUND),
+    live("body.multipart", "A multipart form is read; quotes and capitals do not matter.", PHP,
+         multipart('"code"'), FOUND, multipart("code", "Boundary"), FOUND),
     *(live(f"body.{kind}", f"A body of the type {kind} is read as urlencoded text.", SERVER,
            post(f"<admin>/{GET}", CODE, kind), FOUND) for kind in ("text/plain", None)),
     *(live(f"body.json-as-{kind}", f"JSON under the type {kind} is not JSON.", SERVER,
