@@ -23,7 +23,7 @@ help:                      ## this list
 
 # The stamps make a second call start at once; a changed pyproject.toml installs again.
 $(VENV)/installed: pyproject.toml
-	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	test -x $(BIN)/pip || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python $(PIP_INSTALL) -e '.[lab,fleet]'
 	touch $@
 
@@ -40,7 +40,7 @@ $(VENV)/installed-check: $(VENV)/installed-test
 	touch $@
 
 $(LOWEST)/installed-test: pyproject.toml tests/lowest.py
-	test -x $(LOWEST)/bin/python || $(PYTHON) -m venv $(LOWEST)
+	test -x $(LOWEST)/bin/pip || $(PYTHON) -m venv $(LOWEST)
 	$(LOWEST)/bin/python tests/lowest.py > $(LOWEST)/constraints.txt
 	$(LOWEST)/bin/python $(PIP_INSTALL) --constraint $(LOWEST)/constraints.txt -e '.[test]'
 	touch $@

@@ -89,12 +89,9 @@ def sandbox(args: argparse.Namespace) -> int:
 
     def announce(portal: SandboxPortal) -> None:
         print(f"SANDBOX portal on {portal.url} - Ctrl-C stops it. Its secrets open nothing else.")
-        print(f"B24_WEBHOOK={portal.webhook}")
-        for name, webhook in portal.webhooks.items():
-            print(f"# {name}: {webhook}")
-        if portal.ca_file:
-            print(f"# certificate authority: {portal.ca_file}")
-        sys.stdout.flush()
+        others = [f"# {name}: {webhook}" for name, webhook in portal.webhooks.items()]
+        others += [f"# certificate authority: {portal.ca_file}"] if portal.ca_file else []
+        print(f"B24_WEBHOOK={portal.webhook}", *others, sep="\n", flush=True)
 
     serve(db=args.db, port=args.port, tls=args.tls, on_ready=announce)
     return 0
@@ -116,7 +113,7 @@ def doctor(args: argparse.Namespace) -> int:
     with connect(read_only=True) as b24:
         portal = b24.portal
         if portal.own_sandbox:
-            print(f"settings {portal.credentials_from}: this is an embedded sandbox portal")
+            print(f"settings {portal.credentials_from}, nor in {Path('.env').resolve()}: an embedded sandbox portal")
         print(f"portal   {portal.where}")
         if portal.read_only_from != "argument":
             print(f"         {portal.read_only_from}: read-only")

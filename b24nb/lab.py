@@ -43,8 +43,7 @@ def run(arguments: Sequence[str]) -> int:
         copied = copy_walkthroughs(directory)
     except OSError as error:
         raise B24Error(f"The walkthroughs can't be copied to {directory}: {error}.") from None
-    print(f"Begin with {directory / FIRST} ({len(copied)} new copies here; edit them as you like).")
-    sys.stdout.flush()
+    print(f"Begin with {directory / FIRST} ({len(copied)} new copies here; edit them as you like).", flush=True)
     command = [sys.executable, "-m", "jupyterlab", str(directory)]
     if not any(one.startswith("--LabApp.default_url") for one in arguments):
         command.append(f"--LabApp.default_url=/lab/tree/{FIRST}")
@@ -77,7 +76,7 @@ def copy_walkthroughs(directory: Path) -> list[Path]:
     copied, shipped = [], _shipped()
     for source in sorted(shipped.rglob("*")):
         target = directory / source.relative_to(shipped)
-        if source.is_dir() or ".ipynb_checkpoints" in source.parts:
+        if source.suffix not in (".ipynb", ".png"):  # a `.env` beside them stays where it is
             continue
         target.parent.mkdir(parents=True, exist_ok=True)
         try:

@@ -152,7 +152,7 @@ def test_a_sandbox_of_this_process_is_this_notebook_another_one_shows_its_addres
 
 
 def test_doctor_says_what_it_looks_at(portal: SandboxPortal) -> None:
-    assert "B24_WEBHOOK is not set: this is an embedded sandbox portal" in run("doctor").stdout
+    assert f"B24_WEBHOOK is not set, nor in {Path('.env').resolve()}: an embedded" in run("doctor").stdout
     write(f"B24_WEBHOOK={portal.webhook}\nB24_READ_ONLY=1\n".encode())
     ended = run("doctor")
     said = ended.stdout

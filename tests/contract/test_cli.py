@@ -2,18 +2,21 @@
 
 import os
 import signal
+import socket
 import subprocess
 import sys
+from contextlib import closing, suppress
 from importlib.metadata import version
 from pathlib import Path
 
 import nbformat
 import pytest
+import requests
 from nbformat.sign import NotebookNotary
 
 from b24nb import SandboxPortal, __version__, cli, connect, lab
 from tests.contract.rest import rest
-from tests.fakes import FakeClock
+from tests.fakes import FakeClock, eventually
 from tests.programs import run
 
 MISSED = {"code": "missedCall"}
@@ -58,6 +61,23 @@ def test_sandbox_runs_until_it_is_interrupted_or_terminated_and_keeps_its_data(t
             assert answer in rest(webhook, f"crm.activity.badge.{verb}", MISSED).json()
             process.send_signal(number)
             assert process.wait(10) == 0
+
+
+@pytest.mark.skipif(os.name == "nt", reason="sh closes the output")
+def test_sandbox_runs_where_nobody_can_read_its_output() -> None:
+    with closing(socket.create_server(("127.0.0.1", 0))) as free:
+        port = free.getsockname()[1]
+    command = ["sh", "-c", f'exec "$0" -m b24nb sandbox --port {port} >&-', sys.executable]
+    with subprocess.Popen(command) as process:
+        eventually(lambda: process.poll() is not None or _answers(port))
+        process.terminate()
+    assert process.returncode == 0
+
+
+def _answers(port: int) -> bool:
+    with suppress(requests.ConnectionError):
+        return requests.get(f"http://127.0.0.1:{port}/", timeout=5).ok
+    return False
 
 
 def test_lab_copies_what_is_missing_and_never_overwrites(tmp_path: Path) -> None:
