@@ -110,7 +110,7 @@ def _check_name(name: str, what: str) -> None:
     """Refuse misspelled names (``B24_READONLY``, ``$env:B24NB_READ_ONLY``), which would be ignored without an error."""
     spelled = re.sub(r"[^a-z0-9]", "", name.lower().removeprefix("$env:").partition(":")[0]).replace("b24nb", "b24")
     for known in (WEBHOOK, READ_ONLY):
-        if name != known and spelled.endswith(known.replace("_", "").lower()):
+        if name != known and spelled == known.replace("_", "").lower():
             _refuse(f"{what} looks like {known}, but is spelled otherwise.", f"Write {known}.")
 
 

@@ -39,6 +39,7 @@ from __future__ import annotations
 
 import re
 from functools import lru_cache
+from typing import Any
 
 from b24nb import spec
 from b24nb.secret import redact
@@ -103,7 +104,7 @@ class BadgeChanged(B24Error):
         The badge that the portal holds; ``None``: no badge.
     """
 
-    def __init__(self, code: str, seen: object, now: object) -> None:
+    def __init__(self, code: str, seen: Any, now: Any) -> None:
         super().__init__(
             f"The badge {code!r} has changed: it was {seen!r} and is {now!r} now. Nothing was sent.",
             hint="Look at it; if the change is still wanted, make it again.",
@@ -129,7 +130,7 @@ class Interrupted(KeyboardInterrupt):
         What became of each step; steps that were not sent have the verdict ``not sent``.
     """
 
-    def __init__(self, report: object) -> None:
+    def __init__(self, report: Any) -> None:
         super().__init__(report)  # the only argument, so that it can be copied and pickled
         self.report = report
 
@@ -158,7 +159,7 @@ class TransportError(B24Error):
         How many seconds before the error the last byte of the request was sent; 0 if that is not known.
     """
 
-    call: object | None = None
+    call: Any = None
     sent = False
     waited = 0.0
 

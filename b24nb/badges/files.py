@@ -27,7 +27,7 @@ from b24nb.errors import BadResponse, InvalidInput
 if TYPE_CHECKING:
     import pandas as pd
 
-Source = str | os.PathLike[str] | Mapping[str, Any] | Iterable[Badge | Mapping[str, Any]]
+Source = str | os.PathLike[str] | Mapping[str, Any] | Iterable[Badge | Mapping[Any, Any]]
 
 FORMAT, VERSION = "b24nb badges", 1
 #: How many complaints one error shows, and how many characters of each.

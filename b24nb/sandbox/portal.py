@@ -266,13 +266,13 @@ class SandboxPortal:
         return self.webhooks[name]
 
     @property
-    def oauth(self) -> Mapping[str, str]:
+    def oauth(self) -> Mapping[str, Any]:
         """The application's tokens for the administrator, issued at the start: ``portal``,
         ``access_token``, ``refresh_token``, ``client_id``, ``client_secret``, ``auth_server``: the
         arguments of :class:`b24nb.OAuthToken`."""
         return self._tokens(self._started.tokens)
 
-    def issue_token(self, *, user: str = "anna", scopes: Iterable[str] | str | None = None) -> Mapping[str, str]:
+    def issue_token(self, *, user: str = "anna", scopes: Iterable[str] | str | None = None) -> Mapping[str, Any]:
         """Issue a new pair of tokens, with the keys of :attr:`oauth`.
 
         Parameters

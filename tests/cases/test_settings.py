@@ -106,7 +106,7 @@ def test_a_mistyped_name_in_the_environment_is_named(monkeypatch: pytest.MonkeyP
         connect()
 
 
-@pytest.mark.parametrize("name", ["GITHUB_WEBHOOK", "GITLAB_WEBHOOK", "DB_READ_ONLY", "MONGODB_READONLY", "WEBHOOK"])
+@pytest.mark.parametrize("name", ["GITHUB_WEBHOOK", "DB_READ_ONLY", "MONGODB_READONLY", "WEBHOOK", "ACME_B24_WEBHOOK"])
 def test_a_setting_of_another_program_is_none_of_our_business(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     monkeypatch.setenv(name, "1")
     write(f"{name}=1\n".encode())
