@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import json
-import math
 import re
 from collections.abc import Callable, Iterator, Mapping
-from numbers import Integral
 from typing import Any, NamedTuple
 from urllib.parse import quote
 
@@ -14,7 +12,6 @@ from b24nb.errors import InvalidInput
 
 #: How many characters of a map or list are written on one line.
 _SHORT = 50
-_HINT = "Use what JSON has: texts, numbers."
 
 
 class Syntax(NamedTuple):
@@ -49,27 +46,17 @@ class Syntax(NamedTuple):
     last: str = ""
 
     def write(self, value: Any, level: int = 0) -> str:
-        """The literal of a value; ``level`` is the depth of the line that it starts on.
-
-        Raises
-        ------
-        InvalidInput
-            For a value that JSON can't carry.
-        """
+        """The literal of a value of JSON; ``level`` is the depth of the line that it starts on."""
         if value is None or isinstance(value, bool):
             return self.constants[2 if value is None else int(not value)]
         if isinstance(value, str):
             return self.text(value)
-        if isinstance(value, Integral):
-            return str(int(value))
-        if isinstance(value, float) and math.isfinite(value):
-            return json.dumps(value)
-        if isinstance(value, Mapping):
-            items = [self.key(str(key)) + self.pair + self.write(item, level + 1) for key, item in value.items()]
+        if isinstance(value, dict):
+            items = [self.key(key) + self.pair + self.write(item, level + 1) for key, item in value.items()]
             return self._block(self.maps, items, level)
-        if isinstance(value, list | tuple):
+        if isinstance(value, list):
             return self._block(self.lists, [self.write(item, level + 1) for item in value], level)
-        raise InvalidInput(f"A {type(value).__name__} can't be sent.", field="params", hint=_HINT)
+        return json.dumps(value)
 
     def _block(self, brackets: tuple[str, str], items: list[str], level: int) -> str:
         pad = self.padding if items and brackets is self.maps else ""
@@ -149,6 +136,31 @@ def powershell(text: str) -> str:
     return "'" + re.sub("(['\u2018-\u201b])", r"\1\1", text) + "'"
 
 
+def as_json(params: Any, errors: str = "strict") -> bytes:
+    """Parameters as JSON in UTF-8. ``errors``: as of ``str.encode``; half a character can be shown, but not sent.
+
+    Raises
+    ------
+    InvalidInput
+        For a value that JSON does not have.
+    """
+    try:
+        return json.dumps(params, ensure_ascii=False, allow_nan=False, default=_plain).encode(errors=errors)
+    except (TypeError, ValueError, RecursionError) as error:
+        problem = str(error)
+    hint = "Use what JSON has: texts, numbers."
+    raise InvalidInput(f"These parameters can't be sent as JSON: {problem}.", field="params", hint=hint)
+
+
+def _plain(value: Any) -> Any:
+    """Convert a value that JSON does not have: a mapping to a dict, a scalar of numpy or pandas to a number."""
+    if isinstance(value, Mapping):
+        return dict(value)
+    if getattr(value, "ndim", None) == 0:  # numpy's and pandas' scalars
+        return value.item()
+    raise TypeError(f"a value is a {type(value).__name__}")
+
+
 def command(method: str, params: Mapping[str, Any] | None) -> str:
     """A command of a batch as it is sent: a method and a query string, in PHP's notation.
 
@@ -162,41 +174,20 @@ def command(method: str, params: Mapping[str, Any] | None) -> str:
     >>> command("crm.activity.badge.get", {"code": "a&b", "of": ["x"]})
     'crm.activity.badge.get?code=a%26b&of[0]=x'
     """
-    try:
-        query = "&".join(f"{name}={quote(text, safe='')}" for name, text in _flat(params or {}))
-        return f"{method}?{query}" if query else method
-    except (TypeError, ValueError, RecursionError) as error:
-        problem = str(error)
-    hint = f"{_HINT} An empty list or map needs a call of its own."
-    raise InvalidInput(f"A command can't carry these parameters: {problem}.", field="params", hint=hint)
+    query = "&".join(f"{name}={quote(text, safe='')}" for name, text in _flat(json.loads(as_json(params or {}))))
+    return f"{method}?{query}" if query else method
 
 
 def _flat(value: Any, name: str = "") -> Iterator[tuple[str, str]]:
     """``a[b]=c`` for maps, ``a[0]=c`` for lists. An empty one can't be written, and is refused."""
-    if isinstance(value, str):
-        yield name, value
-    elif value is None or isinstance(value, bool):
-        yield name, "1" if value else "" if value is None else "0"
-    elif isinstance(value, int):
-        yield name, str(int(value))
-    elif isinstance(value, Mapping | list | tuple):
+    if isinstance(value, dict | list):
         if name and not value:
-            raise ValueError(f"{name} is empty")
-        for key, item in value.items() if isinstance(value, Mapping) else enumerate(value):
+            hint = "An empty list or map needs a call of its own."
+            raise InvalidInput(f"A command can't carry {name}, which is empty.", field="params", hint=hint)
+        for key, item in value.items() if isinstance(value, dict) else enumerate(value):
             part = quote(str(key), safe="")
             yield from _flat(item, f"{name}[{part}]" if name else part)
-    elif isinstance(value, float):
-        if not math.isfinite(value):
-            raise ValueError(f"{name} is {value}")
-        yield name, str(float(value))
+    elif value is None:
+        yield name, ""
     else:
-        yield from _flat(plain(value, name), name)
-
-
-def plain(value: Any, name: str = "a value") -> Any:
-    """Convert a value that JSON does not have: a mapping to a dict, a scalar of numpy or pandas to a number."""
-    if isinstance(value, Mapping):
-        return dict(value)
-    if getattr(value, "ndim", None) == 0:  # numpy's and pandas' scalars
-        return value.item()
-    raise TypeError(f"{name} is a {type(value).__name__}")
+        yield name, str(int(value) if isinstance(value, bool) else value)

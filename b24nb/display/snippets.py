@@ -6,15 +6,15 @@ snippet can be shown, copied and committed.
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping
 from functools import lru_cache
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from b24nb import spec
 from b24nb.display import html
-from b24nb.display.literals import ASCII_JSON, CREST, GO, JS, JSON, PHP, PYTHON, bash, command, powershell
+from b24nb.display.literals import ASCII_JSON, CREST, GO, JS, JSON, PHP, PYTHON, as_json, bash, command, powershell
 from b24nb.errors import InvalidInput
 from b24nb.secret import mask_address, masked
 
@@ -23,16 +23,14 @@ if TYPE_CHECKING:
     from markupsafe import Markup
 
 #: The values that the reader has to replace.
-PLACEHOLDERS: Mapping[str, str] = MappingProxyType(
-    {
-        "host": "your-portal.bitrix24.com",
-        "webhook": "1/your_webhook_code",
-        "access_token": "your_access_token",
-        "refresh_token": "your_refresh_token",
-        "client_id": "your_client_id",
-        "client_secret": "your_client_secret",
-    }
-)
+PLACEHOLDERS = {
+    "host": "your-portal.bitrix24.com",
+    "webhook": "1/your_webhook_code",
+    "access_token": "your_access_token",
+    "refresh_token": "your_refresh_token",
+    "client_id": "your_client_id",
+    "client_secret": "your_client_secret",
+}
 
 #: Flavour -> title and template.
 _FLAVOURS = {
@@ -48,14 +46,9 @@ _FLAVOURS = {
     "go": ("Go (b24gosdk)", "b24gosdk.go"),
 }
 #: The flavours of :func:`as_code`, with their titles.
-FLAVOURS: Mapping[str, str] = MappingProxyType({name: title for name, (title, _) in _FLAVOURS.items()})
+FLAVOURS = {name: title for name, (title, _) in _FLAVOURS.items()}
 #: The shells that the flavours ``curl`` and ``curl-oauth`` are written for.
 SHELLS = ("bash", "powershell")
-
-#: The key of the result that holds the badge or the badges.
-_WRAPPERS = {
-    f"crm.activity.badge.{name}": key for name, key in (("add", "badge"), ("get", "badge"), ("list", "badges"))
-}
 
 #: Parameters that carry credentials, and ``method``, which selects the method: never part of a snippet.
 _RESERVED = {"auth", "access_token", "auth_connector", "ap", "aplogin", "sessid", "method"}
@@ -107,6 +100,7 @@ def as_code(
         ``curl``, ``curl-oauth``, ``js`` (b24jssdk 2, in Node), ``js-umd`` (b24jssdk 2, in an application's
         page), ``php`` (b24phpsdk), ``bx24js``, ``crest``, ``python`` (requests), ``b24pysdk`` or ``go``
         (b24gosdk).
+        CRest can't send an empty list or map: PHP leaves it out.
     oauth : bool
         With an application's tokens instead of a webhook. It makes no difference for ``js-umd``, ``bx24js`` and
         ``crest``, which get their credentials from the page or from a file of settings.
@@ -147,38 +141,24 @@ def as_code(
             raise InvalidInput(f"There is no {field} {value!r}.", field=field, hint=hint)
     if not re.fullmatch(r"[A-Za-z][\w.]*", method) or method == "oauth.token":  # a call of another server
         raise InvalidInput(f"{method!r} is no method of a portal.", field="method")
-    given = {name: masked(value) for name, value in (params or {}).items() if name not in _RESERVED}
+    values = json.loads(as_json(params or {}, errors="surrogatepass"))
+    given = masked({name: value for name, value in values.items() if name not in _RESERVED})
     given, calls = _batch(given) if method == "batch" else (given, {})
-    template = _FLAVOURS[flavour][1]
-    if flavour == "crest" and any(map(_holds_nothing, given.values())):
-        raise InvalidInput("PHP drops an empty list or map from what CRest sends.", hint="Use another flavour.")
-    if template == "curl.sh" and shell == "powershell":
-        template = "curl.ps1"
+    name = _FLAVOURS[flavour][1]
+    if name == "curl.sh" and shell == "powershell":
+        name = "curl.ps1"
+    template = _environment().get_template(f"{name}.j2")
     documented = spec.METHODS.get(method)
-    text = (
-        _environment()
-        .get_template(f"{template}.j2")
-        .render(
-            PLACEHOLDERS,
-            method=method,
-            params=given,
-            calls=calls,
-            halt=bool(given.get("halt")),
-            oauth=oauth or flavour == "curl-oauth",
-            reads=documented is not None and not documented.changes,
-            as_documented=documented is not None and _as_documented(documented, given),
-            wrapper=_WRAPPERS.get(method),
-            oauth_server=spec.OAUTH_SERVER,
-        )
+    text = template.render(
+        method=method,
+        params=given,
+        calls=calls,
+        halt=bool(given.get("halt")),
+        oauth=oauth or flavour == "curl-oauth",
+        reads=documented is not None and not documented.changes,
+        as_documented=documented is not None and _as_documented(documented, given),
     )
     return Code(text.strip(), flavour)
-
-
-def _holds_nothing(value: Any) -> bool:
-    """Whether it is an empty list or map, or one is in it."""
-    if not isinstance(value, Mapping | list | tuple):
-        return False
-    return not value or any(map(_holds_nothing, value.values() if isinstance(value, Mapping) else value))
 
 
 def call_as_code(method: str, params: Mapping[str, Any], part: str = "") -> Markup:
@@ -194,33 +174,33 @@ def _environment() -> Environment:
     environment = Environment(  # noqa: S701 - code, not HTML; the display escapes it
         loader=PackageLoader(__package__), undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
-    environment.filters.update(bash=bash, powershell=powershell)
+    environment.globals.update(PLACEHOLDERS, oauth_server=spec.OAUTH_SERVER)
     languages = {"json": JSON, "ascii_json": ASCII_JSON, "js": JS, "python": PYTHON, "go": GO}
     languages |= {"php": PHP, "crest": CREST}
     environment.filters.update({name: syntax.write for name, syntax in languages.items()})
+    environment.filters.update(bash=bash, powershell=powershell)
     return environment
 
 
 def _as_documented(known: spec.Method, given: Mapping[str, Any]) -> bool:
     """Whether a badge method is called as documented, so that b24pysdk's function for it takes the call."""
     return {one.name for one in known.parameters} == set(given) and all(
-        isinstance(given[one.name], str) or ("map" in one.type and isinstance(given[one.name], Mapping))
+        isinstance(given[one.name], str) or ("map" in one.type and isinstance(given[one.name], dict))
         for one in known.parameters
     )
 
 
-def _batch(given: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, dict[str, Any]]]:
+def _batch(given: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
     """The parameters of a batch as they are sent; and its commands, if all of them are pairs."""
     cmd = given.get("cmd") or {}
-    commands = {str(key): one for key, one in (cmd.items() if isinstance(cmd, Mapping) else enumerate(cmd))}
-    for one in commands.values():
-        if not isinstance(one, str) and not (isinstance(one, list | tuple) and len(one) == 2):
+    texts, calls = {}, {}
+    for key, one in cmd.items() if isinstance(cmd, dict) else enumerate(cmd):
+        if isinstance(one, list) and len(one) == 2:
+            calls[str(key)] = {"method": one[0], "params": one[1] or {}}
+        elif not isinstance(one, str):
             hint = 'A command is a pair like ("crm.activity.badge.get", {"code": "vip"}).'
             raise InvalidInput(f"A {type(one).__name__} is no command of a batch.", field="params", hint=hint)
-    texts = {key: one if isinstance(one, str) else command(*one) for key, one in commands.items()}
+        texts[str(key)] = one if isinstance(one, str) else command(*one)
     # As in PHP: the text "0" is false, "false" is true.
-    halt = int(bool(given.get("halt")) and given["halt"] != "0")
-    if any(isinstance(one, str) for one in commands.values()):
-        return {"halt": halt, "cmd": texts}, {}
-    calls = {key: {"method": method, "params": params or {}} for key, (method, params) in commands.items()}
-    return {"halt": halt, "cmd": texts}, calls
+    halt = int(given.get("halt") not in (None, False, 0, "", "0"))
+    return {"halt": halt, "cmd": texts}, calls if len(calls) == len(texts) else {}

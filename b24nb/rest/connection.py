@@ -7,7 +7,6 @@ error with ``sent`` set, and the caller has to look at the portal to learn wheth
 
 from __future__ import annotations
 
-import json
 import re
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -18,7 +17,7 @@ from typing import Any
 from b24nb import errors, spec
 from b24nb.credential_checks import host_of, is_loopback
 from b24nb.credentials import Credentials, Endpoint, OAuthToken
-from b24nb.display.literals import plain
+from b24nb.display.literals import as_json
 from b24nb.rest import batch
 from b24nb.rest.batch import BatchResponse, Command
 from b24nb.rest.calls import Call, CallLog
@@ -71,15 +70,6 @@ def _may_be_repeated(error: errors.TransportError, *, write: bool) -> bool:
         return isinstance(error, errors.ConnectionFailed | errors.Timeout)
     status = error.http_status or 200
     return not write and (not 300 <= status < 500 or status in _TEMPORARY)
-
-
-def _as_json(params: Params) -> bytes:
-    """Parameters as a body; a value that JSON does not have is refused."""
-    try:
-        return json.dumps(params, ensure_ascii=False, allow_nan=False, default=plain).encode()
-    except (TypeError, ValueError, RecursionError) as error:
-        problem = str(error)
-    raise errors.InvalidInput(f"These parameters can't be sent as JSON: {problem}.", field="params")
 
 
 class Connection:
@@ -251,7 +241,7 @@ class Connection:
         self, method: str, params: Params, shown: Params, *, write: bool, paced: bool = False, before_send: Hook = bool
     ) -> tuple[Mapping[str, Any], Call]:
         """Send until an answer needs no repetition; every attempt is a row in the log."""
-        body, total = _as_json(params), self._transport.total
+        body, total = as_json(params), self._transport.total
         attempt, failures, refusals, spent, renewals = 0, 0, 0, 0.0, 0
         while True:
             attempt += 1

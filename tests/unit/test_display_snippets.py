@@ -93,9 +93,7 @@ def test_go_calls_the_official_sdk(oauth: bool) -> None:
     assert call is not None
     assert call[1] == ADD
     assert read_go(call[2]) == params
-    assert 'b24.Unwrap(res.Result, "badge")' in code
     assert ("b24.NewOAuthClient(" if oauth else "b24.NewClient(") in code
-    assert "Unwrap" not in as_code("crm.activity.badge.delete", {"code": "vip"}, "go")
     read = as_code(GET, {"code": "vip"}, "go")
     assert 'b24.Params{"code": "vip"}, b24.WithIdempotent())' in read, "a read may be sent again"
     for text in (code, read, as_code("batch", {"cmd": {"a": (GET, {"code": "vip"})}}, "go")):
@@ -192,7 +190,10 @@ def test_code_is_a_text_with_a_display() -> None:
     assert 'aria-label="cURL (webhook)"' in shown
 
 
-def test_crest_sends_a_text_for_none_and_refuses_what_php_would_drop() -> None:
+def test_crest_sends_a_text_for_none() -> None:
     assert "'COMMENTS' => ''" in as_code("crm.deal.update", {"id": 1, "fields": {"COMMENTS": None}}, "crest")
-    with pytest.raises(InvalidInput, match="PHP drops"):
-        as_code("crm.deal.update", {"id": 1, "fields": {"PHONE": []}}, "crest")
+
+
+@pytest.mark.parametrize("flavour", FLAVOURS)
+def test_no_parameter_shows_a_secret(flavour: str) -> None:
+    assert "SENTINEL" not in as_code("a.b", {"client_secret": "SENTINEL", "x": {"refresh_token": "SENTINEL"}}, flavour)
