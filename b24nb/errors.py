@@ -46,7 +46,7 @@ from b24nb.secret import redact
 
 
 class B24Error(Exception):
-    """Base of all errors of this package.
+    """An error of this package; its message says what happened.
 
     Attributes
     ----------
@@ -73,7 +73,7 @@ class B24Error(Exception):
 
 
 class InvalidInput(B24Error, ValueError):
-    """Wrong input, found before anything was sent.
+    """The input can't be right. Nothing was sent.
 
     Attributes
     ----------
@@ -118,11 +118,11 @@ class JournalError(B24Error):
 
 
 class TooLate(JournalError):
-    """A task started too late to send: another process may have settled its steps in the journal already."""
+    """A task started too late and sent nothing: another process may have settled its steps in the journal already."""
 
 
 class Interrupted(KeyboardInterrupt):
-    """Ctrl-C ended a run between two requests.
+    """Ctrl-C ended a run between two requests. Its report says what was not sent.
 
     Attributes
     ----------
@@ -188,7 +188,10 @@ class Timeout(TransportError):
 
 
 class BadResponse(TransportError):
-    """The answer is not one of the REST API: HTML, incomplete JSON, a redirect, too large."""
+    """What came back is no answer of the REST API.
+
+    It is HTML, incomplete JSON, a redirect, or too large.
+    """
 
     sent = True
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import re
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -11,7 +12,7 @@ from markupsafe import Markup
 
 from b24nb import errors, spec
 from b24nb.display import html
-from b24nb.errors import ApiError, B24Error, InvalidInput, TransportError
+from b24nb.errors import ApiError, B24Error, Interrupted, InvalidInput, TransportError
 from b24nb.secret import mask_address
 
 if TYPE_CHECKING:
@@ -25,24 +26,9 @@ _SOURCES = {
     "assumed": "assumed",
 }
 
-#: Meaning of this package's own errors, and whether to repeat; the vendor's errors are in the catalogue.
-_OWN: dict[str, tuple[str, str]] = {
-    "InvalidInput": ("The input can't be right. Nothing was sent.", "after a change"),
-    "BadgeChanged": ("The badge is not any more what was looked at. Nothing was sent.", "after a change"),
-    "ReadOnly": ("This client refuses to change anything. Nothing was sent.", "after a change"),
-    "JournalError": ("The journal can't be used. What can't be remembered is not sent.", "after a change"),
-    "TooLate": ("A task started too late. What it was to change was not sent.", "yes"),
-    "Interrupted": ("Ctrl-C ended the run between two requests. Its report says what was not sent.", "look first"),
-    "ClientClosed": ("The client was closed before. Nothing was sent.", "after a change"),
-    "ConnectionFailed": ("The portal could not be reached, or the connection broke.", "look first"),
-    "Timeout": ("There was no complete answer in time.", "look first"),
-    "BadResponse": ("What came back is no answer of the REST API.", "look first"),
-    "NotApplied": ("The answer was lost; the portal shows that it did not happen.", "yes"),
-    "OutcomeUnknown": ("The answer was lost, and looking did not settle what happened.", "look first"),
-    "VaultError": ("The vault has no credentials, or could not store a token. Nothing was sent.", "after a change"),
-    "TransportError": ("There is no usable answer.", "look first"),
-    "B24Error": ("The message says what happened.", "look first"),
-}
+_CHANGE_FIRST = ["BadgeChanged", "ClientClosed", "InvalidInput", "JournalError", "ReadOnly", "VaultError"]
+#: Whether to repeat after an error of this package: "look first", but for these. The vendor's are in the catalogue.
+_REPEAT = dict.fromkeys(_CHANGE_FIRST, "after a change") | {"NotApplied": "yes", "TooLate": "yes"}
 
 
 def catalogue() -> pd.DataFrame:
@@ -128,7 +114,7 @@ def explain(error: B24Error | str) -> Explanation:
     >>> explain("QUERY_LIMIT_EXCEEDED").facts[0].repeat
     'after waiting'
     """
-    error = "Interrupted" if isinstance(error, errors.Interrupted) else mask_address(error)
+    error = mask_address(error)
     if isinstance(error, ApiError):
         fact = errors.find_fact(error.code, error.description, error.method)
         said = f": {error.description}" if error.description else ""
@@ -137,10 +123,9 @@ def explain(error: B24Error | str) -> Explanation:
         lines = [("answered", ", ".join(filter(None, (error.method, status))))]
         lines += _lines(fact) if fact else [("what to do", error.hint)]
         return Explanation(title, (fact,) if fact else (), tuple(lines))
-    if isinstance(error, B24Error):
-        return _explain_own(error)
-    if isinstance(error, str) and error in _OWN:
-        return Explanation(error, (), tuple(zip(("meaning", "safe to repeat"), _OWN[error], strict=True)))
+    cls = getattr(errors, error, None) if isinstance(error, str) else type(error)
+    if isinstance(cls, type) and issubclass(cls, B24Error | Interrupted) and not issubclass(cls, ApiError):
+        return _explain_own(cls, error)
     facts = tuple(fact for fact in spec.error_facts() if error in (fact.code, fact.kind))
     if not facts:
         raise InvalidInput(f"No error {error!r} is known.", hint="b24nb.catalogue() lists those that are.")
@@ -150,9 +135,10 @@ def explain(error: B24Error | str) -> Explanation:
     return Explanation(f"{facts[0].kind} - {facts[0].code}{said}", facts, tuple(_lines(facts[0])))
 
 
-def _explain_own(error: B24Error) -> Explanation:
-    meaning, repeat = next(_OWN[cls.__name__] for cls in type(error).__mro__ if cls.__name__ in _OWN)
-    lines = [("meaning", meaning)]
+def _explain_own(cls: type, error: object) -> Explanation:
+    """The explanation of a class of this package that is no :class:`ApiError`; ``error``: one of it, or its name."""
+    repeat = next((_REPEAT[base.__name__] for base in cls.__mro__ if base.__name__ in _REPEAT), "look first")
+    lines = [("meaning", (inspect.getdoc(cls) or "").partition("\n\n")[0])]
     if isinstance(error, InvalidInput) and error.field:
         lines.append(("field", error.field))
     if isinstance(error, TransportError):
@@ -160,9 +146,12 @@ def _explain_own(error: B24Error) -> Explanation:
         repeat = "yes" if harmless else repeat
         perhaps = "perhaps: the portal may have carried it out" if repeat == "look first" else "perhaps"
         lines.append(("was it sent", perhaps if error.sent else "no"))
-    lines += [("what to do", error.hint)] if error.hint else []
+    title = cls.__name__
+    if isinstance(error, B24Error):
+        title += f" - {error.message}"
+        lines += [("what to do", error.hint)] if error.hint else []
     lines.append(("safe to repeat", repeat))
-    return Explanation(f"{type(error).__name__} - {error.message}", (), tuple(lines))
+    return Explanation(title, (), tuple(lines))
 
 
 def _lines(fact: spec.ErrorFact) -> list[tuple[str, str]]:

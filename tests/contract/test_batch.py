@@ -79,7 +79,7 @@ def test_a_chunk_that_fails_says_what_was_sent_before() -> None:
 def test_what_a_query_can_not_carry_is_refused_before_sending(portal: SandboxPortal, b24: Client) -> None:
     before = len(portal.requests)
     for wrong in (object(), float("nan"), b"bytes", {1, 2}, {}, [], {"y": []}):
-        with pytest.raises(errors.InvalidInput, match="sent as JSON|fields"):
+        with pytest.raises(errors.InvalidInput, match=r"sent as JSON|fields"):
             b24.batch({"a": (GET, {"fields": {"x": [wrong]}})})
     assert len(portal.requests) == before
 
