@@ -112,14 +112,16 @@ class Portal:
         )
 
     @property
-    def place(self) -> str:
-        """The host, or ``this notebook`` for its own sandbox, whose address means nothing to a reader."""
-        return "this notebook" if self.own_sandbox else self.host
+    def where(self) -> str:
+        """Kind and host: ``LIVE example.bitrix24.com``. The address of an own sandbox means nothing to a reader."""
+        return f"{self.kind} {'(this notebook)' if self.own_sandbox else self.host}"
 
     @property
-    def where(self) -> str:
-        """Kind and place: ``LIVE example.bitrix24.com``, ``SANDBOX (this notebook)``."""
-        return f"{self.kind} ({self.place})" if self.own_sandbox else f"{self.kind} {self.place}"
+    def who(self) -> str:
+        """The user, whether they are an administrator, and the scopes."""
+        rights = {True: "administrator", False: "not an administrator", None: "rights unknown"}[self.admin]
+        scopes = "unknown" if self.scopes is None else ", ".join(self.scopes) or "none"
+        return f"{self.user or 'user unknown'} ({rights}), scopes: {scopes}"
 
     @property
     def sources(self) -> tuple[str, ...]:
@@ -131,10 +133,7 @@ class Portal:
         )
 
     def __str__(self) -> str:
-        rights = {True: "administrator", False: "not an administrator", None: "rights unknown"}[self.admin]
-        scopes = "unknown" if self.scopes is None else (", ".join(self.scopes) or "none")
-        sources = "".join(f", {source}" for source in self.sources)
-        return f"{self.where}, {self.user or 'user unknown'} ({rights}), scopes: {scopes}{sources}"
+        return ", ".join((self.where, self.who, *self.sources))
 
     def __repr__(self) -> str:
         return f"<Portal {self}>"

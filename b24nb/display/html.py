@@ -47,23 +47,18 @@ def css(content: str | None = None) -> Markup:
         The HTML. Without it: all rules, for a page whose parts are added later.
     """
     used = {"b24nb", *re.findall(r"b24nb-[\w-]+", content or "")}
-    rules = (rule for rule, classes in style_rules() if content is None or classes <= used)
-    return Markup("<style>{}</style>").format(join(rules))
+    rules = _style_rules()
+    if content is not None:
+        rules = [rule for rule in rules if used.issuperset(re.findall(r"b24nb[\w-]*", rule.partition("{")[0]))]
+    return Markup(f"<style>{''.join(rules)}</style>")  # noqa: S704 - our own file
 
 
 @lru_cache(maxsize=1)
-def style_rules() -> tuple[tuple[Markup, set[str]], ...]:
-    """Each rule of the style sheet, and the classes in its selector."""
-    lines = resources.files(__package__).joinpath("style.css").read_text(encoding="utf-8").splitlines()
-    lines += (
-        f".b24nb-pill-{type_}{{background:{colour.background};color:{colour.readable}}}"
-        for type_, colour in spec.BADGE_COLOURS.items()
-    )
-    selectors = (line.partition("{")[0] for line in lines)
-    return tuple(
-        (Markup(line), set(re.findall(r"b24nb[\w-]*", selector)))  # noqa: S704 - our own file
-        for line, selector in zip(lines, selectors, strict=True)
-    )
+def _style_rules() -> list[str]:
+    """The style sheet, a rule per line, and the colours of the pills."""
+    sheet = resources.files(__package__).joinpath("style.css").read_text(encoding="utf-8").splitlines()
+    pill = ".b24nb-pill-{}{{background:{};color:{}}}".format
+    return sheet + [pill(type_, colour.background, colour.readable) for type_, colour in spec.BADGE_COLOURS.items()]
 
 
 def page(*parts: Any) -> str:
@@ -153,21 +148,21 @@ def viewers_table(badge: Any) -> Markup:
 
 def holders_table(plan: Any, rows: Sequence[Mapping[str, str]], *, links: bool = False) -> Markup:
     """Activities that name a badge: some rows of a plan's ``holders``, and what the plan would do to each."""
-    several = len({row["code"] for row in plan.holders}) > 1
+    first = 0 if len({row["code"] for row in plan.holders}) > 1 else 1  # the code, if there are several
 
-    def cells(row: Mapping[str, str]) -> Iterable[str]:
+    def cells(row: Mapping[str, str]) -> Sequence[str]:
         place = visible(f"{row['owner_type']} {row['owner_id']}")
-        yield from [_code(row["code"])] if several else []
-        yield row["activity_id"]
-        # Opens in a new tab. The address was made in this package, not by a portal.
-        opener = Markup('<a class="b24nb-link" href="{}" target="_blank" rel="noopener">{}</a>')
-        yield join([opener.format(row["link"], place) if links and row["link"] else place, visible(row["title"])], " ")
-        yield row["subject"]
-        yield row["certainty"] if row["certainty"] == "likely" else f"{row['certainty']}: {row['reason']}"
-        yield plan.actions.get(row["activity_id"], "do nothing")
+        if links and row["link"]:
+            # Opens in a new tab. The address was made in this package, not by a portal.
+            opener = Markup('<a class="b24nb-link" href="{}" target="_blank" rel="noopener">{}</a>')
+            place = opener.format(row["link"], place)
+        certainty = row["certainty"] if row["certainty"] == "likely" else f"{row['certainty']}: {row['reason']}"
+        does = plan.actions.get(row["activity_id"], "do nothing")
+        owner = join([place, visible(row["title"])], " ")
+        return (_code(row["code"]), row["activity_id"], owner, row["subject"], certainty, does)[first:]
 
-    head = (*(["code"] if several else []), "activity", "belongs to", "subject", "holds it?", "release would")
-    return table(head, ([*cells(row)] for row in rows), "Open activities that name it")
+    head = ("code", "activity", "belongs to", "subject", "holds it?", "release would")[first:]
+    return table(head, map(cells, rows), "Open activities that name it")
 
 
 def changes_table(changes: Sequence[tuple[str, str, Any, Any, str]], caption: str, hidden: int = 0) -> Markup:
@@ -238,14 +233,14 @@ def table(
     def line(cell: Markup, values: Iterable[str]) -> Markup:
         return Markup("<tr>{}</tr> ").format(join(map(cell.format, marks, values), " "))
 
-    more = f"{hidden:,} more rows not shown; .df has all." if hidden > 0 else ""
+    more = paragraph(f"{hidden:,} more rows not shown; .df has all.") if hidden > 0 else ""
     return Markup(
         '<div class="b24nb-scroll"><table class="b24nb-table">{}<thead>{}</thead><tbody>{}</tbody></table>{}</div>'
     ).format(
         Markup("<caption>{}</caption> ").format(caption) if caption else "",
         line(_HEAD_CELL, head),
         join(line(_CELL, [_cell(value, aligned=aligned) for value in values]) for values in lines),
-        paragraph(more) if more else "",
+        more,
     )
 
 
@@ -290,11 +285,10 @@ def folded(title: str, content: Markup) -> Markup:
     return Markup("<details><summary>{}</summary> {}</details>").format(title, content)
 
 
-def code(text: str, label: str = "") -> Markup:
+def code(text: str, label: str) -> Markup:
     """Code or data to read and copy; a lone surrogate, which no browser can receive, becomes its JSON escape."""
     text = text.encode(errors="backslashreplace").decode()
-    aria = Markup(' aria-label="{}"').format(label) if label else ""
-    return Markup('<pre class="b24nb-code" tabindex="0"{}>{}</pre>').format(aria, text)
+    return Markup('<pre class="b24nb-code" tabindex="0" aria-label="{}">{}</pre>').format(label, text)
 
 
 def answer(method: str, envelope: Mapping[str, Any]) -> Markup:
@@ -323,14 +317,11 @@ REAL = "changes here are real"
 def portal_banner(portal: Any) -> Markup:
     """Where calls go, and as which user. LIVE differs from SANDBOX by the word, the border and the background."""
     live = portal.kind != "SANDBOX"
-    where = "({})" if portal.where.endswith(")") else "{}"
-    rights = {True: "administrator", False: "not an administrator", None: "rights unknown"}[portal.admin]
-    scopes = "unknown" if portal.scopes is None else ", ".join(portal.scopes) or "none"
-    said = f"{portal.user or 'user unknown'} ({rights}), scopes: {scopes}"
     mark = Markup('<span class="b24nb-tag">{}</span>').format
     more = [mark(source) if source.startswith("read-only") else source for source in portal.sources]
     more += [REAL] if live and not portal.read_only else []
-    return banner(portal.kind, where.format(portal.place), join((said, *more), "; "), live=live)
+    where = portal.where.removeprefix(f"{portal.kind} ")
+    return banner(portal.kind, where, join((portal.who, *more), "; "), live=live)
 
 
 def banner(kind: str, where: str, said: str, *, live: bool) -> Markup:

@@ -3,6 +3,7 @@
 import re
 from collections import defaultdict
 from collections.abc import Callable
+from datetime import UTC, datetime
 from html.parser import HTMLParser
 from types import SimpleNamespace
 from typing import Any
@@ -15,6 +16,7 @@ from markupsafe import Markup
 
 from b24nb import spec
 from b24nb.badges.badge import Badge, Badges
+from b24nb.client import Portal
 from b24nb.display import html
 from b24nb.display.language import pick
 from b24nb.display.visible import visible
@@ -58,10 +60,10 @@ class Seen(HTMLParser):
             self.text += data
 
 
-def portal(**fields: Any) -> SimpleNamespace:
-    known = {"kind": "LIVE", "where": "LIVE portal.example", "place": "portal.example", "sources": ()}
-    known |= {"user": "Maria", "admin": True, "scopes": ("crm", "user"), "read_only": False}
-    return SimpleNamespace(**(known | fields))
+def portal(**fields: Any) -> Portal:
+    known = {"kind": "LIVE", "host": "portal.example", "user": "Maria", "user_id": "1", "admin": True}
+    known |= {"scopes": ("crm", "user"), "asked_at": datetime(2026, 1, 2, tzinfo=UTC), "read_only": False}
+    return Portal(**(known | fields))
 
 
 def attacked_frame() -> pd.DataFrame:
@@ -70,7 +72,7 @@ def attacked_frame() -> pd.DataFrame:
 
 
 HOLDER: Any = defaultdict(lambda: ATTACK)
-ATTACKED = dict.fromkeys(("kind", "place", "user"), ATTACK)
+ATTACKED = dict.fromkeys(("kind", "host", "user", "credentials_from"), ATTACK)
 #: Every place where a text from outside comes in.
 PLACES: dict[str, Callable[[], Any]] = {
     "pill text": lambda: html.pill(ATTACK, "success"),
@@ -89,7 +91,7 @@ PLACES: dict[str, Callable[[], Any]] = {
     "code": lambda: html.code(ATTACK, ATTACK),
     "answer": lambda: html.answer(ATTACK, {ATTACK: ATTACK}),
     "gauge": lambda: html.gauge(ATTACK, 1, 2, ATTACK),
-    "banner": lambda: html.portal_banner(portal(**ATTACKED, sources=(ATTACK,), scopes=(ATTACK, ATTACK))),
+    "banner": lambda: html.portal_banner(portal(**ATTACKED, scopes=(ATTACK, ATTACK))),
 }
 
 
@@ -163,8 +165,8 @@ def test_words_stand_apart_without_any_style() -> None:
     assert stripped(html.answer("m", {})) == "m answered {}"
 
 
-HERE = {"kind": "SANDBOX", "where": "SANDBOX (this notebook)", "place": "this notebook"}
-THERE = {"kind": "SANDBOX", "where": "SANDBOX 127.0.0.1:80", "place": "127.0.0.1:80"}
+HERE = {"kind": "SANDBOX", "own_sandbox": True}
+THERE = {"kind": "SANDBOX", "host": "127.0.0.1:80"}
 UNKNOWN = dict.fromkeys(("admin", "user", "scopes"))
 
 
