@@ -10,7 +10,7 @@ from __future__ import annotations
 import base64
 import io
 from collections import Counter
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from markupsafe import Markup
@@ -22,16 +22,12 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    Row = Mapping[Hashable, Any]
-
 #: The width of the image in inches, and its dots per inch.
 _WIDTH, _DPI = 9, 120
 #: How many rows are drawn; with more, the chart would not be readable.
 _ATTEMPTS = 40
 #: How many characters of a method or an error are shown.
 _LONG = 40
-#: How many methods the description names.
-_NAMED = 5
 
 # Blue and vermilion can be distinguished with every common kind of colour blindness, and in a grey print.
 GROUND, INK, SOFT = "#ffffff", "#1a1a1a", "#5f6670"
@@ -97,26 +93,22 @@ def timeline(df: pd.DataFrame) -> Chart:
         import matplotlib.style
     except ImportError:
         raise ImportError('A chart needs matplotlib: pip install "b24nb[lab]"') from None
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
     http = df[df["kind"] == "http"].sort_values("at", kind="stable")  # the log has them by the time of their end
     shown = http.tail(_ATTEMPTS).astype(object)
-    rows: Sequence[Row] = shown.where(shown.notna(), None).to_dict("records")
+    rows = shown.where(shown.notna(), None).to_dict("records")
     with matplotlib.style.context("default", after_reset=True):  # independent of the notebook's settings
         size = (_WIDTH, 1.15 + 0.3 * len(rows))
         figure = Figure(figsize=size, dpi=_DPI, facecolor=GROUND, layout="constrained")
-        FigureCanvasAgg(figure)
-        axes = figure.add_subplot()
         if rows:
-            _draw(axes, rows, len(http))
-            return Chart(figure, _description(rows, len(http)), _png(figure))
-        axes.set_axis_off()
-        axes.text(0.5, 0.5, "No calls yet", ha="center", va="center", color=SOFT, transform=axes.transAxes)
-        return Chart(figure, "No calls yet.", _png(figure))
+            _draw(figure.add_subplot(), rows, len(http))
+        else:
+            figure.text(0.5, 0.5, "No calls yet", ha="center", va="center", color=SOFT)
+        return Chart(figure, _description(rows, len(http)) if rows else "No calls yet.", _png(figure))
 
 
-def _draw(axes: Axes, rows: Sequence[Row], total: int) -> None:
+def _draw(axes: Axes, rows: Sequence[Any], total: int) -> None:
     names = [_plain(row["method"]) for row in rows]
     wide = max(map(len, names))
     times = html.clock_times([row["at"] for row in rows])
@@ -145,7 +137,7 @@ def _draw(axes: Axes, rows: Sequence[Row], total: int) -> None:
     )
 
 
-def _draw_attempt(axes: Axes, place: int, row: Row, words: str) -> None:
+def _draw_attempt(axes: Axes, place: int, row: Any, words: str) -> None:
     """Draw one bar with its figures and its error; the labels of its parts become the legend."""
     wrong, waited, again = row["error"] is not None, row["client_ms"] or 0.0, row["attempt"] > 1
     fill, edge, ink = (WRONG, WRONG_INK, WRONG_INK) if wrong else (WAIT, SERVER, INK)
@@ -163,7 +155,7 @@ def _draw_attempt(axes: Axes, place: int, row: Row, words: str) -> None:
     text.set_in_layout(False)
 
 
-def _attempt_words(row: Row) -> str:
+def _attempt_words(row: Any) -> str:
     figures = _ms(row["client_ms"])
     if row["server_ms"] is not None:
         figures += f" (portal {_ms(row['server_ms'])})"
@@ -172,17 +164,15 @@ def _attempt_words(row: Row) -> str:
     return ", ".join([figures, *repeat, *error, *_LOST.get(row["outcome"], [])])
 
 
-def _description(rows: Sequence[Row], total: int) -> str:
+def _description(rows: Sequence[Any], total: int) -> str:
     first, last = rows[0]["at"], rows[-1]["at"]
     span = f"{first:%Y-%m-%d %H:%M:%S} to {html.clock_times([first, last])[1]} UTC"
-    counts = Counter(_plain(row["method"]) for row in rows).most_common()
-    methods = [f"{name} {number}" for name, number in counts[:_NAMED]]
-    more = f" and {len(counts) - _NAMED} more methods" if len(counts) > _NAMED else ""
+    methods = [f"{name} {number}" for name, number in Counter(_plain(row["method"]) for row in rows).most_common(5)]
     longest = max(rows, key=lambda row: row["client_ms"] or 0.0)
     wrong = [_plain(row["error"]) for row in rows if row["error"] is not None]
     codes = f" ({', '.join(dict.fromkeys(wrong))})" if wrong else ""
     return (
-        f"Timeline of {_which(len(rows), total)}, {span}. {', '.join(methods)}{more}. "
+        f"Timeline of {_which(len(rows), total)}, {span}. Most often {', '.join(methods)}. "
         f"The longest: {_plain(longest['method'])}, {_ms(longest['client_ms'])}. "
         f"{_count(sum(row['attempt'] > 1 for row in rows), 'repeat')}. {_count(len(wrong), 'error')}{codes}."
     )
