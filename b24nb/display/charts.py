@@ -146,13 +146,11 @@ def _draw_attempt(axes: Axes, place: int, row: Any, words: str) -> None:
     if row["server_ms"]:
         axes.barh(place + 0.17, row["server_ms"], 0.4, color=SERVER, label="of it in the portal")
     if wrong:
-        cross: Any = {"marker": "X", "markersize": 7, "linestyle": "none", "clip_on": False, "zorder": 3}
-        axes.plot(waited, place, color=WRONG_INK, label="error", **cross)
-    text = axes.annotate(
+        axes.plot(waited, place, "X", color=WRONG_INK, markersize=7, clip_on=False, zorder=3, label="error")
+    axes.annotate(
         words, (waited, place), (9, 0), textcoords="offset points", va="center",
-        color=ink, fontsize=8, parse_math=False,
+        color=ink, fontsize=8, parse_math=False, in_layout=False,
     )  # fmt: skip
-    text.set_in_layout(False)
 
 
 def _attempt_words(row: Any) -> str:

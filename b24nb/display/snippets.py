@@ -65,11 +65,6 @@ class Code(str):
 
     flavour: str
 
-    def __new__(cls, text: str, flavour: str) -> Code:
-        code = super().__new__(cls, text)
-        code.flavour = flavour
-        return code
-
     def _repr_html_(self) -> str:
         return html.page(html.code(self, FLAVOURS[self.flavour]))
 
@@ -158,7 +153,9 @@ def as_code(
         reads=documented is not None and not documented.changes,
         as_documented=documented is not None and _as_documented(documented, given),
     )
-    return Code(text.strip(), flavour)
+    code = Code(text.strip())
+    code.flavour = flavour
+    return code
 
 
 def call_as_code(method: str, params: Mapping[str, Any], part: str = "") -> Markup:

@@ -170,12 +170,6 @@ def shown(text: str) -> str:
     return "/".join(part if part in METHODS or _SHOWN.fullmatch(part) else "***" for part in text.split("/"))
 
 
-def split_suffix(method: str) -> tuple[str, bool]:
-    """A method without ``.json`` or ``.xml``, and whether it was ``.xml``."""
-    found = _SUFFIX.fullmatch(method)
-    return (found[1], found[2].lower() == "xml") if found else (method, False)
-
-
 def route(path: str) -> tuple[str, str, str, bool]:
     """User, code, method and whether XML is wanted; a path that matches no route has no method.
 
@@ -185,7 +179,8 @@ def route(path: str) -> tuple[str, str, str, bool]:
     ('', '', '', False)
     """
     segments = path.removeprefix("/rest/").removesuffix("/").split("/")
-    method, xml = split_suffix(segments[-1])
+    found = _SUFFIX.fullmatch(segments[-1])
+    method, xml = (found[1], found[2].lower() == "xml") if found else (segments[-1], False)
     if len(segments) == 1:
         return "", "", method, xml
     if len(segments) == 3 and all(segments):

@@ -85,21 +85,19 @@ class Server(HTTPServerConnectionDelegate):
             SOCKETS.add(connection)
         return Reader(self, request_conn)
 
-    def deliver(self, request: Request, connection: HTTP1Connection) -> None:
-        self._spawn(self._serve(request, connection))
-
     async def close(self) -> None:
         """Cancel the running tasks."""
         for task in tuple(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
-    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+    def spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        """Run it until it is done or the portal stops."""
         task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _serve(self, request: Request, connection: HTTP1Connection) -> None:
+    async def serve(self, request: Request, connection: HTTP1Connection) -> None:
         """Answer one request, normally or with a simulated fault."""
         latency = self.switches.latency_ms / 2000
         if latency:
@@ -210,7 +208,7 @@ class Server(HTTPServerConnectionDelegate):
         """Carry out a call when so many seconds have passed on the portal's clock."""
         self._later.append((self.switches.clock() + seconds, call))
         # This timer suits a real clock; with another clock, each request checks which calls are due.
-        asyncio.get_running_loop().call_later(seconds + 0.01, lambda: self._spawn(self._run_later()))
+        asyncio.get_running_loop().call_later(seconds + 0.01, lambda: self.spawn(self._run_later()))
 
     async def _run_later(self) -> None:
         now = self.switches.clock()
@@ -257,4 +255,4 @@ class Reader(HTTPMessageDelegate):
             remote=context.remote_ip,
             at=self._server.switches.clock(),
         )
-        self._server.deliver(request, self._connection)
+        self._server.spawn(self._server.serve(request, self._connection))
