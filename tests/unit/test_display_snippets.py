@@ -1,6 +1,7 @@
 """What a snippet is, without running it: literals, placeholders, batches, and no secret."""
 
 import ast
+import copy
 import json
 import re
 import shutil
@@ -184,7 +185,7 @@ def test_an_unknown_shell_is_refused() -> None:
 def test_code_is_a_text_with_a_display() -> None:
     code = as_code(GET, {"code": "<b>&"})
     assert isinstance(code, str)
-    assert code.flavour == "curl"
+    assert code.flavour == copy.copy(code).flavour == "curl"
     shown = code._repr_html_()
     assert "&lt;b&gt;&amp;" in shown
     assert 'aria-label="cURL (webhook)"' in shown
