@@ -33,10 +33,10 @@ class CallsForm(Form):
     title = "Calls"
     #: Seconds between two updates while the form is visible.
     pace = 1.0
-    df = property(lambda self: self.calls.df)
+    df = timings = property(lambda self: self.call_log.df)
 
     def arranged(self) -> Sequence[Any]:
-        self.calls = self.b24.calls
+        self.call_log = self.b24.calls
         self.chart_button = self.button("Draw chart", "bar-chart", lambda: self.work([self._draw_chart]))
         self.clear_button = self.button("Clear log", "eraser", lambda: self.work([self.clear]))
         self.name = parts.field("Text", "File", "calls.csv", width="20em")
@@ -55,11 +55,11 @@ class CallsForm(Form):
 
     def look(self) -> Any:
         """Show the log as it is now; the last message stays."""
-        return self.settle(replace(self.state, phase="done", result=self.calls))
+        return self.settle(replace(self.state, phase="done", result=self.call_log))
 
     def clear(self) -> Any:
         """Delete the calls; the limits stay, since the portal still counts these calls."""
-        self.calls.clear()
+        self.call_log.clear()
         self._chart.value = ""
         return self._say("done", "The call log was emptied. The limits stay: the portal counts on.")
 
@@ -68,24 +68,24 @@ class CallsForm(Form):
         name = self.name.value
         try:
             with Path(name).open("x", encoding="utf-8-sig", newline="") as file:
-                self.calls.df.to_csv(file, index=False)
+                self.call_log.df.to_csv(file, index=False)
         except OSError as error:
             there = "This file is there already; choose another name."
             why = there if isinstance(error, FileExistsError) else f"It can't be written: {error.strerror}."
             return self._say("check", "Nothing has been written.", name=why)
-        return self._say("done", f"{len(self.calls)} calls, commands of batches included, were written to {name}.")
+        return self._say("done", f"{len(self.call_log)} calls, commands of batches included, were written to {name}.")
 
     def _say(self, kind: Any, text: str, **wrong: str) -> Any:
         return self.settle(self.look().saying(kind, text, field_errors=wrong))
 
     def picture(self, state: FormState) -> Iterable[Any]:
-        yield from self.calls.limits.gauges()
+        yield from self.call_log.limits.gauges()
         if not state.result:
             yield Message("note", "No calls in the log.")
             return
-        yield html.figures(*html.values_of(self.calls.summary()), "Statistics per method, times in ms")
-        yield from (Message("note", reason) for reason in self.calls.missing("server_ms"))
-        requests = [call for call in self.calls[:] if call.kind == "http"]
+        yield html.figures(*html.values_of(self.call_log.summary()), "Statistics per method, times in ms")
+        yield from (Message("note", reason) for reason in self.call_log.missing("server_ms"))
+        requests = [call for call in self.call_log[:] if call.kind == "http"]
         yield html.calls_table(requests, f"Requests, newest first: {len(requests)}", SHOWN)
 
     def still(self, state: FormState) -> Iterable[Any]:
@@ -95,7 +95,7 @@ class CallsForm(Form):
         return ()  # the picture already shows them
 
     def _draw_chart(self) -> Any:
-        chart = self.calls.plot()._repr_html_()
+        chart = self.call_log.plot()._repr_html_()
         self._chart.value = parts.fragment(Markup(chart))  # noqa: S704 - display made it
         return self.look()
 
@@ -106,7 +106,7 @@ class CallsForm(Form):
             self._poll.start()
 
     def _poll_log(self) -> None:
-        pause, seen, log = self.pace, -1, self.b24.calls
+        pause, seen, log = self.pace, -1, self.call_log
         filled = True  # a bucket that is not empty drains, so its gauge has to be updated
         while self._view_count:
             if filled or log.dropped + len(log) != seen:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from functools import partial
 from os import PathLike
 from typing import TYPE_CHECKING, Any
@@ -12,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 import ipywidgets as widgets  # type: ignore[import-untyped]
 from markupsafe import Markup
 
-from b24nb.client import Portal
 from b24nb.display import html
 from b24nb.errors import InvalidInput
 from b24nb.fleet import Fleet
@@ -21,9 +19,6 @@ from b24nb.fleet.found import Found, counted, listed
 from b24nb.forms import parts
 from b24nb.forms.form import Form, Step, changes, sends
 from b24nb.forms.state import FormState, SharedState
-from b24nb.rest.calls import CallLog
-from b24nb.rest.clock import SYSTEM_CLOCK
-from b24nb.rest.limits import LeakyBucket, Limits
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -53,27 +48,6 @@ class FleetState(FormState):
         return next((plan for plan in (self.plan, self.before) if plan is not None and plan._made), None)
 
 
-class FleetClient:
-    """Takes the place of a form's :class:`Client`, for all portals of a fleet."""
-
-    def __init__(self, fleet: Fleet) -> None:
-        self.fleet = fleet
-        self.calls = CallLog(Limits(LeakyBucket("self-hosted", SYSTEM_CLOCK), SYSTEM_CLOCK))
-
-    @property
-    def kinds(self) -> list[str]:
-        """The kinds (SANDBOX, LIVE) of the portals that were visited."""
-        return sorted({portal.kind for portal in self.fleet.seen.values()})
-
-    @property
-    def portal(self) -> Portal:
-        """One portal that stands for all of them."""
-        unknown: dict[str, Any] = dict.fromkeys(("user", "user_id", "admin", "scopes"))
-        kind: Any = "SANDBOX" if self.kinds == ["SANDBOX"] else "LIVE"
-        host, read_only = counted(len(self.fleet.names), "portal"), self.fleet.read_only
-        return Portal(kind=kind, host=host, read_only=read_only, asked_at=datetime.now(UTC), **unknown)
-
-
 class FleetForm(Form):
     """Compares the badges of many portals, plans changes, applies them and undoes them."""
 
@@ -83,14 +57,13 @@ class FleetForm(Form):
     keeps = True
     logs = False
 
-    def __init__(self, fleet: Fleet, wanted: Any, protect: Any) -> None:
-        if not isinstance(fleet, Fleet):
-            raise InvalidInput(f"This form shows a Fleet, not a {type(fleet).__name__}.", field="fleet")
-        self.fleet, self.wanted, self.protect = fleet, wanted, protect
-        self.portals = FleetClient(fleet)
-        super().__init__(SharedState(self.portals))  # type: ignore[arg-type]
+    live = property(lambda self: "LIVE" in self.kinds)
+    where = property(lambda self: f"{self.kinds} {counted(len(self.fleet.names), 'portal')}")
 
-    live = property(lambda self: "LIVE" in self.portals.kinds)
+    @property
+    def kinds(self) -> str:
+        """What the portals are, as far as they were visited: ``SANDBOX``, ``LIVE`` or both."""
+        return " and ".join(sorted({portal.kind for portal in self.fleet.seen.values()})) or "NOT VISITED YET"
 
     @property
     def target(self) -> Hashable:  # type: ignore[override]
@@ -99,9 +72,11 @@ class FleetForm(Form):
     def head(self) -> Iterable[Markup]:
         where, _, said = repr(self.fleet)[1:-1].partition(", ")
         said += f"; {html.REAL}" if self.live and not self.fleet.read_only else ""
-        yield html.banner(" and ".join(self.portals.kinds) or "NOT VISITED YET", where, said, live=self.live)
+        yield html.banner(self.kinds, where, said, live=self.live)
 
-    def arranged(self) -> Sequence[Any]:
+    def arranged(self, wanted: Any = None, protect: Any = ()) -> Sequence[Any]:
+        self.fleet: Any = self.b24
+        self.wanted, self.protect = wanted, protect
         file = str(self.wanted) if isinstance(self.wanted, str | PathLike) else ""
         given = "a CSV or JSON file" if self.wanted is None else "as given in the cell; or a CSV or JSON file"
         self.compare_button = self.button("Compare", "th", self.start, style="primary")
@@ -244,4 +219,6 @@ def fleet(fleet: Fleet, *, wanted: Any = None, protect: Any = (), run: bool = Fa
     >>> form.df["portal"].nunique()
     3
     """
-    return FleetForm(fleet, wanted, protect).started(run)
+    if not isinstance(fleet, Fleet):
+        raise InvalidInput(f"This form shows a Fleet, not a {type(fleet).__name__}.", field="fleet")
+    return FleetForm(SharedState(fleet), wanted, protect).started(run)  # type: ignore[arg-type]

@@ -24,9 +24,7 @@ from b24nb.forms import parts
 from b24nb.forms.messages import Message, message_for, standing_notices, unexpected
 from b24nb.forms.state import Change, FormState, SharedState
 from b24nb.forms.table import Keeper
-from b24nb.rest.calls import Call, CallLog, event_list
-from b24nb.rest.clock import SYSTEM_CLOCK
-from b24nb.rest.limits import Limits
+from b24nb.rest.calls import Call, calls_frame, event_list
 
 #: A second click within so many seconds after the same change was sent is part of a double click, and is ignored.
 ECHO_SECONDS = 1.0
@@ -102,17 +100,17 @@ class Form(parts.Panel):
 
     result = property(lambda self: self.state.result)
     df = property(lambda self: self.state.table.df)
-    timings = property(lambda self: self.calls.df)
+    timings = property(lambda self: calls_frame(self.calls))
     #: Whether changes here are real.
     live = property(lambda self: self.b24.portal.kind != "SANDBOX")
+    where = property(lambda self: self.b24.portal.where)
 
     def __init__(self, shared: SharedState, *start: Any, alone: bool = True) -> None:
         self.shared, self.b24 = shared, shared.b24
         self.state: Any = self.blank
         self.last_error: Exception | None = None
         self.cancel = threading.Event()
-        # With limits of its own: the client's have seen these calls already.
-        self.calls = CallLog(Limits(self.b24.calls.limits.bucket, SYSTEM_CLOCK))
+        self.calls: list[Call] = []
         self._sending = threading.Lock()
         self._last: tuple[Hashable, float] = None, 0.0
         self.field_rows: dict[str, parts.FieldRow] = {}
@@ -301,8 +299,7 @@ class Form(parts.Panel):
     def _take(self, events: Iterable[object], change: Hashable, state: Any) -> None:
         """Write the calls to the log of this form, and remember a change that was sent, to ignore a double click."""
         calls = [one for one in events if isinstance(one, Call)]
-        for call in calls:
-            self.calls.record(call)
+        self.calls += calls
         if change is not None:  # the time counts from the end of the work, since a second click waits until then
             sent = calls or not (self.logs or state.phase == "invalid")
             self._last = change if sent else None, time.monotonic()
@@ -311,7 +308,7 @@ class Form(parts.Panel):
         """The state after an error. Unless the form ``keeps`` it, the former result is dropped: it would mislead."""
         known = self.state if self.keeps else self.blank
         wrong = {error.field: error.message} if isinstance(error, InvalidInput) and error.field else {}
-        message = message_for(error, sandbox=self.b24.portal.kind == "SANDBOX")
+        message = message_for(error, sandbox=not self.live)
         return replace(known, phase="failed", message=message, field_errors=wrong)
 
     def settle(self, state: Any) -> Any:
@@ -374,7 +371,7 @@ class Form(parts.Panel):
             head, rows = html.values_of(state.table.df.head(ROWS))
         if rows:
             yield html.folded("As a DataFrame: form.df", html.table(head, rows, "First rows"))
-        if len(self.calls):
+        if self.calls:
             yield html.folded("What it cost: form.timings", html.calls_table(self.calls, "Last calls", ROWS))
 
     def _show_busy(self, busy: bool) -> None:
@@ -389,4 +386,4 @@ class Form(parts.Panel):
 
     def __repr__(self) -> str:
         said = f": {self.state.message.text}" if self.state.message else ""
-        return f"<{type(self).__name__} on {self.b24.portal.where}, {self.state.phase}{said}>"
+        return f"<{type(self).__name__} on {self.where}, {self.state.phase}{said}>"

@@ -247,7 +247,7 @@ class CallLog(Sequence[Call]):
         Excel has no time zones; drop them before ``to_excel``:
         ``df.assign(**{name: df[name].dt.tz_localize(None) for name in df.select_dtypes("datetimetz")})``.
         """
-        return _frame(self[:])
+        return calls_frame(self[:])
 
     def summary(self, by: str | Sequence[str] = "method", *, full: bool = False) -> pd.DataFrame:
         """Statistics per method, or by other columns: number of calls, errors, percentiles of the times.
@@ -299,7 +299,7 @@ class CallLog(Sequence[Call]):
     def _repr_html_(self) -> str:
         from b24nb.display import html
 
-        shown = html.frame(_frame(self[-_SHOWN:]), caption=f"The last of {self._count()}")
+        shown = html.frame(calls_frame(self[-_SHOWN:]), caption=f"The last of {self._count()}")
         return html.page(shown, *(html.message("note", reason) for reason in self.missing()))
 
     def missing(self, *columns: str) -> list[str]:
@@ -325,7 +325,8 @@ class CallLog(Sequence[Call]):
         return [reason for column in columns or said for reason in said[column]]
 
 
-def _frame(rows: Sequence[Call]) -> pd.DataFrame:
+def calls_frame(rows: Sequence[Call]) -> pd.DataFrame:
+    """A row per call, as in :attr:`CallLog.df`."""
     import pandas as pd
 
     columns = {name: [getattr(call, name) for call in rows] for name in _COLUMNS}

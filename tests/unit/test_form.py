@@ -32,8 +32,8 @@ def test_making_and_showing_a_form_sends_nothing(name: str, b24: Client, portal:
     assert bundle["text/plain"] == repr(form)
     assert "\n" not in repr(form)
     assert len(repr(form)) < 200
-    # Portals of which none was asked yet count as live.
-    assert "LIVE" in repr(form) if name == "fleet" else "SANDBOX" in bundle["text/html"]
+    kind = "NOT VISITED YET" if name == "fleet" else "SANDBOX"
+    assert all(kind in text for text in (repr(form), bundle["text/html"]))
     assert len(form.df) == 0
     assert form.timings is not None
     assert form.last_error is None
