@@ -99,7 +99,7 @@ class AddForm(Form):
 
     title = "Add a badge"
     writes = True
-    blank = AddState()
+    state = AddState()
 
     def arranged(self, badge: Badge = EMPTY) -> Sequence[Any]:
         texts = rows_of(badge)
@@ -110,7 +110,7 @@ class AddForm(Form):
         self._rows = widgets.VBox()
         self.add_language_button = self.button("Add a language", "plus", self._add_language)
         self._languages = parts.row(self.add_language_button, indented=True)
-        self.add_button = self.button("Add badge", "check", self.start, style="primary")
+        self.add_button = self.step_button("Add badge", "check", *self.steps(), style="primary")
         self._code = self.field_row("code", self.code)
         self._set_rows([TextRow(self, row) for row in texts])
         self.on_change(self.mode, lambda: self._set_rows(self._all_rows))
@@ -132,6 +132,8 @@ class AddForm(Form):
         several = self.mode.value == SEVERAL
         return [Texts(row.language.value if several else "", row.title.value, row.value.value) for row in self.rows]
 
+    target = property(lambda self: self.badge)
+
     @property
     def badge(self) -> Badge:
         """The badge as the fields describe it, right or wrong."""
@@ -142,15 +144,15 @@ class AddForm(Form):
         return Badge(self.code.value, title, value, self.type.value)
 
     def steps(self) -> Sequence[Step]:
-        self.target, rows = self.badge, self.texts
-        return [lambda: self.add(rows)]
+        return [self.add]
 
     @changes
-    def add(self, rows: Sequence[Texts]) -> Any:
+    def add(self) -> Any:
         """Send the badge if its fields are right."""
-        badge: Any = self.target
-        if wrong := check(badge, rows):
-            return AddState().refused(**wrong)
+        badge: Any = self.badge
+        self.state = AddState()
+        if wrong := check(badge, self.texts):
+            return self.state.refused(**wrong)
         try:
             added = self.b24.badges.add(badge.code, badge.title, badge.value, badge.type)
         except DuplicateCode as error:
@@ -188,7 +190,7 @@ class AddForm(Form):
         self._typed_at = time.monotonic()
         if not self._working:
             gone = replace(self.state, phase="idle", message=None, field_errors={}, existing=None)
-            self.render(self.settle(gone))
+            self.render(gone)
         badge = self.badge
         twins = self.shared.find_all([badge.code]).values()
         advice = "".join(f"The portal has a badge {twin.code!r}: add would be refused." for twin in twins)

@@ -37,11 +37,11 @@ class CallsForm(Form):
 
     def arranged(self) -> Sequence[Any]:
         self.call_log = self.b24.calls
-        self.chart_button = self.button("Draw chart", "bar-chart", lambda: self.work([self._draw_chart]))
-        self.clear_button = self.button("Clear log", "eraser", lambda: self.work([self.clear]))
+        self.chart_button = self.step_button("Draw chart", "bar-chart", self._draw_chart)
+        self.clear_button = self.step_button("Clear log", "eraser", self.clear)
         self.name = parts.field("Text", "File", "calls.csv", width="20em")
         self.name.style.description_width = "initial"
-        self.export_button = self.button("Export CSV", "download", lambda: self.work([self.export]))
+        self.export_button = self.step_button("Export CSV", "download", self.export)
         self._chart = widgets.HTML()
         self._poll: threading.Thread | None = None
         self._view_count = 0  # a number here makes ipywidgets count the views of this widget
@@ -55,7 +55,7 @@ class CallsForm(Form):
 
     def look(self) -> Any:
         """Show the log as it is now; the last message stays."""
-        return self.settle(replace(self.state, phase="done", result=self.call_log))
+        return replace(self.state, phase="done", result=self.call_log)
 
     def clear(self) -> Any:
         """Delete the calls; the limits stay, since the portal still counts these calls."""
@@ -76,7 +76,7 @@ class CallsForm(Form):
         return self._say("done", f"{len(self.call_log)} calls, commands of batches included, were written to {name}.")
 
     def _say(self, kind: Any, text: str, **wrong: str) -> Any:
-        return self.settle(self.look().saying(kind, text, field_errors=wrong))
+        return self.look().saying(kind, text, field_errors=wrong)
 
     def picture(self, state: FormState) -> Iterable[Any]:
         yield from self.call_log.limits.gauges()

@@ -19,7 +19,7 @@ from b24nb.display import html
 from b24nb.display.snippets import call_as_code
 from b24nb.display.visible import visible
 from b24nb.forms import parts
-from b24nb.forms.form import Step, changes, sends
+from b24nb.forms.form import Step, changes
 from b24nb.forms.messages import Message
 from b24nb.forms.release_part import HoldersState, ReleaseForm
 from b24nb.forms.state import NO_BADGES, Change, SharedState
@@ -77,14 +77,13 @@ class DeleteForm(ReleaseForm):
 
     title = "Delete badges"
     writes = True
-    blank = DeleteState()
-    keeps = True
+    state = DeleteState()
 
     def arranged(self, codes: Sequence[str] = ()) -> Sequence[Any]:
         self._codes = tuple(codes) if len(codes) > 1 else ()  # chosen already, before the table has rows
         code = codes[0] if len(codes) == 1 else ""
         field = self.code_field(code, lambda: self._choose((), self.code.value))
-        self.preview_button = self.button("Preview deletion", "eye", self.start, style="primary")
+        self.preview_button = self.step_button("Preview deletion", "eye", *self.steps(), style="primary")
         buttons = parts.row(self.preview_button, self.load_button, indented=True)
         self._choosing = widgets.VBox([field, buttons])
         self.table = Table(language=self.shared.language, label="Badges to choose from")
@@ -93,10 +92,10 @@ class DeleteForm(ReleaseForm):
         self.on_change(self.held_too, lambda: self.know(with_held=self.held_too.value))
         self.confirm = parts.field("Text", "Confirm", "")
         self._confirm = self.field_row("confirm", self.confirm)
-        self.delete_button = self.button("Delete", "trash", lambda: self.work([self.delete]), style="danger")
-        self.back_button = self.button("Choose others", "arrow-left", lambda: self.work([self.forget]))
+        self.delete_button = self.step_button("Delete", "trash", self.delete, style="danger")
+        self.back_button = self.step_button("Choose others", "arrow-left", self.forget)
         self._last_buttons = parts.row(self.delete_button, self.back_button, indented=True)
-        self.undo_button = self.button("Undo", "undo", lambda: self.work([self.undo]))
+        self.undo_button = self.step_button("Undo", "undo", self.undo)
         last = [self.held_too, self._confirm, self._last_buttons, self.undo_button]
         return [self._choosing, self.messages, *last, self.shown, self.releasing(), self.table]
 
@@ -125,18 +124,17 @@ class DeleteForm(ReleaseForm):
 
     def forget(self) -> Any:
         """Drop the preview, because another badge was chosen. Undo of the last delete is still possible."""
-        return self.settle(DeleteState(removed=self.state.removed))
+        return DeleteState(removed=self.state.removed)
 
     # -- looking --------------------------------------------------------------------------------------
 
     def steps(self) -> Sequence[Step]:
-        codes = (self.code.value,) if self.code.value else self._codes
-        return [lambda: self.preview(codes), self.find_holders]
+        return [self.preview, self.find_holders]
 
-    @sends
-    def preview(self, codes: Sequence[str]) -> Any:
+    def preview(self) -> Any:
         """Read the badges that would be deleted. Deletes nothing."""
-        state: DeleteState = self.forget()
+        codes = (self.code.value,) if self.code.value else self._codes
+        self.state = state = self.forget()
         if not codes:
             return state.refused(code="Type a code, or load the badges and choose rows of the table.")
         here = self.b24.badges.list() if len(codes) > 1 else Badges([self.b24.badges.get(codes[0])])

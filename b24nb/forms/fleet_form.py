@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from functools import partial
 from os import PathLike
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +16,7 @@ from b24nb.fleet import Fleet
 from b24nb.fleet.fleet_plan import FleetReport
 from b24nb.fleet.found import Found, counted, listed
 from b24nb.forms import parts
-from b24nb.forms.form import Form, Step, changes, sends
+from b24nb.forms.form import Form, Step, changes
 from b24nb.forms.state import FormState, SharedState
 
 if TYPE_CHECKING:
@@ -53,21 +52,16 @@ class FleetForm(Form):
 
     title = "Many portals"
     writes = True
-    blank = FleetState()
-    keeps = True
-    logs = False
+    state = FleetState()
 
     live = property(lambda self: "LIVE" in self.kinds)
+    target = property(lambda self: id(self.state.plan))
     where = property(lambda self: f"{self.kinds} {counted(len(self.fleet.names), 'portal')}")
 
     @property
     def kinds(self) -> str:
         """What the portals are, as far as they were visited: ``SANDBOX``, ``LIVE`` or both."""
         return " and ".join(sorted({portal.kind for portal in self.fleet.seen.values()})) or "NOT VISITED YET"
-
-    @property
-    def target(self) -> Hashable:  # type: ignore[override]
-        return id(self.state.plan)
 
     def head(self) -> Iterable[Markup]:
         where, _, said = repr(self.fleet)[1:-1].partition(", ")
@@ -79,34 +73,29 @@ class FleetForm(Form):
         self.wanted, self.protect = wanted, protect
         file = str(self.wanted) if isinstance(self.wanted, str | PathLike) else ""
         given = "a CSV or JSON file" if self.wanted is None else "as given in the cell; or a CSV or JSON file"
-        self.compare_button = self.button("Compare", "th", self.start, style="primary")
+        self.compare_button = self.step_button("Compare", "th", *self.steps(), style="primary")
         self.file = parts.field("Text", "Wanted badges", file, width="34em", placeholder=given)
         self.prune = parts.field("Checkbox", "delete what is not wanted", False, width="auto")
-        self.plan_button = self.button("Plan", "list", lambda: self.work([self.plan]))
+        self.plan_button = self.step_button("Plan", "list", self.plan)
         self.first = parts.field("Text", "First portals", "", placeholder="all")
         self.confirm = parts.field("Text", "Confirm", "")
-        self.apply_button = self.button("Apply", "check", self._confirmed, style="danger")
-        self.undo_button = self.button("Undo", "undo", lambda: self.work([self.undo]))
+        self.apply_button = self.step_button("Apply", "check", self.apply, style="danger")
+        self.undo_button = self.step_button("Undo", "undo", self.undo)
         file_row = parts.row(self.field_row("wanted", self.file), self.prune, self.plan_button)
         self._sending_part = widgets.VBox(
             [self.field_row("first", self.first), self.field_row("confirm", self.confirm), self.apply_button]
         )
         return [self.compare_button, file_row, self.messages, self._sending_part, self.undo_button, self.shown]
 
-    def _confirmed(self) -> None:
-        self.work(lambda: [partial(self.apply, self.confirm.value, self.first.value)])
-
     # -- clicks ---------------------------------------------------------------------------------------
 
     def steps(self) -> Sequence[Step]:
         return [self.compare]
 
-    @sends
     def compare(self) -> Any:
         """Read the badges of all portals and compare them."""
         return self._finished(self.fleet.badges(**self._options()))
 
-    @sends
     def plan(self) -> Any:
         """Compare the portals' badges with the wanted ones. Changes nothing."""
         wanted = self.file.value if self.file.value or self.wanted is None else self.wanted
@@ -124,15 +113,15 @@ class FleetForm(Form):
         return state.saying("check" if plan.missing else "note", text, hint, phase="confirm")
 
     @changes
-    def apply(self, typed: str, first: str) -> Any:
+    def apply(self) -> Any:
         """Send the plan, if its confirmation was typed."""
-        state: FleetState = self.state
-        wrong = {} if first.strip().isdigit() or not first.strip() else {"first": "A number, or nothing for all."}
-        if state.plan is None or typed.strip() != state.plan.confirmation:
+        state, first = self.state, self.first.value.strip()
+        wrong = {} if first.isdigit() or not first else {"first": "A number, or nothing for all."}
+        if state.plan is None or self.confirm.value.strip() != state.plan.confirmation:
             wrong["confirm"] = f"Type {state.plan.confirmation}." if state.plan else "Plan first."
         if wrong:
             return state.refused(**wrong)
-        some = {"first": int(first)} if first.strip() else {}
+        some = {"first": int(first)} if first else {}
         self.confirm.value = ""
         report = state.plan.apply(confirm=state.plan.confirmation, keep_going=True, **some, **self._options())
         return self._finished(report)

@@ -5,11 +5,11 @@ from __future__ import annotations
 import itertools
 import threading
 import time
-from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import copy_context
 from dataclasses import replace
-from functools import partial, wraps
+from functools import partial
 from typing import Any
 
 import ipywidgets as widgets  # type: ignore[import-untyped]
@@ -35,34 +35,25 @@ QUIET = 0.5
 #: Work that takes more seconds than this shows a progress bar and a Cancel button.
 PATIENCE = 0.3
 ROWS = 10
-BUSY = Message("note", "Still at work on the last click.")
-ECHO = "Already sent: the second click was not sent again."
+BUSY = parts.fragment(Message("note", "Still at work on the last click."))
 CANCELLED = Message("note", "Cancelled between two steps. What was done before is shown.")
 SAVED = Message("note", "This is what the form showed when it was displayed. Run the cell to use it.")
 
-Step = Callable[[], FormState]
+#: A bound method that may send requests and returns a new state.
+Step = Any
 
 
-def sends(method: Callable[..., Any], *, change: bool = False) -> Callable[..., Any]:
-    """Decorate a method that returns a new state: it runs by :meth:`Form.send`, which turns errors into states."""
-
-    @wraps(method)
-    def sending(self: Form, *given: Any) -> Any:
-        what = (method.__name__, self.target) if change else None
-        return self.send(partial(method, self, *given), what)
-
-    return sending
-
-
-#: The same for a method that changes something: an identical second click within a second is not sent.
-changes = partial(sends, change=True)
+def changes(step: Any) -> Any:
+    """Mark a step that changes something: an identical second click within a second is ignored."""
+    step.changes = True
+    return step
 
 
 class Form(parts.Panel):
     """A form: each click makes a new state, and :meth:`render` shows it.
 
-    Every click calls :meth:`work`, every request passes :meth:`send`, and only :meth:`render` changes what is shown.
-    Work runs in a thread of its own, so that the kernel can handle other messages meanwhile.
+    A click does one or more steps: methods that may send requests and return a new state. Only :meth:`render` changes
+    what is shown. Steps run in a thread of their own, so that the kernel can handle other messages meanwhile.
 
     Parameters
     ----------
@@ -85,18 +76,14 @@ class Form(parts.Panel):
         An unexpected exception in a callback, such as a bug of this package; not an error of the portal.
     state : FormState
         What it shows.
-    target : hashable
+    target : object
         What the next change is made to, if that can differ between two clicks within a second; else ``None``.
     """
 
     title = ""
     writes = False
-    blank = FormState()
-    #: Whether the result stays visible after an error.
-    keeps = False
-    #: Whether the client's call log shows if something was sent. If not, each change counts as sent.
-    logs = True
-    target: Hashable = None
+    state: Any = FormState()
+    target: Any = None
 
     result = property(lambda self: self.state.result)
     df = property(lambda self: self.state.table.df)
@@ -107,12 +94,10 @@ class Form(parts.Panel):
 
     def __init__(self, shared: SharedState, *start: Any, alone: bool = True) -> None:
         self.shared, self.b24 = shared, shared.b24
-        self.state: Any = self.blank
         self.last_error: Exception | None = None
         self.cancel = threading.Event()
         self.calls: list[Call] = []
-        self._sending = threading.Lock()
-        self._last: tuple[Hashable, float] = None, 0.0
+        self._last_change: tuple[Any, float] = None, 0.0
         self.field_rows: dict[str, parts.FieldRow] = {}
         self._drawing = threading.RLock()
         self._in_drawing = self._working = False
@@ -137,7 +122,7 @@ class Form(parts.Panel):
         return ()
 
     def steps(self) -> Sequence[Step]:
-        """The steps of the main button, with the present values of the fields."""
+        """The steps of the main button."""
         return ()
 
     def head(self) -> Iterable[Any]:
@@ -168,25 +153,19 @@ class Form(parts.Panel):
 
     def run(self) -> None:
         """Do what the main button does, and return when it is done."""
-        self._do(self.steps())
+        if self._begin():
+            self._do(self.steps())
 
-    def start(self) -> None:
-        """Do what the main button does, in a thread."""
-        self.work(self.steps)
-
-    def work(self, steps: Sequence[Step] | Callable[[], Sequence[Step]]) -> None:
-        """Run some steps in a thread of their own.
+    def work(self, steps: Sequence[Step]) -> None:
+        """Do some steps in a thread of their own.
 
         Parameters
         ----------
-        steps : sequence of callable, or a callable that returns one
+        steps : sequence of callable
             Each returns a state, which is shown before the next one begins. Cancel stops between two of them.
         """
-        with self._drawing:
-            if self._working:
-                self._message.value = parts.fragment(BUSY)
-                return
-            self._working = True
+        if not self._begin():
+            return
         self._worker = threading.Thread(target=copy_context().run, args=(self._do, steps), daemon=True)
         self._worker.start()
         bar = threading.Timer(PATIENCE, lambda: self._show_busy(self._working))
@@ -212,6 +191,10 @@ class Form(parts.Panel):
             self._worker.join(timeout)
         return not self._working
 
+    def step_button(self, verb: str, icon: str, *steps: Step, style: str = "") -> Any:
+        """A button that does these steps."""
+        return self.button(verb, icon, partial(self.work, steps), style=style)
+
     def button(self, verb: str, icon: str, handler: Callable[[], object], *, style: str = "") -> Any:
         """A button with a verb as its label; an exception of its handler is kept in ``last_error``."""
         button = widgets.Button(description=verb, icon=icon, button_style=style, layout={"width": "auto"})
@@ -227,94 +210,80 @@ class Form(parts.Panel):
         """Call ``handler`` when the user changes the field, not when :meth:`render` does."""
         field.observe(lambda _: self._guarded(handler, by_user=True), name)
 
-    def _do(self, steps: Sequence[Step] | Callable[[], Sequence[Step]]) -> None:
-        if self._working:  # true in the thread that a click has started
-            self._wait_for_texts()
-        steps = steps() if callable(steps) else steps
-        done = True
-        for place, step in enumerate(steps, start=1):
-            if not (done := self._guarded(lambda step=step: self.render(step()))):  # type: ignore[misc]
-                break
-            if place < len(steps) and self.cancel.is_set():
-                self.render(replace(self.state, message=CANCELLED))
-                break
+    def _begin(self) -> bool:
+        """Whether work may begin; not while other work is running."""
+        # To disable the button would not stop a double click: both clicks are in the queue before the first
+        # one is handled, and they may be handled on different threads.
+        with self._drawing:
+            if self._working:
+                self._message.value = BUSY
+                return False
+            self._working = True
+            return True
+
+    def _do(self, steps: Sequence[Step]) -> None:
+        self._guarded(partial(self._do_each, steps))
         with self._drawing:
             self._working = False
             self._show_busy(False)
-            if done:  # a click during the work has replaced the message
-                self._message.value = parts.fragment(self._drawn.message)
+            if self._message.value == BUSY:  # a click during the work
+                self._message.value = parts.fragment(self.state.message)
+
+    def _do_each(self, steps: Sequence[Step]) -> None:
+        self._wait_for_texts()
+        self.cancel.clear()
+        for place, step in enumerate(steps):
+            if place and self.cancel.is_set():
+                self.render(replace(self.state, message=CANCELLED))
+                return
+            self.render(self._state_after(step))
 
     def _wait_for_texts(self) -> None:
-        if get_ipython() is not None:
+        if get_ipython() is not None and threading.current_thread() is self._worker:
             time.sleep(SETTLE)
             while time.monotonic() - self._typed_at < QUIET:
                 time.sleep(SETTLE)
 
-    def _guarded(self, handler: Callable[[], object], *, by_user: bool = False) -> bool:
-        """Call a handler and show an exception as a message, since ipywidgets would hide it. False if it raised."""
+    def _guarded(self, handler: Callable[[], object], *, by_user: bool = False) -> None:
+        """Call a handler and show an exception as a message, since ipywidgets would hide it."""
         with self._drawing:  # wait until another thread has finished drawing
             if by_user and self._in_drawing:
-                return True
+                return
         try:
             handler()
         except Exception as error:  # noqa: BLE001
             self.last_error = error
             self._message.value = parts.fragment(unexpected(error))
-            return False
-        return True
 
     # -- sending --------------------------------------------------------------------------------------
 
-    def send(self, work: Callable[[], Any], change: Hashable = None) -> Any:
-        """Do work that returns a new state and may send requests; an error becomes a state, too.
-
-        ``change`` is what it changes, by which an identical second click is recognised; ``None``: it only reads.
-        """
-        # To disable the button would not stop a double click: both clicks are in the queue before the first
-        # one is handled, and they may be handled on different threads.
-        if not self._sending.acquire(blocking=False):
-            return replace(self.state, message=BUSY)
+    def _state_after(self, step: Step) -> Any:
+        """Do a step; an error of the portal or of this package becomes a state, too."""
+        change = (step.__name__, self.target) if hasattr(step, "changes") else None
+        last, at = self._last_change
+        if change and change == last and time.monotonic() - at < ECHO_SECONDS:
+            return self.state
+        events: list[Call | Warning] = []
+        before = event_list.set(events)
         try:
-            last, at = self._last
-            if change is not None and change == last and time.monotonic() - at < ECHO_SECONDS:
-                said = self.state.message or BUSY
-                return replace(self.state, message=replace(said, text=f"{said.text} {ECHO}"))
-            self.cancel.clear()
-            events: list[Call | Warning] = []
-            before, state = event_list.set(events), self.state
-            try:
-                state = work()
-            except B24Error as error:
-                state = self.failed(error)
-            finally:
-                event_list.reset(before)
-                self._take(events, change, state)
-            if not_written := [str(one) for one in events if isinstance(one, JournalNotWritten)]:
-                hint = " ".join(filter(None, [state.message.hint, *not_written]))
-                state = replace(state, message=replace(state.message, hint=hint))
-            return self.settle(state)
+            state = step()
+        except B24Error as error:
+            state = self.failed(error)
         finally:
-            self._sending.release()
-
-    def _take(self, events: Iterable[object], change: Hashable, state: Any) -> None:
-        """Write the calls to the log of this form, and remember a change that was sent, to ignore a double click."""
-        calls = [one for one in events if isinstance(one, Call)]
-        self.calls += calls
-        if change is not None:  # the time counts from the end of the work, since a second click waits until then
-            sent = calls or not (self.logs or state.phase == "invalid")
-            self._last = change if sent else None, time.monotonic()
+            event_list.reset(before)
+            self.calls += [one for one in events if isinstance(one, Call)]
+        if change:  # the time counts from the end of the step, since a second click waits until then
+            self._last_change = None if state.phase == "invalid" else change, time.monotonic()
+        if not_written := [str(one) for one in events if isinstance(one, JournalNotWritten)]:
+            hint = " ".join(filter(None, [state.message.hint, *not_written]))
+            state = replace(state, message=replace(state.message, hint=hint))
+        return state
 
     def failed(self, error: B24Error) -> Any:
-        """The state after an error. Unless the form ``keeps`` it, the former result is dropped: it would mislead."""
-        known = self.state if self.keeps else self.blank
+        """The state after an error; the result stays."""
         wrong = {error.field: error.message} if isinstance(error, InvalidInput) and error.field else {}
         message = message_for(error, sandbox=not self.live)
-        return replace(known, phase="failed", message=message, field_errors=wrong)
-
-    def settle(self, state: Any) -> Any:
-        """Make this state the form's present one."""
-        self.state = state
-        return state
+        return replace(self.state, phase="failed", message=message, field_errors=wrong)
 
     def run_options(self, total: int, step: int = spec.BATCH_SIZE, text: str = "At work") -> dict[str, Any]:
         """Options of a run that updates the progress bar and checks Cancel before each request of ``step`` steps."""
@@ -333,12 +302,12 @@ class Form(parts.Panel):
     # -- drawing --------------------------------------------------------------------------------------
 
     def render(self, state: Any) -> None:
-        """Show a state. Nothing else changes what is shown, so equal states look equal."""
+        """Make this the form's state and show it. Nothing else changes what is shown, so equal states look equal."""
         with self.drawing():
-            self._drawn = state
-            self._top = [*self.head()]
-            self._head.value = parts.fragment(parts.style(), *self._top)
-            parts.show(self._head, self._top)  # the style sheet in a hidden head still applies
+            self.state = state
+            top = [*self.head()]
+            self._head.value = parts.fragment(parts.style(), *top)
+            parts.show(self._head, top)  # the style sheet in a hidden head still applies
             (self.add_class if self.live else self.remove_class)("b24nb-live-form")
             self._message.value = parts.fragment(state.message)
             self.shown.value = parts.fragment(*self.picture(state))
@@ -350,7 +319,7 @@ class Form(parts.Panel):
 
     def redraw(self) -> None:
         """Show the state once more; not while work is running, which ends with showing its state."""
-        if not self._sending.locked():
+        if not self._working:
             self.render(self.state)
 
     @contextmanager
@@ -382,7 +351,7 @@ class Form(parts.Panel):
     def static(self) -> Iterable[Any]:
         """What the form shows, without fields and buttons."""
         state = self.state
-        return [*self._top, state.message, *self.still(state), *self.numbers(state), SAVED]
+        return [*self.head(), state.message, *self.still(state), *self.numbers(state), SAVED]
 
     def __repr__(self) -> str:
         said = f": {self.state.message.text}" if self.state.message else ""

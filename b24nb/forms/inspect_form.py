@@ -15,7 +15,7 @@ from b24nb.client import Client
 from b24nb.display import html
 from b24nb.display.snippets import call_as_code
 from b24nb.forms import parts
-from b24nb.forms.form import Step, sends
+from b24nb.forms.form import Step
 from b24nb.forms.release_part import HoldersState, ReleaseForm
 from b24nb.forms.state import Change, SharedState
 from b24nb.rest.connection import Response
@@ -37,23 +37,22 @@ class InspectForm(ReleaseForm):
     """Shows everything about one badge, in two steps: first the badge, then the activities that hold it."""
 
     title = "Inspect a badge"
-    blank = InspectState()
+    state = InspectState()
 
     def arranged(self, code: str = "") -> Sequence[Any]:
         field = self.code_field(code, self._typed)
-        self.inspect_button = self.button("Inspect badge", "search", self.start, style="primary")
+        self.inspect_button = self.step_button("Inspect badge", "search", *self.steps(), style="primary")
         buttons = parts.row(self.inspect_button, self.load_button, indented=True)
         return [field, buttons, self.messages, self.shown, self.releasing()]
 
     def steps(self) -> Sequence[Step]:
-        code = self.code.value
-        return [lambda: self.inspect(code), self.find_holders]
+        return [self.inspect, self.find_holders]
 
-    @sends
-    def inspect(self, code: str) -> Any:
+    def inspect(self) -> Any:
         """Read the badge of this code; most portals ignore letter case."""
+        code, self.state = self.code.value, InspectState()
         if not code:
-            return InspectState().refused(code="Type a code, or choose one of the list.")
+            return self.state.refused(code="Type a code, or choose one of the list.")
         answer = self.b24.call(GET, {"code": code})
         badge = badge_of(answer, code)
         return InspectState(result=badge, badges=Badges([badge]), answer=answer).knowing()

@@ -11,7 +11,7 @@ from b24nb.client import Client
 from b24nb.display import html
 from b24nb.errors import InvalidInput
 from b24nb.forms import parts
-from b24nb.forms.form import Form, Step, sends
+from b24nb.forms.form import Form, Step
 from b24nb.forms.state import NO_BADGES, Change, FormState, SharedState
 from b24nb.forms.table import Table
 from b24nb.spec import FALLBACK_LANGUAGE
@@ -25,11 +25,10 @@ class ListForm(Form):
     """Lists the badges of a portal: filter, sort, select. ``result``: the badges that match, in the table's order."""
 
     title = "List badges"
-    keeps = True
 
     def arranged(self, words: str = "", order: str = "") -> Sequence[Any]:
         shared, options = self.shared, parts.languages(self.shared.language)
-        self.list_button = self.button("List badges", "refresh", self.start, style="primary")
+        self.list_button = self.step_button("List badges", "refresh", *self.steps(), style="primary")
         self.language = parts.field("Dropdown", "Language", shared.language, width="17em", options=options)
         self.language.style.description_width = "initial"
         self.table = Table(words=words, order=order, language=shared.language)
@@ -46,7 +45,6 @@ class ListForm(Form):
     def steps(self) -> Sequence[Step]:
         return [self._fetch]
 
-    @sends
     def _fetch(self) -> Any:
         badges = self.b24.badges.list()
         self.shared.see(badges)
@@ -68,7 +66,7 @@ class ListForm(Form):
     def _arrange(self) -> None:
         """Set the result to what the table shows now, in its order."""
         if self.shared.badges is not None:
-            self.settle(replace(self.state, result=self.table.matching))
+            self.state = replace(self.state, result=self.table.matching)
             self.redraw()
 
     def draw(self, state: FormState) -> None:

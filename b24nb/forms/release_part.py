@@ -21,7 +21,7 @@ from b24nb.display import html
 from b24nb.display.visible import visible
 from b24nb.errors import B24Error
 from b24nb.forms import parts
-from b24nb.forms.form import Form, changes, sends
+from b24nb.forms.form import Form, changes
 from b24nb.forms.messages import Message, message_for
 from b24nb.forms.state import NO_BADGES, Change, FormState
 
@@ -74,7 +74,7 @@ class ReleaseForm(Form):
         """Make the part: the holders, and below them the choice, the confirmation and the button."""
         self.which = parts.field("Dropdown", "Release", (), options=[("", ())])
         self.word = parts.field("Text", "Confirm", "")
-        self.release_button = self.button("Release", "unlink", lambda: self.work([self.release]), style="danger")
+        self.release_button = self.step_button("Release", "unlink", self.release, style="danger")
         self.on_change(self.which, self.know)
         fields = [self.which, self.field_row("release", self.word), parts.row(self.release_button, indented=True)]
         self._releasing = widgets.VBox(fields)
@@ -84,7 +84,7 @@ class ReleaseForm(Form):
         """Make a field for a code that offers the known codes, and ``load_button``, which lists the badges."""
         self.code = parts.field("Combobox", "Badge code", code, options=self.shared.codes)
         self.on_change(self.code, changed)
-        self.load_button = self.button("Load badges", "list", lambda: self.work([self.load]))
+        self.load_button = self.step_button("Load badges", "list", self.load)
         return self.field_row("code", self.code)
 
     def follow(self, change: Change) -> None:
@@ -92,20 +92,15 @@ class ReleaseForm(Form):
             with self.drawing():
                 self.code.options = self.shared.codes
 
-    @sends
     def load(self) -> Any:
         """List the badges, so that they can be chosen from."""
         badges = self.b24.badges.list()
         self.shared.see(badges)
         return self.state.saying("note", f"{parts.counted(badges)} to choose from.", field_errors={})
 
-    @sends
     def find_holders(self) -> Any:
         """Find the open activities that may hold the badges; an error leaves the badges visible."""
-        return self._look(self.state, self.state)
-
-    def _look(self, state: Any, shown: Any) -> Any:
-        """The state with the holders; but the present state, if another badge was chosen since ``shown``."""
+        state = self.state
         if not state.badges:
             return state
         self.show_progress("Looking which activities hold it", 0, 0)
@@ -113,12 +108,12 @@ class ReleaseForm(Form):
             known: dict[str, Any] = {"holders": self.b24.badges.release(state.badges), "unknown": None}
         except B24Error as error:
             known = {"holders": None, "unknown": message_for(error)}
-        return state.knowing(**known) if self.state is shown else self.state
+        return state.knowing(**known) if self.state is state else self.state  # another badge was chosen meanwhile
 
     def know(self, **more: Any) -> None:
         """Show the state for another choice; the former message is replaced."""
-        if not self._sending.locked():
-            self.render(self.settle(self.state.knowing(**more)))
+        if not self._working:
+            self.render(self.state.knowing(**more))
 
     # -- releasing ------------------------------------------------------------------------------------
 
@@ -131,11 +126,9 @@ class ReleaseForm(Form):
         plan = state.holders.only(ids)
         if self.word.value.strip() != _word(ids):
             return state.refused(release=f"Type {_word(ids)} to confirm.")
-        try:
-            report = plan.apply(confirm=plan.deletes, keep_going=True, **self.run_options(len(plan)))
-        except B24Error as error:
-            return replace(self.state, phase="failed", message=message_for(error), field_errors={})
-        state = self._look(replace(state, released=report), state)
+        report = plan.apply(confirm=plan.deletes, keep_going=True, **self.run_options(len(plan)))
+        self.state = replace(self.state, released=report)
+        state = self.find_holders()
         said = state.message or Message("note", "")
         text = f"{sum(one.done for one in report)} of {len(report)} released. {said.text}".rstrip()
         return replace(state, message=replace(said, kind=said.kind if report.ok else "check", text=text))

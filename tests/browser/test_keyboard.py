@@ -16,7 +16,7 @@ FORMS = (
     "forms.list_form(b24, run=True)",
     "forms.inspect_form(b24, 'waitingPayment', run=True)",
     "forms.add_form(b24, 'vip', {'en': 'Client', 'de': 'Kunde'}, 'VIP')",
-    "form = forms.delete_form(b24); form.load(); form.render(form.state); form",
+    "form = forms.delete_form(b24); form.render(form.load()); form",
     "forms.delete_form(b24, ['waitingPayment', 'newsletter'], run=True)",
     "forms.calls_form(b24, run=True)",
     "forms.explorer(b24, run=True)",

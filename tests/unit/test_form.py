@@ -243,8 +243,6 @@ def test_a_code_with_half_a_character_takes_no_form_away(portal: SandboxPortal) 
 
 def test_two_threads_with_the_same_change_send_it_once(b24: Client, portal: SandboxPortal) -> None:
     form = forms.add_form(b24, "vip", "Client", "VIP")
-    (step,) = form.steps()
-    said = [state.message.text for state in together(step, step)]
+    together(form.run, form.run)
     assert asked(portal, "add") == 1
-    assert sum("Already sent" in text or "at work" in text for text in said) == 1
     assert form.state.phase == "done"
