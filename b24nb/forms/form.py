@@ -222,12 +222,14 @@ class Form(parts.Panel):
             return True
 
     def _do(self, steps: Sequence[Step]) -> None:
-        self._guarded(partial(self._do_each, steps))
-        with self._drawing:
-            self._working = False
-            self._show_busy(False)
-            if self._message.value == BUSY:  # a click during the work
-                self._message.value = parts.fragment(self.state.message)
+        try:
+            self._guarded(partial(self._do_each, steps))
+        finally:  # also after Ctrl-C
+            with self._drawing:
+                self._working = False
+                self._show_busy(False)
+                if self._message.value == BUSY:  # a click during the work
+                    self._message.value = parts.fragment(self.state.message)
 
     def _do_each(self, steps: Sequence[Step]) -> None:
         self._wait_for_texts()

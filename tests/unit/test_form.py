@@ -120,6 +120,20 @@ def test_an_unexpected_error_is_shown_and_kept_and_the_form_goes_on(
     assert len(form.df) == 12
 
 
+def test_ctrl_c_during_a_run_leaves_a_form_that_can_be_used(b24: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    form = forms.list_form(b24)
+
+    def interrupted() -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(b24.badges, "list", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            form.run()
+    click(form, form.list_button)
+    assert len(form.df) == 12
+
+
 def test_live_looks_different(b24: Client) -> None:
     sandbox = forms.list_form(b24)
     b24.portal = dataclasses.replace(b24.portal, kind="LIVE", host="example.bitrix24.com", own_sandbox=False)
