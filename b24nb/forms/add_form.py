@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
@@ -16,7 +16,7 @@ from b24nb.client import Client
 from b24nb.display import html
 from b24nb.display.language import languages_of
 from b24nb.display.snippets import call_as_code
-from b24nb.errors import DuplicateCode, InvalidInput, NotFound
+from b24nb.errors import DuplicateCode, InvalidInput
 from b24nb.forms import parts
 from b24nb.forms.form import Form, Step, changes
 from b24nb.forms.messages import message_for
@@ -41,26 +41,26 @@ def rows_of(badge: Badge) -> list[Texts]:
 
 
 def check(badge: Badge, rows: Sequence[Texts], *, complete: bool = True) -> dict[str, str]:
-    """The problem of each wrong field, by its name: ``code``, ``title.0``, ``value.0``, ``language.1``, ...
+    """What is wrong with the code and with each row of texts: ``code``, ``texts.0``, ``texts.1``, ...
 
     ``complete=False``: the user is still typing, so an empty field is not a problem yet.
     """
-    found: dict[str, str] = {}
+    found: dict[str, list[str]] = {"code": []}
     for place, row in enumerate(rows):
-        if row.language in [other.language for other in rows[:place]]:
-            found[f"language.{place}"] = "This language has a row already."
+        twice = row.language in [other.language for other in rows[:place]]
+        found[f"texts.{place}"] = ["This language has a row already."] if twice else []
         for problem in problems(Badge("code", row.title, row.value, badge.type)):
             if complete or getattr(row, problem.field or ""):
-                found[f"{problem.field}.{place}"] = _worded(problem)
-    whole = not found and all(row.title and row.value for row in rows)
+                found[f"texts.{place}"].append(_worded(problem))
+    whole = not any(found.values()) and all(row.title and row.value for row in rows)
     for problem in problems(badge):
         if problem.field == "code" and (complete or badge.code):
-            found.setdefault("code", _worded(problem))
+            found["code"].append(_worded(problem))
         elif problem.field != "code" and whole:  # each text is right, but together they are too long
-            found[f"{problem.field}.0"] = _worded(problem)
+            found["texts.0"].append(_worded(problem))
     if badge.code != badge.code.strip():
-        found.setdefault("code", "The badge code begins or ends with a space.")
-    return found
+        found["code"].append("The badge code begins or ends with a space.")
+    return {name: " ".join(texts) for name, texts in found.items() if texts}
 
 
 def _in(text: Text, language: str) -> str:
@@ -111,20 +111,21 @@ class AddForm(Form):
         self.add_language_button = self.button("Add a language", "plus", self._add_language)
         self._languages = parts.row(self.add_language_button, indented=True)
         self.add_button = self.step_button("Add badge", "check", *self.steps(), style="primary")
-        self._code = self.field_row("code", self.code)
+        code = self.field_row("code", self.code)
         self._set_rows([TextRow(self, row) for row in texts])
-        self.on_change(self.mode, lambda: self._set_rows(self._all_rows))
+        self.on_change(self.mode, lambda: self._set_rows(self._rows.children))
         for field in (self.code, self.type):
             self.on_change(field, self.check_early)
         # A preview above the button would move the button while the user is moving the mouse to it.
         button = parts.row(self.add_button, indented=True)
-        fields = [self._code, self.type, self.mode, self._rows, self._languages, button]
+        fields = [code, self.type, self.mode, self._rows, self._languages, button]
         return [parts.row(widgets.VBox(fields), self.beside), self.messages, self.shown]
 
     @property
     def rows(self) -> tuple[TextRow, ...]:
         """The visible rows: the first one, for all languages, or one per language."""
-        return tuple(self._rows.children)
+        rows: tuple[TextRow, ...] = self._rows.children
+        return rows if self.mode.value == SEVERAL else rows[:1]
 
     @property
     def texts(self) -> list[Texts]:
@@ -156,10 +157,9 @@ class AddForm(Form):
         try:
             added = self.b24.badges.add(badge.code, badge.title, badge.value, badge.type)
         except DuplicateCode as error:
-            try:
-                existing = self.b24.badges.get(badge.code)
-            except NotFound:  # what the portal reads may be older than what it writes
-                raise error from None
+            existing = self.b24.badges.list().find(badge.code)
+            if existing is None:  # what the portal reads may be older than what it writes
+                raise
             self.shared.see_changed(added=[existing])
             wrong = {"code": f"The portal has a badge {existing.code!r}, shown below."}
             return AddState(phase="failed", message=message_for(error), field_errors=wrong, existing=existing)
@@ -177,30 +177,19 @@ class AddForm(Form):
 
     def aside(self, state: AddState, *, live: bool = True) -> Iterable[Any]:
         """How the badge would look (until it is added: then the result shows it), and the call that adds it."""
-        if any(row.title.value or row.value.value for row in self.rows):
+        if any(row.title or row.value for row in self.texts):
             if state.phase != "done":
                 yield html.badge_card(self.badge, self.shared.language)
             yield call_as_code(ADD, self.badge.to_wire())
-
-    def draw(self, state: AddState) -> None:
-        self._say(state.field_errors)
 
     def check_early(self) -> None:
         """Show problems of the fields while the user types; messages about the former input are removed."""
         self._typed_at = time.monotonic()
         if not self._working:
-            gone = replace(self.state, phase="idle", message=None, field_errors={}, existing=None)
-            self.render(gone)
-        badge = self.badge
-        twins = self.shared.find_all([badge.code]).values()
-        advice = "".join(f"The portal has a badge {twin.code!r}: add would be refused." for twin in twins)
-        self._say(check(badge, self.texts, complete=False), advice)
-
-    def _say(self, problems: Mapping[str, str], advice: str = "") -> None:
-        self._code.say(problems.get("code", ""), advice=advice)
-        for place, row in enumerate(self.rows):
-            names = (f"{name}.{place}" for name in ("language", "title", "value"))
-            row.say(" ".join(problems[name] for name in names if name in problems))
+            wrong = check(self.badge, self.texts, complete=False)
+            for twin in self.shared.find_all([self.code.value]).values():
+                wrong["code"] = f"The portal has a badge {twin.code!r}: add would be refused."
+            self.render(replace(self.state, phase="idle", message=None, field_errors=wrong, existing=None))
 
     def follow(self, change: Change) -> None:
         if change == "language":
@@ -210,22 +199,24 @@ class AddForm(Form):
 
     def _set_rows(self, rows: Sequence[TextRow]) -> None:
         """Set the rows. All are kept, also while only the first one is shown, for all languages."""
-        self._all_rows, several = rows, self.mode.value == SEVERAL
-        self._rows.children = tuple(rows if several else rows[:1])
+        several, self._rows.children = self.mode.value == SEVERAL, tuple(rows)
+        named = {f"texts.{place}": row for place, row in enumerate(rows)}
+        self.field_rows = {"code": self.field_rows["code"], **named}
         for row in rows:
+            parts.show(row, several or row is rows[0])
             parts.show(row.head, several)
             row.remove_button.disabled = len(rows) == 1
         parts.show(self._languages, several)
         self.check_early()
 
     def _add_language(self) -> None:
-        used = {row.language.value for row in self._all_rows}
+        used = {row.language.value for row in self.rows}
         if free := next((code for code in spec.LANGUAGES if code not in used), None):
-            self._set_rows([*self._all_rows, TextRow(self, Texts(free, "", ""))])
+            self._set_rows([*self.rows, TextRow(self, Texts(free, "", ""))])
 
     def remove(self, row: TextRow) -> None:
         """Remove the row of a language."""
-        self._set_rows([other for other in self._all_rows if other is not row])
+        self._set_rows([other for other in self.rows if other is not row])
 
 
 def add_form(

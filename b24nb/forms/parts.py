@@ -80,11 +80,10 @@ class FieldRow(widgets.HBox):  # type: ignore[misc]
         self._text = widgets.HTML()
         super().__init__([*fields, self._text], layout={"flex_flow": "row wrap", "grid_gap": "0 12px"})
 
-    def say(self, problem: str = "", *, advice: str = "") -> None:
-        """Show the problem, else the advice, else nothing."""
-        kind, text = ("problem", problem) if problem else ("advice", advice)
-        beside = Markup('<span class="b24nb-{}" role="status">Check: {}</span>').format(kind, text)
-        self._text.value = fragment(beside) if text else ""
+    def say(self, problem: str) -> None:
+        """Show the problem, if there is one."""
+        beside = Markup('<span class="b24nb-problem" role="status">Check: {}</span>').format(problem)
+        self._text.value = fragment(beside) if problem else ""
 
 
 def show(widget: Any, visible: object) -> None:

@@ -66,12 +66,12 @@ def test_switching_between_one_text_and_several_loses_nothing(b24: Client) -> No
 @pytest.mark.parametrize(
     ("code", "title", "value", "wrong"),
     [
-        ("", "", "", {"code", "title.0", "value.0"}),
+        ("", "", "", {"code", "texts.0"}),
         ("c" * 256, "t", "v", {"code"}),
         (" c", "t", "v", {"code"}),
-        ("c", "ж" * 700, "v", {"title.0"}),
-        ("c", dict.fromkeys(("en", "de", "ru"), "ж" * 300), "v", {"title.0"}),
-        ("c", {"en": "t", "de": ""}, {"en": "v", "de": ""}, {"title.1", "value.1"}),
+        ("c", "ж" * 700, "v", {"texts.0"}),
+        ("c", dict.fromkeys(("en", "de", "ru"), "ж" * 300), "v", {"texts.0"}),
+        ("c", {"en": "t", "de": ""}, {"en": "v", "de": ""}, {"texts.1"}),
     ],
 )
 def test_every_wrong_field_is_named_before_anything_is_sent(
@@ -99,7 +99,7 @@ def test_what_is_too_long_or_there_already_is_said_while_one_types(b24: Client) 
 
 def test_a_message_stands_beside_its_field_and_goes_when_that_changes(b24: Client) -> None:
     form = forms.add_form(b24, "vip", {"en": "Client", "de": ""}, {"en": "VIP", "de": "VIP"}, run=True)
-    assert form.state.field_errors.keys() == {"title.1"}
+    assert form.state.field_errors.keys() == {"texts.1"}
     assert "The title is empty." in shown(form.rows[1])
     assert "The title is empty." not in shown(form.rows[0])
     form.rows[1].title.value = "Kunde"
