@@ -111,10 +111,9 @@ class DeleteForm(ReleaseForm):
     def follow(self, change: Change) -> None:
         super().follow(change)
         if change == "selection":
-            known = self.shared.find_all(self.shared.selection).values()
-            typed = "" if known else "".join(self.shared.selection[:1])
-            if known or typed:
-                self._choose([badge.code for badge in known], typed)
+            if selection := self.shared.selection:
+                known = [badge.code for badge in self.shared.find_all(selection).values()]
+                self._choose(known, "" if known else selection[0])
             return
         with self.drawing():
             if change == "badges":
@@ -154,10 +153,7 @@ class DeleteForm(ReleaseForm):
     def delete(self) -> Any:
         """Delete what the preview shows, if the confirmation was typed."""
         state: DeleteState = self.state
-        if not state.to_delete:
-            text = "Nothing to delete, so nothing has been sent."
-            return state.saying("check", text, "Preview first.", phase="invalid")
-        if self.confirm.value.strip() != state.word.strip():
+        if not state.to_delete or self.confirm.value.strip() != state.word.strip():
             return state.refused(confirm=f"Type {state.word} to confirm.")
         if len(state.to_delete) > 1:
             return self._delete_many(state.to_delete)

@@ -55,9 +55,6 @@ class ListForm(Form):
         with self.drawing():
             if change == "badges":
                 self.table.show(self.shared.badges or NO_BADGES, self.shared.selection)
-                known = [code for _, code in self.language.options]
-                if new := self.table.languages - set(known):
-                    self.language.options = parts.languages(*known, *sorted(new))
             elif change == "selection":
                 self.table.selected = [*self.shared.selection]
             self.language.value = self.table.language = self.shared.language

@@ -103,7 +103,6 @@ class ReleaseForm(Form):
         state = self.state
         if not state.badges:
             return state
-        self.show_progress("Looking which activities hold it", 0, 0)
         try:
             known: dict[str, Any] = {"holders": self.b24.badges.release(state.badges), "unknown": None}
         except B24Error as error:
@@ -121,11 +120,9 @@ class ReleaseForm(Form):
     def release(self) -> Any:
         """Release the badges from the chosen activities, if the confirmation was typed; then find the other holders."""
         state, ids = self.state, self.which.value
-        if not (state.holders and ids):
-            return state.saying("check", "Nothing to release, so nothing has been sent.")
-        plan = state.holders.only(ids)
-        if self.word.value.strip() != _word(ids):
+        if not ids or self.word.value.strip() != _word(ids):
             return state.refused(release=f"Type {_word(ids)} to confirm.")
+        plan = state.holders.only(ids)
         report = plan.apply(confirm=plan.deletes, keep_going=True, **self.run_options(len(plan)))
         self.state = replace(self.state, released=report)
         state = self.find_holders()

@@ -95,12 +95,6 @@ class Table(anywidget.AnyWidget):
             found.sort(key=key, reverse=self.order.startswith("-"))
         return Badges(found)
 
-    @property
-    def languages(self) -> set[str]:
-        """The languages of all texts."""
-        texts = (text for badge in self.badges for text in (badge.title, badge.value))
-        return {str(code) for codes in {tuple(text) for text in texts if isinstance(text, dict)} for code in codes}
-
 
 @lru_cache(maxsize=2)
 def pack(badges: Badges) -> str:

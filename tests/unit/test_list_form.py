@@ -44,11 +44,10 @@ def test_selected_rows_are_what_code_and_other_forms_take(b24: Client) -> None:
     assert form.selection == ("newsletter",)
 
 
-def test_a_language_that_no_portal_has_can_be_chosen() -> None:
+def test_a_language_that_no_portal_has_can_be_given() -> None:
     rows = [Badge("odd", {"en": "Plain", "xx": "Strange"}, "v", "primary").to_wire()]
     with SandboxPortal(badges=rows) as portal, connect(portal) as b24:
-        form = forms.list_form(b24, run=True)
-        form.language.value = "xx"
+        form = forms.list_form(b24, language="xx", run=True)
         assert form.table.language == "xx"
         assert "Strange" in form._repr_mimebundle_()["text/html"]
         assert form.last_error is None
