@@ -20,7 +20,7 @@ from b24nb.errors import DuplicateCode, InvalidInput
 from b24nb.forms import parts
 from b24nb.forms.form import Form, Step, changes
 from b24nb.forms.messages import message_for
-from b24nb.forms.state import Change, FormState, SharedState
+from b24nb.forms.state import FormState, SharedState
 
 ONE, SEVERAL = "one text for all languages", "a text per language"
 EMPTY = Badge("", "", "", spec.BadgeType.PRIMARY)
@@ -190,10 +190,6 @@ class AddForm(Form):
             for twin in self.shared.find_all([self.code.value]).values():
                 wrong["code"] = f"The portal has a badge {twin.code!r}: add would be refused."
             self.render(replace(self.state, phase="idle", message=None, field_errors=wrong, existing=None))
-
-    def follow(self, change: Change) -> None:
-        if change == "language":
-            self.redraw()
 
     # -- rows -----------------------------------------------------------------------------------------
 

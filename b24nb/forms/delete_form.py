@@ -110,16 +110,14 @@ class DeleteForm(ReleaseForm):
 
     def follow(self, change: Change) -> None:
         super().follow(change)
-        if change == "selection":
-            if selection := self.shared.selection:
-                known = [badge.code for badge in self.shared.find_all(selection).values()]
-                self._choose(known, "" if known else selection[0])
-            return
-        with self.drawing():
-            if change == "badges":
+        self.table.language = self.shared.language
+        if change == "badges":
+            with self.drawing():
                 self.table.show(self.shared.badges or NO_BADGES, self._codes)
-            self.table.language = self.shared.language
-        self.redraw()
+            self.redraw()
+        elif change == "selection" and (selection := self.shared.selection):
+            known = [badge.code for badge in self.shared.find_all(selection).values()]
+            self._choose(known, "" if known else selection[0])
 
     def forget(self) -> Any:
         """Drop the preview, because another badge was chosen. Undo of the last delete is still possible."""

@@ -162,16 +162,13 @@ class FleetForm(Form):
 
 def _matrix(matrix: pd.DataFrame) -> Iterable[Markup]:
     """Two tables: on how many portals each code is the same, differs or is missing; and the portals that differ."""
-    names, table = matrix.columns.to_numpy(), matrix.to_numpy()
-    words = sorted({*table.ravel()})
-
-    def line(code: str, cells: Any) -> list[Any]:
-        where = (f"{word}: {listed([*names[cells == word]])}" for word in words if word != "same" and word in cells)
-        return [code, *(int((cells == word).sum()) for word in words), "; ".join(where)]
-
-    shown = [line(*row) for row in zip(matrix.index[: 2 * ROWS], table, strict=False)]
-    caption = f"{counted(len(matrix), 'code')} on {counted(len(names), 'portal')}"
-    yield html.table(["code", *words, "where"], shown, caption, hidden=len(matrix) - len(shown))
+    words, rows = sorted({*matrix.to_numpy().ravel()}), []
+    for code, cells in matrix.head(2 * ROWS).iterrows():
+        portals = {word: [*cells.index[cells == word]] for word in words}
+        where = (f"{word}: {listed(names)}" for word, names in portals.items() if names and word != "same")
+        rows.append([code, *map(len, portals.values()), "; ".join(where)])
+    caption = f"{counted(len(matrix), 'code')} on {counted(matrix.shape[1], 'portal')}"
+    yield html.table(["code", *words, "where"], rows, caption, hidden=len(matrix) - len(rows))
     odd = [name for name in matrix if (matrix[name] != "same").any()]
     if odd:
         part = matrix[odd[:PORTALS]].head(2 * ROWS)

@@ -148,6 +148,8 @@ class Form(parts.Panel):
 
     def follow(self, change: Change) -> None:
         """Called when the shared badges, selection or language have changed."""
+        if change == "language":
+            self.redraw()
 
     # -- clicks ---------------------------------------------------------------------------------------
 

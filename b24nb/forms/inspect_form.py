@@ -61,15 +61,13 @@ class InspectForm(ReleaseForm):
         """Select this badge in the other forms of an explorer, too."""
         if code := self.code.value:
             known = self.shared.find_all([code])
-            self.shared.select([badge.code for badge in known.values()] or [code])
+            self.shared.selection = tuple(badge.code for badge in known.values()) or (code,)
 
     def follow(self, change: Change) -> None:
         super().follow(change)
         if change == "selection" and self.shared.selection:
             with self.drawing():
                 self.code.value = self.shared.selection[0]
-        elif change == "language":
-            self.redraw()
 
     def picture(self, state: InspectState) -> Iterable[Any]:
         if state.result:

@@ -33,7 +33,7 @@ class ListForm(Form):
         self.language.style.description_width = "initial"
         self.table = Table(words=words, order=order, language=shared.language)
         self.on_change(self.language, lambda: shared.set_trait("language", self.language.value))
-        self.on_change(self.table, lambda: shared.select(self.table.selected), "selected")
+        self.on_change(self.table, lambda: shared.set_trait("selection", tuple(self.table.selected)), "selected")
         self.on_change(self.table, self._arrange, ["words", "kind", "order"])
         return [parts.row(self.list_button, self.language), self.messages, self.table]
 

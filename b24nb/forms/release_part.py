@@ -88,9 +88,8 @@ class ReleaseForm(Form):
         return self.field_row("code", self.code)
 
     def follow(self, change: Change) -> None:
-        if change == "badges":
-            with self.drawing():
-                self.code.options = self.shared.codes
+        super().follow(change)
+        self.code.options = self.shared.codes
 
     def load(self) -> Any:
         """List the badges, so that they can be chosen from."""

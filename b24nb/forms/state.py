@@ -114,11 +114,7 @@ class SharedState(traitlets.HasTraits):
                 continue
             shared.badges = Badges(change(before))
             if shared.selection and shared.badges != before:
-                shared.select(shared.find_all(shared.selection))
-
-    def select(self, codes: Iterable[str]) -> None:
-        """Make these codes the selection."""
-        self.selection = tuple(dict.fromkeys(codes))
+                shared.selection = tuple(shared.find_all(shared.selection))
 
 
 _OF_CLIENT: WeakKeyDictionary[Client, WeakKeyDictionary[SharedState, None]] = WeakKeyDictionary()
