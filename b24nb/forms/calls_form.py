@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -39,15 +40,12 @@ class CallsForm(Form):
         self.call_log = self.b24.calls
         self.chart_button = self.step_button("Draw chart", "bar-chart", self._draw_chart)
         self.clear_button = self.step_button("Clear log", "eraser", self.clear)
-        self.name = parts.field("Text", "File", "calls.csv", width="20em")
-        self.name.style.description_width = "initial"
         self.export_button = self.step_button("Export CSV", "download", self.export)
         self._chart = widgets.HTML()
         self._poll: threading.Thread | None = None
         self._view_count = 0  # a number here makes ipywidgets count the views of this widget
         self.observe(lambda _: self._guarded(self._follow_log), "_view_count")
-        export = self.field_row("name", self.name, self.export_button)
-        buttons = parts.row(self.chart_button, self.clear_button, export)
+        buttons = parts.row(self.chart_button, self.clear_button, self.export_button)
         return [buttons, self.messages, self._chart, self.shown]
 
     def steps(self) -> Sequence[Step]:
@@ -61,22 +59,18 @@ class CallsForm(Form):
         """Delete the calls; the limits stay, since the portal still counts these calls."""
         self.call_log.clear()
         self._chart.value = ""
-        return self._say("done", "The call log was emptied. The limits stay: the portal counts on.")
+        return self.look().saying("done", "The call log was emptied. The limits stay: the portal counts on.")
 
     def export(self) -> Any:
-        """Write the log as CSV to a new file. An existing file is never replaced."""
-        name = self.name.value
+        """Write the log as CSV to a new file, named by the time. An existing file is never replaced."""
+        path = Path(f"calls-{datetime.now():%Y%m%d-%H%M%S}.csv")
         try:
-            with Path(name).open("x", encoding="utf-8-sig", newline="") as file:
+            with path.open("x", encoding="utf-8-sig", newline="") as file:
                 self.call_log.df.to_csv(file, index=False)
         except OSError as error:
-            there = "This file is there already; choose another name."
-            why = there if isinstance(error, FileExistsError) else f"It can't be written: {error.strerror}."
-            return self._say("check", "Nothing has been written.", name=why)
-        return self._say("done", f"{len(self.call_log)} calls, commands of batches included, were written to {name}.")
-
-    def _say(self, kind: Any, text: str, **wrong: str) -> Any:
-        return self.look().saying(kind, text, field_errors=wrong)
+            return self.look().saying("check", f"{path} can't be written: {error.strerror}.")
+        text = f"{len(self.call_log)} calls, commands of batches included, were written to {path}."
+        return self.look().saying("done", text)
 
     def picture(self, state: FormState) -> Iterable[Any]:
         yield from self.call_log.limits.gauges()

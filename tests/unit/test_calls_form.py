@@ -1,6 +1,8 @@
 """The form that shows the call log."""
 
+import errno
 import re
+from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -32,19 +34,21 @@ def test_log_chart_and_clear(b24: Client) -> None:
     assert "is empty" not in shown(form)
 
 
-def test_export_leaves_files_alone_that_are_there(b24: Client) -> None:
+def test_export_writes_a_new_file(b24: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     b24.badges.list()
     form = forms.calls_form(b24)
     click(form, form.export_button)
     form.run()  # as the next look at the log does
-    assert "were written to calls.csv." in shown(form)
+    (path,) = Path().glob("calls-*.csv")
+    assert f"were written to {path}." in shown(form)
+    assert pd.read_csv(path)["method"].iloc[-1] == "crm.activity.badge.list"
+
+    def full(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Path, "open", full)
     click(form, form.export_button)
-    assert "there already" in form.state.field_errors["name"]
-    for name in ("no/such/directory.csv", ""):
-        form.name.value = name
-        click(form, form.export_button)
-        assert form.state.field_errors["name"].endswith(".")
-    assert pd.read_csv("calls.csv")["method"].iloc[-1] == "crm.activity.badge.list"
+    assert "can't be written: No space left on device." in shown(form)
 
 
 def test_columns_that_say_the_same_everywhere_are_left_out(b24: Client, portal: SandboxPortal) -> None:
