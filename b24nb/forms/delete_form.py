@@ -157,8 +157,7 @@ class DeleteForm(ReleaseForm):
             return self._delete_many(state.to_delete)
         removed = self.b24.badges.delete(state.to_delete[0])
         self.shared.see_changed(gone=[removed.code])
-        text, badges = f"The badge {removed.code!r} was deleted.", Badges([removed])
-        return _ended(True, text, _undo_hint(badges), result=removed, removed=badges)
+        return _ended(True, f"The badge {removed.code!r} was deleted.", removed, Badges([removed]))
 
     def _delete_many(self, badges: Badges) -> Any:
         report = self.b24.badges.delete_many(badges, missing_ok=True, keep_going=True, **self.run_options(len(badges)))
@@ -166,7 +165,7 @@ class DeleteForm(ReleaseForm):
         removed = Badges(was for one in report if one.done and (was := one.found or one.step.before))
         self.shared.see_changed(gone=[step.code for step in gone])
         text = f"{parts.counted(removed)} of {len(badges)} deleted."
-        return _ended(report.ok, text, _undo_hint(removed), result=report, removed=removed or self.state.removed)
+        return _ended(report.ok, text, report, removed or self.state.removed)
 
     @changes
     def undo(self) -> Any:
@@ -179,13 +178,16 @@ class DeleteForm(ReleaseForm):
         there = [outcome.step.code for outcome in report if outcome.verdict is Verdict.KEPT]
         text = f"{report.counts.get('added', 0)} of {parts.counted(removed)} brought back, as the last of the list."
         text += f" There already: {parts.named(there)}." if there else ""
-        return _ended(report.ok, text, None if report.ok else "The report says why.", result=report, removed=left)
+        return _ended(report.ok, text, report, left)
 
     # -- drawing --------------------------------------------------------------------------------------
 
     def picture(self, state: DeleteState) -> Iterable[Any]:
         if state.badges:
-            yield from _warnings(state)
+            if state.missing:
+                yield Message("note", f"Not there, so nothing to delete: {parts.named(state.missing)}.")
+            if lost := parts.named(badge.code for badge in state.to_delete if badge.note):
+                yield Message("check", f"Can't be brought back: the portal would refuse to add {lost}.")
             yield from html.folded_after(state.badges[:ROWS], partial(self._preview_table, state))
             if more := replace(state, badges=state.badges[ROWS:]).to_delete:
                 codes = html.paragraph(parts.named(badge.code for badge in more))
@@ -224,10 +226,13 @@ class DeleteForm(ReleaseForm):
         self.undo_button.description = f"Undo: bring back {what}"
 
 
-def _ended(ok: bool, text: str, hint: str | None, **more: Any) -> Any:
-    """The state after a change; ``ok``: whether it succeeded completely."""
-    phase, kind = ("done", "done") if ok else ("failed", "check")
-    return DeleteState().saying(kind, text, hint, phase=phase, **more)
+def _ended(ok: bool, text: str, result: Any, removed: Badges) -> Any:
+    """The state after a change; ``ok``: whether it succeeded completely; ``removed``: what Undo brings back."""
+    ended = DeleteState(result=result, removed=removed)
+    if not ok:
+        return ended.saying("check", text, "The report says why.", phase="failed")
+    part = ", as far as the portal takes it" if any(badge.note for badge in removed) else ""
+    return ended.saying("done", text, f"Undo brings back what was deleted{part}." if removed else None, phase="done")
 
 
 def _as_code(badges: Badges) -> Markup:
@@ -238,19 +243,6 @@ def _as_code(badges: Badges) -> Markup:
     commands = {f"d{place}": call for place, call in enumerate(calls)}
     part = f": the first {len(calls)} of {len(badges)} badges" if len(calls) < len(badges) else ""
     return call_as_code("batch", {"halt": 0, "cmd": commands}, part)
-
-
-def _warnings(state: DeleteState) -> Iterable[Message]:
-    if state.missing:
-        yield Message("note", f"Not there, so nothing to delete: {parts.named(state.missing)}.")
-    if codes := parts.named(badge.code for badge in state.to_delete if badge.note):
-        yield Message("check", f"Can't be brought back: the portal would refuse to add {codes}.")
-
-
-def _undo_hint(removed: Badges) -> str:
-    """The hint after a delete: what Undo restores."""
-    part = ", as far as the portal takes it" if any(badge.note for badge in removed) else ""
-    return f"Undo brings back what was deleted{part}." if removed else "The report says why."
 
 
 def delete_form(b24: Client, codes: str | Badge | Iterable[str | Badge] = (), *, run: bool = False) -> DeleteForm:

@@ -98,10 +98,9 @@ class FleetForm(Form):
 
     def plan(self) -> Any:
         """Compare the portals' badges with the wanted ones. Changes nothing."""
-        wanted = self.file.value if self.file.value or self.wanted is None else self.wanted
-        if isinstance(wanted, str) and not wanted:
-            text = "Name a CSV or JSON file, or give fleet(..., wanted=...)."
-            return self.state.refused(wanted=text)
+        wanted = self.file.value or self.wanted
+        if wanted is None:
+            return self.state.refused(wanted="Name a CSV or JSON file, or give fleet(..., wanted=...).")
         self.confirm.value = ""
         try:
             plan = self.fleet.plan(wanted, prune=self.prune.value, protect=self.protect, **self._options())
@@ -115,16 +114,12 @@ class FleetForm(Form):
     @changes
     def apply(self) -> Any:
         """Send the plan, if its confirmation was typed."""
-        state, first = self.state, self.first.value.strip()
-        wrong = {} if first.isdigit() or not first else {"first": "A number, or nothing for all."}
-        if state.plan is None or self.confirm.value.strip() != state.plan.confirmation:
-            wrong["confirm"] = f"Type {state.plan.confirmation}." if state.plan else "Plan first."
-        if wrong:
-            return state.refused(**wrong)
-        some = {"first": int(first)} if first else {}
+        plan, some = self.state.plan, self.first.value.strip()
+        if self.confirm.value.strip() != plan.confirmation:
+            return self.state.refused(confirm=f"Type {plan.confirmation}.")
         self.confirm.value = ""
-        report = state.plan.apply(confirm=state.plan.confirmation, keep_going=True, **some, **self._options())
-        return self._finished(report)
+        first = int(some) if some.isdecimal() else some or None  # another text is refused by the plan
+        return self._finished(plan.apply(first=first, confirm=plan.confirmation, keep_going=True, **self._options()))
 
     @changes
     def undo(self) -> Any:

@@ -65,6 +65,14 @@ def test_plan_confirm_apply_and_undo(form: Any, sandboxes: SandboxFleet, monkeyp
     assert holding(sandboxes) == 0
 
 
+def test_a_number_of_portals_that_is_none_is_refused(form: Any, sandboxes: SandboxFleet) -> None:
+    click(form, form.plan_button)
+    form.confirm.value, form.first.value = "4 changes on 4 portals", "some"
+    click(form, form.apply_button)
+    assert "first is a number, 1 or more." in shown(form)
+    assert holding(sandboxes) == 0
+
+
 def test_undo_stays_until_all_is_undone(form: Any, sandboxes: SandboxFleet, monkeypatch: pytest.MonkeyPatch) -> None:
     click(form, form.plan_button)
     form.confirm.value = "4 changes on 4 portals"
