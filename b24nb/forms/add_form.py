@@ -36,8 +36,11 @@ class Texts(NamedTuple):
 
 def rows_of(badge: Badge) -> list[Texts]:
     """A row of texts per language. If only one of title and value is by language, the other is in every row."""
-    languages = languages_of(badge.title, badge.value) or [""]
-    return [Texts(code, _in(badge.title, code), _in(badge.value, code)) for code in languages]
+    texts = badge.title, badge.value
+    return [
+        Texts(code, *(text if isinstance(text, str) else text.get(code, "") for text in texts))
+        for code in languages_of(*texts) or [""]
+    ]
 
 
 def check(badge: Badge, rows: Sequence[Texts], *, complete: bool = True) -> dict[str, str]:
@@ -61,10 +64,6 @@ def check(badge: Badge, rows: Sequence[Texts], *, complete: bool = True) -> dict
     if badge.code != badge.code.strip():
         found["code"].append("The badge code begins or ends with a space.")
     return {name: " ".join(texts) for name, texts in found.items() if texts}
-
-
-def _in(text: Text, language: str) -> str:
-    return text if isinstance(text, str) else text.get(language, "")
 
 
 def _worded(problem: InvalidInput) -> str:

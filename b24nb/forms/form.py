@@ -112,7 +112,7 @@ class Form(parts.Panel):
         super().__init__([*([Keeper()] if alone else []), self._head, *self.arranged(*start), self._numbers])
         self.add_class("b24nb-form")
         shared.observe(lambda change: self._guarded(partial(self.follow, change.name)))
-        self._show_busy(False)
+        parts.show(self._busy, False)
         self.render(self.state)
 
     # -- overridden by each form ----------------------------------------------------------------------
@@ -170,7 +170,7 @@ class Form(parts.Panel):
             return
         self._worker = threading.Thread(target=copy_context().run, args=(self._do, steps), daemon=True)
         self._worker.start()
-        bar = threading.Timer(PATIENCE, lambda: self._show_busy(self._working))
+        bar = threading.Timer(PATIENCE, lambda: parts.show(self._busy, self._working))
         bar.daemon = True
         bar.start()
         if get_ipython() is None:  # a kernel must not wait here: it may still receive the end of a text
@@ -203,9 +203,9 @@ class Form(parts.Panel):
         button.on_click(lambda _: self._guarded(handler))
         return button
 
-    def field_row(self, name: str, *fields: Any) -> parts.FieldRow:
+    def field_row(self, name: str, field: Any) -> parts.FieldRow:
         """A field with room for the problem that ``state.field_errors`` has under this name."""
-        self.field_rows[name] = parts.FieldRow(*fields)
+        self.field_rows[name] = parts.FieldRow(field)
         return self.field_rows[name]
 
     def on_change(self, field: Any, handler: Callable[[], object], name: Any = "value") -> None:
@@ -221,6 +221,7 @@ class Form(parts.Panel):
                 self._message.value = BUSY
                 return False
             self._working = True
+            self.show_progress("Waiting for the portal", 0, 0)
             return True
 
     def _do(self, steps: Sequence[Step]) -> None:
@@ -229,7 +230,7 @@ class Form(parts.Panel):
         finally:  # also after Ctrl-C
             with self._drawing:
                 self._working = False
-                self._show_busy(False)
+                parts.show(self._busy, False)
                 if self._message.value == BUSY:  # a click during the work
                     self._message.value = parts.fragment(self.state.message)
 
@@ -346,11 +347,6 @@ class Form(parts.Panel):
             yield html.folded("As a DataFrame: form.df", html.table(head, rows, "First rows"))
         if self.calls:
             yield html.folded("What it cost: form.timings", html.calls_table(self.calls, "Last calls", ROWS))
-
-    def _show_busy(self, busy: bool) -> None:
-        parts.show(self._busy, busy)
-        if not busy:
-            self.show_progress("Waiting for the portal", 0, 0)
 
     def static(self) -> Iterable[Any]:
         """What the form shows, without fields and buttons."""

@@ -76,9 +76,9 @@ def row(*pieces: Any, indented: bool = False) -> Any:
 class FieldRow(widgets.HBox):  # type: ignore[misc]
     """A field with room beside it for a message about its value."""
 
-    def __init__(self, *fields: Any) -> None:
+    def __init__(self, field: Any) -> None:
         self._text = widgets.HTML()
-        super().__init__([*fields, self._text], layout={"flex_flow": "row wrap", "grid_gap": "0 12px"})
+        super().__init__([field, self._text], layout={"flex_flow": "row wrap", "grid_gap": "0 12px"})
 
     def say(self, problem: str) -> None:
         """Show the problem, if there is one."""
@@ -96,9 +96,9 @@ def fragment(*pieces: Any) -> str:
     return str(Markup('<div class="b24nb">{}</div>').format(html.join(pieces))) if any(pieces) else ""
 
 
-def languages(*others: str) -> list[tuple[str, str]]:
-    """Options of a language field: the languages of a cloud portal, and these others."""
-    return [(language_name(code), code) for code in dict.fromkeys([*spec.LANGUAGES, *filter(None, others)])]
+def languages(chosen: str) -> list[tuple[str, str]]:
+    """Options of a language field: the languages of a cloud portal, and the chosen one."""
+    return [(language_name(code), code) for code in dict.fromkeys([*spec.LANGUAGES, chosen])]
 
 
 def named(codes: Iterable[str]) -> str:
