@@ -100,12 +100,11 @@ class CallsForm(Form):
             self._poll.start()
 
     def _poll_log(self) -> None:
-        pause, seen, log = self.pace, -1, self.call_log
-        filled = True  # a bucket that is not empty drains, so its gauge has to be updated
+        pause, shown, log = self.pace, None, self.call_log
         while self._view_count:
-            if filled or log.dropped + len(log) != seen:
-                seen, filled = log.dropped + len(log), log.limits.bucket.level > 0
-                started = time.monotonic()
+            now = log.dropped + len(log), log.limits.bucket.level  # also while the bucket drains
+            if now != shown:
+                shown, started = now, time.monotonic()
                 self._guarded(lambda: self.render(self.look()))
                 pause = max(self.pace, (time.monotonic() - started) / SHARE)
             time.sleep(pause)

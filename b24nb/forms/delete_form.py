@@ -237,12 +237,11 @@ def _ended(ok: bool, text: str, result: Any, removed: Badges) -> Any:
 
 def _as_code(badges: Badges) -> Markup:
     """The call that deletes them: one, or the first batch of several."""
-    calls = [(DELETE, {"code": badge.code}) for badge in badges[: spec.BATCH_SIZE]]
-    if len(calls) == 1:
-        return call_as_code(*calls[0])
-    commands = {f"d{place}": call for place, call in enumerate(calls)}
+    calls = {f"d{place}": (DELETE, {"code": badge.code}) for place, badge in enumerate(badges[: spec.BATCH_SIZE])}
+    if len(badges) == 1:
+        return call_as_code(*calls["d0"])
     part = f": the first {len(calls)} of {len(badges)} badges" if len(calls) < len(badges) else ""
-    return call_as_code("batch", {"halt": 0, "cmd": commands}, part)
+    return call_as_code("batch", {"halt": 0, "cmd": calls}, part)
 
 
 def delete_form(b24: Client, codes: str | Badge | Iterable[str | Badge] = (), *, run: bool = False) -> DeleteForm:
