@@ -18,7 +18,7 @@ from b24nb.display.language import languages_of
 from b24nb.display.snippets import call_as_code
 from b24nb.errors import DuplicateCode, InvalidInput
 from b24nb.forms import parts
-from b24nb.forms.form import Form, Step, changes
+from b24nb.forms.form import Form, changes
 from b24nb.forms.messages import message_for
 from b24nb.forms.state import FormState, SharedState
 
@@ -109,7 +109,7 @@ class AddForm(Form):
         self._rows = widgets.VBox()
         self.add_language_button = self.button("Add a language", "plus", self._add_language)
         self._languages = parts.row(self.add_language_button, indented=True)
-        self.add_button = self.step_button("Add badge", "check", *self.steps(), style="primary")
+        self.add_button = self.main_button("Add badge", "check", self.add)
         code = self.field_row("code", self.code)
         self._set_rows([TextRow(self, row) for row in texts])
         self.on_change(self.mode, lambda: self._set_rows(self._rows.children))
@@ -142,9 +142,6 @@ class AddForm(Form):
             {row.language: row[place] for row in rows} if rows[0].language else rows[0][place] for place in (1, 2)
         )
         return Badge(self.code.value, title, value, self.type.value)
-
-    def steps(self) -> Sequence[Step]:
-        return [self.add]
 
     @changes
     def add(self) -> Any:

@@ -19,7 +19,7 @@ from markupsafe import Markup
 from b24nb.client import Client
 from b24nb.display import html
 from b24nb.forms import parts
-from b24nb.forms.form import Form, Step
+from b24nb.forms.form import Form
 from b24nb.forms.messages import Message
 from b24nb.forms.state import FormState, SharedState
 
@@ -37,7 +37,7 @@ class CallsForm(Form):
     df = timings = property(lambda self: self.call_log.df)
 
     def arranged(self) -> Sequence[Any]:
-        self.call_log = self.b24.calls
+        self.call_log, self.steps = self.b24.calls, [self.look]
         self.chart_button = self.step_button("Draw chart", "bar-chart", self._draw_chart)
         self.clear_button = self.step_button("Clear log", "eraser", self.clear)
         self.export_button = self.step_button("Export CSV", "download", self.export)
@@ -47,9 +47,6 @@ class CallsForm(Form):
         self.observe(lambda _: self._guarded(self._follow_log), "_view_count")
         buttons = parts.row(self.chart_button, self.clear_button, self.export_button)
         return [buttons, self.messages, self._chart, self.shown]
-
-    def steps(self) -> Sequence[Step]:
-        return [self.look]
 
     def look(self) -> Any:
         """Show the log as it is now; the last message stays."""

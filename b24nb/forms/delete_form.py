@@ -19,7 +19,7 @@ from b24nb.display import html
 from b24nb.display.snippets import call_as_code
 from b24nb.display.visible import visible
 from b24nb.forms import parts
-from b24nb.forms.form import Step, changes
+from b24nb.forms.form import changes
 from b24nb.forms.messages import Message
 from b24nb.forms.release_part import HoldersState, ReleaseForm
 from b24nb.forms.state import NO_BADGES, Change, SharedState
@@ -83,7 +83,7 @@ class DeleteForm(ReleaseForm):
         self._codes = tuple(codes) if len(codes) > 1 else ()  # chosen already, before the table has rows
         code = codes[0] if len(codes) == 1 else ""
         field = self.code_field(code, lambda: self._choose((), self.code.value))
-        self.preview_button = self.step_button("Preview deletion", "eye", *self.steps(), style="primary")
+        self.preview_button = self.main_button("Preview deletion", "eye", self.preview, self.find_holders)
         buttons = parts.row(self.preview_button, self.load_button, indented=True)
         self._choosing = widgets.VBox([field, buttons])
         self.table = Table(language=self.shared.language, label="Badges to choose from")
@@ -124,9 +124,6 @@ class DeleteForm(ReleaseForm):
         return DeleteState(removed=self.state.removed)
 
     # -- looking --------------------------------------------------------------------------------------
-
-    def steps(self) -> Sequence[Step]:
-        return [self.preview, self.find_holders]
 
     def preview(self) -> Any:
         """Read the badges that would be deleted. Deletes nothing."""

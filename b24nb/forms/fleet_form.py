@@ -16,7 +16,7 @@ from b24nb.fleet import Fleet
 from b24nb.fleet.fleet_plan import FleetReport
 from b24nb.fleet.found import Found, counted, listed
 from b24nb.forms import parts
-from b24nb.forms.form import Form, Step, changes
+from b24nb.forms.form import Form, changes
 from b24nb.forms.state import FormState, SharedState
 
 if TYPE_CHECKING:
@@ -73,7 +73,7 @@ class FleetForm(Form):
         self.wanted, self.protect = wanted, protect
         file = str(self.wanted) if isinstance(self.wanted, str | PathLike) else ""
         given = "a CSV or JSON file" if self.wanted is None else "as given in the cell; or a CSV or JSON file"
-        self.compare_button = self.step_button("Compare", "th", *self.steps(), style="primary")
+        self.compare_button = self.main_button("Compare", "th", self.compare)
         self.file = parts.field("Text", "Wanted badges", file, width="34em", placeholder=given)
         self.prune = parts.field("Checkbox", "delete what is not wanted", False, width="auto")
         self.plan_button = self.step_button("Plan", "list", self.plan)
@@ -88,9 +88,6 @@ class FleetForm(Form):
         return [self.compare_button, file_row, self.messages, self._sending_part, self.undo_button, self.shown]
 
     # -- clicks ---------------------------------------------------------------------------------------
-
-    def steps(self) -> Sequence[Step]:
-        return [self.compare]
 
     def compare(self) -> Any:
         """Read the badges of all portals and compare them."""

@@ -84,6 +84,8 @@ class Form(parts.Panel):
     writes = False
     state: Any = FormState()
     target: Any = None
+    #: The steps of the main button.
+    steps: Sequence[Step] = ()
 
     result = property(lambda self: self.state.result)
     df = property(lambda self: self.state.table.df)
@@ -121,10 +123,6 @@ class Form(parts.Panel):
         """Make the widgets and return them from top to bottom; ``messages, shown, beside`` exist already."""
         return ()
 
-    def steps(self) -> Sequence[Step]:
-        """The steps of the main button."""
-        return ()
-
     def head(self) -> Iterable[Any]:
         """The portal, the title, and notices about changes that the portal or the client will refuse."""
         if self._alone:
@@ -156,7 +154,7 @@ class Form(parts.Panel):
     def run(self) -> None:
         """Do what the main button does, and return when it is done."""
         if self._begin():
-            self._do(self.steps())
+            self._do(self.steps)
 
     def work(self, steps: Sequence[Step]) -> None:
         """Do some steps in a thread of their own.
@@ -192,6 +190,11 @@ class Form(parts.Panel):
         if self._worker:
             self._worker.join(timeout)
         return not self._working
+
+    def main_button(self, verb: str, icon: str, *steps: Step) -> Any:
+        """The button whose steps :meth:`run` does, too."""
+        self.steps = steps
+        return self.step_button(verb, icon, *steps, style="primary")
 
     def step_button(self, verb: str, icon: str, *steps: Step, style: str = "") -> Any:
         """A button that does these steps."""

@@ -15,7 +15,6 @@ from b24nb.client import Client
 from b24nb.display import html
 from b24nb.display.snippets import call_as_code
 from b24nb.forms import parts
-from b24nb.forms.form import Step
 from b24nb.forms.release_part import HoldersState, ReleaseForm
 from b24nb.forms.state import Change, SharedState
 from b24nb.rest.connection import Response
@@ -41,12 +40,9 @@ class InspectForm(ReleaseForm):
 
     def arranged(self, code: str = "") -> Sequence[Any]:
         field = self.code_field(code, self._typed)
-        self.inspect_button = self.step_button("Inspect badge", "search", *self.steps(), style="primary")
+        self.inspect_button = self.main_button("Inspect badge", "search", self.inspect, self.find_holders)
         buttons = parts.row(self.inspect_button, self.load_button, indented=True)
         return [field, buttons, self.messages, self.shown, self.releasing()]
-
-    def steps(self) -> Sequence[Step]:
-        return [self.inspect, self.find_holders]
 
     def inspect(self) -> Any:
         """Read the badge of this code; most portals ignore letter case."""

@@ -11,7 +11,7 @@ from b24nb.client import Client
 from b24nb.display import html
 from b24nb.errors import InvalidInput
 from b24nb.forms import parts
-from b24nb.forms.form import Form, Step
+from b24nb.forms.form import Form
 from b24nb.forms.state import NO_BADGES, Change, FormState, SharedState
 from b24nb.forms.table import Table
 from b24nb.spec import FALLBACK_LANGUAGE
@@ -28,7 +28,7 @@ class ListForm(Form):
 
     def arranged(self, words: str = "", order: str = "") -> Sequence[Any]:
         shared, options = self.shared, parts.languages(self.shared.language)
-        self.list_button = self.step_button("List badges", "refresh", *self.steps(), style="primary")
+        self.list_button = self.main_button("List badges", "refresh", self._fetch)
         self.language = parts.field("Dropdown", "Language", shared.language, width="17em", options=options)
         self.language.style.description_width = "initial"
         self.table = Table(words=words, order=order, language=shared.language)
@@ -41,9 +41,6 @@ class ListForm(Form):
     def selection(self) -> tuple[str, ...]:
         """Selected codes of all pages; other forms accept them: ``delete_form(b24, form.selection)``."""
         return self.shared.selection
-
-    def steps(self) -> Sequence[Step]:
-        return [self._fetch]
 
     def _fetch(self) -> Any:
         badges = self.b24.badges.list()
