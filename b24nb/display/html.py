@@ -64,7 +64,9 @@ def _style_rules() -> list[str]:
 def page(*parts: Any) -> str:
     """One output: the parts, and the style rules that they use."""
     content = join(parts, " ")
-    return str(Markup('{}<div class="b24nb">{}</div>').format(css(content), content))
+    # Else JupyterLab would show a text such as "$5 to $10" as mathematics.
+    mathematics = " mathjax_ignore tex2jax_ignore" if "$" in content or "\\" in content else ""
+    return str(Markup('{}<div class="b24nb{}">{}</div>').format(css(content), mathematics, content))
 
 
 def heading(text: str) -> Markup:

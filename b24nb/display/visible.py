@@ -10,14 +10,16 @@ import re
 import unicodedata
 
 #: Control and format characters, lone surrogates, blanks other than the space, fillers, and our own marks. Joiners
-#: and variation selectors only after a character that does not need them, as emoji, Arabic and Indic letters do. (That
-#: is written as a negated range, since a range up to the last character takes longer to compile than all the rest.)
+#: and variation selectors only after a character that does not need them, as emoji, keycaps, Arabic and Indic letters
+#: do. (That is written as a negated range, since a range up to the last character takes longer to compile than all
+#: the rest.)
 _INVISIBLE = re.compile(
     "[\x00-\x1f\x7f-\xa0\xad\u034f\u061c\u115f\u1160\u1680\u17b4\u17b5\u180e\u2000-\u200b\u200e\u200f"
     "\u2028-\u202f\u205f-\u206f\u2423\u27e8\u2800\u3000\u3164\ufeff\uffa0\ufff9-\ufffb\ud800-\udfff"
-    "\U000e0000-\U000e0fff]|(?<![^\x00-\u058f])[\u200c\u200d\ufe00-\ufe0f]"
+    "\U000e0000-\U000e0fff]|(?<![^\x00-\u058f])(?<![\xa9\xae])(?!\ufe0f\u20e3)[\u200c\u200d\ufe00-\ufe0f]"
 )
 _BLANKS = re.compile("^ +| +$| {2,}")
+_ASCII_LETTER = re.compile("[A-Za-z]")
 _WORD = re.compile(r"[^\W\d_]+")
 _LATIN = re.compile("[A-Za-z\u00c0-\u024f\u1e00-\u1eff]")
 _OTHER = re.compile("[\u0370-\u052f\u1f00-\u1fff]")
@@ -49,7 +51,9 @@ def visible(text: object, *, code: bool = False) -> str:
     text = _INVISIBLE.sub(lambda found: _number(found[0]), text)
     if not text.isascii():
         if not unicodedata.is_normalized("NFKC", text):
-            text = "".join(char + _number(char) if _is_variant(char) else char for char in text)
+            wide = not code and not _ASCII_LETTER.search(text)  # Japanese writes whole words so
+            odd = (char for char in {*text} if _is_variant(char) and not (wide and "\uff01" <= char <= "\uff5e"))
+            text = text.translate({ord(char): char + _number(char) for char in odd})
         text = _WORD.sub(lambda word: _marked(word[0], looks_latin), text)
     return _BLANKS.sub(lambda found: "␣" * len(found[0]), text)
 

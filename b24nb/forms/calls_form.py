@@ -46,7 +46,7 @@ class CallsForm(Form):
         self._view_count = 0  # a number here makes ipywidgets count the views of this widget
         self.observe(lambda _: self._guarded(self._follow_log), "_view_count")
         buttons = parts.row(self.chart_button, self.clear_button, self.export_button)
-        return [buttons, self.messages, self._chart, self.shown]
+        return [buttons, self.messages, self._chart, self.beside, self.shown]
 
     def look(self) -> Any:
         """Show the log as it is now; the last message stays."""
@@ -69,18 +69,23 @@ class CallsForm(Form):
         text = f"{len(self.call_log)} calls, commands of batches included, were written to {path}."
         return self.look().saying("done", text)
 
+    def aside(self, state: FormState, *, live: bool = True) -> Iterable[Any]:
+        return self.call_log.limits.gauges()  # apart: while they drain, a text that is marked below stays so
+
     def picture(self, state: FormState) -> Iterable[Any]:
-        yield from self.call_log.limits.gauges()
         if not state.result:
             yield Message("note", "No calls in the log.")
             return
-        yield html.figures(*html.values_of(self.call_log.summary()), "Statistics per method, times in ms")
+        summary = self.call_log.summary().rename(columns={"network_share": "network_share, %"})
+        summary["network_share, %"] *= 100
+        yield html.figures(*html.values_of(summary), "Statistics per method, times in ms")
         yield from (Message("note", reason) for reason in self.call_log.missing("server_ms"))
         requests = [call for call in self.call_log[:] if call.kind == "http"]
         yield html.calls_table(requests, f"Requests, newest first: {len(requests)}", SHOWN)
 
     def still(self, state: FormState) -> Iterable[Any]:
-        return self.picture(self.look())  # with the newest calls, as the visible form has them
+        newest = self.look()  # as the visible form has them
+        return [*self.aside(newest), *self.picture(newest)]
 
     def numbers(self, state: Any) -> Iterable[Any]:
         return ()  # the picture already shows them

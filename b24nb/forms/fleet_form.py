@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 #: How many portals one table shows as columns, and how many rows a table shows.
 PORTALS, ROWS = 12, 25
+AGAIN = "The plan was made for other choices: click Plan again."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,10 +37,13 @@ class FleetState(FormState):
         What the apply button sends.
     before : FleetPlan or None
         What was done before it.
+    asked : tuple
+        The choices that the plan was made for.
     """
 
     plan: Any = None
     before: Any = None
+    asked: tuple[Any, ...] = ()
 
     @property
     def done(self) -> Any:
@@ -77,6 +81,8 @@ class FleetForm(Form):
         self.file = parts.field("Text", "Wanted badges", file, width="34em", placeholder=given)
         self.prune = parts.field("Checkbox", "delete what is not wanted", False, width="auto")
         self.plan_button = self.step_button("Plan", "list", self.plan)
+        for field in (self.file, self.prune):
+            self.on_change(field, self.redraw)
         self.first = parts.field("Text", "First portals", "", placeholder="all")
         self.confirm = parts.field("Text", "Confirm", "")
         self.apply_button = self.step_button("Apply", "check", self.apply, style="danger")
@@ -93,9 +99,14 @@ class FleetForm(Form):
         """Read the badges of all portals and compare them."""
         return self._finished(self.fleet.badges(**self._options()))
 
+    @property
+    def choices(self) -> tuple[Any, ...]:
+        """What the next plan is made for."""
+        return self.file.value, self.prune.value
+
     def plan(self) -> Any:
         """Compare the portals' badges with the wanted ones. Changes nothing."""
-        wanted = self.file.value or self.wanted
+        asked, wanted = self.choices, self.file.value or self.wanted
         if wanted is None:
             return self.state.refused(wanted="Name a CSV or JSON file, or give fleet(..., wanted=...).")
         self.confirm.value = ""
@@ -103,7 +114,7 @@ class FleetForm(Form):
             plan = self.fleet.plan(wanted, prune=self.prune.value, protect=self.protect, **self._options())
         except OSError as error:
             return self.state.refused(wanted=f"The file can't be read: {error.strerror}.")
-        state = self._finished(plan, plan=plan, before=self.state.done)
+        state = self._finished(plan, plan=plan, before=self.state.done, asked=asked)
         hint = f"{plan._head()}. To send it, type: {plan.confirmation}" if plan.left else "Nothing is to be sent."
         text = f"{plan.confirmation} would be made. Nothing has been sent yet."
         return state.saying("check" if plan.missing else "note", text, hint, phase="confirm")
@@ -112,6 +123,8 @@ class FleetForm(Form):
     def apply(self) -> Any:
         """Send the plan, if its confirmation was typed."""
         plan, some = self.state.plan, self.first.value.strip()
+        if self.state.asked != self.choices:
+            return self.state.refused(wanted=AGAIN)
         if self.confirm.value.strip() != plan.confirmation:
             return self.state.refused(confirm=f"Type {plan.confirmation}.")
         self.confirm.value = ""
@@ -136,7 +149,10 @@ class FleetForm(Form):
     # -- drawing --------------------------------------------------------------------------------------
 
     def draw(self, state: FleetState) -> None:
-        parts.show(self._sending_part, state.plan is not None and state.plan.left)
+        current = state.asked == self.choices
+        parts.show(self._sending_part, state.plan is not None and state.plan.left and current)
+        if state.plan is not None and not current:
+            self.field_rows["wanted"].say(AGAIN)
         parts.show(self.undo_button, state.done)
 
     def picture(self, state: FleetState) -> Iterable[Any]:

@@ -108,7 +108,7 @@ class Form(parts.Panel):
         self._alone = alone
         self._head, self._message, self._numbers, self._bar = (widgets.HTML() for _ in range(4))
         self.shown, self.beside = widgets.HTML(), widgets.HTML()
-        self.cancel_button = self.button("Cancel", "stop", self.cancel.set)
+        self.cancel_button = self.button("Cancel", "stop", self._cancel)
         self._busy = widgets.HBox([self._bar, self.cancel_button])
         self.messages = widgets.VBox([self._busy, self._message])
         super().__init__([*([Keeper()] if alone else []), self._head, *self.arranged(*start), self._numbers])
@@ -168,7 +168,7 @@ class Form(parts.Panel):
             return
         self._worker = threading.Thread(target=copy_context().run, args=(self._do, steps), daemon=True)
         self._worker.start()
-        bar = threading.Timer(PATIENCE, lambda: parts.show(self._busy, self._working))
+        bar = threading.Timer(PATIENCE, self._show_busy)
         bar.daemon = True
         bar.start()
         if get_ipython() is None:  # a kernel must not wait here: it may still receive the end of a text
@@ -226,6 +226,17 @@ class Form(parts.Panel):
             self._working = True
             self.show_progress("Waiting for the portal", 0, 0)
             return True
+
+    def _show_busy(self) -> None:
+        """Show the progress bar; the message is about the time before the click, so it is not shown meanwhile."""
+        with self._drawing:
+            if self._working:
+                parts.show(self._busy, True)
+                self._message.value = ""
+
+    def _cancel(self) -> None:
+        self.cancel.set()
+        self.show_progress("Ends before the next request", 0, 0)
 
     def _do(self, steps: Sequence[Step]) -> None:
         try:

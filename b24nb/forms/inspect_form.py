@@ -46,24 +46,29 @@ class InspectForm(ReleaseForm):
 
     def inspect(self) -> Any:
         """Read the badge of this code; most portals ignore letter case."""
-        code, self.state = self.code.value, InspectState()
+        code = self.code.value
+        self.state = state = InspectState()
         if not code:
-            return self.state.refused(code="Type a code, or choose one of the list.")
+            return state.refused(code="Type a code, or choose one of the list.")
         answer = self.b24.call(GET, {"code": code})
+        if self.state is not state:  # another code was typed meanwhile
+            return self.state
         badge = badge_of(answer, code)
         return InspectState(result=badge, badges=Badges([badge]), answer=answer).knowing()
 
     def _typed(self) -> None:
-        """Select this badge in the other forms of an explorer, too."""
+        """Drop what is shown, and select this badge in the other forms of an explorer, too."""
+        self.render(InspectState())
         if code := self.code.value:
             known = self.shared.find_all([code])
             self.shared.selection = tuple(badge.code for badge in known.values()) or (code,)
 
     def follow(self, change: Change) -> None:
         super().follow(change)
-        if change == "selection" and self.shared.selection:
+        if change == "selection" and self.shared.selection and self.code.value != self.shared.selection[0]:
             with self.drawing():
                 self.code.value = self.shared.selection[0]
+            self.render(InspectState())
 
     def picture(self, state: InspectState) -> Iterable[Any]:
         if state.result:

@@ -19,7 +19,7 @@ from b24nb.badges.changes import Way
 from b24nb.badges.plan import ReleasePlan, Report
 from b24nb.display import html
 from b24nb.display.visible import visible
-from b24nb.errors import B24Error
+from b24nb.errors import B24Error, NotFound
 from b24nb.forms import parts
 from b24nb.forms.form import Form, changes
 from b24nb.forms.messages import Message, message_for
@@ -90,6 +90,11 @@ class ReleaseForm(Form):
     def follow(self, change: Change) -> None:
         super().follow(change)
         self.code.options = self.shared.codes
+
+    def failed(self, error: B24Error) -> Any:
+        state, shown = super().failed(error), visible(self.code.value, code=True)
+        odd = isinstance(error, NotFound) and shown != self.code.value
+        return replace(state, field_errors={"code": f"Is this meant? {shown}"}) if odd else state
 
     def load(self) -> Any:
         """List the badges, so that they can be chosen from."""

@@ -81,7 +81,7 @@ class Table(anywidget.AnyWidget):
         """The badges that the filter lets through, of all pages, in the table's order."""
         if not (self.words or self.kind or self.order):
             return self.badges
-        wanted = self.words.casefold().split()
+        wanted = self.words.lower().split()  # as in table.js
         found = [
             badge
             for badge in self.badges
@@ -90,7 +90,7 @@ class Table(anywidget.AnyWidget):
         if column := self.order.removeprefix("-"):
 
             def key(badge: Badge) -> str:
-                return pick(getattr(badge, column), self.language)[0].casefold()
+                return pick(getattr(badge, column), self.language)[0].lower()
 
             found.sort(key=key, reverse=self.order.startswith("-"))
         return Badges(found)
@@ -116,7 +116,8 @@ def _shown(text: Any) -> Any:
 
 
 def _searched_text(badge: Badge) -> str:
-    texts = [badge.code, badge.type]
-    for text in (badge.title, badge.value):
+    """The code, and the texts as they are shown."""
+    texts = [badge.code, _shown(badge.type)]
+    for text in map(_shown, (badge.title, badge.value)):
         texts += [text] if isinstance(text, str) else text.values()
-    return "\n".join(map(str, texts)).casefold()
+    return "\n".join(texts).lower()

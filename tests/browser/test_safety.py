@@ -13,14 +13,15 @@ from tests.widgets import asked
 require_package("playwright")
 from playwright.sync_api import Page, expect  # noqa: E402
 
-HOSTILE = "<img src=x onerror=window.pwned=1>"
-HOSTILE_CODE = HOSTILE.replace("window.", "")  # codes over 30 characters are a trouble of their own
+HOSTILE = "<img src=x onerror=window.pwned=1> $5 to $10"
+HOSTILE_CODE = "<img src=x onerror=pwned=1>"  # codes over 30 characters are a trouble of their own
 
 
 def assert_harmless(page: Page) -> None:
     """The hostile text was not run and made no element."""
     assert page.evaluate("() => window.pwned") is None
     assert page.locator("img[src=x]").count() == 0
+    assert page.locator(".b24nb mjx-container").count() == 0, "a price is no mathematics"
 
 
 @pytest.mark.parametrize("latency_ms", [0, 600], ids=["fast portal", "slow portal"])

@@ -42,7 +42,21 @@ def test_what_can_not_be_seen_is_shown(text: str, shown: str) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["", "VIP client", "Клиент с оплатой", "РОСТ", "SMS-ка", "Größe №5… ½", "👩‍💻 ❤️", "می‌خواهم", "日本語", "Νέος"],
+    [
+        "",
+        "VIP client",
+        "Клиент с оплатой",
+        "РОСТ",
+        "SMS-ка",
+        "Größe №5… ½",
+        "1️⃣ first",
+        "©️",
+        "ＶＩＰ顧客",
+        "👩‍💻 ❤️",
+        "می‌خواهم",
+        "日本語",
+        "Νέος",
+    ],
 )
 def test_ordinary_texts_of_any_script_stay_as_they_are(text: str) -> None:
     assert visible(text) == text

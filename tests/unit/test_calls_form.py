@@ -9,7 +9,7 @@ import pytest
 
 from b24nb import Client, SandboxPortal, connect, forms
 from b24nb.forms.explorer import CallsForm
-from tests.fakes import eventually
+from tests.fakes import FakeClock, eventually
 from tests.widgets import click, pieces, shown
 
 
@@ -64,6 +64,17 @@ def test_columns_that_say_the_same_everywhere_are_left_out(b24: Client, portal: 
     form.run()
     requests = form.shown.value.partition("newest first")[2]
     assert all(name in requests for name in ("attempt", "error", "QUERY_LIMIT_EXCEEDED"))
+
+
+def test_a_gauge_that_drains_leaves_the_tables_alone(clock: FakeClock) -> None:
+    with SandboxPortal(limits=True) as portal, connect(portal, clock=clock) as b24:
+        b24.badges.list()
+        form = forms.calls_form(b24, run=True)
+        tables, gauges = form.shown.value, form.beside.value
+        clock.advance(20)
+        form.run()
+        assert form.shown.value == tables, "the browser would drop what is marked to be copied"
+        assert form.beside.value != gauges
 
 
 def test_why_a_time_of_the_portal_is_missing() -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from b24nb import Client, SandboxPortal, as_code, connect, forms
 from b24nb.badges.badge import Badge
-from tests.fakes import rows
+from tests.fakes import eventually, rows
 from tests.servers import Envelope, gate_of, in_front_of
 from tests.widgets import asked, click, shown, tree
 
@@ -239,6 +239,22 @@ def test_cancel_ends_between_two_requests() -> None:
         assert 0 < left < 120
         assert len(form.state.removed) == 120 - left
         assert form.df["verdict"].value_counts().to_dict() == {"not sent": left, "deleted": 120 - left}
+
+
+def test_while_badges_are_deleted_nothing_is_said_of_the_time_before(portal: SandboxPortal) -> None:
+    with gate_of(portal, "crm.activity.badge.delete") as gate, connect(gate.webhook) as b24:
+        form = forms.delete_form(b24, "missedCall", run=True)
+        assert "Nothing has been deleted yet." in shown(form)
+        form.confirm.value = "missedCall"
+        form.delete_button.click()
+        assert gate.reached.wait(10)
+        eventually(lambda: form.cancel_button in tree(form))
+        assert "Nothing has been" not in shown(form)
+        form.cancel_button.click()
+        assert "Ends before the next request" in shown(form)
+        gate.opened.set()
+        assert form.wait(10)
+        assert "The badge 'missedCall' was deleted." in shown(form)
 
 
 def test_a_read_only_client_says_so_and_sends_nothing(portal: SandboxPortal) -> None:

@@ -254,6 +254,12 @@ def test_table_names_the_languages_and_hints_at_the_others() -> None:
     assert ("title", "en: Client; de: Kunde") in seen.attributes
 
 
+def test_prices_are_no_mathematics() -> None:
+    shown = Badge("price", "Discount $5 to $10", "VIP", "primary")._repr_html_()
+    assert "mathjax_ignore" in shown
+    assert "Discount $5 to $10" in shown
+
+
 @pytest.mark.parametrize(("title", "unsure"), [({"en": "Client", "de": "Kunde"}, False), ({"de": "Kunde"}, True)])
 def test_what_a_portal_may_show_without_an_english_text_is_said(title: dict[str, str], unsure: bool) -> None:
     assert ("number of languages" in html.viewers_table(Badge("vip", title, "VIP", "primary"))) is unsure

@@ -8,7 +8,7 @@ import pytest
 from b24nb import Badge, Client, Fleet, connect, errors, forms
 from b24nb.sandbox import SandboxFleet
 from tests import fleets
-from tests.widgets import click, pieces, shown
+from tests.widgets import click, pieces, shown, tree
 
 VIP = Badge("vip", "Client", "VIP", "primary")
 
@@ -63,6 +63,19 @@ def test_plan_confirm_apply_and_undo(form: Any, sandboxes: SandboxFleet, monkeyp
     assert holding(sandboxes) == 4
     click(form, form.undo_button)
     assert holding(sandboxes) == 0
+
+
+def test_no_plan_is_applied_that_was_made_for_other_choices(form: Any, sandboxes: SandboxFleet) -> None:
+    form.prune.value = True
+    click(form, form.plan_button)
+    form.prune.value = False
+    assert form.apply_button not in tree(form)
+    assert "The plan was made for other choices: click Plan again." in shown(form)
+    form.confirm.value = form.state.plan.confirmation
+    click(form, form.apply_button)
+    assert holding(sandboxes) == 0
+    form.prune.value = True
+    assert form.apply_button in tree(form)
 
 
 def test_a_number_of_portals_that_is_none_is_refused(form: Any, sandboxes: SandboxFleet) -> None:

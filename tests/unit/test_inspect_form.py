@@ -69,6 +69,38 @@ def test_cancel_ends_between_two_steps(portal: SandboxPortal) -> None:
     assert form.last_error is None
 
 
+def test_no_badge_is_released_whose_code_the_field_does_not_show(b24: Client, portal: SandboxPortal) -> None:
+    explorer = forms.explorer(b24, run=True)
+    form = explorer.forms["Inspect"]
+    for choose in (
+        lambda: setattr(form.code, "value", "missedCall"),
+        lambda: setattr(explorer.forms["List"].table, "selected", ["newsletter"]),
+    ):
+        form.code.value = "waitingPayment"
+        click(form, form.inspect_button)
+        assert form.release_button in tree(form)
+        choose()
+        assert form.result is None
+        assert form.release_button not in tree(form)
+
+
+def test_a_code_typed_while_another_badge_is_read_is_not_taken_for_it(portal: SandboxPortal) -> None:
+    with gate_of(portal, "crm.activity.badge.get") as gate, connect(gate.webhook) as b24:
+        form = forms.inspect_form(b24, "waitingPayment")
+        form.inspect_button.click()
+        assert gate.reached.wait(10)
+        form.code.value = "newsletter"
+        gate.opened.set()
+        assert form.wait(10)
+        assert form.result is None
+        assert form.release_button not in tree(form)
+
+
+def test_a_code_that_was_pasted_with_a_blank_is_shown_with_it(b24: Client) -> None:
+    form = forms.inspect_form(b24, "newsletter\u200b ", run=True)
+    assert "Is this meant? newsletter⟨U+200B⟩␣" in shown(form)
+
+
 def test_holders_are_shown_with_their_deal_and_the_ways_to_release(b24: Client, portal: SandboxPortal) -> None:
     form = forms.inspect_form(b24, "waitingPayment", run=True)
     text = shown(form)

@@ -14,7 +14,7 @@ BADGES = Badges(
     [
         Badge("missedCall", "Missed call", {"en": "Call back", "de": "Anrufen"}, "failure"),
         Badge("signed", {"en": "Contract", "ru": "Договор"}, "Signed", "success"),
-        Badge("paid", {"en": "zebra", "de": "Ameise"}, "Paid", "success"),
+        Badge("paid", {"en": "zebra", "de": "Ameise", "fr": "Straße\u200b"}, "Paid", "success"),
     ]
 )
 
@@ -51,6 +51,9 @@ def test_what_is_no_text_is_shown_as_one() -> None:
         ({"words": "MISSED"}, ["missedCall"]),
         ({"words": "anrufen fail"}, ["missedCall"]),
         ({"words": "договор"}, ["signed"]),
+        ({"words": "STRASSE"}, []),
+        ({"words": "straße"}, ["paid"]),
+        ({"words": "u+200b"}, ["paid"]),
         ({"words": "nothing like this"}, []),
         ({"kind": "success"}, ["signed", "paid"]),
         ({"order": "title"}, ["signed", "missedCall", "paid"]),
