@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Mapping
 from functools import lru_cache
-from itertools import accumulate
 from typing import Any, NoReturn, ParamSpec, TypeVar
 from weakref import WeakValueDictionary
 
@@ -55,9 +54,6 @@ class Secret(Unpickled):
     def __repr__(self) -> str:
         return MASK
 
-    def __format__(self, form: str) -> str:
-        return repr(self)
-
     def __bool__(self) -> bool:
         return bool(self._text)
 
@@ -66,9 +62,6 @@ class Secret(Unpickled):
 
     def __hash__(self) -> int:
         return hash(self._text)
-
-    def __copy__(self) -> Secret:
-        return self
 
     def __deepcopy__(self, memo: object) -> Secret:
         return self
@@ -108,8 +101,8 @@ _SLASH = r"(?:/++|\\{1,4}(?:/|u002f|x2f)|%(?:25)*2f|&#0*47;|&#x0*2f;|&sol;)"
 _PART = r"(?:[^\s/?#'\"<>\\%&]++|%(?!(?:25)*2f)|&(?!#0*47;|#x0*2f;|sol;|quot;|lt;|gt;))"
 _NAMES = "auth|access_token|refresh_token|client_secret|application_token|sessid|ap|auth_id|refresh_id"
 _QUOTE = r"(?:\\?['\"]|&quot;)?+"
-#: Places of secrets: words, one of which the text must contain, and a pattern, whose last group is masked. They are for
-#: lower-case text and take linear time. Each pattern is compiled when it is first needed, since that takes long.
+#: Places of secrets: words, one of which the text must contain, and a pattern that ends with the secret, its only group
+#: that matches. They take linear time. Each pattern is compiled when it is first needed, since that takes long.
 _PLACES: tuple[tuple[tuple[str, ...], str], ...] = (
     (
         ("rest",),
@@ -123,10 +116,8 @@ _PLACES: tuple[tuple[tuple[str, ...], str], ...] = (
         rf"\b(?:{_NAMES}){_QUOTE}\s?+(?:=|:|%3d)\s?+{_QUOTE}([^&\s'\",;}}]++)",
     ),
 )
-#: An escaped letter or digit, which ordinary texts don't contain.
-_HEX, _DECIMAL = r"(?:3\d|[46][1-9a-f]|[57][\da])", r"(?:4[89]|5[0-7]|6[5-9]|[78]\d|9[07-9]|1[01]\d|12[0-2])"
-_ESCAPED = re.compile(rf"%(?:25)*{_HEX}|&#(?:0*{_DECIMAL}(?!\d)|x0*{_HEX}(?!\w))|\\(?:u00|x){_HEX}", re.ASCII)
-_ASCII_LOWER = {upper: upper + 32 for upper in range(ord("A"), ord("Z") + 1)}
+#: An escaped letter, digit or sign. Without one, a text can hold a secret only as it is.
+_ESCAPED = re.compile(r"%(?:25)*[2-7][\da-f]|&#|\\(?:u00|x)[2-7][\da-f]", re.IGNORECASE)
 
 
 def redact(text: str, secrets: Iterable[Secret] = ()) -> str:
@@ -149,68 +140,45 @@ def redact(text: str, secrets: Iterable[Secret] = ()) -> str:
     >>> redact("POST /rest/1/abcdef0123456789/crm.activity.badge.get")
     'POST /rest/1/***/crm.activity.badge.get'
     """
-    return without_frames(_redact, text, tuple(secrets))
-
-
-def _redact(text: str, secrets: tuple[Secret, ...]) -> str:
-    text = _without_known(text, secrets)
-    lowered = _lower(text)
-    for words, pattern in _PLACES:
-        if any(word in lowered for word in words):
-            text = _cut(text, (found.span(found.lastindex or 0) for found in re.finditer(pattern, lowered, re.ASCII)))
-            lowered = _lower(text)
-    return text
+    return without_frames(_redact, text, tuple(secrets), _PLACES)
 
 
 def redact_known(text: str, secrets: Iterable[Secret]) -> str:
     """As :func:`redact`, but masks only the given secrets: for data, which may contain addresses of others."""
-    return without_frames(_without_known, text, tuple(secrets))
+    return without_frames(_redact, text, tuple(secrets), ())
 
 
-def _without_known(text: str, secrets: tuple[Secret, ...]) -> str:
+def _redact(text: str, secrets: tuple[Secret, ...], places: tuple[tuple[tuple[str, ...], str], ...]) -> str:
     secrets = tuple(secret for secret in secrets if len(secret.reveal()) >= _SHORTEST)
     for secret in secrets:
-        pieces = _lower(text).split(secret.reveal().lower())
-        if len(pieces) > 1:
-            ends = list(accumulate(len(piece) + len(secret.reveal()) for piece in pieces[:-1]))
-            text = _cut(text, ((end - len(secret.reveal()), end) for end in ends))
-    # Without an escaped letter or digit, only a secret with other characters can be escaped in the text.
-    odd = any(not secret.reveal().isalnum() for secret in secrets)
-    if secrets and any(sign in text for sign in "%&\\") and (odd or _ESCAPED.search(_lower(text))):
+        if secret.reveal().lower() in text.lower():
+            text = re.sub(re.escape(secret.reveal()), MASK, text, flags=re.IGNORECASE)
+    if secrets and _ESCAPED.search(text):
         text = _in_any_spelling(secrets).sub(MASK, text)
+    lowered = text.lower()
+    for words, pattern in places:
+        if any(word in lowered for word in words):
+            text = re.sub(pattern, _without_secret, text, flags=re.ASCII | re.IGNORECASE)
     return text
 
 
-def _lower(text: str) -> str:
-    """The text in lower case, with every character at the same index."""
-    lowered = text.lower()
-    return lowered if len(lowered) == len(text) else text.translate(_ASCII_LOWER)
-
-
-def _cut(text: str, spans: Iterable[tuple[int, int]]) -> str:
-    """The text with each span replaced by the mask."""
-    kept, at = [], 0
-    for start, end in spans:
-        kept.append(text[at:start])
-        at = end
-    return MASK.join([*kept, text[at:]])
+def _without_secret(found: re.Match[str]) -> str:
+    """What a pattern of ``_PLACES`` has found, its end masked."""
+    return found[0].removesuffix(found[found.lastindex or 0]) + MASK
 
 
 @lru_cache(maxsize=64)
 def _in_any_spelling(secrets: tuple[Secret, ...]) -> re.Pattern[str]:
-    """A pattern for the secrets, with each character in either case, plain or escaped."""
-    texts = [secret.reveal() for secret in secrets]
-    spelled = {one: _spelled({one.lower(), one.upper()}) for one in set("".join(texts))}
-    return re.compile("|".join("".join(spelled[one] for one in text) for text in texts))
+    """A pattern for the secrets, with each character plain or escaped."""
+    return re.compile("|".join("".join(map(_spelled, secret.reveal())) for secret in secrets), re.IGNORECASE)
 
 
-def _spelled(cases: set[str]) -> str:
-    plain = "|".join(sorted(map(re.escape, cases)))
-    codes = "|".join(sorted({form(f"{ord(case):x}") for case in cases for form in (str.lower, str.upper)}))
-    decimal = "|".join(sorted(f"{ord(case)}" for case in cases))
+def _spelled(sign: str) -> str:
+    codes = [ord(case) for case in (sign.lower(), sign.upper())]
+    hexadecimal, decimal = "|".join(f"{code:x}" for code in codes), "|".join(map(str, codes))
     return (
-        rf"(?:{plain}|%(?:25)*(?:{codes})|\\{{1,4}}(?:u00|x)(?:{codes})"
-        rf"|&\#(?:0*(?:{decimal})(?!\d);?|[xX]0*(?:{codes})(?![0-9a-fA-F]);?))"
+        rf"(?:{re.escape(sign)}|%(?:25)*(?:{hexadecimal})|\\{{1,4}}(?:u00|x)(?:{hexadecimal})"
+        rf"|&\#(?:0*(?:{decimal})(?!\d);?|x0*(?:{hexadecimal})(?![\da-f]);?))"
     )
 
 
