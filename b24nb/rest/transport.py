@@ -17,8 +17,6 @@ import time
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from http.cookiejar import DefaultCookiePolicy
 from numbers import Integral, Real
 from pathlib import Path
@@ -28,7 +26,7 @@ from urllib.parse import urlsplit
 import requests
 import urllib3
 from requests.adapters import HTTPAdapter
-from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.connection import HTTPConnection
 
 from b24nb._version import __version__
 from b24nb.credential_checks import is_loopback
@@ -61,13 +59,9 @@ class Answer:
 
     @property
     def retry_after(self) -> float | None:
-        """Seconds to wait, where the header ``Retry-After`` says so, in seconds or as a date by the server's clock."""
-        stated, date = self.headers.get("Retry-After", ""), self.headers.get("Date")
-        with suppress(ValueError, TypeError, OverflowError):
-            if stated.strip().isdigit():
-                return float(stated)
-            now = parsedate_to_datetime(date) if date else datetime.now(UTC)
-            return max(0.0, (parsedate_to_datetime(stated) - now).total_seconds())
+        """Seconds to wait, where the header ``Retry-After`` says so."""
+        with suppress(ValueError, OverflowError, urllib3.exceptions.InvalidHeader):
+            return float(urllib3.Retry().parse_retry_after(self.headers.get("Retry-After", "")))
         return None
 
 
@@ -110,7 +104,6 @@ class Transport:
 
     def _open(self) -> None:
         self._owner = os.getpid()
-        self._routes: dict[str, Mapping[str, Any]] = {}
         self._session = _Session()
         # A cookie of one portal could be sent to another of the same domain; nothing here needs any.
         self._session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
@@ -173,17 +166,17 @@ class Transport:
             return Answer(response.status_code, response.headers, content, elapsed)
 
     def _route(self, origin: str) -> Mapping[str, Any]:
-        """Proxies and certificate authorities, looked up once per host as requests does for each call."""
+        """Proxies and certificate authorities, as requests finds them."""
         if origin.startswith("http:"):
             return {"proxies": {}, "stream": True}  # plain http is only allowed for this machine: no proxy
-        if origin not in self._routes:
-            # `verify` is an argument here, since requests prefers REQUESTS_CA_BUNDLE to the session's `verify`.
-            route = self._session.merge_environment_settings(origin, {}, True, self._verify, None)
-            hint = "REQUESTS_CA_BUNDLE or CURL_CA_BUNDLE in the environment names it."
-            route["verify"] = _authorities(route["verify"], hint)
-            here = is_loopback(urlsplit(origin).hostname or "")  # no proxy can reach this machine
-            self._routes[origin] = {**route, "proxies": {}} if here else route
-        return self._routes[origin]
+        # `verify` is an argument here, since requests prefers REQUESTS_CA_BUNDLE to the session's `verify`.
+        route = self._session.merge_environment_settings(origin, {}, True, self._verify, None)
+        route["verify"] = _authorities(
+            route["verify"], "REQUESTS_CA_BUNDLE or CURL_CA_BUNDLE in the environment names it."
+        )
+        if is_loopback(urlsplit(origin).hostname or ""):
+            route["proxies"] = {}  # no proxy can reach this machine
+        return route
 
 
 class _Session(requests.Session):
@@ -226,10 +219,8 @@ class _Adapter(HTTPAdapter):
 
     def get_connection_with_tls_context(self, *args: Any, **kwargs: Any) -> Any:
         pool: Any = super().get_connection_with_tls_context(*args, **kwargs)
-        if not issubclass(pool.ConnectionCls, _HTTP):
-            ours = _HTTPS if pool.scheme == "https" else _HTTP
-            socks = "_socks_options" in pool.conn_kw  # keep PySocks' connection class, which connects to the proxy
-            pool.ConnectionCls = type("_Socks", (pool.ConnectionCls, ours), {}) if socks else ours
+        if not issubclass(pool.ConnectionCls, _Connection):
+            pool.ConnectionCls = type("_Connection", (_Connection, pool.ConnectionCls), {})
         return pool
 
 
@@ -272,7 +263,7 @@ class _Response(http.client.HTTPResponse):
         self.will_close = self.will_close or self.status < 200
 
 
-class _HTTP(HTTPConnection):
+class _Connection(HTTPConnection):
     """Notes that a request is sent: from then on the portal may carry it out; and when its last byte has left."""
 
     response_class = _Response
@@ -283,6 +274,8 @@ class _HTTP(HTTPConnection):
 
         Each gets its share of the time left, and at least 1.5 s for slow lines: a portal can have a dozen addresses.
         """
+        if hasattr(self, "_socks_options"):  # PySocks connects to the proxy
+            return super()._new_conn()
         end = time.monotonic() + float(self.timeout or 0)
         found: Any = socket.getaddrinfo(self.host, self.port, type=socket.SOCK_STREAM)
         failure = OSError("no address")
@@ -307,10 +300,6 @@ class _HTTP(HTTPConnection):
             super().request(*args, **options)
         finally:
             _call.sent_at = time.monotonic()
-
-
-class _HTTPS(_HTTP, HTTPSConnection):
-    pass
 
 
 class _RedactFilter(logging.Filter):
