@@ -186,7 +186,6 @@ class Limits:
     def __init__(self, bucket: LeakyBucket, clock: Clock) -> None:
         self.bucket = bucket
         self._clock = clock
-        self._lock = threading.Lock()
         self._operating: dict[str, Operating] = {}
 
     def reported(self, method: str, seconds: float | None, reset_at: float | None, waited: float = math.inf) -> None:
@@ -206,13 +205,13 @@ class Limits:
         """
         if seconds is None or reset_at is None:
             return
-        name = method.lower()
-        with self._lock:
-            known = self._operating.get(name)
-            before = known if known and known.reset_at >= reset_at else None
-            grown = waited and (seconds - before.seconds if before else seconds * (seconds <= waited))
-            earlier = known.per_call if known else None
-            self._operating[name] = Operating(seconds, reset_at, self._clock.time(), grown if grown > 0 else earlier)
+        known = self._operating.get(method.lower())
+        before = known if known and known.reset_at >= reset_at else None
+        grown = waited and (seconds - before.seconds if before else seconds * (seconds <= waited))
+        earlier = known.per_call if known else None
+        self._operating[method.lower()] = Operating(
+            seconds, reset_at, self._clock.time(), grown if grown > 0 else earlier
+        )
 
     def blocked(self, method: str) -> None:
         """Note that the portal answered ``OPERATION_TIME_LIMIT``; its limit may be lower than the documented one.
@@ -222,19 +221,13 @@ class Limits:
         method : str
             The method that was refused.
         """
-        now, name = self._clock.time(), method.lower()
-        with self._lock:
-            known = self._operating.get(name)
-            if known is None or now >= known.until:
-                end = now + spec.OPERATING_WINDOW_SECONDS
-                known = Operating(float(_LIMIT), end, now, known.per_call if known else None)
-            known.blocked = True
-            self._operating[name] = known
-
-    def _methods(self) -> tuple[list[tuple[str, Operating]], float]:
-        """What is known of each method, and the time."""
-        with self._lock:
-            return sorted(self._operating.items()), self._clock.time()
+        now = self._clock.time()
+        known = self._operating.get(method.lower())
+        if known is None or now >= known.until:
+            end = now + spec.OPERATING_WINDOW_SECONDS
+            known = Operating(float(_LIMIT), end, now, known.per_call if known else None)
+        known.blocked = True
+        self._operating[method.lower()] = known
 
     @property
     def rate(self) -> pd.DataFrame:
@@ -268,8 +261,11 @@ class Limits:
         """
         import pandas as pd
 
-        methods, now = self._methods()
-        rows = [(method, one.used(now), float(_LIMIT), one.calls_left(now), one.until) for method, one in methods]
+        now = self._clock.time()
+        rows = [
+            (method, one.used(now), float(_LIMIT), one.calls_left(now), one.until)
+            for method, one in sorted(self._operating.items())
+        ]
         frame = pd.DataFrame(rows, columns=["method", "operating_s", "limit_s", "calls_left", "reset_at"])
         frame["reset_at"] = pd.to_datetime(frame["reset_at"].astype("Float64"), unit="s", utc=True).dt.as_unit("us")
         return frame.astype({"method": "string", "operating_s": "Float64", "calls_left": "Int64"})
@@ -285,7 +281,7 @@ class Limits:
 
     def _used(self) -> list[tuple[str, float, str]]:
         """For each method: name, seconds used up, and the text that follows the number."""
-        methods, now = self._methods()
+        now, methods = self._clock.time(), sorted(self._operating.items())
         return [(name, one.used(now), f"s operating time{one.forecast(now)}") for name, one in methods]
 
     def _safe(self) -> str:
