@@ -15,8 +15,6 @@ from b24nb.secret import Secret, without_frames
 WEBHOOK, READ_ONLY = "B24_WEBHOOK", "B24_READ_ONLY"
 _YES = frozenset({"1", "true", "t", "yes", "y", "on", "enable", "enabled", "да", "д"})
 _NO = frozenset({"0", "false", "f", "no", "n", "off", "disable", "disabled", "нет", "н"})
-#: Byte order marks. UTF-32 is first, since its mark begins with that of UTF-16.
-_MARKS = {"utf-32": (codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE), "utf-16": (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)}
 _FILE = ".env"
 
 
@@ -96,11 +94,8 @@ def _text_of(path: Path) -> str:
         raw = path.read_bytes()
     except OSError as error:
         _refuse(f"{_FILE} can't be read: {error.strerror}.", "Check who may read it.")
-    encoding = next((name for name, marks in _MARKS.items() if raw.startswith(marks)), "utf-8-sig")
-    try:
-        text = raw.decode(encoding, "surrogateescape" if encoding == "utf-8-sig" else "strict")
-    except UnicodeDecodeError:
-        text = "\0"
+    marked = raw.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+    text = raw.decode("utf-16", "replace") if marked else raw.decode("utf-8-sig", "surrogateescape")
     if "\0" in text:
         _refuse(f"{_FILE} is not written in UTF-8.", "Save it as UTF-8.")
     return text

@@ -41,7 +41,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             return lab.run(argv[1:])  # not parsed here, since the options are JupyterLab's
         args = _parser().parse_args(argv)
         return int(args.run(args))
-    except (B24Error, ImportError, OSError, RuntimeError) as error:
+    except (B24Error, ImportError, OSError, RuntimeError, ValueError) as error:
         print("b24nb:", *str(error).split(), file=sys.stderr)
     except KeyboardInterrupt:
         print("b24nb: interrupted", file=sys.stderr)
@@ -52,12 +52,6 @@ class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         """Print one line that names ``--help``; argparse itself would also print the whole usage."""
         self.exit(2, f"{self.prog}: {message} (see {self.prog} --help)\n")
-
-
-def _port(text: str) -> int:
-    if text.isdecimal() and int(text) <= 65535:
-        return int(text)
-    raise argparse.ArgumentTypeError(f"{text} is no number from 0 to 65535")
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -74,7 +68,7 @@ def _parser() -> argparse.ArgumentParser:
 
     command = commands.add_parser("sandbox", help="run a sandbox portal until Ctrl-C")
     command.add_argument("--db", metavar="FILE", help="keep its data in FILE (default: gone when it stops)")
-    command.add_argument("--port", type=_port, default=0, help="port on 127.0.0.1 (default: a free one)")
+    command.add_argument("--port", type=int, default=0, help="port on 127.0.0.1 (default: a free one)")
     command.add_argument("--tls", action="store_true", help="https, with a certificate made on the spot")
     command.set_defaults(run=sandbox)
 

@@ -18,6 +18,8 @@ Command = tuple[str, str, Mapping[str, Any] | None]
 
 #: PHP turns a map with the keys 0, 1, 2 into a list; with a letter in front it stays a map.
 _PREFIX = "k"
+#: How many commands a display shows.
+_SHOWN = 50
 #: The parts of a command's answer, and the map of the batch's answer that holds each.
 _PARTS = {"result": "result"} | {name: f"result_{name}" for name in ("error", "total", "next", "time")}
 #: ``$result[key]`` in a value of a query, which ``batch`` replaces by another command's result, also in the middle of a
@@ -59,8 +61,6 @@ class BatchResponse(Mapping[str, "Response | ApiError"]):
         return f"<BatchResponse: {len(self)} answers, {len(self.errors)} errors{left}>"
 
     def _repr_html_(self) -> str:
-        import pandas as pd
-
         from b24nb.display import html
 
         rows = [
@@ -70,8 +70,8 @@ class BatchResponse(Mapping[str, "Response | ApiError"]):
             for key, answer in self.items()
         ]
         rows += [(key, "not sent", "") for key in self.not_sent]
-        frame = pd.DataFrame(rows, columns=["key", "outcome", "answer"])
-        return html.page(html.frame(frame, caption=repr(self).strip("<>")))
+        caption = repr(self).strip("<>") + (f"; the first {_SHOWN}" if len(rows) > _SHOWN else "")
+        return html.page(html.table(("key", "outcome", "answer"), rows[:_SHOWN], caption))
 
 
 def fits_query(params: Mapping[str, Any]) -> bool:

@@ -8,7 +8,6 @@ total time, headers included.
 from __future__ import annotations
 
 import http.client
-import io
 import logging
 import os
 import socket
@@ -229,33 +228,25 @@ class _Adapter(HTTPAdapter):
 _call = threading.local()
 
 
-class _DeadlineReader(io.RawIOBase):
+class _DeadlineReader(socket.SocketIO):
     """Gives each receive the rest of the time that the socket has for the whole answer."""
 
-    def __init__(self, sock: socket.socket, stream: io.BufferedReader) -> None:
-        self._sock = sock
-        self._stream = stream  # its reference keeps the socket open, as http.client expects
-        self._end = time.monotonic() + (sock.gettimeout() or 0)
-
-    def readable(self) -> bool:
-        return True
+    end: float
 
     def readinto(self, buffer: Any) -> int | None:
-        left = self._end - time.monotonic()
+        left = self.end - time.monotonic()
         if left <= 0:
             raise TimeoutError("timed out")
-        self._sock.settimeout(left)
-        return self._stream.raw.readinto(buffer)
-
-    def close(self) -> None:
-        self._stream.close()
-        super().close()
+        self._sock.settimeout(left)  # type: ignore[attr-defined]
+        return super().readinto(buffer)
 
 
 class _Response(http.client.HTTPResponse):
     def __init__(self, sock: socket.socket, *args: Any, **kwargs: Any) -> None:
         super().__init__(sock, *args, **kwargs)
-        self.fp = io.BufferedReader(_DeadlineReader(sock, self.fp))
+        reader: Any = self.fp.raw  # a SocketIO, which http.client has made of the socket
+        reader.__class__ = _DeadlineReader
+        reader.end = time.monotonic() + (sock.gettimeout() or 0)
 
     def begin(self) -> None:
         """Close the connection after an interim answer (103): what follows it must not be read as another call's."""
