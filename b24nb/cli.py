@@ -104,17 +104,11 @@ def doctor(args: argparse.Namespace) -> int:
         if setting := read_settings().get(WEBHOOK):  # printed first, since connecting may fail because of it
             source = setting.source.replace(".env", str(Path(".env").resolve()))
             print(f"settings {source}: {Webhook.parse(setting.value).masked}", flush=True)
-    with connect(read_only=True) as b24:
+    with connect() as b24:
         portal = b24.portal
         if portal.own_sandbox:
             print(f"settings {portal.credentials_from}, nor in {Path('.env').resolve()}: an embedded sandbox portal")
-        print(f"portal   {portal.where}")
-        if portal.read_only_from != "argument":
-            print(f"         {portal.read_only_from}: read-only")
-        print(f"user     {portal.user or 'unknown'}")
-        rights = {True: "administrator: may add and delete badges", None: "unknown"}
-        print(f"rights   {rights.get(portal.admin, 'not an administrator: may list and inspect badges')}")
-        print(f"scopes   {'unknown' if portal.scopes is None else ', '.join(portal.scopes) or 'none'}")
+        print(f"portal   {portal}")
         print(f"badges   {len(b24.badges.list())}")
         b24.calls.clear()
         for _ in range(5):

@@ -67,15 +67,11 @@ _RENEW = "Check the clock of this machine; if it is right, the portal's certific
 _TRUST = "connect(verify='authority.pem') takes the authority that signed it: a company proxy's, or your own."
 _NAME = "Check the host in the address; another server may answer under it, a proxy's or an old one."
 _RULE = "The certificate, or that of the authority that signed it, breaks a rule: its owner has to renew it."
-#: Code of OpenSSL -> what is wrong with the certificate, and what to do.
+#: Code of OpenSSL for what is wrong with a certificate -> what to do.
 _CERTIFICATES = {
-    9: ("is not valid yet", _RENEW),
-    10: ("has expired", _RENEW),
-    18: ("is self-signed", _TRUST),
-    19: ("was signed by an authority that this machine does not know (self-signed)", _TRUST),
-    **dict.fromkeys((2, 20, 21), ("was signed by an authority that this machine does not know", _TRUST)),
-    62: ("is for another host name", _NAME),
-    64: ("is for another address", _NAME),
+    **dict.fromkeys((9, 10), _RENEW),
+    **dict.fromkeys((2, 18, 19, 20, 21), _TRUST),
+    **dict.fromkeys((62, 64), _NAME),
 }
 
 
@@ -84,8 +80,8 @@ def _tls(cause: BaseException) -> tuple[str, str]:
     # Older urllib3 compares the host name by itself, and raises a ValueError of its own.
     code = getattr(cause, "verify_code", 62 if isinstance(cause, ValueError) else 0)
     if code or isinstance(cause, ssl.SSLCertVerificationError):
-        what, hint = _CERTIFICATES.get(code, (f"was not accepted ({getattr(cause, 'verify_message', code)})", _RULE))
-        return f"the portal's certificate {what}", hint
+        why = getattr(cause, "verify_message", cause)
+        return f"the portal's certificate was not accepted ({why})", _CERTIFICATES.get(code, _RULE)
     if "WRONG_VERSION_NUMBER" in str(cause):
         return ("what answers there does not speak https", "Check the port and the proxy settings.")
     reason = str(getattr(cause, "reason", None) or type(cause).__name__).lower().replace("_", " ")

@@ -112,10 +112,10 @@ MONTH = dt.timedelta(days=30)
 @pytest.mark.parametrize(
     ("certificate", "trusted", "says", "next_step"),
     [
-        ({"not_before": PAST, "not_after": PAST + MONTH}, True, "has expired", "clock"),
-        ({"not_before": FUTURE, "not_after": FUTURE + MONTH}, True, "is not valid yet", "clock"),
-        ({"name": "other.example"}, True, "another", "Check the host"),
-        ({}, False, "does not know", "verify="),
+        ({"not_before": PAST, "not_after": PAST + MONTH}, True, "certificate has expired", "clock"),
+        ({"not_before": FUTURE, "not_after": FUTURE + MONTH}, True, "certificate is not yet valid", "clock"),
+        ({"name": "other.example"}, True, "not valid for", "Check the host"),
+        ({}, False, "unable to get local issuer certificate", "verify="),
         ({"below": True}, True, "path length constraint exceeded", "owner has to renew"),
     ],
 )
@@ -129,7 +129,7 @@ def test_a_certificate_that_is_refused_says_what_is_wrong_with_it(
 
     with serving(shake_hands, read=False) as server, authority.cert_pem.tempfile() as bundle:
         error = failure(server.webhook.replace("http:", "https:"), WRITE, verify=bundle if trusted else True)
-    assert f"the portal's certificate {'is for ' if 'name' in certificate else ''}" in str(error)
+    assert "the portal's certificate was not accepted" in str(error)
     assert says in str(error)
     assert next_step in error.hint
     assert not error.sent

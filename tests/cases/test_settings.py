@@ -156,7 +156,7 @@ def test_doctor_says_what_it_looks_at(portal: SandboxPortal) -> None:
     said = ended.stdout
     assert ended.returncode == 0
     assert f"B24_WEBHOOK in {Path('.env').resolve()}" in said
-    assert "B24_READ_ONLY in .env: read-only" in said
+    assert "read-only by B24_READ_ONLY in .env" in said
     for part in ("SANDBOX", "administrator", "crm", "badges   ", "ms per call"):
         assert part in said
     assert portal.webhook.rsplit("/", 2)[1] not in said
