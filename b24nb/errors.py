@@ -38,7 +38,6 @@ one sentence that says what to do next. No message contains a secret.
 from __future__ import annotations
 
 import re
-from functools import lru_cache
 from typing import Any
 
 from b24nb import spec
@@ -295,15 +294,14 @@ class PortalUnavailable(ApiError):
 _KINDS = {"ApiError": ApiError} | {cls.__name__: cls for cls in ApiError.__subclasses__()}
 
 
-@lru_cache(maxsize=1)
-def _patterns() -> dict[str, list[tuple[re.Pattern[str], spec.ErrorFact]]]:
-    """Facts by code; ``{name}`` in a literal message matches anything."""
-    table: dict[str, list[tuple[re.Pattern[str], spec.ErrorFact]]] = {}
-    for fact in spec.error_facts():
-        literal = re.split(r"\{\w+\}", fact.message)
-        pattern = re.compile(".*".join(map(re.escape, literal)), re.DOTALL)
-        table.setdefault(fact.code, []).append((pattern, fact))
-    return table
+def _facts_of(code: str) -> list[spec.ErrorFact]:
+    return [fact for fact in spec.error_facts() if fact.code == code]
+
+
+def _says(fact: spec.ErrorFact, description: str) -> bool:
+    """Whether the description is the fact's literal message, in which ``{name}`` stands for anything."""
+    literal = re.split(r"\{\w+\}", fact.message)
+    return bool(re.fullmatch(".*".join(map(re.escape, literal)), description, re.DOTALL))
 
 
 def find_fact(code: str, description: str = "", method: str = "") -> spec.ErrorFact | None:
@@ -329,11 +327,10 @@ def find_fact(code: str, description: str = "", method: str = "") -> spec.ErrorF
     True
     """
 
-    def score(candidate: tuple[re.Pattern[str], spec.ErrorFact]) -> int:
-        pattern, fact = candidate
-        return 2 * bool(pattern.fullmatch(description)) + (method.lower() in fact.methods)
+    def score(fact: spec.ErrorFact) -> int:
+        return 2 * _says(fact, description) + (method.lower() in fact.methods)
 
-    fact = max(_patterns().get(code, ()), key=score, default=(None, None))[1]
+    fact = max(_facts_of(code), key=score, default=None)
     return None if fact and method and fact.methods and method.lower() not in fact.methods else fact
 
 
@@ -361,8 +358,7 @@ def raised_before_effect(error: ApiError) -> bool:
     """
     named = bool(error.code) and not error.code.isdigit()
     return error.method == "oauth.token" or any(
-        fact.before_effect and (named or pattern.fullmatch(error.description))
-        for pattern, fact in _patterns().get(error.code, ())
+        fact.before_effect and (named or _says(fact, error.description)) for fact in _facts_of(error.code)
     )
 
 
