@@ -86,7 +86,8 @@ def split(secret: Secret, *, what: str) -> tuple[SplitResult, str]:
 
 def host_of(address: Secret) -> str:
     """The one spelling of a portal's host, which may be given with all that stands before and after it."""
-    return split(Secret(f"https://{str(address.reveal()).strip().rpartition('://')[2]}"), what="portal")[1]
+    url = Secret(f"https://{str(address.reveal()).strip().rpartition('://')[2]}")
+    return without_frames(split, url, what="portal")[1]
 
 
 def _trimmed(url: str) -> str:

@@ -20,7 +20,7 @@ from b24nb.badges.journal_store import Entry, JournalStore, default_journal_path
 from b24nb.badges.plan import Plan, Report
 from b24nb.display import html
 from b24nb.errors import InvalidInput, JournalError
-from b24nb.rest.connection import Connection
+from b24nb.rest.connection import Connection, host_of
 from b24nb.rest.transport import check_count
 from b24nb.secret import Secret
 
@@ -187,7 +187,7 @@ class Journal:
             The file holds no such changes, or the address is invalid.
         """
         address, host = Secret(host), ""  # it may be a whole webhook
-        host = self._applier.connection.host_of(address) if address else self._store.host
+        host = host_of(address) if address else self._store.host
         del address
         user = str(user or self._store.user)
         if not self._store.adopt(host, user):

@@ -26,9 +26,9 @@ from b24nb.rest.limits import LeakyBucket, Limits
 from b24nb.rest.response import Response, parse_response, parse_token_response
 from b24nb.rest.token_renewals import lock_of, newest_of, renewal_of
 from b24nb.rest.transport import Answer, Transport
-from b24nb.secret import MASK, Secret, masked, redact, without_frames
+from b24nb.secret import MASK, masked, redact, without_frames
 
-__all__ = ["Connection", "Response"]
+__all__ = ["Connection", "Response", "host_of"]
 
 _READ_VERBS = frozenset({"get", "list", "fields", "current", "count", "info", "time", "types", "scope"})
 _READS = frozenset({"profile", "scope", "methods", "server.time", "app.info"})
@@ -192,8 +192,6 @@ class Connection:
         TransportError
             With ``sent``, if the answer was lost; then writes among them may have been made.
         """
-        if len(commands) > spec.BATCH_SIZE:
-            raise ValueError(f"a batch holds {spec.BATCH_SIZE} commands, not {len(commands)}")
         texts, write = self._written(commands)
         hidden = [(key, method, masked(params or {}, self.credentials.secrets)) for key, method, params in commands]
         envelope, call = self._send_with_retries(
@@ -201,18 +199,12 @@ class Connection:
             {"halt": int(halt), "cmd": texts},
             {"halt": int(halt), "cmd": {key: (method, params) for key, method, params in hidden}},
             write=write,
-            paced=True,
             before_send=before_send,
         )
         answers, rows = batch.read(hidden, envelope, call, self.credentials, halt=halt)
         for row in rows:
             self.calls.record(row, (call.bytes_out or 0) // len(commands))
         return answers
-
-    @staticmethod
-    def host_of(address: str | Secret) -> str:
-        """The host in an address, spelled as in credentials."""
-        return without_frames(host_of, Secret(address))
 
     def close(self) -> None:
         """Close the connections to the portal. Calls are refused from now on."""
@@ -238,14 +230,14 @@ class Connection:
         return write
 
     def _send_with_retries(
-        self, method: str, params: Params, shown: Params, *, write: bool, paced: bool = False, before_send: Hook = bool
+        self, method: str, params: Params, shown: Params, *, write: bool, before_send: Hook = bool
     ) -> tuple[Mapping[str, Any], Call]:
         """Send until an answer needs no repetition; every attempt is a row in the log."""
         body, total = as_json(params), self._transport.total
         attempt, failures, refusals, spent, renewals = 0, 0, 0, 0.0, 0
         while True:
             attempt += 1
-            self.bucket.enter(wait=paced)
+            self.bucket.enter(wait=method == "batch")
             if self._closed:
                 hint = "b24nb.connect() makes another."
                 raise errors.ClientClosed(f"{method}: this client was closed. Nothing was sent.", hint=hint)
