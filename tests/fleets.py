@@ -96,7 +96,7 @@ class SimulatedPortals:
 
     @staticmethod
     def _answer(envelope: dict[str, Any]) -> Answer:
-        return Answer(200, {}, json.dumps(envelope | {"time": {}}).encode(), 0.1)
+        return Answer(200, {}, json.dumps(envelope | {"time": {}}).encode())
 
     def close(self) -> None:
         """Nothing."""

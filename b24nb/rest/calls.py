@@ -195,9 +195,8 @@ class CallLog(Sequence[Call]):
         How many older rows were dropped.
     """
 
-    def __init__(self, limits: Limits, kept: int = KEPT) -> None:
+    def __init__(self, limits: Limits) -> None:
         self._rows: deque[tuple[Call, int]] = deque()
-        self._kept = kept
         self._lock = threading.Lock()
         self.limits = limits
         self.clear()
@@ -222,7 +221,7 @@ class CallLog(Sequence[Call]):
         with self._lock:
             self._rows.append((call, size))
             self._bytes += size
-            while len(self._rows) > self._kept or (self._bytes > KEPT_BYTES and len(self._rows) > 1):
+            while len(self._rows) > KEPT or (self._bytes > KEPT_BYTES and len(self._rows) > 1):
                 self._bytes -= self._rows.popleft()[1]
                 self.dropped += 1
 

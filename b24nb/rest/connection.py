@@ -281,8 +281,8 @@ class Connection:
         answer = None
         try:
             answer = self._transport.post(endpoint, body, method=call.method, total=total)
+            call.client_ms = (time.perf_counter() - started) * 1000
             call.http_status, call.bytes_in = answer.status, len(answer.body)
-            call.client_ms = answer.client_ms
             found = without_frames(read, answer, call.method, self.credentials)
         except BaseException as error:  # KeyboardInterrupt included: the portal may have received the request
             call.client_ms = call.client_ms or (time.perf_counter() - started) * 1000

@@ -49,12 +49,11 @@ _HEADERS = {
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What came back: status, headers, the whole body, and how long it took."""
+    """What came back: status, headers and the whole body."""
 
     status: int
     headers: Mapping[str, str] = field(repr=False)  # not in repr: headers and body may hold the secret or tokens
     body: bytes = field(repr=False)
-    client_ms: float
 
     @property
     def retry_after(self) -> float | None:
@@ -152,7 +151,6 @@ class Transport:
 
     def _post(self, endpoint: Endpoint, body: bytes, method: str, total: float) -> Answer:
         headers = _HEADERS | {name: value.reveal() for name, value in endpoint.headers.items()}
-        started = time.perf_counter()
         # Not prepared by the session: that would read ~/.netrc, and merge the same settings for each call.
         request = requests.Request("POST", endpoint.url.reveal(), headers=headers, data=body).prepare()
         timeout: Any = urllib3.Timeout(connect=self._connect, total=total)
@@ -160,9 +158,7 @@ class Transport:
         with self._session.send(request, timeout=timeout, allow_redirects=False, **route) as response:
             if response.is_redirect:
                 raise moved(response, method, endpoint.secrets)
-            content = _read(response, method)
-            elapsed = (time.perf_counter() - started) * 1000
-            return Answer(response.status_code, response.headers, content, elapsed)
+            return Answer(response.status_code, response.headers, _read(response, method))
 
     def _route(self, origin: str) -> Mapping[str, Any]:
         """Proxies and certificate authorities, as requests finds them."""

@@ -15,9 +15,9 @@ from tests.fakes import FakeClock
 HEADER_MS = 1e-6
 
 
-def log_of(*calls: Call, kept: int = 100_000) -> CallLog:
+def log_of(*calls: Call) -> CallLog:
     clock = FakeClock()
-    log = CallLog(Limits(LeakyBucket("standard", clock), clock), kept)
+    log = CallLog(Limits(LeakyBucket("standard", clock), clock))
     for call in calls:
         log.record(call)
     return log
@@ -54,8 +54,9 @@ def test_a_percentile_needs_enough_values(n: int, present: list[str]) -> None:
     assert pd.isna(row["server_max"])
 
 
-def test_a_loop_over_the_log_sees_what_was_there_at_its_start() -> None:
-    log = log_of(http("a"), http("b"), kept=2)
+def test_a_loop_over_the_log_sees_what_was_there_at_its_start(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("b24nb.rest.calls.KEPT", 2)
+    log = log_of(http("a"), http("b"))
     for call in log:  # which adds rows, and drops those that it has not seen yet
         log.record(http(f"after {call.method}"))
     assert [call.method for call in log] == ["after a", "after b"]
@@ -105,8 +106,9 @@ def test_other_groupings() -> None:
     ]
 
 
-def test_the_log_is_a_ring_that_says_what_it_dropped() -> None:
-    log = log_of(*(http(client_ms=float(i)) for i in range(15)), kept=10)
+def test_the_log_is_a_ring_that_says_what_it_dropped(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("b24nb.rest.calls.KEPT", 10)
+    log = log_of(*(http(client_ms=float(i)) for i in range(15)))
     assert (len(log), log.dropped, log[0].client_ms) == (10, 5, 5.0)
     assert "5 older ones were dropped" in repr(log)
     log.clear()
