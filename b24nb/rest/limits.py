@@ -52,7 +52,7 @@ class LeakyBucket:
             )
         self.tariff = spec.TARIFFS[tariff]
         self._clock = clock
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         self._level = 0.0
         self._at = self._slowed_at = clock.monotonic()
         self._per_second = self.tariff.per_second
@@ -81,15 +81,12 @@ class LeakyBucket:
 
     def seconds_until(self, requests: int = 1) -> float:
         """Seconds until so many requests at once will not be refused; ``inf`` for more than the bucket holds."""
-        if requests > self.tariff.burst - _RESERVE:
-            return float("inf")
+        room = self.tariff.burst - _RESERVE
+        if requests > room:
+            return math.inf
         with self._lock:
             self._drain()
-            return self._wait(requests)
-
-    def _wait(self, requests: int) -> float:
-        over = self._level + requests - (self.tariff.burst - _RESERVE)
-        return max(0.0, over / self._per_second)
+            return max(0.0, (self._level + requests - room) / self._per_second)
 
     def enter(self, *, wait: bool) -> None:
         """Add a request to the bucket; first wait for room if ``wait``, or if the portal has refused one before.
@@ -100,7 +97,7 @@ class LeakyBucket:
         with self._lock:
             self._drain()
             if wait or self.enforced:
-                pause = self._wait(1)
+                pause = self.seconds_until()
                 self._level += 1
             else:
                 pause, self._level = 0.0, max(self._level, min(self._level + 1, self.tariff.burst))
