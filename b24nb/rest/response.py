@@ -176,6 +176,10 @@ def _described(answer: Answer) -> tuple[str, str]:
         return "a message of PHP before the answer", "Its administrator has to switch PHP's display_errors off."
     if body[:1] == b"<":
         return "an HTML page instead of JSON", hint
+    try:
+        body.decode("utf-8")
+    except UnicodeDecodeError:
+        return "an answer that is not UTF-8", hint
     return "an answer that was cut off, or is no JSON", hint
 
 

@@ -83,7 +83,7 @@ BROKEN = {
     "hang": "no complete answer",
     "drip": "no complete answer",
     "empty": "empty answer",
-    "charset": "no JSON",
+    "charset": "not UTF-8",
     "gzip": "unpacked",
     "list": "no answer of the REST API",
     "oversized": "larger than 64 MB",

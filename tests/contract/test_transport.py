@@ -42,7 +42,7 @@ def bomb() -> bytes:
         (http(b"null"), errors.BadResponse, "no answer of the REST API"),
         (http(b'{"status": "ok"}'), errors.BadResponse, "no answer of the REST API"),
         (http(b'{"result": true}', "500 Internal Server Error"), errors.BadResponse, "HTTP 500"),
-        (http('{"result": "прив'.encode("cp1251")), errors.BadResponse, "no JSON"),
+        (http('{"result": "прив'.encode("cp1251")), errors.BadResponse, "not UTF-8"),
         (http(b"[" * 100_000), errors.BadResponse, "cut off"),
         (http(b"not gzip", "200 OK", "Content-Encoding: gzip"), errors.BadResponse, "unpacked"),
         (http(bomb(), "200 OK", "Content-Encoding: gzip"), errors.BadResponse, "larger than 64 MB"),
