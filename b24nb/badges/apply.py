@@ -53,21 +53,12 @@ class ChangeApplier:
 
         ``found``: what a look just before showed, if that differs from ``step.before``.
         """
-        (outcome,) = self.send(ChangeSet(kind), [step], [found])
-        self.flush(stacklevel=4)
+        change_set = ChangeSet(kind)
+        (outcome,) = self.send(change_set, [step], [found])
+        warn_if_unwritten(change_set, stacklevel=4)
         if outcome.error:
             raise outcome.error
         return outcome
-
-    def flush(self, stacklevel: int = 5) -> str:
-        """Write the verdicts. If that fails, warn and return the message: what became of the changes stays true."""
-        try:
-            self.store.flush()
-        except errors.JournalError as error:
-            text = f"What became of the change could not be written to the journal: {error.message}"
-            warn(JournalNotWritten(f"{text} b24.journal.settle() completes it."), stacklevel)
-            return text
-        return ""
 
     def send(
         self, change_set: ChangeSet, steps: Steps, found: Found, *, batch: bool = False, **options: Any
@@ -80,7 +71,12 @@ class ChangeApplier:
         intent = _Intent(self, change_set, steps, found)
         outcomes = self._attempt(intent, steps, found, batch=batch, **options)
         outcomes = [self._completed(outcome, intent) for outcome in outcomes]
-        self.store.conclude(zip(intent.ids, outcomes, strict=False))
+        try:
+            self.store.conclude(zip(intent.ids, outcomes, strict=False))
+        except errors.JournalError as error:  # what became of the changes stays true
+            text = f"What became of the change could not be written to the journal: {error.message}"
+            change_set.unwritten = text
+            outcomes = [replace(one, detail=text) if one.changed else one for one in outcomes]
         return outcomes
 
     def _attempt(
@@ -161,6 +157,12 @@ class ChangeApplier:
             why = respelt if step.before.code != step.code else "it was not there any more"
             return replace(again, step=step, detail=why if again.verdict is Verdict.ADDED else again.detail)
         return outcome
+
+
+def warn_if_unwritten(change_set: ChangeSet, stacklevel: int) -> None:
+    """Warn if the journal does not hold the verdict of each change."""
+    if change_set.unwritten:
+        warn(JournalNotWritten(f"{change_set.unwritten} b24.journal.settle() completes it."), stacklevel)
 
 
 @dataclass

@@ -16,7 +16,7 @@ from functools import partial
 
 from b24nb import errors, spec
 from b24nb.badges.activities import name_holders
-from b24nb.badges.apply import ChangeApplier, Look
+from b24nb.badges.apply import ChangeApplier, Look, warn_if_unwritten
 from b24nb.badges.badge import Badge, Badges
 from b24nb.badges.changes import UNDO, Outcome, Step, Verdict, gone, problems
 from b24nb.badges.evidence import contradicted, look_at
@@ -61,7 +61,8 @@ def apply_many(
     """
     if len({*map(type, steps)}) > 1:  # a badge has to exist before an activity can name it, so keep the order
         options = replace(options, parallel=1)
-    run, end = _Run(applier, ChangeSet(kind), options), None
+    change_set, end = ChangeSet(kind), None
+    run = _Run(applier, change_set, options)
     run.leave_alone(enumerate(steps), current)
     try:
         run.send()
@@ -70,8 +71,7 @@ def apply_many(
     not_sent = {place: Outcome(step, Verdict.NOT_SENT, detail=run.stopped) for place, step in enumerate(steps)}
     outcomes = [*(not_sent | run.outcomes).values()]
     try:
-        if trouble := applier.flush():
-            outcomes = [replace(one, detail=trouble) if one.changed else one for one in outcomes]
+        warn_if_unwritten(change_set, stacklevel=5)
         outcomes = name_holders(applier.connection, outcomes)
     except KeyboardInterrupt:
         run.stopped = INTERRUPTED

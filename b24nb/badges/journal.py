@@ -251,12 +251,10 @@ def settled(store: JournalStore, look: Callable[[Sequence[Entry]], Sequence[Outc
     known |= zip((entry.id for entry in rest), look(rest) if rest else (), strict=True)
     sure = [(id_, one) for id_, one in known.items() if one.verdict is not Verdict.UNKNOWN]
     store.conclude(sure, first_hand=False)
-    store.flush()
     for entry in rest:  # the verdicts that were just written may prove what became of an earlier change
         if known[entry.id].verdict is Verdict.UNKNOWN and not known[entry.id].open:
             known[entry.id] = _proved_by_next(store, entry) or known[entry.id]
     store.conclude(known.items(), first_hand=False)
-    store.flush()
     return Report(known[entry.id] for entry in entries)
 
 

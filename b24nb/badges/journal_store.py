@@ -44,7 +44,7 @@ _CONCLUDE = (
 )
 BUSY_SECONDS = 2.0
 #: Connections of a parent process, kept here so that they are not closed: a forked child must not touch them.
-_PARENTS: list[sqlite3.Connection] = []
+_PARENTS: list[sqlite3.Connection | None] = []
 #: The stores of this process, and those whose locks a thread holds while it forks.
 _STORES: weakref.WeakKeyDictionary[JournalStore, None] = weakref.WeakKeyDictionary()
 _forking = threading.local()
@@ -62,17 +62,28 @@ def _release_all() -> None:
         store._lock.release()
 
 
+def _disown_all() -> None:
+    """The child opens connections of its own; those of its parent stay open, unused."""
+    for store in _forking.held:
+        _PARENTS.append(store._connection)
+        store._connection = None
+    _release_all()
+
+
 if hasattr(os, "register_at_fork"):  # Windows has no fork
-    os.register_at_fork(before=_lock_all, after_in_parent=_release_all, after_in_child=_release_all)
+    os.register_at_fork(before=_lock_all, after_in_parent=_release_all, after_in_child=_disown_all)
 
 
 @dataclass(slots=True)
 class ChangeSet:
-    """The changes that one undo takes back. Its first intent gives it a number, which is valid in one file only."""
+    """The changes that one undo takes back. Its first intent gives it a number in the file of the journal.
+
+    ``unwritten``: why a verdict could not be written; ``""``: all were.
+    """
 
     kind: str
     number: int | None = None
-    file: int = 0
+    unwritten: str = ""
 
 
 class Entry(NamedTuple):
@@ -136,8 +147,9 @@ _HINT = "What can't be remembered is not sent; connect(journal=...) names anothe
 class JournalStore:
     """The changes of one user on one portal, in a file that several processes and threads may share.
 
-    The file is created with the first change. ``path``: ``None`` is the default file of this host. Only rows of
-    this host and user are read, and those that were adopted.
+    The file is created with the first change; if it is removed or replaced after that, nothing is written any more.
+    ``path``: ``None`` is the default file of this host. Only rows of this host and user are read, and those that
+    were adopted.
     """
 
     def __init__(self, path: str | PathLike[str] | None, *, host: str, user: str) -> None:
@@ -147,10 +159,7 @@ class JournalStore:
         self._lock = threading.RLock()
         _STORES[self] = None
         self._connection: sqlite3.Connection | None = None
-        self._opened: tuple[int, ...] = ()
-        self._file = 0  # how often another file was found at the path while one was in use
-        self._replaced = False
-        self._concluded: list[tuple[Any, ...]] = []
+        self._opened: tuple[int, int] | None = None  # which file is in use
 
     @property
     def path(self) -> Path:
@@ -165,7 +174,7 @@ class JournalStore:
         """Commit steps that are about to be sent; returns an id per step, once they are on disk."""
         looks = found or [None] * len(steps)
         with self._lock:  # batches of one change set that are sent in parallel get one number
-            with self._writing(change_set) as db:
+            with self._writing(make=True) as db:
                 head = (self.host, self.user, change_set.kind, at)
                 number = change_set.number or _insert(db, "change_set (host, user, kind, at)", head)
                 table = "step (change_set, at, activity, code, before, after, found)"
@@ -174,7 +183,7 @@ class JournalStore:
                     _insert(db, table, (*head, *map(_dump, (step.before, step.after, look))))
                     for head, step, look in zip(heads, steps, looks, strict=True)
                 ]
-            change_set.number, change_set.file = number, self._file
+            change_set.number = number
         return ids
 
     def note_attempt(self, ids: Sequence[int], at: float, *, answered: bool = True) -> None:
@@ -187,25 +196,22 @@ class JournalStore:
             db.executemany("UPDATE step SET at = ? WHERE id = ?", [(at, id_) for id_ in ids])
 
     def conclude(self, outcomes: Iterable[tuple[int, Outcome]], *, first_hand: bool = True) -> None:
-        """Take the verdicts of intents; they are written with the next write or :meth:`flush`.
+        """Write the verdicts of intents, without those that are open.
 
         If the process ends before, a look at the portal finds them again. ``first_hand``: by the process that sent
         the change; other verdicts never replace one that is there.
         """
-        with self._lock:
-            for id_, one in outcomes:
-                result = one.verdict.value, one.changed, one.seen, one.error_name, one.detail
-                # An add succeeded, so there was no badge before, whatever the plan or a look said.
-                was_there = one.verdict is not Verdict.ADDED
-                badges = was_there, _dump(one.badge), was_there, _dump(one.found)
-                if not one.open:
-                    self._concluded.append((*result, *badges, id_, first_hand))
-
-    def flush(self) -> None:
-        """Write the verdicts that :meth:`conclude` took."""
-        if self._concluded:
-            with self._writing():
-                pass
+        rows = []
+        for id_, one in outcomes:
+            result = one.verdict.value, one.changed, one.seen, one.error_name, one.detail
+            # An add succeeded, so there was no badge before, whatever the plan or a look said.
+            was_there = one.verdict is not Verdict.ADDED
+            badges = was_there, _dump(one.badge), was_there, _dump(one.found)
+            if not one.open:
+                rows.append((*result, *badges, id_, first_hand))
+        if rows:
+            with self._writing() as db:
+                db.executemany(_CONCLUDE, rows)
 
     def entries(self, newest: int = -1) -> list[Entry]:
         """The entries of this user on this portal, oldest first: all, or the newest ones."""
@@ -249,57 +255,37 @@ class JournalStore:
 
     def close(self) -> None:
         """Close the file; the next use opens it again."""
-        with suppress(JournalError):  # a look at the portal finds the verdicts again
-            self.flush()
         with self._lock:
-            self._disconnect()
+            if self._connection:
+                self._connection.close()
+            self._connection = None
 
-    def _disconnect(self) -> None:
-        if self._connection and self._opened[0] == os.getpid():
-            self._connection.close()
-        elif self._connection:
-            _PARENTS.append(self._connection)
-        self._connection = None
-
-    __del__ = _disconnect
+    __del__ = close
 
     def _entries(self, where: str, **values: Any) -> list[Entry]:
         return [_entry(row) for row in self._query(f"{_ENTRIES} {where}", **values)]
 
     def _query(self, query: str, **values: Any) -> list[tuple[Any, ...]]:
-        with suppress(JournalError):  # a full or locked disk can still be read
-            self.flush()
         with self._lock, self._as_journal_errors():
             if not (self._opened or self.path.exists()):
                 return []
             return self._open().execute(query, {"host": self.host, "user": self.user, **values}).fetchall()
 
     @contextmanager
-    def _writing(self, change_set: ChangeSet | None = None) -> Iterator[sqlite3.Connection]:
-        """One transaction, on disk when it ends; refused if the file of this change set was replaced by another."""
-        with self._lock, self._as_journal_errors():
-            db = self._open(make=change_set is not None and change_set.number is None)
-            if self._replaced or (change_set and change_set.number and change_set.file != self._file):
-                self._replaced = False
-                hint = "Put it back, or do this again to go on with the file that is there now."
-                raise JournalError(f"The journal {self.path} was removed or replaced while it was in use.", hint=hint)
-            with db:  # commits, or rolls back
-                db.execute("BEGIN IMMEDIATE")
-                db.executemany(_CONCLUDE, self._concluded)
-                yield db
-            self._concluded.clear()
+    def _writing(self, *, make: bool = False) -> Iterator[sqlite3.Connection]:
+        """One transaction, on disk when it ends."""
+        with self._lock, self._as_journal_errors(), self._open(make=make) as db:  # commits, or rolls back
+            db.execute("BEGIN IMMEDIATE")
+            yield db
 
     def _open(self, *, make: bool = False) -> sqlite3.Connection:
-        """This process's connection to the file that is now at the path; only a new change set makes one."""
-        now = _identity(self.path)
-        if not (make or now[1:]):
+        """A connection to the file, which is the one that was opened first; ``make``: create it if there is none."""
+        here = _identity(self.path)
+        if not (here or make):
             raise JournalError(f"The journal {self.path} is gone; that of a sandbox ends with it.")
-        if self._connection and self._opened != now:
-            self._concluded.clear()  # these verdicts belong to the former file, or are the parent process's to write
-            if self._opened[1:] != now[1:]:
-                self._replaced = True
-                self._file += 1
-            self._disconnect()
+        if self._opened not in (None, here):
+            hint = "Put it back, or connect again to go on with the file that is there now."
+            raise JournalError(f"The journal {self.path} was removed or replaced while it was in use.", hint=hint)
         if self._connection is None:
             self._connection = _connect(self.path)
             self._opened = _identity(self.path)
@@ -314,10 +300,10 @@ class JournalStore:
             raise JournalError(f"The journal {self._path} can't be used: {error}.", hint=_HINT) from error
 
 
-def _identity(path: Path) -> tuple[int, ...]:
-    """The ids of this process and of the file, if there is one."""
+def _identity(path: Path) -> tuple[int, int] | None:
+    """The ids of the file; ``None`` if there is none."""
     found = path.stat() if path.exists() else None
-    return (os.getpid(), found.st_dev, found.st_ino) if found else (os.getpid(),)
+    return found and (found.st_dev, found.st_ino)
 
 
 def _connect(path: Path) -> sqlite3.Connection:

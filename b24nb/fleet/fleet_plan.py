@@ -216,9 +216,7 @@ class FleetPlan(Found):
             if found.failure:
                 lost = found.status == UNKNOWN and not isinstance(found.failure, errors.ApiError | errors.InvalidInput)
                 made.update(_same(left, Verdict.UNKNOWN if lost else Verdict.NOT_SENT, found.failure))
-            closed = {id_: made[step.code] for id_, step in zip(ids, left, strict=True) if not made[step.code].open}
-            store.conclude(closed.items())
-            store.flush()
+            store.conclude((id_, made[step.code]) for id_, step in zip(ids, left, strict=True))
             if not any(isinstance(made[step.code].error, errors.TooLate) for step in left):
                 return
             unsent = [step for step in left if made[step.code].verdict is Verdict.NOT_SENT]

@@ -58,19 +58,16 @@ def test_it_is_written_through_to_the_disk(journal: JournalStore, monkeypatch: p
     assert opened[-1].execute("PRAGMA synchronous").fetchone() == (2,)  # FULL
 
 
-def test_verdicts_are_on_disk_after_intent_or_flush(open_store: OpenStore, journal: JournalStore, path: Path) -> None:
+def test_verdicts_are_on_disk_at_once(open_store: OpenStore, journal: JournalStore, path: Path) -> None:
     def on_disk() -> list[Verdict | None]:
         return [entry.verdict for entry in open_store(path).entries()]
 
-    change_set = ChangeSet("apply")
-    (first,) = journal.intend(change_set, [DELETE], 6.0)
+    first, second = journal.intend(ChangeSet("apply"), [DELETE, ADD], 6.0)
+    assert on_disk() == [None, None]
     journal.conclude([(first, Outcome(DELETE, Verdict.DELETED, changed=True))])
-    assert on_disk() == [None]
-    (second,) = journal.intend(change_set, [ADD], 7.0)
     assert on_disk() == ["deleted", None]
-    journal.conclude([(second, Outcome(ADD, Verdict.ADDED, changed=True))])
-    journal.flush()
-    assert on_disk() == ["deleted", "added"]
+    journal.conclude([(second, Outcome(ADD, Verdict.UNKNOWN, None, open=True))])
+    assert on_disk() == ["deleted", None]
 
 
 def test_who_sent_a_change_knows_better_than_who_looked(journal: JournalStore) -> None:
@@ -198,10 +195,10 @@ def test_a_locked_journal_is_told_and_read(path: Path, journal: JournalStore, mo
 
 @pytest.mark.parametrize("replaced", [False, True])
 def test_a_journal_that_is_removed_while_open_is_noticed_before_the_next_intent(
-    replaced: bool, path: Path, journal: JournalStore
+    replaced: bool, path: Path, journal: JournalStore, open_store: OpenStore
 ) -> None:
     half = ChangeSet("delete")
-    journal.intend(half, [DELETE], 0.0)
+    (first,) = journal.intend(half, [DELETE], 0.0)
     path.unlink()
     if replaced:
         path.touch()
@@ -209,12 +206,15 @@ def test_a_journal_that_is_removed_while_open_is_noticed_before_the_next_intent(
         with pytest.raises(errors.JournalError, match="is gone"):
             journal.entries()
         assert not path.exists(), "reading makes no file"
-    # The rest of what was half done is refused however often it is tried, as the threads of one run do.
     for rest in (ChangeSet("delete"), half, half):
-        with pytest.raises(errors.JournalError, match="removed or replaced"):
+        with pytest.raises(errors.JournalError, match=r"removed or replaced.*connect again"):
             journal.intend(rest, [ADD], 0.0)
-    journal.intend(ChangeSet("delete"), [ADD], 0.0)
-    assert [entry.step for entry in journal.entries()] == [ADD]
+    other = open_store(path)
+    (same_id,) = other.intend(ChangeSet("delete"), [ADD], 0.0)
+    with pytest.raises(errors.JournalError, match="removed or replaced"):  # a verdict of the former file
+        journal.conclude([(first, Outcome(DELETE, Verdict.DELETED, changed=True))])
+    assert [(entry.step, entry.verdict) for entry in other.entries()] == [(ADD, None)]
+    assert same_id == first
 
 
 @pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
