@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence, Sized
+from collections.abc import Callable, Container, Iterable, Sequence, Sized
 from concurrent.futures import Future, ThreadPoolExecutor, wait
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -62,8 +61,8 @@ def apply_many(
     if len({*map(type, steps)}) > 1:  # a badge has to exist before an activity can name it, so keep the order
         options = replace(options, parallel=1)
     change_set, end = ChangeSet(kind), None
-    run = _Run(applier, change_set, options)
-    run.leave_alone(enumerate(steps), current)
+    run, here = _Run(applier, change_set, options), Badges(current)
+    run.wait_for(enumerate(steps), here, _lagging(applier, steps, here) if kind == UNDO else ())
     try:
         run.send()
     except BaseException as error:  # noqa: BLE001 - raised by the caller's `cancel`, or a bug of this package
@@ -90,11 +89,9 @@ def in_threads(
     """
     from tqdm.auto import tqdm  # type: ignore[import-untyped]
 
-    start_lock, known, workers = threading.Lock(), len(done), list[Future[None]]()
+    known, workers = len(done), list[Future[None]]()
 
     def begin() -> None:
-        with start_lock:
-            pass
         try:
             work()
         except BaseException as error:
@@ -102,26 +99,21 @@ def in_threads(
             raise
 
     hidden = not (options.progress and total)
-    try:
-        with (
-            tqdm(total=total, desc=bar[0], unit=bar[1], disable=hidden) as shown,
-            ThreadPoolExecutor(options.parallel) as pool,
-        ):
+    with (
+        tqdm(total=total, desc=bar[0], unit=bar[1], disable=hidden) as shown,
+        ThreadPoolExecutor(options.parallel) as pool,
+    ):
+        waiting = True
+        while waiting:
             try:
-                with start_lock:  # no thread begins to work before the pool has registered all that it must wait for
-                    workers = [pool.submit(begin) for _ in range(min(options.parallel, total))]
-                while wait(workers, timeout=0.1).not_done:
-                    shown.update(len(done) - known - shown.n)
-                for worker in workers:
-                    worker.result()
+                while len(workers) < min(options.parallel, total):  # what begins after Ctrl-C finds the run stopped
+                    workers.append(pool.submit(begin))
+                waiting = bool(wait(workers, timeout=0.1).not_done)
+                shown.update(len(done) - known - shown.n)
             except KeyboardInterrupt:
                 stop(INTERRUPTED)
-                while not all(worker.done() for worker in workers):
-                    with suppress(KeyboardInterrupt):
-                        wait(workers)
-            shown.update(len(done) - known - shown.n)
-    except KeyboardInterrupt:  # once more, or while the bar was opened or closed
-        stop(INTERRUPTED)
+    for worker in workers:
+        worker.result()
 
 
 class _Run:
@@ -129,40 +121,33 @@ class _Run:
 
     def __init__(self, applier: ChangeApplier, change_set: ChangeSet, options: RunOptions) -> None:
         self._applier, self._change_set, self._options = applier, change_set, options
-        self._connection, self._undo, self.stopped = applier.connection, change_set.kind == UNDO, ""
+        self._connection, self.stopped = applier.connection, ""
         self._lock = threading.Lock()
         self._todo: deque[tuple[int, Step]] = deque()
-        self._commands = 0  # how many commands the steps in _todo have
         self.outcomes: dict[int, Outcome] = {}
-        self._looked_at = self._connection.clock.monotonic(), self._connection.clock.time()
+        self._looked_at = self._connection.clock.time()
         self._event_list = event_list.get()  # a new thread has an empty context, so the workers are given this
 
-    def leave_alone(self, steps: Iterable[tuple[int, Step]], current: Iterable[Badge]) -> None:
-        """Set the outcomes of steps that need not or must not be sent; put the others into ``_todo``."""
-        here, steps = Badges(current), list(steps)
-        ours = [one for _, one in steps if self._undo and type(one) is Step and one.before != one.after]
-        lagging = contradicted(self._connection, here, (one.code for one in ours if one.before != here.find(one.code)))
+    def wait_for(self, steps: Iterable[tuple[int, Step]], here: Badges, lagging: Container[str] = ()) -> None:
+        """Put the steps into ``_todo``, but set the outcomes of those that need not or must not be sent.
+
+        ``here``: what a look shows; ``lagging``: codes of badges about which it may be out of date.
+        """
         for place, step in steps:
             if step.code in lagging:
                 text = f"The portal's list and its answer to get differ about {step.code!r}."
                 error = errors.OutcomeUnknown(text, hint="Try again in a moment.", sent=False)
                 self.outcomes[place] = Outcome(step, Verdict.UNKNOWN, error=error)
-            elif outcome := _beforehand(step, here):
+            elif type(step) is Step and (outcome := _beforehand(step, here)):  # activities: _as_planned
                 self.outcomes[place] = outcome
             else:
                 self._todo.append((place, step))
-                self._commands += len(step.commands())
 
     def _see(self, here: Badges) -> None:
-        """Drop each waiting step whose badge has changed, as the look in the last batch (``here``) shows."""
+        """Drop each waiting step that need not or must not be sent, as the look in the last batch shows."""
         with self._lock:
             todo, self._todo = self._todo, deque()
-            for place, step in todo:
-                if type(step) is Step and (now := here.find(step.code)) not in (step.before, step.after):
-                    self.outcomes[place] = step.left_alone(now)
-                    self._commands -= len(step.commands())
-                else:
-                    self._todo.append((place, step))
+            self.wait_for(todo, here)
 
     def send(self) -> None:
         """Send the steps in ``_todo`` until none is left, or the run is stopped or interrupted."""
@@ -182,21 +167,20 @@ class _Run:
             if self.stopped or not self._todo:
                 return None
             if not (step := self._todo[0][1]).fits_batch:
-                self._commands -= len(step.commands())
                 return dict([self._todo.popleft()]), fits_query(step.commands()[0][2])
-            size, now, left, kind = spec.BATCH_SIZE, self._leaves_at(), self._commands, type(step)
-            old = max(abs(one - then) for one, then in zip(now, self._looked_at, strict=True)) > _STALE
+            size, kind, bucket = spec.BATCH_SIZE, type(step), self._connection.bucket
+            leaves_at = self._connection.clock.time() + bucket.seconds_until()
+            left = len(self._todo) * len(step.commands())  # about so many commands
             # A request that is refused leaves later; a look that needs no additional request costs nothing.
-            free = self._connection.bucket.enforced or -(-left // (size - 1)) == -(-left // size)
-            look = kind is Step and (old or free)  # at activities: _as_planned
-            self._looked_at = now if look else self._looked_at
+            free = bucket.enforced or -(-left // (size - 1)) == -(-left // size)
+            look = kind is Step and (free or abs(leaves_at - self._looked_at) > _STALE)  # at activities: _as_planned
+            self._looked_at = leaves_at if look else self._looked_at
             chunk: dict[int, Step] = {}
             room = size - look
             while self._todo and type(step := self._todo[0][1]) is kind and step.fits_batch:
-                if (count := len(step.commands())) > room:
+                room -= len(step.commands())
+                if room < 0:
                     break
-                room -= count
-                self._commands -= count
                 chunk.update([self._todo.popleft()])
             return chunk, look
 
@@ -212,11 +196,6 @@ class _Run:
             return {}
         self.outcomes |= {place: one for place, step in chunk.items() if (one := _beforehand(step, here))}
         return {place: step for place, step in chunk.items() if place not in self.outcomes}
-
-    def _leaves_at(self) -> tuple[float, float]:
-        """When a request leaves that is sent now, by two clocks: one may stand still while the machine sleeps."""
-        clock, wait = self._connection.clock, self._connection.bucket.seconds_until()
-        return clock.monotonic() + wait, clock.time() + wait
 
     def _send_chunk(self, chunk: dict[int, Step], look: bool) -> None:
         """Send, and put back the steps that must be sent again: a portal also halts at a badge that is missing."""
@@ -237,11 +216,17 @@ class _Run:
         if not failed and 0 < len(rest) < len(chunk):
             # The portal halted at a badge that somebody else deleted: look at what the other steps find now.
             try:
-                current = look_at(self._connection, [step for _, step in rest])
+                here = Badges(look_at(self._connection, [step for _, step in rest]))
                 with self._lock:
-                    self.leave_alone(rest, current)
+                    self.wait_for(rest, here)
             except errors.B24Error as error:
                 self.stopped = f"stopped: {error.message}"
+
+
+def _lagging(applier: ChangeApplier, steps: Sequence[Step], here: Badges) -> set[str]:
+    """The codes of badges that are not as our changes left them, and about which the list may be out of date."""
+    ours = (one for one in steps if type(one) is Step and one.before != one.after)
+    return contradicted(applier.connection, here, (one.code for one in ours if one.before != here.find(one.code)))
 
 
 def _beforehand(step: Step, here: Badges) -> Outcome | None:

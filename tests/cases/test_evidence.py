@@ -77,6 +77,9 @@ def test_a_badge_that_can_not_be_named_costs_a_run_only_its_own_row() -> None:
         if method == "crm.activity.badge.list":
             found["result"]["badges"].append({**VIP, "code": "half\ud83d"})
             found["total"] += 1
+        elif method == "batch" and "badges" in found["result"]["result"]["k0"]:  # it begins with a look
+            found["result"]["result"]["k0"]["badges"].append({**VIP, "code": "half\ud83d"})
+            found["result"]["result_total"]["k0"] += 1
         return status, found
 
     with SandboxPortal(badges=rows(4)) as portal, in_front_of(portal, answer) as webhook, connect(webhook) as b24:
