@@ -13,8 +13,6 @@ from concurrent.futures import Executor
 from contextlib import closing, contextmanager, suppress
 from dataclasses import replace
 from functools import partial
-from itertools import chain, pairwise
-from math import inf, nextafter
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -235,12 +233,13 @@ class Fleet:
             Nothing is sent before its ``apply``.
         """
         check_count(last, "last")
-        looked, changes = self.badges(**options).visits, list[list[tuple[str, float]]]()
+        looked, runs = self.badges(**options).visits, dict[str, float]()  # when each run changed something last
         for portal in self.seen.values():
             with suppress(errors.JournalError), self._journal(portal) as store:  # the plan below shows this error
-                done = [one for one in store.entries() if FLEET_RUN.match(one.kind) and one.changed is not False]
-                changes.append([(one.kind, one.at) for one in done])
-        return self._plan_back({*_in_order(changes)[-last:]}, self.names, options, looked)
+                for one in store.entries():
+                    if FLEET_RUN.match(one.kind) and one.changed is not False:
+                        runs[one.kind] = max(one.at, runs.get(one.kind, 0))
+        return self._plan_back({*sorted(runs, key=runs.__getitem__)[-last:]}, self.names, options, looked)
 
     def _plan_back(
         self, kinds: set[str], names: Sequence[str], options: dict[str, Any], looked: dict[str, Visit] | None = None
@@ -371,17 +370,3 @@ def _table_of(portals: Any) -> pd.DataFrame:
     if wrong:
         raise errors.InvalidInput(f"portals: {wrong}", field="portals")
     return table
-
-
-def _in_order(journals: Sequence[Sequence[tuple[str, float]]]) -> list[str]:
-    """The runs by the times of their last changes. ``journals``: the run and the time of each change, in order."""
-    times: dict[str, float] = {}
-    for run, at in chain(*journals):
-        times[run] = max(at, times.get(run, 0))
-    for changes in journals:
-        latest = 0.0
-        for (before, passed), (run, at) in pairwise(changes):
-            latest = max(latest, passed)
-            if run != before and at <= latest:  # the clock was set back, and the journal knows the order
-                times[run] = max(times[run], nextafter(times[before], inf))
-    return sorted(times, key=times.__getitem__)
