@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import unicodedata
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from typing import Any
@@ -34,9 +34,9 @@ def list_badges(connection: Connection) -> Badges:
     return badges_of(connection.call(LIST))
 
 
-def badges_of(response: Response, read: Callable[[Any], Badge] = Badge.from_wire) -> Badges:
+def badges_of(response: Response) -> Badges:
     """The badges of an answer to ``list``; refused if one of them occurs twice."""
-    badges = Badges(map(read, whole_list(response.raw)))
+    badges = Badges(map(Badge.from_wire, whole_list(response.raw)))
     for code, count in Counter(badge.code for badge in badges).most_common(1):
         if count > 1:
             raise BadResponse(f"The portal sent the badge {code!r} {count} times.", method=LIST, hint=_AGAIN)

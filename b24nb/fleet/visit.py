@@ -16,7 +16,7 @@ from typing import Any
 
 from b24nb import errors
 from b24nb.badges.apply import ChangeApplier
-from b24nb.badges.badge import Badge, Badges
+from b24nb.badges.badge import Badges
 from b24nb.badges.bulk import RunOptions, apply_many
 from b24nb.badges.changes import LIST, Outcome, Step
 from b24nb.badges.evidence import badges_of, list_badges
@@ -56,7 +56,6 @@ class Access:
         # One for all visits in this process: to make one for each would take longer than the rest of a visit.
         self._transport = Transport(timeout=timeout, verify=verify, hosts=_KEPT_ALIVE)
         self.close, self._settings = self._transport.close, settings
-        self._badges: dict[str, Badge] = {}
         #: Renewed tokens that the vault could not store, by portal: the portal no longer accepts the old ones.
         self.unstored: dict[str, OAuthToken] = {}
 
@@ -66,11 +65,6 @@ class Access:
     def connection(self, credentials: Any) -> Connection:
         """A connection with these settings."""
         return Connection(credentials, transport=self._transport, **self._settings)
-
-    def badge(self, row: Any) -> Badge:
-        """The badge of a row; most portals have the same badges, so equal ones are one object."""
-        key = repr(row)
-        return self._badges.get(key) or self._badges.setdefault(key, Badge.from_wire(row))
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,7 +193,7 @@ def look(connection: Connection, access: Access) -> tuple[Portal, Badges | error
     """The portal with our user and rights, and its badges, by one request."""
     answers = connection.batch({**WHO_AM_I, "badges": (LIST, None)})
     listed = answers["badges"]
-    found = listed if isinstance(listed, errors.ApiError) else badges_of(listed, access.badge)
+    found = listed if isinstance(listed, errors.ApiError) else badges_of(listed)
     return _portal(connection, answers), found
 
 
