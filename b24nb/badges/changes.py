@@ -339,12 +339,6 @@ def check_code(code: Any) -> None:
         raise InvalidInput(f"The code{named} {wrong}.", field="code", hint=hint)
 
 
-def check(badge: Badge) -> None:
-    """Raise :class:`InvalidInput` for the first problem."""
-    for problem in problems(badge):
-        raise problem
-
-
 def warn_if_not_restorable(badges: Iterable[Badge]) -> None:
     """Warn before these are deleted, if one of them could not be restored."""
     if names := ", ".join(repr(badge.code) for badge in badges if badge.note):

@@ -45,7 +45,7 @@ class Row(list[tuple[Any, Any]]):
     """Columns and cells; two columns can have the same name."""
 
 
-def read(source: Source | pd.DataFrame, *, once: bool = True) -> Badges:
+def read(source: Source | pd.DataFrame) -> Badges:
     """Badges from a file, a DataFrame, a saved answer or a list.
 
     Parameters
@@ -54,18 +54,17 @@ def read(source: Source | pd.DataFrame, *, once: bool = True) -> Badges:
         A path ends in ``.csv`` or ``.json``; a mapping is a saved answer of the portal, or a backup read from JSON.
         Columns and keys: ``code`` (may be the index), ``title``, ``value``, ``type``; ``title.en`` and the
         like for languages. Others are ignored, as are blank rows of tables.
-    once : bool
-        Whether to refuse :func:`clashes` of codes.
 
     Returns
     -------
     Badges
+        Not checked for :func:`clashes` of codes.
 
     Raises
     ------
     InvalidInput
-        Names the rows and fields that are wrong: no column ``code``, a missing field, a code that is repeated
-        or not a text, codes that most portals take for the same, an answer that is not complete.
+        Names the rows and fields that are wrong: no column ``code``, a missing field, a code that is not a text, an
+        answer that is not complete.
 
     Examples
     --------
@@ -83,19 +82,16 @@ def read(source: Source | pd.DataFrame, *, once: bool = True) -> Badges:
         except InvalidInput as problem:
             complaints.append(InvalidInput(f"{where}: {problem.message}", field=problem.field))
     refuse(complaints)
-    refuse(clashes(badge.code for badge in badges if once))
     return Badges(badges)
 
 
-def codes_of(values: Any, *, once: bool = True) -> list[str | Badge]:
+def codes_of(values: Any) -> list[str | Badge]:
     """Codes, or badges where exactly this badge is meant.
 
     Parameters
     ----------
     values : iterable of str or Badge, DataFrame, Series or Index
         A DataFrame has a column or an index ``code``; a Series or an Index has this name or none.
-    once : bool
-        Whether to refuse :func:`clashes` of codes.
 
     Raises
     ------
@@ -120,10 +116,8 @@ def codes_of(values: Any, *, once: bool = True) -> list[str | Badge]:
         text = f"codes is a list of codes or badges, or a table with one column `code`; this is {what}."
         raise InvalidInput(text, field="codes", hint="For one badge, write [code]; for another column, [*column].")
     found = [*values]
-    names = [item.code if isinstance(item, Badge) else item for item in found]
-    for name in names:
-        check_code(name)
-    refuse(clashes(names if once else ()))
+    for item in found:
+        check_code(item.code if isinstance(item, Badge) else item)
     return found
 
 

@@ -159,7 +159,7 @@ class Journal:
         InvalidInput
             These are no badges, or two have the same code.
         """
-        found = codes_of(badges, once=False)
+        found = codes_of(badges)
         given = [one for one in found if isinstance(one, Badge)]
         if given != found:
             raise InvalidInput("These are codes, not badges.", field="badges", hint="Give badges as they were.")

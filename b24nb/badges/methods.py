@@ -141,7 +141,8 @@ class BadgeMethods:
         Badge(code='gold', title={'en': 'Client', 'de': 'Kunde'}, value='Gold', type='warning')
         """
         badge = Badge(code, title, value, type)
-        changes.check(badge)
+        for problem in changes.problems(badge):
+            raise problem
         self._applier.refuse_if_read_only()
         try:
             found = evidence.get_badge(self._connection, code)
@@ -273,7 +274,7 @@ class BadgeMethods:
         ...     b24.badges.delete("onHold").code
         'onHold'
         """
-        named = files.codes_of([code] if isinstance(code, str | Badge) else code, once=False)
+        named = files.codes_of([code] if isinstance(code, str | Badge) else code)
         codes = [one.code if isinstance(one, Badge) else one for one in named]
         holders = add_titles(self._connection, find_holders(self._connection, codes))
         return ReleasePlan(holders, activities, how, self._applier)
@@ -323,7 +324,7 @@ class BadgeMethods:
         ReadOnly, TransportError, ApiError
             If nothing could be sent at all.
         """
-        wanted = files.codes_of(codes, once=False)
+        wanted = files.codes_of(codes)
         options = RunOptions(keep_going, parallel, progress, confirm, cancel)
         self._applier.refuse_if_read_only()
         current = self.list()
@@ -364,7 +365,7 @@ class BadgeMethods:
         Added and replaced badges take the last places of the list.
         Nothing has been sent. .apply() sends it.
         """
-        badges = files.read(wanted, once=False)
+        badges = files.read(wanted)
         current = self.list()
         files.refuse(files.clashes((badge.code for badge in badges), current))
         steps = [*changes.diff(current, badges, removable=None if prune else ())]

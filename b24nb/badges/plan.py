@@ -6,7 +6,7 @@ import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any, Literal, SupportsIndex, overload
+from typing import TYPE_CHECKING, Any, Literal
 
 from markupsafe import Markup
 
@@ -271,14 +271,6 @@ class Report(tuple[Outcome, ...]):
         package; ``""`` without an error), ``detail``.
         """
         return frame(map(report_row, self), REPORT_COLUMNS)
-
-    @overload
-    def __getitem__(self, index: SupportsIndex) -> Outcome: ...
-    @overload
-    def __getitem__(self, index: slice) -> Report: ...
-    def __getitem__(self, index: SupportsIndex | slice) -> Outcome | Report:
-        found = super().__getitem__(index)
-        return found if isinstance(found, Outcome) else Report(found)
 
     def __repr__(self) -> str:
         return listing(f"Report: {_counted(self.counts)}", [one for one in self if not one.ok or one.why], _report_line)

@@ -22,7 +22,7 @@ from b24nb._settings import READ_ONLY, read_settings
 from b24nb.badges.badge import folded, frame
 from b24nb.badges.bulk import RunOptions
 from b24nb.badges.changes import Outcome, diff
-from b24nb.badges.files import codes_of, csv_lines, read
+from b24nb.badges.files import clashes, codes_of, csv_lines, read, refuse
 from b24nb.badges.journal import FLEET_RUN, lease, reconciled, seconds_left, settled, steps_back
 from b24nb.badges.journal_store import ADOPT, Entry, JournalStore, default_journal_path, former_journals
 from b24nb.client import Client, Portal, in_this_process
@@ -202,8 +202,9 @@ class Fleet:
         InvalidInput
             Names what is wrong with the wanted badges, or with the codes to protect.
         """
-        codes = codes_of([protect] if isinstance(protect, str) else protect, once=False)
+        codes = codes_of([protect] if isinstance(protect, str) else protect)
         badges, patterns = read(wanted), [folded(one if isinstance(one, str) else one.code) for one in codes]
+        refuse(clashes(badge.code for badge in badges))
 
         def compare(name: str) -> Visit:
             found = self._look(name)

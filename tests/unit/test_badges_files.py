@@ -66,8 +66,6 @@ ROW: dict[str, Any] = {"code": "a", "title": "t", "value": "v", "type": "primary
         ([ROW, ROW | {"code": None}], "code", "Row 2: The code None is not a text"),
         ([{key: ROW[key] for key in ("title", "value", "type")}], "code", "Row 1: The code is missing"),
         ([{key: ROW[key] for key in ("code", "value", "type")}], "title", "Row 1: The title is missing"),
-        ([ROW, ROW], "code", "'a' is repeated"),
-        ([ROW, ROW | {"code": "A"}], "code", "'a' and 'A' differ only in letter case"),
         ([ROW | {"title.en": "t"}], "title", "given as one text and by language"),
         ([ROW | {"Title": "t"}], "title", "two columns 'Title'"),
         ([5], "wanted", "Row 1: This is a int"),
