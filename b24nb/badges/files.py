@@ -139,11 +139,11 @@ def clashes(codes: Iterable[str], there: Iterable[Badge] = ()) -> Iterator[Inval
 
 
 def refuse(complaints: Iterable[InvalidInput]) -> None:
-    """Raise one error for all complaints, if there are any."""
-    if found := [*complaints]:
+    """Raise one error for all complaints, if there are any; what several say is said once."""
+    if found := {complaint.message[:_WIDTH]: complaint.field for complaint in complaints}:
         more = f" (and {len(found) - _SHOWN} more)" if len(found) > _SHOWN else ""
-        text = " ".join(complaint.message[:_WIDTH] for complaint in found[:_SHOWN])
-        raise InvalidInput(f"{text}{more}", field=found[0].field, hint="Nothing has been changed.")
+        text = " ".join([*found][:_SHOWN])
+        raise InvalidInput(f"{text}{more}", field=next(iter(found.values())), hint="Nothing has been changed.")
 
 
 def write(badges: Badges, path: str | os.PathLike[str], *, portal: str, at: str) -> Path:

@@ -74,14 +74,20 @@ class Journal:
     def unfinished(self) -> str:
         """A message if changes are unfinished, with what to do; ``""`` if none are, or the journal can't be read."""
         with suppress(JournalError):
-            return " ".join(self._unfinished())
+            if entries := self._store.unfinished():
+                begun = (
+                    f"{len(entries)} change(s) since {datetime.fromtimestamp(entries[0].at, UTC):%Y-%m-%d %H:%M} UTC"
+                )
+                why = f"{begun} are unfinished: another process is at work, or it was killed."
+                return f"{why} b24.journal.settle() looks at the portal and completes them."
         return ""
 
     @property
     def notice(self) -> str:
         """A message: unfinished changes, changes of others in this file, an unreadable journal; ``""`` if none."""
         try:
-            return " ".join([*self._unfinished(), *self._others()])
+            others = self._others()  # first, since it raises if the journal can't be read
+            return " ".join(filter(None, [self.unfinished, *others]))
         except JournalError as error:
             return str(error)
 
@@ -198,12 +204,6 @@ class Journal:
             raise InvalidInput(text, hint=hint)
         return self
 
-    def _unfinished(self) -> list[str]:
-        entries = self._store.unfinished()
-        text = "{} change(s) since {:%Y-%m-%d %H:%M} UTC are unfinished: another process is at work, or it was killed."
-        message = text.format(len(entries), datetime.fromtimestamp(entries[0].at, UTC)) if entries else ""
-        return [f"{message} b24.journal.settle() looks at the portal and completes them."] if entries else []
-
     def _others(self) -> list[str]:
         """Messages: which other users' changes the file also holds, and how to count them as one's own."""
         return [
@@ -234,7 +234,7 @@ class Journal:
         """The newest changes and the notes on them; the file is asked once, and its error is the note."""
         try:
             df = _frame(self._store.entries(newest=SHOWN))[_SHORT]
-            return df.assign(at=df["at"].dt.floor("s")), " ".join([*self._unfinished(), *self._foreign()])
+            return df.assign(at=df["at"].dt.floor("s")), " ".join(filter(None, [self.unfinished, *self._foreign()]))
         except JournalError as error:
             return None, str(error)
 

@@ -23,7 +23,7 @@ from b24nb.badges.badge import folded, frame
 from b24nb.badges.bulk import RunOptions
 from b24nb.badges.changes import Outcome, diff
 from b24nb.badges.files import clashes, codes_of, csv_lines, read, refuse
-from b24nb.badges.journal import FLEET_RUN, lease, reconciled, seconds_left, settled, steps_back
+from b24nb.badges.journal import FLEET_RUN, reconciled, seconds_left, settled, steps_back
 from b24nb.badges.journal_store import ADOPT, Entry, JournalStore, default_journal_path, former_journals
 from b24nb.client import Client, Portal, in_this_process
 from b24nb.fleet import visit
@@ -104,11 +104,10 @@ class Fleet:
         switch = read_settings().get(READ_ONLY)
         #: Whether every change is refused before it is sent.
         self.read_only = read_only or bool(switch and switch.is_on)
+        self.settle_after = check_seconds(settings.pop("settle_after", 60), "settle_after")
         self._access = Access(vault, timeout, read_only=self.read_only, **settings)
         self._time = self._access.clock.time
         self._access.connection(None).close()  # refuses wrong settings
-        #: How many seconds after it was submitted a task may still begin to send.
-        self.lease = lease(check_seconds(self._access.settle_after, "settle_after"))
         self._executor, self.parallel = executor, RunOptions(parallel=parallel).parallel
         self._folder = Path(journal).absolute() if journal else None
         # For journals of sandboxes: a later sandbox may get the same port, but must not get the journal.
@@ -261,7 +260,7 @@ class Fleet:
                         raise errors.JournalError(_ELSEWHERE.format(store), hint=ADOPT)
             except errors.B24Error as error:
                 return Visit.failed(error)
-            found = self._visit(name, portal.host, visit.here, steps_back, done) if done else Visit(value=((), 0))
+            found = self._visit(name, portal.host, steps_back, done) if done else Visit(value=((), 0))
             if found.status != OK:
                 return found
             steps, *more = found.value  # a remark: somebody else has changed it since
@@ -301,8 +300,8 @@ class Fleet:
         """Settle changes without a verdict, whose task was lost; raises the error that prevents it."""
 
         def look(entries: Sequence[Entry]) -> Sequence[Outcome]:
-            seconds = seconds_left(entries, self._access.settle_after, self._time())
-            found = self._visit(name, store.host, visit.here, reconciled, entries, seconds)
+            seconds = seconds_left(entries, self.settle_after, self._time())
+            found = self._visit(name, store.host, reconciled, entries, seconds)
             if found.failure:
                 raise found.failure
             return found.value  # type: ignore[no-any-return]

@@ -12,9 +12,10 @@ from secrets import token_hex
 from typing import TYPE_CHECKING, Any
 
 from b24nb import errors
-from b24nb.badges.badge import Badge, folded
+from b24nb.badges.badge import folded
 from b24nb.badges.changes import UNDO, Action, Outcome, Step, Verdict, complaints
 from b24nb.badges.files import refuse
+from b24nb.badges.journal import lease
 from b24nb.badges.journal_store import ChangeSet, JournalStore
 from b24nb.badges.plan import PLAN_COLUMNS, REPORT_COLUMNS, plan_row, report_row
 from b24nb.fleet.found import Found, Row, counted
@@ -55,9 +56,7 @@ class FleetPlan(Found):
         try:
             super()._visit(names)
         finally:  # check the steps also after Ctrl-C, since an incomplete plan can be applied, too
-            # Most portals have the same badges: check each wanted one once for every kind of what it replaces.
-            added = {(str(step.after), *_kind_of(step.before)): step for _, step in self._changes()}
-            refuse(complaints(added.values() if self._undoes is None else ()))
+            refuse(complaints(step for _, step in self._changes() if self._undoes is None))
 
     @property
     def _kind(self) -> str:
@@ -205,9 +204,10 @@ class FleetPlan(Found):
         return self._made[name]
 
     def _send(self, name: str, store: JournalStore, left: list[Step], made: dict[str, Any], keep_going: bool) -> None:
-        now = self._fleet._time()
-        ids, until = store.intend(ChangeSet(self._kind), left, now), now + self._fleet.lease
-        found = self._fleet._visit(name, store.host, send, self._word, left, keep_going, until, token_hex(8))
+        now, settle_after = self._fleet._time(), self._fleet.settle_after
+        ids = store.intend(ChangeSet(self._kind), left, now)
+        task = settle_after, self._word, left, keep_going, now + lease(settle_after), token_hex(8)
+        found = self._fleet._visit(name, store.host, send, *task)
         made.update(zip((step.code for step in left), found.value or (), strict=False))
         if found.failure:
             lost = found.status == UNKNOWN and not isinstance(found.failure, errors.ApiError | errors.InvalidInput)
@@ -297,11 +297,6 @@ def _judged(found: Iterable[Outcome]) -> Visit:
 def _same(steps: Sequence[Step], verdict: Verdict, error: errors.B24Error | None = None) -> dict[str, Outcome]:
     unknown = verdict is Verdict.UNKNOWN
     return {step.code: Outcome(step, verdict, None if unknown else False, error, open=unknown) for step in steps}
-
-
-def _kind_of(badge: Badge | None) -> list[type]:
-    """Whether its title and its value are maps or texts."""
-    return [type(badge.title), type(badge.value)] if badge else []
 
 
 def protected(step: Step, patterns: Sequence[str]) -> Step:

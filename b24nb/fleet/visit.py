@@ -49,9 +49,9 @@ _WORDS: dict[str, tuple[type[Exception], ...]] = {
 class Access:
     """How to connect to portals; ``settings`` are those of :class:`Connection`. A pickle holds only the arguments."""
 
-    def __init__(self, vault: Any, timeout: Any, verify: Any = True, settle_after: float = 60, **settings: Any) -> None:
-        self._given = partial(Access, vault, timeout, verify, settle_after, **settings)
-        self.vault, self.settle_after = vault, settle_after
+    def __init__(self, vault: Any, timeout: Any, verify: Any = True, **settings: Any) -> None:
+        self._given = partial(Access, vault, timeout, verify, **settings)
+        self.vault = vault
         self.clock: Clock = settings.get("clock", SYSTEM_CLOCK)
         # One for all visits in this process: to make one for each would take longer than the rest of a visit.
         self._transport = Transport(timeout=timeout, verify=verify, hosts=_KEPT_ALIVE)
@@ -110,7 +110,7 @@ def status_of(error: BaseException | None, other: str = UNKNOWN) -> str:
 
 
 def visit(access: Access, name: str, host: str, work: Callable[..., Any], *args: Any) -> Visit:
-    """Run ``work(connection, access, *args)`` on this portal; an error is returned in the visit, not raised.
+    """Run ``work(connection, *args)`` on this portal; an error is returned in the visit, not raised.
 
     ``host``: the host that the credentials must be for; ``""``: any.
     """
@@ -125,7 +125,7 @@ def visit(access: Access, name: str, host: str, work: Callable[..., Any], *args:
             connection.store_token = partial(_store, access, name)
         connection.newer_token = partial(_newer, access, name, connection)
         try:
-            return Visit(value=work(connection, access, *args))
+            return Visit(value=work(connection, *args))
         finally:
             connection.close()
     except (Exception, SystemExit) as error:  # noqa: BLE001 - any error becomes a row of the report
@@ -189,7 +189,7 @@ def refuse_secrets(payload: bytes, secrets: Iterable[Secret]) -> None:
 # -- the work of tasks --------------------------------------------------------------------------------
 
 
-def look(connection: Connection, access: Access) -> tuple[Portal, Badges | errors.ApiError]:
+def look(connection: Connection) -> tuple[Portal, Badges | errors.ApiError]:
     """The portal with our user and rights, and its badges, by one request."""
     answers = connection.batch({**WHO_AM_I, "badges": (LIST, None)})
     listed = answers["badges"]
@@ -203,23 +203,17 @@ def _portal(connection: Connection, answers: Any = None) -> Portal:
     return replace(portal, user_id=portal.user_id or str(getattr(connection.credentials, "user", "")))
 
 
-def call(connection: Connection, access: Access, function: Callable[[Client], Any]) -> tuple[Portal, Any]:
+def call(connection: Connection, function: Callable[[Client], Any]) -> tuple[Portal, Any]:
     """Call a function with a client of the portal; returns the portal and the function's value."""
-    portal, store = _portal(connection), Permit(float("-inf"))
-    badges = BadgeMethods(connection, store, access.settle_after)  # type: ignore[arg-type]
+    portal, badges = _portal(connection), BadgeMethods(connection, Permit(float("-inf")))  # type: ignore[arg-type]
     value = function(Client(connection, portal=portal, badges=badges, release=bool))
     with suppress(pickle.PicklingError, TypeError, AttributeError):  # with threads it need not be picklable
         refuse_secrets(pickle.dumps(value), connection.credentials.secrets)
     return portal, value
 
 
-def here(connection: Connection, access: Access, function: Callable[..., Any], *args: Any) -> Any:
-    """Call a function of the journal with a connection to the portal."""
-    return function(connection, *args)
-
-
 def send(
-    connection: Connection, access: Access, kind: str, steps: Sequence[Step], keep_going: bool, until: float, id: str
+    connection: Connection, settle_after: float, kind: str, steps: list[Step], keep_going: bool, until: float, id: str
 ) -> list[Outcome]:
     """Make changes by the one write path; the coordinator has written them to its journal.
 
@@ -227,7 +221,7 @@ def send(
     """
     _refuse_second_time(id)
     permit = Permit(until)
-    applier = ChangeApplier(connection, permit, access.settle_after)  # type: ignore[arg-type]
+    applier = ChangeApplier(connection, permit, settle_after)  # type: ignore[arg-type]
     try:
         return apply_many(applier, kind, steps, list_badges(connection), RunOptions(keep_going, progress=False))[0]
     except errors.B24Error as error:
