@@ -17,6 +17,7 @@ from datetime import datetime
 from typing import Any
 
 from b24nb import spec
+from b24nb.badges.badge import listed
 from b24nb.badges.changes import DONE, Command, Outcome, Step, Verdict, Way, gone
 from b24nb.errors import ApiError, B24Error, BadResponse, NotFound
 from b24nb.rest.connection import Connection, Response
@@ -38,8 +39,6 @@ COLUMNS = (
 _OWNERS = {"1": "lead", "2": "deal", "3": "contact", "4": "company"}
 #: The fields that hold the title of each.
 _NAMES = {"contact": ("NAME", "LAST_NAME")} | dict.fromkeys(("lead", "deal", "company"), ("TITLE",))
-#: How many holders of one badge a report names.
-_NAMED = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,14 +165,12 @@ def of_activities(steps: Iterable[Step]) -> list[ActivityStep]:
     return [step for step in steps if isinstance(step, ActivityStep)]
 
 
-def look_for(steps: Iterable[ActivityStep]) -> tuple[str, dict[str, Any]]:
-    """The call that shows these activities as they are, at most 50."""
-    return LIST, {"filter": {"@ID": [step.before.id for step in steps]}, "select": _SHOWN}
-
-
-def activities_of(response: Response) -> list[Activity]:
-    """The activities of an answer of ``crm.activity.list``; rows that are not activities are left out."""
-    return [Activity.from_wire(row) for row in _rows(response) if str(row.get("ID")).isdecimal()]
+def look_at_activities(connection: Connection, steps: Sequence[ActivityStep]) -> list[Activity]:
+    """The activities of these steps as they are; rows of the answers that are not activities are left out."""
+    ids = [step.before.id for step in steps]
+    pages = ({"@ID": ids[start : start + PAGE]} for start in range(0, len(ids), PAGE))
+    answers = (connection.call(LIST, {"filter": page, "select": _SHOWN}) for page in pages)
+    return [Activity.from_wire(row) for one in answers for row in _rows(one) if str(row.get("ID")).isdecimal()]
 
 
 def find_holders(connection: Connection, codes: Collection[str]) -> list[dict[str, str]]:
@@ -215,10 +212,7 @@ def name_holders(connection: Connection, outcomes: Sequence[Outcome]) -> list[Ou
             holders[row["code"]].append(f"activity {row['activity_id']} of {row['owner_type']} {row['owner_id']}")
     except B24Error as error:
         nobody = f"who holds it could not be read: {error.message}"
-    details = {}
-    for code, names in holders.items():
-        more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
-        details[code] = f"held by {', '.join(names[:_NAMED])}{more}" if names else nobody
+    details = {code: f"held by {listed(names)}" if names else nobody for code, names in holders.items()}
     return [replace(one, detail=details[code]) if code else one for one, code in zip(outcomes, codes, strict=True)]
 
 

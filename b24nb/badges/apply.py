@@ -15,7 +15,7 @@ from typing import Any
 from b24nb import errors
 from b24nb.badges.badge import Badge, Badges
 from b24nb.badges.changes import DELETE, LIST, Action, Command, Outcome, Step, Verdict, warn
-from b24nb.badges.evidence import Answer, Failure, badges_of, judge_answers, reconcile
+from b24nb.badges.evidence import Answer, badges_of, judge_answers, reconcile
 from b24nb.badges.journal_store import ChangeSet, JournalStore
 from b24nb.rest.calls import Call
 from b24nb.rest.connection import Connection, Response
@@ -87,7 +87,7 @@ class ChangeApplier:
         commands += [command for place, step in enumerate(steps) for command in step.commands(f"s{place}")]
         answers: dict[str, Answer] = {}
         intent.answers.append(answers)
-        failure: Failure | None = None
+        failure: errors.B24Error | None = None
         try:
             together = len(commands) if batch else 2 if look else 0  # a look and a delete always fit a batch
             if together:
@@ -106,13 +106,13 @@ class ChangeApplier:
         return self._judged(steps, found, answers, failure)
 
     def _judged(
-        self, steps: Steps, found: Found, answers: Mapping[str, Answer], failure: Failure | None
+        self, steps: Steps, found: Found, answers: Mapping[str, Answer], failure: errors.B24Error | None
     ) -> list[Outcome]:
         """The outcomes that the answers prove; the others by a look at the portal."""
         outcomes: list[Outcome] = []
         for place, (step, before) in enumerate(zip(steps, found, strict=True)):
             answered = failure, answers.get(f"s{place}-delete"), answers.get(f"s{place}-add")
-            refusal = next((one for one in answered if isinstance(one, Failure)), None)
+            refusal = next((one for one in answered if isinstance(one, errors.B24Error)), None)
             one = judge_answers(step, *answered) or Outcome(step, Verdict.UNKNOWN, None, refusal)
             edited = f"somebody had changed it just before; the journal keeps it as it was last: {before!r}"
             detail = one.detail or (edited if before and step.before and one.changed else "")

@@ -28,6 +28,8 @@ Text = str | Mapping[str, str]
 FIELDS = ("code", "title", "value", "type")
 #: How many rows of a list its text and HTML show.
 SHOWN = 100
+#: How many names a sentence lists.
+_NAMED = 5
 #: A language in a column's name. It begins with a letter, since pandas names a repeated column ``title.1``.
 LANGUAGE = re.compile(r"[A-Za-z][\w-]*")
 
@@ -300,6 +302,11 @@ def listing(head: str, items: Sequence[T], line: Callable[[T], str]) -> str:
     """A text with a line per item, for the first 100 items."""
     more = [f"  ({len(items) - SHOWN} more not shown; .df has all)"] if len(items) > SHOWN else []
     return "\n".join([head, *(f"  {line(item)}" for item in items[:SHOWN]), *more])
+
+
+def listed(names: Sequence[str]) -> str:
+    """The first names, and how many more there are."""
+    return ", ".join(names[:_NAMED]) + (f" and {len(names) - _NAMED:,} more" if len(names) > _NAMED else "")
 
 
 def _line(badge: Badge) -> str:

@@ -15,7 +15,7 @@ from dataclasses import replace
 from typing import Any
 
 from b24nb import errors
-from b24nb.badges.activities import PAGE, ActivityStep, activities_of, look_for, of_activities
+from b24nb.badges.activities import ActivityStep, look_at_activities, of_activities
 from b24nb.badges.badge import Badge, Badges, folded
 from b24nb.badges.changes import DONE, GET, LIST, Action, Outcome, Step, Verdict, gone
 from b24nb.errors import ApiError, B24Error, BadResponse, NotFound
@@ -24,7 +24,6 @@ from b24nb.rest.connection import Connection, Response
 from b24nb.rest.response import whole_number
 
 Answer = Response | ApiError
-Failure = B24Error
 _FIRST_PAUSE = 0.25
 _AGAIN = "Somebody may be changing them; list again."
 
@@ -47,8 +46,7 @@ def look_at(connection: Connection, steps: Sequence[Step]) -> list[Any]:
     """What the portal has now: all badges, unless there are steps of activities only; and these activities."""
     activities = of_activities(steps)
     badges = [] if activities and len(activities) == len(steps) else list_badges(connection)
-    chunks = (activities[start : start + PAGE] for start in range(0, len(activities), PAGE))
-    return [*badges, *(one for chunk in chunks for one in activities_of(connection.call(*look_for(chunk))))]
+    return [*badges, *look_at_activities(connection, activities)]
 
 
 def whole_list(envelope: Mapping[str, Any]) -> list[Any]:
@@ -78,9 +76,9 @@ def badge_of(response: Response, code: str) -> Badge:
     return badge
 
 
-def judge_answers(step: Step, failure: Failure | None, deleted: Answer | None, added: Answer | None) -> Outcome | None:
+def judge_answers(step: Step, failure: B24Error | None, deleted: Answer | None, added: Answer | None) -> Outcome | None:
     """The outcome that the answers to a step's commands, or the failure of the request, prove; ``None`` if none."""
-    if not all(_without_effect(one) for one in (failure, deleted, added) if isinstance(one, Failure)):
+    if not all(_without_effect(one) for one in (failure, deleted, added) if isinstance(one, B24Error)):
         return None
     if failure and deleted is None:
         verdict = Verdict.FAILED if isinstance(failure, ApiError) else Verdict.NOT_SENT
@@ -110,7 +108,7 @@ def judge_answers(step: Step, failure: Failure | None, deleted: Answer | None, a
     return None
 
 
-def _without_effect(error: Failure) -> bool:
+def _without_effect(error: B24Error) -> bool:
     return errors.raised_before_effect(error) if isinstance(error, ApiError) else not getattr(error, "sent", False)
 
 

@@ -22,7 +22,7 @@ from typing import Any, NamedTuple
 from urllib.parse import quote
 
 from b24nb.badges.activities import Activity, ActivityStep
-from b24nb.badges.badge import Badge, folded
+from b24nb.badges.badge import Badge, folded, listed
 from b24nb.badges.changes import Outcome, Step, Verdict
 from b24nb.errors import B24Error, JournalError
 
@@ -128,12 +128,9 @@ def default_journal_path(host: str) -> Path:
 def former_journals(whose: str, paths: Sequence[Path]) -> list[str]:
     """Where the changes of portals without a journal may be, if journals of other portals lie beside these."""
     folder = paths[0].parent
-    with suppress(OSError):
-        if names := sorted({file.name for file in folder.glob("*.db")} - {path.name for path in paths}):
-            where = f"{folder}: {', '.join(names[:5])}" + (f" and {len(names) - 5:,} more" if names[5:] else "")
-            text = f"No changes of {whose} are known. If its address was another one before, see the journals in"
-            return [f"{text} {where}. {ADOPT}"]
-    return []
+    names = sorted({file.name for file in folder.glob("*.db")} - {path.name for path in paths})
+    text = f"No changes of {whose} are known. If its address was another one before, see the journals in"
+    return [f"{text} {folder}: {listed(names)}. {ADOPT}"] if names else []
 
 
 #: How the changes of another address or user are counted.

@@ -12,7 +12,7 @@ from markupsafe import Markup
 
 from b24nb.badges.activities import Activity, ActivityStep
 from b24nb.badges.apply import ChangeApplier
-from b24nb.badges.badge import SHOWN, Badge, T, frame, frame_html, listing
+from b24nb.badges.badge import SHOWN, Badge, frame, frame_html, listing
 from b24nb.badges.bulk import Cancel, RunOptions, apply_many
 from b24nb.badges.changes import Action, Outcome, Step, Verdict, Way
 from b24nb.badges.evidence import look_at
@@ -56,7 +56,8 @@ class Plan:
     @property
     def counts(self) -> dict[str, int]:
         """How many steps there are of each action; those of badges are listed even if 0."""
-        return _counts((step.action for step in self.steps), Action)
+        counted = Counter(step.action for step in self.steps)
+        return {str(action): counted[action] for action in dict.fromkeys([*Action, *counted])}
 
     @property
     def deletes(self) -> int:
@@ -260,8 +261,8 @@ class Report(tuple[Outcome, ...]):
     @property
     def counts(self) -> dict[str, int]:
         """How many steps there are of each verdict that occurs."""
-        counts = _counts((outcome.verdict for outcome in self), Verdict)
-        return {name: count for name, count in counts.items() if count}
+        counted = Counter(outcome.verdict for outcome in self)
+        return {str(verdict): counted[verdict] for verdict in Verdict if counted[verdict]}
 
     @property
     def df(self) -> pd.DataFrame:
@@ -298,11 +299,6 @@ def _line(step: Step) -> str:
 
 def _report_line(one: Outcome) -> str:
     return f"{one.step.code!r}  {one.step.action}: {one.verdict}  {one.error_name}  {one.why}".rstrip()
-
-
-def _counts(found: Iterable[T], kinds: Iterable[T]) -> dict[str, int]:
-    counted = Counter(found)
-    return {str(kind): counted[kind] for kind in dict.fromkeys([*kinds, *counted])}
 
 
 def _counted(counts: Mapping[str, int]) -> str:

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from b24nb import errors
 from b24nb._settings import READ_ONLY, read_settings
-from b24nb.badges.badge import folded, frame
+from b24nb.badges.badge import folded, frame, listed
 from b24nb.badges.bulk import RunOptions
 from b24nb.badges.changes import Outcome, diff
 from b24nb.badges.files import clashes, codes_of, csv_lines, read, refuse
@@ -28,7 +28,7 @@ from b24nb.badges.journal_store import ADOPT, Entry, JournalStore, default_journ
 from b24nb.client import Client, Portal, in_this_process
 from b24nb.fleet import visit
 from b24nb.fleet.fleet_plan import FleetPlan, protected
-from b24nb.fleet.found import FleetBadges, FleetCheck, FleetValues, Row, listed
+from b24nb.fleet.found import FleetBadges, FleetCheck, FleetValues, Row
 from b24nb.fleet.tasks import carry_out, prepare
 from b24nb.fleet.visit import OK, Access, Visit
 from b24nb.rest.transport import check_count, check_seconds

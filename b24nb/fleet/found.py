@@ -9,7 +9,7 @@ from copy import copy
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Self
 
-from b24nb.badges.badge import FIELDS, SHOWN, Badge, frame, frame_html
+from b24nb.badges.badge import FIELDS, SHOWN, Badge, frame, frame_html, listed
 from b24nb.badges.bulk import INTERRUPTED, RunOptions
 from b24nb.errors import Interrupted
 from b24nb.fleet.tasks import each, prepare
@@ -22,8 +22,6 @@ if TYPE_CHECKING:
 
 Row = tuple[str, Iterable[Any]]
 _STATUS = ("status", "error", "detail")
-#: How many names of portals a sentence lists.
-_NAMED = 5
 
 
 class Found:
@@ -221,8 +219,3 @@ def _text(badge: Badge) -> str:
 def counted(count: int, noun: str) -> str:
     """``1 portal``, ``1,204 portals``."""
     return f"{count:,} {noun}{'s' * (count != 1)}"
-
-
-def listed(names: Sequence[str]) -> str:
-    """The first names, and how many more there are."""
-    return ", ".join(names[:_NAMED]) + (f" and {len(names) - _NAMED:,} more" if len(names) > _NAMED else "")

@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Any
 import ipywidgets as widgets  # type: ignore[import-untyped]
 from markupsafe import Markup
 
+from b24nb.badges.badge import listed
 from b24nb.display import html
 from b24nb.errors import InvalidInput
 from b24nb.fleet import Fleet
 from b24nb.fleet.fleet_plan import FleetReport
-from b24nb.fleet.found import Found, counted, listed
+from b24nb.fleet.found import Found, counted
 from b24nb.forms import parts
 from b24nb.forms.form import Form, changes
 from b24nb.forms.state import FormState, SharedState
