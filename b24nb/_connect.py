@@ -122,7 +122,7 @@ def connect(
         release.callback(connection.close)
         portal = Portal.ask(connection, own_sandbox=bool(own), credentials_from=source, read_only_from=switch)
         connection.calls.clear()  # the log begins with the user's first call
-        store = _open_journal(path, portal, found, own, release)
+        store = _open_journal(path, portal, own, release)
         badges = BadgeMethods(connection, store, settle_after=settle_after)
         if unfinished := badges.journal.unfinished:
             warnings.warn(unfinished, UnfinishedChanges, stacklevel=2)
@@ -146,9 +146,7 @@ def _path_of(journal: Any) -> Any:
     raise InvalidInput("journal is the path of a file.", field="journal")
 
 
-def _open_journal(
-    path: Any, portal: Portal, credentials: Credentials, own: SandboxPortal | None, release: ExitStack
-) -> JournalStore:
+def _open_journal(path: Any, portal: Portal, own: SandboxPortal | None, release: ExitStack) -> JournalStore:
     host, path = portal.host, path or (own and own.journal_path)
     if own and Path(path).absolute() == Path(own.journal_path):
         host = "sandbox"  # it gets another port each time, so the journal beside its database is not tied to an address
@@ -156,8 +154,7 @@ def _open_journal(
         # Deleted with the client, since a later sandbox with the same port must not get this journal.
         path = Path(tempfile.mkdtemp(prefix="b24nb-journal-")) / "journal.db"
         release.callback(shutil.rmtree, path.parent, ignore_errors=True)
-    user = portal.user_id or str(getattr(credentials, "user", ""))  # `profile` may be refused
-    store = JournalStore(path, host=host, user=user)
+    store = JournalStore(path, host=host, user=portal.user_id or "")
     release.callback(store.close)
     return store
 

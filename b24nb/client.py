@@ -36,7 +36,7 @@ class Portal:
     user : str or None
         Name of the user who makes the calls; ``None`` if the portal did not say.
     user_id : str or None
-        Id of that user.
+        Id of that user; if the portal did not say, what the webhook's address has; ``None`` if it has none.
     admin : bool or None
         Whether the user is an administrator; only administrators can add and delete badges. On a cloud portal
         this is the right to the application settings, which is nearly but not exactly the same.
@@ -95,14 +95,15 @@ class Portal:
             If the portal can't be reached or does not accept the credentials.
         """
         answers = connection.batch(WHO_AM_I) if answers is None else answers
+        credentials = connection.credentials
         profile = _result(answers["profile"], dict)
         scopes = _result(answers["scope"], list)
         name = " ".join(str(profile[key]) for key in ("NAME", "LAST_NAME") if profile and profile.get(key))
         return cls(
             kind="SANDBOX" if connection.is_sandbox else "LIVE",
-            host=connection.credentials.host,
+            host=credentials.host,
             user=name or None,
-            user_id=str(profile["ID"]) if profile and "ID" in profile else None,
+            user_id=str(profile["ID"]) if profile and profile.get("ID") else getattr(credentials, "user", None),
             admin=bool(profile["ADMIN"]) if profile and "ADMIN" in profile else None,
             scopes=None if scopes is None else tuple(map(str, scopes)),
             asked_at=datetime.fromtimestamp(connection.clock.time(), UTC),

@@ -197,9 +197,8 @@ class Journal:
         del address
         user = str(user or self._store.user)
         if not self._store.adopt(host, user):
-            beside = self._store.path.with_name(default_journal_path(host).name)
-            of_host = repr(str(beside)) if beside.exists() and host != self._store.host else "<the file that has them>"
-            hint = " ".join([*self._others(), f"connect(journal={of_host}) opens the file that has them."])
+            where = f"connect(journal=...) opens another file, for example one in {self._store.path.parent}."
+            hint = " ".join([*self._others(), where])
             text = f"The journal {self._store.path} holds no changes of user {user} on {host}."
             raise InvalidInput(text, hint=hint)
         return self

@@ -10,7 +10,7 @@ import re
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -194,18 +194,12 @@ def look(connection: Connection) -> tuple[Portal, Badges | errors.ApiError]:
     answers = connection.batch({**WHO_AM_I, "badges": (LIST, None)})
     listed = answers["badges"]
     found = listed if isinstance(listed, errors.ApiError) else badges_of(listed)
-    return _portal(connection, answers), found
-
-
-def _portal(connection: Connection, answers: Any = None) -> Portal:
-    """The portal; if it does not name the user, with that of the webhook."""
-    portal = Portal.ask(connection, answers=answers)
-    return replace(portal, user_id=portal.user_id or str(getattr(connection.credentials, "user", "")))
+    return Portal.ask(connection, answers=answers), found
 
 
 def call(connection: Connection, function: Callable[[Client], Any]) -> tuple[Portal, Any]:
     """Call a function with a client of the portal; returns the portal and the function's value."""
-    portal, badges = _portal(connection), BadgeMethods(connection, Permit(float("-inf")))  # type: ignore[arg-type]
+    portal, badges = Portal.ask(connection), BadgeMethods(connection, Permit(float("-inf")))  # type: ignore[arg-type]
     value = function(Client(connection, portal=portal, badges=badges, release=bool))
     with suppress(pickle.PicklingError, TypeError, AttributeError):  # with threads it need not be picklable
         refuse_secrets(pickle.dumps(value), connection.credentials.secrets)
