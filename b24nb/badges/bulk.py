@@ -6,12 +6,14 @@ Worker threads send and the calling thread only waits, so that Ctrl-C never inte
 
 from __future__ import annotations
 
+import sys
 import threading
 from collections import deque
 from collections.abc import Callable, Container, Iterable, Sequence, Sized
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, replace
 from functools import partial
+from typing import Any
 
 from b24nb import errors, spec
 from b24nb.badges.activities import name_holders
@@ -46,7 +48,7 @@ class RunOptions:
     @property
     def cancelled(self) -> bool:
         """Whether the caller wants the run to end."""
-        asked = self.cancel.is_set if isinstance(self.cancel, threading.Event) else self.cancel
+        asked: Any = getattr(self.cancel, "is_set", self.cancel)
         return bool(asked and asked())
 
 
@@ -84,12 +86,12 @@ def in_threads(
 ) -> None:
     """Run ``work`` in ``options.parallel`` threads, with a progress bar, until all of them have returned.
 
-    ``done`` grows by ``total`` meanwhile; ``bar``: its description and unit. Ctrl-C, or what ``work`` raises, calls
-    ``stop``; the running requests are waited for, however often Ctrl-C is pressed.
+    ``done`` grows by ``total`` meanwhile; ``bar``: its description and unit. Ctrl-C, what a handler of a signal raises
+    (``sys.exit``), or what ``work`` raises, calls ``stop``; the running requests are waited for in any case.
     """
     from tqdm.auto import tqdm  # type: ignore[import-untyped]
 
-    known, workers = len(done), list[Future[None]]()
+    known, workers, end = len(done), list[Future[None]](), None
 
     def begin() -> None:
         try:
@@ -98,7 +100,8 @@ def in_threads(
             stop(f"stopped by {type(error).__name__}")
             raise
 
-    hidden = not (options.progress and total)
+    hidden = not (options.progress and total and sys.stderr)  # a service may have no stderr
+    left = min(options.parallel, total)
     with (
         tqdm(total=total, desc=bar[0], unit=bar[1], disable=hidden) as shown,
         ThreadPoolExecutor(options.parallel) as pool,
@@ -106,14 +109,17 @@ def in_threads(
         waiting = True
         while waiting:
             try:
-                while len(workers) < min(options.parallel, total):  # what begins after Ctrl-C finds the run stopped
+                while len(workers) < left:
                     workers.append(pool.submit(begin))
                 waiting = bool(wait(workers, timeout=0.1).not_done)
                 shown.update(len(done) - known - shown.n)
-            except KeyboardInterrupt:
-                stop(INTERRUPTED)
+            except BaseException as error:  # noqa: BLE001 - raised below, once the running requests have ended
+                left, end = 0, error
+                stop(INTERRUPTED if isinstance(error, KeyboardInterrupt) else f"stopped by {type(error).__name__}")
     for worker in workers:
         worker.result()
+    if end and not isinstance(end, KeyboardInterrupt):
+        raise end
 
 
 class _Run:

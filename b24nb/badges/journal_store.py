@@ -150,7 +150,7 @@ class JournalStore:
     """
 
     def __init__(self, path: str | PathLike[str] | None, *, host: str, user: str) -> None:
-        self._path = None if path is None else Path(path).absolute()  # also after a chdir
+        self._path = None if path is None else Path(path).expanduser().absolute()  # also after a chdir
         self.host = host
         self.user = user
         self._lock = threading.RLock()

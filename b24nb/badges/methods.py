@@ -22,6 +22,8 @@ from b24nb.rest.connection import Connection
 if TYPE_CHECKING:
     import pandas as pd
 
+    Chosen = Iterable[str | Badge] | pd.DataFrame
+
 
 class BadgeMethods:
     """The badges of one portal.
@@ -232,9 +234,7 @@ class BadgeMethods:
         rows = add_titles(self._connection, find_holders(self._connection, {code}))
         return frame(([row[name] for name in COLUMNS] for row in rows), COLUMNS)
 
-    def release(
-        self, code: str | Badge | Iterable[str | Badge], *, activities: Activities = None, how: How = "auto"
-    ) -> ReleasePlan:
+    def release(self, code: str | Badge | Chosen, *, activities: Activities = None, how: How = "auto") -> ReleasePlan:
         """Plan how to release a badge from the activities that hold it, so that it can be deleted.
 
         A webhook can only delete the activity, which **can't be undone**. The application that made the activity
@@ -245,7 +245,8 @@ class BadgeMethods:
         code : str or Badge, or several as :meth:`delete_many` takes them
             Of the badge, as the portal spells it.
         activities : int, str, or iterable of them, optional
-            The ids of activities, from :meth:`holders`; ``None``: all that may hold the badge.
+            The ids of activities; ``None``: those of ``code``, if that is a part of the rows of :meth:`holders`,
+            else all that may hold the badge.
         how : {"auto", "delete", "clear"}
             ``auto``: clear if these credentials belong to the application that made the activity, else delete.
 
@@ -274,6 +275,8 @@ class BadgeMethods:
         ...     b24.badges.delete("onHold").code
         'onHold'
         """
+        if activities is None and "activity_id" in getattr(code, "columns", ()):
+            activities = code["activity_id"]  # type: ignore[index]
         named = files.codes_of([code] if isinstance(code, str | Badge) else code)
         codes = [one.code if isinstance(one, Badge) else one for one in named]
         holders = add_titles(self._connection, find_holders(self._connection, codes))
@@ -281,7 +284,7 @@ class BadgeMethods:
 
     def delete_many(
         self,
-        codes: Iterable[str | Badge],
+        codes: Chosen,
         *,
         missing_ok: bool = False,
         keep_going: bool = False,

@@ -7,8 +7,9 @@ the new one, or still holds the old object.
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from inspect import isawaitable
 from typing import Any
 from weakref import WeakValueDictionary
 
@@ -35,7 +36,7 @@ class Renewal:
         """Give the renewed token to the application's function; only once, since by now it may have a newer one."""
         try:
             if renewed.on_refresh is not None and not self.stored:
-                renewed.on_refresh(renewed)
+                answer_of(renewed.on_refresh, renewed)
                 self.stored = True
             return
         except Exception as error:  # noqa: BLE001 - the user's function can raise anything
@@ -43,6 +44,15 @@ class Renewal:
         text = f"The token was renewed, but on_refresh failed to store it ({why}). The call was not sent."
         hint = "Mend on_refresh; until then this process alone has the tokens that are valid."
         raise errors.VaultError(text, sent=False, hint=hint)
+
+
+def answer_of(function: Callable[..., Any], *args: Any) -> Any:
+    """Call a function of the application; refused if it is asynchronous, since it would store nothing."""
+    answer = function(*args)
+    if isawaitable(answer):
+        getattr(answer, "close", bool)()
+        raise errors.InvalidInput("It is asynchronous: give a function that is done when it returns.")
+    return answer
 
 
 def lock_of(token: Any) -> threading.Lock:

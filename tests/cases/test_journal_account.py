@@ -140,6 +140,16 @@ def test_another_working_directory_makes_no_other_journal(
         assert [step.code for step in b24.journal.plan_undo(last=2).steps] == ["missedCall", "newsletter"]
 
 
+def test_a_journal_below_the_home_folder_is_there(
+    portal: SandboxPortal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("HOME", "USERPROFILE"):
+        monkeypatch.setenv(name, str(tmp_path))
+    with connect(portal, journal="~/b24.db") as b24:
+        b24.badges.delete("missedCall")
+    assert (tmp_path / "b24.db").exists()
+
+
 @pytest.mark.parametrize("by", ["delete", "delete_many", "form"])
 def test_a_journal_that_is_locked_after_the_effect_costs_no_verdict(
     by: str, portal: SandboxPortal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -1,5 +1,9 @@
 """Many badges at once: verdicts in the caller's order, refusals with their reasons, runs that end."""
 
+import asyncio
+import os
+import signal
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -284,6 +288,33 @@ def test_ctrl_c_ends_a_run_between_two_requests(parallel: int, many: SandboxPort
     assert report.df["detail"][299] == "stopped by Ctrl-C"
     assert len(many.badges) == 300 - counts["deleted"]
     assert b24.journal.notice == ""
+
+
+@pytest.mark.skipif(os.name == "nt", reason="a signal there ends the process")
+def test_a_service_that_is_told_to_end_ends_between_two_requests(many: SandboxPortal, b24: Client) -> None:
+    def end() -> bool:
+        if batches(many) == 1:
+            os.kill(os.getpid(), signal.SIGTERM)
+        return False
+
+    many.switches.latency_ms = 50
+    before = signal.signal(signal.SIGTERM, lambda *_: sys.exit("ended by the system"))
+    try:
+        with pytest.raises(SystemExit) as caught:
+            b24.badges.delete_many(codes(300), progress=False, cancel=end)
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    gone = 300 - len(many.badges)
+    assert gone <= 100
+    assert f"Report: {gone} deleted, {300 - gone} not sent" in caught.value.__notes__[0]
+    assert b24.journal.notice == ""
+
+
+def test_a_service_without_output_and_with_an_event_of_another_kind(
+    many: SandboxPortal, b24: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "stderr", None)
+    assert b24.badges.delete_many(codes(60), cancel=asyncio.Event()).counts == {"deleted": 60}
 
 
 @pytest.mark.parametrize(("during", "times"), [("batch", 2), ("crm.activity.list", 1)])

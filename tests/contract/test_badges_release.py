@@ -51,6 +51,12 @@ def test_what_delete_many_takes_is_released_too(b24: Client, given: str) -> None
     assert {step.code for step in b24.badges.release(shapes[given]).steps} == (held if given == "badges" else {HELD})
 
 
+def test_only_the_activities_of_the_given_rows_are_released(b24: Client) -> None:
+    holders = b24.badges.holders(HELD)
+    plan = b24.badges.release(holders[holders["owner_id"] == "4"])
+    assert [step.before.id for step in plan.steps] == [3]
+
+
 # -- who holds it -----------------------------------------------------------------------------------------
 
 

@@ -184,12 +184,18 @@ def test_an_on_refresh_that_fails_leaves_no_change_in_doubt(
     assert set(report.status["status"]) == {"no access"}
 
 
-def test_a_pair_that_the_vault_did_not_take_is_stored_by_a_new_fleet(
-    sandboxes: SandboxFleet, vault: Vault, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def refuse(name: str, token: OAuthToken) -> None:
-        raise OSError("disk full")
+def refuse(name: str, token: OAuthToken) -> None:
+    raise OSError("disk full")
 
+
+async def store_later(name: str, token: OAuthToken) -> None:
+    raise AssertionError("nobody waits for it")
+
+
+@pytest.mark.parametrize("refuse", [refuse, store_later])
+def test_a_pair_that_the_vault_did_not_take_is_stored_by_a_new_fleet(
+    sandboxes: SandboxFleet, vault: Vault, clock: FakeClock, monkeypatch: pytest.MonkeyPatch, refuse: object
+) -> None:
     clock.advance(HOUR)
     with monkeypatch.context() as full:
         full.setattr(vault, "store", refuse)

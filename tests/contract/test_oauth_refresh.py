@@ -212,6 +212,17 @@ def test_a_cell_that_connects_with_the_old_pair_can_be_run_again(aging: SandboxP
     assert len(told) == len({one.access_token for one in told}) == 2, "a stored pair is not given once more"
 
 
+def test_a_program_that_stores_asynchronously_is_told_that_nothing_was_stored(
+    aging: SandboxPortal, clock: FakeClock
+) -> None:
+    async def save(token: OAuthToken) -> None: ...
+
+    with connect(token_of(aging, on_refresh=save), clock=clock) as b24:
+        clock.advance(3601)
+        with pytest.raises(errors.VaultError, match=r"on_refresh failed to store it .*asynchronous"):
+            b24.badges.list()
+
+
 def test_a_pair_that_on_refresh_could_not_store_is_given_to_it_again(aging: SandboxPortal, clock: FakeClock) -> None:
     told: list[OAuthToken] = []
 
