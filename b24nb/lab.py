@@ -76,7 +76,8 @@ def copy_walkthroughs(directory: Path) -> list[Path]:
     copied, shipped = [], _shipped()
     for source in sorted(shipped.rglob("*")):
         target = directory / source.relative_to(shipped)
-        if source.suffix not in (".ipynb", ".png"):  # a `.env` beside them stays where it is
+        # A `.env` beside them, and what Jupyter keeps of its own, stay where they are.
+        if source.suffix not in (".ipynb", ".png") or ".ipynb_checkpoints" in source.parts:
             continue
         target.parent.mkdir(parents=True, exist_ok=True)
         try:

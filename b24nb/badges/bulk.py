@@ -9,7 +9,7 @@ from __future__ import annotations
 import sys
 import threading
 from collections import deque
-from collections.abc import Callable, Container, Iterable, Sequence, Sized
+from collections.abc import Callable, Iterable, Sequence, Sized
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, replace
 from functools import partial
@@ -63,8 +63,8 @@ def apply_many(
     if len({*map(type, steps)}) > 1:  # a badge has to exist before an activity can name it, so keep the order
         options = replace(options, parallel=1)
     change_set, end = ChangeSet(kind), None
-    run, here = _Run(applier, change_set, options), Badges(current)
-    run.wait_for(enumerate(steps), here, _lagging(applier, steps, here) if kind == UNDO else ())
+    run = _Run(applier, change_set, options)
+    run.wait_for(enumerate(steps), Badges(current))
     try:
         run.send()
     except BaseException as error:  # noqa: BLE001 - raised by the caller's `cancel`, or a bug of this package
@@ -134,11 +134,10 @@ class _Run:
         self._looked_at = self._connection.clock.time()
         self._event_list = event_list.get()  # a new thread has an empty context, so the workers are given this
 
-    def wait_for(self, steps: Iterable[tuple[int, Step]], here: Badges, lagging: Container[str] = ()) -> None:
-        """Put the steps into ``_todo``, but set the outcomes of those that need not or must not be sent.
-
-        ``here``: what a look shows; ``lagging``: codes of badges about which it may be out of date.
-        """
+    def wait_for(self, steps: Iterable[tuple[int, Step]], here: Badges) -> None:
+        """Put the steps into ``_todo``, but set the outcomes of those that, as a look shows, must not be sent."""
+        steps = [*steps]
+        lagging = self._lagging([step for _, step in steps], here) if self._change_set.kind == UNDO else ()
         for place, step in steps:
             if step.code in lagging:
                 text = f"The portal's list and its answer to get differ about {step.code!r}."
@@ -150,10 +149,20 @@ class _Run:
                 self._todo.append((place, step))
 
     def _see(self, here: Badges) -> None:
-        """Drop each waiting step that need not or must not be sent, as the look in the last batch shows."""
+        """Drop each waiting step whose badge has changed, as the look in the last batch shows."""
         with self._lock:
             todo, self._todo = self._todo, deque()
-            self.wait_for(todo, here)
+            for place, step in todo:
+                # Nothing is called done by a list that may be out of date.
+                if type(step) is Step and (now := here.find(step.code)) not in (step.before, step.after):
+                    self.outcomes[place] = step.left_alone(now)
+                else:
+                    self._todo.append((place, step))
+
+    def _lagging(self, steps: Sequence[Step], here: Badges) -> set[str]:
+        """The codes of badges that are not as our changes left them, and about which the list is out of date."""
+        ours = (one for one in steps if type(one) is Step and one.before != one.after)
+        return contradicted(self._connection, here, (one.code for one in ours if one.before != here.find(one.code)))
 
     def send(self) -> None:
         """Send the steps in ``_todo`` until none is left, or the run is stopped or interrupted."""
@@ -227,12 +236,6 @@ class _Run:
                     self.wait_for(rest, here)
             except errors.B24Error as error:
                 self.stopped = f"stopped: {error.message}"
-
-
-def _lagging(applier: ChangeApplier, steps: Sequence[Step], here: Badges) -> set[str]:
-    """The codes of badges that are not as our changes left them, and about which the list may be out of date."""
-    ours = (one for one in steps if type(one) is Step and one.before != one.after)
-    return contradicted(applier.connection, here, (one.code for one in ours if one.before != here.find(one.code)))
 
 
 def _beforehand(step: Step, here: Badges) -> Outcome | None:

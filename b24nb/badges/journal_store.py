@@ -66,7 +66,7 @@ def _disown_all() -> None:
     """The child opens connections of its own; those of its parent stay open, unused."""
     for store in _forking.held:
         _PARENTS.append(store._connection)
-        store._connection = None
+        store._connection, store._due = None, []  # the verdicts are the parent's to write
     _release_all()
 
 
@@ -150,13 +150,15 @@ class JournalStore:
     """
 
     def __init__(self, path: str | PathLike[str] | None, *, host: str, user: str) -> None:
-        self._path = None if path is None else Path(path).expanduser().absolute()  # also after a chdir
+        # Absolute, so that it is the same after a chdir. Without a home folder, `~` is a name like any other.
+        self._path = None if path is None else Path(os.path.expanduser(path)).absolute()  # noqa: PTH111
         self.host = host
         self.user = user
         self._lock = threading.RLock()
         _STORES[self] = None
         self._connection: sqlite3.Connection | None = None
         self._opened: tuple[int, int] | None = None  # which file is in use
+        self._due: list[tuple[Any, ...]] = []  # verdicts that are not on disk yet
 
     @property
     def path(self) -> Path:
@@ -193,22 +195,21 @@ class JournalStore:
             db.executemany("UPDATE step SET at = ? WHERE id = ?", [(at, id_) for id_ in ids])
 
     def conclude(self, outcomes: Iterable[tuple[int, Outcome]], *, first_hand: bool = True) -> None:
-        """Write the verdicts of intents, without those that are open.
+        """Write the verdicts of intents, without those that are open; if that fails, the next write does it.
 
         If the process ends before, a look at the portal finds them again. ``first_hand``: by the process that sent
         the change; other verdicts never replace one that is there.
         """
-        rows = []
         for id_, one in outcomes:
             result = one.verdict.value, one.changed, one.seen, one.error_name, one.detail
             # An add succeeded, so there was no badge before, whatever the plan or a look said.
             was_there = one.verdict is not Verdict.ADDED
             badges = was_there, _dump(one.badge), was_there, _dump(one.found)
             if not one.open:
-                rows.append((*result, *badges, id_, first_hand))
-        if rows:
-            with self._writing() as db:
-                db.executemany(_CONCLUDE, rows)
+                self._due.append((*result, *badges, id_, first_hand))
+        if self._due:
+            with self._writing():
+                pass
 
     def entries(self, newest: int = -1) -> list[Entry]:
         """The entries of this user on this portal, oldest first: all, or the newest ones."""
@@ -252,6 +253,8 @@ class JournalStore:
 
     def close(self) -> None:
         """Close the file; the next use opens it again."""
+        with suppress(JournalError):  # a look at the portal finds the verdicts again
+            self.conclude(())
         with self._lock:
             if self._connection:
                 self._connection.close()
@@ -270,10 +273,14 @@ class JournalStore:
 
     @contextmanager
     def _writing(self, *, make: bool = False) -> Iterator[sqlite3.Connection]:
-        """One transaction, on disk when it ends."""
-        with self._lock, self._as_journal_errors(), self._open(make=make) as db:  # commits, or rolls back
-            db.execute("BEGIN IMMEDIATE")
-            yield db
+        """One transaction, on disk when it ends, with the verdicts that are due."""
+        with self._lock, self._as_journal_errors():
+            due = [*self._due]
+            with self._open(make=make) as db:  # commits, or rolls back
+                db.execute("BEGIN IMMEDIATE")
+                db.executemany(_CONCLUDE, due)
+                yield db
+            del self._due[: len(due)]
 
     def _open(self, *, make: bool = False) -> sqlite3.Connection:
         """A connection to the file, which is the one that was opened first; ``make``: create it if there is none."""

@@ -109,7 +109,7 @@ class Fleet:
         self._time = self._access.clock.time
         self._access.connection(None).close()  # refuses wrong settings
         self._executor, self.parallel = executor, RunOptions(parallel=parallel).parallel
-        self._folder = Path(journal).expanduser().absolute() if journal else None
+        self._folder = Path(os.path.expanduser(journal)).absolute() if journal else None  # noqa: PTH111
         # For journals of sandboxes: a later sandbox may get the same port, but must not get the journal.
         self._temporary = Path(tempfile.mkdtemp(prefix="b24nb-journals-"))
         remove = partial(shutil.rmtree, self._temporary, ignore_errors=True)

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _ALLOWED = "a number of portals, or a share of them from 0.0 to 1.0"
+#: How often in succession a task is submitted that starts too late to send anything.
+_ATTEMPTS = 5
 #: The remark on a badge that is not wanted and stays.
 _NOT_WANTED = "protected: left alone, though not wanted"
 #: By remark or action; any other: ``differs``.
@@ -204,15 +206,21 @@ class FleetPlan(Found):
         return self._made[name]
 
     def _send(self, name: str, store: JournalStore, left: list[Step], made: dict[str, Any], keep_going: bool) -> None:
-        now, settle_after = self._fleet._time(), self._fleet.settle_after
-        ids = store.intend(ChangeSet(self._kind), left, now)
-        task = settle_after, self._word, left, keep_going, now + lease(settle_after), token_hex(8)
-        found = self._fleet._visit(name, store.host, send, *task)
-        made.update(zip((step.code for step in left), found.value or (), strict=False))
-        if found.failure:
-            lost = found.status == UNKNOWN and not isinstance(found.failure, errors.ApiError | errors.InvalidInput)
-            made.update(_same(left, Verdict.UNKNOWN if lost else Verdict.NOT_SENT, found.failure))
-        store.conclude((id_, made[step.code]) for id_, step in zip(ids, left, strict=True))
+        change_set, attempts, settle_after = ChangeSet(self._kind), _ATTEMPTS, self._fleet.settle_after
+        while attempts:
+            now = self._fleet._time()
+            ids = store.intend(change_set, left, now)
+            task = settle_after, self._word, left, keep_going, now + lease(settle_after), token_hex(8)
+            found = self._fleet._visit(name, store.host, send, *task)
+            made.update(zip((step.code for step in left), found.value or (), strict=False))
+            if found.failure:
+                lost = found.status == UNKNOWN and not isinstance(found.failure, errors.ApiError | errors.InvalidInput)
+                made.update(_same(left, Verdict.UNKNOWN if lost else Verdict.NOT_SENT, found.failure))
+            store.conclude((id_, made[step.code]) for id_, step in zip(ids, left, strict=True))
+            if not any(isinstance(made[step.code].error, errors.TooLate) for step in left):
+                return
+            unsent = [step for step in left if made[step.code].verdict is Verdict.NOT_SENT]
+            attempts, left = attempts - 1 if unsent == left else _ATTEMPTS, unsent
 
     def _refuse_unconfirmed(self, confirm: str) -> None:
         deletes = Counter(name for name, step in self._changes() if step.after is None)

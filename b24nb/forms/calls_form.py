@@ -19,7 +19,7 @@ from markupsafe import Markup
 from b24nb.client import Client
 from b24nb.display import html
 from b24nb.forms import parts
-from b24nb.forms.form import Form
+from b24nb.forms.form import Form, changes
 from b24nb.forms.messages import Message
 from b24nb.forms.state import FormState, SharedState
 
@@ -58,6 +58,7 @@ class CallsForm(Form):
         self._chart.value = ""
         return self.look().saying("done", "The call log was emptied. The limits stay: the portal counts on.")
 
+    @changes
     def export(self) -> Any:
         """Write the log as CSV to a new file, named by the time. An existing file is never replaced."""
         path = Path(f"calls-{datetime.now():%Y%m%d-%H%M%S}.csv")

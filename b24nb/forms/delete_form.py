@@ -162,7 +162,7 @@ class DeleteForm(ReleaseForm):
         removed = Badges(was for one in report if one.done and (was := one.found or one.step.before))
         self.shared.see_changed(gone=[step.code for step in gone])
         text = f"{parts.counted(removed)} of {len(badges)} deleted."
-        return _ended(report.ok, text, report, removed or self.state.removed)
+        return _ended(report.ok, text, report, removed or self.state.removed, offer=bool(removed))
 
     @changes
     def undo(self) -> Any:
@@ -175,7 +175,7 @@ class DeleteForm(ReleaseForm):
         there = [outcome.step.code for outcome in report if outcome.verdict is Verdict.KEPT]
         text = f"{report.counts.get('added', 0)} of {parts.counted(removed)} brought back, as the last of the list."
         text += f" There already: {parts.named(there)}." if there else ""
-        return _ended(report.ok, text, report, left)
+        return _ended(report.ok, text, report, left, offer=False)
 
     # -- drawing --------------------------------------------------------------------------------------
 
@@ -223,13 +223,13 @@ class DeleteForm(ReleaseForm):
         self.undo_button.description = f"Undo: bring back {what}"
 
 
-def _ended(ok: bool, text: str, result: Any, removed: Badges) -> Any:
-    """The state after a change; ``ok``: whether it succeeded completely; ``removed``: what Undo brings back."""
+def _ended(ok: bool, text: str, result: Any, removed: Badges, *, offer: bool = True) -> Any:
+    """The state after a change. ``ok``: it succeeded completely; ``removed``: what Undo restores; ``offer``: say so."""
     ended = DeleteState(result=result, removed=removed)
     if not ok:
         return ended.saying("check", text, "The report says why.", phase="failed")
     part = ", as far as the portal takes it" if any(badge.note for badge in removed) else ""
-    return ended.saying("done", text, f"Undo brings back what was deleted{part}." if removed else None, phase="done")
+    return ended.saying("done", text, f"Undo brings back what was deleted{part}." if offer else None, phase="done")
 
 
 def _as_code(badges: Badges) -> Markup:

@@ -128,9 +128,10 @@ class FleetForm(Form):
             return self.state.refused(wanted=AGAIN)
         if self.confirm.value.strip() != plan.confirmation:
             return self.state.refused(confirm=f"Type {plan.confirmation}.")
-        self.confirm.value = ""
         first = int(some) if some.isdecimal() else some or None  # another text is refused by the plan
-        return self._finished(plan.apply(first=first, confirm=plan.confirmation, keep_going=True, **self._options()))
+        report = plan.apply(first=first, confirm=plan.confirmation, keep_going=True, **self._options())
+        self.confirm.value = ""
+        return self._finished(report)
 
     @changes
     def undo(self) -> Any:
@@ -153,7 +154,7 @@ class FleetForm(Form):
         current = state.asked == self.choices
         parts.show(self._sending_part, state.plan is not None and state.plan.left and current)
         if state.plan is not None and not current:
-            self.field_rows["wanted"].say(AGAIN)
+            self.field_rows["wanted"].say(state.field_errors.get("wanted", AGAIN))
         parts.show(self.undo_button, state.done)
 
     def picture(self, state: FleetState) -> Iterable[Any]:

@@ -214,8 +214,9 @@ class _Adapter(HTTPAdapter):
 
     def get_connection_with_tls_context(self, *args: Any, **kwargs: Any) -> Any:
         pool: Any = super().get_connection_with_tls_context(*args, **kwargs)
-        if not issubclass(pool.ConnectionCls, _Connection):
-            pool.ConnectionCls = type("_Connection", (_Connection, pool.ConnectionCls), {})
+        cls = pool.ConnectionCls  # read once: another thread may set it meanwhile
+        if not issubclass(cls, _Connection):
+            pool.ConnectionCls = type("_Connection", (_Connection, cls), {})
         return pool
 
 

@@ -196,16 +196,18 @@ async def send_broken(connection: HTTP1Connection, fault: Fault, reply: Reply, r
     try:
         if fault.kind == "reset":  # closing with a linger time of zero sends RST instead of FIN
             stream.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-        elif fault.kind == "hang":
+        elif fault.kind == "hang" and not stream.closed():
             await _wait_for_close(stream, fault.seconds)
         else:
             async for data in _broken(fault, reply, request.target):
                 await stream.write(data)
     except (StreamClosedError, TimeoutError):
         pass  # the client has closed the connection, or the time of the fault is over
-    finally:
-        request.run_late()
+    except asyncio.CancelledError:  # the portal is being stopped
         stream.close()
+        raise
+    request.run_late()
+    stream.close()
 
 
 async def _wait_for_close(stream: IOStream, seconds: float) -> None:

@@ -52,6 +52,26 @@ def test_an_undo_waits_for_a_list_that_shows_what_was_before_the_change(portal: 
         assert sorted(portal.badges, key=str) == before
 
 
+def test_an_undo_of_many_is_not_called_done_by_a_look_during_it(portal: SandboxPortal) -> None:
+    before, behind = portal.badges, list[str]()
+
+    def answer(method: str, pass_on: Callable[[], Envelope]) -> Envelope:
+        status, envelope = pass_on()
+        look = envelope["result"]["result"].get("k0") if method == "batch" else None
+        if isinstance(look, dict) and "badges" in look and behind:
+            look["badges"], envelope["result"]["result_total"]["k0"] = before, len(before)
+            behind.append(method)
+        return status, envelope
+
+    with in_front_of(portal, answer) as webhook, connect(webhook) as b24:
+        wanted = [Badge(f"c{number}", "Title", "Value", "primary") for number in range(120)]
+        b24.badges.plan(wanted).apply(progress=False)
+        undo, behind[:] = b24.journal.plan_undo(), ["from now on"]
+        assert undo.apply(progress=False, confirm=120).counts == {"deleted": 120}
+    assert portal.badges == before
+    assert len(behind) > 1
+
+
 def test_undo_stays_where_the_form_did_not_bring_the_badge_back_itself(portal: SandboxPortal, b24: Client) -> None:
     form = forms.delete_form(b24, "missedCall", run=True)
     form.confirm.value = "missedCall"
@@ -64,4 +84,5 @@ def test_undo_stays_where_the_form_did_not_bring_the_badge_back_itself(portal: S
     form.wait()
     assert "0 of 1 badge brought back" in form.state.message.text
     assert "There already: missedCall" in form.state.message.text
+    assert "Undo brings back" not in str(form.state.message)
     assert form.undo_button.layout.display is None

@@ -83,7 +83,7 @@ def _answers(port: int) -> bool:
 def test_lab_copies_what_is_missing_and_never_overwrites(tmp_path: Path) -> None:
     directory = tmp_path / "mine"
     copied = lab.copy_walkthroughs(directory)
-    assert copied == sorted(directory.glob("*.ipynb"))
+    assert copied == sorted(directory.rglob("*.ipynb"))
     assert len(copied) >= 3
     for path in copied:
         nbformat.read(path, as_version=4)

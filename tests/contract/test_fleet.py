@@ -449,22 +449,23 @@ def test_undo_of_what_another_made_is_no_success(sandboxes: SandboxFleet, tmp_pa
     assert plan.undo(**QUIET).counts == {"deleted": 1}
 
 
-def test_a_task_that_waits_for_the_rate_beyond_its_lease_is_a_row_and_the_next_apply_finishes(
-    clock: FakeClock, tmp_path: Path
-) -> None:
+def test_a_task_that_waits_for_the_rate_beyond_its_lease_is_written_down_anew(clock: FakeClock, tmp_path: Path) -> None:
     with SandboxFleet(1) as sandboxes:
         plan = fleet_of(sandboxes, settle_after=0, journal=tmp_path, clock=clock).plan([VIP], **QUIET)
         sandboxes.portals["portal-0001"].faults.next("QUERY_LIMIT_EXCEEDED", times=7, method="batch")
-        report = plan.apply(**QUIET)
-        assert (report.counts, list(report.df["error"])) == ({"not sent": 1}, ["TooLate"])
-        assert "Apply the plan again." in report.df["detail"][0]
-        sandboxes.portals["portal-0001"].faults.clear()
         assert plan.apply(**QUIET).counts == {"added": 1}
         (journal,) = tmp_path.glob("*.db")
         with connect(sandboxes.webhooks["portal-0001"], journal=journal) as b24:
             verdicts = list(b24.journal.df["verdict"])
             assert (verdicts[0], verdicts[-1]) == ("not sent", "added")
             assert b24.journal.plan_undo().apply(**QUIET).counts == {"deleted": 1}, "a client reads what a fleet wrote"
+
+
+def test_a_portal_with_much_to_do_is_finished_however_many_leases_that_takes() -> None:
+    clock, wanted = FakeClock(), [Badge(f"c{n}", "T", "V", "success") for n in range(350)]
+    with SandboxFleet(1, clock=clock, cost={"crm.activity.badge.add": 1}, operating=False, badges=[]) as sandboxes:
+        fleet = fleet_of(sandboxes, clock=clock, settle_after=0)
+        assert fleet.plan(wanted, **QUIET).apply(**QUIET).counts == {"added": 350}
 
 
 def test_undo_takes_the_options_of_apply(sandboxes: SandboxFleet) -> None:

@@ -139,6 +139,14 @@ def test_a_late_effect_waits_until_the_client_has_given_up(portal: SandboxPortal
     eventually(lambda: "missedCall" not in codes(portal))
 
 
+def test_a_late_effect_comes_though_the_client_gave_up_during_the_latency(portal: SandboxPortal) -> None:
+    portal.switches.latency_ms = 400
+    portal.faults.next("hang", effect_after=0.1)
+    with pytest.raises(requests.ReadTimeout):
+        rest(portal.webhook, DELETE, MISSED_CALL, timeout=0.1)
+    eventually(lambda: "missedCall" not in codes(portal))
+
+
 def test_the_token_endpoint_fails_too(portal: SandboxPortal) -> None:
     token = portal.oauth["refresh_token"]
     portal.faults.next("html", method="oauth/token")

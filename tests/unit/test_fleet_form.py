@@ -74,7 +74,10 @@ def test_no_plan_is_applied_that_was_made_for_other_choices(form: Any, sandboxes
     form.confirm.value = form.state.plan.confirmation
     click(form, form.apply_button)
     assert holding(sandboxes) == 0
-    form.prune.value = True
+    form.prune.value, form.file.value = True, "no-such-file.csv"
+    click(form, form.plan_button)
+    assert "The file can" in shown(form)
+    form.file.value = ""
     assert form.apply_button in tree(form)
 
 
