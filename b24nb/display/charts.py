@@ -183,7 +183,9 @@ def _png(figure: Figure) -> bytes:
     drawn, stream = io.BytesIO(), io.BytesIO()
     figure.savefig(drawn, format="png", metadata={"Software": None})
     with Image.open(drawn) as picture:
-        picture.convert("RGB").quantize(24, dither=Image.Dither.NONE).save(stream, "png", optimize=True)
+        # By this method rare colours stay, such as those of errors.
+        few = picture.convert("RGB").quantize(24, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)
+    few.save(stream, "png", optimize=True)
     return stream.getvalue()
 
 

@@ -107,7 +107,7 @@ def picture_kanban(browser: Browser, url: str, theme: str, directory: Path) -> N
 
 def keep(picture: bytes, path: Path) -> None:
     """Write a picture with few colours."""
-    Image.open(BytesIO(picture)).convert("RGB").quantize(COLOURS).save(path, optimize=True)
+    Image.open(BytesIO(picture)).convert("RGB").quantize(COLOURS, kmeans=2).save(path, optimize=True)
 
 
 if __name__ == "__main__":

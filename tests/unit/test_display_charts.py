@@ -9,6 +9,7 @@ import matplotlib
 import matplotlib.image
 import pytest
 from matplotlib.axes import Axes
+from matplotlib.colors import to_rgb
 
 from b24nb.display import charts, html
 from b24nb.rest.calls import Call, CallLog
@@ -141,6 +142,13 @@ def test_the_ground_is_opaque_and_light_with_readable_inks() -> None:
     inks = (charts.INK, charts.SOFT, charts.WRONG_INK, charts.SERVER)
     assert all(contrast(ink, charts.GROUND) >= 4.5 for ink in inks)
     assert contrast(charts.SERVER, charts.WAIT) >= 3, "the portal's part stands out, on grey paper too"
+
+
+def test_one_error_among_many_calls_keeps_its_colour() -> None:
+    many = log(*map(call, range(12)), call(12, error="NOT_FOUND", client_ms=1.0))
+    pixels = matplotlib.image.imread(io.BytesIO(charts.timeline(many.df).png))
+    for colour in (charts.WRONG, charts.WRONG_INK):
+        assert abs(pixels[..., :3] - to_rgb(colour)).max(axis=2).min() < 0.03
 
 
 def test_without_matplotlib_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
