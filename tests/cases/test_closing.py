@@ -11,8 +11,10 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
+import requests
 
 from b24nb import SandboxPortal, connect, errors, explain
 from b24nb.badges.apply import JournalNotWritten
@@ -97,11 +99,15 @@ def test_a_client_that_nobody_holds_stops_its_sandbox() -> None:
     for _ in range(3):
         b24 = connect()
         b24.badges.list()
-        b24 = connect(SandboxPortal())
+        portal = SandboxPortal()
+        b24 = connect(portal)
         b24.badges.list()
+    directory = Path(portal.journal_path).parent
+    assert directory.is_dir()
     assert sandboxes() <= before + 1
-    del b24
+    del b24, portal
     assert sandboxes() == before
+    assert not directory.exists()
 
 
 def test_a_sandbox_that_somebody_else_holds_goes_on() -> None:
@@ -222,6 +228,27 @@ def test_a_client_closed_in_a_forked_process_refuses_there_and_goes_on_in_its_pa
         child = forked(lambda: b24.close() or b24.badges.list())
         assert child().startswith("ClientClosed")
         assert b24.badges.list()
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
+@pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
+def test_a_forked_process_is_told_that_the_portal_is_not_there_and_keeps_no_port_or_connection() -> None:
+    def look() -> None:
+        try:
+            _ = portal.webhook
+        finally:
+            os.read(over, 1)  # it lives longer than the portal
+
+    (over, end), portal = os.pipe(), SandboxPortal().start()
+    session, webhook = requests.Session(), portal.webhook
+    session.post(f"{webhook}profile")  # a connection that is kept alive
+    child = forked(look)
+    portal.stop()
+    with pytest.raises(requests.ConnectionError):
+        session.post(f"{webhook}profile", timeout=20)
+    with SandboxPortal(port=urlsplit(webhook).port):
+        os.write(end, b".")
+    assert "the process that this one was forked from" in child()
 
 
 @pytest.mark.parametrize("what", ["portals", "forms"])

@@ -3,6 +3,7 @@
 import socket
 import threading
 from pathlib import Path
+from typing import Any
 from unittest import mock
 
 import pytest
@@ -33,18 +34,14 @@ def test_arguments_that_make_no_sense_are_named_in_one_line(
     assert "--help" in said
 
 
-def test_a_port_in_use_is_said_in_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize("port", [99999, -1, "taken"])
+def test_a_port_that_can_not_be_had_is_said_in_one_line(port: Any, capsys: pytest.CaptureFixture[str]) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
-        assert cli.main(["sandbox", "--port", str(taken.getsockname()[1])]) == 1
+        number = taken.getsockname()[1] if port == "taken" else port
+        assert cli.main(["sandbox", f"--port={number}"]) == 1
     said = capsys.readouterr().err
-    assert "in use" in said
+    assert ("in use" if port == "taken" else "port is a number from 0 (a free one) to 65535") in said
     assert said.count("\n") == 1
-
-
-@pytest.mark.parametrize("port", [99999, -1])
-def test_a_port_that_there_is_not_is_said_in_one_line(port: int, capsys: pytest.CaptureFixture[str]) -> None:
-    assert cli.main(["sandbox", f"--port={port}"]) == 1
-    assert capsys.readouterr().err == "b24nb: port is a number from 0 (a free one) to 65535\n"
 
 
 @pytest.mark.parametrize("what", ["a folder", "in no folder", "a text"])

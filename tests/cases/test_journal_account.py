@@ -128,26 +128,20 @@ def test_a_change_that_its_portal_shows_tells_of_the_one_before() -> None:
         assert list(b24.journal.settle().df["verdict"]) == ["failed", "replaced"]
 
 
+@pytest.mark.parametrize("journal", ["changes.db", "~/changes.db"])
 def test_another_working_directory_makes_no_other_journal(
-    portal: SandboxPortal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    portal: SandboxPortal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, journal: str
 ) -> None:
+    for name in ("HOME", "USERPROFILE"):
+        monkeypatch.setenv(name, str(tmp_path))
     (tmp_path / "elsewhere").mkdir()
     monkeypatch.chdir(tmp_path)
-    with connect(portal, journal="changes.db") as b24:
+    with connect(portal, journal=journal) as b24:
         b24.badges.delete("missedCall")
         monkeypatch.chdir(tmp_path / "elsewhere")
         b24.badges.delete("newsletter")
         assert [step.code for step in b24.journal.plan_undo(last=2).steps] == ["missedCall", "newsletter"]
-
-
-def test_a_journal_below_the_home_folder_is_there(
-    portal: SandboxPortal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    for name in ("HOME", "USERPROFILE"):
-        monkeypatch.setenv(name, str(tmp_path))
-    with connect(portal, journal="~/b24.db") as b24:
-        b24.badges.delete("missedCall")
-    assert (tmp_path / "b24.db").exists()
+    assert [*tmp_path.rglob("*.db")] == [tmp_path / "changes.db"]
 
 
 @pytest.mark.parametrize("by", ["delete", "delete_many", "form"])

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from b24nb import Badge, Client, SandboxPortal, connect, forms
+from b24nb import Badge, Client, SandboxPortal, connect
 from tests.servers import Envelope, in_front_of
 
 CHANGES: dict[str, Callable[[Client], Any]] = {
@@ -70,19 +70,3 @@ def test_an_undo_of_many_is_not_called_done_by_a_look_during_it(portal: SandboxP
         assert undo.apply(progress=False, confirm=120).counts == {"deleted": 120}
     assert portal.badges == before
     assert len(behind) > 1
-
-
-def test_undo_stays_where_the_form_did_not_bring_the_badge_back_itself(portal: SandboxPortal, b24: Client) -> None:
-    form = forms.delete_form(b24, "missedCall", run=True)
-    form.confirm.value = "missedCall"
-    form.delete_button.click()
-    form.wait()
-    somebody_elses = form.result.to_wire()
-    with connect(portal) as somebody:
-        somebody.badges.add(**somebody_elses)
-    form.undo_button.click()
-    form.wait()
-    assert "0 of 1 badge brought back" in form.state.message.text
-    assert "There already: missedCall" in form.state.message.text
-    assert "Undo brings back" not in str(form.state.message)
-    assert form.undo_button.layout.display is None

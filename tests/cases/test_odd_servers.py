@@ -1,5 +1,6 @@
 """Servers that stand before a portal, or PHP on it, add something to the answers: they are read, or named."""
 
+import gzip
 import json
 import socket
 
@@ -16,9 +17,10 @@ LIST = "crm.activity.badge.list"
     "answer",
     [
         *(http(OK, "200 OK", f"Content-Encoding: {coding}") for coding in ("none", "", "UTF-8", "identity")),
+        http(gzip.compress(OK), "200 OK", "Content-Encoding: gzip"),
         *(http(mark + OK) for mark in (b"\xef\xbb\xbf", b"\xef\xbb\xbf" * 3)),
     ],
-    ids=["coding none", "no coding", "charset as coding", "identity", "a mark", "three marks"],
+    ids=["coding none", "no coding", "charset as coding", "identity", "gzip", "a mark", "three marks"],
 )
 def test_an_answer_with_something_added_is_read(answer: bytes) -> None:
     with answering(answer) as (connection, _):

@@ -290,26 +290,6 @@ def test_ctrl_c_ends_a_run_between_two_requests(parallel: int, many: SandboxPort
     assert b24.journal.notice == ""
 
 
-@pytest.mark.skipif(os.name == "nt", reason="a signal there ends the process")
-def test_a_service_that_is_told_to_end_ends_between_two_requests(many: SandboxPortal, b24: Client) -> None:
-    def end() -> bool:
-        if batches(many) == 1:
-            os.kill(os.getpid(), signal.SIGTERM)
-        return False
-
-    many.switches.latency_ms = 50
-    before = signal.signal(signal.SIGTERM, lambda *_: sys.exit("ended by the system"))
-    try:
-        with pytest.raises(SystemExit) as caught:
-            b24.badges.delete_many(codes(300), progress=False, cancel=end)
-    finally:
-        signal.signal(signal.SIGTERM, before)
-    gone = 300 - len(many.badges)
-    assert gone <= 100
-    assert f"Report: {gone} deleted, {300 - gone} not sent" in caught.value.__notes__[0]
-    assert b24.journal.notice == ""
-
-
 def test_a_service_without_output_and_with_an_event_of_another_kind(
     many: SandboxPortal, b24: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -348,16 +328,32 @@ def test_a_client_closed_during_a_run_leaves_its_report(keep_going: bool, many: 
     assert batches(many) == 2
 
 
-@pytest.mark.parametrize("own", [ZeroDivisionError, SystemExit])
-def test_an_error_of_ones_own_code_shows_the_report(own: type[BaseException], many: SandboxPortal, b24: Client) -> None:
+@pytest.mark.parametrize(
+    ("end", "error"),
+    [
+        (lambda: 1 / 0, ZeroDivisionError),
+        (sys.exit, SystemExit),
+        (lambda: os.kill(os.getpid(), signal.SIGTERM), SystemExit),  # a service that is told to end
+    ],
+)
+def test_an_error_of_ones_own_code_ends_the_run_between_two_requests_and_shows_the_report(
+    end: Callable[[], object], error: type[BaseException], many: SandboxPortal, b24: Client
+) -> None:
     def cancel() -> bool:
-        if batches(many):
-            raise own
+        if batches(many) == 1:
+            end()
         return False
 
-    with pytest.raises(own) as caught:
-        b24.badges.delete_many(codes(300), progress=False, cancel=cancel)
+    many.switches.latency_ms = 50
+    before = signal.signal(signal.SIGTERM, lambda *_: sys.exit("ended by the system"))
+    try:
+        with pytest.raises(error) as caught:
+            b24.badges.delete_many(codes(300), progress=False, cancel=cancel)
+    finally:
+        signal.signal(signal.SIGTERM, before)
     gone = 300 - len(many.badges)
+    assert gone <= 100
+    assert b24.journal.notice == ""
     assert f"Report: {gone} deleted, {300 - gone} not sent" in caught.value.__notes__[0]
     assert b24.journal.plan_undo().counts["add"] == gone
 

@@ -19,8 +19,6 @@ from tests.contract.rest import rest
 from tests.fakes import FakeClock, eventually
 from tests.programs import run
 
-MISSED = {"code": "missedCall"}
-
 
 def test_version_and_help() -> None:
     assert run("--version").stdout.strip() == f"b24nb {__version__}"
@@ -52,15 +50,26 @@ def test_doctor_measures_only_calls_that_were_answered(
     assert "(median of 5: server.time)" in capsys.readouterr().out
 
 
-def test_sandbox_runs_until_it_is_interrupted_or_terminated_and_keeps_its_data(tmp_path: Path) -> None:
+def test_sandbox_keeps_all_that_it_confirmed_when_it_is_interrupted_terminated_or_killed(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "b24nb", "sandbox", "--db", str(tmp_path / "portal.db")]
-    for number, verb, answer in ((signal.SIGINT, "delete", "result"), (signal.SIGTERM, "get", "error")):
+    kept: list[str] = []
+    for number in (signal.SIGINT, signal.SIGKILL, signal.SIGTERM, signal.SIGKILL):
         with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
             assert "SANDBOX" in process.stdout.readline()
             webhook = process.stdout.readline().strip().removeprefix("B24_WEBHOOK=")
-            assert answer in rest(webhook, f"crm.activity.badge.{verb}", MISSED).json()
+            for count in range(len(kept) + 2):  # the last one is added, or deleted, and at once comes the end
+                badge = {"code": f"k{len(kept)}", "title": "T" * 500, "value": {"en": "V"}, "type": "success"}
+                assert rest(webhook, "crm.activity.badge.add", badge).ok
+                if count % 3:
+                    kept.append(badge["code"])
+                else:
+                    assert rest(webhook, "crm.activity.badge.delete", badge).ok
+            with suppress(requests.RequestException):  # and one is on its way
+                rest(webhook, "crm.activity.badge.add", badge | {"code": "doubt"}, timeout=0.001)
             process.send_signal(number)
-            assert process.wait(10) == 0
+            assert process.wait(10) == (-number if number == signal.SIGKILL else 0)
+        with SandboxPortal(db=tmp_path / "portal.db") as portal:
+            assert [badge["code"] for badge in portal.badges if badge["code"].startswith("k")] == kept
 
 
 @pytest.mark.skipif(os.name == "nt", reason="sh closes the output")
@@ -97,15 +106,20 @@ def test_lab_copies_what_is_missing_and_never_overwrites(tmp_path: Path) -> None
     assert not elsewhere.exists()
 
 
-def test_lab_signs_its_copies_and_nothing_else(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_lab_signs_its_copies_those_of_a_start_that_failed_too_and_nothing_else(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("JUPYTER_DATA_DIR", str(tmp_path / "data"))
+    monkeypatch.setenv("JUPYTER_CONFIG_PATH", "")
+    monkeypatch.setattr(os, "execv", lambda *_: None)
     directory = tmp_path / "mine"
     directory.mkdir()
     mine = lab.copy_walkthroughs(tmp_path / "other")[0]
     text = mine.read_text().replace("b24nb in five minutes", "my own page")
     (directory / "00-quickstart.ipynb").write_text(text)
     (directory / "notes.ipynb").write_text(text)
-    lab.sign(lab.copy_walkthroughs(directory))
+    lab.copy_walkthroughs(directory)[0].unlink()
+    cli.main(["lab", str(directory)])
     notary = NotebookNotary()
     notebooks = {path.name: nbformat.read(path, as_version=4) for path in directory.glob("*.ipynb")}
     trusted = {name: notary.check_signature(notebook) for name, notebook in notebooks.items()}
@@ -169,16 +183,3 @@ def test_a_walkthrough_that_can_not_be_copied_whole_is_not_kept(
         assert cli.main(["lab", str(tmp_path / "mine")]) == 1
     assert "No space left" in capsys.readouterr().err
     assert list((tmp_path / "mine").iterdir()) == []
-
-
-def test_copies_of_a_start_that_failed_are_trusted_by_the_next_one(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    copies = lab.copy_walkthroughs(tmp_path / "mine")
-    monkeypatch.setenv("JUPYTER_DATA_DIR", str(tmp_path / "data"))
-    monkeypatch.setenv("JUPYTER_CONFIG_PATH", "")
-    monkeypatch.setattr(os, "execv", lambda *_: None)
-    cli.main(["lab", str(tmp_path / "mine")])
-    notary = NotebookNotary()
-    assert all(notary.check_signature(nbformat.read(path, as_version=4)) for path in copies)
-    notary.store.close()

@@ -2,7 +2,6 @@
 
 import threading
 from collections.abc import Iterator
-from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -168,20 +167,6 @@ def test_a_vault_that_stores_nothing_keeps_its_portals_in_this_process(
         clock.advance(HOUR)
         assert all_listed(fleet.badges(**QUIET))
     assert renewals(sandboxes) == [3, 3, 3]
-
-
-def test_an_on_refresh_that_fails_leaves_no_change_in_doubt(
-    sandboxes: SandboxFleet, vault: Vault, clock: FakeClock
-) -> None:
-    def fail(token: OAuthToken) -> None:
-        raise OSError("disk full")
-
-    fleet = Fleet(sandboxes.names, lambda name: replace(vault(name), on_refresh=fail), clock=clock)
-    plan = fleet.plan([Badge("vip", "Client", "VIP", "primary")], **QUIET)
-    clock.advance(HOUR)
-    report = plan.apply(**QUIET)
-    assert set(report.df["verdict"]) == {"not sent"}
-    assert set(report.status["status"]) == {"no access"}
 
 
 def refuse(name: str, token: OAuthToken) -> None:

@@ -63,14 +63,6 @@ def test_times_and_method_choose_the_calls(portal: SandboxPortal) -> None:
     assert rest(portal.webhook, "profile").ok
 
 
-def test_an_error_meets_a_command_of_a_batch_by_its_method(portal: SandboxPortal) -> None:
-    portal.faults.next("QUERY_LIMIT_EXCEEDED", method=DELETE, after_effect=True)
-    answer = rest(portal.webhook, "batch", {"cmd": {"a": "profile", "b": f"{DELETE}?code=missedCall"}})
-    assert list(answer.json()["result"]["result"]) == ["a"]
-    assert answer.json()["result"]["result_error"]["b"]["error"] == "QUERY_LIMIT_EXCEEDED"
-    assert "missedCall" not in codes(portal)
-
-
 def raw(portal: SandboxPortal, method: str) -> bytes:
     """All that comes back on the socket for a GET about a missed call."""
     return by_hand(portal, f"GET {urlsplit(portal.webhook).path}{method}?code=missedCall HTTP/1.1\nHost: localhost")

@@ -3,8 +3,6 @@
 import os
 import socket
 import stat
-import subprocess
-import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -16,7 +14,7 @@ import requests
 
 from b24nb import Client
 from b24nb.sandbox import SandboxPortal
-from tests.contract.rest import by_hand, code_of, refresh, rest
+from tests.contract.rest import by_hand, refresh, rest
 from tests.fakes import FakeClock
 
 BADGE = {"code": "vip", "title": "Client", "value": "VIP", "type": "primary"}
@@ -54,57 +52,6 @@ def test_stopping_ends_its_thread_and_removes_its_files_that_are_for_this_user_o
     session.close()
     with pytest.raises(ConnectionRefusedError):
         socket.create_connection(address)
-
-
-FORKING = """
-import os
-import requests
-from b24nb import Client
-from b24nb.sandbox import SandboxPortal
-
-portal = SandboxPortal().start()
-session = requests.Session()
-session.post(portal.webhook + "profile")  # a connection that is kept alive
-webhook = portal.webhook
-port = int(portal.url.rpartition(":")[2])
-(said, say), (over, end) = os.pipe(), os.pipe()
-if os.fork() == 0:
-    os.close(end)
-    try:
-        portal.webhook
-    except RuntimeError as error:
-        os.write(say, str(error).encode())
-    os.read(over, 1)  # lives longer than the portal
-    os._exit(0)
-print(os.read(said, 1000).decode())
-portal.stop()
-try:
-    session.post(webhook + "profile", timeout=20)
-except requests.ConnectionError:
-    print("The connection has ended.")
-with SandboxPortal(port=port):
-    print("The port is free.")
-os.close(end)
-os.wait()
-"""
-
-
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="forks are POSIX")
-def test_a_forked_process_is_told_that_the_portal_is_not_there_and_keeps_no_port_or_connection() -> None:
-    ran = subprocess.run([sys.executable, "-c", FORKING], capture_output=True, text=True, timeout=60)
-    for words in ("the process that this one was forked from", "The connection has ended.", "The port is free."):
-        assert words in ran.stdout, ran.stderr
-
-
-def test_two_portals_do_not_know_each_other() -> None:
-    with SandboxPortal() as one, SandboxPortal() as other:
-        rest(one.webhook, "crm.activity.badge.add", BADGE)
-        assert "vip" not in [badge["code"] for badge in other.badges]
-        foreign = other.url + urlsplit(one.webhook).path
-        assert code_of(rest(foreign, "profile")) == (401, "INVALID_CREDENTIALS")
-        one.faults.next("reset")
-        assert rest(other.webhook, "profile").ok
-        assert [record.method for record in one.requests] == ["crm.activity.badge.add"]
 
 
 def secrets_of(portal: SandboxPortal) -> list[str]:
@@ -167,12 +114,6 @@ def test_a_file_belongs_to_one_portal_at_a_time(tmp_path: Path) -> None:
         SandboxPortal(db=path).start()
     assert not portal.running
     SandboxPortal(db=path).start().stop()
-
-
-@pytest.mark.parametrize("wrong", [{"tariff": "gold"}, {"language": "xx"}, {"nonsense": True}])
-def test_settings_are_checked_at_once(wrong: dict[str, object]) -> None:
-    with pytest.raises((ValueError, TypeError)):
-        SandboxPortal(**wrong)
 
 
 @pytest.mark.parametrize(

@@ -51,7 +51,7 @@ def bomb() -> bytes:
         (http(b'{"result": true}', length=400), errors.ConnectionFailed, "broke"),
         (b"", errors.ConnectionFailed, "broke"),
         (reset, errors.ConnectionFailed, "broke"),
-        (hang, errors.Timeout, "no complete answer"),
+        (hang, errors.Timeout, r"no complete answer .*within 0\.4 s"),
         (drip(GOOD, 0.05), errors.Timeout, "no complete answer"),
         (drip(http(b"")[:-4] + b"\r\nX: " + b"x" * 200, 0.05), errors.Timeout, "no complete answer"),
     ],
@@ -150,12 +150,6 @@ def test_loopback_bypasses_proxies_and_netrc_is_not_asked(monkeypatch: pytest.Mo
         assert b"authorization" not in server.requests[0].lower()
 
 
-def test_an_answer_that_is_gzipped_is_read() -> None:
-    body = gzip.compress(b'{"result": "zip"}')
-    with answering(http(body, "200 OK", "Content-Encoding: gzip")) as (connection, _):
-        assert connection.call(READ).result == "zip"
-
-
 def test_a_redirect_is_not_followed_nor_read() -> None:
     """requests reads the body of a redirect, however large, also when it is not to follow it."""
     endless = http(b"x" * (MAX_BODY + 1), "302 Found", "Location: x")
@@ -223,15 +217,6 @@ def test_a_kept_connection_that_the_server_drops_is_a_lost_write() -> None:
             connection.call(WRITE)
     assert caught.value.sent
     assert connection.calls.last.outcome == "lost"
-
-
-def test_a_portal_that_has_refused_once_is_called_in_turn(clock: FakeClock) -> None:
-    with SandboxPortal(limits=True, clock=clock) as portal:
-        connection = Connection(Webhook.parse(portal.webhook), clock=clock)
-        for _ in range(150):
-            connection.call("server.time")
-        connection.close()
-    assert (connection.calls.df["error"] == "QUERY_LIMIT_EXCEEDED").sum() <= 1
 
 
 def test_refusals_for_the_rate_do_not_use_up_the_repeats_of_a_read() -> None:
