@@ -203,11 +203,9 @@ async def send_broken(connection: HTTP1Connection, fault: Fault, reply: Reply, r
                 await stream.write(data)
     except (StreamClosedError, TimeoutError):
         pass  # the client has closed the connection, or the time of the fault is over
-    except asyncio.CancelledError:  # the portal is being stopped
+    finally:
+        request.run_late()
         stream.close()
-        raise
-    request.run_late()
-    stream.close()
 
 
 async def _wait_for_close(stream: IOStream, seconds: float) -> None:

@@ -64,10 +64,6 @@ if hasattr(os, "register_at_fork"):  # Windows has no fork
     os.register_at_fork(after_in_child=_close_inherited)
 
 
-def _refused(code: str, text: str, status: int) -> Reply:
-    return reply(status, Refusal(code, text).envelope)
-
-
 class Server(HTTPServerConnectionDelegate):
     """The HTTP server of one portal. It is used only in the thread of its event loop."""
 
@@ -86,10 +82,11 @@ class Server(HTTPServerConnectionDelegate):
         return Reader(self, request_conn)
 
     async def close(self) -> None:
-        """Cancel the running tasks."""
+        """Cancel the running tasks and the late effects."""
         for task in tuple(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        self._later.clear()
 
     def spawn(self, work: Coroutine[Any, Any, None]) -> None:
         """Run it until it is done or the portal stops."""
@@ -109,7 +106,7 @@ class Server(HTTPServerConnectionDelegate):
             answer = plain(400, str(error))
         except Exception:  # noqa: BLE001 - after a bug of the sandbox the client still gets an answer
             _LOG.exception("the sandbox failed at %s", messages.shown(request.path))
-            answer = _refused("INTERNAL_SERVER_ERROR", "Internal server error", 500)
+            answer = reply(500, Refusal("INTERNAL_SERVER_ERROR", "Internal server error").envelope)
         broken = fault if fault and fault.kind != "error" else None
         self.records.append(request.record(answer, broken.kind if broken else None))
         if latency:
@@ -148,7 +145,7 @@ class Server(HTTPServerConnectionDelegate):
             return Reply(200, messages.JSON_TYPE, b"", _REST_HEADERS), None
         request.decode()
         if self.switches.limits and not self._admit(request.remote):
-            return _refused("QUERY_LIMIT_EXCEEDED", "Too many requests", 503), None
+            return reply(503, Refusal("QUERY_LIMIT_EXCEEDED", "Too many requests").envelope), None
         return await self._answer_with_fault(request, partial(self._call, request))
 
     async def _answer_with_fault(self, request: Request, call: _Call) -> tuple[Reply, Fault | None]:

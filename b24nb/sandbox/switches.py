@@ -9,6 +9,9 @@ from typing import Any
 
 from b24nb import spec
 
+#: The words of a switch; ``language`` is that of the texts of errors.
+_WORDS = {"tariff": [*spec.TARIFFS], "language": ["en", "ru"]}
+
 
 @dataclass(slots=True, kw_only=True)
 class Switches:
@@ -32,10 +35,8 @@ class Switches:
     clock: Callable[[], float] = time.time
 
     def __setattr__(self, name: str, value: Any) -> None:
-        if name == "tariff" and value not in spec.TARIFFS:
-            raise ValueError(f"tariff is one of {', '.join(spec.TARIFFS)}")
-        if name == "language" and value not in ("en", "ru"):
-            raise ValueError("the sandbox words its errors in en or ru")
+        if name in _WORDS and value not in _WORDS[name]:
+            raise ValueError(f"{name} is one of {', '.join(_WORDS[name])}")
         object.__setattr__(self, name, value)
 
     def __post_init__(self) -> None:
