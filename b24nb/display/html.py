@@ -143,9 +143,10 @@ def viewers_table(badge: Any) -> Markup:
     codes = languages_of(badge.title, badge.value)
     viewers = [*((language_name(code), code) for code in codes), ("any other" if codes else "any", "")]
     rows = ((name, pick(badge.title, code)[0], pill(badge.value, badge.type, code)) for name, code in viewers)
-    unsure = any(isinstance(text, Mapping) and text and not text.get("en") for text in (badge.title, badge.value))
-    caption = "What the portal shows; other viewers may see the number of languages, since a text lacks English"
-    return table(("viewer's language", "title", "pill"), rows, caption if unsure else caption.partition(";")[0])
+    caption = "What the portal shows"
+    if any(isinstance(text, Mapping) and text and not text.get("en") for text in (badge.title, badge.value)):
+        caption += "; other viewers may see the number of languages, since a text lacks English"
+    return table(("viewer's language", "title", "pill"), rows, caption)
 
 
 def holders_table(plan: Any, rows: Sequence[Mapping[str, str]], *, links: bool = False) -> Markup:
