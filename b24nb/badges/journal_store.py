@@ -195,7 +195,7 @@ class JournalStore:
             db.executemany("UPDATE step SET at = ? WHERE id = ?", [(at, id_) for id_ in ids])
 
     def conclude(self, outcomes: Iterable[tuple[int, Outcome]], *, first_hand: bool = True) -> None:
-        """Write the verdicts of intents, without those that are open; if that fails, the next write does it.
+        """Write the verdicts of intents, without those that are open; if that fails, the next use does it.
 
         If the process ends before, a look at the portal finds them again. ``first_hand``: by the process that sent
         the change; other verdicts never replace one that is there.
@@ -266,6 +266,8 @@ class JournalStore:
         return [_entry(row) for row in self._query(f"{_ENTRIES} {where}", **values)]
 
     def _query(self, query: str, **values: Any) -> list[tuple[Any, ...]]:
+        with suppress(JournalError):  # a full or locked disk can still be read
+            self.conclude(())
         with self._lock, self._as_journal_errors():
             if not (self._opened or self.path.exists()):
                 return []

@@ -176,9 +176,8 @@ def test_a_journal_that_is_locked_after_the_effect_costs_no_verdict(
             assert caught[0].filename == __file__
         other.execute("ROLLBACK")
         other.close()
-        b24.badges.add("next", "Title", "Value", "primary")
-        assert not b24.journal.unfinished, "the next write has written it"
-        assert b24.journal.plan_undo(2).apply(progress=False).ok
+        assert not b24.journal.unfinished, "the next use has written it"
+        assert b24.journal.plan_undo().apply(progress=False).ok
     assert sorted(portal.badges, key=str) == sorted(before, key=str)
 
 
