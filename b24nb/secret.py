@@ -118,9 +118,7 @@ _PLACES: tuple[tuple[tuple[str, ...], str], ...] = (
 )
 #: An escaped letter or digit, which ordinary texts don't contain.
 _HEX, _DECIMAL = r"(?:3\d|[46][1-9a-f]|[57][\da])", r"(?:4[89]|5[0-7]|6[5-9]|[78]\d|9[07-9]|1[01]\d|12[0-2])"
-_ESCAPED = re.compile(
-    rf"%(?:25)*{_HEX}|&#(?:0*{_DECIMAL}(?!\d)|x0*{_HEX}(?!\w))|\\(?:u00|x){_HEX}", re.ASCII | re.IGNORECASE
-)
+_ESCAPED = rf"%(?:25)*{_HEX}|&#(?:0*{_DECIMAL}(?!\d)|x0*{_HEX}(?!\w))|\\(?:u00|x){_HEX}"
 
 
 def redact(text: str, secrets: Iterable[Secret] = ()) -> str:
@@ -156,10 +154,11 @@ def _redact(text: str, secrets: tuple[Secret, ...], places: tuple[tuple[tuple[st
     for secret in secrets:
         if secret.reveal().lower() in text.lower():
             text = re.sub(re.escape(secret.reveal()), MASK, text, flags=re.IGNORECASE)
-    # Without one, only a secret with other characters can be escaped in the text; to compile the pattern takes long.
-    odd = any(not secret.reveal().isalnum() for secret in secrets)
-    if (odd and any(sign in text for sign in "%&\\")) or (secrets and _ESCAPED.search(text)):
-        text = _in_any_spelling(secrets).sub(MASK, text)
+    if secrets and any(sign in text for sign in "%&\\"):  # it may hold an escaped character
+        # A secret of letters and digits is only escaped where one of these is: to compile its pattern takes long.
+        odd = any(not secret.reveal().isalnum() for secret in secrets)
+        if odd or re.search(_ESCAPED, text, re.ASCII | re.IGNORECASE):
+            text = _in_any_spelling(secrets).sub(MASK, text)
     lowered = text.lower()
     for words, pattern in places:
         if any(word in lowered for word in words):
