@@ -149,7 +149,9 @@ def redact_known(text: str, secrets: Iterable[Secret]) -> str:
     return without_frames(_redact, text, tuple(secrets), ())
 
 
-def _redact(text: str, secrets: tuple[Secret, ...], places: tuple[tuple[tuple[str, ...], str], ...]) -> str:
+def _redact(
+    text: str, secrets: tuple[Secret, ...], places: tuple[tuple[tuple[str, ...], str], ...], *, is_data: bool = False
+) -> str:
     secrets = tuple(secret for secret in secrets if len(secret.reveal()) >= _SHORTEST)
     for secret in secrets:
         if secret.reveal().lower() in text.lower():
@@ -162,13 +164,22 @@ def _redact(text: str, secrets: tuple[Secret, ...], places: tuple[tuple[tuple[st
     lowered = text.lower()
     for words, pattern in places:
         if any(word in lowered for word in words):
-            text = re.sub(pattern, _without_secret, text, flags=re.ASCII | re.IGNORECASE)
+            text = re.sub(
+                pattern, _without_likely if is_data else _without_secret, text, flags=re.ASCII | re.IGNORECASE
+            )
     return text
 
 
 def _without_secret(found: re.Match[str]) -> str:
     """What a pattern of ``_PLACES`` has found, its end masked."""
     return found[0].removesuffix(found[found.lastindex or 0]) + MASK
+
+
+def _without_likely(found: re.Match[str]) -> str:
+    """The same for data, where a word that can't be a secret stays: ``2FA auth: pending``, ``Rest/Pause/Ende``."""
+    end = found[found.lastindex or 0]
+    likely = len(end) >= _SHORTEST and any(map(str.isdigit, end))
+    return _without_secret(found) if likely else found[0]
 
 
 @lru_cache(maxsize=64)
@@ -200,7 +211,8 @@ def masked(value: Any, secrets: Iterable[Secret] = ()) -> Any:
     {'code': 'vip', 'auth': '***'}
     """
     if isinstance(value, str):
-        return redact(value, secrets)
+        is_data = not re.search(r"://|[?&]\w+=", value)  # and no address
+        return without_frames(_redact, value, tuple(secrets), _PLACES, is_data=is_data)
     if isinstance(value, Mapping):
         return {
             name: MASK if str(name).lower() in _SECRET_NAMES else masked(item, secrets) for name, item in value.items()

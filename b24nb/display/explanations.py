@@ -91,12 +91,12 @@ class Explanation:
         return html.page(title, *meanings)
 
 
-def explain(error: B24Error | str) -> Explanation:
+def explain(error: B24Error | str | int) -> Explanation:
     """What an error means and what to do next.
 
     Parameters
     ----------
-    error : B24Error or str
+    error : B24Error, str or int
         An exception of this package, or its name in a log or report: a vendor's code, or a class of this package.
 
     Returns
@@ -114,7 +114,8 @@ def explain(error: B24Error | str) -> Explanation:
     >>> explain("QUERY_LIMIT_EXCEEDED").facts[0].repeat
     'after waiting'
     """
-    error = mask_address(error)
+    # The vendor's pages print some codes as numbers, and a table makes numbers of them.
+    error = mask_address(error) if isinstance(error, str | BaseException) else str(error)
     if isinstance(error, ApiError):
         fact = errors.find_fact(error.code, error.description, error.method)
         said = f": {error.description}" if error.description else ""

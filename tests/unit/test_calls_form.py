@@ -96,3 +96,10 @@ def test_the_log_is_followed_while_the_form_is_on_a_screen(b24: Client, monkeypa
     form._view_count = 0
     assert form.df["method"].iloc[-1] == "crm.activity.badge.list"
     assert form.last_error is None
+
+
+def test_the_form_says_that_older_calls_were_dropped(b24: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("b24nb.rest.calls.KEPT", 1)
+    for _ in range(3):
+        b24.badges.list()
+    assert "The log has 1 call (2 older ones were dropped)." in shown(forms.calls_form(b24, run=True))

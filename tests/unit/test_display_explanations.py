@@ -139,3 +139,7 @@ def test_texts_of_a_portal_are_escaped() -> None:
         shown = explain(from_answer(code, attack, http_status=400, method=attack))._repr_html_()
         assert "<img" not in shown
         assert "&lt;img" in shown
+
+
+def test_a_code_that_a_table_made_a_number_is_explained() -> None:
+    assert explain(100).facts == explain("100").facts

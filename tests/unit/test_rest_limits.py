@@ -90,7 +90,7 @@ def test_the_displays_say_that_others_share_the_bucket(clock: FakeClock, limits:
         assert "4 at once are safe now, 49 in 23 s" in shown
         assert "240 of 480 s operating time, about 2 more calls" in shown
         assert "profile: 1 of 480 s operating time, about 480 more calls" in shown
-        assert "scope: 480 of 480 s operating time, blocked until 16:10:00 UTC" in shown
+        assert "scope: 480 of 480 s operating time, blocked until 16:10:00 UTC at the latest" in shown
 
 
 def test_the_request_rate_as_a_frame(limits: Limits) -> None:
@@ -185,7 +185,7 @@ def test_a_method_over_its_limit_is_blocked_until_some_of_it_is_forgotten(clock:
     for seconds in (470.0, 485.0):
         limits.reported("crm.activity.badge.list", seconds, clock() + 30)
     assert limits.df["calls_left"][0] == 0
-    assert "blocked until" in repr(limits)
+    assert "blocked until at least" in repr(limits)
     clock.advance(30)
     assert limits.df["calls_left"].isna().all(), "how much was forgotten, nobody states"
     assert "blocked" not in repr(limits)
@@ -198,7 +198,7 @@ def test_a_clock_that_is_behind_the_portals_blocks_no_method_for_hours(clock: Fa
         b24.call("server.time")
         with pytest.raises(OperatingTimeExceeded):
             b24.call("server.time")
-        assert "blocked until 13:10:00 UTC" in repr(b24.calls.limits)
+        assert "blocked until 13:10:00 UTC at the latest" in repr(b24.calls.limits)
         late.advance(600)
         assert "blocked" not in repr(b24.calls.limits)
 
