@@ -152,7 +152,7 @@ def write(badges: Badges, path: str | os.PathLike[str], *, portal: str, at: str)
     A JSON file also holds host and time. Raises :class:`InvalidInput` for another suffix, and for a badge
     that CSV can't hold. The file keeps its permissions; a symbolic link stays a link.
     """
-    target = Path(path)
+    target = Path(path).expanduser()
     if _suffix(target) == ".json":
         head = {"format": FORMAT, "version": VERSION, "created_at": at, "portal": portal}
         text = json.dumps(head | {"badges": [*map(Badge.to_wire, badges)]}, ensure_ascii=False, indent=1)
@@ -183,7 +183,7 @@ def _replace(target: Path, content: bytes) -> None:
 def _rows(source: Any) -> Iterable[tuple[str, Any]]:
     """The rows, each with its place for messages (``Line 3``, ``Row 3``)."""
     if isinstance(source, str | os.PathLike):
-        path = Path(source)
+        path = Path(source).expanduser()
         if _suffix(path) == ".csv":
             lines = csv_lines(path, "code")
             return _table(next(lines, ("", []))[1], lines)

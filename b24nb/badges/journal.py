@@ -8,15 +8,16 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from operator import attrgetter
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from b24nb.badges.activities import Activity, ActivityStep
 from b24nb.badges.apply import ChangeApplier
-from b24nb.badges.badge import SHOWN, Badge, Badges
+from b24nb.badges.badge import SHOWN, Badge, Badges, listed
 from b24nb.badges.changes import DONE, UNDO, Outcome, Step, Verdict, Way, diff
 from b24nb.badges.evidence import contradicted, list_badges, reconcile
 from b24nb.badges.files import clashes, codes_of, refuse
-from b24nb.badges.journal_store import Entry, JournalStore, default_journal_path, former_journals
+from b24nb.badges.journal_store import Entry, JournalStore, default_journal_path
 from b24nb.badges.plan import Plan, Report
 from b24nb.display import html
 from b24nb.errors import InvalidInput, JournalError
@@ -40,6 +41,13 @@ _SHORT = ["change_set", "kind", "at", "code", "action", "verdict"]
 
 class UnfinishedChanges(UserWarning):
     """The journal holds changes whose outcome is not known, for example since their process was killed."""
+
+
+#: How the changes of another address or user are counted.
+ADOPT = (
+    "After journal = b24nb.connect(..., journal=<that file>).journal, journal.adopt(host=..., user=...) counts its"
+    " changes as yours, and journal.plan_undo() undoes them."
+)
 
 
 class Journal:
@@ -172,15 +180,15 @@ class Journal:
         refuse(clashes((badge.code for badge in given), given))
         return Plan((Step(badge.code, None, badge) for badge in given), kind=UNDO, total=0, applier=self._applier)
 
-    def adopt(self, host: str = "", user: str | int = "") -> Journal:
+    def adopt(self, host: str = "", user: str | int | None = None) -> Journal:
         """Count the changes that were made under another address of this portal, or by another user, as yours.
 
         Parameters
         ----------
         host : str
             The former address of the portal, as a host or as a whole address. Empty: the present one.
-        user : str or int
-            Id of the user who made them. Empty: the present one.
+        user : str or int, optional
+            Id of the user who made them; by default the present one.
 
         Returns
         -------
@@ -195,7 +203,7 @@ class Journal:
         address, host = Secret(host), ""  # it may be a whole webhook
         host = host_of(address) if address else self._store.host
         del address
-        user = str(user or self._store.user)
+        user = self._store.user if user is None else str(user)
         if not self._store.adopt(host, user):
             where = f"connect(journal=...) opens another file, for example one in {self._store.path.parent}."
             hint = " ".join([*self._others(), where])
@@ -316,6 +324,14 @@ def steps_back(connection: Connection, done: Sequence[Entry]) -> tuple[list[Step
     first = [step for step in holding if step.action is Way.CLEAR]
     later = [step for step in holding if step.action is Way.SET]
     return [*first, *_undo_steps(left, target, here), *later], len(current), sum(now is None for now, _ in pairs)
+
+
+def former_journals(whose: str, paths: Sequence[Path]) -> list[str]:
+    """Where the changes of portals without a journal may be, if journals of other portals lie beside these."""
+    folder = paths[0].parent
+    names = sorted({file.name for file in folder.glob("*.db")} - {path.name for path in paths})
+    text = f"No changes of {whose} are known. If its address was another one before, see the journals in"
+    return [f"{text} {folder}: {listed(names)}. {ADOPT}"] if names else []
 
 
 def _frame(entries: Sequence[Entry]) -> pd.DataFrame:

@@ -23,8 +23,8 @@ from b24nb.badges.badge import folded, frame, listed
 from b24nb.badges.bulk import RunOptions
 from b24nb.badges.changes import Outcome, diff
 from b24nb.badges.files import clashes, codes_of, csv_lines, read, refuse
-from b24nb.badges.journal import FLEET_RUN, reconciled, seconds_left, settled, steps_back
-from b24nb.badges.journal_store import ADOPT, Entry, JournalStore, default_journal_path, former_journals
+from b24nb.badges.journal import ADOPT, FLEET_RUN, former_journals, reconciled, seconds_left, settled, steps_back
+from b24nb.badges.journal_store import Entry, JournalStore, default_journal_path
 from b24nb.client import Client, Portal, in_this_process
 from b24nb.fleet import visit
 from b24nb.fleet.fleet_plan import FleetPlan, protected
