@@ -6,7 +6,6 @@ import socket
 import subprocess
 import sys
 from contextlib import closing, suppress
-from importlib.metadata import version
 from pathlib import Path
 
 import nbformat
@@ -161,14 +160,6 @@ def test_lab_passes_on_what_it_does_not_know(
     assert "--LabApp.default_url=/lab/tree/00-quickstart.ipynb" in command
     assert os.environ["JUPYTER_CONFIG_PATH"].endswith(f"{os.pathsep}before")
     assert len(list((tmp_path / folder).glob("*.ipynb"))) >= 3
-
-
-def test_lab_starts_a_real_jupyterlab(tmp_path: Path) -> None:
-    """That it opens the copies, a browser shows: tests/browser/test_first_contact.py."""
-    state = {f"JUPYTER_{kind}_DIR": str(tmp_path / kind.lower()) for kind in ("CONFIG", "DATA", "RUNTIME")}
-    answer = run("lab", str(tmp_path / "mine"), "--version", **state)
-    assert answer.returncode == 0, answer.stderr
-    assert version("jupyterlab") in answer.stdout.splitlines()
 
 
 def test_a_walkthrough_that_can_not_be_copied_whole_is_not_kept(

@@ -476,14 +476,6 @@ def test_undo_takes_the_options_of_apply(sandboxes: SandboxFleet) -> None:
     assert plan.undo(max_failures=0.5, **QUIET).counts == {"deleted": 3}
 
 
-def test_the_last_run_is_the_one_that_was_applied_last(sandboxes: SandboxFleet) -> None:
-    fleet = fleet_of(sandboxes)
-    first, second = (fleet.plan([Badge(code, "T", "V", "success")], **QUIET) for code in ("one", "two"))
-    assert second.apply(**QUIET).ok
-    assert first.apply(**QUIET).ok
-    assert set(fleet.plan_undo(**QUIET).df["code"]) == {"one"}
-
-
 def test_the_last_run_is_the_last_also_after_a_task_of_an_earlier_one_was_lost(
     sandboxes: SandboxFleet, clock: FakeClock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -167,23 +167,3 @@ def test_a_vault_that_stores_nothing_keeps_its_portals_in_this_process(
         clock.advance(HOUR)
         assert all_listed(fleet.badges(**QUIET))
     assert renewals(sandboxes) == [3, 3, 3]
-
-
-def refuse(name: str, token: OAuthToken) -> None:
-    raise OSError("disk full")
-
-
-async def store_later(name: str, token: OAuthToken) -> None:
-    raise AssertionError("nobody waits for it")
-
-
-@pytest.mark.parametrize("refuse", [refuse, store_later])
-def test_a_pair_that_the_vault_did_not_take_is_stored_by_a_new_fleet(
-    sandboxes: SandboxFleet, vault: Vault, clock: FakeClock, monkeypatch: pytest.MonkeyPatch, refuse: object
-) -> None:
-    clock.advance(HOUR)
-    with monkeypatch.context() as full:
-        full.setattr(vault, "store", refuse)
-        assert len(Fleet(sandboxes.names, vault, clock=clock).badges(**QUIET).missing) == 3
-    assert all_listed(Fleet(sandboxes.names, vault, clock=clock).badges(**QUIET))
-    assert sorted(vault.stored) == sandboxes.names

@@ -7,12 +7,9 @@ from urllib.parse import urlsplit
 import pytest
 import requests
 
-from b24nb.credentials import Webhook
-from b24nb.errors import TransportError
-from b24nb.rest.connection import Connection
 from b24nb.sandbox import SandboxPortal
 from tests.contract.rest import by_hand, code_of, refresh, rest
-from tests.fakes import FakeClock, eventually
+from tests.fakes import eventually
 
 DELETE = "crm.activity.badge.delete"
 MISSED_CALL = {"code": "missedCall"}
@@ -68,35 +65,6 @@ def raw(portal: SandboxPortal, method: str) -> bytes:
     return by_hand(portal, f"GET {urlsplit(portal.webhook).path}{method}?code=missedCall HTTP/1.1\nHost: localhost")
 
 
-#: What a client makes of each.
-BROKEN = {
-    "reset": "broke",
-    "cut": "broke",
-    "hang": "no complete answer",
-    "drip": "no complete answer",
-    "empty": "empty answer",
-    "charset": "not UTF-8",
-    "gzip": "unpacked",
-    "list": "no answer of the REST API",
-    "oversized": "larger than 64 MB",
-    "html": "an HTML page instead of JSON, HTTP 502",
-}
-
-
-@pytest.mark.parametrize("after_effect", [False, True], ids=["not-carried-out", "carried-out"])
-@pytest.mark.parametrize("what", BROKEN)
-def test_broken_answers(portal: SandboxPortal, what: str, after_effect: bool) -> None:
-    portal.faults.next(what, after_effect=after_effect)
-    connection = Connection(Webhook.parse(portal.webhook), timeout=(5, 0.3 if what in ("hang", "drip") else 20))
-    with pytest.raises(TransportError, match=BROKEN[what]):
-        connection.call(DELETE, MISSED_CALL)
-    connection.close()
-    assert ("missedCall" in codes(portal)) is not after_effect
-    assert portal.requests[-1].error == what
-    assert portal.requests[-1].http_status == {"reset": None, "hang": None, "html": 502}.get(what, 200)
-    assert rest(portal.webhook, "profile").ok
-
-
 def test_an_oversized_answer_and_a_hanging_one_end_as_was_asked_for(portal: SandboxPortal) -> None:
     portal.faults.next("oversized", size=3_000_000)
     assert len(rest(portal.webhook, DELETE, MISSED_CALL).content) == 3_000_000
@@ -113,14 +81,6 @@ def test_stopping_does_not_wait_for_what_hangs() -> None:
         answer = rest(portal.webhook, "profile", stream=True)
     with suppress(requests.exceptions.ChunkedEncodingError):  # older urllib3 takes what came for all of it
         assert len(answer.content) < int(answer.headers["Content-Length"])
-
-
-def test_a_late_effect_comes_by_itself_where_time_is_real(portal: SandboxPortal) -> None:
-    portal.faults.next("cut", effect_after=0.2)
-    head, _, body = raw(portal, DELETE).partition(b"\r\n\r\n")
-    assert 0 < len(body) < int(head.lower().partition(b"content-length: ")[2].split()[0])
-    assert "missedCall" in codes(portal)
-    eventually(lambda: "missedCall" not in codes(portal))
 
 
 def test_a_late_effect_waits_until_the_client_has_given_up(portal: SandboxPortal) -> None:
@@ -147,13 +107,3 @@ def test_the_token_endpoint_fails_too(portal: SandboxPortal) -> None:
     portal.faults.next("INTERNAL_SERVER_ERROR", method="oauth/token", after_effect=True)
     assert code_of(refresh(portal, token)) == (500, "INTERNAL_SERVER_ERROR")
     assert code_of(refresh(portal, token)) == (400, "invalid_grant")
-
-
-def test_a_token_is_used_up_some_time_after_the_connection_died(clock: FakeClock) -> None:
-    with SandboxPortal(clock=clock) as portal:
-        token = portal.oauth["refresh_token"]
-        portal.faults.next("cut", method="oauth/token", effect_after=20)
-        with suppress(requests.ConnectionError, requests.exceptions.ChunkedEncodingError):
-            refresh(portal, token)
-        clock.advance(21)
-        assert code_of(refresh(portal, token)) == (400, "invalid_grant")

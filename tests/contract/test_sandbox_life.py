@@ -8,7 +8,6 @@ from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import urlsplit
 
-import numpy as np
 import pytest
 import requests
 
@@ -139,12 +138,6 @@ def test_scopes_may_be_one_text(portal: SandboxPortal) -> None:
     assert rest(portal.add_webhook("one", scopes="crm"), "scope").json()["result"] == ["crm"]
     token = portal.issue_token(scopes="crm user")["access_token"]
     assert rest(f"{portal.url}/rest/", "scope", {"auth": token}).json()["result"] == ["crm", "user"]
-
-
-def test_a_deal_may_be_a_number_out_of_a_frame(portal: SandboxPortal) -> None:
-    number = portal.attach("missedCall", deal=np.int64(3))
-    found = rest(portal.webhook, "crm.activity.list", {"filter": {"ID": number}}).json()["result"]
-    assert [activity["OWNER_ID"] for activity in found] == ["3"]
 
 
 def test_the_seed_is_a_small_realistic_portal(portal: SandboxPortal) -> None:

@@ -1,6 +1,5 @@
 """What keeps a sandbox portal harmless: who may reach it, how much it reads, what it shows."""
 
-import http.client
 from urllib.parse import urlencode, urlsplit
 
 import pytest
@@ -137,15 +136,3 @@ def test_a_language_map_without_the_viewers_language_shows_what_a_portal_shows()
         text = requests.get(portal.url, timeout=20).text
     assert "<td>2</td>" in text
     assert '<span class="pill success">One</span>' in text
-
-
-def test_keep_alive_serves_many_requests_on_one_connection(portal: SandboxPortal) -> None:
-    url = urlsplit(portal.webhook)
-    connection = http.client.HTTPConnection(url.netloc, timeout=10)
-    for verb in ("GET", "POST", "HEAD", "OPTIONS", "PUT") * 3:
-        connection.request(verb, url.path + "profile")
-        answer = connection.getresponse()
-        body = answer.read()
-        assert answer.status == 200
-        assert bool(body) is (verb not in ("HEAD", "OPTIONS"))
-    connection.close()

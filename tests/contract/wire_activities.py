@@ -116,20 +116,11 @@ LISTED = [
          ok(Like("50 rows", lambda rows: len(rows) == 50), next=50, total=60), call("crm.activity.list", {"start": 50}),
          ok(Like("10 rows", lambda rows: len(rows) == 10), total=60),
          call("crm.activity.list", {"start": -1}), ok(Like("50 rows", lambda rows: len(rows) == 50))),
-    fact("activities.filter", "filter chooses rows.", LIST_PAGE,
-         hold(), hold(name="done"), oauth(UPDATE, {"id": "<done>", "fields": {"completed": True}}),
-         call("crm.activity.list", {"filter": {"COMPLETED": "N"}, "select": ["ID"]}),
-         ok([Like("the open one", lambda row: int(row["ID"]) > 0)], total=1)),
-    fact("activities.filter-form", "In a form too.", LIST_PAGE,
-         hold(), post("<admin>/crm.activity.list", "filter[PROVIDER_ID]=CRM_MEETING"), ok([], total=0),
-         post("<admin>/crm.activity.list", "filter[PROVIDER_ID]=CONFIGURABLE_REST_APP"), ok([ANYTHING], total=1)),
     *(fact(f"activities.order-{name}", f"order sorts by {name}.", LIST_PAGE,
            hold(name="first"), days(0.01), hold(name="second"),
            call("crm.activity.list", {"order": {name: "DESC"}, "select": ["ID"]}),
            ok([{"ID": "2"}, {"ID": "1"}], total=2), portal={"clock": True})
       for name in ("ID", "CREATED", "LAST_UPDATED")),
-    fact("activities.select", "Of names that do not exist nothing is shown: empty maps.", DERIVED,
-         hold(), call("crm.activity.list", {"select": ["NOSUCH"]}), ok([[]], total=1)),
     fact("activities.scope", "They need the scope crm, configurable ones too.", LIST_PAGE,
          call("crm.activity.list", by="<noscope>"), NO_SCOPE, call("crm.activity.delete", {"id": 1}, by="<noscope>"),
          NO_SCOPE, call(GET, {"id": 1}, by="<noscope>"), NO_SCOPE,
@@ -157,7 +148,6 @@ CLASSIC = [
 ]
 
 CONFIGURABLE = [
-    fact("configurable.add", "The result is the id alone.", ADD_PAGE, add(), ADDED),
     *(fact(f"configurable.add-{name}", f"{name} is required.", ADD_PAGE,
            oauth(ADD, owned(**{name: None})), missing(name))
       for name in ("ownerTypeId", "ownerId", "fields", "layout")),
@@ -168,14 +158,10 @@ CONFIGURABLE = [
          hold(), call(UPDATE, {"id": "<activity>", "fields": {"completed": True}}), NO_CONTEXT, DELETE_BADGE, IN_USE),
     fact("configurable.update-unknown", "What is not there is not found; the context comes after.", SERVER,
          call(UPDATE, {"id": 999, "fields": {}}), NO_ITEM, oauth(UPDATE, {"id": 999, "fields": {}}), NO_ITEM),
-    fact("configurable.update-id", "id is required.", UPDATE_PAGE, oauth(UPDATE, {"fields": {}}), missing("id")),
     fact("configurable.update-optional", "fields and layout are optional (documented: required).", SERVER,
          hold(), oauth(UPDATE, {"id": "<activity>"}), UPDATED,
          oauth(UPDATE, {"id": "<activity>", "layout": LAYOUT}), UPDATED, oauth(GET, {"id": "<activity>"}), ok(GOT)),
-    fact("configurable.get-webhook", "A webhook may get (documented: ERROR_WRONG_CONTEXT).", SERVER,
-         hold(), call(GET, {"id": "<activity>"}), ok(GOT)),
     fact("configurable.get-unknown", "What is not there is not found.", SERVER, call(GET, {"id": 999}), NO_ITEM),
-    fact("configurable.get-id", "id is required.", GET_PAGE, call(GET), missing("id")),
     *(fact(f"configurable.{name}-{given}-{type(given).__name__}", f"{name} as {given!r} is {shown!r}.", ADD_PAGE,
            hold(**{name: given}), oauth(GET, {"id": "<activity>"}), field(name, shown),
            DELETE_BADGE, FREE if (name, shown) in (("completed", True), ("badgeCode", "")) else IN_USE)
@@ -242,9 +228,6 @@ HOLDING = [
          call(DELETE, {"code": "c" * 31}), FREE, badges=(badge() | {"code": "c" * 31},)),
     fact("hold.other-case", "A badgeCode in other letters passes the check and fails when bound.", DERIVED,
          add({"badgeCode": VIP["code"].upper()}), UNKNOWN_BADGE),
-    fact("hold.batch", "A batch meets the hold too.", SERVER,
-         hold(), batch({"a": "crm.activity.badge.delete?code=" + VIP["code"]}),
-         Answer(200, having(result=having(result_error={"a": IN_USE.body})))),
 ]
 FURTHER = [
     fact("hold.untouched", "An update that does not touch the badge leaves its hold as old as it is.", SERVER,
@@ -257,10 +240,6 @@ FURTHER = [
          attach("local.other"), oauth(GET, {"id": "<foreign>"}), ok(ANYTHING),
          oauth(UPDATE, {"id": "<foreign>"}), refused(400, "ERROR_WRONG_APPLICATION", TEXT),
          call(UPDATE, {"id": "<foreign>"}), NO_CONTEXT),
-    *(fact(f"configurable.update-{name}", f"A wrong {name} of an update.", UPDATE_PAGE,
-           hold(), change(**{name: value}), refused(400, code, TEXT)) for name, value, code in (
-          ("completed", [], "WRONG_FIELD_VALUE"), ("isIncomingChannel", 2, "WRONG_FIELD_VALUE"),
-          ("pingOffsets", "5", "WRONG_FIELD_VALUE"), ("deadline", "tomorrow", "WRONG_DATETIME_FORMAT"))),
     fact("configurable.layout", "A layout comes back as it was; empty maps as lists.", SERVER,
          oauth(ADD, owned(layout=ODD_LAYOUT), keep=("activity", "activity", "id")), oauth(GET, {"id": "<activity>"}),
          ok(having(activity=having(layout=ODD_LAYOUT | {"body": {"blocks": []}})))),
@@ -290,12 +269,6 @@ FURTHER = [
          call("crm.activity.get", {"id": "<activity>"}, by="<employee>"), ok(having(RESPONSIBLE_ID="7")),
          call("crm.activity.update", {"id": "<activity>", "fields": {"CREATED": "x", "TYPE_ID": 2}}), ok(True),
          call("crm.activity.get", {"id": "<activity>"}), ok(having(TYPE_ID="6", CREATED=matching("20.+")))),
-    fact("activity.plain", "Plain activities are made and completed by webhook.", LIST_PAGE,
-         call("crm.activity.add", {"fields": {"SUBJECT": "Call back", "OWNER_ID": 1, "RESPONSIBLE_ID": 7}},
-              keep=("activity",)),
-         call("crm.activity.update", {"id": "<activity>", "fields": {"COMPLETED": "Y"}}), ok(True),
-         call("crm.activity.get", {"id": "<activity>"}),
-         ok(having(SUBJECT="Call back", COMPLETED="Y", PROVIDER_ID="CRM_TODO"))),
 ]
 # fmt: on
 

@@ -144,8 +144,6 @@ TEXTS = [
           *(live(f"text.{field}-empty-{kind}", f"An empty {kind} passes as {field} and comes back as [].", SERVER,
                  call(ADD, new(**{field: empty})), echoed(**{field: []}))
             for kind, empty in (("map", {}), ("list", []))))),
-    *(live(f"text.language-{code}", f"{code} is a language of a cloud portal.", SERVER,
-           call(ADD, new(title={code: "C"})), echoed(title={code: "C"})) for code in ("en", "de", "ru")),
     fact("text.portal-languages", "Which languages there are is the portal's own matter.", SERVER,
          call(ADD, new(title={"xx": "C"})), echoed(title={"xx": "C"}),
          call(ADD, new(code="b24nb_test_2", title={"en": "C"})), no_language("en"), portal={"languages": ("xx",)}),
@@ -173,8 +171,6 @@ ORDER_AND_TYPE = [
 ADDED = [
     live("code.empty", "An empty code is refused in the portal's language.", SERVER,
          call(ADD, new(code="")), refused(400, "BX_EMPTY_REQUIRED", TEXT)),
-    fact("code.empty-english", "In English it names the field.", SERVER,
-         call(ADD, new(code="")), refused(400, "BX_EMPTY_REQUIRED", matching(".*CODE.*"))),
     fact("language.russian", "Two texts speak the portal's language.", SERVER,
          call(ADD, new(code="")), refused(400, "BX_EMPTY_REQUIRED", 'Не заполнено обязательное поле "CODE"'),
          call(ADD, new(), by="<employee>"), refused(400, "ACCESS_DENIED", "Доступ запрещен"),
@@ -182,7 +178,6 @@ ADDED = [
     fact("language.not-translated", "The others do not.", SERVER,
          call(ADD, new(code="missedCall")), DUPLICATE, call(GET, {"code": "x"}), not_found("x"),
          call(DELETE, {"code": "waitingPayment"}), IN_USE, badges=None, portal={"language": "ru"}),
-    fact("code.blank", "A code of spaces is accepted.", SERVER, call(ADD, new(code="  ")), echoed(code="  ")),
     live("code.duplicate", "A code that exists is refused.", ADD_PAGE,
          call(ADD, new(code=VIP["code"])), DUPLICATE, call(GET, CODE), FOUND),
     fact("code.duplicate-case", "MySQL usually ignores case, of any script: it exists in other letters too.", DERIVED,

@@ -5,7 +5,6 @@ import re
 from tests.contract.wire import *
 
 CALLING = page("settings/how-to-call-rest-api/general-principles")
-ERRORS = page("error-codes")
 SDKS = "observed (the vendor's SDKs)"
 LIMITS = page("limits")
 APP_INFO = page("api-reference/common/system/app-info")
@@ -25,12 +24,6 @@ CLOUD_TIMES = {f"X_Bitrix_Rest_{part}Time": TEN_DECIMALS for part in ("", "User_
 
 def new(title: object, value: object = "v") -> dict[str, object]:
     return badge("new", title, value)
-
-
-def system(code: str, text: object, status: int, source: str, **options: object) -> Fact:
-    """An error that no request can provoke: the sandbox is told to answer it."""
-    steps = (fault(code, **options), oauth(GET, CODE), refused(status, code, text))
-    return fact(f"system.{code}", f"{code} comes with HTTP {status}.", source, *steps)
 
 
 # fmt: off
@@ -54,23 +47,6 @@ ERROR = [
 ]
 
 SYSTEM = [
-    system("ACCESS_DENIED", "Current user can't be authorized in this context", 401, SERVER,
-           description="Current user can't"),
-    system("APPLICATION_NOT_FOUND", "Application not found", 401, SERVER),
-    system("CONNECTION_ERROR", "Error connecting to authorization server", 401, SERVER),
-    system("user_access_error", "The user does not have access to the application.", 401, SERVER),
-    system("ERROR_OAUTH", "Application not installed", 401, SDKS),
-    system("NOT_INSTALLED", "Application not installed", 401, SDKS),
-    system("PAYMENT_REQUIRED", matching("Subscription has been ended|Payment required"), 401, ERRORS),
-    system("OVERLOAD_LIMIT", "REST API is blocked due to overload.", 401, SERVER),
-    system("WRONG_LICENSE", "This feature is not enabled for the current license: auth_connector", 403, SERVER),
-    system("WRONG_AUTH_TYPE", "Current authorization type is denied for this method", 403, SERVER),
-    system("METHOD_CONFIRM_WAITING", "Waiting for confirmation", 401, SERVER),
-    system("METHOD_CONFIRM_DENIED", "Method call denied", 403, SERVER),
-    system("PORTAL_DELETED", matching("Portal was deleted.*"), 403, SERVER),
-    system("INTERNAL_SERVER_ERROR", "Internal server error", 500, ERRORS),
-    system("ERROR_UNEXPECTED_ANSWER", "Server returned an unexpected response", 500, ERRORS),
-    system("ERROR_MANIFEST_IS_NOT_AVAILABLE", "Manifest is not available", 404, ERRORS),
     *(fact(f"system.html-{status}", f"A {status} can come as HTML.", f"{SDKS}; observed (fast_bitrix24#216)",
            fault("html", status=status), call(GET, CODE),
            Answer(status).with_headers(Content_Type=re.compile("text/html.*")).with_bytes("<html"))

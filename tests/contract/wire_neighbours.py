@@ -56,10 +56,6 @@ WHO_AND_WHAT = [
          oauth("app.info"), ok(first_keys(APPLICATION)), oauth("app.info"), ok(having(ID=1, VERSION=1))),
     fact("app.option-webhook", "app.option.get is of an application.", SDK_TEST,
          call("app.option.get"), NOT_AN_APPLICATION, oauth("app.option.get"), ok([])),
-    fact("app.placement-webhook", "placement.bind does not take a webhook.", SDK_TEST, call("placement.bind"),
-         refused(403, "WRONG_AUTH_TYPE", "Current authorization type is denied for this method"),
-         oauth("placement.bind"), NO_SCOPE,
-         issue("placing", scopes=["placement"]), oauth("placement.bind", token="<placing>"), ok(True)),
     live("app.webhook", "app.info of a webhook is another map (documented: ACCESS_DENIED).", SERVER,
          call("app.info"), ok({"SCOPE": Like("a list", lambda scopes: isinstance(scopes, list)), "LICENSE": TEXT})),
     fact("app.self-hosted", "A portal on a server of one's own has a plan of its own.", SERVER,
@@ -96,7 +92,6 @@ WHO_AND_WHAT = [
     live("enum.owner-types", "Owner types have ids: 1 lead, 2 deal, 3 contact, 4 company.", ENUM,
          call("crm.enum.ownertype"),
          ok(Like("the four", lambda rows: {1, 2, 3, 4} <= {int(row["ID"]) for row in rows}))),
-    fact("enum.scope", "It needs the scope crm.", ENUM, call("crm.enum.ownertype", by="<noscope>"), NO_SCOPE),
     *(fact(f"context.{method}", f"An application may call {method} too.", SERVER, oauth(method, params), ok(ANYTHING))
       for method, params in (("profile", {}), ("user.current", {}), ("scope", {}), ("methods", {}),
                              ("method.get", {"name": "profile"}), ("server.time", {}),

@@ -77,8 +77,6 @@ VERBS = [
                 headers={"Content-Type": JSON_TYPE}), NO_AUTH) for verb in ("PUT", "PATCH", "DELETE")),
     *(live(f"verb.{verb.lower()}-badge", f"{verb} of a badge method is refused.", SERVER,
            Send(verb, f"<admin>/{GET}?{CODE}"), WRONG_VERB) for verb in ("PUT", "PATCH", "DELETE")),
-    live("verb.delete-configurable", "The methods of configurable activities refuse them just so.", SERVER,
-         Send("DELETE", "<admin>/crm.activity.configurable.get?id=1"), WRONG_VERB),
     live("verb.head", "HEAD of a classic method runs, of a badge method is refused.", SERVER,
          Send("HEAD", "<admin>/server.time"), Answer(200, b""),
          Send("HEAD", f"<admin>/{GET}?{CODE}"), Answer(400, b"")),
