@@ -21,6 +21,7 @@ from b24nb.badges.apply import JournalNotWritten
 from b24nb.credentials import Webhook
 from b24nb.forms.state import SharedState
 from b24nb.rest.connection import Connection
+from b24nb.secret import Secret, known_secrets
 from tests.fakes import FakeClock
 from tests.programs import python
 from tests.servers import Envelope, http, in_front_of, serving
@@ -251,16 +252,18 @@ def test_a_forked_process_is_told_that_the_portal_is_not_there_and_keeps_no_port
     assert "the process that this one was forked from" in child()
 
 
-@pytest.mark.parametrize("what", ["portals", "forms"])
-def test_a_client_works_on_while_another_thread_makes_portals_or_forms(portal: SandboxPortal, what: str) -> None:
+@pytest.mark.parametrize("what", ["portals", "forms", "secrets"])
+def test_a_client_works_on_while_another_thread_makes_what_is_registered(portal: SandboxPortal, what: str) -> None:
     over, before = threading.Event(), sys.getswitchinterval()
     with connect(portal) as b24, ThreadPoolExecutor(1) as pool:
         shared = SharedState(b24, badges=b24.badges.list())
         make, work, times = {
             "portals": (SandboxPortal, lambda: connect(portal.webhook).close(), 60),
             "forms": (lambda: SharedState(b24), shared.see_changed, 2000),
+            "secrets": (lambda: Secret(f"{len(kept)} of many secrets"), known_secrets, 1000),
         }[what]
-        kept: deque[Any] = deque((make() for _ in range(500)), maxlen=1000)
+        kept: deque[Any] = deque(maxlen=1000)
+        kept.extend(make() for _ in range(500))
 
         def go_on() -> None:
             while not over.is_set():

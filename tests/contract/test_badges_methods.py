@@ -125,6 +125,8 @@ def test_certainty_tells_old_and_unmatched_holders_apart(clock: Any) -> None:
         portal.attach(long)
         assert b24.badges.holders("old")["certainty"].tolist() == ["likely"]
         assert b24.badges.holders(long)["certainty"].tolist() == ["no"]
+        assert len(b24.badges.release(long)) == 0
+        assert len(b24.badges.release(long, activities="2")) == 1  # named, it is released
         with pytest.warns(NotRestorable):
             b24.badges.delete(long)  # the portal can't see that it is held
         with pytest.raises(errors.BadgeInUse):

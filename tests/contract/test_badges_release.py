@@ -43,20 +43,14 @@ def numbers(b24: Client, code: str = HELD) -> list[str]:
     return list(b24.badges.holders(code)["activity_id"])
 
 
-@pytest.mark.parametrize("given", ["badge", "badges", "holders"])
-def test_what_delete_many_takes_is_released_too(b24: Client, given: str) -> None:
-    badges = b24.badges.list()
-    shapes = {"badge": badges[HELD], "badges": badges, "holders": b24.badges.holders(HELD)}
+def test_badges_and_rows_of_holders_are_released_as_well_as_codes(b24: Client) -> None:
+    badges, holders = b24.badges.list(), b24.badges.holders(HELD)
     held = {row.code for row in badges if numbers(b24, row.code)}
-    assert {step.code for step in b24.badges.release(shapes[given]).steps} == (held if given == "badges" else {HELD})
-
-
-@pytest.mark.parametrize("index", [None, "activity_id", ["code", "activity_id"]])
-def test_only_the_activities_of_the_given_rows_are_released(b24: Client, index: Any) -> None:
-    holders = b24.badges.holders(HELD)
+    assert {step.code for step in b24.badges.release(badges).steps} == held
+    assert {step.code for step in b24.badges.release(badges[HELD]).steps} == {HELD}
     some = holders[holders["owner_id"] == "4"]
-    plan = b24.badges.release(some if index is None else some.set_index(index))
-    assert [step.before.id for step in plan.steps] == [3]
+    for rows in (some, some.set_index("activity_id"), some.set_index(["code", "activity_id"])):
+        assert [step.before.id for step in b24.badges.release(rows).steps] == [3], "only those of the given rows"
 
 
 # -- who holds it -----------------------------------------------------------------------------------------
@@ -172,15 +166,6 @@ def test_hundreds_go_in_requests_of_fifty_and_can_be_cancelled(portal: SandboxPo
     plan = b24.badges.release("birthday")
     assert plan.apply(confirm=len(plan), parallel=2, progress=False).ok
     assert b24.badges.holders("birthday").empty
-
-
-def test_a_code_that_never_matches_is_not_released_unless_it_is_named() -> None:
-    long = "x" * 31
-    rows = [{"code": long, "title": "t", "value": "v", "type": "primary"}]
-    with SandboxPortal(badges=rows) as portal, connect(portal) as b24:
-        number = portal.attach(long)
-        assert len(b24.badges.release(long)) == 0
-        assert len(b24.badges.release(long, activities=number)) == 1
 
 
 # -- by the application -----------------------------------------------------------------------------------

@@ -136,12 +136,6 @@ def test_lab_without_jupyterlab_says_what_to_install(
     assert not (tmp_path / "mine").exists()
 
 
-def test_lab_with_a_file_in_the_way_says_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    (tmp_path / "mine").write_text("mine")
-    assert cli.main(["lab", str(tmp_path / "mine")]) == 1
-    assert capsys.readouterr().err.startswith("b24nb: The walkthroughs can't be copied to ")
-
-
 @pytest.mark.parametrize(("directory", "passed"), [([], []), (["there"], []), ([], ["--port", "9999", "--no-browser"])])
 def test_lab_passes_on_what_it_does_not_know(
     directory: list[str], passed: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -174,3 +168,6 @@ def test_a_walkthrough_that_can_not_be_copied_whole_is_not_kept(
         assert cli.main(["lab", str(tmp_path / "mine")]) == 1
     assert "No space left" in capsys.readouterr().err
     assert list((tmp_path / "mine").iterdir()) == []
+    (tmp_path / "taken").write_text("a file")
+    assert cli.main(["lab", str(tmp_path / "taken")]) == 1
+    assert capsys.readouterr().err.startswith("b24nb: The walkthroughs can't be copied to ")

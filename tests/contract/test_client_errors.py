@@ -14,7 +14,6 @@ from b24nb.rest.connection import Connection
 from tests.fakes import FakeClock
 
 FACTS = spec.error_facts()
-IN_BATCH = [fact for fact in FACTS if fact.section not in ("batch", "oauth")]
 
 
 @pytest.fixture
@@ -35,7 +34,9 @@ def judge(error: object, fact: spec.ErrorFact, method: str, status: int | None) 
 
 
 @pytest.mark.parametrize("fact", FACTS, ids=lambda fact: f"{fact.code}:{fact.message[:20]}")
-def test_an_error_is_raised_as_what_it_is(fact: spec.ErrorFact, portal: SandboxPortal, connection: Connection) -> None:
+def test_an_error_is_raised_as_what_it_is_alone_and_in_a_batch(
+    fact: spec.ErrorFact, portal: SandboxPortal, connection: Connection
+) -> None:
     method = fact.methods[0] if fact.methods else "server.time"
     portal.faults.next(fact.code, description=fact.message, times=20)
     with pytest.raises(errors.ApiError) as caught:
@@ -43,6 +44,9 @@ def test_an_error_is_raised_as_what_it_is(fact: spec.ErrorFact, portal: SandboxP
     assert len(connection.calls) == (15 if fact.kind == "RateLimited" else 1)
     judge(caught.value, fact, method, fact.http_observed or fact.http_documented or 400)
     portal.faults.clear()
+    if fact.section not in ("batch", "oauth"):
+        portal.faults.next(fact.code, description=fact.message, method=method)
+        judge(connection.batch({"key": (method, {})})["key"], fact, method, None)
     assert connection.call("server.time").result
 
 
@@ -65,12 +69,3 @@ def test_what_another_method_answers_is_not_explained_by_badges(
         assert type(error) is kind
         assert not hasattr(error, "__notes__")
         assert "badge" not in f"{error} {explain(error)!r}".replace("b24nb", "").lower()
-
-
-@pytest.mark.parametrize("fact", IN_BATCH, ids=lambda fact: f"{fact.code}:{fact.message[:20]}")
-def test_a_command_of_a_batch_fails_in_the_same_class(
-    fact: spec.ErrorFact, portal: SandboxPortal, connection: Connection
-) -> None:
-    method = fact.methods[0] if fact.methods else "server.time"
-    portal.faults.next(fact.code, description=fact.message, method=method)
-    judge(connection.batch({"key": (method, {})})["key"], fact, method, None)

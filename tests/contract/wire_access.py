@@ -29,10 +29,6 @@ CLOCK = {"clock": True}
 NO_PLAN = {"rest_available": False}
 
 
-def sixteen_characters(stage: Stage) -> None:
-    assert len(stage.names["secret"]) == 16
-
-
 def agree(stage: Stage) -> None:
     """A user agrees in the browser; the application gets a code."""
     brought = stage.portal.authorize(state="abc")
@@ -81,8 +77,6 @@ def take_pair(stage: Stage) -> None:
 WEBHOOK = [
     fact("webhook.ok", "User id and code let in with the owner's rights.", WEBHOOKS,
          call("profile"), ANNA, call("profile", by="<employee>"), BEN),
-    fact("webhook.code", "A code has 16 characters.", SERVER, get("<admin>/server.time"), ok(ANYTHING),
-         sixteen_characters),
     fact("webhook.login", "The user's segment may be a login.", SERVER,
          call("profile", by="/rest/anna/<secret>"), ANNA),
     *(fact(f"webhook.{name}", f"{name} is refused.", SDKS, call("profile", by=path), WRONG) for name, path in (
@@ -149,9 +143,6 @@ RENEW = [
     fact("code.30-seconds", "A code lives 30 seconds.", OAUTH,
          agree, wait(29), ask(exchange()), NEW_PAIR, agree, wait(31), ask(exchange()),
          trouble(400, "invalid_grant"), portal=CLOCK),
-    fact("code.wrong", "An unknown code is invalid_grant, a wrong client_secret is invalid_client here too.", SDKS,
-         ask(exchange(code="nobody")), trouble(400, "invalid_grant"),
-         agree, ask(exchange(client_secret="wrong")), trouble(400, "invalid_client")),
 ]
 # fmt: on
 

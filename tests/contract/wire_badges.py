@@ -100,8 +100,6 @@ ACCESS = [
 ]
 
 ARGUMENTS = [
-    *(live(f"argument.{name}-missing", f"add misses {name}.", SERVER,
-           call(ADD, without(name)), missing(name)) for name in ("code", "title", "value", "type")),
     *(live(f"argument.{method}-missing", "The code is missing.", GET_PAGE, call(method), missing("code"))
       for method in (GET, DELETE)),
     live("argument.order", "The first that is missing is named, and a wrong value where its turn comes.", SERVER,
