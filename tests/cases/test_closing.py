@@ -78,9 +78,7 @@ def test_the_journal_of_a_sandbox_that_ended_says_that_it_is_gone(ended: str) ->
     assert not path.parent.exists()
 
 
-def test_a_journal_that_goes_while_a_request_is_under_way_is_not_made_anew(
-    portal: SandboxPortal, tmp_path: Path
-) -> None:
+def test_a_journal_that_goes_during_a_request_is_not_made_anew(portal: SandboxPortal, tmp_path: Path) -> None:
     def answer(method: str, pass_on: Callable[[], Envelope]) -> Envelope:
         if method == "batch" and folder.exists():
             b24.close()

@@ -23,7 +23,7 @@ from tests.programs import run
         (["sandbox", "--db"], "--db"),
     ],
 )
-def test_arguments_that_make_no_sense_are_named_in_one_line(
+def test_wrong_arguments_are_named_in_a_line(
     arguments: list[str], words: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(SystemExit) as ended:
@@ -45,7 +45,7 @@ def test_a_port_that_can_not_be_had_is_said_in_one_line(port: Any, capsys: pytes
 
 
 @pytest.mark.parametrize("what", ["a folder", "in no folder", "a text"])
-def test_a_database_that_can_not_be_used_is_said_in_one_line_and_left_alone(
+def test_a_database_that_can_not_be_used_is_named(
     what: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     path = tmp_path / "none" / "x.db" if what == "in no folder" else tmp_path / "x.db"
@@ -77,7 +77,7 @@ def test_a_console_without_the_letters_shows_the_rest(tmp_path: Path) -> None:
         ("asyncio.new_event_loop", OSError("Function not implemented")),
     ],
 )
-def test_connect_says_that_the_embedded_portal_can_not_start_here(
+def test_connect_says_that_no_portal_can_start_here(
     monkeypatch: pytest.MonkeyPatch, missing: str, error: Exception
 ) -> None:
     monkeypatch.setattr(missing, mock.Mock(side_effect=error))

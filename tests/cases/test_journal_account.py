@@ -244,9 +244,7 @@ def test_undo_of_an_add_brings_nothing_back_that_somebody_else_had_deleted_right
         assert portal.badges == []
 
 
-def test_journal_and_sandbox_are_found_again_on_a_file_server_and_in_folders_of_any_name(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_journal_and_sandbox_are_found_again_in_any_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     # As Windows says it, and SQLite refuses it.
     monkeypatch.setattr(PurePath, "as_uri", lambda self: f"file://server{self}")
     folder = tmp_path / "50% off? #1 für ?mode=memory&x=%41"

@@ -117,9 +117,7 @@ def test_neither_does_a_command_of_a_batch(portal: SandboxPortal) -> None:
 
 
 @pytest.mark.parametrize("encoding", ["xchunked", "chunked, identity", "gzip, chunked", "identity", ""])
-def test_a_body_of_another_transfer_encoding_is_never_taken_for_the_next_request(
-    portal: SandboxPortal, encoding: str
-) -> None:
+def test_a_body_of_another_encoding_is_never_taken_for_a_request(portal: SandboxPortal, encoding: str) -> None:
     inside = f"GET {urlsplit(portal.webhook).path}crm.activity.badge.delete?code=missedCall HTTP/1.1\nHost: localhost"
     outside = f"POST /rest/profile HTTP/1.1\nHost: localhost\nTransfer-Encoding: {encoding}"
     answer = by_hand(portal, f"{outside}\n\n{inside}")

@@ -276,9 +276,7 @@ ENDS: dict[str, tuple[Callable[[Client], object], type[BaseException] | None, st
 
 @pytest.mark.parametrize("parallel", [1, 3])
 @pytest.mark.parametrize("name", ENDS)
-def test_what_ends_a_run_ends_it_between_two_requests_and_leaves_a_report_that_is_true(
-    name: str, parallel: int, many: SandboxPortal, b24: Client
-) -> None:
+def test_a_run_that_is_ended_leaves_a_true_report(name: str, parallel: int, many: SandboxPortal, b24: Client) -> None:
     end, error, says = ENDS[name]
     many.switches.latency_ms = 20
     before = signal.signal(signal.SIGTERM, lambda *_: sys.exit("ended by the system"))
@@ -301,9 +299,7 @@ def test_what_ends_a_run_ends_it_between_two_requests_and_leaves_a_report_that_i
         assert later.journal.plan_undo().counts["add"] == gone
 
 
-def test_a_service_without_output_and_with_an_event_of_another_kind(
-    many: SandboxPortal, b24: Client, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_service_without_output_deletes(many: SandboxPortal, b24: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "stderr", None)
     pressed, never = threading.Event(), asyncio.Event()
     pressed.set()

@@ -193,9 +193,7 @@ def test_the_application_clears_and_undo_brings_badge_and_holders_back(portal: S
     assert HELD not in app.badges.list()
 
 
-def test_no_activity_names_a_badge_before_it_is_back_however_many_threads_send(
-    portal: SandboxPortal, app: Client
-) -> None:
+def test_no_activity_names_a_badge_before_it_is_back_in_any_thread(portal: SandboxPortal, app: Client) -> None:
     for number in range(60):  # more than one request holds
         portal.attach("birthday", deal=number % 6 + 1)
     assert app.badges.release("birthday").apply(progress=False).ok
@@ -332,9 +330,7 @@ def test_a_second_release_of_an_activity_tells_what_became_of_the_first(portal: 
     assert (report.verdict, report.detail) == (Verdict.FAILED, "told by the next change of this badge")
 
 
-def test_an_activity_that_changes_while_others_are_deleted_is_left_alone(
-    portal: SandboxPortal, b24: Client, app: Client
-) -> None:
+def test_an_activity_that_changes_meanwhile_is_left_alone(portal: SandboxPortal, b24: Client, app: Client) -> None:
     ids = [portal.attach("birthday", deal=1 + number % 6) for number in range(60)]
     changes = iter([{}, {"completed": "Y"}])
 

@@ -85,9 +85,7 @@ def test_a_chunk_that_fails_says_what_was_sent_before() -> None:
     ],
     ids=repr,
 )
-def test_a_wrong_command_is_refused_before_the_first_of_many_requests(
-    portal: SandboxPortal, b24: Client, wrong: object
-) -> None:
+def test_a_wrong_command_is_refused_before_the_first_request(portal: SandboxPortal, b24: Client, wrong: object) -> None:
     before = len(portal.requests)
     with pytest.raises(errors.InvalidInput):
         b24.batch({f"c{i}": ("crm.activity.badge.delete", {"code": "paid"}) for i in range(60)} | {"last": wrong})

@@ -105,9 +105,7 @@ def test_lab_copies_what_is_missing_and_never_overwrites(tmp_path: Path) -> None
     assert not elsewhere.exists()
 
 
-def test_lab_signs_its_copies_those_of_a_start_that_failed_too_and_nothing_else(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_lab_signs_its_own_copies_and_nothing_else(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("JUPYTER_DATA_DIR", str(tmp_path / "data"))
     monkeypatch.setenv("JUPYTER_CONFIG_PATH", "")
     monkeypatch.setattr(os, "execv", lambda *_: None)

@@ -34,9 +34,7 @@ def judge(error: object, fact: spec.ErrorFact, method: str, status: int | None) 
 
 
 @pytest.mark.parametrize("fact", FACTS, ids=lambda fact: f"{fact.code}:{fact.message[:20]}")
-def test_an_error_is_raised_as_what_it_is_alone_and_in_a_batch(
-    fact: spec.ErrorFact, portal: SandboxPortal, connection: Connection
-) -> None:
+def test_an_error_is_raised_as_what_it_is(fact: spec.ErrorFact, portal: SandboxPortal, connection: Connection) -> None:
     method = fact.methods[0] if fact.methods else "server.time"
     portal.faults.next(fact.code, description=fact.message, times=20)
     with pytest.raises(errors.ApiError) as caught:

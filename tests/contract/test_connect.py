@@ -78,9 +78,7 @@ def test_a_sandbox_reached_by_its_address_has_its_own_plan(switches: dict[str, A
 
 @pytest.mark.parametrize("changed", WAYS)
 @pytest.mark.parametrize("undone", WAYS)
-def test_a_sandbox_with_a_file_keeps_its_journal_though_its_port_changes(
-    changed: str, undone: str, tmp_path: Path
-) -> None:
+def test_a_sandbox_with_a_file_keeps_its_journal_on_another_port(changed: str, undone: str, tmp_path: Path) -> None:
     db = tmp_path / "portal.db"
     with SandboxPortal(db=db) as portal, connect(WAYS[changed](portal)) as b24:
         b24.badges.delete("missedCall")

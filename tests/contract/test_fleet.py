@@ -260,9 +260,7 @@ def test_a_function_gives_a_value_per_portal_and_can_not_use_the_fleet(sandboxes
         *((function, "ReadOnly", "fleet.plan") for function in (fleets.adding, fleets.tidying)),
     ],
 )
-def test_what_a_function_may_not_do_is_a_row_and_changes_no_badge_behind_the_journal(
-    sandboxes: SandboxFleet, function: Any, error: str, detail: str
-) -> None:
+def test_what_a_function_may_not_do_is_a_row(sandboxes: SandboxFleet, function: Any, error: str, detail: str) -> None:
     before = codes(sandboxes)
     table = fleet_of(sandboxes).map(function, **QUIET).df
     assert set(table["error"]) == {error}
@@ -514,9 +512,7 @@ def test_a_damaged_journal_is_a_row_and_the_others_are_undone(sandboxes: Sandbox
 
 @pytest.mark.parametrize("then", ["undo", "apply"])
 @pytest.mark.parametrize("stopped", ["cancel", "Ctrl-C", "ACCESS_DENIED", "ERROR_CORE"])
-def test_an_undo_that_stopped_half_way_is_finished_by_the_next_and_taken_back_by_apply(
-    sandboxes: SandboxFleet, stopped: str, then: str
-) -> None:
+def test_an_undo_that_stopped_half_way_can_be_finished(sandboxes: SandboxFleet, stopped: str, then: str) -> None:
     def begun() -> bool:
         return fleets.badges_of(sandboxes) != after
 
@@ -718,9 +714,7 @@ def test_the_text_of_a_map_is_refused_if_one_portal_has_the_map(first: int, sand
         fleet_of(sandboxes).plan([Badge("new", '{"en": "b"}', "v", "primary")], **QUIET)
 
 
-def test_two_plans_of_one_fleet_applied_at_once_do_not_wait_for_each_others_effects(
-    sandboxes: SandboxFleet, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_two_plans_applied_at_once_do_not_wait(sandboxes: SandboxFleet, monkeypatch: pytest.MonkeyPatch) -> None:
     def on_a_slow_disk(store: JournalStore, *given: Any) -> list[int]:
         ids = intend(store, *given)
         time.sleep(0.05)

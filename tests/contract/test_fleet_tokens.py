@@ -159,9 +159,7 @@ def test_a_write_whose_token_ends_midway_is_made_once(sandboxes: SandboxFleet, v
         b24.badges.add("vip", "V", "V", "success")
 
 
-def test_a_vault_that_stores_nothing_keeps_its_portals_in_this_process(
-    sandboxes: SandboxFleet, vault: Vault, clock: FakeClock
-) -> None:
+def test_a_vault_need_store_nothing_for_one_process(sandboxes: SandboxFleet, vault: Vault, clock: FakeClock) -> None:
     fleet = Fleet(sandboxes.names, lambda name: vault(name), clock=clock)
     for _ in range(3):
         clock.advance(HOUR)

@@ -94,9 +94,7 @@ def test_deletes_whose_token_can_not_be_renewed_were_not_made(aging: SandboxPort
     assert aging.badges == before
 
 
-def test_a_renewal_that_fails_is_tried_once_for_all_threads_that_wait_for_it(
-    aging: SandboxPortal, clock: FakeClock
-) -> None:
+def test_a_renewal_that_fails_is_tried_once_for_all_waiting_threads(aging: SandboxPortal, clock: FakeClock) -> None:
     def wait_for_all() -> None:
         while asked(aging).count("list") < 3:
             time.sleep(0.01)  # `asked` leaves out the first
@@ -115,18 +113,14 @@ def test_a_renewal_that_fails_is_tried_once_for_all_threads_that_wait_for_it(
 
 
 @pytest.mark.parametrize("code", ["NOT_INSTALLED", "ERROR_OAUTH", "expired_token"])
-def test_a_delete_by_an_application_that_is_not_let_in_is_not_looked_for(
-    portal: SandboxPortal, b24: Client, code: str
-) -> None:
+def test_a_delete_that_is_not_let_in_is_not_looked_for(portal: SandboxPortal, b24: Client, code: str) -> None:
     portal.faults.next(code, method="crm.activity.badge.delete")
     with pytest.raises(errors.ApiError, match=code):
         b24.badges.delete("missedCall")
     assert asked(portal) == ["get", "delete"]
 
 
-def test_a_program_that_can_not_store_the_new_pair_still_gets_its_report(
-    aging: SandboxPortal, clock: FakeClock
-) -> None:
+def test_a_program_that_can_not_store_the_new_pair_gets_its_report(aging: SandboxPortal, clock: FakeClock) -> None:
     def save(token: OAuthToken) -> None:
         raise OSError(28, f"No space left for {token.refresh_token.reveal()}")
 
@@ -169,9 +163,7 @@ def test_an_authorization_server_may_keep_the_refresh_token(clock: FakeClock) ->
 
 
 @pytest.mark.parametrize("kind", ["reset", "empty"])
-def test_a_renewal_whose_answer_is_lost_leaves_the_call_unsent(
-    aging: SandboxPortal, clock: FakeClock, kind: str
-) -> None:
+def test_a_renewal_that_is_lost_leaves_the_call_unsent(aging: SandboxPortal, clock: FakeClock, kind: str) -> None:
     """The portal had refused the call itself, so a write is not in doubt."""
     with connect(token_of(aging), clock=clock) as b24:
         clock.advance(3601)
@@ -216,7 +208,7 @@ async def later(token: OAuthToken) -> None:
 
 
 @pytest.mark.parametrize(("store", "says"), [(no_json, "not JSON serializable"), (later, "asynchronous")])
-def test_a_pair_that_on_refresh_could_not_store_is_given_to_it_again(
+def test_a_pair_that_was_not_stored_is_given_again(
     aging: SandboxPortal, clock: FakeClock, store: Any, says: str
 ) -> None:
     told: list[OAuthToken] = []
@@ -230,9 +222,7 @@ def test_a_pair_that_on_refresh_could_not_store_is_given_to_it_again(
     assert len(told) == 1
 
 
-def test_an_authorization_server_out_of_reach_is_named_and_not_the_portal(
-    aging: SandboxPortal, clock: FakeClock
-) -> None:
+def test_an_authorization_server_out_of_reach_is_named_as_that(aging: SandboxPortal, clock: FakeClock) -> None:
     with connect(token_of(aging, auth_server="http://127.0.0.1:9"), clock=clock) as b24:
         form = forms.delete_form(b24, "missedCall")
         clock.advance(3601)

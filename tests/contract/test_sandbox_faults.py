@@ -36,7 +36,7 @@ def test_an_error_nobody_has_described_needs_text_and_status(portal: SandboxPort
         ("INTERNAL_SERVER_ERROR", {"effect_after": 1}, "with one of reset"),
     ],
 )
-def test_a_trouble_that_can_not_be_is_refused(
+def test_trouble_that_can_not_be_is_refused(
     portal: SandboxPortal, what: str, options: dict[str, Any], words: str
 ) -> None:
     with pytest.raises(ValueError, match=words):

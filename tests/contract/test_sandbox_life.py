@@ -87,9 +87,7 @@ def test_it_listens_on_this_machine_only(portal: SandboxPortal) -> None:
                 assert probe.connect_ex((address, port)) != 0
 
 
-def test_a_file_keeps_badges_and_secrets_wherever_the_program_goes(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_file_keeps_badges_and_secrets_in_any_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = Path("portal.db").absolute()
     portal = SandboxPortal(db="portal.db")
     with portal:

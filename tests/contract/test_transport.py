@@ -191,9 +191,7 @@ def test_tls_that_breaks_after_the_request_left_is_a_lost_answer() -> None:
     assert list(connection.calls.df["outcome"]) == ["lost"]
 
 
-def test_the_bundle_of_the_environment_is_used_unless_another_is_given(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
+def test_the_bundle_of_the_environment_is_used_or_a_given_one(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     (tmp_path / "other.pem").write_bytes(certified()[1].cert_pem.bytes())
     with SandboxPortal(tls=True) as portal:
         webhook = Webhook.parse(portal.webhook)
