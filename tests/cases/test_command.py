@@ -16,11 +16,8 @@ from tests.programs import run
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        ([], "COMMAND"),
-        (["nonsense"], "nonsense"),
-        (["doctor", "--fast"], "--fast"),
-        (["sandbox", "--port", "http"], "http"),
-        (["sandbox", "--db"], "--db"),
+        *(([], "COMMAND"), (["nonsense"], "nonsense"), (["doctor", "--fast"], "--fast")),
+        *((["sandbox", "--port", "http"], "http"), (["sandbox", "--db"], "--db")),
     ],
 )
 def test_wrong_arguments_are_named_in_a_line(

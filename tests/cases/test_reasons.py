@@ -10,7 +10,7 @@ from b24nb import connect, errors, explain
 from b24nb.credentials import Webhook
 from b24nb.rest.connection import Connection
 from tests.fakes import FakeClock
-from tests.servers import RawServer, certified, http, serving
+from tests.servers import certified, http, serving
 
 READ, WRITE = "crm.activity.badge.list", "crm.activity.badge.delete"
 
@@ -38,7 +38,6 @@ def failure(webhook: str, method: str = READ, **options: Any) -> errors.B24Error
         ("401 Unauthorized", "login of its own"),
         ("403 Forbidden", "firewall"),
         ("404 Not Found", "check the host"),
-        ("406 Not Acceptable", "firewall"),
         ("413 Payload Too Large", "less at once"),
     ],
 )
@@ -60,7 +59,6 @@ def test_a_busy_server_is_asked_again() -> None:
 @pytest.mark.parametrize(
     ("location", "says", "next_step"),
     [
-        ("{here}/rest/1/abcdef0123456789/x/", "another page of the same host", "rewrites"),
         ("/rest/1/abcdef0123456789/x/", "another page of the same host", "rewrites"),
         ("/auth/index.php?backurl=%2F", "a login page of the same host", "log in"),
         ("/bitrix/coupon_activation.php", "wants a licence key", "administrator has to renew"),
@@ -71,10 +69,7 @@ def test_a_busy_server_is_asked_again() -> None:
 )
 @pytest.mark.parametrize("method", [READ, WRITE])
 def test_a_redirect_says_where_to(location: str, says: str, next_step: str, method: str) -> None:
-    server: RawServer
-    with serving() as server:
-        here = server.webhook.split("/rest/")[0]
-        server.replies[:] = [http(b"", "302 Found", f"Location: {location.format(here=here)}")]
+    with serving(http(b"", "302 Found", f"Location: {location}")) as server:
         error = failure(server.webhook, method)
         assert says in str(error)
         assert next_step in error.hint

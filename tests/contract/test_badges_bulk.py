@@ -364,11 +364,3 @@ def test_a_bar_shows_the_progress(b24: Client, capsys: pytest.CaptureFixture[str
     assert shown.out == ""
     b24.badges.delete_many(codes(100)[60:], progress=False)
     assert capsys.readouterr() == ("", "")
-
-
-def test_the_whole_run_fails_where_the_portal_takes_no_request(many: SandboxPortal, b24: Client) -> None:
-    many.faults.next("OVERLOAD_LIMIT", method="batch")
-    report = b24.badges.delete_many(codes(120), progress=False)
-    assert verdicts(report) == ["failed"] * 49 + ["not sent"] * 71
-    assert set(report.df["error"][:49]) == {"OVERLOAD_LIMIT"}
-    assert len(many.badges) == 300
