@@ -1,7 +1,8 @@
-"""The life of a sandbox portal: started, stopped, kept in a file, one beside another."""
+"""The life of a sandbox portal: started, stopped, kept in a file, one beside others, and over https."""
 
 import os
 import socket
+import ssl
 import stat
 import threading
 from collections.abc import Callable
@@ -12,9 +13,11 @@ import pytest
 import requests
 
 from b24nb import Client
-from b24nb.sandbox import SandboxPortal
-from tests.contract.rest import by_hand, refresh, rest
+from b24nb.sandbox import SandboxFleet, SandboxPortal
+from tests.contract.rest import by_hand, code_of, refresh, rest
 from tests.fakes import FakeClock
+from tests.layers import require_package
+from tests.programs import python
 
 BADGE = {"code": "vip", "title": "Client", "value": "VIP", "type": "primary"}
 
@@ -201,3 +204,84 @@ def test_only_the_last_thousand_requests_are_remembered(portal: SandboxPortal) -
     heads = [f"GET /rest/number.{number} HTTP/1.1\nHost: localhost" for number in range(1005)]
     by_hand(portal, "\n\n".join(heads) + "\nConnection: close")
     assert [record.method for record in portal.requests] == [f"number.{n}" for n in range(5, 1005)]
+
+
+def test_the_authorization_server_knows_whose_token_it_is(portal: SandboxPortal) -> None:
+    pair = refresh(portal, portal.oauth["refresh_token"]).json()
+    answer = requests.get(pair["server_endpoint"] + "app.info", {"auth": pair["access_token"]}, timeout=20)
+    result = answer.json()["result"]
+    assert (result["client_id"], result["user_id"]) == (portal.oauth["client_id"], 1)
+    assert result["install"]["client_endpoint"] == portal.url + "/rest/"
+    unknown = requests.get(pair["server_endpoint"] + "app.info", {"auth": "x"}, timeout=20)
+    assert code_of(unknown) == (401, "invalid_token")
+
+
+def test_tls_with_a_certificate_made_on_the_spot() -> None:
+    require_package("trustme")
+    with SandboxPortal(tls=True, https_required=True) as portal:
+        assert portal.url.startswith("https://127.0.0.1:")
+        assert rest(portal.webhook, "profile", verify=portal.ca_file).ok
+        by_name = portal.webhook.replace("127.0.0.1", "localhost")
+        assert rest(by_name, "profile", verify=portal.ca_file).ok
+        with pytest.raises(requests.exceptions.SSLError):
+            rest(portal.webhook, "profile")
+        portal.faults.next("reset")
+        with pytest.raises(requests.ConnectionError):
+            rest(portal.webhook, "profile", verify=portal.ca_file)
+        ca_file = Path(str(portal.ca_file))
+        assert ssl.create_default_context(cafile=ca_file).cert_store_stats()["x509_ca"] == 1
+    assert not ca_file.exists()
+
+
+def test_trustme_is_imported_only_for_tls() -> None:
+    code = "import sys, b24nb.sandbox as s; s.SandboxPortal().start().stop(); print('trustme' in sys.modules)"
+    assert python(code) == "False"
+
+
+def test_a_seed_chooses_the_same_portals_again() -> None:
+    chosen = [SandboxFleet(100, dead=0.05, seed=seed).trouble for seed in (1, 1, 2)]
+    assert chosen[0] == chosen[1] != chosen[2]
+
+
+def test_it_leaves_nothing_behind() -> None:
+    before = threading.active_count()
+    with SandboxFleet(3) as fleet:
+        directory = Path(next(iter(fleet.portals.values())).journal_path).parent
+        assert threading.active_count() == before + 1
+    fleet.stop()
+    assert threading.active_count() == before
+    assert not directory.exists()
+
+
+def test_one_portal_of_a_fleet_stops_alone_and_starts_again() -> None:
+    with SandboxFleet(2) as fleet:
+        one, other = fleet.webhooks.values()
+        portal = fleet.portals["portal-0001"]
+        portal.stop()
+        with pytest.raises(requests.ConnectionError):
+            rest(one, "profile")
+        assert rest(other, "profile").ok
+        with portal:
+            assert rest(portal.webhook, "profile").ok
+        with pytest.raises(RuntimeError, match="running already"):
+            fleet.start()
+    assert not portal.running
+    with pytest.raises(RuntimeError, match="not running"):
+        _ = portal.badges
+
+
+def test_each_portal_gets_the_badges_of_an_iterator() -> None:
+    badges = iter([{"code": "paid", "title": "P", "value": "P", "type": "success"}])
+    with SandboxFleet(2, badges=badges) as fleet:
+        assert [len(portal.badges) for portal in fleet.portals.values()] == [1, 1]
+
+
+def test_each_portal_of_a_fleet_can_be_verified() -> None:
+    with SandboxFleet(2, tls=True) as fleet:
+        for portal in fleet.portals.values():
+            assert requests.post(f"{portal.webhook}profile", verify=portal.ca_file, timeout=20).ok
+
+
+def test_shares_that_make_no_sense_are_refused() -> None:
+    with pytest.raises(ValueError, match="0 to 1"):
+        SandboxFleet(10, dead=0.6, revoked=0.6)
