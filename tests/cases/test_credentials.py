@@ -64,6 +64,7 @@ MISTAKES = [
     ("https://example.bitrix24.com/rest/", "missing"),
     ("https://example.bitrix24.com/", "/rest/"),
     (f"{ADDRESS}?code=missedCall", r"\?"),
+    (f"https:///rest/1/{SECRET}/", "host"),
     (f"https://anna:pw@example.bitrix24.com/rest/1/{SECRET}/", "host"),
     (f"https://example.bitrix24.com:port/rest/1/{SECRET}/", "can't be read"),
     (f"https://example.bitrix24.com/rest/1/{SECRET}\u200b/", "invisible"),
