@@ -64,6 +64,12 @@ def asked(portal: b24nb.SandboxPortal) -> list[str]:
     return [request.method.removeprefix("crm.activity.badge.") for request in portal.requests[1:]]
 
 
+def secrets_of(portal: b24nb.SandboxPortal) -> set[str]:
+    """What nobody may see: the codes of all webhooks, the tokens and the secret of the application."""
+    tokens = {portal.oauth[key] for key in ("access_token", "refresh_token", "client_secret")}
+    return {webhook.split("/")[-2] for webhook in portal.webhooks.values()} | tokens
+
+
 def together(*works: Callable[[], Any]) -> list[Any]:
     """Do all of these at once, each in a thread of its own; what they return, or what one of them raised."""
     with ThreadPoolExecutor(len(works)) as pool:

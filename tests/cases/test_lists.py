@@ -65,9 +65,8 @@ def test_what_is_no_answer_to_the_question_is_refused(ask: Any, wrong: list[Any]
 
 @pytest.mark.parametrize("other", ["gold", "vip2", "vi", " vip"])
 def test_an_answer_about_another_badge_is_no_answer(other: str) -> None:
-    row = {"code": other, "title": "T", "value": "V", "type": "primary"}
     with (
-        answering({"result": {"badge": row}}) as (connection, _),
+        answering({"result": {"badge": ROW | {"code": other}}}) as (connection, _),
         pytest.raises(errors.BadResponse, match=f"asked for the badge 'vip' and sent '{other}'"),
     ):
         evidence.get_badge(connection, "vip")
@@ -75,8 +74,7 @@ def test_an_answer_about_another_badge_is_no_answer(other: str) -> None:
 
 @pytest.mark.parametrize(("asked", "stored"), [("VIP", "vip"), ("vip ", "vip"), ("STRASSE", "straße")])
 def test_the_stored_spelling_of_a_code_may_differ_as_portals_compare_codes(asked: str, stored: str) -> None:
-    row = {"code": stored, "title": "T", "value": "V", "type": "primary"}
-    with answering({"result": {"badge": row}}) as (connection, _):
+    with answering({"result": {"badge": ROW | {"code": stored}}}) as (connection, _):
         assert evidence.get_badge(connection, asked).code == stored
 
 

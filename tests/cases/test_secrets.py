@@ -1,7 +1,6 @@
 """One sentinel secret goes through everything that can be shown, and is found nowhere."""
 
 import http.client
-import io
 import json
 import logging
 import os
@@ -25,7 +24,7 @@ from b24nb import errors, forms
 from b24nb.secret import Secret, masked, redact
 from tests.cases.test_credentials import MISTAKES
 from tests.cases.test_credentials import SECRET as OTHER_SECRET
-from tests.fakes import FakeClock
+from tests.fakes import FakeClock, secrets_of
 from tests.servers import Reply, hang, reset, serving
 from tests.servers import http as answer_of
 
@@ -35,28 +34,6 @@ HOOK = f"https://example.bitrix24.com/rest/1/{SECRET}/"
 DOWN = f"http://127.0.0.1:9/rest/1/{SECRET}/"
 
 BADGE = ("secretTest", {"en": "Title", "de": "Titel"}, "Value", "primary")
-
-
-@pytest.fixture
-def log() -> Iterator[io.StringIO]:
-    """Everything that anybody logs, urllib3 at DEBUG too."""
-    stream = io.StringIO()
-    handler = logging.StreamHandler(stream)
-    root = logging.getLogger()
-    level = root.level
-    root.addHandler(handler)
-    root.setLevel(logging.DEBUG)
-    logging.getLogger("urllib3").setLevel(logging.DEBUG)
-    yield stream
-    logging.getLogger("urllib3").setLevel(logging.NOTSET)
-    root.setLevel(level)
-    root.removeHandler(handler)
-
-
-def secrets_of(portal: b24nb.SandboxPortal) -> set[str]:
-    webhooks = {webhook.rstrip("/").rsplit("/", 1)[1] for webhook in (portal.webhook, *portal.webhooks.values())}
-    tokens = {portal.oauth[key] for key in ("access_token", "refresh_token", "client_secret")}
-    return webhooks | tokens
 
 
 def shown(value: object) -> str:
@@ -89,16 +66,13 @@ def provoke(b24: b24nb.Client, portal: b24nb.SandboxPortal) -> Iterator[Callable
     yield lambda: b24.call("no.such.method")
 
 
-def credentials_of(portal: b24nb.SandboxPortal, kind: str) -> object:
-    return b24nb.Webhook.parse(portal.webhook) if kind == "webhook" else b24nb.OAuthToken(**portal.oauth)
-
-
 @pytest.mark.parametrize("kind", ["webhook", "token"])
 def test_no_secret_is_shown_anywhere(
-    portal: b24nb.SandboxPortal, kind: str, log: io.StringIO, clock: object, tmp_path: Path
+    portal: b24nb.SandboxPortal, kind: str, caplog: pytest.LogCaptureFixture, clock: object, tmp_path: Path
 ) -> None:
+    caplog.set_level(logging.DEBUG)  # urllib3 too
     seen: list[str] = []
-    credentials = credentials_of(portal, kind)
+    credentials = b24nb.Webhook.parse(portal.webhook) if kind == "webhook" else b24nb.OAuthToken(**portal.oauth)
     journal = tmp_path / "journal.db"
     with b24nb.connect(credentials, clock=clock, journal=journal) as b24:
         b24.badges.add(*BADGE)
@@ -131,9 +105,9 @@ def test_no_secret_is_shown_anywhere(
         values += [call.as_code(flavour) for call in [b24.calls.last] for flavour in ("curl", "curl-oauth", "python")]
     seen += [shown(value) for value in values]
     seen += [json.dumps([shown(request) for request in portal.requests])]
-    seen += [(tmp_path / "backup.json").read_text(), log.getvalue()]
+    seen += [(tmp_path / "backup.json").read_text(), caplog.text]
     seen += [path.read_bytes().decode("latin-1") for path in tmp_path.glob("journal.db*")]
-    assert "urllib3" in log.getvalue() or "HTTP/1.1" in log.getvalue(), "the log did not listen"
+    assert "HTTP/1.1" in caplog.text, "the log did not listen"
     everything = "\n".join(seen)
     for secret in secrets_of(portal):
         assert secret not in everything, f"…{everything[everything.index(secret) - 200 :][:300]}"
@@ -361,15 +335,19 @@ def test_a_notebook_with_verbose_tracebacks_shows_no_secret(tmp_path: Path, monk
 
 
 def test_the_usual_recipe_to_debug_http_prints_no_secret(
-    portal: b24nb.SandboxPortal, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], log: io.StringIO
+    portal: b24nb.SandboxPortal,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
+    caplog.set_level(logging.DEBUG)
     monkeypatch.setattr(http.client.HTTPConnection, "debuglevel", 1)
     token = b24nb.OAuthToken(portal=portal.url, access_token=portal.oauth["access_token"])
     for credentials in (portal.webhook, token):
         with b24nb.connect(credentials) as b24:
             b24.badges.list()
-    told = "".join(capsys.readouterr()) + log.getvalue()
-    assert "POST /rest" in log.getvalue()
+    told = "".join(capsys.readouterr()) + caplog.text
+    assert "POST /rest" in told
     assert not any(secret in told for secret in secrets_of(portal))
 
 
