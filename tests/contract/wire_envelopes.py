@@ -83,17 +83,16 @@ ESCAPING = [
 XML = [
     fact("xml.list", "Members of a list are item.", SERVER,
          call(f"{LIST}.xml"), Answer(200, xml={"result/badges/item/code": VIP["code"], "total": "1"})),
-    live("xml.true", "true is 1.", SERVER, call(f"{DELETE}.xml", CODE), Answer(200, xml={"result": "1"})),
     fact("xml.false", "false is empty.", SERVER,
          call("profile.xml", by="<employee>"), Answer(200, xml={"result/ID": "7", "result/ADMIN": ""})),
     fact("xml.null", "null is empty.", SERVER,
          call(f"{ADD}.xml", new("t") | {"code": "c" * 256}), Answer(200, xml={"result/badge": ""}),
          portal={"code_limit": 255}),
-    live("xml.error", "An error has the same two keys.", SERVER, call(f"{GET}.xml"),
-         Answer(400, xml={"error": "100", "error_description": "Could not find value for parameter {code}"})),
-    live("xml.escaping", "Texts are escaped as XML wants it.", SERVER,
+    live("xml.values", "Texts are escaped as XML wants it, true is 1, an error has the same two keys.", SERVER,
          call(ADD, new("<b>&</b>")), call(f"{GET}.xml", {"code": "b24nb_test_new"}),
-         Answer(200, xml={"result/badge/title": "<b>&</b>"})),
+         Answer(200, xml={"result/badge/title": "<b>&</b>"}),
+         call(f"{DELETE}.xml", CODE), Answer(200, xml={"result": "1"}), call(f"{GET}.xml"),
+         Answer(400, xml={"error": "100", "error_description": "Could not find value for parameter {code}"})),
 ]
 # fmt: on
 
