@@ -59,8 +59,6 @@ def test_one_missing_and_one_held_among_120(many: SandboxPortal, b24: Client) ->
     assert (missing["verdict"], missing["detail"]) == ("already gone", "no badge has this code")
     assert not report.ok
     assert repr(report).startswith("Report: 118 deleted, 1 refused, 1 already gone\n  'nobody'  delete: already gone")
-    assert "held by activity" in report._repr_html_()
-    assert [str(outcome.verdict) for outcome in report[13:15]] == ["already gone", "deleted"]
     left = {badge["code"] for badge in many.badges}
     assert left == set(codes(300)) - set(wanted) | {"c0070"}
 
@@ -136,9 +134,6 @@ def test_confirm_is_a_number_that_has_to_fit(many: SandboxPortal, b24: Client) -
     assert batches(many) == 0
     wanted = ["c0000", Badge.from_wire(rows(2)[1]), Badge("none", "t", "v", "primary")]
     assert b24.badges.delete_many(wanted, confirm=2, progress=False).counts == {"deleted": 2, "already gone": 1}
-
-
-def test_a_code_that_no_badge_has_is_not_ok_unless_it_may_be_missing(b24: Client) -> None:
     assert not b24.badges.delete_many(["none"], progress=False).ok
     assert b24.badges.delete_many(["none"], missing_ok=True, progress=False).ok
 
@@ -154,9 +149,7 @@ def test_a_plan_sends_nothing_but_a_list(many: SandboxPortal, b24: Client) -> No
         *("action", "code", "title", "value", "type"),
         *("title_before", "value_before", "type_before", "note"),
     ]
-    assert plan.df["title"][0] == "other"
-    assert plan.df["title_before"][0] == "Title 1"
-    assert plan.df["title"][2] is None
+    assert (plan.df["title"][0], plan.df["title_before"][0], plan.df["title"][2]) == ("other", "Title 1", None)
     assert repr(plan).startswith("Plan: 1 add, 1 replace, 299 delete\n  ~ Badge(code='c0001', title='other'")
     assert repr(plan).endswith("Nothing has been sent. .apply(confirm=299) sends it.")
     assert "Nothing has been sent" in plan._repr_html_()

@@ -154,10 +154,6 @@ def test_more_than_fifty_go_in_chunks(portal: SandboxPortal, b24: Client) -> Non
     assert len(answers) == 120
     assert not answers.errors
     assert len(portal.requests) - before == 3
-    log = b24.calls.df
-    commands = log[log["kind"] == "command"].tail(120)
-    assert list(commands["key"]) == [f"c{i}" for i in range(120)]
-    assert commands[["http_status", "client_ms", "bytes_in"]].isna().all(axis=None)
 
 
 def test_halt_stops_later_chunks_too(portal: SandboxPortal, b24: Client) -> None:

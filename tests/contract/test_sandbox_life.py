@@ -38,7 +38,6 @@ def test_a_portal_is_a_plain_object_and_a_context_manager_and_fresh_at_each_star
         assert BADGE not in portal.badges
         assert portal.webhook.split("/")[-2] != first.split("/")[-2]
     assert not portal.running
-    assert portal.ca_file is None
 
 
 def test_stopping_ends_its_thread_and_removes_its_files_that_are_for_this_user_only() -> None:
@@ -264,16 +263,12 @@ def test_one_portal_of_a_fleet_stops_alone_and_starts_again() -> None:
         _ = portal.badges
 
 
-def test_each_portal_gets_the_badges_of_an_iterator() -> None:
+def test_each_portal_of_a_fleet_can_be_verified_and_gets_the_badges_of_an_iterator() -> None:
     badges = iter([{"code": "paid", "title": "P", "value": "P", "type": "success"}])
-    with SandboxFleet(2, badges=badges) as fleet:
-        assert [len(portal.badges) for portal in fleet.portals.values()] == [1, 1]
-
-
-def test_each_portal_of_a_fleet_can_be_verified() -> None:
-    with SandboxFleet(2, tls=True) as fleet:
+    with SandboxFleet(2, badges=badges, tls=True) as fleet:
         for portal in fleet.portals.values():
-            assert requests.post(f"{portal.webhook}profile", verify=portal.ca_file, timeout=20).ok
+            assert rest(portal.webhook, "profile", verify=portal.ca_file).ok
+            assert len(portal.badges) == 1
 
 
 def test_shares_that_make_no_sense_are_refused() -> None:
