@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from b24nb import Badge, Fleet, OAuthToken, connect, errors
+from b24nb import Fleet, OAuthToken
 from b24nb.sandbox import SandboxFleet
 from tests.fakes import FakeClock, together
 
@@ -148,15 +148,6 @@ def test_two_fleets_that_meet_the_end_of_the_same_tokens_lose_none(clock: FakeCl
             assert together(*both) == [True, True], f"round {number}"
             assert all_listed(Fleet(sandboxes.names, vault).badges(**QUIET)), "the vault has pairs that work"
         assert renewals(sandboxes) == [rounds] * portals
-
-
-def test_a_write_whose_token_ends_midway_is_made_once(sandboxes: SandboxFleet, vault: Vault, clock: FakeClock) -> None:
-    plan = Fleet(sandboxes.names, vault, clock=clock).plan([Badge("vip", "V", "V", "success")], **QUIET)
-    clock.advance(HOUR)
-    report = plan.apply(**QUIET)
-    assert report.counts == {"added": 3}
-    with pytest.raises(errors.DuplicateCode), connect(vault("portal-0001"), clock=clock) as b24:
-        b24.badges.add("vip", "V", "V", "success")
 
 
 def test_a_vault_need_store_nothing_for_one_process(sandboxes: SandboxFleet, vault: Vault, clock: FakeClock) -> None:
