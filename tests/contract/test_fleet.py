@@ -330,7 +330,7 @@ def test_a_number_of_failures_that_makes_no_sense_is_refused(sandboxes: SandboxF
         plan.apply(max_failures=wrong, **QUIET)
 
 
-def test_the_sentence_of_the_plan_confirms_it(sandboxes: SandboxFleet) -> None:
+def test_the_sentence_of_the_plan_confirms_it_and_undo_takes_what_apply_takes(sandboxes: SandboxFleet) -> None:
     plan = fleet_of(sandboxes).plan([VIP, Badge("two", "T", "V", "success")], **QUIET)
     assert plan.confirmation == "8 changes on 4 portals"
     assert plan.confirmation in repr(plan)
@@ -340,6 +340,10 @@ def test_the_sentence_of_the_plan_confirms_it(sandboxes: SandboxFleet) -> None:
         plan.apply(confirm="7 changes on 4 portals", **QUIET)
     assert sent(sandboxes) == before
     assert plan.apply(confirm="8 changes on 4 portals", **QUIET).ok
+    with pytest.raises(errors.InvalidInput, match="8 changes on 4 portals"):
+        plan.undo(confirm="all", **QUIET)
+    assert plan.undo(first=1, **QUIET).counts == {"deleted": 2}
+    assert plan.undo(max_failures=0.5, **QUIET).counts == {"deleted": 6}
 
 
 def test_deleting_most_of_a_portal_needs_the_sentence(sandboxes: SandboxFleet) -> None:
@@ -399,19 +403,6 @@ def test_never_two_tasks_of_one_portal_at_a_time(sandboxes: SandboxFleet) -> Non
     assert most == [False] * 16
 
 
-def test_undo_brings_every_portal_back_and_redo_again(sandboxes: SandboxFleet) -> None:
-    before = fleets.badges_of(sandboxes)
-    fleet = fleet_of(sandboxes)
-    plan = fleet.plan([VIP, Badge("missedCall", "Other", "x", "warning")], **QUIET)
-    plan.apply(first=2, **QUIET)
-    assert plan.apply(**QUIET).ok
-    after = fleets.badges_of(sandboxes)
-    assert plan.undo(**QUIET).ok
-    assert fleets.badges_of(sandboxes) == before
-    assert fleet.plan_undo(**QUIET).apply(**QUIET).ok
-    assert fleets.badges_of(sandboxes) == after
-
-
 @pytest.mark.parametrize("now", ["another address", "another user"])
 def test_undo_of_what_another_made_is_no_success(sandboxes: SandboxFleet, tmp_path: Path, now: str) -> None:
     vault = dict(sandboxes.webhooks)
@@ -448,15 +439,6 @@ def test_a_portal_with_much_to_do_is_finished_however_many_leases_that_takes() -
     with SandboxFleet(1, clock=clock, cost={"crm.activity.badge.add": 1}, operating=False, badges=[]) as sandboxes:
         fleet = fleet_of(sandboxes, clock=clock, settle_after=0)
         assert fleet.plan(wanted, **QUIET).apply(**QUIET).counts == {"added": 350}
-
-
-def test_undo_takes_the_options_of_apply(sandboxes: SandboxFleet) -> None:
-    plan = fleet_of(sandboxes).plan([VIP], **QUIET)
-    assert plan.apply(**QUIET).ok
-    with pytest.raises(errors.InvalidInput, match="4 changes on 4 portals"):
-        plan.undo(confirm="all", **QUIET)
-    assert plan.undo(first=1, **QUIET).counts == {"deleted": 1}
-    assert plan.undo(max_failures=0.5, **QUIET).counts == {"deleted": 3}
 
 
 def test_the_last_run_is_the_last_also_after_a_task_of_an_earlier_one_was_lost(
@@ -517,7 +499,9 @@ def test_an_undo_that_stopped_half_way_can_be_finished(sandboxes: SandboxFleet, 
         return fleets.badges_of(sandboxes) != after
 
     before = fleets.badges_of(sandboxes)
-    plan = fleet_of(sandboxes, parallel=1).plan([VIP, Badge("paid", "Paid", "P", "success")], **QUIET)
+    fleet = fleet_of(sandboxes, parallel=1)
+    plan = fleet.plan([VIP, Badge("paid", "Paid", "P", "success")], **QUIET)
+    plan.apply(first=2, **QUIET)
     assert plan.apply(**QUIET).ok
     after = fleets.badges_of(sandboxes)
     if stopped == "Ctrl-C":
@@ -534,6 +518,8 @@ def test_an_undo_that_stopped_half_way_can_be_finished(sandboxes: SandboxFleet, 
         assert fleets.badges_of(sandboxes) == after
     assert plan.undo(**QUIET).ok
     assert fleets.badges_of(sandboxes) == before
+    assert fleet.plan_undo(**QUIET).apply(**QUIET).ok
+    assert then == "undo" or fleets.badges_of(sandboxes) == after, "what the last undo did is done again"
 
 
 @pytest.mark.parametrize("sends", [True, False], ids=["after it has sent", "before it sends"])

@@ -4,6 +4,7 @@ from contextlib import suppress
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
+import numpy as np
 import pytest
 import requests
 
@@ -94,7 +95,7 @@ def test_the_newest_badge_of_a_deal_is_on_its_card_until_it_ages_out(clock: Fake
             return [part.partition("<")[0] for part in cards.split('class="pill ')[1:]]
 
         before = pills()
-        portal.attach("birthday", deal=4)
+        portal.attach("birthday", deal=np.int64(4))  # a number out of a frame
         after = pills()
         assert len(after) == len(before)
         assert 'warning">This week' in after
