@@ -26,6 +26,8 @@ from tests.fakes import FakeClock
 from tests.programs import python
 from tests.servers import Envelope, http, in_front_of, serving
 
+pytestmark = pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
+
 
 def sandboxes() -> int:
     gc.collect()
@@ -182,8 +184,6 @@ def forked(work: Callable[[], object]) -> Callable[[], str]:
     return wait
 
 
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
-@pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
 def test_a_forked_process_gets_the_answers_to_its_own_questions() -> None:
     """Parent and children share the kept connection of before the fork, and must not use it both."""
     with SandboxPortal(latency_ms=5) as portal, connect(portal) as b24:
@@ -197,7 +197,6 @@ def test_a_forked_process_gets_the_answers_to_its_own_questions() -> None:
         assert [child() for child in children] == [str([code] * 12) for code in codes]
 
 
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
 def test_a_forked_process_that_ends_leaves_the_journals_to_its_parent(portal: SandboxPortal) -> None:
     program = """
 import os, sys, b24nb
@@ -214,8 +213,6 @@ print(len(b24.journal.df), fleet.plan_undo(progress=False).confirmation)
     assert python(program, portal.webhook) == "1 1 change on 1 portal"
 
 
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
-@pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
 def test_a_client_closed_in_a_forked_process_refuses_there_and_goes_on_in_its_parent(portal: SandboxPortal) -> None:
     with connect(portal) as b24:
         child = forked(lambda: b24.close() or b24.badges.list())
@@ -223,8 +220,6 @@ def test_a_client_closed_in_a_forked_process_refuses_there_and_goes_on_in_its_pa
         assert b24.badges.list()
 
 
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
-@pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
 def test_a_forked_process_is_told_that_the_portal_is_not_there_and_keeps_no_port_or_connection() -> None:
     def look() -> None:
         try:

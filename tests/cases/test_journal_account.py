@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from b24nb import SandboxPortal, connect, errors, forms
+from b24nb import Client, SandboxPortal, connect, errors, forms
 from b24nb.badges.apply import JournalNotWritten
 from b24nb.badges.badge import Badge
 from b24nb.badges.changes import Step
@@ -47,30 +47,27 @@ def test_a_killed_change_is_judged_by_the_next_change_of_its_badge(killed: str, 
 
 
 @pytest.mark.parametrize("bulk", [False, True])
-def test_a_killed_delete_that_takes_effect_during_the_next_one_can_be_undone(bulk: bool, tmp_path: Path) -> None:
+def test_a_killed_delete_that_takes_effect_during_the_next_one_can_be_undone(
+    bulk: bool, portal: SandboxPortal, b24: Client, tmp_path: Path
+) -> None:
     def answer(method: str, pass_on: Callable[[], Envelope]) -> Envelope:
         if method == ("batch" if bulk else DELETE) and left:
-            first.call(DELETE, {"code": left.pop()})
+            b24.call(DELETE, {"code": left.pop()})
         return pass_on()
 
-    left: list[str] = []
-    with (
-        SandboxPortal(badges=[BADGE.to_wire()]) as portal,
-        connect(portal) as first,
-        in_front_of(portal, answer) as webhook,
-        connect(webhook, journal=tmp_path / "j.db") as b24,
-    ):
-        with closing(JournalStore(tmp_path / "j.db", host=b24.portal.host, user="1")) as killed:
-            killed.intend(ChangeSet("delete"), [Step("vip", BADGE, None)], 1_764_000_000.0)
-        left.append("vip")
+    left, badge = list[str](), b24.badges.get("missedCall")
+    with in_front_of(portal, answer) as webhook, connect(webhook, journal=tmp_path / "j.db") as ours:
+        with closing(JournalStore(tmp_path / "j.db", host=ours.portal.host, user="1")) as killed:
+            killed.intend(ChangeSet("delete"), [Step("missedCall", badge, None)], 1_764_000_000.0)
+        left.append("missedCall")
         if bulk:
-            assert b24.badges.delete_many(["vip"], progress=False).counts == {"already gone": 1}
+            assert ours.badges.delete_many(["missedCall"], progress=False).counts == {"already gone": 1}
         else:
             with pytest.raises(errors.NotFound, match="not found") as caught:
-                b24.badges.delete("vip")
+                ours.badges.delete("missedCall")
             assert caught.value.http_status == 400  # the portal's own answer
-        assert b24.journal.plan_undo().apply(progress=False).counts == {"added": 1}
-        assert portal.badges == [BADGE.to_wire()]
+        assert ours.journal.plan_undo().apply(progress=False).counts == {"added": 1}
+    assert b24.badges.get("missedCall") == badge
 
 
 def test_a_killed_change_is_not_judged_by_what_happened_on_another_portal(tmp_path: Path) -> None:
@@ -222,22 +219,17 @@ def test_the_changes_of_a_renamed_portal_are_adopted_within_their_file(portal: S
     assert sorted(portal.badges, key=str) == sorted(before, key=str)
 
 
-def test_undo_of_an_add_brings_nothing_back_that_somebody_else_had_deleted_right_before_it() -> None:
+def test_undo_of_an_add_brings_nothing_back_that_somebody_else_had_deleted(portal: SandboxPortal, b24: Client) -> None:
     def answer(method: str, pass_on: Callable[[], Envelope]) -> Envelope:
         found = pass_on()
-        if method == "crm.activity.badge.get" and found[0] == 200:
-            other.call(DELETE, {"code": "vip"})
+        if method == "crm.activity.badge.get" and found[0] == 200:  # right before the add
+            b24.call(DELETE, {"code": "missedCall"})
         return found
 
-    with (
-        SandboxPortal(badges=[BADGE.to_wire()]) as portal,
-        connect(portal) as other,
-        in_front_of(portal, answer) as webhook,
-        connect(webhook) as b24,
-    ):
-        assert b24.badges.add("vip", "New", "VIP", "primary").title == "New"
-        assert b24.journal.plan_undo().apply(confirm=1, progress=False).ok
-        assert portal.badges == []
+    with in_front_of(portal, answer) as webhook, connect(webhook) as ours:
+        assert ours.badges.add("missedCall", "New", "VIP", "primary").title == "New"
+        assert ours.journal.plan_undo().apply(confirm=1, progress=False).ok
+    assert "missedCall" not in b24.badges.list()
 
 
 def test_journal_and_sandbox_are_found_again_in_any_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,68 +8,50 @@ import pytest
 from b24nb import Badge, Client, SandboxPortal, connect, errors
 from b24nb.badges import evidence
 from b24nb.badges.activities import find_holders
+from b24nb.badges.badge import Badges
+from b24nb.rest.connection import Connection
 from tests.fakes import rows
 from tests.servers import Envelope, answering, in_front_of
 
+ROW, FIFTY = rows(1)[0], {"result": {"badges": rows(50)}}
 
-@pytest.mark.parametrize(
-    "more",
-    [
-        *({"total": total} for total in (0, 49, 120, "120", 120.0, "many", True, [], 1e400)),
-        *({"next": following} for following in (50, "50")),
-        *({"total": total, "next": 50} for total in (50, 120)),
-    ],
-)
-def test_50_badges_of_120_are_never_all(more: dict[str, Any]) -> None:
-    with (
-        answering({"result": {"badges": rows(50)}, **more}) as (connection, _),
-        pytest.raises(errors.BadResponse, match="badges"),
-    ):
-        evidence.list_badges(connection)
+
+def ask_all(to: Connection) -> Badges:
+    return evidence.list_badges(to)
+
+
+def ask_one(to: Connection) -> Badge:
+    return evidence.get_badge(to, "vip")
+
+
+def ask_holders(to: Connection) -> list[dict[str, Any]]:
+    return find_holders(to, {"c0"})
+
+
+#: What is asked, what is answered, and what is said of it.
+NO_ANSWERS: list[tuple[Callable[[Connection], Any], dict[str, Any], str]] = [
+    *((ask_all, FIFTY | {"total": total}, "badges") for total in (0, 49, 120, "120", 120.0, "many", True, [], 1e400)),
+    *((ask_all, FIFTY | more, "badges") for more in ({"next": 50}, {"next": "50"}, {"total": 50, "next": 50})),
+    (ask_all, FIFTY | {"total": 120, "next": 50}, "badges"),
+    (ask_all, {"result": {"badges": rows(50) + rows(20)}, "total": 70}, "'c0000' 2 times"),
+    *((ask_all, {"result": {"badges": [odd]}}, ".") for odd in (None, [], "x", {"title": "t"}, {**ROW, "code": 7})),
+    *((ask, {"result": result}, ".") for ask in (ask_all, ask_one, ask_holders) for result in (None, True, {}, "x")),
+    *((ask_all, {"result": result}, ".") for result in ([], {"badges": None}, {"badges": {}})),
+    *((ask_one, {"result": result}, ".") for result in ([], {"badge": None}, {"badge": []}, {"badge": "vip"})),
+    *((ask_one, {"result": {"badge": ROW | {"code": other}}}, f"sent '{other}'") for other in ("vip2", "vi", " vip")),
+]
+
+
+@pytest.mark.parametrize(("ask", "envelope", "says"), NO_ANSWERS)
+def test_what_is_not_all_or_is_about_something_else_is_no_answer(ask: Any, envelope: Any, says: str) -> None:
+    with answering(envelope) as (connection, _), pytest.raises(errors.BadResponse, match=says):
+        ask(connection)
 
 
 @pytest.mark.parametrize("more", [{}, {"total": 50}, {"total": "50"}, {"total": 50.0}, {"total": 50, "next": None}])
 def test_all_badges_are_all_however_they_are_counted(more: dict[str, Any]) -> None:
-    with answering({"result": {"badges": rows(50)}, **more}) as (connection, _):
+    with answering(FIFTY | more) as (connection, _):
         assert len(evidence.list_badges(connection)) == 50
-
-
-def test_a_badge_that_comes_twice_is_noticed() -> None:
-    with (
-        answering({"result": {"badges": rows(50) + rows(20)}, "total": 70}) as (connection, _),
-        pytest.raises(errors.BadResponse, match="'c0000' 2 times"),
-    ):
-        evidence.list_badges(connection)
-
-
-ROW = rows(1)[0]
-
-
-@pytest.mark.parametrize(
-    ("ask", "wrong"),
-    [
-        (evidence.list_badges, [{"badges": rows} for rows in (None, {}, [None], [[]], ["x"], [{"title": "t"}])]),
-        (evidence.list_badges, [None, True, [], {}, {"badges": [{**ROW, "code": 7}]}]),
-        (
-            lambda to: evidence.get_badge(to, "c0000"),
-            [None, True, [], {}, *({"badge": it} for it in (None, [], "c0000"))],
-        ),
-        (lambda to: find_holders(to, {"c0"}), [None, True, {}, "x"]),
-    ],
-)
-def test_what_is_no_answer_to_the_question_is_refused(ask: Any, wrong: list[Any]) -> None:
-    for result in wrong:
-        with answering({"result": result}) as (connection, _), pytest.raises(errors.BadResponse):
-            ask(connection)
-
-
-@pytest.mark.parametrize("other", ["gold", "vip2", "vi", " vip"])
-def test_an_answer_about_another_badge_is_no_answer(other: str) -> None:
-    with (
-        answering({"result": {"badge": ROW | {"code": other}}}) as (connection, _),
-        pytest.raises(errors.BadResponse, match=f"asked for the badge 'vip' and sent '{other}'"),
-    ):
-        evidence.get_badge(connection, "vip")
 
 
 @pytest.mark.parametrize(("asked", "stored"), [("VIP", "vip"), ("vip ", "vip"), ("STRASSE", "straße")])

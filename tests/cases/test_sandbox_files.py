@@ -1,6 +1,5 @@
 """What a sandbox portal writes, and what it leaves alone: files, logs, other requests, what nobody holds."""
 
-import os
 import sqlite3
 import stat
 from contextlib import closing
@@ -79,7 +78,6 @@ def test_an_empty_file_becomes_a_portal(tmp_path: Path) -> None:
             assert len(portal.badges) == 12
 
 
-@pytest.mark.skipif(os.name != "posix", reason="file modes are POSIX")
 def test_a_kept_database_is_for_this_user_only(tmp_path: Path) -> None:
     path = tmp_path / "portal.db"
     for mode in (None, 0o644):

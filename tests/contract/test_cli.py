@@ -71,7 +71,6 @@ def test_sandbox_keeps_all_that_it_confirmed_when_it_is_interrupted_terminated_o
             assert [badge["code"] for badge in portal.badges if badge["code"].startswith("k")] == kept
 
 
-@pytest.mark.skipif(os.name == "nt", reason="sh closes the output")
 def test_sandbox_runs_where_nobody_can_read_its_output() -> None:
     with closing(socket.create_server(("127.0.0.1", 0))) as free:
         port = free.getsockname()[1]

@@ -1,6 +1,5 @@
 """The life of a sandbox portal: started, stopped, kept in a file, one beside others, and over https."""
 
-import os
 import socket
 import ssl
 import stat
@@ -44,7 +43,7 @@ def test_stopping_ends_its_thread_and_removes_its_files_that_are_for_this_user_o
     before = set(threading.enumerate())
     with SandboxPortal() as portal:
         directory = Path(portal.journal_path).parent
-        assert stat.S_IMODE(directory.stat().st_mode) == 0o700 or os.name != "posix"
+        assert stat.S_IMODE(directory.stat().st_mode) == 0o700
         session = requests.Session()
         session.post(portal.webhook + "profile")  # a connection that is kept alive
         address = ("127.0.0.1", urlsplit(portal.url).port)
