@@ -105,21 +105,6 @@ def test_what_looks_like_a_map_in_a_table_is_refused_or_read_exactly(text: str) 
             assert files.read("b.csv") == Badges([badge])
 
 
-@pytest.mark.parametrize(
-    "source",
-    [
-        *(b"", b"\xef\xbb\xbf", b"\n\n\n", b",,,\n", b"vip,Client,VIP,primary\n", b"Code list\n" + H.encode()),
-        *(pd.DataFrame(), pd.DataFrame({"title": ["t"]}), Badges([VIP]).df.T),
-    ],
-)
-def test_a_table_without_the_heading_code_is_never_nothing_wanted(b24: b24nb.Client, source: Any) -> None:
-    if isinstance(source, bytes):
-        Path("b.csv").write_bytes(source)
-        source = "b.csv"
-    with pytest.raises(InvalidInput, match="no column `code`"):
-        b24.badges.plan(source, prune=True)
-
-
 @pytest.mark.parametrize("title", [{}, {"en": ""}, {"en": "Client", "de": "Kunde"}])
 def test_the_text_of_a_map_replaces_no_map_of_the_portal(title: dict[str, str]) -> None:
     odd, good = Badge("odd", title, "v", "primary"), Badge("good", "t", '{"en": "x"}', "primary")
@@ -145,17 +130,13 @@ def test_a_heading_that_pandas_numbered_is_no_language(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "shape",
     [
-        lambda badges: badges,
-        lambda badges: badges.df,
-        lambda badges: badges.df.set_index("code"),
+        *(lambda badges: badges, lambda badges: badges.df, lambda badges: badges.flat, pd.DataFrame),
+        *(lambda badges: badges.df.set_index("code"), lambda badges: badges.flat.set_index("code")),
         lambda badges: badges.df.set_index(["code", "type"]).reset_index("type"),
-        lambda badges: badges.flat,
-        lambda badges: badges.flat.set_index("code"),
         *(
             lambda badges, missing=missing: badges.flat.where(pd.notna, missing).to_dict("records")
             for missing in (None, float("nan"), pd.NaT, pd.NA)
         ),
-        lambda badges: pd.DataFrame(badges),
         lambda badges: pd.concat([badges.flat, pd.DataFrame([{"code": None}])]),
     ],
 )
@@ -173,42 +154,45 @@ def test_a_saved_answer_is_taken_back(b24: b24nb.Client) -> None:
         assert b24.badges.plan(source).counts["keep"] == len(b24.badges.list())
 
 
-@pytest.mark.parametrize("more", [{"total": 120}, {"next": 50}, {"total": "120"}])
-def test_a_saved_page_is_not_all_badges(b24: b24nb.Client, more: dict[str, Any]) -> None:
-    with pytest.raises(InvalidInput, match="sent"):
-        b24.badges.plan({"result": {"badges": [VIP.to_wire()]}, **more}, prune=True)
+ROW, DEEP = b'"title": "T", "value": "V", "type": "primary"', b"[" * 900 + b"]" * 900
+#: The name of a file with that content, or what is given instead of one; and what is said of it.
+NO_BADGES: list[tuple[str, Any, str]] = [
+    *(("b.csv", text, "no column `code`") for text in (b"", b"\xef\xbb\xbf", b"\n\n\n", b",,,\n", R.encode())),
+    *(
+        ("", table, "no column `code`")
+        for table in (pd.DataFrame(), pd.DataFrame({"title": ["t"]}), Badges([VIP]).df.T)
+    ),
+    ("b.csv", b"Code list\n" + H.encode(), "no column `code`"),
+    *(("", {"result": {"badges": []}, **more}, "sent") for more in ({"total": 120}, {"next": 50}, {"total": "120"})),
+    *(("", path, ".") for path in ("a\0.csv", "badges.xlsx", "", "https://portal.example/rest/1/s3cret/")),
+    *(
+        ("b.json", text, ".")
+        for text in (b'{"badges": Infinity}', b'{"badges": {"x": 1}}', b'"x"', b"7", b"null", b"{}")
+    ),
+    *(("b.json", b"[" * deep + b"]" * deep, ".") for deep in (900, 100_000)),
+    *(("b.json", b'[{"code": ' + code + b", " + ROW + b"}]", ".") for code in (b"9" * 5000, b'"\\ud800"', b"[]", DEEP)),
+    *(
+        ("b.json", b'[{"code": "x", "title": ' + title + b', "value": "V", "type": "primary"}]', ".")
+        for title in (b"NaN", b"[1]", b'{"": "T"}', b'{"en": ' + DEEP + b"}")
+    ),
+    ("b.json", b'[{"code": "x", "title": "T", "value": "V", "type": ' + DEEP + b"}]", "."),
+    *(
+        ("b.json", text, ".")
+        for text in (b'[{"code.": "x"}]', b'{"format": "b24nb badges", "version": [], "badges": []}')
+    ),
+    ("b.json", b'[{"code": "' + b"x" * 1_000_000 + b'", ' + ROW + b"}, " + b'{"code": "X", "title": "T"}]', "."),
+]
 
 
-ROW = b'"title": "T", "value": "V", "type": "primary"'
-
-
-@pytest.mark.parametrize(
-    "content",
-    [
-        *(b"[" * 100_000 + b"]" * 100_000, b'{"badges":' * 50_000 + b"[]" + b"}" * 50_000),
-        b'[{"code": ' + b"9" * 5000 + b", " + ROW + b"}]",
-        b'[{"code": "x", "title": NaN, "value": "V", "type": "primary"}]',
-        *(b'{"badges": Infinity}', b'{"badges": {"x": 1}}', b'"x"', b"7", b"null", b"{}"),
-        b'[{"code": "\\ud800", ' + ROW + b"}]",
-        b'[{"code": "x", "title": {"en": ' + b"[" * 900 + b"]" * 900 + b'}, "value": "V", "type": "primary"}]',
-        b'[{"code": "x", "title": "T", "value": "V", "type": ' + b"[" * 900 + b"]" * 900 + b"}]",
-        *(b'[{"code": [], ' + ROW + b"}]", b'[{"code": "x", "title": [1], "value": "V", "type": "primary"}]'),
-        *(b'[{"code": "x", "title": {"": "T"}, "value": "V", "type": "primary"}]', b'[{"code.": "x"}]'),
-        b'{"format": "b24nb badges", "version": [], "badges": []}',
-        b'[{"code": "' + b"x" * 1_000_000 + b'", ' + ROW + b"}, " + b'{"code": "X", "title": "T"}]',
-    ],
-)
-def test_hostile_json_is_refused_in_words(b24: b24nb.Client, content: bytes) -> None:
-    Path("b.json").write_bytes(content)
-    with pytest.raises(InvalidInput) as caught:
-        b24.badges.plan("b.json", prune=True)
+@pytest.mark.parametrize(("name", "given", "says"), NO_BADGES, ids=range(len(NO_BADGES)))
+def test_what_holds_no_badges_is_refused_in_words_and_never_nothing_wanted(
+    b24: b24nb.Client, name: str, given: Any, says: str
+) -> None:
+    if name:
+        Path(name).write_bytes(given)
+    with pytest.raises(InvalidInput, match=says) as caught:
+        b24.badges.plan(name or given, prune=True)
     assert len(str(caught.value)) < 5000
-
-
-@pytest.mark.parametrize("path", ["a\0.csv", "badges.xlsx", "", "https://portal.example/rest/1/s3cret/"])
-def test_a_path_that_can_not_be_one_is_refused_without_being_shown(b24: b24nb.Client, path: str) -> None:
-    with pytest.raises(InvalidInput) as caught:
-        b24.badges.plan(path)
     assert "s3cret" not in str(caught.value)
 
 
