@@ -10,7 +10,7 @@ from typing import Any
 
 import b24nb
 from b24nb.badges.apply import ChangeApplier
-from b24nb.badges.journal_store import JournalStore
+from b24nb.badges.journal_store import ChangeSet, JournalStore
 from b24nb.rest.connection import Connection
 
 
@@ -86,6 +86,14 @@ def applier_of(portal: b24nb.SandboxPortal, journal: Any = None, **options: Any)
         closing(Connection(webhook, **options)) as connection,
     ):
         yield ChangeApplier(connection, store, settle_after=60)
+
+
+def leave_unfinished(
+    portal: b24nb.SandboxPortal, kind: str, *steps: Any, at: float = 1_764_000_000.0, journal: Any = None
+) -> None:
+    """What a process leaves behind that is killed right after its intent."""
+    with applier_of(portal, journal) as killed:
+        killed.store.intend(ChangeSet(kind), steps, at)
 
 
 @contextmanager

@@ -15,7 +15,7 @@ from b24nb.badges.badge import Badge
 from b24nb.badges.changes import Step
 from b24nb.badges.journal import UnfinishedChanges
 from b24nb.badges.journal_store import ChangeSet, JournalStore, default_journal_path
-from tests.fakes import applier_of
+from tests.fakes import leave_unfinished
 from tests.servers import Envelope, in_front_of
 from tests.widgets import click, shown
 
@@ -31,8 +31,7 @@ def test_a_killed_change_is_judged_by_the_next_change_of_its_badge(killed: str, 
     step = Step(code, badge, None) if before else Step(code, None, badge)
     with SandboxPortal(badges=before) as portal, connect(portal) as b24:
         # As a process leaves it that was killed after the effect.
-        with applier_of(portal) as other:
-            other.store.intend(ChangeSet(killed), [step], 1_764_000_000.0)
+        leave_unfinished(portal, killed, step)
         b24.call(DELETE if before else ADD, {"code": code} if before else badge.to_wire())
         if before:
             b24.badges.add(spelled, "Client", "VIP", "primary")
@@ -73,8 +72,7 @@ def test_a_killed_delete_that_takes_effect_during_the_next_one_can_be_undone(
 def test_a_killed_change_is_not_judged_by_what_happened_on_another_portal(tmp_path: Path) -> None:
     path = tmp_path / "j.db"
     with SandboxPortal(badges=[BADGE.to_wire()]) as one, SandboxPortal(badges=[BADGE.to_wire()]) as other:
-        with applier_of(one, path) as killed:
-            killed.store.intend(ChangeSet("delete"), [Step("vip", BADGE, None)], 1_764_000_000.0)
+        leave_unfinished(one, "delete", Step("vip", BADGE, None), journal=path)
         with connect(other, journal=path) as b24:
             b24.badges.delete("vip")
         with pytest.warns(UnfinishedChanges):
@@ -88,9 +86,7 @@ def test_a_killed_change_is_not_judged_by_what_happened_on_another_portal(tmp_pa
 def test_a_killed_add_is_taken_back_though_a_badge_of_another_letter_case_was_changed_next(before: list[Badge]) -> None:
     upper, wire = Badge("VIP", "Other", "VIP", "success"), [badge.to_wire() for badge in before]
     with SandboxPortal(badges=wire, case_sensitive=True) as portal, connect(portal) as b24:
-        with applier_of(portal) as killed:  # after the effect
-            step = Step("VIP", before[0] if before else None, upper)
-            killed.store.intend(ChangeSet("apply"), [step], 1_764_000_000.0)
+        leave_unfinished(portal, "apply", Step("VIP", before[0] if before else None, upper))  # after the effect
         b24.call(ADD, upper.to_wire())
         if before:
             b24.badges.plan([], prune=True).apply(confirm=2, progress=False)
@@ -117,9 +113,8 @@ def test_a_change_that_its_portal_shows_tells_of_the_one_before() -> None:
     """A delete that never left, then a replace whose process was killed after the effect."""
     other = Badge("vip", "Client", "VIP", "success")
     with SandboxPortal(badges=[BADGE.to_wire()]) as portal, connect(portal) as b24:
-        with applier_of(portal) as killed:
-            killed.store.intend(ChangeSet("delete_many"), [Step("vip", BADGE, None)], 1_764_000_000.0)
-            killed.store.intend(ChangeSet("apply"), [Step("vip", BADGE, other)], 1_764_000_001.0)
+        leave_unfinished(portal, "delete_many", Step("vip", BADGE, None))
+        leave_unfinished(portal, "apply", Step("vip", BADGE, other))
         b24.call(DELETE, {"code": "vip"})
         b24.call(ADD, other.to_wire())
         assert list(b24.journal.settle().df["verdict"]) == ["failed", "replaced"]
@@ -256,8 +251,8 @@ def test_changes_are_made_and_undone_where_sqlite_is_older(tmp_path: Path, monke
     statements: list[str] = []
     real = sqlite3.connect
     monkeypatch.setattr(sqlite3, "connect", traced)
-    with SandboxPortal(db=tmp_path / "portal.db") as portal, applier_of(portal, tmp_path / "j.db") as killed:
-        killed.store.intend(ChangeSet("delete"), [Step("missedCall", BADGE, None)], 1_764_000_000.0)
+    with SandboxPortal(db=tmp_path / "portal.db") as portal:
+        leave_unfinished(portal, "delete", Step("missedCall", BADGE, None), journal=tmp_path / "j.db")
         with pytest.warns(UnfinishedChanges):
             opened = connect(portal, journal=tmp_path / "j.db")
         with opened as b24:

@@ -14,7 +14,7 @@ from b24nb.badges.changes import Outcome, Verdict
 from b24nb.badges.journal_store import ChangeSet
 from b24nb.rest.calls import Call
 from b24nb.rest.connection import Response
-from tests.fakes import FakeClock, applier_of
+from tests.fakes import FakeClock, applier_of, leave_unfinished
 from tests.servers import answering
 
 HELD = "waitingPayment"  # by the activities 2 and 3, of the deals 3 and 4
@@ -308,8 +308,7 @@ def test_only_the_one_answer_that_means_success_is_believed(step: ActivityStep, 
 
 def test_a_killed_process_leaves_intents_that_settle_completes(portal: SandboxPortal, b24: Client) -> None:
     plan = b24.badges.release(HELD)
-    with applier_of(portal) as killed:
-        killed.store.intend(ChangeSet("release"), plan.steps, 0.0)
+    leave_unfinished(portal, "release", *plan.steps, at=0.0)
     b24.call(DELETE, {"id": 2})
     assert "2 change(s)" in b24.journal.notice
     report = b24.journal.settle()
@@ -319,8 +318,8 @@ def test_a_killed_process_leaves_intents_that_settle_completes(portal: SandboxPo
 
 def test_a_second_release_of_an_activity_tells_what_became_of_the_first(portal: SandboxPortal, b24: Client) -> None:
     (step, _) = b24.badges.release(HELD).steps
+    leave_unfinished(portal, "release", step, at=0.0)
     with applier_of(portal) as other:
-        other.store.intend(ChangeSet("release"), [step], 0.0)
         (later,) = other.store.intend(ChangeSet("release"), [step], 0.0)
         other.store.conclude([(later, Outcome(step, Verdict.RELEASED, changed=True))])
     (report,) = b24.journal.settle()
