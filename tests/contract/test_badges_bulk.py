@@ -152,6 +152,7 @@ def test_a_plan_sends_nothing_but_a_list(many: SandboxPortal, b24: Client) -> No
     assert (plan.df["title"][0], plan.df["title_before"][0], plan.df["title"][2]) == ("other", "Title 1", None)
     assert repr(plan).startswith("Plan: 1 add, 1 replace, 299 delete\n  ~ Badge(code='c0001', title='other'")
     assert repr(plan).endswith("Nothing has been sent. .apply(confirm=299) sends it.")
+    assert "take the last places of the list." in repr(plan)
     assert "Nothing has been sent" in plan._repr_html_()
 
 
@@ -244,16 +245,6 @@ def test_a_stale_plan_leaves_alone_what_changed_since(many: SandboxPortal, b24: 
     assert not report.ok
     assert all(text in report.df["detail"][0] for text in ("Title 0", "theirs", "Nothing was sent"))
     assert {badge["title"] for badge in many.badges} == {"theirs", "t"}
-
-
-def test_applying_twice_changes_nothing_more(many: SandboxPortal, b24: Client) -> None:
-    plan = b24.badges.plan([Badge("new", "t", "v", "primary"), *map(Badge.from_wire, rows(200))], prune=True)
-    assert plan.apply(progress=False).counts == {"added": 1, "deleted": 100, "kept": 200}
-    sent = batches(many)
-    again = plan.apply(progress=False)
-    assert again.counts == {"kept": 201, "already gone": 100}
-    assert set(again.df["detail"]) == {"", "it is not there any more"}
-    assert batches(many) == sent
 
 
 #: What can end a run between two requests, what it raises then, and what the report says of the rest.

@@ -41,19 +41,6 @@ def test_undo_goes_back_one_change_set_at_a_time(portal: SandboxPortal, b24: Cli
     assert b24.journal.df["kind"].unique().tolist() == ["delete", "add", "apply", "delete_many", "undo"]
 
 
-def test_an_undo_is_looked_at_first(portal: SandboxPortal, b24: Client) -> None:
-    badge = b24.badges.delete("missedCall")
-    sent = len(portal.requests)
-    plan = b24.journal.plan_undo()
-    assert repr(plan).splitlines() == [
-        "Plan: 1 add",
-        f"  + {badge!r}",
-        "Added and replaced badges take the last places of the list.",
-        "Nothing has been sent. .apply() sends it.",
-    ]
-    assert [request.method for request in portal.requests[sent:]] == ["crm.activity.badge.list"]
-
-
 def test_nothing_to_undo_is_an_empty_plan(b24: Client) -> None:
     assert len(b24.journal.plan_undo()) == 0
     assert len(b24.journal.plan_undo().apply()) == 0
@@ -106,22 +93,6 @@ def test_what_somebody_else_changed_since_is_not_deleted(portal: SandboxPortal, 
 def test_what_is_restored_are_badges_each_once(b24: Client, given: Any) -> None:
     with pytest.raises(errors.InvalidInput):
         b24.journal.plan_restore(given)
-
-
-def test_each_user_and_portal_undoes_his_own(portal: SandboxPortal, tmp_path: Path) -> None:
-    path = tmp_path / "journal.db"
-    other_admin = portal.add_webhook("other", user="ben")
-    with (
-        connect(portal, journal=path) as anna,
-        connect(other_admin, journal=path) as ben,
-        SandboxPortal() as second,
-        connect(second, journal=path) as elsewhere,
-    ):
-        anna.badges.delete("missedCall")
-        for stranger in (ben, elsewhere):
-            assert stranger.journal.df.empty
-            assert len(stranger.journal.plan_undo()) == 0
-        assert len(anna.journal.df) == 1
 
 
 @pytest.fixture
