@@ -234,25 +234,23 @@ def test_an_interrupted_call_is_a_row_too() -> None:
     assert row.client_ms > 0
 
 
+NO_NAMES = ["", "crm.deal.list?x=1", "https://h/rest/1/abcdef0123456789/profile", "a/b", "crm.#", "метод"]
+
+
 @pytest.mark.parametrize(
-    "method", ["", "crm.deal.list?x=1", "https://h/rest/1/abcdef0123456789/profile", "a/b", "crm.#", "метод"]
+    ("method", "params", "says"),
+    [
+        *((name, None, "REST method") for name in NO_NAMES),
+        *((READ, {"a": no_json}, "JSON") for no_json in (object, float("nan"), {1, 2})),
+        (READ, ["code"], "mapping|pair"),
+    ],
 )
-def test_what_is_no_name_of_a_method_is_refused_before_sending(method: str) -> None:
+def test_what_can_not_be_called_is_refused_before_sending(method: str, params: Any, says: str) -> None:
     with answering(GOOD) as (connection, server):
-        for send in (lambda: connection.call(method), lambda: connection.batch({"a": (method, None)})):
-            with pytest.raises(errors.InvalidInput, match="REST method") as caught:
+        for send in (lambda: connection.call(method, params), lambda: connection.batch({"a": (method, params)})):
+            with pytest.raises(errors.InvalidInput, match=says) as caught:
                 send()
             assert "abcdef" not in str(caught.value)
-        assert server.requests == []
-
-
-@pytest.mark.parametrize(
-    ("params", "says"), [(["code"], "mapping"), *(({"a": wrong}, "JSON") for wrong in (object(), float("nan"), {1, 2}))]
-)
-def test_params_that_json_does_not_have_are_refused_before_sending(params: Any, says: str) -> None:
-    with answering(GOOD) as (connection, server):
-        with pytest.raises(errors.InvalidInput, match=says):
-            connection.call(READ, params)
         assert server.requests == []
 
 
