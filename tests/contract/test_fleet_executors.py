@@ -1,5 +1,6 @@
 """Threads, processes and Dask give the same rows, and no secret travels to any of them."""
 
+import asyncio
 import functools
 import logging
 import pickle
@@ -176,7 +177,7 @@ class Dying(Recording):
         if not self.left:
             future = Future()
             if not self.silent:
-                future.set_exception(BrokenProcessPool("a worker died"))
+                future.set_exception(asyncio.CancelledError())  # what Dask says of a cluster that is gone
         return future
 
 
