@@ -120,6 +120,12 @@ def test_the_text_of_a_map_replaces_no_map_of_the_portal(title: dict[str, str]) 
                 b24.badges.plan(source)
 
 
+@pytest.mark.parametrize("heading", ["title .de", " Title . de ", "TITLE.DE"])
+def test_blanks_and_capitals_of_a_heading_do_not_drop_or_rename_a_language(heading: str, tmp_path: Path) -> None:
+    (tmp_path / "b.csv").write_text(f"code,title.en,{heading},value,type\nvip,Client,Kunde,VIP,primary\n")
+    assert files.read(tmp_path / "b.csv")["vip"].title == {"en": "Client", "de": "Kunde"}
+
+
 def test_a_heading_that_pandas_numbered_is_no_language(tmp_path: Path) -> None:
     (tmp_path / "b.csv").write_text("code,title.en,title.en,value,type\nvip,a,b,VIP,primary\n")
     for source in (tmp_path / "b.csv", pd.read_csv(tmp_path / "b.csv")):
