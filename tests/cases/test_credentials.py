@@ -74,6 +74,7 @@ MISTAKES = [
     (f"https://ex\u0430mple.bitrix24.com/rest/1/{SECRET}/", "mixes alphabets"),
     (f"https://example.bitrix24.com/rest/1/{SECRET[:4]}%20/", "plain letters"),
     (f"https://straße.example/rest/1/{SECRET}/", "can't be read"),
+    (f"https://exa_mple..com/rest/1/{SECRET}/", "can't be read"),
     *((f"https://example.bitrix24.com/rest/1/{code}/", "masked") for code in ("***", "abc…")),
     ("https://example.bitrix24.com/rest/1/**put_your_webhook_here**/", "masked|placeholder"),
     *((f"https://example.bitrix24.com/rest/1/{code}/", "placeholder") for code in NO_CODES),
