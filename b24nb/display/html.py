@@ -91,7 +91,7 @@ def pill(text: str | Mapping[str, str], type: str, language: str | None = None) 
     language : str, optional
         The language of the viewer.
     """
-    colour = type if type in spec.BADGE_COLOURS else spec.BadgeType.SECONDARY
+    colour = type if str(type) in spec.BADGE_COLOURS else spec.BadgeType.SECONDARY
     # The style sheet hides the brackets. Without it they distinguish a pill from a plain text.
     return Markup('<span class="b24nb-pill b24nb-pill-{}"{}><span>[</span>{}<span>]</span></span>').format(
         str(colour), *_picked(text, language)

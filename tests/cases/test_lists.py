@@ -171,3 +171,11 @@ def test_activities_of_several_pages_come_once_each_however_they_are_counted(mor
     with answering({"result": page(0), **more}, *batches) as (connection, _):
         ids = [int(row["activity_id"]) for row in find_holders(connection, {"c1"})]
     assert ids == [*range(75), *range(100, 107)]
+
+
+def test_a_badge_whose_type_is_a_map_is_shown() -> None:
+    badge = Badge.from_wire({"code": "vip", "title": "Client", "value": "VIP", "type": {"a": 1}})
+    assert all(
+        "not restorable" in shown
+        for shown in (badge._repr_html_(), Badges([badge])._repr_html_(), repr(Badges([badge])))
+    )
