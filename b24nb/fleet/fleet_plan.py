@@ -46,13 +46,13 @@ class FleetPlan(Found):
     _columns = PLAN_COLUMNS
     _counted = "action"
 
-    def __init__(self, *args: Any, undoes: Collection[str] | None = None, **known: Any) -> None:
-        self._undoes = undoes  # the kinds of the runs that this plan undoes; None: it is not an undo
+    def __init__(self, *args: Any, undoes: Collection[str] | None = None, remarks: Sequence[str] = ()) -> None:
+        self._undoes, self._remarks = undoes, remarks  # the kinds of the runs that this undoes; None: it is not an undo
         self._word = "fleet" if undoes is None else UNDO
         self._run: list[str] = []  # the kinds of this plan's runs in the journals, oldest first
         self._made: dict[str, Visit] = {}  # the results of the portals that were begun
         self._begun: dict[str, None] = {}  # the names of the portals that any run has begun
-        super().__init__(*args, **known)
+        super().__init__(*args)
 
     def _visit(self, names: Sequence[str]) -> None:
         try:
@@ -105,7 +105,7 @@ class FleetPlan(Found):
             The sentence that the plan shows; needed if more than half of a portal's badges are deleted.
         **options
             ``keep_going, progress, cancel``, as of ``b24.badges.plan(…).apply``; ``cancel`` is checked between two
-            portals.
+            portals. ``parallel`` portals are changed at a time, instead of the fleet's.
 
         Returns
         -------
@@ -140,7 +140,7 @@ class FleetPlan(Found):
         return FleetReport(self, work, options, names, failures=allowed, others=len(left) - len(names))
 
     def undo(self, **options: Any) -> FleetReport:
-        """Undo what this plan has changed; badges that somebody else has changed since are left alone.
+        """Undo what this plan has changed; badges that were changed since are left alone.
 
         Parameters
         ----------
@@ -150,10 +150,10 @@ class FleetPlan(Found):
         Returns
         -------
         FleetReport
-            ``ok`` if everything is as it was before.
+            Of the portals that this plan has begun; ``ok`` if everything there is as it was before.
         """
-        looking = {name: option for name, option in options.items() if name in ("progress", "cancel")}
-        plan = self._fleet._plan_back({*self._run}, [*self._begun], looking)
+        looking = {name: option for name, option in options.items() if name in ("progress", "parallel", "cancel")}
+        plan = self._fleet._plan_back({*self._run}, [name for name in self.visits if name in self._begun], looking)
         try:
             return plan.apply(**{"keep_going": True, "confirm": plan.confirmation, **options})
         finally:  # also after Ctrl-C
@@ -176,7 +176,7 @@ class FleetPlan(Found):
         return Visit(NOT_VISITED, outcomes) if any(one.left_out for one in outcomes) else _judged(outcomes)
 
     def _unsent(self, step: Step) -> Outcome:
-        """The outcome of a step that was not sent; an undo leaves a badge alone that somebody else has changed."""
+        """The outcome of a step that was not sent; an undo leaves a badge alone that was changed since."""
         if step.before != step.after:
             return Outcome(step, Verdict.NOT_SENT)
         left_alone = step.remark and self._undoes is not None
@@ -240,8 +240,8 @@ class FleetPlan(Found):
         begun = f"{counted(len(self._made), 'portal')} begun, {left} left." if self._made else "Nothing has been sent."
         sends = f"{begun} .apply(confirm={self.confirmation!r}) sends it."
         unsure = ["The last runs are those on the portals that answered."] if self._undoes and self.missing else []
-        unsure += self._fleet._without_journal() if self._undoes is not None else []
-        return [*super()._notes(), *unsure, *self._fleet._warnings(), sends if left else "Nothing is to be sent."]
+        unsure += [*self._remarks, *self._fleet._warnings()]
+        return [*super()._notes(), *unsure, sends if left else "Nothing is to be sent."]
 
     def _shown(self) -> pd.DataFrame:
         """A row per portal with changes: how many steps of each action."""
@@ -265,7 +265,7 @@ class FleetReport(Found):
         super().__init__(plan._fleet, *args, **limits)
 
     def _visit(self, names: Sequence[str]) -> None:
-        self.visits = {name: self._plan._result(name) for name in self.visits}  # portals that are not visited included
+        self.visits = {name: self._plan._result(name) for name in self._plan.visits}  # also those that are not visited
         super()._visit(names)
 
     @property
@@ -280,7 +280,7 @@ class FleetReport(Found):
     def _notes(self) -> list[str]:
         confirm = f"confirm={self._plan.confirmation!r}"
         goes_on = f"Apply the plan again, {confirm}, to go on with the other {counted(self._others, 'portal')}."
-        return [*super()._notes(), *([goes_on] if self._others else [])]
+        return [*super()._notes(), *self._plan._remarks, *([goes_on] if self._others else [])]
 
     def _shown(self) -> pd.DataFrame:
         """The rows of :attr:`df` without the badges that were kept."""

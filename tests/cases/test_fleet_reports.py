@@ -1,5 +1,7 @@
 """Plans and reports of many portals that said what was not so."""
 
+import threading
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -7,34 +9,99 @@ from typing import Any
 
 import pytest
 
-from b24nb import Badge, Client, Fleet
+from b24nb import Badge, Client, Fleet, connect
 from b24nb.sandbox import SandboxFleet
 from tests import fleets
 
 QUIET = {"progress": False}
-OLD, VIP = Badge("old", "Old", "O", "primary"), Badge("vip", "Client", "VIP", "primary")
+OLD, VIP, NEW = (Badge(code, "T", "V", "primary") for code in ("old", "vip", "new"))
+#: Used by functions that `map` calls; with an executor they are importable.
+INSIDE: list[Fleet] = []
 
 
 @pytest.fixture
 def sandboxes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[SandboxFleet]:
-    """Three portals, each with one badge; the vault of `fleets` knows their webhooks."""
+    """Three portals that have one badge; the vault of `tests.fleets` knows them."""
     with SandboxFleet(3, badges=[OLD.to_wire()]) as sandboxes:
         fleets.fill(tmp_path / "vault.json", sandboxes.webhooks, monkeypatch.setenv)
         yield sandboxes
 
 
-def fleet_of(sandboxes: SandboxFleet, **options: Any) -> Fleet:
-    return Fleet(sandboxes.names, **{"vault": fleets.webhook_of, **options})
+def fleet_of(sandboxes: SandboxFleet, vault: Any = fleets.webhook_of, **options: Any) -> Fleet:
+    return Fleet(sandboxes.names, vault=vault, **options)
 
 
 def using_the_fleet(b24: Client) -> int:
-    return len(WAITING[0].badges(**QUIET).df)
+    return len(INSIDE[0].badges(**QUIET).df)
 
 
-WAITING: list[Fleet] = []
+def test_undo_of_two_runs_minds_a_portal_that_was_renamed_between_them(sandboxes: SandboxFleet, tmp_path: Path) -> None:
+    before, vault, former = fleets.badges_of(sandboxes), dict(sandboxes.webhooks), sandboxes.webhooks["portal-0001"]
+    fleet = fleet_of(sandboxes, vault.get, journal=tmp_path)
+    assert fleet.plan([VIP], **QUIET).apply(**QUIET).ok
+    vault["portal-0001"] = former.replace("127.0.0.1", "localhost")
+    assert fleet.plan([NEW], **QUIET).apply(**QUIET).ok
+    assert fleet.plan_undo(**QUIET).missing == {}, "the last run knew the new address"
+    assert fleet.plan_undo(2, **QUIET).missing == {"portal-0001": "not visited"}
+    assert "had another address" in repr(fleet_of(sandboxes, vault.get, journal=tmp_path).plan_undo(2, **QUIET))
+    (journal,) = tmp_path.glob(f"127*{former.split('/')[2].partition(':')[2]}.db")
+    with connect(vault["portal-0001"], journal=journal) as b24:
+        b24.journal.adopt(host=former)
+    plan = fleet.plan_undo(2, **QUIET)
+    assert plan.apply(confirm=plan.confirmation, **QUIET).ok
+    assert fleets.badges_of(sandboxes) == before
+
+
+def test_undo_minds_another_user_only_if_he_changed_something_in_these_runs(
+    sandboxes: SandboxFleet, tmp_path: Path
+) -> None:
+    vault = sandboxes.webhooks | {"portal-0001": sandboxes.portals["portal-0001"].webhooks["employee"]}
+    fleet = fleet_of(sandboxes, vault.get, journal=tmp_path)
+    assert fleet.plan([VIP], **QUIET).apply(**QUIET).missing == {"portal-0001": "no access"}
+    vault["portal-0001"] = sandboxes.webhooks["portal-0001"]
+    assert fleet.plan([VIP], **QUIET).apply(**QUIET).ok
+    assert fleet.plan_undo(5, **QUIET).missing == {}, "who may change nothing did not"
+    others = Fleet(sandboxes.names[1:], vault.get, journal=tmp_path)
+    assert others.plan([NEW], **QUIET).apply(**QUIET).ok
+    vault["portal-0001"] = sandboxes.portals["portal-0001"].webhooks["employee"]
+    assert fleet.plan_undo(**QUIET).missing == {}, "the last run was not there"
+    assert fleet.plan_undo(5, **QUIET).missing == {"portal-0001": "not visited"}
 
 
 def test_a_function_that_uses_its_fleet_is_told_so_by_executors_too(sandboxes: SandboxFleet) -> None:
     with ThreadPoolExecutor(1) as pool:
-        WAITING[:] = [fleet_of(sandboxes, executor=pool)]
-        assert set(WAITING[0].map(using_the_fleet, **QUIET).status["error"]) == {"InvalidInput"}
+        INSIDE[:] = [fleet_of(sandboxes, executor=pool)]
+        details = INSIDE[0].map(using_the_fleet, **QUIET).status["detail"]
+    assert all("it would wait for the portal" in detail for detail in details)
+
+
+def test_undo_does_not_call_our_own_later_run_that_of_somebody_else(sandboxes: SandboxFleet) -> None:
+    fleet = fleet_of(sandboxes)
+    plan = fleet.plan([VIP], **QUIET)
+    assert plan.apply(**QUIET).ok
+    assert fleet.plan([Badge("vip", "Later", "V", "primary")], **QUIET).apply(**QUIET).ok
+    assert set(plan.undo(**QUIET).df["detail"]) == {"changed since: left alone"}
+
+
+def test_undo_counts_only_the_portals_that_its_plan_has_begun(sandboxes: SandboxFleet) -> None:
+    plan = fleet_of(sandboxes, (sandboxes.webhooks | {"portal-0003": "revoked"}).get).plan([VIP], **QUIET)
+    plan.apply(first=1, **QUIET)
+    report = plan.undo(**QUIET)
+    assert repr(report).startswith("Report of 1 of 1 portal: 1 deleted")
+    assert list(report.status["portal"]) == ["portal-0001"]
+
+
+def test_a_call_visits_as_many_portals_at_a_time_as_it_says(sandboxes: SandboxFleet) -> None:
+    def vault(name: str) -> str:
+        together.append(busy.locked())
+        with busy:
+            time.sleep(0.02)
+            return sandboxes.webhooks[name]
+
+    busy, together = threading.Lock(), list[bool]()
+    fleet = fleet_of(sandboxes, vault)
+    fleet.check(parallel=1, **QUIET)
+    plan = fleet.plan([VIP], parallel=1, **QUIET)
+    plan.apply(parallel=1, **QUIET)
+    plan.undo(parallel=1, **QUIET)
+    assert not any(together)
