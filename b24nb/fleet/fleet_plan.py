@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from b24nb import errors
 from b24nb.badges.badge import folded
+from b24nb.badges.bulk import RunOptions
 from b24nb.badges.changes import UNDO, Action, Outcome, Step, Verdict, complaints
 from b24nb.badges.files import refuse
 from b24nb.badges.journal import lease
@@ -61,11 +62,6 @@ class FleetPlan(Found):
             refuse(complaints(step for _, step in self._changes() if self._undoes is None))
 
     @property
-    def _kind(self) -> str:
-        """The kind of the last run in the journals."""
-        return self._run[-1] if self._run else ""
-
-    @property
     def steps(self) -> dict[str, Sequence[Step]]:
         """The steps of each portal that answered, by its name."""
         return {name: steps for name, (steps, *_) in self._answered()}
@@ -100,7 +96,8 @@ class FleetPlan(Found):
         first : int, optional
             Change only so many portals, and leave the others to a second call.
         max_failures : int or float, optional
-            How many portals, or which share of them (0.02), may fail before no new one is begun.
+            How many portals, or which share of those of this call (0.02), may fail before no new one
+            is begun.
         confirm : str, optional
             The sentence that the plan shows; needed if more than half of a portal's badges are deleted.
         **options
@@ -121,22 +118,21 @@ class FleetPlan(Found):
         ReadOnly
             If nothing may be sent.
         """
-        if not self.left:  # all steps were made before: forget their results, so that the portals are looked at again
-            self._made.clear()
-        left = self.left
-        if isinstance(max_failures, float) and 0 <= max_failures <= 1:
-            max_failures = int(max_failures * len(left))
-        allowed = None if max_failures is None else check_count(max_failures, "max_failures", _ALLOWED, least=0)
+        unmade = self.left
+        left = unmade or [*dict(self._changes())]  # if all steps were made before, all portals are looked at again
         names = left if first is None else left[: check_count(first, "first")]
+        if isinstance(max_failures, float) and 0 <= max_failures <= 1:
+            max_failures = int(round(max_failures * len(names), 9))  # 0.29 * 100 is 28.999999999999996
+        allowed = None if max_failures is None else check_count(max_failures, "max_failures", _ALLOWED, least=0)
         self._refuse_unconfirmed(confirm)
+        work = partial(self._apply_one, RunOptions(**options).keep_going)  # refuses unknown options
         if self._fleet.read_only:
             raise errors.ReadOnly("This fleet is read-only.")
         at = datetime.fromtimestamp(self._fleet._time(), UTC)
-        # If the last run was undone on all its portals, begin a new run, so that an undo finds it as the last one.
-        if all((kind, name) in self._fleet.undone for kind in self._run[-1:] for name in self._made):
+        # If the last run is complete, or undone on all its portals, begin a new one, which an undo finds as the last.
+        if not unmade or all((kind, name) in self._fleet.undone for kind in self._run[-1:] for name in self._made):
             self._run.append(f"{self._word} {at.isoformat()} {token_hex(2)}")
             self._made.clear()
-        work = partial(self._apply_one, options.get("keep_going", False))
         return FleetReport(self, work, options, names, failures=allowed, others=len(left) - len(names))
 
     def undo(self, **options: Any) -> FleetReport:
@@ -170,7 +166,7 @@ class FleetPlan(Found):
         visit = self.visits[name]
         if visit.status != OK:
             return visit
-        if name in self._made and (self._kind, name) not in self._fleet.undone:
+        if name in self._made and (self._run[-1], name) not in self._fleet.undone:
             return self._made[name]
         outcomes = [self._unsent(step) for step in visit.value[0]]
         return Visit(NOT_VISITED, outcomes) if any(one.left_out for one in outcomes) else _judged(outcomes)
@@ -192,7 +188,7 @@ class FleetPlan(Found):
         self._begun[name] = None
         made, left = {one.step.code: one for one in self._result(name).value}, self._left(name)
         made |= _same(left, Verdict.NOT_SENT)
-        self._fleet.undone.discard((self._kind, name))
+        self._fleet.undone.discard((self._run[-1], name))
         try:
             portal = self.visits[name].portal or self._fleet.seen[name]
             with self._fleet._alone(name), self._fleet._journal(portal) as store:
@@ -206,13 +202,15 @@ class FleetPlan(Found):
         return self._made[name]
 
     def _send(self, name: str, store: JournalStore, left: list[Step], made: dict[str, Any], keep_going: bool) -> None:
-        change_set, attempts, settle_after = ChangeSet(self._kind), _ATTEMPTS, self._fleet.settle_after
+        change_set, attempts, settle_after = ChangeSet(self._run[-1]), _ATTEMPTS, self._fleet.settle_after
+        # The task looks at the badges to keep, too. They have no intents.
+        kept = [one.step for one in made.values() if one.step.action is Action.KEEP and not one.step.remark]
         while attempts:
             now = self._fleet._time()
             ids = store.intend(change_set, left, now)
-            task = settle_after, self._word, left, keep_going, now + lease(settle_after), token_hex(8)
+            task = settle_after, self._word, [*left, *kept], keep_going, now + lease(settle_after), token_hex(8)
             found = self._fleet._visit(name, store.host, send, *task)
-            made.update(zip((step.code for step in left), found.value or (), strict=False))
+            made.update((one.step.code, one) for one in found.value or ())
             if found.failure:
                 lost = found.status == UNKNOWN and not isinstance(found.failure, errors.ApiError | errors.InvalidInput)
                 made.update(_same(left, Verdict.UNKNOWN if lost else Verdict.NOT_SENT, found.failure))
@@ -310,8 +308,8 @@ def _same(steps: Sequence[Step], verdict: Verdict, error: errors.B24Error | None
 def protected(step: Step, patterns: Sequence[str]) -> Step:
     """The step; if its badge is protected, a step that keeps it."""
     before = step.before
-    if before is None or before == step.after:
-        return step
+    if before in (None, step.after):  # a badge to keep is one object, which makes the task smaller
+        return step._replace(after=before or step.after)
     code = folded(before.code)
     found = code in patterns or any(fnmatch(code, pattern) for pattern in patterns)
     remark = "protected: left alone" if step.after else _NOT_WANTED

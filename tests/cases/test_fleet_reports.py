@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from b24nb import Badge, Client, Fleet, connect
+from b24nb import Badge, Client, Fleet, connect, errors
+from b24nb.fleet import fleet_plan
 from b24nb.sandbox import SandboxFleet
 from tests import fleets
 
@@ -68,11 +69,47 @@ def test_undo_minds_another_user_only_if_he_changed_something_in_these_runs(
     assert fleet.plan_undo(5, **QUIET).missing == {"portal-0001": "not visited"}
 
 
+@pytest.mark.parametrize("then", [[], [Badge("old", "Other", "O", "warning")]], ids=["deleted", "edited"])
+def test_a_badge_that_is_not_any_more_what_it_was_is_not_called_kept(sandboxes: SandboxFleet, then: Any) -> None:
+    plan = fleet_of(sandboxes).plan([OLD, VIP], **QUIET)
+    with connect(sandboxes.webhooks["portal-0001"]) as b24:
+        b24.badges.delete("old")
+        b24.badges.plan(then).apply(**QUIET)
+    report = plan.apply(**QUIET)
+    assert report.counts == {"changed": 1, "added": 3, "kept": 2}
+    assert report.missing == {"portal-0001": "changed"}
+    assert not report.ok
+    assert plan.apply(**QUIET).missing == {"portal-0001": "changed"}, "nothing is left to be sent there"
+
+
 def test_a_function_that_uses_its_fleet_is_told_so_by_executors_too(sandboxes: SandboxFleet) -> None:
     with ThreadPoolExecutor(1) as pool:
         INSIDE[:] = [fleet_of(sandboxes, executor=pool)]
         details = INSIDE[0].map(using_the_fleet, **QUIET).status["detail"]
     assert all("it would wait for the portal" in detail for detail in details)
+
+
+@pytest.mark.parametrize(("first", "share", "begun"), [(None, 0.29, 30), (10, 0.1, 2), (4, 0.1, 1), (4, 1.0, 4)])
+def test_a_share_of_failures_is_one_of_the_portals_of_the_call(
+    monkeypatch: pytest.MonkeyPatch, first: Any, share: float, begun: int
+) -> None:
+    def refused(*_: Any) -> Any:
+        raise errors.ReadOnly("no")
+
+    monkeypatch.setattr(fleet_plan, "send", refused)
+    with fleets.simulated(100) as fleet:
+        report = fleet.plan([VIP], **QUIET).apply(first=first, max_failures=share, parallel=1, **QUIET)
+    assert list(report.missing.values()).count("no access") == begun
+
+
+@pytest.mark.parametrize("wrong", [{"confirm": "all"}, {"first": 0}, {"max_failures": -1}, {"cancle": None}])
+def test_after_a_call_that_was_refused_a_plan_still_knows_what_it_sent(sandboxes: SandboxFleet, wrong: Any) -> None:
+    plan = fleet_of(sandboxes).plan([VIP], **QUIET)
+    assert plan.apply(**QUIET).ok
+    with pytest.raises((errors.InvalidInput, TypeError)):
+        plan.apply(**QUIET, **wrong)
+    assert "Nothing is to be sent." in repr(plan)
+    assert plan.left == []
 
 
 def test_undo_does_not_call_our_own_later_run_that_of_somebody_else(sandboxes: SandboxFleet) -> None:
