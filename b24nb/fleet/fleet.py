@@ -51,7 +51,8 @@ class Fleet:
     Parameters
     ----------
     portals : iterable of str, DataFrame or path
-        Names, each once; or a table or CSV file with the column ``portal`` and labels of your own.
+        Names, each once, read without blanks around them; or a table or CSV file with the column ``portal`` and
+        labels of your own.
     vault : callable
         Returns the :class:`Webhook`, :class:`OAuthToken` or address of a webhook for a name. With an executor of
         processes it must be importable: a function of a module. If it has a method ``store(name, token)``, that is
@@ -360,11 +361,13 @@ def _table_of(portals: Any) -> pd.DataFrame:
         portals = portals if hasattr(portals, "columns") else frame(([one] for one in portals), ["portal"])
         table: pd.DataFrame = portals.reset_index(drop="portal" in portals or "portal" not in portals.index.names)
         table = table.rename(columns=lambda one: "portal" if str(one).strip().lower() == "portal" else one)
-        names = table["portal"].to_list()  # an AttributeError if there are several such columns
+        given = table["portal"].to_list()  # an AttributeError if there are several such columns
+        names = [one.strip() if isinstance(one, str) else "" for one in given]
         again = [name for name, count in Counter(names).items() if count > 1]
         text = table.to_csv()
         wrong = "They hold an address with its secret, which is the vault's to keep." if redact(text) != text else ""
-        wrong = wrong or ("Names are texts." if not all(isinstance(one, str) and one.strip() for one in names) else "")
+        odd = [f"number {place} is {one!r:.50}" for place, one in enumerate(given, 1) if not names[place - 1]]
+        wrong = wrong or (f"Names are texts; {odd[0]}." if odd else "")
         wrong = wrong or (f"Some are named twice: {listed(again)}." if again else "")
     except errors.InvalidInput:  # of the file's encoding, or of one of its lines
         raise
@@ -372,4 +375,4 @@ def _table_of(portals: Any) -> pd.DataFrame:
         wrong = f"There is no list of names, nor a table with the column `portal`: {type(error).__name__}."
     if wrong:
         raise errors.InvalidInput(f"portals: {wrong}", field="portals")
-    return table
+    return table.assign(portal=table["portal"].astype(object).str.strip())

@@ -9,10 +9,11 @@ from typing import Any
 
 import pytest
 
-from b24nb import Badge, Client, Fleet, connect, errors
+from b24nb import Badge, Client, Fleet, connect, errors, forms
 from b24nb.fleet import fleet_plan
 from b24nb.sandbox import SandboxFleet
 from tests import fleets
+from tests.widgets import click, shown
 
 QUIET = {"progress": False}
 OLD, VIP, NEW = (Badge(code, "T", "V", "primary") for code in ("old", "vip", "new"))
@@ -112,6 +113,22 @@ def test_after_a_call_that_was_refused_a_plan_still_knows_what_it_sent(sandboxes
     assert plan.left == []
 
 
+def test_the_form_shows_what_a_plan_warns_of_and_reads_generators_once(sandboxes: SandboxFleet) -> None:
+    vault = {"a": sandboxes.webhooks["portal-0001"], "b": sandboxes.webhooks["portal-0001"]}
+    form = forms.fleet(Fleet(vault, vault.get), wanted=(one for one in [VIP]), protect=(one for one in ["old"]))
+    form.prune.value = True
+    for _ in range(2):
+        click(form, form.plan_button)
+        assert form.state.plan.counts == {"add": 2, "keep": 2}
+        assert "One portal under several names: a, b" in shown(form)
+
+
+def test_a_badge_with_an_ordinary_address_is_no_secret(sandboxes: SandboxFleet) -> None:
+    with connect(sandboxes.webhooks["portal-0001"]) as b24:
+        b24.badges.add("shop", "Shop", "https://shop.example/rest/V1/products", "primary")
+    assert fleet_of(sandboxes).map(lambda b24: b24.badges.list()[-1].value, **QUIET).missing == {}
+
+
 def test_undo_does_not_call_our_own_later_run_that_of_somebody_else(sandboxes: SandboxFleet) -> None:
     fleet = fleet_of(sandboxes)
     plan = fleet.plan([VIP], **QUIET)
@@ -142,3 +159,13 @@ def test_a_call_visits_as_many_portals_at_a_time_as_it_says(sandboxes: SandboxFl
     plan.apply(parallel=1, **QUIET)
     plan.undo(parallel=1, **QUIET)
     assert not any(together)
+
+
+@pytest.mark.parametrize(
+    ("names", "says"), [(["a", None], "number 2 is None"), ([1001, "b"], "number 1 is 1001"), (["a", "a "], "twice: a")]
+)
+def test_a_name_that_is_none_is_named_and_blanks_do_not_make_another(names: Any, says: str, tmp_path: Path) -> None:
+    with pytest.raises(errors.InvalidInput, match=says):
+        Fleet(names, vault=str)
+    (tmp_path / "portals.csv").write_text("portal,region\nacme ,eu\n")
+    assert Fleet(tmp_path / "portals.csv", vault=str).names == ("acme",)
