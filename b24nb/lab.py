@@ -7,9 +7,11 @@ content is the package's, are signed. A file of the user is never signed.
 from __future__ import annotations
 
 import os
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Sequence
+from contextlib import closing
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -40,6 +42,9 @@ def run(arguments: Sequence[str]) -> int:
     directory = Path(arguments[0] if named else DIRECTORY)
     try:
         sign(sorted(_shipped().glob("*.ipynb")))
+    except (OSError, sqlite3.Error) as error:  # JupyterLab runs all the same
+        print(f"The copies can't be signed ({error}): JupyterLab may hide parts of their outputs until you run them.")
+    try:
         copied = copy_walkthroughs(directory)
     except OSError as error:
         raise B24Error(f"The walkthroughs can't be copied to {directory}: {error}.") from None
@@ -106,8 +111,6 @@ def sign(notebooks: Sequence[Path]) -> None:
 
     Path(jupyter_data_dir()).mkdir(parents=True, exist_ok=True)  # missing if Jupyter has never run
     notary = NotebookNotary()
-    try:
+    with closing(notary.store):
         for path in notebooks:
             notary.sign(nbformat.read(path, as_version=4))
-    finally:
-        notary.store.close()
