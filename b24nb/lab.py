@@ -55,9 +55,9 @@ def run(arguments: Sequence[str]) -> int:
     if hasattr(os, "geteuid") and os.geteuid() == 0:
         # As root, for example in containers, JupyterLab needs this option; it listens on this machine only.
         command.append("--allow-root")
-    # Defaults for this run, which the user's own settings override: widgets are saved with a notebook, and a file
-    # .env can be made for the webhook.
-    paths = [str(_PACKAGE / "lab_settings"), os.environ.get("JUPYTER_CONFIG_PATH", "")]
+    # Defaults for this run: widgets are saved with a notebook, and a file .env can be made for the webhook. Options,
+    # JupyterLab's Settings Editor and the user's own JUPYTER_CONFIG_PATH override them, files in ~/.jupyter don't.
+    paths = [os.environ.get("JUPYTER_CONFIG_PATH", ""), str(_PACKAGE / "lab_settings")]
     os.environ["JUPYTER_CONFIG_PATH"] = os.pathsep.join(filter(None, paths))
     command += arguments[named:]
     # This process becomes JupyterLab, so that it receives the signals. On Windows, exec would split arguments with

@@ -174,7 +174,7 @@ def test_lab_passes_on_what_it_does_not_know(
     assert command[1:4] == ["-m", "jupyterlab", folder]
     assert command[len(command) - len(passed) :] == passed
     assert "--LabApp.default_url=/lab/tree/00-quickstart.ipynb" in command
-    assert os.environ["JUPYTER_CONFIG_PATH"].endswith(f"{os.pathsep}before")
+    assert os.environ["JUPYTER_CONFIG_PATH"].startswith(f"before{os.pathsep}"), "which overrides ours"
     assert len(list((tmp_path / folder).glob("*.ipynb"))) >= 3
 
 
