@@ -16,6 +16,10 @@ MASK = "***"
 
 #: A shorter secret is masked only in addresses, headers and fields: in any text it would match ordinary words.
 _SHORTEST = 8
+#: What the portal makes has so many letters and digits, or more.
+_LONG = 16
+#: An address, its end, or a query: what stands there like a secret is one.
+_ADDRESS = re.compile(r"://|[?&]\w+=|(?<![\w/])/rest/", re.IGNORECASE)
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -84,6 +88,10 @@ class HiddenBytes(bytes):
 
     __str__ = __repr__
 
+    def __getitem__(self, key: object) -> bytes:  # type: ignore[override]
+        """Displays of tracebacks show a part of long bytes."""
+        return MASK.encode()
+
 
 def without_frames(work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
     """Run ``work``; an exception (also KeyboardInterrupt) is raised without its frames, which may hold a secret."""
@@ -149,24 +157,21 @@ def redact_known(text: str, secrets: Iterable[Secret]) -> str:
     return without_frames(_redact, text, tuple(secrets), ())
 
 
-def _redact(
-    text: str, secrets: tuple[Secret, ...], places: tuple[tuple[tuple[str, ...], str], ...], *, is_data: bool = False
-) -> str:
+def _redact(text: str, secrets: tuple[Secret, ...], places: tuple[tuple[tuple[str, ...], str], ...]) -> str:
     secrets = tuple(secret for secret in secrets if len(secret.reveal()) >= _SHORTEST)
+    lowered = text.lower()
     for secret in secrets:
-        if secret.reveal().lower() in text.lower():
+        if secret.reveal().lower() in lowered:
             text = re.sub(re.escape(secret.reveal()), MASK, text, flags=re.IGNORECASE)
     if secrets and any(sign in text for sign in "%&\\"):  # it may hold an escaped character
         # A secret of letters and digits is only escaped where one of these is: to compile its pattern takes long.
         odd = any(not secret.reveal().isalnum() for secret in secrets)
         if odd or re.search(_ESCAPED, text, re.ASCII | re.IGNORECASE):
             text = _in_any_spelling(secrets).sub(MASK, text)
-    lowered = text.lower()
+    without = _without_secret if _ADDRESS.search(text) else _without_likely
     for words, pattern in places:
         if any(word in lowered for word in words):
-            text = re.sub(
-                pattern, _without_likely if is_data else _without_secret, text, flags=re.ASCII | re.IGNORECASE
-            )
+            text = re.sub(pattern, without, text, flags=re.ASCII | re.IGNORECASE)
     return text
 
 
@@ -176,9 +181,9 @@ def _without_secret(found: re.Match[str]) -> str:
 
 
 def _without_likely(found: re.Match[str]) -> str:
-    """The same for data, where a word that can't be a secret stays: ``2FA auth: pending``, ``Rest/Pause/Ende``."""
+    """The same in a text without an address, where ordinary words stay: ``2FA auth: pending``, ``Rest/Pause/Ende``."""
     end = found[found.lastindex or 0]
-    likely = len(end) >= _SHORTEST and any(map(str.isdigit, end))
+    likely = len(end) >= _LONG or (len(end) >= _SHORTEST and any(map(str.isdigit, end)))
     return _without_secret(found) if likely else found[0]
 
 
@@ -211,8 +216,7 @@ def masked(value: Any, secrets: Iterable[Secret] = ()) -> Any:
     {'code': 'vip', 'auth': '***'}
     """
     if isinstance(value, str):
-        is_data = not re.search(r"://|[?&]\w+=", value)  # and no address
-        return without_frames(_redact, value, tuple(secrets), _PLACES, is_data=is_data)
+        return redact(value, secrets)
     if isinstance(value, Mapping):
         return {
             name: MASK if str(name).lower() in _SECRET_NAMES else masked(item, secrets) for name, item in value.items()

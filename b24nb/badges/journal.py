@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import suppress
+from contextlib import closing, suppress
 from datetime import UTC, datetime
 from operator import attrgetter
 from pathlib import Path
@@ -224,7 +224,7 @@ class Journal:
         path, others = self._store.path, self._others()
         with suppress(JournalError):  # there is no data folder
             if path.name == default_journal_path(self._store.host).name and not path.exists():
-                others += former_journals(self._store.host, [path])
+                others += former_journals(self._store.host, path)
         return others
 
     def __repr__(self) -> str:
@@ -326,12 +326,20 @@ def steps_back(connection: Connection, done: Sequence[Entry]) -> tuple[list[Step
     return [*first, *_undo_steps(left, target, here), *later], len(current), sum(now is None for now, _ in pairs)
 
 
-def former_journals(whose: str, paths: Sequence[Path]) -> list[str]:
-    """Where the changes of portals without a journal may be, if journals of other portals lie beside these."""
-    folder = paths[0].parent
-    names = sorted({file.name for file in folder.glob("*.db")} - {path.name for path in paths})
-    text = f"No changes of {whose} are known. If its address was another one before, see the journals in"
-    return [f"{text} {folder}: {listed(names)}. {ADOPT}"] if names else []
+def former_journals(host: str, path: Path) -> list[str]:
+    """Where the changes of a portal without a journal may be, if journals of other portals lie beside it."""
+    names = sorted(file.name for file in path.parent.glob("*.db"))
+    text = f"No changes of {host} are known. If its address was another one before, see the journals in"
+    return [f"{text} {path.parent}: {listed(names)}. {ADOPT}"] if names else []
+
+
+def journals_beside(paths: Iterable[Path], kinds: Iterable[str]) -> list[Path]:
+    """The other journals in the folders of these that hold changes of these kinds (patterns of LIKE)."""
+    found, folders = list[Path](), {path.parent for path in paths}
+    for path in sorted({file for folder in folders for file in folder.glob("*.db")}.difference(paths)):
+        with suppress(JournalError), closing(JournalStore(path, host="", user="")) as store:
+            found += [path] if any(map(store.others, kinds)) else []
+    return found
 
 
 def _frame(entries: Sequence[Entry]) -> pd.DataFrame:
@@ -375,9 +383,9 @@ def _undo_steps(left: dict[str, Badge | None], target: dict[str, Badge | None], 
     for step in diff(current, wanted, removable=target.keys() - foreign):
         if step.before and {step.code, step.before.code} & foreign:
             foreign -= {step.code, step.before.code}
-            step = step._replace(remark="somebody else changed it since")
+            step = step._replace(remark="changed since")
         elif step.before and target.get(step.before.code, step.before) is None:  # added by us: delete it as spelled
             step = step._replace(code=step.before.code)
         yield step
     for code in sorted(foreign):
-        yield Step(code, here[code], here[code], "somebody else changed it since: left alone")
+        yield Step(code, here[code], here[code], "changed since: left alone")

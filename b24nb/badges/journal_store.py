@@ -35,10 +35,9 @@ _MINE = (
     "(host, user) IN (SELECT :host, :user"
     " UNION SELECT host, user FROM adopted WHERE by_host = :host AND by_user = :user)"
 )
-_LAST = (
-    f"SELECT id FROM change_set WHERE {_MINE} AND EXISTS (SELECT 1 FROM step WHERE change_set = change_set.id"
-    " AND changed IS NOT 0) ORDER BY id DESC LIMIT :count"
-)
+#: Of change sets: whether one of its steps changed something, or may have.
+_CHANGED = "EXISTS (SELECT 1 FROM step WHERE change_set = change_set.id AND changed IS NOT 0)"
+_LAST = f"SELECT id FROM change_set WHERE {_MINE} AND {_CHANGED} ORDER BY id DESC LIMIT :count"
 _CONCLUDE = (
     "UPDATE step SET verdict = ?, changed = ?, seen = ?, error = ?, detail = ?, before = CASE WHEN ? THEN before END,"
     " after = coalesce(?, after), found = CASE WHEN ? THEN coalesce(?, found) END"
@@ -236,8 +235,8 @@ class JournalStore:
         return self._entries(f"WHERE changed IS NOT 0 AND change_set IN ({_LAST}) ORDER BY step.id", count=count)
 
     def others(self, kind: str = "%") -> list[tuple[str, str, int]]:
-        """Host, user and number of the change sets of others in this file; ``kind``: a pattern of LIKE."""
-        where = f"NOT {_MINE} AND kind LIKE :kind"
+        """Host, user and number of others' change sets that changed something; ``kind``: a pattern of LIKE."""
+        where = f"NOT {_MINE} AND kind LIKE :kind AND {_CHANGED}"
         return self._query(f"SELECT host, user, count(*) FROM change_set WHERE {where} GROUP BY host, user", kind=kind)
 
     def adopt(self, host: str, user: str) -> bool:

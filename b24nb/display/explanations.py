@@ -139,9 +139,9 @@ def explain(error: B24Error | str | int) -> Explanation:
 def _explain_own(cls: type, error: object) -> Explanation:
     """The explanation of a class of this package that is no :class:`ApiError`; ``error``: one of it, or its name."""
     repeat = next((_REPEAT[base.__name__] for base in cls.__mro__ if base.__name__ in _REPEAT), "look first")
-    lines = [("meaning", (inspect.getdoc(cls) or "").partition("\n\n")[0])]
-    if isinstance(error, InvalidInput) and error.field:
-        lines.append(("field", error.field))
+    # Under `python -OO` no class has a text of its own; `inspect.getdoc` would take that of a base class of Python.
+    lines = [("meaning", inspect.cleandoc(cls.__doc__ or "").partition("\n\n")[0])]
+    lines.append(("field", getattr(error, "field", "")))
     if isinstance(error, TransportError):
         harmless = not error.sent or getattr(error.call, "outcome", "") == "failed"  # of a write it would be "lost"
         repeat = "yes" if harmless else repeat
@@ -150,9 +150,9 @@ def _explain_own(cls: type, error: object) -> Explanation:
     title = cls.__name__
     if isinstance(error, B24Error):
         title += f" - {error.message}"
-        lines += [("what to do", error.hint)] if error.hint else []
+        lines.append(("what to do", error.hint))
     lines.append(("safe to repeat", repeat))
-    return Explanation(title, (), tuple(lines))
+    return Explanation(title, (), tuple(line for line in lines if line[1]))
 
 
 def _lines(fact: spec.ErrorFact) -> list[tuple[str, str]]:

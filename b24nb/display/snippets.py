@@ -30,7 +30,7 @@ from b24nb.display.literals import (
     powershell,
 )
 from b24nb.errors import InvalidInput
-from b24nb.secret import mask_address, masked
+from b24nb.secret import known_secrets, mask_address, masked
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -157,7 +157,7 @@ def as_code(
     values = json.loads(as_json(params or {}, errors="surrogatepass"))
     if not isinstance(values, dict):
         raise InvalidInput("Parameters are a mapping from name to value.", field="params")
-    given = masked({name: value for name, value in values.items() if name not in _RESERVED})
+    given = masked({name: value for name, value in values.items() if name not in _RESERVED}, known_secrets())
     given, calls = _batch(given, flavour) if method == "batch" else (given, {})
     if flavour == "bx24js" and given.get("start"):
         hint = "In BX24.js, result.next() reads the next page."

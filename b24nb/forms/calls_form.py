@@ -94,7 +94,10 @@ class CallsForm(Form):
         return ()  # the picture already shows them
 
     def _draw_chart(self) -> Any:
-        chart = self.call_log.plot()._repr_html_()
+        try:
+            chart = self.call_log.plot()._repr_html_()
+        except ImportError as error:
+            return self.look().saying("check", str(error))
         self._chart.value = parts.fragment(Markup(chart))  # noqa: S704 - display made it
         return self.look()
 

@@ -154,6 +154,12 @@ def test_activities_of_several_pages_come_once_each_however_they_are_counted(mor
     assert ids == [*range(75), *range(100, 107)]
 
 
+def test_a_badge_whose_type_is_a_map_is_shown() -> None:
+    badge = Badge.from_wire({"code": "vip", "title": "Client", "value": "VIP", "type": {"a": 1}})
+    for shown in (badge._repr_html_(), Badges([badge])._repr_html_(), repr(Badges([badge]))):
+        assert "not restorable" in shown
+
+
 CHANGES: dict[str, Callable[[Client], Any]] = {
     "add": lambda b24: b24.badges.add("new", "Title", "Value", "primary"),
     "add beside": lambda b24: b24.badges.add("MISSEDCALL", "Title", "Value", "primary"),

@@ -2,6 +2,7 @@
 
 import errno
 import re
+import sys
 from pathlib import Path
 
 import pandas as pd
@@ -32,6 +33,14 @@ def test_log_chart_and_clear(b24: Client) -> None:
     b24.badges.list()
     form.run()
     assert "is empty" not in shown(form)
+
+
+def test_a_chart_without_matplotlib_says_what_to_install(b24: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "matplotlib.style", None)
+    form = forms.calls_form(b24, run=True)
+    click(form, form.chart_button)
+    assert "A chart needs matplotlib: pip install" in shown(form)
+    assert form.last_error is None
 
 
 def test_export_writes_a_new_file(b24: Client, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -117,6 +117,11 @@ def test_what_logs_and_reports_call_our_errors_is_explained() -> None:
     assert repr(explain(errors.Interrupted("a report"))) == repr(explain("Interrupted"))
 
 
+def test_without_docstrings_an_explanation_claims_no_meaning(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(NotApplied, "__doc__", None)  # as under `python -OO`
+    assert list(dict(explain("NotApplied").lines)) == ["safe to repeat"]
+
+
 OURS = [name for name, one in vars(errors).items() if inspect.isclass(one) and one.__module__ == errors.__name__]
 
 

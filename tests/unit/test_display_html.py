@@ -182,6 +182,16 @@ def test_a_banner_is_a_sentence(fields: dict[str, Any], sentence: str) -> None:
     assert stripped(html.portal_banner(portal(**fields))) == sentence
 
 
+@pytest.mark.parametrize("place", PLACES)
+def test_an_output_has_one_line_so_that_markdown_leaves_it_alone(place: str) -> None:
+    assert "\n" not in html.page(PLACES[place]())
+
+
+def test_code_can_be_copied_as_it_is() -> None:
+    text = "a = 'x' < \"&amp;\"\n\n\n# *b*\n\t_c_ </pre>\n"
+    assert Seen(html.code(text, "label")).text == text
+
+
 # -- colours --------------------------------------------------------------------------------------
 
 

@@ -1,13 +1,14 @@
 """`environment.yml`, the Makefile and the workflows say the same as `pyproject.toml`."""
 
 import re
+import subprocess
 import tomllib
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.layers import require_package
+from tests.layers import require_package, require_program
 from tests.lowest import declared, lowest
 
 ROOT = Path(__file__).parents[2]
@@ -61,6 +62,19 @@ def test_workflows_and_the_full_check_call_targets_that_exist(name: str) -> None
         for step in job["steps"]:
             called |= set(re.findall(r"\bmake ([a-z-]+)", step.get("run", "")))
     assert called <= targets
+
+
+def test_make_puts_a_new_environment_in_place_of_one_with_an_old_python(tmp_path: Path) -> None:
+    old, python = tmp_path / "env" / "bin" / "python", tmp_path / "python"
+    old.parent.mkdir(parents=True)
+    for program, does in ((old, "exit 1"), (python, 'echo "made: $*"')):
+        program.write_text(f"#!/bin/sh\n{does}\n")
+        program.chmod(0o755)
+    (tmp_path / "pyproject.toml").touch()
+    (tmp_path / "env" / "pyvenv.cfg").touch()
+    command = [require_program("make"), "-f", str(ROOT / "Makefile"), "VENV=env", f"PYTHON={python}", "env/installed"]
+    said = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True).stdout
+    assert "made: -m venv --clear env\n" in said
 
 
 def test_the_workflow_runs_on_each_python_that_is_declared(project: dict[str, Any]) -> None:
