@@ -260,3 +260,16 @@ def test_two_threads_with_the_same_change_send_it_once(b24: Client, portal: Sand
     together(form.run, form.run)
     assert asked(portal, "add") == 1
     assert form.state.phase == "done"
+
+
+def test_a_bar_that_is_shown_late_does_not_take_the_message(b24: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    render = Form.render
+
+    def render_and_show_bar(form: Form, state: object) -> None:
+        render(form, state)
+        form._show_busy()
+
+    monkeypatch.setattr(Form, "render", render_and_show_bar)
+    form = forms.list_form(b24)
+    click(form, form.list_button)
+    assert "by one request" in form._message.value
