@@ -12,6 +12,7 @@ import pytest
 from b24nb import Client, Fleet, SandboxPortal, connect, forms
 from b24nb.badges.badge import Badge
 from b24nb.badges.changes import DELETE, NotRestorable
+from b24nb.forms.form import Form
 from tests.fakes import FakeClock, eventually, together
 from tests.programs import python
 from tests.servers import Envelope, gate_of, in_front_of
