@@ -5,13 +5,11 @@ import pytest
 from b24nb import Client, SandboxPortal, connect, forms
 from b24nb.badges.badge import Badge
 from b24nb.errors import InvalidInput
-from tests.widgets import asked, click, shown, tree
+from tests.widgets import asked, click, confirm, shown, tree
 
 
 def test_one_request_then_filter_and_sort(b24: Client, portal: SandboxPortal) -> None:
     form = forms.list_form(b24)
-    assert form.result is None
-    assert len(form.df) == 0
     assert form.table not in tree(form)
     click(form, form.list_button)
     assert "12 badges by one request" in shown(form)
@@ -67,9 +65,7 @@ def test_what_one_form_changes_the_other_forms_of_the_client_show_and_none_of_an
     with SandboxPortal() as other, connect(other) as there:
         elsewhere = forms.list_form(there, run=True)
     listed, untouched = forms.list_form(b24, run=True), forms.list_form(b24)
-    delete = forms.delete_form(b24, "newsletter", run=True)
-    delete.confirm.value = "newsletter"
-    click(delete, delete.delete_button)
+    confirm(forms.delete_form(b24, "newsletter", run=True), "newsletter")
     assert "newsletter" not in [badge.code for badge in listed.table.badges]
     add = forms.add_form(b24, "vip", "Client", "VIP", run=True)
     assert len(elsewhere.result) == 12
