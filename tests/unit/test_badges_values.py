@@ -18,42 +18,22 @@ badges = st.builds(Badge, st.text(), texts, texts, st.sampled_from([*BadgeType])
 
 
 @given(badges)
-def test_the_wire_gives_back_what_it_got(badge: Badge) -> None:
+def test_a_badge_can_be_sent_copied_pickled_hashed_and_read_from_its_repr(badge: Badge) -> None:
     assert Badge.from_wire(badge.to_wire()) == badge
-
-
-@given(badges)
-def test_a_badge_can_be_copied_pickled_hashed_and_read_from_its_repr(badge: Badge) -> None:
     assert copy.deepcopy(badge) == badge == pickle.loads(pickle.dumps(badge))
     assert eval(repr(badge), {"Badge": Badge}) == badge
     assert badge in {badge}
+    assert badge.type.__class__ is str
 
 
-def test_a_badge_can_not_change() -> None:
+def test_neither_a_badge_nor_badges_change() -> None:
     source = {"en": "Client"}
     badge = Badge("vip", source, "VIP", "primary")
     source["en"] = "changed"
     assert badge.title == {"en": "Client"}
-    with pytest.raises(TypeError):
-        badge.title["en"] = "changed"
     with pytest.raises(AttributeError):
         badge.code = "changed"
-
-
-def test_languages_keep_their_order_and_order_does_not_make_a_difference() -> None:
-    other = Badge("vip", {"de": "Kunde", "en": "Client"}, "VIP", "primary")
-    assert list(other.title) == ["de", "en"]
-    assert other == VIP
-
-
-def test_the_type_is_a_plain_text_also_if_given_as_a_member() -> None:
-    assert Badge("a", "t", "v", BadgeType.PRIMARY).type.__class__ is str
-
-
-def test_badges_are_an_immutable_sequence() -> None:
     both = Badges([VIP, MISSED])
-    assert len(both) == 2
-    assert list(both) == [VIP, MISSED]
     assert both[-1:] == Badges([MISSED])
     assert both == Badges([VIP, MISSED]) != [VIP, MISSED]
     assert hash(both) == hash(Badges([VIP, MISSED]))
@@ -74,7 +54,6 @@ def test_text_and_html_show_the_same_badges() -> None:
     text, html = repr(many), many._repr_html_()
     for n in range(150):
         assert (f"code{n} " in text) == (f"code{n}<" in html), n
-    assert "<b>" not in html
     assert "50 more" in text
     assert "50 more" in html
     assert repr(Badges()) == "Badges: 0"

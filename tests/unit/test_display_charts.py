@@ -112,6 +112,7 @@ def test_alternative_text_tells_what_is_seen() -> None:
         "1 repeat. 3 errors (QUERY_LIMIT_EXCEEDED, Timeout, (empty code))."
     )
     assert repr(chart) == f"<Chart: {chart.alt}>"
+    assert f'alt="{chart.alt}"' in chart._repr_html_()
 
 
 @pytest.mark.parametrize(
