@@ -7,7 +7,7 @@ import pytest
 
 from b24nb import Badge, Client, Fleet, SandboxPortal, connect, errors, forms
 from b24nb.sandbox import SandboxFleet
-from tests import fleets
+from tests.fleets import holding, simulated
 from tests.widgets import click, pieces, shown, tree
 
 VIP = Badge("vip", "Client", "VIP", "primary")
@@ -22,10 +22,6 @@ def sandboxes() -> Iterator[SandboxFleet]:
 @pytest.fixture
 def form(sandboxes: SandboxFleet) -> Any:
     return forms.fleet(Fleet(sandboxes.names, vault=sandboxes.webhooks.get), wanted=[VIP], run=True)
-
-
-def holding(sandboxes: SandboxFleet) -> int:
-    return sum("vip" in [badge["code"] for badge in portal.badges] for portal in sandboxes.portals.values())
 
 
 def test_it_compares_all_portals_and_says_which_are_missing(form: Any, sandboxes: SandboxFleet) -> None:
@@ -129,7 +125,7 @@ def test_names_and_texts_are_shown_as_text(portal: SandboxPortal) -> None:
 
 
 def test_a_thousand_portals_make_a_page_that_stays_small() -> None:
-    with fleets.simulated(1000) as fleet:
+    with simulated(1000) as fleet:
         form = forms.fleet(fleet, run=True)
     assert "12 codes on 1,000 portals" in form.shown.value
     assert len(form.shown.value) < 60_000
