@@ -1,6 +1,7 @@
 """The call log of a client: its statistics, and the two limits as the client sees them."""
 
 import random
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -223,6 +224,8 @@ def test_a_clock_that_goes_back_does_not_fill_the_bucket_of_the_portal() -> None
 
 
 def test_operating_time_is_reported_never_added_up(clock: FakeClock, limits: Limits) -> None:
+    assert list(limits.df) == ["method", "operating_s", "limit_s", "calls_left", "reset_at"]
+    assert str(limits.df["reset_at"].dt.tz) == "UTC"
     work = OperatingTime()
     for _ in range(3):
         work.add(100.0, clock())
@@ -239,13 +242,39 @@ def test_operating_time_is_reported_never_added_up(clock: FakeClock, limits: Lim
     assert limits.df.iloc[0]["operating_s"] == 0.0
 
 
-def test_a_method_that_costs_nothing_has_no_forecast(clock: FakeClock, limits: Limits) -> None:
-    assert list(limits.df) == ["method", "operating_s", "limit_s", "calls_left", "reset_at"]
-    assert str(limits.df["reset_at"].dt.tz) == "UTC"
-    limits.reported("profile", 0.0, clock() + 600)
-    assert limits.df["calls_left"].isna().all()
-    limits.reported("silent", None, None)
-    assert list(limits.df["method"]) == ["profile"]
+LIST = "crm.activity.badge.list"
+
+
+@pytest.mark.parametrize(
+    ("told", "known"),
+    [
+        ([("profile", 0, 600), ("silent", None, 600)], {"profile": (0, None)}),  # costs nothing: no forecast
+        # A first report may hold the work of others.
+        ([("old", 300, 500, 2), ("new", 1.5, 600, 2)], {"old": (300, None), "new": (1.5, 320)}),
+        ([("old", 300, 500, 2), ("Old", 302, 500, 2)], {"old": (302, 90)}),
+        # A plan may allow less than the 480 s of the documentation. Later, the oldest part is forgotten.
+        ([(LIST, 100, 300), LIST, "profile"], {LIST: (100, 0), "profile": (480, 0)}),
+        ([(LIST, 100, 300), LIST, "profile", 300], {LIST: (100, 4), "profile": (480, 0)}),
+        ([(LIST, 100, 300), LIST, 300, (LIST, 20, 300)], {LIST: (20, 24)}),
+        ([(LIST, 470, 30), (LIST, 485, 30)], {LIST: (485, 0)}),
+        ([(LIST, 470, 30), (LIST, 485, 30), 30], {LIST: (485, None)}),  # how much was forgotten, nobody states
+    ],
+)
+def test_the_calls_that_are_left_are_none_after_a_refusal_and_unknown_where_nobody_can_know(
+    told: list[Any], known: dict[str, Any], clock: FakeClock, limits: Limits
+) -> None:
+    """Told are the seconds that a method has used up and when some are forgotten, a refusal, or that time passes."""
+    for one in told:
+        if isinstance(one, tuple):
+            method, seconds, until, *waited = one
+            limits.reported(method, seconds, clock() + until, *waited)
+        elif isinstance(one, str):
+            limits.blocked(one)
+        else:
+            clock.advance(one)
+    rows = limits.df.set_index("method")[["operating_s", "calls_left"]].astype(object).itertuples()
+    assert {row.Index: (row.operating_s, None if pd.isna(row.calls_left) else row.calls_left) for row in rows} == known
+    assert ("blocked until" in repr(limits)) == (0 in [left for _, left in known.values()])
 
 
 def test_the_displays_say_that_others_share_the_bucket(clock: FakeClock, limits: Limits) -> None:
@@ -271,16 +300,6 @@ def test_the_request_rate_as_a_frame(limits: Limits) -> None:
     assert (frame["level"].iloc[0], frame["capacity"].iloc[0], frame["drains_per_s"].iloc[0]) == (45, 50, 2)
 
 
-def test_the_first_report_of_a_method_may_hold_the_work_of_others(clock: FakeClock, limits: Limits) -> None:
-    limits.reported("old.method", 300.0, clock() + 500, waited=2.0)
-    limits.reported("new.method", 1.5, clock() + 600, waited=2.0)
-    left = limits.df.set_index("method")["calls_left"]
-    assert pd.isna(left["old.method"])
-    assert left["new.method"] == 320
-    limits.reported("Old.Method", 302.0, clock() + 500, waited=2.0)
-    assert limits.df.set_index("method")["calls_left"]["old.method"] == 90
-
-
 def test_the_forecast_does_not_rise_when_a_part_expires(clock: FakeClock) -> None:
     cost = {"crm.activity.badge.list": 58.0}
     with SandboxPortal(clock=clock, cost=cost) as portal, connect(portal, clock=clock) as b24:
@@ -296,21 +315,6 @@ def test_the_forecast_does_not_rise_when_a_part_expires(clock: FakeClock) -> Non
         clock.advance(450)  # the first basket expires during the next call
         portal.switches.cost = {"crm.activity.badge.list": 60.0}
         assert left() == 6
-
-
-def test_after_a_refusal_no_call_is_left_whatever_the_figures_say(clock: FakeClock, limits: Limits) -> None:
-    """A plan may allow less than the 480 s of the documentation."""
-    limits.reported("crm.activity.badge.list", 100.0, clock() + 300)
-    limits.blocked("crm.activity.badge.list")
-    limits.blocked("profile")
-    assert list(limits.df["calls_left"]) == [0, 0]
-    assert list(limits.df["operating_s"]) == [100.0, 480.0]
-    clock.advance(300)
-    # The oldest part is forgotten, the rest not yet.
-    assert list(limits.df["operating_s"]) == [100.0, 480.0]
-    assert limits.df["calls_left"][0] == 4
-    limits.reported("crm.activity.badge.list", 20.0, clock() + 300)
-    assert limits.df["operating_s"][0] == 20.0
 
 
 def test_the_client_learns_of_a_refusal_alone_and_inside_a_batch(portal: SandboxPortal, b24: Client) -> None:
@@ -348,16 +352,6 @@ def test_commands_that_all_state_the_sum_of_their_batch_have_no_forecast() -> No
         for _ in answers:
             connection.batch({"a": ("crm.deal.list", None)})
     assert pd.isna(connection.calls.limits.df.set_index("method")["calls_left"]["crm.deal.list in a batch"])
-
-
-def test_a_method_over_its_limit_is_blocked_until_some_of_it_is_forgotten(clock: FakeClock, limits: Limits) -> None:
-    for seconds in (470.0, 485.0):
-        limits.reported("crm.activity.badge.list", seconds, clock() + 30)
-    assert limits.df["calls_left"][0] == 0
-    assert "blocked until" in repr(limits)
-    clock.advance(30)
-    assert limits.df["calls_left"].isna().all(), "how much was forgotten, nobody states"
-    assert "blocked" not in repr(limits)
 
 
 def test_a_clock_that_is_behind_the_portals_blocks_no_method_for_hours(clock: FakeClock) -> None:
