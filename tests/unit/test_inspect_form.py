@@ -73,7 +73,9 @@ def test_a_code_that_was_pasted_with_a_blank_is_shown_with_it(b24: Client) -> No
     assert "Is this meant? newsletter⟨U+200B⟩␣" in shown(form)
 
 
-def test_holders_are_shown_with_their_deal_and_the_ways_to_release(b24: Client, portal: SandboxPortal) -> None:
+def test_holders_are_shown_with_their_deal_and_released_one_by_one_and_then_all(
+    b24: Client, portal: SandboxPortal
+) -> None:
     form = forms.inspect_form(b24, "waitingPayment", run=True)
     text = shown(form)
     told = ('deal 3 Licences "Small team"', "Delivery contract Haas", "this can't be undone", "clear its badgeCode")
@@ -81,10 +83,6 @@ def test_holders_are_shown_with_their_deal_and_the_ways_to_release(b24: Client, 
     assert f'href="{portal.url}/crm/deal/details/4/"' in form.beside.value
     assert portal.url not in form._repr_mimebundle_()["text/html"], "it ends with the notebook"
     assert form.release_button not in tree(forms.inspect_form(b24, "missedCall", run=True))
-
-
-def test_holders_are_released_one_by_one_and_then_all(b24: Client) -> None:
-    form = forms.inspect_form(b24, "waitingPayment", run=True)
     assert form.which.options[0][0] == "all 2 activities"
     form.word.value = "3"
     click(form, form.release_button)
