@@ -3,12 +3,12 @@
 import pytest
 
 from tests.browser.conftest import EXPLORER, START, OpenNotebook
-from tests.layers import require, require_package
+from tests.layers import require_package
 
 require_package("playwright")
 from playwright.sync_api import Browser, Locator, expect  # noqa: E402
 
-from tests.browser.looks import AXE, barriers, faint, sights  # noqa: E402
+from tests.browser.looks import barriers, faint, sights  # noqa: E402
 
 TABS = ["List", "Inspect", "Add", "Delete", "Calls"]
 
@@ -59,7 +59,6 @@ def visit(explorer: Locator, name: str) -> Locator:
 def test_every_text_is_readable_in_both_themes_and_nothing_is_in_the_way_of_a_screen_reader(
     notebook: OpenNotebook,
 ) -> None:
-    require(AXE.exists(), "axe-core (npm ci --prefix tests/browser)")
     opened = notebook(START, EXPLORER)
     for name in TABS:
         form = visit(opened.shown, name)

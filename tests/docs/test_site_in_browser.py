@@ -10,25 +10,18 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.docs.test_site import pages
-from tests.layers import require, require_package
+from tests.layers import require_package
 
 require_package("playwright")
 from playwright.sync_api import Page, ViewportSize, expect  # noqa: E402
 
-from tests.browser.looks import AXE, hard_to_read  # noqa: E402
+from tests.browser.looks import barriers, hard_to_read  # noqa: E402
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
 pytestmark = pytest.mark.slow
 
-#: What axe finds; it measures contrast too, slowly, which `hard_to_read` does for both themes.
-RUN_AXE = """async () => {
-  const options = { resultTypes: ["violations"], rules: { "color-contrast": { enabled: false } } };
-  return (await axe.run(document, options)).violations
-    .filter((rule) => ["serious", "critical"].includes(rule.impact))
-    .flatMap((rule) => rule.nodes.map((node) => `${rule.id}: ${node.html.slice(0, 200)}`));
-}"""
 WIDE: ViewportSize = {"width": 1280, "height": 900}
 NARROW: ViewportSize = {"width": 400, "height": 800}
 
@@ -63,7 +56,6 @@ def unfold(page: Page) -> None:
 def test_every_page_is_readable_and_nothing_stands_in_the_way_of_a_screen_reader(
     browser: Browser, site: Path, address: str, theme: str, screen: ViewportSize
 ) -> None:
-    require(AXE.exists(), "axe-core (npm ci --prefix tests/browser)")
     found: dict[str, object] = {}
     with reader(browser, address, theme) as (page, complaints):
         for name in names(site):
@@ -71,8 +63,7 @@ def test_every_page_is_readable_and_nothing_stands_in_the_way_of_a_screen_reader
             page.goto(address + name)
             assert page.evaluate("() => document.documentElement.dataset.theme") == theme
             unfold(page)
-            page.add_script_tag(path=AXE)
-            troubles: dict[str, Any] = {"barriers": page.evaluate(RUN_AXE)}
+            troubles: dict[str, Any] = {"barriers": barriers(page.locator("html"), contrast=False)}
             for size, width in (("wide", WIDE), ("narrow", NARROW)):
                 page.set_viewport_size(width)
                 troubles[f"faint on a {size} screen"] = hard_to_read(page.locator("body"))
