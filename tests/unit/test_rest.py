@@ -326,32 +326,24 @@ def test_the_client_learns_of_a_refusal_alone_and_inside_a_batch(portal: Sandbox
     assert (left["server.time"], left["server.time in a batch"]) == (0, 0)
 
 
-def test_a_command_of_a_batch_does_not_overwrite_what_single_calls_have_used_up() -> None:
-    """A portal counts it under another key, or under that of ``batch`` and states 0."""
+def test_commands_of_a_batch_overwrite_nothing_that_single_calls_have_used_up_and_have_no_forecast() -> None:
+    """A portal counts them under another key, or under that of ``batch`` and states 0; or it states the sum of all:
+    50 commands of 5 s together do not cost 5 s each."""
 
     def time(used: float) -> dict[str, object]:
         return {"operating": used, "operating_reset_at": 1_764_000_300}
 
-    commands = {"result": {"k0": []}, "result_time": {"k0": time(0)}}
-    answers = [{"result": [], "time": time(485)}, {"result": commands, "time": time(3)}]
-    with answering(*answers) as (connection, _):
+    def batch(used: float) -> dict[str, object]:
+        return {"result": {"result": {"k0": []}, "result_time": {"k0": time(used)}}, "time": time(3)}
+
+    with answering({"result": [], "time": time(485)}, batch(0), batch(0), batch(0.0001)) as (connection, _):
         connection.call("crm.activity.list")
-        connection.batch({"a": ("crm.activity.list", None)})
-    used = connection.calls.limits.df.set_index("method")["operating_s"].to_dict()
-    assert used == {"crm.activity.list": 485, "crm.activity.list in a batch": 0, "batch": 3}
-
-
-def test_commands_that_all_state_the_sum_of_their_batch_have_no_forecast() -> None:
-    """50 commands of 5 s together do not cost 5 s each."""
-    block = {"operating": 0.5, "operating_reset_at": 1_764_000_300}
-    answers = [
-        {"result": {"result": {"k0": []}, "result_time": {"k0": block | {"operating": used}}}, "time": block}
-        for used in (0.0, 0.0001)
-    ]
-    with answering(*answers) as (connection, _):
-        for _ in answers:
-            connection.batch({"a": ("crm.deal.list", None)})
-    assert pd.isna(connection.calls.limits.df.set_index("method")["calls_left"]["crm.deal.list in a batch"])
+        for method in ("crm.activity.list", "crm.deal.list", "crm.deal.list"):
+            connection.batch({"a": (method, None)})
+    known = connection.calls.limits.df.set_index("method")
+    used = {"crm.activity.list": 485, "crm.activity.list in a batch": 0, "crm.deal.list in a batch": 0.0001, "batch": 3}
+    assert known["operating_s"].to_dict() == used
+    assert pd.isna(known["calls_left"]["crm.deal.list in a batch"])
 
 
 def test_a_clock_that_is_behind_the_portals_blocks_no_method_for_hours(clock: FakeClock) -> None:
