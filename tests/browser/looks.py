@@ -24,6 +24,11 @@ RUN_AXE = """async (root, contrast) => {
 }"""
 
 
+def unfold(root: Locator) -> None:
+    """Open what is folded, so that it is looked at as well."""
+    root.evaluate("root => root.querySelectorAll('details').forEach((folded) => { folded.open = true; })")
+
+
 def sights(root: Locator) -> list[dict[str, Any]]:
     """Every visible text below an element: text, tag, inactive, colours, and its contrast to what is behind it."""
     return root.evaluate((HERE / "contrast.js").read_text(encoding="utf-8"))

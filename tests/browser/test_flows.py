@@ -15,7 +15,7 @@ from tests.layers import require_package
 require_package("playwright")
 from playwright.sync_api import Locator, Page, expect  # noqa: E402
 
-from tests.browser.looks import faint  # noqa: E402
+from tests.browser.looks import faint, unfold  # noqa: E402
 
 #: In JupyterLab's command mode these delete, insert, cut and change cells, and restart the kernel.
 SHORTCUTS = "ddbaxmz00"
@@ -35,7 +35,7 @@ FORMS = (
 
 def press_shortcuts_in(form: Locator, page: Page) -> int:
     """Press the notebook's shortcuts at every place of a form that can have the focus, folded parts opened."""
-    form.evaluate("form => form.querySelectorAll('details').forEach((part) => { part.open = true; })")
+    unfold(form)
     pressed = 0
     for place in form.locator(FOCUSABLE).all():
         if place.count() and place.is_visible() and place.is_enabled():

@@ -8,17 +8,12 @@ from tests.layers import require_package
 require_package("playwright")
 from playwright.sync_api import Browser, Locator, expect  # noqa: E402
 
-from tests.browser.looks import barriers, faint, sights  # noqa: E402
+from tests.browser.looks import barriers, faint, sights, unfold  # noqa: E402
 
 TABS = ["List", "Inspect", "Add", "Delete", "Calls"]
 
 #: Opens a JupyterLab and many pages: minutes.
 pytestmark = pytest.mark.slow
-
-
-def unfold(root: Locator) -> None:
-    """Open what is folded, so that it is looked at as well."""
-    root.evaluate("root => root.querySelectorAll('details').forEach((folded) => { folded.open = true; })")
 
 
 def visit(explorer: Locator, name: str) -> Locator:
