@@ -21,9 +21,13 @@ SLOW := tests/cases tests/unit tests/docs $(addprefix tests/browser/test_, first
 help:                      ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/'
 
+# Makes an environment, also in place of one that is not whole or whose Python is older than 3.11, where tomllib begins.
+environment = $(1)/bin/python -c "import pip, tomllib" 2>/dev/null || \
+  $(PYTHON) -m venv $(if $(wildcard $(1)/pyvenv.cfg),--clear) $(1)
+
 # The stamps make a second call start at once; a changed pyproject.toml installs again.
 $(VENV)/installed: pyproject.toml
-	test -x $(BIN)/pip || $(PYTHON) -m venv $(VENV)
+	$(call environment,$(VENV))
 	$(BIN)/python $(PIP_INSTALL) -e '.[lab,fleet]'
 	touch $@
 
@@ -40,7 +44,7 @@ $(VENV)/installed-check: $(VENV)/installed-test
 	touch $@
 
 $(LOWEST)/installed-test: pyproject.toml tests/lowest.py
-	test -x $(LOWEST)/bin/pip || $(PYTHON) -m venv $(LOWEST)
+	$(call environment,$(LOWEST))
 	$(LOWEST)/bin/python tests/lowest.py > $(LOWEST)/constraints.txt
 	$(LOWEST)/bin/python $(PIP_INSTALL) --constraint $(LOWEST)/constraints.txt -e '.[test]'
 	touch $@

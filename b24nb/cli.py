@@ -42,7 +42,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         args = _parser().parse_args(argv)
         return int(args.run(args))
     except (B24Error, ImportError, OSError, RuntimeError, ValueError) as error:
-        print("b24nb:", *str(error).split(), file=sys.stderr)
+        gone = isinstance(error, FileNotFoundError) and not error.filename  # only os.getcwd() names no file
+        print("b24nb:", *("The working directory has gone." if gone else str(error)).split(), file=sys.stderr)
     except KeyboardInterrupt:
         print("b24nb: interrupted", file=sys.stderr)
     return 1
@@ -59,12 +60,10 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"b24nb {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
-    command = commands.add_parser("lab", help="open the walkthroughs in JupyterLab")
-    command.add_argument(
-        "directory",
-        nargs="?",
-        help=f"where your copies live (default: {lab.DIRECTORY}); what follows goes to JupyterLab",
-    )
+    usage = "b24nb lab [-h] [DIRECTORY] [OPTION OF JUPYTERLAB ...]"
+    command = commands.add_parser("lab", help="open the walkthroughs in JupyterLab", usage=usage)
+    where = f"where your copies live (default: {lab.DIRECTORY}); before all options, which go to JupyterLab"
+    command.add_argument("directory", nargs="?", metavar="DIRECTORY", help=where)
 
     command = commands.add_parser("sandbox", help="run a sandbox portal until Ctrl-C")
     command.add_argument("--db", metavar="FILE", help="keep its data in FILE (default: gone when it stops)")

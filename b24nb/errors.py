@@ -386,4 +386,6 @@ def from_answer(code: str, description: str, *, http_status: int | None, method:
     """
     fact = find_fact(code, description, method) or find_fact(code, description)
     cls = _KINDS[fact.kind] if fact else ApiError
+    if fact and cls in (DuplicateCode, BadgeInUse) and method and method.lower() not in fact.methods:
+        cls = ApiError  # these two are about badges
     return cls(code, description, http_status=http_status, method=method)

@@ -7,9 +7,11 @@ content is the package's, are signed. A file of the user is never signed.
 from __future__ import annotations
 
 import os
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Sequence
+from contextlib import closing
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -40,6 +42,9 @@ def run(arguments: Sequence[str]) -> int:
     directory = Path(arguments[0] if named else DIRECTORY)
     try:
         sign(sorted(_shipped().glob("*.ipynb")))
+    except (OSError, sqlite3.Error) as error:  # JupyterLab runs all the same
+        print(f"The copies can't be signed ({error}): JupyterLab may hide parts of their outputs until you run them.")
+    try:
         copied = copy_walkthroughs(directory)
     except OSError as error:
         raise B24Error(f"The walkthroughs can't be copied to {directory}: {error}.") from None
@@ -50,9 +55,9 @@ def run(arguments: Sequence[str]) -> int:
     if hasattr(os, "geteuid") and os.geteuid() == 0:
         # As root, for example in containers, JupyterLab needs this option; it listens on this machine only.
         command.append("--allow-root")
-    # Defaults for this run, which the user's own settings override: widgets are saved with a notebook, and a file
-    # .env can be made for the webhook.
-    paths = [str(_PACKAGE / "lab_settings"), os.environ.get("JUPYTER_CONFIG_PATH", "")]
+    # Defaults for this run: widgets are saved with a notebook, and a file .env can be made for the webhook. Options,
+    # JupyterLab's Settings Editor and the user's own JUPYTER_CONFIG_PATH override them, files in ~/.jupyter don't.
+    paths = [os.environ.get("JUPYTER_CONFIG_PATH", ""), str(_PACKAGE / "lab_settings")]
     os.environ["JUPYTER_CONFIG_PATH"] = os.pathsep.join(filter(None, paths))
     command += arguments[named:]
     # This process becomes JupyterLab, so that it receives the signals. On Windows, exec would split arguments with
@@ -106,8 +111,6 @@ def sign(notebooks: Sequence[Path]) -> None:
 
     Path(jupyter_data_dir()).mkdir(parents=True, exist_ok=True)  # missing if Jupyter has never run
     notary = NotebookNotary()
-    try:
+    with closing(notary.store):
         for path in notebooks:
             notary.sign(nbformat.read(path, as_version=4))
-    finally:
-        notary.store.close()

@@ -16,6 +16,10 @@ MASK = "***"
 
 #: A shorter secret is masked only in addresses, headers and fields: in any text it would match ordinary words.
 _SHORTEST = 8
+#: What the portal makes has so many letters and digits, or more.
+_LONG = 16
+#: An address, its end, or a query: what stands there like a secret is one.
+_ADDRESS = re.compile(r"://|[?&]\w+=|(?<![\w/])/rest/", re.IGNORECASE)
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -84,6 +88,10 @@ class HiddenBytes(bytes):
 
     __str__ = __repr__
 
+    def __getitem__(self, key: object) -> bytes:  # type: ignore[override]
+        """Displays of tracebacks show a part of long bytes."""
+        return MASK.encode()
+
 
 def without_frames(work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
     """Run ``work``; an exception (also KeyboardInterrupt) is raised without its frames, which may hold a secret."""
@@ -118,9 +126,7 @@ _PLACES: tuple[tuple[tuple[str, ...], str], ...] = (
 )
 #: An escaped letter or digit, which ordinary texts don't contain.
 _HEX, _DECIMAL = r"(?:3\d|[46][1-9a-f]|[57][\da])", r"(?:4[89]|5[0-7]|6[5-9]|[78]\d|9[07-9]|1[01]\d|12[0-2])"
-_ESCAPED = re.compile(
-    rf"%(?:25)*{_HEX}|&#(?:0*{_DECIMAL}(?!\d)|x0*{_HEX}(?!\w))|\\(?:u00|x){_HEX}", re.ASCII | re.IGNORECASE
-)
+_ESCAPED = rf"%(?:25)*{_HEX}|&#(?:0*{_DECIMAL}(?!\d)|x0*{_HEX}(?!\w))|\\(?:u00|x){_HEX}"
 
 
 def redact(text: str, secrets: Iterable[Secret] = ()) -> str:
@@ -153,23 +159,32 @@ def redact_known(text: str, secrets: Iterable[Secret]) -> str:
 
 def _redact(text: str, secrets: tuple[Secret, ...], places: tuple[tuple[tuple[str, ...], str], ...]) -> str:
     secrets = tuple(secret for secret in secrets if len(secret.reveal()) >= _SHORTEST)
-    for secret in secrets:
-        if secret.reveal().lower() in text.lower():
-            text = re.sub(re.escape(secret.reveal()), MASK, text, flags=re.IGNORECASE)
-    # Without one, only a secret with other characters can be escaped in the text; to compile the pattern takes long.
-    odd = any(not secret.reveal().isalnum() for secret in secrets)
-    if (odd and any(sign in text for sign in "%&\\")) or (secrets and _ESCAPED.search(text)):
-        text = _in_any_spelling(secrets).sub(MASK, text)
     lowered = text.lower()
+    for secret in secrets:
+        if secret.reveal().lower() in lowered:
+            text = re.sub(re.escape(secret.reveal()), MASK, text, flags=re.IGNORECASE)
+    if secrets and any(sign in text for sign in "%&\\"):  # it may hold an escaped character
+        # A secret of letters and digits is only escaped where one of these is: to compile its pattern takes long.
+        odd = any(not secret.reveal().isalnum() for secret in secrets)
+        if odd or re.search(_ESCAPED, text, re.ASCII | re.IGNORECASE):
+            text = _in_any_spelling(secrets).sub(MASK, text)
+    without = _without_secret if _ADDRESS.search(text) else _without_likely
     for words, pattern in places:
         if any(word in lowered for word in words):
-            text = re.sub(pattern, _without_secret, text, flags=re.ASCII | re.IGNORECASE)
+            text = re.sub(pattern, without, text, flags=re.ASCII | re.IGNORECASE)
     return text
 
 
 def _without_secret(found: re.Match[str]) -> str:
     """What a pattern of ``_PLACES`` has found, its end masked."""
     return found[0].removesuffix(found[found.lastindex or 0]) + MASK
+
+
+def _without_likely(found: re.Match[str]) -> str:
+    """The same in a text without an address, where ordinary words stay: ``2FA auth: pending``, ``Rest/Pause/Ende``."""
+    end = found[found.lastindex or 0]
+    likely = len(end) >= _LONG or (len(end) >= _SHORTEST and any(map(str.isdigit, end)))
+    return _without_secret(found) if likely else found[0]
 
 
 @lru_cache(maxsize=64)

@@ -53,9 +53,8 @@ class ChangeApplier:
 
         ``found``: what a look just before showed, if that differs from ``step.before``.
         """
-        change_set = ChangeSet(kind)
-        (outcome,) = self.send(change_set, [step], [found])
-        warn_if_unwritten(change_set, stacklevel=4)
+        (outcome,) = self.send(ChangeSet(kind), [step], [found])
+        warn_if_unwritten(self.store, [outcome], stacklevel=4)
         if outcome.error:
             raise outcome.error
         return outcome
@@ -71,12 +70,8 @@ class ChangeApplier:
         intent = _Intent(self, change_set, steps, found)
         outcomes = self._attempt(intent, steps, found, batch=batch, **options)
         outcomes = [self._completed(outcome, intent) for outcome in outcomes]
-        try:
+        with suppress(errors.JournalError):  # what became of the changes stays true; the next use writes it
             self.store.conclude(zip(intent.ids, outcomes, strict=False))
-        except errors.JournalError as error:  # what became of the changes stays true
-            text = f"What became of the change could not be written to the journal: {error.message}"
-            change_set.unwritten = text
-            outcomes = [replace(one, detail=text) if one.changed else one for one in outcomes]
         return outcomes
 
     def _attempt(
@@ -159,10 +154,13 @@ class ChangeApplier:
         return outcome
 
 
-def warn_if_unwritten(change_set: ChangeSet, stacklevel: int) -> None:
-    """Warn if the journal does not hold the verdict of each change."""
-    if change_set.unwritten:
-        warn(JournalNotWritten(f"{change_set.unwritten} b24.journal.settle() completes it."), stacklevel)
+def warn_if_unwritten(store: JournalStore, outcomes: Sequence[Outcome], stacklevel: int) -> None:
+    """Warn if the journal does not hold the verdict of each change, after one was made."""
+    if any(one.changed is not False for one in outcomes) and (why := store.unwritten()):
+        text = (
+            f"What became of the change could not be written to the journal: {why} b24.journal.settle() completes it."
+        )
+        warn(JournalNotWritten(text), stacklevel)
 
 
 @dataclass

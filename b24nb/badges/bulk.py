@@ -72,7 +72,7 @@ def apply_many(
     not_sent = {place: Outcome(step, Verdict.NOT_SENT, detail=run.stopped) for place, step in enumerate(steps)}
     outcomes = [*(not_sent | run.outcomes).values()]
     try:
-        warn_if_unwritten(change_set, stacklevel=5)
+        warn_if_unwritten(applier.store, outcomes, stacklevel=5)
         outcomes = name_holders(applier.connection, outcomes)
     except KeyboardInterrupt:
         run.stopped = INTERRUPTED

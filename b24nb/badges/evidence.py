@@ -85,7 +85,8 @@ def judge_answers(step: Step, failure: B24Error | None, deleted: Answer | None, 
         return Outcome(step, verdict, error=failure)
     if isinstance(step, ActivityStep):
         return step.judge(deleted)
-    missing = isinstance(deleted, NotFound)
+    # An add that succeeded proves that no badge was in the way, also where the delete was refused for another reason.
+    missing = isinstance(deleted, ApiError if isinstance(added, Response) else NotFound)
     if step.deletes and not (missing and step.after):
         if isinstance(deleted, ApiError):
             verdict = Verdict.REFUSED if isinstance(deleted, errors.BadgeInUse) else Verdict.FAILED
@@ -103,7 +104,9 @@ def judge_answers(step: Step, failure: B24Error | None, deleted: Answer | None, 
         if badge.code == step.after.code:
             odd = f"stored differently: {badge!r}" if badge != step.after else ""
             verdict = Verdict.ADDED if missing else DONE[step.action]
-            detail = odd or ("it was not there any more" if missing else "")
+            refused = deleted.code if isinstance(deleted, ApiError) and not isinstance(deleted, NotFound) else ""
+            why = f"the delete was refused: {refused}" if refused else "it was not there any more"
+            detail = odd or (why if missing else "")
             return Outcome(step, verdict, changed=True, badge=badge, detail=detail)
     return None
 
@@ -168,14 +171,15 @@ def _judge(doubt: Outcome, here: Mapping[str, Any], *, last_look: bool) -> Outco
     if new == step.after and (new or not old):
         if step.before is None and doubt.found:
             return _unknown(doubt, f"{step.code!r} was there before, so nobody can tell whether this call added it")
-        done = replace(doubt, verdict=DONE[step.action], changed=True, error=None)
-        return replace(done, detail="seen by looking", seen=True)
+        beside = old and new and old.code != new.code  # this portal tells letter case apart
+        verdict = Verdict.ADDED if beside else DONE[step.action]
+        return replace(doubt, verdict=verdict, changed=True, error=None, detail="seen by looking", seen=True)
     present = old or new
     if present and present not in (step.before, doubt.found):
         return _unknown(doubt, f"{step.about or repr(step.code)} is now different from what was sent")
     if not last_look:
         return None
-    if isinstance(step.after, Badge) and (respelt := _respelt(step.after, here)):
+    if not old and isinstance(step.after, Badge) and (respelt := _respelt(step.after, here)):
         return _unknown(doubt, f"{step.code!r} is not there, but its texts are, under {respelt!r}")
     half = step.action is Action.REPLACE and not present
     text = f"{_cause(doubt)}: {step.code!r} {'was deleted and not added again' if half else 'shows no effect'}."

@@ -103,7 +103,7 @@ def codes_of(values: Any) -> list[str | Badge]:
     >>> codes_of(Badges([Badge("vip", "Client", "VIP", "primary")]).df)
     ['vip']
     """
-    if (frame := _frame(values)) is not None:
+    if (frame := frame_of(values)) is not None:
         column: Any = frame.get("code")
         values = column.tolist() if hasattr(column, "tolist") else None  # a frame of several columns has none
     labels = values.keys() if hasattr(values, "keys") else ()  # of a Series: its index
@@ -152,7 +152,7 @@ def write(badges: Badges, path: str | os.PathLike[str], *, portal: str, at: str)
     A JSON file also holds host and time. Raises :class:`InvalidInput` for another suffix, and for a badge
     that CSV can't hold. The file keeps its permissions; a symbolic link stays a link.
     """
-    target = Path(path)
+    target = Path(path).expanduser()
     if _suffix(target) == ".json":
         head = {"format": FORMAT, "version": VERSION, "created_at": at, "portal": portal}
         text = json.dumps(head | {"badges": [*map(Badge.to_wire, badges)]}, ensure_ascii=False, indent=1)
@@ -183,7 +183,7 @@ def _replace(target: Path, content: bytes) -> None:
 def _rows(source: Any) -> Iterable[tuple[str, Any]]:
     """The rows, each with its place for messages (``Line 3``, ``Row 3``)."""
     if isinstance(source, str | os.PathLike):
-        path = Path(source)
+        path = Path(source).expanduser()
         if _suffix(path) == ".csv":
             lines = csv_lines(path, "code")
             return _table(next(lines, ("", []))[1], lines)
@@ -191,7 +191,7 @@ def _rows(source: Any) -> Iterable[tuple[str, Any]]:
             source = json.loads(read_text(path))
         except (ValueError, RecursionError) as error:
             raise InvalidInput(f"{path.name} is not JSON that can be read: {error}.", field="wanted") from None
-    elif (frame := _frame(source)) is not None:
+    elif (frame := frame_of(source)) is not None:
         return _table([*frame.columns], _numbered(frame.astype(object).itertuples(index=False, name=None)))
     if isinstance(source, Mapping):
         source = _listed(source)
@@ -214,12 +214,12 @@ def _listed(content: Mapping[str, Any]) -> list[Any]:
         raise InvalidInput(error.message, field="wanted") from None
 
 
-def _frame(source: Any) -> pd.DataFrame | None:
-    """The DataFrame, an index ``code`` made a column; ``None`` if this is no DataFrame."""
+def frame_of(source: Any) -> pd.DataFrame | None:
+    """The DataFrame, an index with a name made a column; ``None`` if this is no DataFrame."""
     if not (hasattr(source, "iloc") and hasattr(source, "columns")):
         return None
-    indexed = "code" in source.index.names and "code" not in source.columns
-    return cast("pd.DataFrame", source.reset_index(level="code") if indexed else source)
+    levels = [name for name in source.index.names if name is not None and name not in source.columns]
+    return cast("pd.DataFrame", source.reset_index(level=levels) if levels else source)
 
 
 def csv_lines(path: Path, heading: str) -> Iterator[tuple[str, list[str]]]:

@@ -5,18 +5,19 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import suppress
+from contextlib import closing, suppress
 from datetime import UTC, datetime
 from operator import attrgetter
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from b24nb.badges.activities import Activity, ActivityStep
 from b24nb.badges.apply import ChangeApplier
-from b24nb.badges.badge import SHOWN, Badge, Badges
+from b24nb.badges.badge import SHOWN, Badge, Badges, listed
 from b24nb.badges.changes import DONE, UNDO, Outcome, Step, Verdict, Way, diff
 from b24nb.badges.evidence import contradicted, list_badges, reconcile
 from b24nb.badges.files import clashes, codes_of, refuse
-from b24nb.badges.journal_store import Entry, JournalStore, default_journal_path, former_journals
+from b24nb.badges.journal_store import Entry, JournalStore, default_journal_path
 from b24nb.badges.plan import Plan, Report
 from b24nb.display import html
 from b24nb.errors import InvalidInput, JournalError
@@ -40,6 +41,13 @@ _SHORT = ["change_set", "kind", "at", "code", "action", "verdict"]
 
 class UnfinishedChanges(UserWarning):
     """The journal holds changes whose outcome is not known, for example since their process was killed."""
+
+
+#: How the changes of another address or user are counted.
+ADOPT = (
+    "After journal = b24nb.connect(..., journal=<that file>).journal, journal.adopt(host=..., user=...) counts its"
+    " changes as yours, and journal.plan_undo() undoes them."
+)
 
 
 class Journal:
@@ -172,15 +180,15 @@ class Journal:
         refuse(clashes((badge.code for badge in given), given))
         return Plan((Step(badge.code, None, badge) for badge in given), kind=UNDO, total=0, applier=self._applier)
 
-    def adopt(self, host: str = "", user: str | int = "") -> Journal:
+    def adopt(self, host: str = "", user: str | int | None = None) -> Journal:
         """Count the changes that were made under another address of this portal, or by another user, as yours.
 
         Parameters
         ----------
         host : str
             The former address of the portal, as a host or as a whole address. Empty: the present one.
-        user : str or int
-            Id of the user who made them. Empty: the present one.
+        user : str or int, optional
+            Id of the user who made them; by default the present one.
 
         Returns
         -------
@@ -195,7 +203,7 @@ class Journal:
         address, host = Secret(host), ""  # it may be a whole webhook
         host = host_of(address) if address else self._store.host
         del address
-        user = str(user or self._store.user)
+        user = self._store.user if user is None else str(user)
         if not self._store.adopt(host, user):
             where = f"connect(journal=...) opens another file, for example one in {self._store.path.parent}."
             hint = " ".join([*self._others(), where])
@@ -216,7 +224,7 @@ class Journal:
         path, others = self._store.path, self._others()
         with suppress(JournalError):  # there is no data folder
             if path.name == default_journal_path(self._store.host).name and not path.exists():
-                others += former_journals(self._store.host, [path])
+                others += former_journals(self._store.host, path)
         return others
 
     def __repr__(self) -> str:
@@ -318,6 +326,22 @@ def steps_back(connection: Connection, done: Sequence[Entry]) -> tuple[list[Step
     return [*first, *_undo_steps(left, target, here), *later], len(current), sum(now is None for now, _ in pairs)
 
 
+def former_journals(host: str, path: Path) -> list[str]:
+    """Where the changes of a portal without a journal may be, if journals of other portals lie beside it."""
+    names = sorted(file.name for file in path.parent.glob("*.db"))
+    text = f"No changes of {host} are known. If its address was another one before, see the journals in"
+    return [f"{text} {path.parent}: {listed(names)}. {ADOPT}"] if names else []
+
+
+def journals_beside(paths: Iterable[Path], kinds: Iterable[str]) -> list[Path]:
+    """The other journals in the folders of these that hold changes of these kinds (patterns of LIKE)."""
+    found, folders = list[Path](), {path.parent for path in paths}
+    for path in sorted({file for folder in folders for file in folder.glob("*.db")}.difference(paths)):
+        with suppress(JournalError), closing(JournalStore(path, host="", user="")) as store:
+            found += [path] if any(map(store.others, kinds)) else []
+    return found
+
+
 def _frame(entries: Sequence[Entry]) -> pd.DataFrame:
     import pandas as pd
 
@@ -359,9 +383,9 @@ def _undo_steps(left: dict[str, Badge | None], target: dict[str, Badge | None], 
     for step in diff(current, wanted, removable=target.keys() - foreign):
         if step.before and {step.code, step.before.code} & foreign:
             foreign -= {step.code, step.before.code}
-            step = step._replace(remark="somebody else changed it since")
+            step = step._replace(remark="changed since")
         elif step.before and target.get(step.before.code, step.before) is None:  # added by us: delete it as spelled
             step = step._replace(code=step.before.code)
         yield step
     for code in sorted(foreign):
-        yield Step(code, here[code], here[code], "somebody else changed it since: left alone")
+        yield Step(code, here[code], here[code], "changed since: left alone")

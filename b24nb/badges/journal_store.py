@@ -22,9 +22,11 @@ from typing import Any, NamedTuple
 from urllib.parse import quote
 
 from b24nb.badges.activities import Activity, ActivityStep
-from b24nb.badges.badge import Badge, folded, listed
+from b24nb.badges.badge import Badge, folded
 from b24nb.badges.changes import Outcome, Step, Verdict
 from b24nb.errors import B24Error, JournalError
+from b24nb.rest.connection import host_of
+from b24nb.secret import Secret
 
 _VERSION = 4
 _COLUMNS = "activity, change_set, step.at, code, before, after, found, verdict, changed, seen, error, detail"
@@ -33,10 +35,9 @@ _MINE = (
     "(host, user) IN (SELECT :host, :user"
     " UNION SELECT host, user FROM adopted WHERE by_host = :host AND by_user = :user)"
 )
-_LAST = (
-    f"SELECT id FROM change_set WHERE {_MINE} AND EXISTS (SELECT 1 FROM step WHERE change_set = change_set.id"
-    " AND changed IS NOT 0) ORDER BY id DESC LIMIT :count"
-)
+#: Of change sets: whether one of its steps changed something, or may have.
+_CHANGED = "EXISTS (SELECT 1 FROM step WHERE change_set = change_set.id AND changed IS NOT 0)"
+_LAST = f"SELECT id FROM change_set WHERE {_MINE} AND {_CHANGED} ORDER BY id DESC LIMIT :count"
 _CONCLUDE = (
     "UPDATE step SET verdict = ?, changed = ?, seen = ?, error = ?, detail = ?, before = CASE WHEN ? THEN before END,"
     " after = coalesce(?, after), found = CASE WHEN ? THEN coalesce(?, found) END"
@@ -76,14 +77,10 @@ if hasattr(os, "register_at_fork"):  # Windows has no fork
 
 @dataclass(slots=True)
 class ChangeSet:
-    """The changes that one undo takes back. Its first intent gives it a number in the file of the journal.
-
-    ``unwritten``: why a verdict could not be written; ``""``: all were.
-    """
+    """The changes that one undo takes back. Its first intent gives it a number in the file of the journal."""
 
     kind: str
     number: int | None = None
-    unwritten: str = ""
 
 
 class Entry(NamedTuple):
@@ -125,20 +122,10 @@ def default_journal_path(host: str) -> Path:
         raise JournalError(f"There is no place for the journal: {error}", hint=_HINT) from error
 
 
-def former_journals(whose: str, paths: Sequence[Path]) -> list[str]:
-    """Where the changes of portals without a journal may be, if journals of other portals lie beside these."""
-    folder = paths[0].parent
-    names = sorted({file.name for file in folder.glob("*.db")} - {path.name for path in paths})
-    text = f"No changes of {whose} are known. If its address was another one before, see the journals in"
-    return [f"{text} {folder}: {listed(names)}. {ADOPT}"] if names else []
-
-
-#: How the changes of another address or user are counted.
-ADOPT = (
-    "After journal = b24nb.connect(..., journal=<that file>).journal, journal.adopt(host=..., user=...) counts its"
-    " changes as yours, and journal.plan_undo() undoes them."
+_HINT = (
+    "What can't be remembered is not sent; connect(journal=...) names another file, for example a copy in a folder that"
+    " you may write."
 )
-_HINT = "What can't be remembered is not sent; connect(journal=...) names another file."
 
 
 class JournalStore:
@@ -159,6 +146,7 @@ class JournalStore:
         self._connection: sqlite3.Connection | None = None
         self._opened: tuple[int, int] | None = None  # which file is in use
         self._due: list[tuple[Any, ...]] = []  # verdicts that are not on disk yet
+        self._problem = ""  # why not
 
     @property
     def path(self) -> Path:
@@ -208,8 +196,16 @@ class JournalStore:
             if not one.open:
                 self._due.append((*result, *badges, id_, first_hand))
         if self._due:
-            with self._writing():
-                pass
+            try:
+                with self._writing():
+                    pass
+            except JournalError as error:
+                self._problem = error.message
+                raise
+
+    def unwritten(self) -> str:
+        """Why verdicts are not on disk; ``""`` if all are."""
+        return self._problem if self._due else ""
 
     def entries(self, newest: int = -1) -> list[Entry]:
         """The entries of this user on this portal, oldest first: all, or the newest ones."""
@@ -239,16 +235,17 @@ class JournalStore:
         return self._entries(f"WHERE changed IS NOT 0 AND change_set IN ({_LAST}) ORDER BY step.id", count=count)
 
     def others(self, kind: str = "%") -> list[tuple[str, str, int]]:
-        """Host, user and number of the change sets of others in this file; ``kind``: a pattern of LIKE."""
-        where = f"NOT {_MINE} AND kind LIKE :kind"
+        """Host, user and number of others' change sets that changed something; ``kind``: a pattern of LIKE."""
+        where = f"NOT {_MINE} AND kind LIKE :kind AND {_CHANGED}"
         return self._query(f"SELECT host, user, count(*) FROM change_set WHERE {where} GROUP BY host, user", kind=kind)
 
     def adopt(self, host: str, user: str) -> bool:
         """Read the changes of another address or user in this file, too, from now on; false if there are none."""
-        if found := self._query("SELECT 1 FROM change_set WHERE host = :of AND user = :by LIMIT 1", of=host, by=user):
+        held = self._query("SELECT DISTINCT host FROM change_set WHERE user = :by", by=user)
+        found = [(of, user, self.host, self.user) for (of,) in held if _is_host(of, host)]
+        if found:
             with self._writing() as db:
-                ours = (host, user, self.host, self.user)
-                db.execute("INSERT INTO adopted SELECT ?, ?, ?, ? EXCEPT SELECT * FROM adopted", ours)
+                db.executemany("INSERT INTO adopted SELECT ?, ?, ?, ? EXCEPT SELECT * FROM adopted", found)
         return bool(found)
 
     def close(self) -> None:
@@ -306,6 +303,13 @@ class JournalStore:
             raise JournalError(f"The journal {self._path} can't be used: {error}.", hint=_HINT) from error
 
 
+def _is_host(noted: str, host: str) -> bool:
+    """Whether the journal means this host: older versions noted it as it was typed."""
+    with suppress(B24Error):
+        return host_of(Secret(noted)) == host
+    return noted == host
+
+
 def _identity(path: Path) -> tuple[int, int] | None:
     """The ids of the file; ``None`` if there is none."""
     found = path.stat() if path.exists() else None
@@ -314,6 +318,8 @@ def _identity(path: Path) -> tuple[int, int] | None:
 
 def _connect(path: Path) -> sqlite3.Connection:
     """A connection to the journal file, which is created if there is none; another database is refused unchanged."""
+    if path.is_dir():
+        raise IsADirectoryError("it is a folder; name a file in it")
     for folder in reversed(path.parents):
         folder.mkdir(mode=0o700, exist_ok=True)
     if not path.exists():
@@ -333,6 +339,7 @@ def _connect(path: Path) -> sqlite3.Connection:
         db.execute("PRAGMA synchronous = FULL")
         with suppress(sqlite3.OperationalError):  # another process is creating the file and sets this itself
             db.execute("PRAGMA journal_mode = WAL")
+        db.execute("PRAGMA wal_autocheckpoint = 1")  # so that a copy of this file has all changes
         if _version(db) < _VERSION:
             _migrate(db)
     except BaseException:

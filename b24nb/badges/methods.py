@@ -275,8 +275,8 @@ class BadgeMethods:
         ...     b24.badges.delete("onHold").code
         'onHold'
         """
-        if activities is None and "activity_id" in getattr(code, "columns", ()):
-            activities = code["activity_id"]  # type: ignore[index]
+        if activities is None and (rows := files.frame_of(code)) is not None:
+            activities = rows.get("activity_id")
         named = files.codes_of([code] if isinstance(code, str | Badge) else code)
         codes = [one.code if isinstance(one, Badge) else one for one in named]
         holders = add_titles(self._connection, find_holders(self._connection, codes))

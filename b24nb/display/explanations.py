@@ -91,12 +91,12 @@ class Explanation:
         return html.page(title, *meanings)
 
 
-def explain(error: B24Error | str) -> Explanation:
+def explain(error: B24Error | str | int) -> Explanation:
     """What an error means and what to do next.
 
     Parameters
     ----------
-    error : B24Error or str
+    error : B24Error, str or int
         An exception of this package, or its name in a log or report: a vendor's code, or a class of this package.
 
     Returns
@@ -114,7 +114,8 @@ def explain(error: B24Error | str) -> Explanation:
     >>> explain("QUERY_LIMIT_EXCEEDED").facts[0].repeat
     'after waiting'
     """
-    error = mask_address(error)
+    # The vendor's pages print some codes as numbers, and a table makes numbers of them.
+    error = mask_address(error) if isinstance(error, str | BaseException) else str(error)
     if isinstance(error, ApiError):
         fact = errors.find_fact(error.code, error.description, error.method)
         said = f": {error.description}" if error.description else ""
@@ -138,9 +139,9 @@ def explain(error: B24Error | str) -> Explanation:
 def _explain_own(cls: type, error: object) -> Explanation:
     """The explanation of a class of this package that is no :class:`ApiError`; ``error``: one of it, or its name."""
     repeat = next((_REPEAT[base.__name__] for base in cls.__mro__ if base.__name__ in _REPEAT), "look first")
-    lines = [("meaning", (inspect.getdoc(cls) or "").partition("\n\n")[0])]
-    if isinstance(error, InvalidInput) and error.field:
-        lines.append(("field", error.field))
+    # Under `python -OO` no class has a text of its own; `inspect.getdoc` would take that of a base class of Python.
+    lines = [("meaning", inspect.cleandoc(cls.__doc__ or "").partition("\n\n")[0])]
+    lines.append(("field", getattr(error, "field", "")))
     if isinstance(error, TransportError):
         harmless = not error.sent or getattr(error.call, "outcome", "") == "failed"  # of a write it would be "lost"
         repeat = "yes" if harmless else repeat
@@ -149,9 +150,9 @@ def _explain_own(cls: type, error: object) -> Explanation:
     title = cls.__name__
     if isinstance(error, B24Error):
         title += f" - {error.message}"
-        lines += [("what to do", error.hint)] if error.hint else []
+        lines.append(("what to do", error.hint))
     lines.append(("safe to repeat", repeat))
-    return Explanation(title, (), tuple(lines))
+    return Explanation(title, (), tuple(line for line in lines if line[1]))
 
 
 def _lines(fact: spec.ErrorFact) -> list[tuple[str, str]]:

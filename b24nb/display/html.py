@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 _HEAD_CELL = Markup('<th scope="col"{}>{}</th>')
 _CELL = Markup("<td{}>{}</td>")
 _NUMBER = Markup(' class="b24nb-number"')
+#: Escapes a text between tags; also its line breaks, since Markdown takes the lines after the first one for its own.
+_IN_CODE = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;", "\n": "&#10;"})
 _WORDS = {"done": "Done.", "error": "Error:", "check": "Check:"}
 
 
@@ -91,7 +93,7 @@ def pill(text: str | Mapping[str, str], type: str, language: str | None = None) 
     language : str, optional
         The language of the viewer.
     """
-    colour = type if type in spec.BADGE_COLOURS else spec.BadgeType.SECONDARY
+    colour = type if str(type) in spec.BADGE_COLOURS else spec.BadgeType.SECONDARY
     # The style sheet hides the brackets. Without it they distinguish a pill from a plain text.
     return Markup('<span class="b24nb-pill b24nb-pill-{}"{}><span>[</span>{}<span>]</span></span>').format(
         str(colour), *_picked(text, language)
@@ -265,14 +267,9 @@ def message(
     details : Markup, optional
         Shown below, collapsed.
     """
-    lines: list[Any] = [Markup("<strong>{}</strong> {}").format(_WORDS[kind], text) if kind in _WORDS else text]
-    if code is not None:
-        lines.append(Markup("The portal's code: <code>{}</code>").format(code or "(empty)"))
-    if hint:
-        lines.append(hint)
-    content = [*map(paragraph, lines)]
-    if details:
-        content.append(folded("Details", details))
+    said = Markup("<strong>{}</strong> {}").format(_WORDS[kind], text) if kind in _WORDS else text
+    coded = code is not None and Markup("The portal's code: <code>{}</code>").format(code or "(empty)")
+    content = [*(paragraph(line) for line in (said, coded, hint) if line), details and folded("Details", details)]
     return Markup('<div class="b24nb-message b24nb-{}" role="status">{}</div>').format(kind, join(content, " "))
 
 
@@ -290,8 +287,8 @@ def folded(title: str, content: Markup) -> Markup:
 
 def code(text: str, label: str) -> Markup:
     """Code or data to read and copy; a lone surrogate, which no browser can receive, becomes its JSON escape."""
-    text = text.encode(errors="backslashreplace").decode()
-    return Markup('<pre class="b24nb-code" tabindex="0" aria-label="{}">{}</pre>').format(label, text)
+    body = Markup(text.encode(errors="backslashreplace").decode().translate(_IN_CODE))  # noqa: S704 - so it is escaped
+    return Markup('<pre class="b24nb-code" tabindex="0" aria-label="{}">{}</pre>').format(label, body)
 
 
 def answer(method: str, envelope: Mapping[str, Any]) -> Markup:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
@@ -33,6 +34,8 @@ class Syntax(NamedTuple):
         Written inside the brackets of a map on one line.
     last : str
         Written after the last item, if there are several lines.
+    largest : float
+        Larger whole numbers would lose digits, and are written as texts.
     """
 
     text: Callable[[str], str]
@@ -44,6 +47,7 @@ class Syntax(NamedTuple):
     indent: str = "    "
     padding: str = ""
     last: str = ""
+    largest: float = math.inf
 
     def write(self, value: Any, level: int = 0) -> str:
         """The literal of a value of JSON; ``level`` is the depth of the line that it starts on."""
@@ -56,7 +60,7 @@ class Syntax(NamedTuple):
             return self._block(self.maps, items, level)
         if isinstance(value, list):
             return self._block(self.lists, [self.write(item, level + 1) for item in value], level)
-        return json.dumps(value)
+        return self.text(str(value)) if isinstance(value, int) and abs(value) > self.largest else json.dumps(value)
 
     def _block(self, brackets: tuple[str, str], items: list[str], level: int) -> str:
         pad = self.padding if items and brackets is self.maps else ""
@@ -105,7 +109,9 @@ _BRACES, _BRACKETS, _CONSTANTS = ("{", "}"), ("[", "]"), ("true", "false", "null
 JSON = Syntax(_json, _json, ": ", _BRACES, _BRACKETS, _CONSTANTS, indent="  ")
 #: For PowerShell, whose pipe may turn other characters into question marks.
 ASCII_JSON = JSON._replace(text=json.dumps, key=json.dumps)
-JS = Syntax(_js, _js_key, ": ", _BRACES, _BRACKETS, _CONSTANTS, indent="  ", padding=" ")
+JS = Syntax(_js, _js_key, ": ", _BRACES, _BRACKETS, _CONSTANTS, indent="  ", padding=" ", largest=2**53 - 1)
+#: BX24.js posts a form, in which PHP reads the word false as true; null is left out.
+BX24 = JS._replace(constants=("1", "0", "''"))
 PHP = Syntax(_php, _php, " => ", _BRACKETS, _BRACKETS, _CONSTANTS, last=",")
 #: CRest sends a query string, from which PHP drops null; an empty text clears a field as well.
 CREST = PHP._replace(constants=("true", "false", "''"))
@@ -178,6 +184,15 @@ def command(method: str, params: Mapping[str, Any] | None) -> str:
     return f"{method}?{query}" if query else method
 
 
+def in_query(value: Any) -> Any:
+    """A value as a query carries it: 1 and 0 instead of true and false, an empty text instead of null."""
+    if isinstance(value, dict):
+        return {key: in_query(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [in_query(item) for item in value]
+    return "" if value is None else int(value) if isinstance(value, bool) else value
+
+
 def _flat(value: Any, name: str = "") -> Iterator[tuple[str, str]]:
     """``a[b]=c`` for maps, ``a[0]=c`` for lists. An empty one can't be written, and is refused."""
     if isinstance(value, dict | list):
@@ -187,7 +202,5 @@ def _flat(value: Any, name: str = "") -> Iterator[tuple[str, str]]:
         for key, item in value.items() if isinstance(value, dict) else enumerate(value):
             part = quote(str(key), safe="")
             yield from _flat(item, f"{name}[{part}]" if name else part)
-    elif value is None:
-        yield name, ""
     else:
-        yield name, str(int(value) if isinstance(value, bool) else value)
+        yield name, str(in_query(value))

@@ -14,9 +14,23 @@ from typing import TYPE_CHECKING, Any
 
 from b24nb import spec
 from b24nb.display import html
-from b24nb.display.literals import ASCII_JSON, CREST, GO, JS, JSON, PHP, PYTHON, as_json, bash, command, powershell
+from b24nb.display.literals import (
+    ASCII_JSON,
+    BX24,
+    CREST,
+    GO,
+    JS,
+    JSON,
+    PHP,
+    PYTHON,
+    as_json,
+    bash,
+    command,
+    in_query,
+    powershell,
+)
 from b24nb.errors import InvalidInput
-from b24nb.secret import mask_address, masked
+from b24nb.secret import known_secrets, mask_address, masked
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -50,6 +64,8 @@ FLAVOURS = {name: title for name, (title, _) in _FLAVOURS.items()}
 #: The shells that the flavours ``curl`` and ``curl-oauth`` are written for.
 SHELLS = ("bash", "powershell")
 
+#: A part of another command's result in a command, plain or percent-encoded.
+_REFERENCE = re.compile(r"(\$|%24)(result|error|total|next|time)(\[|%5B)")
 #: Parameters that carry credentials, and ``method``, which selects the method: never part of a snippet.
 _RESERVED = {"auth", "access_token", "auth_connector", "ap", "aplogin", "sessid", "method"}
 
@@ -95,7 +111,8 @@ def as_code(
         ``curl``, ``curl-oauth``, ``js`` (b24jssdk 2, in Node), ``js-umd`` (b24jssdk 2, in an application's
         page), ``php`` (b24phpsdk), ``bx24js``, ``crest``, ``python`` (requests), ``b24pysdk`` or ``go``
         (b24gosdk).
-        CRest can't send an empty list or map: PHP leaves it out.
+        CRest and BX24.js can't send an empty list or map: it is left out. Go sends the keys of a map in alphabetical
+        order, so it sorts a list by several fields in that order.
     oauth : bool
         With an application's tokens instead of a webhook. It makes no difference for ``js-umd``, ``bx24js`` and
         ``crest``, which get their credentials from the page or from a file of settings.
@@ -110,7 +127,8 @@ def as_code(
     Raises
     ------
     InvalidInput
-        For an unknown flavour or shell, or parameters that JSON can't carry.
+        For an unknown flavour or shell, parameters that JSON can't carry, a page (``start``) for ``bx24js``, and
+        commands that refer to others for a language that would run them in another order.
 
     Notes
     -----
@@ -137,8 +155,13 @@ def as_code(
     if not re.fullmatch(r"[A-Za-z][\w.]*", method) or method == "oauth.token":  # a call of another server
         raise InvalidInput(f"{method!r} is no method of a portal.", field="method")
     values = json.loads(as_json(params or {}, errors="surrogatepass"))
-    given = masked({name: value for name, value in values.items() if name not in _RESERVED})
-    given, calls = _batch(given) if method == "batch" else (given, {})
+    if not isinstance(values, dict):
+        raise InvalidInput("Parameters are a mapping from name to value.", field="params")
+    given = masked({name: value for name, value in values.items() if name not in _RESERVED}, known_secrets())
+    given, calls = _batch(given, flavour) if method == "batch" else (given, {})
+    if flavour == "bx24js" and given.get("start"):
+        hint = "In BX24.js, result.next() reads the next page."
+        raise InvalidInput("BX24.js does not send `start`.", field="params", hint=hint)
     name = _FLAVOURS[flavour][1]
     if name == "curl.sh" and shell == "powershell":
         name = "curl.ps1"
@@ -173,7 +196,7 @@ def _environment() -> Environment:
     )
     environment.globals.update(PLACEHOLDERS, oauth_server=spec.OAUTH_SERVER)
     languages = {"json": JSON, "ascii_json": ASCII_JSON, "js": JS, "python": PYTHON, "go": GO}
-    languages |= {"php": PHP, "crest": CREST}
+    languages |= {"php": PHP, "crest": CREST, "bx24": BX24}
     environment.filters.update({name: syntax.write for name, syntax in languages.items()})
     environment.filters.update(bash=bash, powershell=powershell)
     return environment
@@ -187,17 +210,31 @@ def _as_documented(known: spec.Method, given: Mapping[str, Any]) -> bool:
     )
 
 
-def _batch(given: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+def _batch(given: Mapping[str, Any], flavour: str) -> tuple[dict[str, Any], Any]:
     """The parameters of a batch as they are sent; and its commands, if all of them are pairs."""
     cmd = given.get("cmd") or {}
     texts, calls = {}, {}
     for key, one in cmd.items() if isinstance(cmd, dict) else enumerate(cmd):
         if isinstance(one, list) and len(one) == 2:
-            calls[str(key)] = {"method": one[0], "params": one[1] or {}}
+            calls[str(key)] = {"method": one[0], "params": in_query(one[1] or {})}
         elif not isinstance(one, str):
             hint = 'A command is a pair like ("crm.activity.badge.get", {"code": "vip"}).'
             raise InvalidInput(f"A {type(one).__name__} is no command of a batch.", field="params", hint=hint)
         texts[str(key)] = one if isinstance(one, str) else command(*one)
     # As in PHP: the text "0" is false, "false" is true.
     halt = int(given.get("halt") not in (None, False, 0, "", "0"))
-    return {"halt": halt, "cmd": texts}, calls if len(calls) == len(texts) else {}
+    calls = calls if len(calls) == len(texts) else {}
+    if _sent_order([*texts], flavour) == [*texts]:
+        return {"halt": halt, "cmd": texts}, calls
+    if any(map(_REFERENCE.search, texts.values())):
+        title, hint = FLAVOURS[flavour], "Name them so that their names are in alphabetical order."
+        raise InvalidInput(f"{title} would run these commands in another order.", field="params", hint=hint)
+    return {"halt": halt, "cmd": [*texts.values()]}, [*calls.values()]  # a list keeps the order
+
+
+def _sent_order(keys: list[str], flavour: str) -> list[str]:
+    """The keys of a map in the order in which the language sends them: JavaScript begins with whole numbers."""
+    if flavour == "go":
+        return sorted(keys)
+    numbers = [key for key in keys if re.fullmatch(r"0|[1-9]\d{0,9}", key)] if "js" in flavour else []
+    return sorted(numbers, key=int) + [key for key in keys if key not in numbers]

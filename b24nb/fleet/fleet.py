@@ -23,8 +23,8 @@ from b24nb.badges.badge import folded, frame, listed
 from b24nb.badges.bulk import RunOptions
 from b24nb.badges.changes import Outcome, diff
 from b24nb.badges.files import clashes, codes_of, csv_lines, read, refuse
-from b24nb.badges.journal import FLEET_RUN, reconciled, seconds_left, settled, steps_back
-from b24nb.badges.journal_store import ADOPT, Entry, JournalStore, default_journal_path, former_journals
+from b24nb.badges.journal import ADOPT, FLEET_RUN, journals_beside, reconciled, seconds_left, settled, steps_back
+from b24nb.badges.journal_store import Entry, JournalStore, default_journal_path
 from b24nb.client import Client, Portal, in_this_process
 from b24nb.fleet import visit
 from b24nb.fleet.fleet_plan import FleetPlan, protected
@@ -37,7 +37,8 @@ from b24nb.secret import redact
 if TYPE_CHECKING:
     import pandas as pd
 
-_ELSEWHERE = "What was changed here is in the journal of another address or user, not of user {0.user} on {0.host}."
+_ELSEWHERE = "Changes of another address or user, not of user {0.user} on {0.host}, are in the journal {0.path}."
+_OTHERS = "Of such runs there are changes of portals that were not seen here, or had another address, in {}: {}. "
 
 
 class Fleet:
@@ -50,7 +51,8 @@ class Fleet:
     Parameters
     ----------
     portals : iterable of str, DataFrame or path
-        Names, each once; or a table or CSV file with the column ``portal`` and labels of your own.
+        Names, each once, read without blanks around them; or a table or CSV file with the column ``portal`` and
+        labels of your own.
     vault : callable
         Returns the :class:`Webhook`, :class:`OAuthToken` or address of a webhook for a name. With an executor of
         processes it must be importable: a function of a module. If it has a method ``store(name, token)``, that is
@@ -115,7 +117,8 @@ class Fleet:
         remove = partial(shutil.rmtree, self._temporary, ignore_errors=True)
         weakref.finalize(self, in_this_process, os.getpid(), remove)
         self.seen: dict[str, Portal] = {}
-        self._known_as: defaultdict[str, set[tuple[str, str | None]]] = defaultdict(set)  # name -> hosts and users
+        self._hosts: defaultdict[str, dict[str, Portal]] = defaultdict(dict)  # by name, then by former addresses, too
+        self._files = set[Path]()  # the journals of these portals that were read
         #: Pairs of a run's kind and a portal for which an undo of that run has begun.
         self.undone: set[tuple[str, str]] = set()
         self._locks: defaultdict[str, Any] = defaultdict(threading.RLock)
@@ -130,8 +133,8 @@ class Fleet:
         limit : int, optional
             Ask only so many portals, the first ones.
         **options
-            ``progress=False`` shows no bar; ``cancel``, a ``threading.Event`` or a callable, ends the run when
-            it is set or returns true.
+            ``progress=False`` shows no bar; ``parallel`` portals at a time, instead of the fleet's; ``cancel``, a
+            ``threading.Event`` or a callable, ends the run when it is set or returns true.
 
         Returns
         -------
@@ -139,7 +142,7 @@ class Fleet:
             A row per portal.
         """
         names = self.names if limit is None else self.names[: check_count(limit, "limit")]
-        return FleetCheck(self, self._look, options, names)
+        return FleetCheck(self, self._look, options, names, unvisited=self.names)
 
     def badges(self, **options: Any) -> FleetBadges:
         """The badges of all portals, by one request each.
@@ -218,7 +221,7 @@ class Fleet:
         """A plan that undoes the last runs, whichever process of this machine made them.
 
         All changes of one plan are one run, and an undo is one too. Changes whose process was killed are settled
-        first, which can take a minute. Badges that somebody else has changed since are left alone.
+        first, which can take a minute. Badges that were changed since are left alone.
 
         Parameters
         ----------
@@ -234,12 +237,13 @@ class Fleet:
         """
         check_count(last, "last")
         looked, runs = self.badges(**options).visits, dict[str, float]()  # when each run changed something last
-        for portal in self.seen.values():
-            with suppress(errors.JournalError), self._journal(portal) as store:  # the plan below shows this error
-                for one in store.entries():
-                    if FLEET_RUN.match(one.kind) and one.changed is not False:
-                        runs[one.kind] = max(one.at, runs.get(one.kind, 0))
-        return self._plan_back({*sorted(runs, key=runs.__getitem__)[-last:]}, self.names, options, looked)
+        for name in self.seen:
+            with suppress(errors.JournalError):  # the plan below shows this error
+                for one in self._changes(name):
+                    runs[one.kind] = max(one.at, runs.get(one.kind, 0))
+        known = sorted(filter(FLEET_RUN.match, runs), key=runs.__getitem__)
+        # The first is a pattern: if there are fewer runs than that, any run of somebody else may be meant.
+        return self._plan_back({*["fleet %", *known][-last:]}, self.names, options, looked)
 
     def _plan_back(
         self, kinds: set[str], names: Sequence[str], options: dict[str, Any], looked: dict[str, Visit] | None = None
@@ -254,21 +258,17 @@ class Fleet:
             try:
                 with self._alone(name), self._journal(portal) as store:
                     self._settle(name, store)
-                    ours = [one for one in store.entries() if one.kind in kinds]
-                    done = [one for one in ours if one.changed is not False]
-                    if not ours and (len(self._known_as[name]) > 1 or store.others("fleet %")):
-                        raise errors.JournalError(_ELSEWHERE.format(store), hint=ADOPT)
+                    done = [one for one in self._changes(name, kinds) if one.kind in kinds]
             except errors.B24Error as error:
                 return Visit.failed(error)
             found = self._visit(name, portal.host, steps_back, done) if done else Visit(value=((), 0))
             if found.status != OK:
                 return found
-            steps, *more = found.value  # a remark: somebody else has changed it since
+            steps, *more = found.value  # a remark: it was changed since
             left_alone = [step._replace(after=step.before) if step.remark else step for step in steps]
             return replace(found, value=(left_alone, *more), portal=portal)
 
-        untouched = {name: Visit(value=((), 0)) for name in self.names if name not in names}
-        return FleetPlan(self, compare, options, names, undoes=kinds, known=untouched)
+        return FleetPlan(self, compare, options, names, undoes=kinds, remarks=self._elsewhere(kinds) if looked else ())
 
     # -- used by results and plans ----------------------------------------------------------------------
 
@@ -290,11 +290,20 @@ class Fleet:
         with self._locks[name], self._locks[f"//{self.seen[name].host if name in self.seen else name}"]:
             yield
 
-    def _journal(self, portal: Portal) -> closing[JournalStore]:
-        """The journal of a portal that was visited before."""
-        folder = self._folder or (self._temporary if portal.kind != "LIVE" else None)
-        path = folder and folder / default_journal_path(portal.host).name
-        return closing(JournalStore(path, host=portal.host, user=portal.user_id or ""))
+    def _journal(self, portal: Portal, host: str = "") -> closing[JournalStore]:
+        """The journal of a portal that was visited before; ``host``: that of another address of it."""
+        path = default_journal_path(host or portal.host)
+        folder = self._folder or (self._temporary if portal.kind != "LIVE" else path.parent)
+        return closing(JournalStore(folder / path.name, host=portal.host, user=portal.user_id or ""))
+
+    def _changes(self, name: str, kinds: Iterable[str] = ()) -> Iterator[Entry]:
+        """Our changes of a portal under all addresses where it answered; raises if others' are of these kinds."""
+        for host in [*self._hosts[name]]:
+            with self._journal(self.seen[name], host) as store:
+                self._files.add(store.path)
+                if any(map(store.others, kinds)):
+                    raise errors.JournalError(_ELSEWHERE.format(store), hint=ADOPT)
+                yield from (one for one in store.entries() if one.changed is not False)
 
     def _settle(self, name: str, store: JournalStore) -> None:
         """Settle changes without a verdict, whose task was lost; raises the error that prevents it."""
@@ -318,8 +327,7 @@ class Fleet:
         if found.status != OK:
             return found
         portal, value = found.value
-        self.seen[name] = portal
-        self._known_as[name].add((portal.host, portal.user_id))
+        self.seen[name] = self._hosts[name][portal.host] = portal
         return replace(Visit.failed(value) if isinstance(value, errors.ApiError) else Visit(value=value), portal=portal)
 
     def _warnings(self) -> list[str]:
@@ -333,14 +341,10 @@ class Fleet:
         same = ((listed(names), host) for host, names in hosts.items() if names[1:])
         return [*mixed, *(f"One portal under several names: {names} are {host}." for names, host in same)]
 
-    def _without_journal(self) -> list[str]:
-        """Portals of which no change is known here: they may have had another address before."""
-        paths, without = list[Path](), list[str]()
-        for name, portal in self.seen.items():
-            with suppress(errors.JournalError, OSError), self._journal(portal) as store:
-                paths.append(store.path)
-                without += [] if store.path.exists() else [name]
-        return former_journals(listed(without), paths) if without else []
+    def _elsewhere(self, kinds: Iterable[str]) -> list[str]:
+        """In which other journals of this machine there are changes of these runs."""
+        found = journals_beside(self._files, kinds)
+        return [_OTHERS.format(found[0].parent, listed([path.name for path in found])) + ADOPT] if found else []
 
     def __repr__(self) -> str:
         where = type(self._executor).__name__ if self._executor else "threads"
@@ -357,11 +361,13 @@ def _table_of(portals: Any) -> pd.DataFrame:
         portals = portals if hasattr(portals, "columns") else frame(([one] for one in portals), ["portal"])
         table: pd.DataFrame = portals.reset_index(drop="portal" in portals or "portal" not in portals.index.names)
         table = table.rename(columns=lambda one: "portal" if str(one).strip().lower() == "portal" else one)
-        names = table["portal"].to_list()  # an AttributeError if there are several such columns
+        given = table["portal"].to_list()  # an AttributeError if there are several such columns
+        names = [one.strip() if isinstance(one, str) else "" for one in given]
         again = [name for name, count in Counter(names).items() if count > 1]
         text = table.to_csv()
         wrong = "They hold an address with its secret, which is the vault's to keep." if redact(text) != text else ""
-        wrong = wrong or ("Names are texts." if not all(isinstance(one, str) and one.strip() for one in names) else "")
+        odd = [f"number {place} is {one!r:.50}" for place, one in enumerate(given, 1) if not names[place - 1]]
+        wrong = wrong or (f"Names are texts; {odd[0]}." if odd else "")
         wrong = wrong or (f"Some are named twice: {listed(again)}." if again else "")
     except errors.InvalidInput:  # of the file's encoding, or of one of its lines
         raise
@@ -369,4 +375,4 @@ def _table_of(portals: Any) -> pd.DataFrame:
         wrong = f"There is no list of names, nor a table with the column `portal`: {type(error).__name__}."
     if wrong:
         raise errors.InvalidInput(f"portals: {wrong}", field="portals")
-    return table
+    return table.assign(portal=table["portal"].astype(object).str.strip())

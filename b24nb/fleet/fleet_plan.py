@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from b24nb import errors
 from b24nb.badges.badge import folded
+from b24nb.badges.bulk import RunOptions
 from b24nb.badges.changes import UNDO, Action, Outcome, Step, Verdict, complaints
 from b24nb.badges.files import refuse
 from b24nb.badges.journal import lease
@@ -46,24 +47,19 @@ class FleetPlan(Found):
     _columns = PLAN_COLUMNS
     _counted = "action"
 
-    def __init__(self, *args: Any, undoes: Collection[str] | None = None, **known: Any) -> None:
-        self._undoes = undoes  # the kinds of the runs that this plan undoes; None: it is not an undo
+    def __init__(self, *args: Any, undoes: Collection[str] | None = None, remarks: Sequence[str] = ()) -> None:
+        self._undoes, self._remarks = undoes, remarks  # the kinds of the runs that this undoes; None: it is not an undo
         self._word = "fleet" if undoes is None else UNDO
         self._run: list[str] = []  # the kinds of this plan's runs in the journals, oldest first
         self._made: dict[str, Visit] = {}  # the results of the portals that were begun
         self._begun: dict[str, None] = {}  # the names of the portals that any run has begun
-        super().__init__(*args, **known)
+        super().__init__(*args)
 
     def _visit(self, names: Sequence[str]) -> None:
         try:
             super()._visit(names)
         finally:  # check the steps also after Ctrl-C, since an incomplete plan can be applied, too
             refuse(complaints(step for _, step in self._changes() if self._undoes is None))
-
-    @property
-    def _kind(self) -> str:
-        """The kind of the last run in the journals."""
-        return self._run[-1] if self._run else ""
 
     @property
     def steps(self) -> dict[str, Sequence[Step]]:
@@ -100,12 +96,13 @@ class FleetPlan(Found):
         first : int, optional
             Change only so many portals, and leave the others to a second call.
         max_failures : int or float, optional
-            How many portals, or which share of them (0.02), may fail before no new one is begun.
+            How many portals, or which share of those of this call (0.02), may fail before no new one
+            is begun.
         confirm : str, optional
             The sentence that the plan shows; needed if more than half of a portal's badges are deleted.
         **options
             ``keep_going, progress, cancel``, as of ``b24.badges.plan(…).apply``; ``cancel`` is checked between two
-            portals.
+            portals. ``parallel`` portals are changed at a time, instead of the fleet's.
 
         Returns
         -------
@@ -121,26 +118,25 @@ class FleetPlan(Found):
         ReadOnly
             If nothing may be sent.
         """
-        if not self.left:  # all steps were made before: forget their results, so that the portals are looked at again
-            self._made.clear()
-        left = self.left
-        if isinstance(max_failures, float) and 0 <= max_failures <= 1:
-            max_failures = int(max_failures * len(left))
-        allowed = None if max_failures is None else check_count(max_failures, "max_failures", _ALLOWED, least=0)
+        unmade = self.left
+        left = unmade or [*dict(self._changes())]  # if all steps were made before, all portals are looked at again
         names = left if first is None else left[: check_count(first, "first")]
+        if isinstance(max_failures, float) and 0 <= max_failures <= 1:
+            max_failures = int(round(max_failures * len(names), 9))  # 0.29 * 100 is 28.999999999999996
+        allowed = None if max_failures is None else check_count(max_failures, "max_failures", _ALLOWED, least=0)
         self._refuse_unconfirmed(confirm)
+        work = partial(self._apply_one, RunOptions(**options).keep_going)  # refuses unknown options
         if self._fleet.read_only:
             raise errors.ReadOnly("This fleet is read-only.")
         at = datetime.fromtimestamp(self._fleet._time(), UTC)
-        # If the last run was undone on all its portals, begin a new run, so that an undo finds it as the last one.
-        if all((kind, name) in self._fleet.undone for kind in self._run[-1:] for name in self._made):
+        # If the last run is complete, or undone on all its portals, begin a new one, which an undo finds as the last.
+        if not unmade or all((kind, name) in self._fleet.undone for kind in self._run[-1:] for name in self._made):
             self._run.append(f"{self._word} {at.isoformat()} {token_hex(2)}")
             self._made.clear()
-        work = partial(self._apply_one, options.get("keep_going", False))
         return FleetReport(self, work, options, names, failures=allowed, others=len(left) - len(names))
 
     def undo(self, **options: Any) -> FleetReport:
-        """Undo what this plan has changed; badges that somebody else has changed since are left alone.
+        """Undo what this plan has changed; badges that were changed since are left alone.
 
         Parameters
         ----------
@@ -150,10 +146,10 @@ class FleetPlan(Found):
         Returns
         -------
         FleetReport
-            ``ok`` if everything is as it was before.
+            Of the portals that this plan has begun; ``ok`` if everything there is as it was before.
         """
-        looking = {name: option for name, option in options.items() if name in ("progress", "cancel")}
-        plan = self._fleet._plan_back({*self._run}, [*self._begun], looking)
+        looking = {name: option for name, option in options.items() if name in ("progress", "parallel", "cancel")}
+        plan = self._fleet._plan_back({*self._run}, [name for name in self.visits if name in self._begun], looking)
         try:
             return plan.apply(**{"keep_going": True, "confirm": plan.confirmation, **options})
         finally:  # also after Ctrl-C
@@ -170,13 +166,13 @@ class FleetPlan(Found):
         visit = self.visits[name]
         if visit.status != OK:
             return visit
-        if name in self._made and (self._kind, name) not in self._fleet.undone:
+        if name in self._made and (self._run[-1], name) not in self._fleet.undone:
             return self._made[name]
         outcomes = [self._unsent(step) for step in visit.value[0]]
         return Visit(NOT_VISITED, outcomes) if any(one.left_out for one in outcomes) else _judged(outcomes)
 
     def _unsent(self, step: Step) -> Outcome:
-        """The outcome of a step that was not sent; an undo leaves a badge alone that somebody else has changed."""
+        """The outcome of a step that was not sent; an undo leaves a badge alone that was changed since."""
         if step.before != step.after:
             return Outcome(step, Verdict.NOT_SENT)
         left_alone = step.remark and self._undoes is not None
@@ -192,7 +188,7 @@ class FleetPlan(Found):
         self._begun[name] = None
         made, left = {one.step.code: one for one in self._result(name).value}, self._left(name)
         made |= _same(left, Verdict.NOT_SENT)
-        self._fleet.undone.discard((self._kind, name))
+        self._fleet.undone.discard((self._run[-1], name))
         try:
             portal = self.visits[name].portal or self._fleet.seen[name]
             with self._fleet._alone(name), self._fleet._journal(portal) as store:
@@ -206,13 +202,15 @@ class FleetPlan(Found):
         return self._made[name]
 
     def _send(self, name: str, store: JournalStore, left: list[Step], made: dict[str, Any], keep_going: bool) -> None:
-        change_set, attempts, settle_after = ChangeSet(self._kind), _ATTEMPTS, self._fleet.settle_after
+        change_set, attempts, settle_after = ChangeSet(self._run[-1]), _ATTEMPTS, self._fleet.settle_after
+        # The task looks at the badges to keep, too. They have no intents.
+        kept = [one.step for one in made.values() if one.step.action is Action.KEEP and not one.step.remark]
         while attempts:
             now = self._fleet._time()
             ids = store.intend(change_set, left, now)
-            task = settle_after, self._word, left, keep_going, now + lease(settle_after), token_hex(8)
+            task = settle_after, self._word, [*left, *kept], keep_going, now + lease(settle_after), token_hex(8)
             found = self._fleet._visit(name, store.host, send, *task)
-            made.update(zip((step.code for step in left), found.value or (), strict=False))
+            made.update((one.step.code, one) for one in found.value or ())
             if found.failure:
                 lost = found.status == UNKNOWN and not isinstance(found.failure, errors.ApiError | errors.InvalidInput)
                 made.update(_same(left, Verdict.UNKNOWN if lost else Verdict.NOT_SENT, found.failure))
@@ -240,8 +238,8 @@ class FleetPlan(Found):
         begun = f"{counted(len(self._made), 'portal')} begun, {left} left." if self._made else "Nothing has been sent."
         sends = f"{begun} .apply(confirm={self.confirmation!r}) sends it."
         unsure = ["The last runs are those on the portals that answered."] if self._undoes and self.missing else []
-        unsure += self._fleet._without_journal() if self._undoes is not None else []
-        return [*super()._notes(), *unsure, *self._fleet._warnings(), sends if left else "Nothing is to be sent."]
+        unsure += [*self._remarks, *self._fleet._warnings()]
+        return [*super()._notes(), *unsure, sends if left else "Nothing is to be sent."]
 
     def _shown(self) -> pd.DataFrame:
         """A row per portal with changes: how many steps of each action."""
@@ -265,7 +263,7 @@ class FleetReport(Found):
         super().__init__(plan._fleet, *args, **limits)
 
     def _visit(self, names: Sequence[str]) -> None:
-        self.visits = {name: self._plan._result(name) for name in self.visits}  # portals that are not visited included
+        self.visits = {name: self._plan._result(name) for name in self._plan.visits}  # also those that are not visited
         super()._visit(names)
 
     @property
@@ -280,7 +278,7 @@ class FleetReport(Found):
     def _notes(self) -> list[str]:
         confirm = f"confirm={self._plan.confirmation!r}"
         goes_on = f"Apply the plan again, {confirm}, to go on with the other {counted(self._others, 'portal')}."
-        return [*super()._notes(), *([goes_on] if self._others else [])]
+        return [*super()._notes(), *self._plan._remarks, *([goes_on] if self._others else [])]
 
     def _shown(self) -> pd.DataFrame:
         """The rows of :attr:`df` without the badges that were kept."""
@@ -310,8 +308,8 @@ def _same(steps: Sequence[Step], verdict: Verdict, error: errors.B24Error | None
 def protected(step: Step, patterns: Sequence[str]) -> Step:
     """The step; if its badge is protected, a step that keeps it."""
     before = step.before
-    if before is None or before == step.after:
-        return step
+    if before in (None, step.after):  # a badge to keep is one object, which makes the task smaller
+        return step._replace(after=before or step.after)
     code = folded(before.code)
     found = code in patterns or any(fnmatch(code, pattern) for pattern in patterns)
     remark = "protected: left alone" if step.after else _NOT_WANTED

@@ -6,7 +6,6 @@ import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from copy import copy
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Self
 
 from b24nb.badges.badge import FIELDS, SHOWN, Badge, frame, frame_html, listed
@@ -42,9 +41,9 @@ class Found:
         self, fleet: Fleet, work: Any, options: Mapping[str, Any], names: Sequence[str] | None = None, **limits: Any
     ) -> None:
         self._fleet, self._work = fleet, work
-        self._options = replace(RunOptions(**options), parallel=fleet.parallel)
-        self.visits: dict[str, Visit] = dict.fromkeys(fleet.names, Visit(NOT_VISITED)) | limits.get("known", {})
+        self._options = RunOptions(**{"parallel": fleet.parallel, **options})
         self._names, self._failures = fleet.names if names is None else names, limits.get("failures")
+        self.visits: dict[str, Visit] = dict.fromkeys([*self._names, *limits.get("unvisited", ())], Visit(NOT_VISITED))
         self._visit(self._names)
 
     def _visit(self, names: Sequence[str]) -> None:

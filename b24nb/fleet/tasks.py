@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pickle
-import threading
 from collections.abc import Callable, Iterable
 from concurrent.futures import Executor, wait
 from contextlib import closing, suppress
@@ -13,14 +12,12 @@ from typing import Any
 
 from b24nb import errors
 from b24nb.badges.bulk import INTERRUPTED, RunOptions, in_threads
-from b24nb.fleet.visit import NOT_VISITED, Visit, refuse_secrets
+from b24nb.fleet.visit import NOT_VISITED, Visit, refuse_secrets, visiting
 from b24nb.rest.calls import event_list
 from b24nb.secret import known_secrets
 
 #: After so many seconds without a result, check whether the executor still accepts tasks.
 _CHECK_SECONDS = 5
-#: Whether this thread is running a task. What it calls must not use the fleet: it would wait for itself.
-visiting = threading.local()
 
 
 def each(
@@ -31,9 +28,6 @@ def each(
 
     A failed visit is a result, too. More than ``failures`` of them end the run, after the running visits.
     """
-    if getattr(visiting, "on", False):
-        text = "A vault or a function of a fleet can't use a fleet: it would wait for the portal that is visited."
-        raise errors.InvalidInput(text, hint="Use the client that the function is given.")
     todo, found, failed, stopped = [*names], dict[str, Visit](), list[str](), list[str]()
     raised: BaseException | None = None
     remaining, listener = iter(todo), event_list.get()
@@ -60,6 +54,9 @@ def each(
 
 def prepare(executor: Executor | None, *task: Any) -> None:
     """Refuse a task that can't be pickled; start the executor's processes now: a fork while threads run may block."""
+    if getattr(visiting, "on", False):  # before the executor is used: this thread may be the only one that it has
+        text = "A vault or a function of a fleet can't use a fleet: it would wait for the portal that is visited."
+        raise errors.InvalidInput(text, hint="Use the client that the function is given.")
     if executor is not None:
         _packed(task)
         with suppress(Exception):  # the executor is broken or shut down, which each portal's row will say
@@ -69,11 +66,7 @@ def prepare(executor: Executor | None, *task: Any) -> None:
 def carry_out(executor: Executor | None, *task: Any) -> Visit:
     """Run a task in this thread, or by the executor."""
     if executor is None:
-        visiting.on = True
-        try:
-            return task[0](*task[1:])  # type: ignore[no-any-return]
-        finally:
-            visiting.on = False
+        return task[0](*task[1:])  # type: ignore[no-any-return]
     try:
         # The token makes arguments unique: Dask runs equal calls once, and returns the same result for all.
         submitted = executor.submit(run_packed, _packed(task), token_hex(8))

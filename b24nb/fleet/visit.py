@@ -8,6 +8,7 @@ from __future__ import annotations
 import pickle
 import re
 import sys
+import threading
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -34,7 +35,10 @@ OK, UNKNOWN, NOT_VISITED = "ok", "unknown", "not visited"
 _PAUSE = 0.5
 #: To how many portals each process keeps connections alive: about as many as are visited at a time.
 _KEPT_ALIVE = 64
-_WEBHOOK = re.compile(rb"/rest/[\w.@+-]+/[\w.~-]{8,}")
+#: Whether this thread is running a task. What it calls must not use the fleet: it would wait for itself.
+visiting = threading.local()
+#: The address of a webhook: its code has a digit, which tells it from the words of other addresses.
+_WEBHOOK = re.compile(rb"/rest/[\w.@+-]+/(?=[\w.~-]*\d)[\w.~-]{8,}")
 
 _WORDS: dict[str, tuple[type[Exception], ...]] = {
     "revoked": (errors.BadCredentials, errors.TokenExpired),
@@ -116,6 +120,7 @@ def visit(access: Access, name: str, host: str, work: Callable[..., Any], *args:
     ``host``: the host that the credentials must be for; ``""``: any.
     """
     secrets: Sequence[Secret] = ()
+    visiting.on = True
     try:
         credentials = _look_up(access, name)
         if host and credentials.host != host:
@@ -131,6 +136,8 @@ def visit(access: Access, name: str, host: str, work: Callable[..., Any], *args:
             connection.close()
     except (Exception, SystemExit) as error:  # noqa: BLE001 - any error becomes a row of the report
         return Visit.failed(error, secrets)
+    finally:
+        visiting.on = False
 
 
 def _look_up(access: Access, name: str) -> Credentials:

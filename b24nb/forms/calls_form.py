@@ -67,7 +67,7 @@ class CallsForm(Form):
                 self.call_log.df.to_csv(file, index=False)
         except OSError as error:
             return self.look().saying("check", f"{path} can't be written: {error.strerror}.")
-        text = f"{len(self.call_log)} calls, commands of batches included, were written to {path}."
+        text = f"{self.call_log.counted}, commands of batches included, were written to {path}."
         return self.look().saying("done", text)
 
     def aside(self, state: FormState, *, live: bool = True) -> Iterable[Any]:
@@ -80,6 +80,8 @@ class CallsForm(Form):
         summary = self.call_log.summary().rename(columns={"network_share": "network_share, %"})
         summary["network_share, %"] *= 100
         yield html.figures(*html.values_of(summary), "Statistics per method, times in ms")
+        if self.call_log.dropped:
+            yield Message("note", f"The log has {self.call_log.counted}.")
         yield from (Message("note", reason) for reason in self.call_log.missing("server_ms"))
         requests = [call for call in self.call_log[:] if call.kind == "http"]
         yield html.calls_table(requests, f"Requests, newest first: {len(requests)}", SHOWN)
@@ -92,7 +94,10 @@ class CallsForm(Form):
         return ()  # the picture already shows them
 
     def _draw_chart(self) -> Any:
-        chart = self.call_log.plot()._repr_html_()
+        try:
+            chart = self.call_log.plot()._repr_html_()
+        except ImportError as error:
+            return self.look().saying("check", str(error))
         self._chart.value = parts.fragment(Markup(chart))  # noqa: S704 - display made it
         return self.look()
 

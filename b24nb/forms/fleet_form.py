@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from os import PathLike
 from typing import TYPE_CHECKING, Any
@@ -75,7 +75,8 @@ class FleetForm(Form):
 
     def arranged(self, wanted: Any = None, protect: Any = ()) -> Sequence[Any]:
         self.fleet: Any = self.b24
-        self.wanted, self.protect = wanted, protect
+        # A generator can be read only once, and each plan reads them.
+        self.wanted, self.protect = ([*one] if isinstance(one, Iterator) else one for one in (wanted, protect))
         file = str(self.wanted) if isinstance(self.wanted, str | PathLike) else ""
         given = "a CSV or JSON file" if self.wanted is None else "as given in the cell; or a CSV or JSON file"
         self.compare_button = self.main_button("Compare", "th", self.compare)
@@ -117,8 +118,9 @@ class FleetForm(Form):
             return self.state.refused(wanted=f"The file can't be read: {error.strerror}.")
         state = self._finished(plan, plan=plan, before=self.state.done, asked=asked)
         hint = f"{plan._head()}. To send it, type: {plan.confirmation}" if plan.left else "Nothing is to be sent."
-        text = f"{plan.confirmation} would be made. Nothing has been sent yet."
-        return state.saying("check" if plan.missing else "note", text, hint, phase="confirm")
+        *notes, _ = plan._notes()  # the last one is about code
+        text = " ".join([f"{plan.confirmation} would be made. Nothing has been sent yet.", *notes])
+        return state.saying("check" if notes else "note", text, hint, phase="confirm")
 
     @changes
     def apply(self) -> Any:

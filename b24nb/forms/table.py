@@ -81,7 +81,7 @@ class Table(anywidget.AnyWidget):
         """The badges that the filter lets through, of all pages, in the table's order."""
         if not (self.words or self.kind or self.order):
             return self.badges
-        wanted = self.words.lower().split()  # as in table.js
+        wanted = self.words.lower().replace("\ufeff", " ").split()  # as in table.js
         found = [
             badge
             for badge in self.badges
@@ -89,8 +89,10 @@ class Table(anywidget.AnyWidget):
         ]
         if column := self.order.removeprefix("-"):
 
-            def key(badge: Badge) -> str:
-                return pick(getattr(badge, column), self.language)[0].lower()
+            def key(badge: Badge) -> bytes:
+                text = badge.code if column == "code" else _shown(getattr(badge, column))
+                # Browsers compare units of UTF-16, in which emoji come before full-width letters.
+                return pick(text, self.language)[0].lower().encode("utf-16-be", "replace")
 
             found.sort(key=key, reverse=self.order.startswith("-"))
         return Badges(found)
@@ -110,9 +112,7 @@ def pack(badges: Badges) -> str:
 
 def _shown(text: Any) -> Any:
     """A text, or a map of texts, with deceptive characters made visible."""
-    if isinstance(text, dict):
-        return {str(language): visible(words) for language, words in text.items()}
-    return visible(text)
+    return {str(tag): visible(words) for tag, words in text.items()} if isinstance(text, dict) else visible(text)
 
 
 def _searched_text(badge: Badge) -> str:

@@ -288,17 +288,19 @@ class CallLog(Sequence[Call]):
     def __len__(self) -> int:
         return len(self._rows)
 
-    def _count(self) -> str:
+    @property
+    def counted(self) -> str:
+        """``12 calls``, and how many older ones were dropped."""
         older = f" ({self.dropped} older ones were dropped)" if self.dropped else ""
         return f"{_calls(len(self))}{older}"
 
     def __repr__(self) -> str:
-        return f"<CallLog: {self._count()}; .df, .summary(), .plot()>"
+        return f"<CallLog: {self.counted}; .df, .summary(), .plot()>"
 
     def _repr_html_(self) -> str:
         from b24nb.display import html
 
-        shown = html.frame(calls_frame(self[-_SHOWN:]), caption=f"The last of {self._count()}")
+        shown = html.frame(calls_frame(self[-_SHOWN:]), caption=f"The last of {self.counted}")
         return html.page(shown, *(html.message("note", reason) for reason in self.missing()))
 
     def missing(self, *columns: str) -> list[str]:

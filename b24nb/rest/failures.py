@@ -32,7 +32,8 @@ def failed(error: BaseException, method: str, total: float, *, sent: bool) -> Tr
     if isinstance(error, requests.exceptions.ContentDecodingError):
         return BadResponse(f"{method}: the compressed answer can't be unpacked.", method=method)
     if isinstance(cause, http.client.HTTPException) and not isinstance(cause, _CUT):
-        return BadResponse(f"{method}: what came back is not HTTP.", method=method, sent=sent)
+        hint = "Something else than a portal answers there. Check the address, its port and the proxy settings."
+        return BadResponse(f"{method}: what came back is not HTTP.", method=method, sent=sent, hint=hint)
     if isinstance(cause, TimeoutError | ReadTimeoutError):
         text = f"{method}: {f'no complete answer within {total:g} s' if sent else 'no connection in time'}."
         hint = "Is the portal slow or out of reach? connect(timeout=(connect, total)) sets the limits."

@@ -172,8 +172,10 @@ class Operating:
     def forecast(self, now: float) -> str:
         """How many more calls are possible, as text."""
         left = self.calls_left(now)
-        if left == 0:
-            return f", blocked until {datetime.fromtimestamp(self.until, UTC):%H:%M:%S} UTC"
+        if left == 0:  # when a part of the seconds stops counting, the rest may still be too much
+            least = self.reset_at < self.reported_at + spec.OPERATING_WINDOW_SECONDS
+            end = f"{datetime.fromtimestamp(self.until, UTC):%H:%M:%S} UTC"
+            return f", blocked until at least {end}" if least else f", blocked until {end} at the latest"
         return "" if left is None else f", about {left} more {'call' if left == 1 else 'calls'}"
 
 

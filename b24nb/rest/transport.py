@@ -291,10 +291,10 @@ class _Connection(HTTPConnection):
 
 
 class _RedactFilter(logging.Filter):
-    """Removes secrets from urllib3's log records, which quote the address: that of a webhook is its secret."""
+    """Removes secrets from urllib3's log records: they quote the address, as do the frames of their exceptions."""
 
     def filter(self, record: logging.LogRecord) -> bool:
-        record.msg, record.args = redact(record.getMessage()), ()
+        record.msg, record.args, record.exc_info = redact(record.getMessage()), (), None
         return True
 
 

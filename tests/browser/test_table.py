@@ -177,6 +177,17 @@ def test_filter_order_and_pages(show: Show, page: Page) -> None:
     assert (trait(page, "words"), trait(page, "order")) == ("nothing like this", "")
 
 
+def test_code_has_the_rows_in_the_order_that_is_shown(show: Show) -> None:
+    titles = {"a": "Mail", "b": " Anruf", "c": "🔥 Heiß", "d": "ＶＩＰ会員", "e": "Zeit", "f": "\u200bBrief", "Z": "İ"}
+    odd = Badges(Badge(code, title, "v", "primary") for code, title in titles.items())
+    for order in ("title", "-title", "code", "-code"):
+        table = Table(order=order)
+        table.show(odd)
+        shown = show(odd, order=order)
+        expect(status(shown)).to_have_text("7 badges")
+        assert codes(shown) == [badge.code for badge in table.matching]
+
+
 def test_texts_are_those_of_the_language(show: Show, page: Page) -> None:
     table = show(language="de")
     expect(row(table, "signed")).to_contain_text("Vertrag (+1)")

@@ -1,5 +1,6 @@
 """What somebody types wrong is said in one line; the sandbox portal says why it can't start."""
 
+import os
 import socket
 import threading
 from pathlib import Path
@@ -67,6 +68,20 @@ def test_a_console_without_the_letters_shows_the_rest(tmp_path: Path) -> None:
     assert answer.returncode == 1
     assert answer.stderr.startswith("b24nb: The sandbox can't use ")
     assert answer.stderr.count("\n") == 1
+
+
+@pytest.mark.skipif(os.name == "nt", reason="a folder in use stays there")
+@pytest.mark.parametrize("arguments", [["doctor"], ["sandbox", "--db", "x.db"]])
+def test_a_working_directory_that_has_gone_is_named(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    Path.cwd().rmdir()
+    assert cli.main(arguments) == 1
+    assert capsys.readouterr().err == "b24nb: The working directory has gone.\n"
+
+
+def test_help_says_where_the_directory_of_the_lab_is_written(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        cli.main(["lab", "--help"])
+    assert "b24nb lab [-h] [DIRECTORY] [OPTION OF JUPYTERLAB ...]" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(

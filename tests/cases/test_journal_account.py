@@ -169,7 +169,6 @@ def test_a_journal_that_is_locked_after_the_effect_costs_no_verdict(
                 report = b24.badges.delete_many(["missedCall"], progress=False)
             assert caught[0].filename == __file__
             assert report.counts == {"deleted": 1}
-            assert "could not be written" in report.df["detail"][0]
         else:
             with pytest.warns(JournalNotWritten, match=r"could not be written.*locked") as caught:
                 assert b24.badges.delete("missedCall").code == "missedCall"

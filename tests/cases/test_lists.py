@@ -7,6 +7,7 @@ import pytest
 from b24nb import SandboxPortal, connect, errors
 from b24nb.badges import evidence
 from b24nb.badges.activities import find_holders
+from b24nb.badges.badge import Badge, Badges
 from tests.fakes import rows
 from tests.servers import answering
 
@@ -171,3 +172,9 @@ def test_activities_of_several_pages_come_once_each_however_they_are_counted(mor
     with answering({"result": page(0), **more}, *batches) as (connection, _):
         ids = [int(row["activity_id"]) for row in find_holders(connection, {"c1"})]
     assert ids == [*range(75), *range(100, 107)]
+
+
+def test_a_badge_whose_type_is_a_map_is_shown() -> None:
+    badge = Badge.from_wire({"code": "vip", "title": "Client", "value": "VIP", "type": {"a": 1}})
+    for shown in (badge._repr_html_(), Badges([badge])._repr_html_(), repr(Badges([badge]))):
+        assert "not restorable" in shown

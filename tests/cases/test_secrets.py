@@ -23,7 +23,8 @@ from nbclient import NotebookClient
 
 import b24nb
 from b24nb import errors, forms
-from b24nb.secret import Secret, known_secrets, masked, redact
+from b24nb.rest.connection import Connection
+from b24nb.secret import HiddenBytes, Secret, known_secrets, masked, redact
 from tests.cases.test_credentials import MISTAKES
 from tests.cases.test_credentials import SECRET as OTHER_SECRET
 from tests.fakes import FakeClock
@@ -518,3 +519,45 @@ def test_secrets_that_other_threads_make_do_not_break_the_search_for_known_ones(
         finally:
             done.set()
     assert [maker.result() for maker in makers] == [None, None]
+
+
+def test_a_broken_header_does_not_log_the_address_in_a_frame() -> None:
+    records: list[logging.LogRecord] = []
+    handler = logging.Handler()
+    handler.emit = records.append  # type: ignore[method-assign, assignment]
+    logging.getLogger().addHandler(handler)
+    body = b'{"result": 1}'
+    try:
+        with serving(b"HTTP/1.1 200 OK\r\nContent-Length: 13\r\nWarning in x.php\r\n\r\n" + body) as server:
+            webhook = b24nb.Webhook.parse(server.webhook)
+            connection = Connection(webhook, clock=FakeClock())
+            assert connection.call("server.time").result == 1
+            connection.close()
+    finally:
+        logging.getLogger().removeHandler(handler)
+    assert any("headers" in record.getMessage() for record in records)
+    frames = [traceback.TracebackException(*one.exc_info, capture_locals=True) for one in records if one.exc_info]
+    assert not any(webhook.secrets[0].reveal() in line for frame in frames for line in frame.format())
+
+
+def test_a_display_that_cuts_long_bytes_shows_nothing_of_a_secret() -> None:
+    assert repr(HiddenBytes(b"client_secret=" + SECRET.encode())[:80]) == repr(b"***")
+
+
+def test_a_snippet_hides_the_code_of_an_open_client(portal: b24nb.SandboxPortal) -> None:
+    with b24nb.connect(portal) as b24:
+        code = portal.webhook.rstrip("/").rpartition("/")[2]
+        assert code not in b24nb.as_code("event.bind", {"handler": f"https://my.app/hook?key={code}"})
+        assert b24.portal.user
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "acme.bitrix24.com/rest/1/kqxwmztabrdvhnlp/",
+        r"https:\/\/a.b\/rest\/1\/kqxwmztabrdvhnlp\/",
+        "my.app/hook?auth=word",
+    ],
+)
+def test_an_address_with_a_secret_of_letters_is_masked(text: str) -> None:
+    assert "***" in masked(text)

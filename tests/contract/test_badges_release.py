@@ -51,9 +51,11 @@ def test_what_delete_many_takes_is_released_too(b24: Client, given: str) -> None
     assert {step.code for step in b24.badges.release(shapes[given]).steps} == (held if given == "badges" else {HELD})
 
 
-def test_only_the_activities_of_the_given_rows_are_released(b24: Client) -> None:
+@pytest.mark.parametrize("index", [None, "activity_id", ["code", "activity_id"]])
+def test_only_the_activities_of_the_given_rows_are_released(b24: Client, index: Any) -> None:
     holders = b24.badges.holders(HELD)
-    plan = b24.badges.release(holders[holders["owner_id"] == "4"])
+    some = holders[holders["owner_id"] == "4"]
+    plan = b24.badges.release(some if index is None else some.set_index(index))
     assert [step.before.id for step in plan.steps] == [3]
 
 

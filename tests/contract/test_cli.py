@@ -3,11 +3,13 @@
 import os
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 from contextlib import closing, suppress
 from importlib.metadata import version
 from pathlib import Path
+from unittest import mock
 
 import nbformat
 import pytest
@@ -128,6 +130,19 @@ def test_lab_signs_its_copies_those_of_a_start_that_failed_too_and_nothing_else(
     assert trusted == dict.fromkeys(trusted, True) | mine_are_not
 
 
+@pytest.mark.parametrize("error", [PermissionError(13, "Permission denied"), sqlite3.OperationalError("readonly")])
+def test_lab_runs_where_nothing_can_be_signed(
+    error: Exception, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("JUPYTER_CONFIG_PATH", "")
+    monkeypatch.setattr(lab, "sign", mock.Mock(side_effect=error))
+    started: list[list[str]] = []
+    monkeypatch.setattr(os, "execv", lambda _, command: started.append(command))
+    cli.main(["lab", str(tmp_path / "mine")])
+    assert len(started) == 1
+    assert f"can't be signed ({error})" in capsys.readouterr().out
+
+
 def test_lab_without_jupyterlab_says_what_to_install(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -159,7 +174,7 @@ def test_lab_passes_on_what_it_does_not_know(
     assert command[1:4] == ["-m", "jupyterlab", folder]
     assert command[len(command) - len(passed) :] == passed
     assert "--LabApp.default_url=/lab/tree/00-quickstart.ipynb" in command
-    assert os.environ["JUPYTER_CONFIG_PATH"].endswith(f"{os.pathsep}before")
+    assert os.environ["JUPYTER_CONFIG_PATH"].startswith(f"before{os.pathsep}"), "which overrides ours"
     assert len(list((tmp_path / folder).glob("*.ipynb"))) >= 3
 
 

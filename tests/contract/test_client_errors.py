@@ -52,6 +52,7 @@ def test_an_error_is_raised_as_what_it_is(fact: spec.ErrorFact, portal: SandboxP
         ("NOT_FOUND", "Element not found", errors.NotFound),
         ("ACCESS_DENIED", "Access denied", errors.AccessDenied),
         ("ACCESS_DENIED", "Доступ запрещен", errors.AccessDenied),
+        ("BX_INVALID_VALUE", "Invalid value", errors.ApiError),
     ],
 )
 def test_what_another_method_answers_is_not_explained_by_badges(

@@ -2,14 +2,17 @@
 
 import json
 import re
+import subprocess
+import sys
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import nbformat
 import pytest
+from nbformat.v4 import new_code_cell, new_notebook
 
 import b24nb
-from tests.notebooks.runner import WALKTHROUGHS, differences, outputs_of, run, tidy
+from tests.notebooks.runner import ROOT, WALKTHROUGHS, differences, outputs_of, run, tidy
 from tests.servers import serving
 
 #: These two show the reader's own portal; the others change things and open a sandbox of their own.
@@ -54,6 +57,20 @@ def test_committed_notebooks_hold_nothing_of_the_machine_and_end_with_the_line_f
 
 def test_all_walkthroughs_together_are_small_enough_to_mail() -> None:
     assert sum(path.stat().st_size for path in WALKTHROUGHS) < 450_000
+
+
+def test_a_notebook_saved_with_its_forms_becomes_a_page_that_shows_them_without_a_network(tmp_path: Path) -> None:
+    path = tmp_path / "mine.ipynb"
+    code = "import b24nb\nfrom b24nb import forms\nforms.list_form(b24nb.connect(), run=True)"
+    nbformat.write(new_notebook(cells=[new_code_cell(code)]), path)
+    nbformat.write(run(path), path)
+    assert "widgets" in nbformat.read(path, as_version=4).metadata
+    documented = re.search("`jupyter (nbconvert .+) NOTEBOOK.ipynb`", (ROOT / "docs/walkthroughs.md").read_text())
+    assert documented
+    subprocess.run([sys.executable, "-m", *documented[1].split(), path], check=True, capture_output=True)
+    page = path.with_suffix(".html").read_text()
+    assert "<code>missedCall</code>" in page
+    assert "application/vnd.jupyter.widget-view+json" not in page
 
 
 @pytest.mark.parametrize("name", sorted(OPEN_TO_REAL_PORTALS))

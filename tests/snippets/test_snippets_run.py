@@ -113,3 +113,19 @@ def test_a_batch(call: Run, module_portal: b24nb.SandboxPortal, flavour: str) ->
     assert flavour == "php" or "warning" in said  # that library throws away the answers beside an error
     assert module_portal.badges[-1] == badge  # and halted before the fourth
     done(call("batch", {"cmd": [f"{DELETE}?code=kunde"], "halt": "0"}, flavour))  # as a text
+
+
+@pytest.mark.parametrize("flavour", RUN)
+def test_a_batch_runs_in_its_order_and_with_its_booleans(
+    call: Run, module_portal: b24nb.SandboxPortal, flavour: str
+) -> None:
+    commands = {"12": (GET, {"code": "nobody's"}), "7": (DELETE, {"code": "missedCall"})}
+    told = call("batch", {"cmd": commands, "halt": 1}, flavour)
+    assert "nobody" in told.stdout + told.stderr
+    assert "missedCall" in {badge["code"] for badge in module_portal.badges}, "JavaScript sorts such keys"
+    with b24nb.connect(module_portal.webhook, verify=module_portal.ca_file or True) as b24:
+        (extra, *_) = {*b24.call("scope", {"full": True}).result} - {*b24.call("scope").result}
+    assert extra not in done(call("batch", {"cmd": {"a": ("scope", {"full": False})}}, flavour)), (
+        "the word is true in PHP"
+    )
+    assert extra not in done(call("scope", {"full": False}, flavour))

@@ -2,6 +2,7 @@
 
 import errno
 import re
+import sys
 from pathlib import Path
 
 import pandas as pd
@@ -32,6 +33,14 @@ def test_log_chart_and_clear(b24: Client) -> None:
     b24.badges.list()
     form.run()
     assert "is empty" not in shown(form)
+
+
+def test_a_chart_without_matplotlib_says_what_to_install(b24: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "matplotlib.style", None)
+    form = forms.calls_form(b24, run=True)
+    click(form, form.chart_button)
+    assert "A chart needs matplotlib: pip install" in shown(form)
+    assert form.last_error is None
 
 
 def test_export_writes_a_new_file(b24: Client, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -96,3 +105,10 @@ def test_the_log_is_followed_while_the_form_is_on_a_screen(b24: Client, monkeypa
     form._view_count = 0
     assert form.df["method"].iloc[-1] == "crm.activity.badge.list"
     assert form.last_error is None
+
+
+def test_the_form_says_that_older_calls_were_dropped(b24: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("b24nb.rest.calls.KEPT", 1)
+    for _ in range(3):
+        b24.badges.list()
+    assert "The log has 1 call (2 older ones were dropped)." in shown(forms.calls_form(b24, run=True))

@@ -99,6 +99,7 @@ PLACES: dict[str, Callable[[], Any]] = {
 def test_every_place_where_a_text_comes_in_is_escaped_and_needs_its_own_style_and_nothing_else(place: str) -> None:
     shown = html.page(PLACES[place]())
     assert shown == html.page(PLACES[place]())
+    assert "\n" not in shown, "so that Markdown leaves it alone"
     assert not re.search(r"\sid=|<script|https?:|//|url\(|@import|javascript:", shown)
     seen = Seen(shown)
     assert seen.tags[:2] == ["style", "div"]
@@ -167,6 +168,11 @@ def test_a_banner_is_a_sentence() -> None:
         (THERE | UNKNOWN, "SANDBOX 127.0.0.1:80: user unknown (rights unknown), scopes: unknown."),
     ):
         assert stripped(html.portal_banner(portal(**fields))) == sentence
+
+
+def test_code_can_be_copied_as_it_is() -> None:
+    text = "a = 'x' < \"&amp;\"\n\n\n# *b*\n\t_c_ </pre>\n"
+    assert Seen(html.code(text, "label")).text == text
 
 
 def test_pills_can_be_read() -> None:

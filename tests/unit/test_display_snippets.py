@@ -120,6 +120,29 @@ def test_a_batch_of_pairs_is_written_as_on_the_wire(flavour: str) -> None:
     assert from_pairs != as_code("batch", {"cmd": {"a": wire, "b": GET}, "halt": "0"}, flavour)
 
 
+def test_a_language_that_sorts_maps_gets_a_batch_as_a_list() -> None:
+    commands = {"old": (GET, {"code": "a"}), "new": (GET, {"code": "b"})}
+    assert re.search(r'"cmd": \[\]any\{\s*"\S+code=a",\s*"\S+code=b"', as_code("batch", {"cmd": commands}, "go"))
+    assert "old" in as_code("batch", {"cmd": commands}, "js")
+    assert "calls: [\n" in as_code("batch", {"cmd": {"b": (GET, None), "2": (GET, None), "1": (GET, None)}}, "js")
+    commands["new"] = (GET, {"code": "$result[old][badge][code]"})
+    with pytest.raises(InvalidInput, match="another order"):
+        as_code("batch", {"cmd": commands}, "go")
+
+
+def test_javascript_keeps_the_digits_of_long_numbers() -> None:
+    code = as_code("crm.item.get", {"id": 2**53 + 1, "entityTypeId": 2}, "js")
+    assert f"'{2**53 + 1}'" in code
+    assert "entityTypeId: 2" in code
+
+
+@pytest.mark.parametrize("text", ["2FA auth: pending", "Rest/Pause/Ende", "Bearer bonds", "auth:done", "AP: approved"])
+def test_an_ordinary_text_is_not_taken_for_a_secret(b24: b24nb.Client, text: str) -> None:
+    b24.batch({"a": (GET, {"code": text})})
+    assert text in b24.calls.last.as_code("b24pysdk")
+    assert text in b24.calls.df["params"].iloc[-1]
+
+
 def test_a_call_that_the_client_made(b24: b24nb.Client) -> None:
     b24.badges.get("missedCall")
     assert b24.calls.last.as_code("curl") == as_code(GET, {"code": "missedCall"})
@@ -153,13 +176,15 @@ def test_values_of_this_package_are_taken() -> None:
         ("oauth.token", {"grant_type": "refresh_token"}, "curl", "method"),
         (GET, {"code": date(2026, 1, 1)}, "curl", "params"),
         (GET, {"code": float("nan")}, "js", "params"),
+        (GET, ["code"], "js", "params"),
+        ("crm.deal.list", {"start": 50}, "bx24js", "params"),
     ],
 )
 def test_what_can_not_be_written_is_refused(method: str, params: dict, flavour: str, field: str) -> None:
     with pytest.raises(InvalidInput) as caught:
         as_code(method, params, flavour)
     assert caught.value.field == field
-    assert caught.value.hint or field == "method"
+    assert caught.value.hint or field == "method" or isinstance(params, list)
     with pytest.raises(InvalidInput, match="bash, powershell"):
         as_code(GET, {}, "curl", shell="fish")
 

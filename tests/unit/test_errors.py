@@ -143,6 +143,15 @@ def test_what_logs_and_reports_call_our_errors_is_explained() -> None:
     assert repr(explain(errors.Interrupted("a report"))) == repr(explain("Interrupted"))
 
 
+def test_without_docstrings_an_explanation_claims_no_meaning(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(NotApplied, "__doc__", None)  # as under `python -OO`
+    assert list(dict(explain("NotApplied").lines)) == ["safe to repeat"]
+
+
+def test_a_code_that_a_table_made_a_number_is_explained() -> None:
+    assert explain(100).facts == explain("100").facts
+
+
 OURS = [name for name, one in vars(errors).items() if inspect.isclass(one) and one.__module__ == errors.__name__]
 
 

@@ -2,6 +2,7 @@
 
 import ast
 import re
+import subprocess
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ import pytest
 import yaml
 
 import b24nb
+from tests.layers import require_program
 from tests.lowest import declared, lowest
 from tests.programs import python
 
@@ -145,6 +147,19 @@ def test_workflows_and_the_full_check_call_targets_that_exist() -> None:
     targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.M))
     for path in (ROOT / ".ci/run", *(ROOT / ".github/workflows").glob("*.yml")):
         assert set(re.findall(r"^(?! *#).*\bmake ([a-z-]+)", path.read_text(), re.M)) <= targets, path
+
+
+def test_make_puts_a_new_environment_in_place_of_one_with_an_old_python(tmp_path: Path) -> None:
+    old, python = tmp_path / "env" / "bin" / "python", tmp_path / "python"
+    old.parent.mkdir(parents=True)
+    for program, does in ((old, "exit 1"), (python, 'echo "made: $*"')):
+        program.write_text(f"#!/bin/sh\n{does}\n")
+        program.chmod(0o755)
+    (tmp_path / "pyproject.toml").touch()
+    (tmp_path / "env" / "pyvenv.cfg").touch()
+    command = [require_program("make"), "-f", str(ROOT / "Makefile"), "VENV=env", f"PYTHON={python}", "env/installed"]
+    said = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True).stdout
+    assert "made: -m venv --clear env\n" in said
 
 
 def test_the_workflow_runs_on_each_python_that_is_declared(project: dict[str, Any]) -> None:

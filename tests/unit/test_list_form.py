@@ -204,6 +204,24 @@ def test_code_sees_the_rows_that_the_browser_shows(traits: dict[str, str], found
     assert [badge.code for badge in table.matching] == found
 
 
+TITLES = {
+    "a": "Mail",
+    "b": " Anruf",
+    "c": "🔥 Heiß",
+    "d": "ＶＩＰ会員",
+    "e": "Zeit",
+    "f": "\u200bBrief",
+    "Z": {"en": ""},
+}
+
+
+@pytest.mark.parametrize(("order", "found"), [("title", "Zaebfcd"), ("-title", "dcfbeaZ"), ("code", "abcdefZ")])
+def test_rows_are_in_the_order_that_the_browser_shows(order: str, found: str) -> None:
+    table = Table(order=order, words="\ufeff")
+    table.show(Badges(Badge(code, title, "v", "primary") for code, title in TITLES.items()))  # type: ignore[arg-type]
+    assert "".join(badge.code for badge in table.matching) == found
+
+
 def test_only_what_is_there_stays_selected() -> None:
     table = Table()
     table.show(BADGES, ["paid", "gone", "missedCall"])

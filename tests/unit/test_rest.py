@@ -275,6 +275,8 @@ def test_the_calls_that_are_left_are_none_after_a_refusal_and_unknown_where_nobo
     rows = limits.df.set_index("method")[["operating_s", "calls_left"]].astype(object).itertuples()
     assert {row.Index: (row.operating_s, None if pd.isna(row.calls_left) else row.calls_left) for row in rows} == known
     assert ("blocked until" in repr(limits)) == (0 in [left for _, left in known.values()])
+    # Only a part is forgotten then, unless the portal has not stated when: then all of it is.
+    assert ("blocked until at least" in repr(limits)) == (known.get(LIST, (0, None))[1] == 0)
 
 
 def test_the_displays_say_that_others_share_the_bucket(clock: FakeClock, limits: Limits) -> None:
@@ -288,7 +290,7 @@ def test_the_displays_say_that_others_share_the_bucket(clock: FakeClock, limits:
         assert "4 at once are safe now, 49 in 23 s" in shown
         assert "240 of 480 s operating time, about 2 more calls" in shown
         assert "profile: 1 of 480 s operating time, about 480 more calls" in shown
-        assert "scope: 480 of 480 s operating time, blocked until 16:10:00 UTC" in shown
+        assert "scope: 480 of 480 s operating time, blocked until 16:10:00 UTC at the latest" in shown
 
 
 def test_the_request_rate_as_a_frame(limits: Limits) -> None:
@@ -353,7 +355,7 @@ def test_a_clock_that_is_behind_the_portals_blocks_no_method_for_hours(clock: Fa
         b24.call("server.time")
         with pytest.raises(OperatingTimeExceeded):
             b24.call("server.time")
-        assert "blocked until 13:10:00 UTC" in repr(b24.calls.limits)
+        assert "blocked until 13:10:00 UTC at the latest" in repr(b24.calls.limits)
         late.advance(600)
         assert "blocked" not in repr(b24.calls.limits)
 

@@ -1,0 +1,171 @@
+"""Plans and reports of many portals that said what was not so."""
+
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from b24nb import Badge, Client, Fleet, connect, errors, forms
+from b24nb.fleet import fleet_plan
+from b24nb.sandbox import SandboxFleet
+from tests import fleets
+from tests.widgets import click, shown
+
+QUIET = {"progress": False}
+OLD, VIP, NEW = (Badge(code, "T", "V", "primary") for code in ("old", "vip", "new"))
+#: Used by functions that `map` calls; with an executor they are importable.
+INSIDE: list[Fleet] = []
+
+
+@pytest.fixture
+def sandboxes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[SandboxFleet]:
+    """Three portals that have one badge; the vault of `tests.fleets` knows them."""
+    with SandboxFleet(3, badges=[OLD.to_wire()]) as sandboxes:
+        fleets.fill(tmp_path / "vault.json", sandboxes.webhooks, monkeypatch.setenv)
+        yield sandboxes
+
+
+def fleet_of(sandboxes: SandboxFleet, vault: Any = fleets.webhook_of, **options: Any) -> Fleet:
+    return Fleet(sandboxes.names, vault=vault, **options)
+
+
+def using_the_fleet(b24: Client) -> int:
+    return len(INSIDE[0].badges(**QUIET).df)
+
+
+def test_undo_of_two_runs_minds_a_portal_that_was_renamed_between_them(sandboxes: SandboxFleet, tmp_path: Path) -> None:
+    before, vault, former = fleets.badges_of(sandboxes), dict(sandboxes.webhooks), sandboxes.webhooks["portal-0001"]
+    fleet = fleet_of(sandboxes, vault.get, journal=tmp_path)
+    assert fleet.plan([VIP], **QUIET).apply(**QUIET).ok
+    vault["portal-0001"] = former.replace("127.0.0.1", "localhost")
+    assert fleet.plan([NEW], **QUIET).apply(**QUIET).ok
+    assert fleet.plan_undo(**QUIET).missing == {}, "the last run knew the new address"
+    assert fleet.plan_undo(2, **QUIET).missing == {"portal-0001": "not visited"}
+    assert "had another address" in repr(fleet_of(sandboxes, vault.get, journal=tmp_path).plan_undo(2, **QUIET))
+    (journal,) = tmp_path.glob(f"127*{former.split('/')[2].partition(':')[2]}.db")
+    with connect(vault["portal-0001"], journal=journal) as b24:
+        b24.journal.adopt(host=former)
+    plan = fleet.plan_undo(2, **QUIET)
+    assert plan.apply(confirm=plan.confirmation, **QUIET).ok
+    assert fleets.badges_of(sandboxes) == before
+
+
+def test_undo_minds_another_user_only_if_he_changed_something_in_these_runs(
+    sandboxes: SandboxFleet, tmp_path: Path
+) -> None:
+    vault = sandboxes.webhooks | {"portal-0001": sandboxes.portals["portal-0001"].webhooks["employee"]}
+    fleet = fleet_of(sandboxes, vault.get, journal=tmp_path)
+    assert fleet.plan([VIP], **QUIET).apply(**QUIET).missing == {"portal-0001": "no access"}
+    vault["portal-0001"] = sandboxes.webhooks["portal-0001"]
+    assert fleet.plan([VIP], **QUIET).apply(**QUIET).ok
+    assert fleet.plan_undo(5, **QUIET).missing == {}, "who may change nothing did not"
+    others = Fleet(sandboxes.names[1:], vault.get, journal=tmp_path)
+    assert others.plan([NEW], **QUIET).apply(**QUIET).ok
+    vault["portal-0001"] = sandboxes.portals["portal-0001"].webhooks["employee"]
+    assert fleet.plan_undo(**QUIET).missing == {}, "the last run was not there"
+    assert fleet.plan_undo(5, **QUIET).missing == {"portal-0001": "not visited"}
+
+
+@pytest.mark.parametrize("then", [[], [Badge("old", "Other", "O", "warning")]], ids=["deleted", "edited"])
+def test_a_badge_that_is_not_any_more_what_it_was_is_not_called_kept(sandboxes: SandboxFleet, then: Any) -> None:
+    plan = fleet_of(sandboxes).plan([OLD, VIP], **QUIET)
+    with connect(sandboxes.webhooks["portal-0001"]) as b24:
+        b24.badges.delete("old")
+        b24.badges.plan(then).apply(**QUIET)
+    report = plan.apply(**QUIET)
+    assert report.counts == {"changed": 1, "added": 3, "kept": 2}
+    assert report.missing == {"portal-0001": "changed"}
+    assert not report.ok
+    assert plan.apply(**QUIET).missing == {"portal-0001": "changed"}, "nothing is left to be sent there"
+
+
+def test_a_function_that_uses_its_fleet_is_told_so_by_executors_too(sandboxes: SandboxFleet) -> None:
+    with ThreadPoolExecutor(1) as pool:
+        INSIDE[:] = [fleet_of(sandboxes, executor=pool)]
+        details = INSIDE[0].map(using_the_fleet, **QUIET).status["detail"]
+    assert all("it would wait for the portal" in detail for detail in details)
+
+
+@pytest.mark.parametrize(("first", "share", "begun"), [(None, 0.29, 30), (10, 0.1, 2), (4, 0.1, 1), (4, 1.0, 4)])
+def test_a_share_of_failures_is_one_of_the_portals_of_the_call(
+    monkeypatch: pytest.MonkeyPatch, first: Any, share: float, begun: int
+) -> None:
+    def refused(*_: Any) -> Any:
+        raise errors.ReadOnly("no")
+
+    monkeypatch.setattr(fleet_plan, "send", refused)
+    with fleets.simulated(100) as fleet:
+        report = fleet.plan([VIP], **QUIET).apply(first=first, max_failures=share, parallel=1, **QUIET)
+    assert list(report.missing.values()).count("no access") == begun
+
+
+@pytest.mark.parametrize("wrong", [{"confirm": "all"}, {"first": 0}, {"max_failures": -1}, {"cancle": None}])
+def test_after_a_call_that_was_refused_a_plan_still_knows_what_it_sent(sandboxes: SandboxFleet, wrong: Any) -> None:
+    plan = fleet_of(sandboxes).plan([VIP], **QUIET)
+    assert plan.apply(**QUIET).ok
+    with pytest.raises((errors.InvalidInput, TypeError)):
+        plan.apply(**QUIET, **wrong)
+    assert "Nothing is to be sent." in repr(plan)
+    assert plan.left == []
+
+
+def test_the_form_shows_what_a_plan_warns_of_and_reads_generators_once(sandboxes: SandboxFleet) -> None:
+    vault = {"a": sandboxes.webhooks["portal-0001"], "b": sandboxes.webhooks["portal-0001"]}
+    form = forms.fleet(Fleet(vault, vault.get), wanted=(one for one in [VIP]), protect=(one for one in ["old"]))
+    form.prune.value = True
+    for _ in range(2):
+        click(form, form.plan_button)
+        assert form.state.plan.counts == {"add": 2, "keep": 2}
+        assert "One portal under several names: a, b" in shown(form)
+
+
+def test_a_badge_with_an_ordinary_address_is_no_secret(sandboxes: SandboxFleet) -> None:
+    with connect(sandboxes.webhooks["portal-0001"]) as b24:
+        b24.badges.add("shop", "Shop", "https://shop.example/rest/V1/products", "primary")
+    assert fleet_of(sandboxes).map(lambda b24: b24.badges.list()[-1].value, **QUIET).missing == {}
+
+
+def test_undo_does_not_call_our_own_later_run_that_of_somebody_else(sandboxes: SandboxFleet) -> None:
+    fleet = fleet_of(sandboxes)
+    plan = fleet.plan([VIP], **QUIET)
+    assert plan.apply(**QUIET).ok
+    assert fleet.plan([Badge("vip", "Later", "V", "primary")], **QUIET).apply(**QUIET).ok
+    assert set(plan.undo(**QUIET).df["detail"]) == {"changed since: left alone"}
+
+
+def test_undo_counts_only_the_portals_that_its_plan_has_begun(sandboxes: SandboxFleet) -> None:
+    plan = fleet_of(sandboxes, (sandboxes.webhooks | {"portal-0003": "revoked"}).get).plan([VIP], **QUIET)
+    plan.apply(first=1, **QUIET)
+    report = plan.undo(**QUIET)
+    assert repr(report).startswith("Report of 1 of 1 portal: 1 deleted")
+    assert list(report.status["portal"]) == ["portal-0001"]
+
+
+def test_a_call_visits_as_many_portals_at_a_time_as_it_says(sandboxes: SandboxFleet) -> None:
+    def vault(name: str) -> str:
+        together.append(busy.locked())
+        with busy:
+            time.sleep(0.02)
+            return sandboxes.webhooks[name]
+
+    busy, together = threading.Lock(), list[bool]()
+    fleet = fleet_of(sandboxes, vault)
+    fleet.check(parallel=1, **QUIET)
+    plan = fleet.plan([VIP], parallel=1, **QUIET)
+    plan.apply(parallel=1, **QUIET)
+    plan.undo(parallel=1, **QUIET)
+    assert not any(together)
+
+
+@pytest.mark.parametrize(
+    ("names", "says"), [(["a", None], "number 2 is None"), ([1001, "b"], "number 1 is 1001"), (["a", "a "], "twice: a")]
+)
+def test_a_name_that_is_none_is_named_and_blanks_do_not_make_another(names: Any, says: str, tmp_path: Path) -> None:
+    with pytest.raises(errors.InvalidInput, match=says):
+        Fleet(names, vault=str)
+    (tmp_path / "portals.csv").write_text("portal,region\nacme ,eu\n")
+    assert Fleet(tmp_path / "portals.csv", vault=str).names == ("acme",)
