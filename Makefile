@@ -12,7 +12,7 @@ PIP_INSTALL := -m pip install --quiet --disable-pip-version-check
 QUICK := tests/unit tests/contract tests/cases tests/foreign
 # As many tests at a time as there are cores; who is done first takes over from the others.
 PYTEST := -m pytest -n auto --dist worksteal
-SLOW := tests/docs $(addprefix tests/browser/test_, colab.py first_contact.py hosts.py looks.py safety.py) \
+SLOW := tests/docs $(addprefix tests/browser/test_, first_contact.py hosts.py looks.py safety.py) \
   $(addprefix tests/contract/test_, badges_killed.py wheel.py)
 
 .DEFAULT_GOAL := help
