@@ -12,7 +12,7 @@ PIP_INSTALL := -m pip install --quiet --disable-pip-version-check
 QUICK := tests/unit tests/contract tests/cases tests/foreign
 # As many tests at a time as there are cores; who is done first takes over from the others.
 PYTEST := -m pytest -n auto --dist worksteal
-SLOW := tests/cases tests/unit tests/docs $(addprefix tests/browser/test_, colab.py first_contact.py hosts.py looks.py safety.py) \
+SLOW := tests/docs $(addprefix tests/browser/test_, first_contact.py hosts.py looks.py safety.py) \
   $(addprefix tests/contract/test_, badges_killed.py wheel.py)
 
 .DEFAULT_GOAL := help
@@ -92,4 +92,5 @@ dist: $(VENV)/installed            ## the wheel and the source archive, checked
 	$(BIN)/python -m twine check --strict dist/*
 
 clean:                     ## remove what the other commands made
-	rm -rf .venv .venv-* .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage build dist docs/_build
+	rm -rf .venv .venv-* .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage build dist test-artifacts \
+	  docs/_build docs/errors.md docs/reference.md docs/methods docs/reference docs/walkthroughs

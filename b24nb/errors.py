@@ -15,7 +15,7 @@
     │   ├── BadResponse                    an answer that is not what the REST API sends
     │   ├── NotApplied                     the answer to a write was lost; a look showed: it was not made
     │   ├── OutcomeUnknown                 the answer to a write was lost; a look did not show if it was made
-    │   └── VaultError                     the vault of a fleet has no credentials; nothing was sent
+    │   └── VaultError                     no credentials, or a renewed token could not be stored
     └── ApiError                           the portal answered with an error
         ├── NotFound                       no such badge or item
         ├── AccessDenied                   this user, application or plan may not
@@ -206,7 +206,7 @@ class OutcomeUnknown(TransportError):
 
 
 class VaultError(TransportError):
-    """The vault has no credentials for a portal, or could not store a renewed token. Nothing was sent."""
+    """There are no credentials for a portal, or a renewed token could not be stored. Nothing was sent."""
 
 
 class ApiError(B24Error):

@@ -31,12 +31,11 @@ class BadgeType(StrEnum):
 
 
 class BadgeColour(NamedTuple):
-    """How a portal shows a type: the documentation's name of the colour, and CSS colours.
+    """How a portal shows a type, as CSS colours.
 
     ``readable`` is ``text`` in the same hue, darkened to a contrast of 4.5:1 on ``background``; displays use it.
     """
 
-    name: str
     text: str
     background: str
     readable: str
@@ -45,11 +44,11 @@ class BadgeColour(NamedTuple):
 #: The colours of the portal's kanban. A change of a colour is needed only here.
 BADGE_COLOURS: Mapping[BadgeType, BadgeColour] = MappingProxyType(
     {
-        BadgeType.SUCCESS: BadgeColour("green", "#76950b", "#e9f6d6", "#5e7709"),
-        BadgeType.FAILURE: BadgeColour("red", "#dd4e5f", "#f3d5d3", "#a83b48"),
-        BadgeType.WARNING: BadgeColour("yellow", "#755c18", "#ebe997", "#755c18"),
-        BadgeType.PRIMARY: BadgeColour("blue", "#1097c2", "#dcf5fd", "#0c7697"),
-        BadgeType.SECONDARY: BadgeColour("gray", "#79818b", "#e0e2e4", "#5e656c"),
+        BadgeType.SUCCESS: BadgeColour("#76950b", "#e9f6d6", "#5e7709"),
+        BadgeType.FAILURE: BadgeColour("#dd4e5f", "#f3d5d3", "#a83b48"),
+        BadgeType.WARNING: BadgeColour("#755c18", "#ebe997", "#755c18"),
+        BadgeType.PRIMARY: BadgeColour("#1097c2", "#dcf5fd", "#0c7697"),
+        BadgeType.SECONDARY: BadgeColour("#79818b", "#e0e2e4", "#5e656c"),
     }
 )
 
@@ -228,7 +227,7 @@ class ErrorFact:
     meaning, cause, remedy
         One sentence each. ``remedy`` is the hint of the exception.
     repeat
-        Whether it is safe to send the same call again: ``"yes"``, ``"after waiting"``, ``"after a change"``,
+        Whether it is safe to send the same call again: ``"after waiting"``, ``"after a change"``,
         ``"look first"`` or ``"no"``.
     before_effect
         Whether it is known that nothing was changed. After any other error of a write, the portal has to be
@@ -238,7 +237,7 @@ class ErrorFact:
     section
         ``"method"`` (the badge methods), ``"system"``, ``"batch"``, ``"oauth"``, ``"neighbour"``.
     source
-        ``"docs"``, ``"server"``, ``"docs, server"``, ``"observed"``, ``"assumed"``.
+        ``"docs"``, ``"server"``, ``"docs, server"``, ``"observed"``, ``"docs, observed"``.
     system_page
         Whether the vendor lists it among the system errors under every method.
     """

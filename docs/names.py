@@ -50,7 +50,8 @@ def _types_named_by(thing: Any) -> set[str]:
     if isinstance(thing, ModuleType):
         return set().union(*(_types_named_by(getattr(thing, name)) for name in getattr(thing, "__all__", ())))
     if not inspect.isclass(thing):
-        return set(re.findall(r"\w+", str(inspect.get_annotations(thing).get("return", ""))))
+        warned = [warning.type for warning in FunctionDoc(thing)["Warns"]] if inspect.isfunction(thing) else []
+        return set(re.findall(r"\w+", " ".join([*warned, str(inspect.get_annotations(thing).get("return", ""))])))
     texts = [parameter.type for parameter in ClassDoc(thing)["Attributes"]]
     for name in dir(thing):
         member = inspect.getattr_static(thing, name)

@@ -16,28 +16,18 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 from names import foreign_base, in_forms, reference
+from pygments.lexers import get_lexer_for_filename
 from sphinx.application import Sphinx
 
 import b24nb
 from b24nb import cli, spec
 from b24nb.display.explanations import page_of
-from b24nb.display.snippets import FLAVOURS
+from b24nb.display.snippets import TEMPLATES
 
 BLANK = "\n\n"
 ROOT = Path(__file__).parents[1]
 #: What the samples of the method pages send.
 SAMPLES = {"code": "vip", "title": {"en": "Client", "de": "Kunde"}, "value": "VIP", "type": "primary"}
-#: Languages of the samples, for the highlighter.
-LEXERS = {
-    "curl": "bash",
-    "curl-oauth": "bash",
-    "js": "js",
-    "bx24js": "js",
-    "php": "php",
-    "crest": "php",
-    "go": "go",
-    "js-umd": "html",
-}
 
 
 def write(docs: Path) -> None:
@@ -85,8 +75,8 @@ def _pages(templates: Path) -> Iterator[tuple[str, bytes]]:
     for method in spec.METHODS.values():
         params = {parameter.name: SAMPLES[parameter.name] for parameter in method.parameters}
         codes = [
-            (title, LEXERS.get(flavour, "python"), b24nb.as_code(method.name, params, flavour))
-            for flavour, title in FLAVOURS.items()
+            (title, get_lexer_for_filename(template).aliases[0], b24nb.as_code(method.name, params, flavour))
+            for flavour, (title, template) in TEMPLATES.items()
         ]
         yield page(f"methods/{method.name}.md", "method.md.j2", owner=owner, method=method, facts=facts, codes=codes)
     for name, thing in (exported | met).items():

@@ -64,6 +64,11 @@ def badges_of(sandboxes: SandboxFleet) -> dict[str, list[str]]:
     return {name: sorted(map(str, portal.badges)) for name, portal in sandboxes.portals.items()}
 
 
+def holding(sandboxes: SandboxFleet) -> int:
+    """How many of the portals have a badge `vip`."""
+    return sum("vip" in [badge["code"] for badge in portal.badges] for portal in sandboxes.portals.values())
+
+
 class SimulatedPortals:
     """Answers at once what a portal with a dozen badges would; keeps the codes that were added, by portal."""
 

@@ -3,12 +3,14 @@
 import html
 import re
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import ipywidgets as widgets
 
 import b24nb
 from b24nb.forms.form import Form
+from tests.servers import Gate
 
 
 def tree(widget: Any) -> Iterator[Any]:
@@ -36,6 +38,22 @@ def click(form: Form, button: Any) -> None:
     button.click()
     assert form.wait(10)
     assert form.last_error is None, repr(form.last_error)
+
+
+def confirm(form: Any, word: str) -> None:
+    """Type what a form asks for, and click its button that deletes."""
+    form.confirm.value = word
+    click(form, form.delete_button)
+
+
+@contextmanager
+def waiting(gate: Gate, form: Form, button: Any) -> Iterator[None]:
+    """Click; the portal keeps the request waiting meanwhile, and then the work goes on to its end."""
+    button.click()
+    assert gate.reached.wait(10)
+    yield
+    gate.opened.set()
+    assert form.wait(10)
 
 
 def asked(portal: b24nb.SandboxPortal, method: str) -> int:

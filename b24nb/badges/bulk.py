@@ -34,7 +34,7 @@ INTERRUPTED = "stopped by Ctrl-C"
 
 @dataclass(frozen=True, slots=True)
 class RunOptions:
-    """How many steps are sent: the options of ``delete_many``, ``apply`` and ``release``."""
+    """How a run of many steps is made: the options of ``delete_many`` and ``apply``."""
 
     keep_going: bool = False
     parallel: int = 1

@@ -1,6 +1,6 @@
 """Steps and outcomes of changes, and the checks that a portal makes when a badge is added. Nothing is sent here.
 
-The vendor's pages list two errors of ``add``; the portal's server code makes the checks below, in this order.
+The checks are those of the portal's server code, in its order.
 """
 
 from __future__ import annotations

@@ -293,7 +293,8 @@ class BadgeMethods:
         confirm: int | None = None,
         cancel: Cancel | None = None,
     ) -> Report:
-        """Delete badges, 50 to a request. They are listed first and written to the journal.
+        """Delete badges, 50 to a request. They are listed first and written to the journal; those that ``add`` would
+        refuse to restore are named by the warning :class:`NotRestorable` before.
 
         Parameters
         ----------

@@ -19,12 +19,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 #: The texts for the sources of a fact.
-_SOURCES = {
-    "docs": "the documentation",
-    "server": "the vendor's server code",
-    "observed": "observed on portals",
-    "assumed": "assumed",
-}
+_SOURCES = {"docs": "the documentation", "server": "the vendor's server code", "observed": "observed on portals"}
 
 _CHANGE_FIRST = ["BadgeChanged", "ClientClosed", "InvalidInput", "JournalError", "ReadOnly", "VaultError"]
 #: Whether to repeat after an error of this package: "look first", but for these. The vendor's are in the catalogue.
@@ -39,9 +34,8 @@ def catalogue() -> pd.DataFrame:
     DataFrame
         A row per error and meaning. Columns: ``code, kind`` (the class that is raised), ``message``
         (literal; ``{name}`` is a placeholder), ``http_documented, http_observed`` (Int64, NA: not stated), ``meaning``,
-        ``cause``, ``remedy``, ``repeat`` (``yes``, ``after waiting``, ``after a change``, ``look first`` or
-        ``no``), ``before_effect``,
-        ``methods`` (empty: any), ``section``, ``source``, ``system_page`` (whether the vendor has it
+        ``cause``, ``remedy``, ``repeat`` (``after waiting``, ``after a change``, ``look first`` or ``no``),
+        ``before_effect``, ``methods`` (empty: any), ``section``, ``source``, ``system_page`` (whether the vendor has it
         among the 15 system errors).
 
     Notes

@@ -32,6 +32,8 @@ _CELL = Markup("<td{}>{}</td>")
 _NUMBER = Markup(' class="b24nb-number"')
 #: Escapes a text between tags; also its line breaks, since Markdown takes the lines after the first one for its own.
 _IN_CODE = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;", "\n": "&#10;"})
+#: How many rows are shown before those that are collapsed.
+_UNFOLDED = 10
 _WORDS = {"done": "Done.", "error": "Error:", "check": "Check:"}
 
 
@@ -146,8 +148,9 @@ def viewers_table(badge: Any) -> Markup:
     viewers = [*((language_name(code), code) for code in codes), ("any other" if codes else "any", "")]
     rows = ((name, pick(badge.title, code)[0], pill(badge.value, badge.type, code)) for name, code in viewers)
     caption = "What the portal shows"
-    if any(isinstance(text, Mapping) and text and not text.get("en") for text in (badge.title, badge.value)):
-        caption += "; other viewers may see the number of languages, since a text lacks English"
+    last = spec.FALLBACK_LANGUAGE
+    if any(isinstance(text, Mapping) and text and not text.get(last) for text in (badge.title, badge.value)):
+        caption += f"; other viewers may see the number of languages, since a text lacks {language_name(last)}"
     return table(("viewer's language", "title", "pill"), rows, caption)
 
 
@@ -273,11 +276,11 @@ def message(
     return Markup('<div class="b24nb-message b24nb-{}" role="status">{}</div>').format(kind, join(content, " "))
 
 
-def folded_after(rows: Any, make: Callable[[Any], Markup], count: int = 10) -> Iterable[Markup]:
+def folded_after(rows: Any, make: Callable[[Any], Markup]) -> Iterable[Markup]:
     """A table of the first rows, made by ``make``, and a collapsed one of the others."""
-    yield make(rows[:count])
-    if len(rows) > count:
-        yield folded(f"{len(rows) - count} more", make(rows[count:]))
+    yield make(rows[:_UNFOLDED])
+    if len(rows) > _UNFOLDED:
+        yield folded(f"{len(rows) - _UNFOLDED} more", make(rows[_UNFOLDED:]))
 
 
 def folded(title: str, content: Markup) -> Markup:

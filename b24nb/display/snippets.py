@@ -47,7 +47,7 @@ PLACEHOLDERS = {
 }
 
 #: Flavour -> title and template.
-_FLAVOURS = {
+TEMPLATES = {
     "curl": ("cURL (webhook)", "curl.sh"),
     "curl-oauth": ("cURL (OAuth)", "curl.sh"),
     "js": ("JS (b24jssdk)", "b24jssdk.mjs"),
@@ -60,7 +60,7 @@ _FLAVOURS = {
     "go": ("Go (b24gosdk)", "b24gosdk.go"),
 }
 #: The flavours of :func:`as_code`, with their titles.
-FLAVOURS = {name: title for name, (title, _) in _FLAVOURS.items()}
+FLAVOURS = {name: title for name, (title, _) in TEMPLATES.items()}
 #: The shells that the flavours ``curl`` and ``curl-oauth`` are written for.
 SHELLS = ("bash", "powershell")
 
@@ -162,7 +162,7 @@ def as_code(
     if flavour == "bx24js" and given.get("start"):
         hint = "In BX24.js, result.next() reads the next page."
         raise InvalidInput("BX24.js does not send `start`.", field="params", hint=hint)
-    name = _FLAVOURS[flavour][1]
+    name = TEMPLATES[flavour][1]
     if name == "curl.sh" and shell == "powershell":
         name = "curl.ps1"
     template = _environment().get_template(f"{name}.j2")

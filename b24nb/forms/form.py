@@ -245,7 +245,7 @@ class Form(parts.Panel):
             with self._drawing:
                 self._working = False
                 parts.show(self._busy, False)
-                if self._message.value == BUSY:  # a click during the work
+                if self._message.value in (BUSY, ""):  # a click during the work, or a bar that was shown late
                     self._message.value = parts.fragment(self.state.message)
 
     def _do_each(self, steps: Sequence[Step]) -> None:

@@ -193,6 +193,8 @@ class CallLog(Sequence[Call]):
     ----------
     dropped : int
         How many older rows were dropped.
+    limits : Limits
+        How near the limits of the portal are.
     """
 
     def __init__(self, limits: Limits) -> None:

@@ -16,7 +16,7 @@ _TIMES = ("client", "server", "processing", "network")
 _WHOLE = ("n", "errors", "retries", "bytes_out", "bytes_in")
 #: The columns that are shown by default; ``full`` shows all.
 READ = ("n", "errors", "retries", "client_p50", "client_p95", "client_max", "server_p50", "network_share")
-_GROUPS = ("method", "outcome", "error", "http_status", "kind", "attempt")
+_GROUPS = ("method", "outcome", "error", "http_status", "attempt")
 
 
 def summary(df: pd.DataFrame, by: str | Sequence[str] = "method", *, full: bool = False) -> pd.DataFrame:

@@ -42,7 +42,7 @@ class Renewal:
         except Exception as error:  # noqa: BLE001 - the user's function can raise anything
             why = redact(f"{type(error).__name__}: {error}", renewed.secrets)
         text = f"The token was renewed, but on_refresh failed to store it ({why}). The call was not sent."
-        hint = "Mend on_refresh; until then this process alone has the tokens that are valid."
+        hint = "Correct on_refresh; until then this process alone has the tokens that are valid."
         raise errors.VaultError(text, sent=False, hint=hint)
 
 

@@ -1,22 +1,18 @@
 """Deleting 500 badges: b24nb next to b24pysdk and fast_bitrix24, on one sandbox process.
 
 The portal takes 50 ms for a request and has its limits off; all three speak plain http to it, so that
-what is compared is the work of the clients. Rounds are interleaved. Printed are median and best of the
-rounds; on a machine that has other work to do, the best says more.
+what is compared is the work of the clients. Printed are median and best of the rounds.
 A second part deletes 5,000 badges under an enforced rate limit, on a clock that passes only by waiting.
 A third sends 5,000 commands by ``batch`` to a portal without a limiter, next to the same requests bare.
 
 Run it with ``python -m tests.benchmarks.bench_bulk``.
 """
 
-import subprocess
-import sys
 import tempfile
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
-from statistics import median
 from typing import Any
 from unittest import mock
 from urllib.parse import urlsplit
@@ -28,7 +24,8 @@ from fast_bitrix24 import Bitrix
 
 import b24nb
 from b24nb import SandboxPortal, connect, spec
-from tests.fakes import FakeClock
+from tests.benchmarks.measuring import in_turns, seconds, server, tell, tell_ratio
+from tests.fakes import FakeClock, rows
 
 COUNT, ROUNDS, LATENCY_MS = 500, 7, 50
 FAST = ["fast_bitrix24 call", "fast_bitrix24 list"]
@@ -37,18 +34,12 @@ PORTAL = """
 import sys
 
 from b24nb.sandbox import serve
+from tests.fakes import rows
 
 count, latency = map(int, sys.argv[1:])
-rows = [{"code": f"code{n:04}", "title": f"Title {n}", "value": "v", "type": "primary"} for n in range(count)]
-serve(badges=rows, latency_ms=latency, operating=False,
+serve(badges=rows(count), latency_ms=latency, operating=False,
       on_ready=lambda portal: print(portal.webhook, flush=True))
 """
-
-
-def seconds(work: Callable[[], Any]) -> float:
-    start = time.perf_counter()
-    work()
-    return time.perf_counter() - start
 
 
 @contextmanager
@@ -62,6 +53,14 @@ def sdk_over_http(*webhooks: str) -> Iterator[list[Client]]:
 
 def compare(webhook: str, b24: b24nb.Client) -> dict[str, list[float]]:
     """Seconds of each way and round; every one starts with all badges there."""
+
+    def timed(name: str) -> float:
+        taken = seconds(ways[name])
+        left = len(b24.badges.list())
+        assert left == (COUNT if name.endswith("list") else 0), (name, left)
+        b24.badges.plan(everything).apply(parallel=10, progress=False)
+        return taken
+
     codes = [badge.code for badge in b24.badges.list()]
     fast = Bitrix(webhook, verbose=False, respect_velocity_policy=False)
 
@@ -77,26 +76,18 @@ def compare(webhook: str, b24: b24nb.Client) -> dict[str, list[float]]:
         "fast_bitrix24 call": lambda: fast.call(DELETE, [{"code": code} for code in codes]),
         "fast_bitrix24 list": lambda: fast.call(LIST, raw=True),
     }
-    times: dict[str, list[float]] = {name: [] for name in ways}
     everything = b24.badges.list()
-    for _ in range(ROUNDS):
-        for name, way in ways.items():
-            times[name].append(seconds(way))
-            left = len(b24.badges.list())
-            assert left == (COUNT if name.endswith("list") else 0), (name, left)
-            b24.badges.plan(everything).apply(parallel=10, progress=False)
-    return times
+    return in_turns({name: partial(timed, name) for name in ways}, ROUNDS)
 
 
 def under_limits(count: int) -> tuple[float, float, int]:
     """Seconds of a run under an enforced bucket, the shortest possible, and how often it was refused."""
-    rows = [{"code": f"c{n}", "title": "t", "value": "v", "type": "primary"} for n in range(count)]
     clock = FakeClock()
     tariff = spec.TARIFFS["standard"]
-    with SandboxPortal(badges=rows, clock=clock, limits=True) as portal, connect(portal, clock=clock) as b24:
+    with SandboxPortal(badges=rows(count), clock=clock, limits=True) as portal, connect(portal, clock=clock) as b24:
         clock.advance(3600)  # the bucket is empty
         start = clock.time()
-        report = b24.badges.delete_many([row["code"] for row in rows], parallel=4, progress=False)
+        report = b24.badges.delete_many([row["code"] for row in rows(count)], parallel=4, progress=False)
         taken = clock.time() - start
         assert report.counts == {"deleted": count}
         refused = int((b24.calls.df["error"] == "QUERY_LIMIT_EXCEEDED").sum())
@@ -106,55 +97,38 @@ def under_limits(count: int) -> tuple[float, float, int]:
 
 def without_a_limiter(webhook: str, b24: b24nb.Client, count: int) -> dict[str, list[float]]:
     """Seconds of so many commands by ``batch``, and of the same requests bare."""
-    commands = {str(n): (GET, {"code": "code0001"}) for n in range(count)}
+    commands = {str(n): (GET, {"code": "c0001"}) for n in range(count)}
     session = requests.Session()
 
     def bare() -> None:
         for start in range(0, count, spec.BATCH_SIZE):
-            cmd = {f"k{n}": f"{GET}?code=code0001" for n in range(start, start + spec.BATCH_SIZE)}
+            cmd = {f"k{n}": f"{GET}?code=c0001" for n in range(start, start + spec.BATCH_SIZE)}
             session.post(f"{webhook}batch", json={"halt": 0, "cmd": cmd}).json()
 
-    ways: dict[str, Callable[[], Any]] = {"b24nb": lambda: b24.batch(commands), "bare requests": bare}
-    times: dict[str, list[float]] = {name: [] for name in ways}
-    for _ in range(ROUNDS):
-        for name, way in ways.items():
-            times[name].append(seconds(way))
-    return times
+    ways = {"b24nb": lambda: seconds(lambda: b24.batch(commands)), "bare requests": lambda: seconds(bare)}
+    return in_turns(ways, ROUNDS)
 
 
 def main() -> None:
-    command = [sys.executable, "-c", PORTAL, str(COUNT), str(LATENCY_MS)]
     with (
         tempfile.TemporaryDirectory() as folder,
-        subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as portal,
+        server(PORTAL, str(COUNT), str(LATENCY_MS)) as (_, webhook),
+        connect(webhook, tariff="self-hosted", journal=Path(folder) / "journal.db") as b24,
     ):
-        webhook = portal.stdout.readline().strip()
-        try:
-            journal = Path(folder) / "journal.db"
-            with connect(webhook, tariff="self-hosted", journal=journal) as b24:
-                found = compare(webhook, b24)
-                batches = without_a_limiter(webhook, b24, 5000)
-        finally:
-            portal.terminate()
+        found = compare(webhook, b24)
+        batches = without_a_limiter(webhook, b24, 5000)
     print(f"{COUNT} deletes, {LATENCY_MS} ms per request, {ROUNDS} rounds: median and best, seconds")
-    for name, values in found.items():
-        print(f"  {name:42}{median(values):8.3f}{min(values):8.3f}")
-    for title, ours, theirs, target in (
-        ("sequential / b24pysdk", "b24nb", ["b24pysdk call_batches"], 1.15),
-        ("parallel=10 / (fast_bitrix24 + its list)", "b24nb, parallel=10", FAST, 1.25),
-    ):
-        ratios = [which(found[ours]) / sum(which(found[name]) for name in theirs) for which in (median, min)]
-        print(f"  {title:42}{ratios[0]:8.2f}{ratios[1]:8.2f}  (target: at most {target})")
+    tell(found)
+    tell_ratio("sequential / b24pysdk", found["b24nb"], [found["b24pysdk call_batches"]], 1.15)
+    both = [found[name] for name in FAST]
+    tell_ratio("parallel=10 / (fast_bitrix24 + its list)", found["b24nb, parallel=10"], both, 1.25)
     taken, shortest, refused = under_limits(5000)
     print("5,000 deletes under an enforced bucket (50, 2/s)")
     print(f"  {taken:.2f} s, shortest possible {shortest:.2f} s: {taken / shortest:.3f}  (target: at most 1.05)")
     print(f"  QUERY_LIMIT_EXCEEDED: {refused}  (target: 0)")
     print("5,000 commands by batch on a portal without a limiter, seconds")
-    for name, values in batches.items():
-        print(f"  {name:42}{median(values):8.3f}{min(values):8.3f}")
-    by_batch, bare = batches.values()
-    ratios = [which(by_batch) / which(bare) for which in (median, min)]
-    print(f"  {'b24nb / bare requests':42}{ratios[0]:8.2f}{ratios[1]:8.2f}  (target: at most 1.2)")
+    tell(batches)
+    tell_ratio("b24nb / bare requests", batches["b24nb"], [batches["bare requests"]], 1.2)
 
 
 if __name__ == "__main__":

@@ -12,18 +12,18 @@ Run it with ``python -m tests.benchmarks.bench_fleet [PORTALS]``; 0 portals: the
 
 import json
 import resource
-import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
 from typing import Any
 from unittest import mock
 
 from b24nb import Badge, Fleet
 from b24nb.fleet.tasks import carry_out
 from tests.benchmarks.bench_bulk import sdk_over_http
+from tests.benchmarks.measuring import server
 from tests.fleets import simulated
 
 LATENCY, TIMEOUT = 0.1, 3.0
@@ -39,12 +39,6 @@ with SandboxFleet(int(sys.argv[1]), latency_ms=100, seed=1, **shares) as fleet:
         print(time.process_time(), flush=True)
 """
 WORDS = {"dead": "unreachable", "hanging": "unreachable", "revoked": "revoked"}
-
-
-def seconds(work: Callable[[], Any]) -> tuple[float, Any]:
-    start = time.perf_counter()
-    found = work()
-    return time.perf_counter() - start, found
 
 
 #: When each portal was done, by name.
@@ -74,10 +68,8 @@ def plain_loop(webhooks: dict[str, str], parallel: int) -> Counter[str]:
 
 
 def in_time(count: int, parallel: int) -> None:
-    with subprocess.Popen([sys.executable, "-c", PORTALS, str(count)], stdin=-1, stdout=-1, text=True) as process:
-        assert process.stdin is not None
-        assert process.stdout is not None
-        webhooks, trouble = json.loads(process.stdout.readline())
+    with server(PORTALS, str(count)) as (process, line):
+        webhooks, trouble = json.loads(line)
 
         def of_portals() -> float:
             print(file=process.stdin, flush=True)
@@ -97,7 +89,8 @@ def in_time(count: int, parallel: int) -> None:
             ours, theirs = time.process_time(), of_portals()
             start = time.perf_counter()
             with mock.patch("b24nb.fleet.fleet.carry_out", noting):
-                took, found = seconds(work)
+                found = work()
+            took = time.perf_counter() - start
             others = max(DONE[name] for name in healthy) - start
             cpu = (time.process_time() - ours, of_portals() - theirs)
             least = len(names) * LATENCY / parallel
@@ -112,17 +105,20 @@ def in_time(count: int, parallel: int) -> None:
                 continue
             wrong = [name for name in names if found.visits[name].status != WORDS.get(trouble.get(name), "ok")]
             print(f"{'':32}wrong statuses: {len(wrong)}; {Counter(one.status for one in found.visits.values())}")
-        process.stdin.close()
 
 
 def per_portal() -> None:
     for count in (100, 1_000, 10_000):
         with simulated(count) as fleet:
-            took, plan = seconds(lambda fleet=fleet: fleet.plan([Badge("vip", "V", "V", "primary")], progress=False))
-            applied, report = seconds(lambda plan=plan: plan.apply(progress=False))
-            framed, _ = seconds(lambda plan=plan, report=report: (plan.df, report.df, report.status))
+            marks = [time.perf_counter()]
+            plan = fleet.plan([Badge("vip", "V", "V", "primary")], progress=False)
+            marks.append(time.perf_counter())
+            report = plan.apply(progress=False)
+            marks.append(time.perf_counter())
+            _ = plan.df, report.df, report.status
+            marks.append(time.perf_counter())
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-        each = " + ".join(f"{1000 * one / count:.2f}" for one in (took, applied, framed))
+        each = " + ".join(f"{1000 * (after - before) / count:.2f}" for before, after in pairwise(marks))
         print(f"{count:6} simulated: {each} ms per portal to plan, apply, frame; resident at most {peak:.0f} MB")
 
 

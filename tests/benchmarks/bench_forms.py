@@ -8,19 +8,21 @@ closed, and garbage is collected, before the next is timed: else each measures w
 
 import gc
 import json
-import statistics
+import shutil
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
+from statistics import median
 from tempfile import TemporaryDirectory
 from typing import Any
 
 import pandas as pd
 import requests
 
-from b24nb import Badges, BadgeType, SandboxPortal, connect, forms
+from b24nb import Badge, Badges, BadgeType, SandboxPortal, connect, forms
 from b24nb.display import html
 from b24nb.forms.table import Table
-from tests.benchmarks.bench_overhead import milliseconds
+from tests.benchmarks.measuring import in_turns, milliseconds
 from tests.browser.lab import chromium
 from tests.browser.test_table import SHOW, TRAITS
 from tests.programs import sandbox_process
@@ -49,23 +51,12 @@ TIMED = """(turn) => {
 def main() -> None:
     with TemporaryDirectory() as directory:
         database = str(Path(directory) / "portal.db")
-        _fill(database)
+        titles = [{"en": f"Client {n}", "de": f"Kunde {n}"} if n % 2 else f"Title {n}" for n in range(BADGES)]
+        types = [*BadgeType] * (BADGES // 5)
+        badges = [Badge(f"badge{n}", titles[n], f"Pill {n}", types[n]).to_wire() for n in range(BADGES)]
+        SandboxPortal(db=database, badges=badges).start().stop()
         with sandbox_process("--db", database) as webhook:
             _measure(webhook)
-
-
-def _fill(database: str) -> None:
-    rows = [
-        {
-            "code": f"badge{n}",
-            "title": {"en": f"Client {n}", "de": f"Kunde {n}"} if n % 2 else f"Title {n}",
-            "value": f"Pill {n}",
-            "type": list(BadgeType)[n % 5],
-        }
-        for n in range(BADGES)
-    ]
-    with SandboxPortal(db=database, badges=rows):
-        pass
 
 
 def _measure(webhook: str) -> None:
@@ -77,33 +68,28 @@ def _measure(webhook: str) -> None:
         def bare() -> None:
             pd.DataFrame(session.post(webhook + LIST, json={}).json()["result"]["badges"])
 
-        def first_page() -> None:
-            made.append(forms.list_form(b24, run=True))
+        def timed(action: Callable[[], object]) -> float:
+            gc.collect()
+            taken = milliseconds(action)
+            while made:
+                _close(made.pop())
+            return taken
 
-        def again() -> None:
-            form.run()
-
-        times: dict[Callable[[], None], list[float]] = {bare: [], first_page: [], again: []}
-        for _ in range(ROUNDS):
-            for action, taken in times.items():
-                gc.collect()
-                taken.append(milliseconds(action))
-                while made:
-                    _close(made.pop())
-        base = statistics.median(times[bare])
+        ways: dict[str, Callable[[], object]] = {
+            "bare call and DataFrame": bare,
+            "list_form(run=True)": lambda: made.append(forms.list_form(b24, run=True)),
+            "List badges, clicked": form.run,
+        }
+        times = in_turns({name: partial(timed, way) for name, way in ways.items()}, ROUNDS)
         print(f"{BADGES:,} badges, median of {ROUNDS} interleaved rounds")
-        print(f"bare call and DataFrame      {base:7.1f} ms   best {min(times[bare]):.1f}")
-        for action, name in ((first_page, "list_form(run=True)"), (again, "List badges, clicked")):
-            median = statistics.median(times[action])
-            best = min(times[action])
-            print(f"{name:28} {median:7.1f} ms   best {best:.1f}   {median / base:.2f} times")
+        for name, taken in times.items():
+            ratio = median(taken) / median(times["bare call and DataFrame"])
+            print(f"{name:28} {median(taken):7.1f} ms   best {min(taken):.1f}   {ratio:.2f} times")
         _measure_browser(form.table.badges)
         print(f"state of an explorer that has listed: {_state_size(forms.explorer(b24, run=True)) / 1e6:.2f} MB")
 
 
 def _measure_browser(badges: Badges) -> None:
-    import shutil
-
     program = shutil.which("chromium") or shutil.which("google-chrome")
     if program is None:
         print("the browser's part needs chromium")
@@ -118,8 +104,7 @@ def _measure_browser(badges: Badges) -> None:
         page.get_by_text(f"{len(badges):,} badges").wait_for()
         for name, action in ACTIONS.items():
             taken = [page.evaluate(TIMED.replace("ACTION", action), turn) for turn in range(20)]
-            median = statistics.median(taken)
-            print(f"in the browser, {name:24} {median:7.1f} ms   at most {max(taken):.1f} ms")
+            print(f"in the browser, {name:24} {median(taken):7.1f} ms   at most {max(taken):.1f} ms")
 
 
 def _state_size(form: Any) -> int:
@@ -131,9 +116,7 @@ def _state_size(form: Any) -> int:
             continue
         seen.add(widget.model_id)
         size += len(json.dumps(widget.get_state(), indent=1, default=str))
-        todo += [
-            part for part in (*getattr(widget, "children", ()), getattr(widget, "layout", None)) if part is not None
-        ]
+        todo += filter(None, (*getattr(widget, "children", ()), getattr(widget, "layout", None)))
     return size
 
 

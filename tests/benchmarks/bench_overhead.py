@@ -5,19 +5,19 @@ sandbox of the calls is a process of its own; what is measured in fresh interpre
 """
 
 import compileall
-import os
-import statistics
 import subprocess
 import sys
-import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
+from statistics import median
 
 import pandas as pd
 import requests
 
 import b24nb
 from b24nb.badges.badge import Badge, Badges
+from tests.benchmarks.measuring import COMPILED, in_turns, milliseconds
 from tests.programs import sandbox_process
 
 METHOD, PARAMS = "crm.activity.badge.get", {"code": "missedCall"}
@@ -28,26 +28,15 @@ EXPLORER = (
 )
 
 
-def milliseconds(work: Callable[[], object]) -> float:
-    started = time.perf_counter()
-    work()
-    return (time.perf_counter() - started) * 1000
-
-
 def in_fresh_interpreter(code: str) -> Callable[[], float]:
     """A measurement of code in an interpreter of its own, without that one's start."""
     timed = f"import time; t = time.perf_counter(); {code}; print((time.perf_counter() - t) * 1000, flush=True)"
-    environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
     command = [sys.executable, "-c", timed]
-    return lambda: float(subprocess.run(command, capture_output=True, check=True, env=environment).stdout)
+    return lambda: float(subprocess.run(command, capture_output=True, check=True, env=COMPILED).stdout)
 
 
 def compare(name: str, ours: Callable[[], float], bare: Callable[[], float], rounds: int, most: float) -> None:
-    times: tuple[list[float], list[float]] = ([], [])
-    for turn in range(rounds):
-        for side, measure in ((0, ours), (1, bare)) if turn % 2 else ((1, bare), (0, ours)):
-            times[side].append(measure())
-    mine, theirs = map(statistics.median, times)
+    mine, theirs = map(median, in_turns({"ours": ours, "bare": bare}, rounds).values())
     print(f"{name:62} {mine:8.2f} {theirs:8.2f} {mine / theirs:6.2f}  at most {most:.2f}", flush=True)
 
 
@@ -58,18 +47,12 @@ def main() -> None:
     pair = in_fresh_interpreter("import b24nb"), in_fresh_interpreter("import requests")
     compare("import b24nb / import requests", *pair, 21, 0.3)
     with sandbox_process() as webhook, requests.Session() as session, b24nb.connect(webhook) as b24:
-        url = webhook + METHOD
-
-        def ours() -> float:
-            return milliseconds(lambda: b24.call(METHOD, PARAMS))
-
-        def bare() -> float:
-            return milliseconds(lambda: session.post(url, json=PARAMS).json())
-
+        ours = partial(milliseconds, lambda: b24.call(METHOD, PARAMS))
+        bare = partial(milliseconds, lambda: session.post(webhook + METHOD, json=PARAMS).json())
         compare("a call / Session.post(...).json()", ours, bare, 1000, 1.05)
     rows = [{"code": f"c{n}", "title": {"en": "A", "de": "B"}, "value": "v", "type": "primary"} for n in range(10_000)]
     badges = Badges(map(Badge.from_wire, rows))
-    frames = (lambda: milliseconds(lambda: badges.df)), (lambda: milliseconds(lambda: pd.DataFrame(rows)))
+    frames = partial(milliseconds, lambda: badges.df), partial(milliseconds, lambda: pd.DataFrame(rows))
     compare("Badges.df / pandas.DataFrame, 10,000 badges", *frames, 21, 1.0)
     compare("first list as HTML / import pandas, ipywidgets", in_fresh_interpreter(FIRST_LIST), libraries, 15, 0.5)
     compare("explorer with a result / import pandas, ipywidgets", in_fresh_interpreter(EXPLORER), libraries, 15, 1.4)

@@ -8,20 +8,16 @@ Run it with ``python -m tests.benchmarks.bench_plan``.
 
 import gc
 import tempfile
-import time
 import tracemalloc
 from pathlib import Path
 
 from b24nb.badges import files
 from b24nb.badges.badge import Badge, Badges
-from b24nb.badges.changes import Step, diff
+from b24nb.badges.changes import diff
+from tests.benchmarks.measuring import seconds
 from tests.fakes import translated
 
 SIZES = (1_000, 3_000, 10_000, 30_000, 100_000)
-
-
-def plan(current: Badges, path: Path) -> list[Step]:
-    return [*diff(current, files.read(path), removable=None)]
 
 
 def measured(count: int, folder: Path) -> tuple[float, float]:
@@ -30,14 +26,15 @@ def measured(count: int, folder: Path) -> tuple[float, float]:
     current = Badges(map(Badge.from_wire, translated(range(count))))
     wanted = [*translated(range(tenth, 2 * tenth), "Changed"), *translated(range(2 * tenth, count + tenth))]
     path = files.write(Badges(map(Badge.from_wire, wanted)), folder / "b.json", portal="", at="")
+
+    def plan() -> None:
+        steps = [*diff(current, files.read(path), removable=None)]
+        assert len(steps) == count + tenth
+
     gc.collect()
-    start = time.perf_counter()
-    steps = plan(current, path)
-    taken = time.perf_counter() - start
-    assert len(steps) == count + tenth
-    del steps
+    taken = seconds(plan)
     tracemalloc.start()
-    plan(current, path)
+    plan()
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     return taken, peak

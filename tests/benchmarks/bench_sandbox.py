@@ -7,30 +7,24 @@ requests, and the time from a fresh process to the first answer.
 Run it with ``python -m tests.benchmarks.bench_sandbox [speed] [memory] [start]``; wrk is a Debian package.
 """
 
-import atexit
 import json
-import os
 import re
 import shutil
 import socket
 import subprocess
 import sys
-import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from statistics import median
+from tempfile import TemporaryDirectory
 from urllib.parse import urlsplit
 
 import requests
 
 from b24nb.sandbox import SandboxPortal
+from tests.benchmarks.measuring import COMPILED, in_turns, server
 
 ROUNDS, SECONDS, STARTS = 5, 3, 21
-#: Installed packages bring their bytecode; a checkout has it from its second run, unless this forbids it.
-COMPILED = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
-COMPILED["PYTHONPYCACHEPREFIX"] = tempfile.mkdtemp(prefix="b24nb-bench-")
 SANDBOX = """
 from b24nb.sandbox import serve
 
@@ -58,28 +52,14 @@ class Same(RequestHandler):
 
 
 async def main():
-    server = HTTPServer(Application([("/.*", Same)], log_function=lambda handler: None))
     sockets = bind_sockets(0, "127.0.0.1")
-    server.add_sockets(sockets)
+    HTTPServer(Application([("/.*", Same)], log_function=lambda handler: None)).add_sockets(sockets)
     print("http://127.0.0.1:%d/" % sockets[0].getsockname()[1], flush=True)
     await asyncio.Event().wait()
 
 
 asyncio.run(main())
 """
-
-
-@contextmanager
-def server(code: str, *args: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
-    """A server as a process of its own, and the address that it prints."""
-    command = [sys.executable, "-c", code, *args]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=COMPILED)
-    assert process.stdout is not None
-    try:
-        yield process, process.stdout.readline().strip()
-    finally:
-        process.terminate()
-        process.communicate()
 
 
 def sample() -> str:
@@ -105,11 +85,8 @@ def wrk(url: str, seconds: float) -> tuple[int, float]:
 
 def compare_speed() -> None:
     with server(BARE, sample()) as (_, bare), server(SANDBOX) as (_, sandbox):
-        speeds: dict[str, list[float]] = {bare: [], sandbox: []}
-        for _ in range(ROUNDS):
-            for url, measured in speeds.items():
-                measured.append(wrk(url, SECONDS)[1])
-        ours, theirs = median(speeds[sandbox]), median(speeds[bare])
+        ways = {"bare": lambda: wrk(bare, SECONDS)[1], "sandbox": lambda: wrk(sandbox, SECONDS)[1]}
+        theirs, ours = map(median, in_turns(ways, ROUNDS).values())
     print(f"badge.get, 16 keep-alive connections, median of {ROUNDS} rounds of {SECONDS} s:")
     print(f"  bare Tornado  {theirs:7.0f} requests/s")
     print(f"  sandbox       {ours:7.0f} requests/s   ratio {ours / theirs:.2f} (target: at least 0.50)")
@@ -155,10 +132,9 @@ def warm_answer() -> float:
 
 def compare_start() -> None:
     same = sample()
-    for code in (BARE, SANDBOX):
-        first_answer(code, same)  # compiled once
-    both = [(first_answer(BARE, same), first_answer(SANDBOX)) for _ in range(STARTS)]
-    theirs, ours = (median(times) for times in zip(*both, strict=True))
+    ways = {"bare": lambda: first_answer(BARE, same), "sandbox": lambda: first_answer(SANDBOX)}
+    in_turns(ways, 1)  # compiled once
+    theirs, ours = map(median, in_turns(ways, STARTS).values())
     print(f"from a fresh process to the first answer, median of {STARTS}:")
     print(f"  bare Tornado  {theirs:7.1f} ms")
     print(f"  sandbox       {ours:7.1f} ms   ratio {ours / theirs:.2f} (target: at most 1.50)")
@@ -167,13 +143,13 @@ def compare_start() -> None:
 
 
 def main() -> None:
-    atexit.register(shutil.rmtree, COMPILED["PYTHONPYCACHEPREFIX"])
     parts = {"speed": compare_speed, "memory": compare_memory, "start": compare_start}
-    for name in sys.argv[1:] or parts:
-        if name != "start" and not shutil.which("wrk"):
-            print(f"{name}: wrk is missing (apt-get install wrk)")
-            continue
-        parts[name]()
+    with TemporaryDirectory() as COMPILED["PYTHONPYCACHEPREFIX"]:
+        for name in sys.argv[1:] or parts:
+            if name != "start" and not shutil.which("wrk"):
+                print(f"{name}: wrk is missing (apt-get install wrk)")
+            else:
+                parts[name]()
 
 
 if __name__ == "__main__":

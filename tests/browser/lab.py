@@ -32,12 +32,8 @@ STOP_SECONDS = 10
 PATIENCE_MS = int(os.environ.get("BROWSER_PATIENCE_MS", "20000"))
 THEMES = {"light": "JupyterLab Light", "dark": "JupyterLab Dark"}
 SETTINGS: dict[str, dict[str, Any]] = {
-    "@jupyterlab/apputils-extension/notification": {
-        "checkForUpdates": False,
-        "doNotDisturbMode": True,
-        "fetchNews": "false",
-    },
-    "@jupyterlab/apputils-extension/themes": {"theme": THEMES["light"]},
+    "notification": {"checkForUpdates": False, "doNotDisturbMode": True, "fetchNews": "false"},
+    "themes": {"theme": THEMES["light"]},
 }
 #: Not async: a promise would count as true at once.
 IDLE = """() => {
@@ -91,29 +87,14 @@ class Lab:
         self.log = self.state / "lab.log"
         self.url = self.token = ""
 
-    def write_settings(self, plugin: str, settings: dict[str, Any]) -> None:
-        """Choose settings of a plugin of JupyterLab, as its settings editor would."""
-        path = self.state / "settings" / f"{plugin}.jupyterlab-settings"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps(settings), encoding="utf-8")
-
     def environment(self) -> dict[str, str]:
         """That of this process, without settings of the developer that would reach lab or kernels."""
-        dropped = ("B24_", "JUPYTER", "IPYTHON")
-        kept = {
-            name: value
-            for name, value in os.environ.items()
-            if not name.startswith(dropped) and not name.lower().endswith("_proxy")
-        }
-        return kept | {
-            "JUPYTER_CONFIG_DIR": str(self.state / "config"),
-            "JUPYTER_DATA_DIR": str(self.state / "data"),
-            "JUPYTER_RUNTIME_DIR": str(self.runtime),
-            "JUPYTERLAB_SETTINGS_DIR": str(self.state / "settings"),
-            "JUPYTERLAB_WORKSPACES_DIR": str(self.state / "workspaces"),
-            "IPYTHONDIR": str(self.state / "ipython"),
-            "XDG_DATA_HOME": str(self.state / "user-data"),
-        }
+        ours = re.compile("B24_|JUPYTER|IPYTHON|.*_proxy$", re.IGNORECASE)
+        kept = {name: value for name, value in os.environ.items() if not ours.match(name)}
+        folders = {"JUPYTER_CONFIG_DIR": "config", "JUPYTER_DATA_DIR": "data", "IPYTHONDIR": "ipython"}
+        folders |= {"JUPYTERLAB_SETTINGS_DIR": "settings", "JUPYTERLAB_WORKSPACES_DIR": "workspaces"}
+        state = {name: str(self.state / folder) for name, folder in folders.items()}
+        return kept | state | {"JUPYTER_RUNTIME_DIR": str(self.runtime), "XDG_DATA_HOME": str(self.state / "user-data")}
 
     def command(self) -> list[str]:
         """What starts the server."""
@@ -171,18 +152,14 @@ class Voila(Lab):
 def jupyterlab(directory: Path, kind: type[Lab] = Lab) -> Iterator[Lab]:
     """A JupyterLab with this root directory, on a free port, with settings and state of its own."""
     lab = kind(directory)
-    lab.state.mkdir(parents=True)
+    chosen = lab.state / "settings" / "@jupyterlab" / "apputils-extension"
+    chosen.mkdir(parents=True)
     for plugin, settings in SETTINGS.items():
-        lab.write_settings(plugin, settings)
+        (chosen / f"{plugin}.jupyterlab-settings").write_text(json.dumps(settings), encoding="utf-8")
     with lab.log.open("wb") as log:
-        server = subprocess.Popen(
-            lab.command(),
-            cwd=directory,
-            env=lab.environment(),
-            stdout=log,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,  # so that lab and kernels end together, and nothing else does
-        )
+        # In a session of its own, lab and kernels end together, and nothing else does.
+        where: dict[str, Any] = {"cwd": directory, "env": lab.environment(), "start_new_session": True}
+        server = subprocess.Popen(lab.command(), stdout=log, stderr=subprocess.STDOUT, **where)
         try:
             _wait_until_it_answers(lab, server)
             yield lab
@@ -303,14 +280,13 @@ class NotebookPage:
                 return
         raise AssertionError(f"{at_most} times Tab did not reach {target}")
 
-    def keep(self, name: str) -> Path:
+    def keep(self, name: str) -> None:
         """Keep a picture, the console and the lab's log of a test that failed."""
         directory = ARTIFACTS / name
         directory.mkdir(parents=True, exist_ok=True)
         self.page.screenshot(path=directory / "page.png")
         (directory / "console.txt").write_text("\n".join(self.messages), encoding="utf-8")
         (directory / "lab.log").write_bytes(self.lab.log.read_bytes())
-        return directory
 
     def use_theme(self, theme: str) -> None:
         """Show what is open in this theme, ``light`` or ``dark``."""

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from playwright.sync_api import Locator
 
+from tests.layers import require
+
 if TYPE_CHECKING:
     from tests.browser.lab import NotebookPage
 
@@ -14,11 +16,17 @@ HERE = Path(__file__).parent
 AXE = HERE / "node_modules" / "axe-core" / "axe.min.js"
 #: For text of normal size, WCAG 2.1 level AA.
 READABLE = 4.5
-RUN_AXE = """async (root) => {
-  const answer = await axe.run(root, { resultTypes: ["violations"] });
+RUN_AXE = """async (root, contrast) => {
+  const rules = { "color-contrast": { enabled: contrast } };
+  const answer = await axe.run(root, { resultTypes: ["violations"], rules });
   return answer.violations.flatMap((rule) => rule.nodes.map((node) =>
     ({ rule: rule.id, impact: node.impact, help: rule.help, html: node.html.slice(0, 300) })));
 }"""
+
+
+def unfold(root: Locator) -> None:
+    """Open what is folded, so that it is looked at as well."""
+    root.evaluate("root => root.querySelectorAll('details').forEach((folded) => { folded.open = true; })")
 
 
 def sights(root: Locator) -> list[dict[str, Any]]:
@@ -46,9 +54,13 @@ def faint(opened: NotebookPage, root: Locator) -> list[str]:
     return found
 
 
-def barriers(root: Locator) -> list[dict[str, Any]]:
-    """What axe finds serious or critical below an element: rule, impact, help, html."""
+def barriers(root: Locator, *, contrast: bool = True) -> list[dict[str, Any]]:
+    """What axe finds serious or critical below an element: rule, impact, help, html.
+
+    ``contrast``: whether it measures that, too; :func:`hard_to_read` is quicker.
+    """
+    require(AXE.exists(), "axe-core (npm ci --prefix tests/browser)")
     page = root.page
     if not page.evaluate("() => 'axe' in window"):
         page.add_script_tag(path=AXE)
-    return [barrier for barrier in root.evaluate(RUN_AXE) if barrier["impact"] in ("serious", "critical")]
+    return [barrier for barrier in root.evaluate(RUN_AXE, contrast) if barrier["impact"] in ("serious", "critical")]

@@ -86,12 +86,8 @@ def frame_of(form: Locator) -> FloatRect:
     """Where a form is on the page, with a margin."""
     box = form.bounding_box()
     assert box, "the form is not visible"
-    return {
-        "x": box["x"] - MARGIN,
-        "y": box["y"] - MARGIN,
-        "width": box["width"] + 2 * MARGIN,
-        "height": box["height"] + 2 * MARGIN,
-    }
+    x, y, width, height = (box[side] for side in ("x", "y", "width", "height"))
+    return {"x": x - MARGIN, "y": y - MARGIN, "width": width + 2 * MARGIN, "height": height + 2 * MARGIN}
 
 
 def picture_kanban(browser: Browser, url: str, theme: str, directory: Path) -> None:

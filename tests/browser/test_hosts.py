@@ -1,13 +1,17 @@
-"""Everything that the forms do, where people run notebooks: with ipywidgets 7, in Notebook 7 and in Voilà."""
+"""All that the forms do, where people run notebooks: with ipywidgets 7, in Notebook 7, in Voilà; and beside Colab."""
 
+import json
 import shutil
+import subprocess
+import sys
 from collections.abc import Iterator
+from hashlib import sha256
+from pathlib import Path
 
 import pytest
 
 from tests.browser.conftest import EXPLORER, START, OpenNotebook, kept_pages
-from tests.browser.environments import OURS, python_with
-from tests.layers import require_package
+from tests.layers import require, require_package
 from tests.notebooks.runner import NOTEBOOKS
 
 require_package("playwright")
@@ -16,8 +20,46 @@ from playwright.sync_api import Browser, Locator, Page, expect  # noqa: E402
 from tests.browser.lab import PATIENCE_MS, START_SECONDS, Lab, Notebook7, NotebookPage, Voila, jupyterlab  # noqa: E402
 from tests.browser.test_forms import *  # noqa: E402, F403 - its tests, run here once more
 
+ROOT = Path(__file__).parents[2]
+#: This package as it is here, with JupyterLab.
+OURS = ("--editable", f"{ROOT}[lab]")
+#: What Google Colab brings, as far as it concerns us.
+COLAB = (
+    *("ipywidgets==7.7.1", "notebook==6.5.7", "ipython==7.34.0", "ipykernel==6.17.1", "traitlets==5.7.1"),
+    *("pandas==2.2.2", "requests==2.32.4", "tornado==6.5.1", "jinja2==3.1.6", "tqdm==4.67.1"),
+    *("platformdirs==4.3.8", "python-dotenv==1.1.1", "typing_extensions==4.14.1", "hatchling>=1.26"),
+)
 #: What both Notebook 7 and Voilà run in.
 HOSTS = ("hosts", *OURS, "notebook>=7,<8", "voila>=0.5,<0.6")
+
+
+def python_with(name: str, *packages: str) -> str:
+    """The Python of ``.venv-NAME`` beside `.venv`, which has these packages; a second run finds it made.
+
+    What needs it is skipped where it can't be made, for example without a network.
+    """
+    directory = ROOT / f".venv-{name}"
+    python, stamp = directory / "bin" / "python", directory / "installed"
+    wanted = sha256("\n".join([(ROOT / "pyproject.toml").read_text(encoding="utf-8"), *packages]).encode()).hexdigest()
+    if not stamp.exists() or stamp.read_text() != wanted:
+        install = [python, "-m", "pip", "install", "--quiet", "--prefer-binary", *packages]
+        for command in ([sys.executable, "-m", "venv", directory], install):
+            done = subprocess.run(command, capture_output=True, text=True)
+            require(done.returncode == 0, f"an environment with {' '.join(packages)} ({done.stderr.strip()[-300:]})")
+        stamp.write_text(wanted)
+    return str(python)
+
+
+def test_installing_changes_nothing_in_colab_and_adds_at_most_four_packages() -> None:
+    python = python_with("colab", *COLAB)
+    install = [python, "-m", "pip", "install", "--dry-run", "--quiet", "--no-build-isolation", "--report", "-", ROOT]
+    report = json.loads(subprocess.run(install, capture_output=True, text=True, check=True).stdout)
+    listing = subprocess.run([python, "-m", "pip", "list", "--format", "json"], capture_output=True, check=True).stdout
+    present = {package["name"].lower() for package in json.loads(listing)}
+    added = {package["metadata"]["name"].lower() for package in report["install"]}
+    assert "b24nb" in added
+    assert added & present == set()
+    assert len(added) <= 4, added
 
 
 class WithIpywidgets7(Lab):

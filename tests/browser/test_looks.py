@@ -3,22 +3,17 @@
 import pytest
 
 from tests.browser.conftest import EXPLORER, START, OpenNotebook
-from tests.layers import require, require_package
+from tests.layers import require_package
 
 require_package("playwright")
 from playwright.sync_api import Browser, Locator, expect  # noqa: E402
 
-from tests.browser.looks import AXE, barriers, faint, sights  # noqa: E402
+from tests.browser.looks import barriers, faint, sights, unfold  # noqa: E402
 
 TABS = ["List", "Inspect", "Add", "Delete", "Calls"]
 
 #: Opens a JupyterLab and many pages: minutes.
 pytestmark = pytest.mark.slow
-
-
-def unfold(root: Locator) -> None:
-    """Open what is folded, so that it is looked at as well."""
-    root.evaluate("root => root.querySelectorAll('details').forEach((folded) => { folded.open = true; })")
 
 
 def visit(explorer: Locator, name: str) -> Locator:
@@ -56,17 +51,13 @@ def visit(explorer: Locator, name: str) -> Locator:
     return explorer
 
 
-def test_every_text_is_readable_in_both_themes(notebook: OpenNotebook) -> None:
+def test_every_text_is_readable_in_both_themes_and_nothing_is_in_the_way_of_a_screen_reader(
+    notebook: OpenNotebook,
+) -> None:
     opened = notebook(START, EXPLORER)
     for name in TABS:
         form = visit(opened.shown, name)
-        assert (name, faint(opened, form)) == (name, [])
-
-
-def test_nothing_stands_in_the_way_of_a_screen_reader(notebook: OpenNotebook) -> None:
-    require(AXE.exists(), "axe-core (npm ci --prefix tests/browser)")
-    explorer = notebook(START, EXPLORER).shown
-    assert {name: barriers(visit(explorer, name)) for name in TABS} == {name: [] for name in TABS}
+        assert (name, faint(opened, form), barriers(form)) == (name, [], [])
 
 
 SAMPLES = {
@@ -89,15 +80,6 @@ def test_the_meter_of_contrast(browser: Browser) -> None:
     samples = sorted(SAMPLES.items(), key=lambda sample: sample[0].startswith("<input"))
     assert {sight["text"] for sight in found} == {"text"}
     assert [round(sight["contrast"], 2) for sight in in_order] == [contrast for _, contrast in samples]
-
-
-def test_the_meter_of_barriers(browser: Browser) -> None:
-    require(AXE.exists(), "axe-core (npm ci --prefix tests/browser)")
-    page = browser.new_page()
-    page.set_content('<main><div id="widget"><img src="data:,"></div><input></main>')
-    found = [barrier["rule"] for barrier in barriers(page.locator("#widget"))]
-    page.close()
-    assert found == ["image-alt"], "and nothing that stands beside the widget"
 
 
 @pytest.mark.parametrize("width", [1280, 800])

@@ -8,9 +8,8 @@ import pytest
 from b24nb.badges.badge import Badge, Badges
 from b24nb.display import html
 from b24nb.forms.table import Table
-from tests.browser.looks import AXE, barriers, hard_to_read
 from tests.hostile import HOSTILE
-from tests.layers import require, require_package
+from tests.layers import require_package
 
 require_package("playwright")
 from playwright.sync_api import Browser, Locator, Page, expect  # noqa: E402
@@ -247,10 +246,3 @@ def test_nothing_is_cut_off(show: Show, page: Page, width: int) -> None:
     table = show(Badges([long, *SEED]))
     assert page.evaluate("() => document.documentElement.scrollWidth <= innerWidth")
     assert table.locator(".b24nb-scroll").evaluate("box => box.scrollWidth <= box.clientWidth")
-
-
-def test_it_is_readable_and_makes_sense_to_a_screen_reader(show: Show) -> None:
-    require(AXE.exists(), "axe-core (npm ci --prefix tests/browser)")
-    table = show(selected=["missedCall", "more01"])
-    assert barriers(table) == []
-    assert hard_to_read(table) == []

@@ -10,25 +10,18 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.docs.test_site import pages
-from tests.layers import require, require_package
+from tests.layers import require_package
 
 require_package("playwright")
 from playwright.sync_api import Page, ViewportSize, expect  # noqa: E402
 
-from tests.browser.looks import AXE, hard_to_read  # noqa: E402
+from tests.browser.looks import barriers, hard_to_read, unfold  # noqa: E402
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
 pytestmark = pytest.mark.slow
 
-#: What axe finds; it measures contrast too, slowly, which `hard_to_read` does for both themes.
-RUN_AXE = """async () => {
-  const options = { resultTypes: ["violations"], rules: { "color-contrast": { enabled: false } } };
-  return (await axe.run(document, options)).violations
-    .filter((rule) => ["serious", "critical"].includes(rule.impact))
-    .flatMap((rule) => rule.nodes.map((node) => `${rule.id}: ${node.html.slice(0, 200)}`));
-}"""
 WIDE: ViewportSize = {"width": 1280, "height": 900}
 NARROW: ViewportSize = {"width": 400, "height": 800}
 
@@ -50,29 +43,18 @@ def reader(browser: Browser, address: str, theme: str = "light") -> Iterator[tup
     context.close()
 
 
-def names(site: Path) -> list[str]:
-    return [path.relative_to(site).as_posix() for path in pages(site)]
-
-
-def unfold(page: Page) -> None:
-    """Open what is folded, so that it is looked at as well."""
-    page.evaluate("() => document.querySelectorAll('details').forEach((folded) => { folded.open = true; })")
-
-
 @pytest.mark.parametrize(("theme", "screen"), [("light", WIDE), ("dark", NARROW)], ids=["light", "dark"])
 def test_every_page_is_readable_and_nothing_stands_in_the_way_of_a_screen_reader(
     browser: Browser, site: Path, address: str, theme: str, screen: ViewportSize
 ) -> None:
-    require(AXE.exists(), "axe-core (npm ci --prefix tests/browser)")
     found: dict[str, object] = {}
     with reader(browser, address, theme) as (page, complaints):
-        for name in names(site):
+        for name in (path.relative_to(site).as_posix() for path in pages(site)):
             page.set_viewport_size(screen)
             page.goto(address + name)
             assert page.evaluate("() => document.documentElement.dataset.theme") == theme
-            unfold(page)
-            page.add_script_tag(path=AXE)
-            troubles: dict[str, Any] = {"barriers": page.evaluate(RUN_AXE)}
+            unfold(page.locator("html"))
+            troubles: dict[str, Any] = {"barriers": barriers(page.locator("html"), contrast=False)}
             for size, width in (("wide", WIDE), ("narrow", NARROW)):
                 page.set_viewport_size(width)
                 troubles[f"faint on a {size} screen"] = hard_to_read(page.locator("body"))
@@ -89,7 +71,7 @@ def test_a_dark_page_is_printed_dark_on_light(browser: Browser, address: str) ->
         for name in ("index", "errors", "walkthroughs/03-delete", "methods/crm.activity.badge.delete"):
             page.goto(f"{address}{name}.html")
             page.emulate_media(media="print")
-            unfold(page)
+            unfold(page.locator("html"))
             assert hard_to_read(page.locator("body")) == []
             background = page.evaluate("() => getComputedStyle(document.body).backgroundColor")
             assert background == "rgb(255, 255, 255)"
@@ -107,7 +89,7 @@ def test_the_picture_is_the_one_of_the_theme(browser: Browser, address: str) -> 
 def test_only_headings_without_a_word_are_left_out(browser: Browser, address: str) -> None:
     with reader(browser, address) as (page, _):
         page.goto(f"{address}walkthroughs/03-delete.html")
-        unfold(page)
+        unfold(page.locator("html"))
         heads = page.locator("thead").all()
         assert heads
         assert [head.is_visible() for head in heads] == [bool(head.text_content().strip()) for head in heads]

@@ -27,9 +27,7 @@ def run(path: Path, settings: Mapping[str, str] | None = None) -> NotebookNode:
     notebook = nbformat.read(path, as_version=4)
     clean = {name: value for name, value in os.environ.items() if not name.startswith("B24_")}
     with TemporaryDirectory() as work:
-        images = NOTEBOOKS / "images"
-        if images.is_dir():
-            (Path(work) / "images").symlink_to(images)
+        (Path(work) / "images").symlink_to(NOTEBOOKS / "images")
         environment = clean | {"XDG_DATA_HOME": str(Path(work) / "data")} | dict(settings or {})
         client = NotebookClient(
             notebook,
@@ -93,9 +91,7 @@ def differences(committed: NotebookNode, fresh: NotebookNode) -> list[str]:
 
 
 def _comparable(outputs: list[NotebookNode]) -> str:
-    kept = []
-    for output in outputs:
-        kept.append({name: value for name, value in output.items() if name != "execution_count"})
+    kept = [{name: value for name, value in output.items() if name != "execution_count"} for output in outputs]
     text = json.dumps(kept, indent=1, sort_keys=True, ensure_ascii=False)
     return re.sub(r'"model_id": "\w+"', '"model_id": ""', text)
 

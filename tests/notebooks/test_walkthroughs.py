@@ -41,8 +41,12 @@ def test_it_runs_and_shows_what_is_committed(path: Path) -> None:
 
 
 @each
-def test_committed_notebooks_hold_nothing_of_the_machine(path: Path) -> None:
+def test_committed_notebooks_hold_nothing_of_the_machine_and_end_with_the_line_for_a_real_portal(path: Path) -> None:
     notebook = nbformat.read(path, as_version=4)
+    sources = "\n".join(cell.source for cell in notebook.cells)
+    assert not re.search(r"\bb24\.close\(", sources), "every form is alive when all has run"
+    assert not re.search(r"!\[|<img", sources), "no picture can be taken for a form"
+    assert "b24nb.connect(b24nb.Webhook.ask()" in notebook.cells[-1].source
     assert "widgets" not in notebook.metadata
     assert all(cell.get("execution_count") for cell in notebook.cells if cell.cell_type == "code")
     outputs = "".join(json.dumps(output) for _, output in outputs_of(notebook))
@@ -53,16 +57,6 @@ def test_committed_notebooks_hold_nothing_of_the_machine(path: Path) -> None:
 
 def test_all_walkthroughs_together_are_small_enough_to_mail() -> None:
     assert sum(path.stat().st_size for path in WALKTHROUGHS) < 450_000
-
-
-@each
-def test_after_running_all_every_form_is_alive_and_no_picture_can_be_taken_for_one(path: Path) -> None:
-    cells = nbformat.read(path, as_version=4).cells
-    sources = "\n".join(cell.source for cell in cells)
-    assert not re.search(r"\bb24\.close\(", sources)
-    assert "![" not in sources
-    assert "<img" not in "".join(cell.source for cell in cells if cell.cell_type == "markdown")
-    assert "b24nb.connect(b24nb.Webhook.ask()" in cells[-1].source, "the line for a real portal"
 
 
 def test_a_notebook_saved_with_its_forms_becomes_a_page_that_shows_them_without_a_network(tmp_path: Path) -> None:

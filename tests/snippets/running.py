@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 import b24nb
 from b24nb.display.snippets import PLACEHOLDERS, Code
-from tests.layers import require, require_package, require_program
+from tests.layers import require, require_program
 
 HERE = Path(__file__).parent
 STANDINS = HERE / "standins"
@@ -27,7 +27,7 @@ def run(code: Code, portal: b24nb.SandboxPortal, directory: Path) -> subprocess.
         "php": _php,
         "crest": _php,
         "python": _python,
-        "b24pysdk": _b24pysdk,
+        "b24pysdk": _python,
     }[code.flavour](text, directory)
     certificates = ("CURL_CA_BUNDLE", "REQUESTS_CA_BUNDLE", "NODE_EXTRA_CA_CERTS", "SSL_CERT_FILE")
     environment = os.environ | dict.fromkeys(certificates, str(portal.ca_file)) | {"WEBHOOK": portal.webhook}
@@ -56,25 +56,15 @@ def _python(text: str, directory: Path) -> list[str]:
     return [sys.executable, "-c", text]
 
 
-def _b24pysdk(text: str, directory: Path) -> list[str]:
-    require_package("b24pysdk")
-    return _python(text, directory)
-
-
-def node() -> str:
-    """Node, with the packages of the lock file."""
-    program = require_program("node")
-    require((HERE / "node_modules").is_dir(), "tests/snippets/node_modules (npm ci --prefix tests/snippets)")
-    return program
-
-
 def _node(text: str, directory: Path) -> list[str]:
+    """With the packages of the lock file."""
+    require((HERE / "node_modules").is_dir(), "tests/snippets/node_modules (npm ci --prefix tests/snippets)")
     (directory / "node_modules").symlink_to(HERE / "node_modules")
     return _module(text, directory)
 
 
 def _module(text: str, directory: Path) -> list[str]:
-    program = node()
+    program = require_program("node")
     script = directory / "snippet.mjs"
     script.write_text(text, encoding="utf-8")
     return [program, str(script)]
@@ -91,13 +81,8 @@ def _application(text: str, directory: Path) -> list[str]:
     return _module(f"import {str(STANDINS / 'bx24.mjs')!r}\n{text}", directory)
 
 
-def php() -> str:
-    """PHP on the command line."""
-    return require_program("php")
-
-
 def _php(text: str, directory: Path) -> list[str]:
-    program = php()
+    program = require_program("php")
     for name in ("vendor", "crest.php"):
         (directory / name).symlink_to(STANDINS / name)
     script = directory / "snippet.php"

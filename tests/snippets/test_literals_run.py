@@ -7,7 +7,6 @@ from typing import Any
 
 from b24nb.display.literals import JS, PHP, bash
 from tests.layers import require_program
-from tests.snippets.running import php
 
 #: Everything that means something to some language, every control character, and other planes.
 LETTERS = [*map(chr, range(160)), "\u2028", "\u2029", "\ufeff", "é", "Ж", "中", "😀", "ab", "</", "<!--", "?>", "${"]
@@ -48,7 +47,7 @@ def test_javascript() -> None:
 
 def test_php() -> None:
     text = f"<?php echo json_encode({PHP.write(VALUES)}, JSON_THROW_ON_ERROR);"
-    assert read_by([php()], text) == VALUES
+    assert read_by([require_program("php")], text) == VALUES
 
 
 def test_bash() -> None:

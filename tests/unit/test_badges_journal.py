@@ -44,18 +44,18 @@ def journal(path: Path, open_store: OpenStore) -> JournalStore:
     return open_store(path)
 
 
-def test_reading_makes_no_file(journal: JournalStore, path: Path) -> None:
-    assert journal.entries() == journal.unfinished() == journal.last(3) == []
-    assert journal.others() == []
+def test_the_first_change_makes_a_file_that_only_its_owner_may_read_and_is_written_through_to_the_disk(
+    journal: JournalStore, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert journal.entries() == journal.unfinished() == journal.last(3) == journal.others() == []
     assert not path.parent.exists()
-
-
-def test_it_is_written_through_to_the_disk(journal: JournalStore, monkeypatch: pytest.MonkeyPatch) -> None:
     opened, connect = [], sqlite3.connect
     monkeypatch.setattr(sqlite3, "connect", lambda *args, **how: opened.append(connect(*args, **how)) or opened[-1])
     journal.intend(ChangeSet("delete"), [DELETE], 6.0)
     assert opened[-1].execute("PRAGMA journal_mode").fetchone() == ("wal",)
     assert opened[-1].execute("PRAGMA synchronous").fetchone() == (2,)  # FULL
+    assert {file.stat().st_mode & 0o777 for file in path.parent.iterdir()} == {0o600}
+    assert path.parent.stat().st_mode & 0o777 == 0o700
 
 
 def test_verdicts_are_on_disk_at_once(open_store: OpenStore, journal: JournalStore, path: Path) -> None:
@@ -110,11 +110,19 @@ def test_a_journal_of_a_killed_writer_can_be_used(open_store: OpenStore, path: P
     assert again.intend(ChangeSet("add"), [ADD], at=2.0)
 
 
-def test_a_journal_that_can_not_be_used_is_an_error_in_words(open_store: OpenStore, tmp_path: Path) -> None:
-    (tmp_path / "noise.db").write_bytes(os.urandom(4096))
-    for bad in (tmp_path / "noise.db", tmp_path, tmp_path / "noise.db" / "below.db"):
-        with pytest.raises(errors.B24Error, match="can't be used"):
+def test_what_can_not_be_a_journal_is_an_error_in_words_and_left_byte_for_byte_as_it_was(
+    open_store: OpenStore, tmp_path: Path
+) -> None:
+    noise, browser = tmp_path / "noise.db", tmp_path / "browser.db"
+    noise.write_bytes(os.urandom(4096))
+    with closing(sqlite3.connect(browser)) as db, db:
+        db.execute("CREATE TABLE bookmark (url TEXT)")
+    before = [noise.read_bytes(), browser.read_bytes()]
+    for bad in (noise, tmp_path, noise / "below.db", browser):
+        with pytest.raises(errors.JournalError, match="something else" if bad == browser else "can't be used"):
             open_store(bad).intend(ChangeSet("delete"), [DELETE], 0.0)
+    assert [noise.read_bytes(), browser.read_bytes()] == before
+    assert not [*tmp_path.glob("*.db-*")]
 
 
 def test_a_journal_of_a_newer_version_is_read_as_far_as_it_is_understood(path: Path, journal: JournalStore) -> None:
@@ -163,23 +171,6 @@ def test_what_follows_a_killed_change_is_found_without_reading_a_long_journal(
     (id_,) = journal.intend(ChangeSet("add"), [Step("VIP", None, VIP)], 1.0)
     assert again.next_of(first, any_case=True).id == id_
     assert again.next_of(first, any_case=False) is None
-
-
-def test_a_database_of_something_else_is_left_byte_for_byte_as_it_was(open_store: OpenStore, tmp_path: Path) -> None:
-    path = tmp_path / "browser.db"
-    with closing(sqlite3.connect(path)) as db, db:
-        db.execute("CREATE TABLE bookmark (url TEXT)")
-    before = path.read_bytes()
-    with pytest.raises(errors.JournalError, match="something else"):
-        open_store(path).intend(ChangeSet("delete"), [DELETE], 0.0)
-    assert path.read_bytes() == before
-    assert not [*tmp_path.glob("browser.db-*")]
-
-
-def test_only_its_owner_may_read_it(path: Path, journal: JournalStore) -> None:
-    journal.intend(ChangeSet("delete"), [DELETE], 0.0)
-    assert {file.stat().st_mode & 0o777 for file in path.parent.iterdir()} == {0o600}
-    assert path.parent.stat().st_mode & 0o777 == 0o700
 
 
 def test_a_locked_journal_is_told_and_read(path: Path, journal: JournalStore, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,21 +2,14 @@
 
 import html
 import re
-from collections.abc import Callable
-from typing import Any
 
 import pytest
 
 from b24nb import Client, SandboxPortal, as_code, connect, forms
 from b24nb.badges.badge import Badge
 from tests.fakes import eventually, rows
-from tests.servers import Envelope, gate_of, in_front_of
-from tests.widgets import asked, click, shown, tree
-
-
-def confirm(form: Any, word: str) -> None:
-    form.confirm.value = word
-    click(form, form.delete_button)
+from tests.servers import gate_of
+from tests.widgets import asked, click, confirm, shown, tree, waiting
 
 
 def test_delete_one_and_undo(b24: Client, portal: SandboxPortal) -> None:
@@ -25,8 +18,9 @@ def test_delete_one_and_undo(b24: Client, portal: SandboxPortal) -> None:
     form.code.value = "missedcall"
     assert form.delete_button not in tree(form)
     click(form, form.preview_button)
-    assert asked(portal, "delete") == 0
     assert "type its code: missedCall" in shown(form)
+    code = str(as_code("crm.activity.badge.delete", {"code": "missedCall"}))
+    assert " ".join(code.split()) in shown(form)
     confirm(form, "missedcall")
     assert "Type missedCall to confirm." in shown(form)
     assert asked(portal, "delete") == 0
@@ -49,6 +43,12 @@ def test_what_the_portal_would_refuse_is_marked_and_not_counted(b24: Client, por
     assert form.state.message.text.startswith("2 badges would be deleted. Held")
     assert "held: would be refused" in shown(form)
     assert "Not there, so nothing to delete: nonsense." in shown(form)
+    for held_too, number in ((True, 3), (False, 2)):
+        form.held_too.value = held_too
+        assert f"type the number of badges: {number}" in shown(form)
+        assert "to confirm." not in shown(form)
+        confirm(form, "x")
+        assert f"Type {number} to confirm." in shown(form)
     confirm(form, "2")
     assert list(form.df["code"]) == ["missedCall", "newsletter"]
     assert [badge.code for badge in form.state.removed] == ["missedCall", "newsletter"]
@@ -82,16 +82,6 @@ def test_a_badge_that_somebody_changed_meanwhile_is_left_alone(b24: Client, port
     assert b24.badges.get("newsletter") == theirs
 
 
-def test_the_confirm_field_asks_for_what_the_message_asks_for(b24: Client, portal: SandboxPortal) -> None:
-    portal.attach("paid")
-    form = forms.delete_form(b24, ["paid", "newsletter"], run=True)
-    confirm(form, "x")
-    assert "Type newsletter to confirm." in shown(form)
-    form.held_too.value = True
-    assert "type the number of badges: 2" in shown(form)
-    assert "Type newsletter" not in shown(form)
-
-
 @pytest.mark.parametrize("asked_last", ["crm.activity.badge.get", "crm.activity.list"])
 def test_a_badge_chosen_while_another_one_is_looked_at_is_not_taken_for_it(
     asked_last: str, portal: SandboxPortal
@@ -100,18 +90,15 @@ def test_a_badge_chosen_while_another_one_is_looked_at_is_not_taken_for_it(
         explorer = forms.explorer(b24, run=True)
         form = explorer.forms["Delete"]
         form.code.value = "missedCall"
-        form.preview_button.click()
-        assert gate.reached.wait(10)
-        explorer.forms["List"].table.selected = ["newsletter"]
-        gate.opened.set()
-        assert form.wait(10)
+        with waiting(gate, form, form.preview_button):
+            explorer.forms["List"].table.selected = ["newsletter"]
         assert (form.table.selected, len(form.state.badges)) == (["newsletter"], 0)
         assert form.delete_button not in tree(form)
         click(form, form.preview_button)
         assert form.state.word == "newsletter"
 
 
-def test_every_badge_that_will_go_is_named() -> None:
+def test_every_badge_that_will_go_is_named_and_the_call_of_each_is_shown() -> None:
     with SandboxPortal(badges=rows(300)) as portal, connect(portal) as b24:
         form = forms.delete_form(b24, b24.badges.list().df, run=True)
         named = re.findall(r"\bc\d{4}\b", html.unescape(form.shown.value))
@@ -119,15 +106,8 @@ def test_every_badge_that_will_go_is_named() -> None:
         table, _, folded = form.shown.value.partition("<details>")
         assert ("c0009" in table, "c0010" in table, "c0010" in folded) == (True, False, True)
         assert "The call as code: the first 50 of 300 badges" in shown(form)
-
-
-def test_codes_that_nobody_has_are_nothing_to_confirm(b24: Client, portal: SandboxPortal) -> None:
-    form = forms.delete_form(b24, ["nonsense", "more"], run=True)
-    assert (form.state.phase, len(form.state.badges)) == ("failed", 0)
-    assert "nonsense, more" in shown(form)
-    empty = forms.delete_form(b24, run=True)
-    assert (empty.state.phase, list(empty.state.field_errors)) == ("invalid", ["code"])
-    assert asked(portal, "delete") == 0
+        assert all(f"crm.activity.badge.delete?code=c{number:04}" in shown(form) for number in range(50))
+        assert '"halt": 0' in html.unescape(shown(form))  # as the button: the others go, whatever becomes of one
 
 
 def test_choosing_anew_drops_the_preview(b24: Client, portal: SandboxPortal) -> None:
@@ -146,23 +126,24 @@ def test_choosing_anew_drops_the_preview(b24: Client, portal: SandboxPortal) -> 
     assert (form.state.phase, len(form.state.badges), form.state.message.code) == ("failed", 0, "NOT_FOUND")
     confirm(form, "nonsense")
     assert asked(portal, "delete") == 0
+    several = forms.delete_form(b24, ["nonsense", "more"], run=True)
+    assert (several.state.phase, len(several.state.badges)) == ("failed", 0)
+    assert "nonsense, more" in shown(several)
 
 
 def test_undo_brings_back_what_was_there_last(portal: SandboxPortal, b24: Client) -> None:
-    edited = Badge("newsletter", "Edited", "v", "primary")
+    before, edited = portal.badges, Badge("newsletter", "Edited", "v", "primary")
+    form = forms.delete_form(b24, ["newsletter", "missedCall"], run=True)
 
-    def answer(method: str, pass_on: Callable[[], Envelope]) -> Envelope:
-        if method == "batch" and confirmed and portal.badges == before:
+    def somebody(text: str, done: int, total: int) -> None:
+        if total and portal.badges == before:  # right before the deletes
             b24.badges.delete("newsletter")
             b24.badges.add(**edited.to_wire())
-        return pass_on()
 
-    before, confirmed = portal.badges, False
-    with in_front_of(portal, answer) as webhook, connect(webhook) as client:
-        form = forms.delete_form(client, ["newsletter", "missedCall"], run=True)
-        confirmed = True
-        confirm(form, "2")
-        click(form, form.undo_button)
+    form.show_progress = somebody
+    confirm(form, "2")
+    assert list(form.df["verdict"]) == ["deleted", "deleted"]
+    click(form, form.undo_button)
     assert b24.badges.get("newsletter") == edited
 
 
@@ -192,22 +173,20 @@ def test_a_delete_that_the_portal_refuses_keeps_the_undo_of_the_one_before(
     form.held_too.value = True
     confirm(form, form.state.word)
     assert form.state.phase == "failed"
-    assert form.undo_button in tree(form)
     click(form, form.undo_button)
     assert b24.badges.get("missedCall")
 
 
-def test_undo_does_not_count_what_was_there_again(b24: Client) -> None:
+def test_undo_neither_counts_nor_overwrites_what_is_there_again(b24: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("b24nb.forms.form.ECHO_SECONDS", 0)
     form = forms.delete_form(b24, ["missedCall", "newsletter"], run=True)
     confirm(form, "2")
     b24.journal.plan_restore([form.state.removed[1]]).apply(progress=False)
     click(form, form.undo_button)
     text = "1 of 2 badges brought back, as the last of the list. There already: newsletter."
     assert (form.state.phase, form.state.message.text) == ("done", text)
-
-
-def test_undo_does_not_overwrite_what_somebody_made_anew(b24: Client) -> None:
-    form = forms.delete_form(b24, "missedCall", run=True)
+    form.code.value = "missedCall"
+    form.run()
     confirm(form, "missedCall")
     theirs = b24.badges.add("missedCall", "theirs", "v", "primary")
     click(form, form.undo_button)
@@ -215,78 +194,45 @@ def test_undo_does_not_overwrite_what_somebody_made_anew(b24: Client) -> None:
     assert b24.badges.get("missedCall") == theirs
 
 
-def test_the_call_that_the_button_sends_is_shown(b24: Client) -> None:
-    one = forms.delete_form(b24, "missedCall", run=True)
-    code = str(as_code("crm.activity.badge.delete", {"code": "missedCall"}))
-    assert " ".join(code.split()) in shown(one)
-    several = forms.delete_form(b24, ["paid", "newsletter"], run=True)
-    assert "crm.activity.badge.delete?code=paid" in shown(several)
-    assert "crm.activity.badge.delete?code=newsletter" in shown(several)
-    assert '"halt": 0' in html.unescape(shown(several))  # as the button: the others go, whatever becomes of one
-
-
-def test_cancel_ends_between_two_requests() -> None:
-    with SandboxPortal(badges=rows(120)) as portal, connect(portal) as b24:
-        form = forms.delete_form(b24, b24.badges.list(), run=True)
-
-        def progress(text: str, done: int, total: int) -> None:
-            if (done, total) == (50, 120):
+def test_while_badges_are_deleted_nothing_is_said_of_the_time_before_and_cancel_ends_between_two_requests() -> None:
+    with SandboxPortal(badges=rows(120)) as portal, gate_of(portal, "batch") as gate:
+        gate.opened.set()
+        with connect(gate.webhook) as b24:
+            form = forms.delete_form(b24, b24.badges.list(), run=True)
+            assert "Nothing has been deleted yet." in shown(form)
+            form.confirm.value = "120"
+            gate.reached.clear(), gate.opened.clear()
+            with waiting(gate, form, form.delete_button):
+                eventually(lambda: form.cancel_button in tree(form))
+                assert "Nothing has been" not in shown(form)
                 form.cancel_button.click()
-
-        form.show_progress = progress
-        confirm(form, "120")
+                assert "Ends before the next request" in shown(form)
         left = len(portal.badges)
         assert 0 < left < 120
         assert len(form.state.removed) == 120 - left
         assert form.df["verdict"].value_counts().to_dict() == {"not sent": left, "deleted": 120 - left}
 
 
-def test_while_badges_are_deleted_nothing_is_said_of_the_time_before(portal: SandboxPortal) -> None:
-    with gate_of(portal, "crm.activity.badge.delete") as gate, connect(gate.webhook) as b24:
-        form = forms.delete_form(b24, "missedCall", run=True)
-        assert "Nothing has been deleted yet." in shown(form)
-        form.confirm.value = "missedCall"
-        form.delete_button.click()
-        assert gate.reached.wait(10)
-        eventually(lambda: form.cancel_button in tree(form))
-        assert "Nothing has been" not in shown(form)
-        form.cancel_button.click()
-        assert "Ends before the next request" in shown(form)
-        gate.opened.set()
-        assert form.wait(10)
-        assert "The badge 'missedCall' was deleted." in shown(form)
-
-
-def test_a_read_only_client_says_so_and_sends_nothing(portal: SandboxPortal) -> None:
-    with connect(portal, read_only=True) as b24:
-        form = forms.delete_form(b24, "newsletter", run=True)
-        assert "read-only" in shown(form)
-        confirm(form, "newsletter")
-        assert form.state.message.kind == "check"
-        assert asked(portal, "delete") == 0
-
-
-def test_what_holds_a_badge_is_released_and_then_it_goes(b24: Client, portal: SandboxPortal) -> None:
-    form = forms.delete_form(b24, ["waitingPayment", "newsletter"], run=True)
+def test_what_holds_badges_is_named_and_released_and_then_they_go(
+    b24: Client, portal: SandboxPortal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("b24nb.forms.form.ECHO_SECONDS", 0)
+    form = forms.delete_form(b24, ["waitingPayment", "onHold", "newsletter"], run=True)
     assert form.state.message.text.startswith("1 badge would be deleted. Held")
-    form.word.value = "2"
-    click(form, form.release_button)
-    assert form.state.message.text.startswith("2 of 2 released. 2 badges would be deleted. Nothing")
-    assert "would be refused" not in shown(form)
-    assert form.release_button not in tree(form)
-    confirm(form, "2")
-    assert list(form.df["verdict"]) == ["deleted", "deleted"]
-    assert "waitingPayment" not in [badge["code"] for badge in portal.badges]
-
-
-def test_of_several_badges_the_holders_of_each_are_named(b24: Client) -> None:
-    form = forms.delete_form(b24, ["waitingPayment", "onHold", "missedCall"], run=True)
     assert [label for label, _ in form.which.options][:1] == ["all 3 activities"]
     assert "onHold 5 deal 5" in shown(form)
     form.which.value = ("5",)
     form.word.value = "5"
     click(form, form.release_button)
     assert form.state.message.text.startswith("1 of 1 released. 2 badges would be deleted. Held")
+    form.word.value = "2"
+    click(form, form.release_button)
+    assert form.state.message.text.startswith("2 of 2 released. 3 badges would be deleted. Nothing")
+    assert "would be refused" not in shown(form)
+    assert form.release_button not in tree(form)
+    confirm(form, "3")
+    assert list(form.df["verdict"]) == ["deleted"] * 3
+    assert not {"waitingPayment", "onHold"} & {badge["code"] for badge in portal.badges}
 
 
 def test_choosing_another_badge_forgets_the_holders(b24: Client) -> None:

@@ -49,19 +49,16 @@ def words(axes: Axes) -> list[str]:
     return [text.get_text().strip() for text in texts]
 
 
-def bars(axes: Axes) -> list[tuple[float, bool]]:
-    return [(bar.get_width(), bool(bar.get_hatch())) for bar in axes.patches]
+def pixels(log: CallLog) -> Any:
+    return matplotlib.image.imread(io.BytesIO(charts.timeline(log.df).png))
 
 
-def test_timeline_has_a_bar_per_attempt_and_the_portals_part_inside() -> None:
+def test_timeline_has_a_bar_per_attempt_and_says_in_words_what_colour_and_hatching_say() -> None:
     (axes,) = charts.timeline(TROUBLE.df).figure.axes
-    assert bars(axes) == [(50, False), (5, False), (30, False), (20, True), (5, False), (0, False), (20, False)]
+    bars = [(bar.get_width(), bool(bar.get_hatch())) for bar in axes.patches]
+    assert bars == [(50, False), (5, False), (30, False), (20, True), (5, False), (0, False), (20, False)]
     rows = {round(bar.get_y() + bar.get_height() / 2) for bar in axes.patches}
     assert rows == {0, 1, 2, 3, 4}, "commands of a batch have no bar of their own"
-
-
-def test_timeline_says_in_words_what_colour_and_hatching_say() -> None:
-    (axes,) = charts.timeline(TROUBLE.df).figure.axes
     said = words(axes)
     assert "50.0 ms (portal 5.0 ms)" in said
     assert "30.0 ms, QUERY_LIMIT_EXCEEDED" in said
@@ -112,6 +109,7 @@ def test_alternative_text_tells_what_is_seen() -> None:
         "1 repeat. 3 errors (QUERY_LIMIT_EXCEEDED, Timeout, (empty code))."
     )
     assert repr(chart) == f"<Chart: {chart.alt}>"
+    assert f'alt="{chart.alt}"' in chart._repr_html_()
 
 
 @pytest.mark.parametrize(
@@ -135,20 +133,18 @@ def test_same_calls_same_bytes_whatever_style_the_notebook_has() -> None:
 
 
 def test_the_ground_is_opaque_and_light_with_readable_inks() -> None:
-    pixels = matplotlib.image.imread(io.BytesIO(charts.timeline(TROUBLE.df).png))
-    assert (pixels[0, 0, :3] == 1).all()
-    if pixels.shape[2] == 4:
-        assert (pixels[..., 3] == 1).all()
+    seen = pixels(TROUBLE)
+    assert (seen[0, 0, :3] == 1).all()
+    assert (seen[..., 3:] == 1).all()
     inks = (charts.INK, charts.SOFT, charts.WRONG_INK, charts.SERVER)
     assert all(contrast(ink, charts.GROUND) >= 4.5 for ink in inks)
     assert contrast(charts.SERVER, charts.WAIT) >= 3, "the portal's part stands out, on grey paper too"
 
 
 def test_one_error_among_many_calls_keeps_its_colour() -> None:
-    many = log(*map(call, range(12)), call(12, error="NOT_FOUND", client_ms=1.0))
-    pixels = matplotlib.image.imread(io.BytesIO(charts.timeline(many.df).png))
+    seen = pixels(log(*map(call, range(12)), call(12, error="NOT_FOUND", client_ms=1.0)))
     for colour in (charts.WRONG, charts.WRONG_INK):
-        assert abs(pixels[..., :3] - to_rgb(colour)).max(axis=2).min() < 0.03
+        assert abs(seen[..., :3] - to_rgb(colour)).max(axis=2).min() < 0.03
 
 
 def test_without_matplotlib_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:

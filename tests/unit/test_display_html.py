@@ -96,38 +96,20 @@ PLACES: dict[str, Callable[[], Any]] = {
 
 
 @pytest.mark.parametrize("place", PLACES)
-def test_every_place_where_a_text_comes_in_is_escaped_and_needs_nothing_from_elsewhere(place: str) -> None:
+def test_every_place_where_a_text_comes_in_is_escaped_and_needs_its_own_style_and_nothing_else(place: str) -> None:
     shown = html.page(PLACES[place]())
     assert shown == html.page(PLACES[place]())
+    assert "\n" not in shown, "so that Markdown leaves it alone"
     assert not re.search(r"\sid=|<script|https?:|//|url\(|@import|javascript:", shown)
     seen = Seen(shown)
     assert seen.tags[:2] == ["style", "div"]
-    assert "img" not in seen.tags
-    assert "script" not in seen.tags
+    assert not {"img", "script"} & set(seen.tags)
     assert seen.tags.count("style") == 1
     assert not [name for name, _ in seen.attributes if name.startswith("on") or name in ("id", "src", "href")]
     assert seen.open == []
     if place != "pill type":  # an unknown type only decides the colour
         values = [value for _, value in seen.attributes]
         assert ATTACK in " ".join([seen.text, *filter(None, values)]).replace('\\"', '"')
-
-
-@given(st.text(), st.text(min_size=1), st.sampled_from(list(spec.BadgeType)))
-def test_any_text_comes_out_as_it_went_in_or_marked(title: str, value: str, type: str) -> None:
-    card = Seen(str(html.badge_card(Badge("code", title, {"en": value}, type))))
-    for text in (title, value):
-        assert _read(visible(text)) in card.text
-    assert set(card.tags) <= {"div", "span", "dl", "dt", "dd", "code"}
-
-
-def _read(text: str) -> str:
-    """A text as a parser of HTML hands it back; it knows one kind of line end, and no NUL."""
-    return Seen(str(Markup("{}").format(text))).text
-
-
-@pytest.mark.parametrize("place", PLACES)
-def test_an_output_carries_the_rules_that_it_uses_and_no_others(place: str) -> None:
-    shown = html.page(PLACES[place]())
     style, _, content = shown.partition("</style>")
     classes = {one for found in re.findall(r'class="([^"]*)"', content) for one in found.split()}
     for rule in re.findall(r"([^{}<>]+)\{", style.removeprefix("<style>")):
@@ -136,6 +118,15 @@ def test_an_output_carries_the_rules_that_it_uses_and_no_others(place: str) -> N
     for one in classes:
         assert (f".{one}" in every) == (f".{one}" in style)
     assert len(style) < 1_800
+
+
+@given(st.text(), st.text(min_size=1), st.sampled_from(list(spec.BadgeType)))
+def test_any_text_comes_out_as_it_went_in_or_marked(title: str, value: str, type: str) -> None:
+    card = Seen(str(html.badge_card(Badge("code", title, {"en": value}, type))))
+    for text in (title, value):
+        # As a parser of HTML hands it back, which knows one kind of line end, and no NUL.
+        assert Seen(str(Markup("{}").format(visible(text)))).text in card.text
+    assert set(card.tags) <= {"div", "span", "dl", "dt", "dd", "code"}
 
 
 def test_the_style_reaches_nothing_but_ours() -> None:
@@ -170,21 +161,13 @@ THERE = {"kind": "SANDBOX", "host": "127.0.0.1:80"}
 UNKNOWN = dict.fromkeys(("admin", "user", "scopes"))
 
 
-@pytest.mark.parametrize(
-    ("fields", "sentence"),
-    [
+def test_a_banner_is_a_sentence() -> None:
+    for fields, sentence in (
         ({}, "LIVE portal.example: Maria (administrator), scopes: crm, user; changes here are real."),
         (HERE | {"admin": False, "scopes": ()}, "SANDBOX (this notebook): Maria (not an administrator), scopes: none."),
         (THERE | UNKNOWN, "SANDBOX 127.0.0.1:80: user unknown (rights unknown), scopes: unknown."),
-    ],
-)
-def test_a_banner_is_a_sentence(fields: dict[str, Any], sentence: str) -> None:
-    assert stripped(html.portal_banner(portal(**fields))) == sentence
-
-
-@pytest.mark.parametrize("place", PLACES)
-def test_an_output_has_one_line_so_that_markdown_leaves_it_alone(place: str) -> None:
-    assert "\n" not in html.page(PLACES[place]())
+    ):
+        assert stripped(html.portal_banner(portal(**fields))) == sentence
 
 
 def test_code_can_be_copied_as_it_is() -> None:
@@ -192,39 +175,21 @@ def test_code_can_be_copied_as_it_is() -> None:
     assert Seen(html.code(text, "label")).text == text
 
 
-# -- colours --------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("type", spec.BadgeType)
-def test_pills_can_be_read(type: spec.BadgeType) -> None:
-    rule = re.search(rf"\.b24nb-pill-{type}{{background:(#\w+);color:(#\w+)}}", str(html.css()))
-    assert rule is not None
-    background, text = rule.groups()
-    assert background == spec.BADGE_COLOURS[type].background, "as the kanban paints it"
-    assert contrast(text, background) >= 4.5
-
-
-def test_contrast_is_that_of_the_guidelines() -> None:
-    # WCAG 2.2: white on #767676 is the darkest grey that passes AA.
-    assert contrast("#ffffff", "#000000") == contrast("#000000", "#ffffff") == pytest.approx(21)
-    assert contrast("#767676", "#ffffff") == pytest.approx(4.54, abs=0.005)
-    assert contrast("#777777", "#ffffff") < 4.5
-
-
-def test_an_unknown_type_is_painted_grey() -> None:
+def test_pills_can_be_read() -> None:
+    assert contrast("#767676", "#ffffff") == pytest.approx(4.54, abs=0.005), "as in the guidelines, WCAG 2.2"
+    rules = re.findall(r"\.b24nb-pill-(\w+){background:(#\w+);color:(#\w+)}", str(html.css()))
+    assert {(type, background) for type, background, _ in rules} == {
+        (type, colour.background) for type, colour in spec.BADGE_COLOURS.items()
+    }, "as the kanban paints it"
+    assert all(contrast(text, background) >= 4.5 for _, background, text in rules)
     assert html.pill("v", "sparkling") == html.pill("v", "secondary")
 
 
 def test_live_and_sandbox_differ_in_more_than_a_word() -> None:
-    live = Seen(str(html.portal_banner(portal())))
-    sandbox = Seen(str(html.portal_banner(portal(**HERE))))
-    assert ("class", "b24nb-banner b24nb-live") in live.attributes
-    assert ("class", "b24nb-banner") in sandbox.attributes
-    assert "real" not in sandbox.text
-    style = str(html.css())
-    assert "1px dashed" in re.search(r"\.b24nb-banner{[^}]*}", style)[0]  # type: ignore[index]
-    assert "2px solid" in re.search(r"\.b24nb-live{[^}]*}", style)[0]  # type: ignore[index]
-    assert contrast("#ffffff", "#b3261e") >= 4.5
+    assert 'class="b24nb-banner b24nb-live"' in html.portal_banner(portal())
+    assert 'class="b24nb-banner"' in html.portal_banner(portal(**HERE))
+    assert re.search(r"\.b24nb-banner{[^}]*1px dashed", str(html.css()))
+    assert re.search(r"\.b24nb-live{[^}]*2px solid", str(html.css()))
 
 
 # -- languages ------------------------------------------------------------------------------------
@@ -270,9 +235,9 @@ def test_prices_are_no_mathematics() -> None:
     assert "Discount $5 to $10" in shown
 
 
-@pytest.mark.parametrize(("title", "unsure"), [({"en": "Client", "de": "Kunde"}, False), ({"de": "Kunde"}, True)])
-def test_what_a_portal_may_show_without_an_english_text_is_said(title: dict[str, str], unsure: bool) -> None:
-    assert ("number of languages" in html.viewers_table(Badge("vip", title, "VIP", "primary"))) is unsure
+def test_what_a_portal_may_show_without_an_english_text_is_said() -> None:
+    for title, unsure in (({"en": "Client", "de": "Kunde"}, False), ({"de": "Kunde"}, True)):
+        assert ("number of languages" in html.viewers_table(Badge("vip", title, "VIP", "primary"))) is unsure
 
 
 # -- frames ---------------------------------------------------------------------------------------
@@ -301,11 +266,17 @@ def test_frames_align_numbers_and_say_what_is_missing() -> None:
     ]  # fmt: skip
 
 
-def test_frames_show_a_named_index_and_not_a_counter() -> None:
+def test_frames_show_a_named_index_and_not_a_counter_and_odd_columns() -> None:
     df = pd.DataFrame({"n": [1]}, index=pd.Index(["list"], name="method"))
     assert cells(html.frame(df), "th") == [("method", False), ("n", True)]
     assert cells(html.frame(df)) == [("list", False), ("1", True)]
     assert cells(html.frame(df.reset_index(drop=True)), "th") == [("n", True)]
+    same = pd.DataFrame([[1, 2.5]], columns=pd.Index(["same", "same"]))
+    assert cells(html.frame(same)) == [("1", True), ("2.5", True)]
+    many = pd.DataFrame([[1]], columns=pd.MultiIndex.from_tuples([("a", "b")]))
+    assert cells(html.frame(many), "th") == [("('a', 'b')", True)]
+    for empty in (pd.DataFrame(), pd.DataFrame({"a": []}), pd.DataFrame(index=[1, 2])):
+        assert Seen(str(html.frame(empty))).tags.count("table") == 1
 
 
 def test_frames_have_limits() -> None:
@@ -323,35 +294,18 @@ def test_every_table_marks_what_deceives_and_puts_numbers_to_the_right() -> None
     assert cells(shown) == [("a⟨U+200B⟩b", False), ("1", True), ("NA", False), ("2.5", True)]
 
 
-@pytest.mark.parametrize("df", [pd.DataFrame(), pd.DataFrame({"a": []}), pd.DataFrame(index=[1, 2])])
-def test_empty_frames_are_tables_too(df: pd.DataFrame) -> None:
-    assert Seen(str(html.frame(df))).tags.count("table") == 1
-
-
-def test_odd_columns_are_shown() -> None:
-    df = pd.DataFrame([[1, 2.5]], columns=pd.Index(["same", "same"]))
-    assert cells(html.frame(df)) == [("1", True), ("2.5", True)]
-    many = pd.DataFrame([[1]], columns=pd.MultiIndex.from_tuples([("a", "b")]))
-    assert cells(html.frame(many), "th") == [("('a', 'b')", True)]
-
-
 # -- messages, gauges -----------------------------------------------------------------------------
 
 
 def test_messages_say_in_a_word_what_the_line_says_in_colour() -> None:
-    kinds = {"done": "Done.", "error": "Error:", "check": "Check:"}
-    for kind, word in kinds.items():
+    for kind, word in {"done": "Done. ", "error": "Error: ", "check": "Check: ", "note": ""}.items():
         seen = Seen(str(html.message(kind, "Text.")))
-        assert seen.text == f"{word} Text."
+        assert seen.text == f"{word}Text."
         assert ("role", "status") in seen.attributes
-    assert Seen(str(html.message("note", "Text."))).text == "Text."
 
 
-@pytest.mark.parametrize(
-    ("value", "limit", "bar"),
-    [(0, 50, (50, 0)), (25, 50, (50, 25)), (80, 50, (50, 50)), (-1, 50, (50, 0)), (5, 0, (1, 0))],
-)
-def test_gauges_stay_in_their_frame(value: float, limit: float, bar: tuple[int, int]) -> None:
-    gauge = html.gauge("Requests", value, limit, "requests")
-    assert '<progress max="{}" value="{}">'.format(*bar) in gauge
-    assert f"Requests: {value} of {limit} requests" in gauge
+def test_gauges_stay_in_their_frame() -> None:
+    for value, limit, *bar in ((0, 50, 50, 0), (25, 50, 50, 25), (80, 50, 50, 50), (-1, 50, 50, 0), (5, 0, 1, 0)):
+        gauge = html.gauge("Requests", value, limit, "requests")
+        assert '<progress max="{}" value="{}">'.format(*bar) in gauge
+        assert f"Requests: {value} of {limit} requests" in gauge

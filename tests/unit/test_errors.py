@@ -1,14 +1,21 @@
-"""The vendor's facts hang together, and every one of them becomes the right exception."""
+"""Errors: the vendor's facts hang together, and explain themselves in a table, in words, in HTML, in a notebook."""
 
 import inspect
 import re
 
+import nbformat
+import pandas as pd
 import pytest
+from markupsafe import escape
+from nbclient import NotebookClient
 
-from b24nb import errors, explain, spec
+from b24nb import catalogue, errors, explain, spec
+from b24nb.errors import ConnectionFailed, InvalidInput, NotApplied, OutcomeUnknown, Timeout, from_answer
+from tests.servers import answering, hang
 
+ADD = "crm.activity.badge.add"
 FACTS = spec.error_facts()
-
+CODES = sorted({fact.code for fact in FACTS})
 #: The system errors that the vendor prints under every method.
 SYSTEM_PAGE = {
     400: {"ERROR_BATCH_LENGTH_EXCEEDED", "INVALID_REQUEST"},
@@ -21,26 +28,152 @@ SYSTEM_PAGE = {
 }
 
 
-@pytest.mark.parametrize("fact", FACTS, ids=lambda fact: f"{fact.code or 'empty'}-{fact.message[:24]}")
-def test_each_fact_is_complete(fact: spec.ErrorFact) -> None:
-    cls = getattr(errors, fact.kind)
-    assert issubclass(cls, errors.ApiError)
-    for sentence in (fact.meaning, fact.cause, fact.remedy):
-        assert sentence.endswith("."), sentence
-    assert fact.repeat in {"yes", "after waiting", "after a change", "look first", "no"}
-    assert fact.section in {"method", "system", "batch", "oauth", "neighbour"}
-    assert fact.http_documented or fact.http_observed or fact.source == "docs"
-
-
-def test_the_vendors_page_of_system_errors_is_all_there() -> None:
+def test_all_that_the_vendor_documents_is_described() -> None:
     documented = {fact.code: fact.http_documented for fact in FACTS if fact.system_page}
     assert documented == {code: status for status, codes in SYSTEM_PAGE.items() for code in codes}
+    for method in spec.METHODS.values():
+        assert {*method.documented_errors, *method.errors} <= {*CODES}, method.name
 
 
-@pytest.mark.parametrize("method", spec.METHODS.values(), ids=lambda method: method.name)
-def test_each_methods_errors_are_described(method: spec.Method) -> None:
-    known = {fact.code for fact in FACTS}
-    assert set(method.documented_errors) | set(method.errors) <= known
+def test_the_catalogue_is_the_table_of_facts() -> None:
+    table = catalogue()
+    assert list(table.columns) == [
+        "code", "kind", "message", "http_documented", "http_observed", "meaning", "cause", "remedy",
+        "repeat", "before_effect", "methods", "section", "source", "system_page",
+    ]  # fmt: skip
+    assert len(table) == len(FACTS)
+    assert table["http_observed"].dtype == table["http_documented"].dtype == pd.Int64Dtype()
+    assert table["system_page"].dtype == bool
+    deleting = table[table["methods"].str.contains("crm.activity.badge.delete")]
+    assert set(deleting["code"]) == set(spec.METHODS["crm.activity.badge.delete"].errors)
+
+
+@pytest.mark.parametrize("code", CODES, ids=lambda code: code or "empty")
+def test_every_fact_is_complete_and_explained_in_words_and_in_html(code: str) -> None:
+    explanation = explain(code)
+    words, shown = repr(explanation), explanation._repr_html_()
+    assert {fact.code for fact in explanation.facts} == {code}
+    assert f"errors.html#error-{code.lower().replace('_', '-') or 'empty'}" in words
+    for fact in explanation.facts:
+        for text in (fact.message, fact.meaning, fact.remedy, fact.repeat, fact.kind):
+            assert text in words
+            assert str(escape(text)) in shown
+        for status in (fact.http_documented, fact.http_observed):
+            assert status is None or str(status) in re.sub(r"<style>.*?</style>|<[^>]*>", " ", shown)
+        assert issubclass(getattr(errors, fact.kind), errors.ApiError)
+        assert all(sentence.endswith(".") for sentence in (fact.meaning, fact.cause, fact.remedy))
+        assert fact.repeat in {"yes", "after waiting", "after a change", "look first", "no"}
+        assert fact.section in {"method", "system", "batch", "oauth", "neighbour"}
+        assert fact.http_documented or fact.http_observed or fact.source == "docs"
+
+
+@pytest.mark.parametrize(
+    ("code", "description", "method", "words"),
+    [
+        ("ACCESS_DENIED", "Access denied", ADD, "administrator of the portal"),
+        ("ACCESS_DENIED", "Доступ запрещен", "crm.activity.badge.delete", "administrator of the portal"),
+        ("ACCESS_DENIED", "REST is available only by subscription.", "profile", "no REST for webhooks"),
+        ("ACCESS_DENIED", "Access denied! Application context required", "app.info", "for applications"),
+        ("100", "Could not find value for parameter {code}", "crm.activity.badge.get", "did not arrive"),
+        ("100", "Invalid value {5} to match with parameter {code}. Should be value of type string.",
+         "crm.activity.badge.get", "wrong type"),
+        ("400", "Mysql query error: (1406) Data too long for column 'CODE' at row 1", ADD, "longer than"),
+        ("400", "Mysql query error: (2006) MySQL server has gone away", "crm.activity.badge.list", "refused"),
+        ("NOT_FOUND", "Item was not found.", "crm.activity.configurable.get", "configurable activity"),
+        ("", "Activity is not found.", "crm.activity.delete", "no activity with this id"),
+        ("", "Something else", "crm.activity.delete", "classic CRM method"),
+        ("insufficient_scope", "", "crm.activity.badge.get", "command of the batch"),
+        ("PAYMENT_REQUIRED", "Payment required", "crm.activity.badge.list", "paid for"),
+        ("0", "The length of the code field must not exceed 30 characters", ADD, "at most 30 characters"),
+        ("0", "Language `xx` was not found", ADD, "language codes of the portal"),
+        ("0", "Wrong value of field `title` for language de", ADD, "the text for the language"),
+        *(("0", text, ADD, "Read the portal's message") for text in ("Something that nobody has described", "")),
+    ],
+)  # fmt: skip
+def test_an_answer_is_explained_by_the_meaning_that_it_has(
+    code: str, description: str, method: str, words: str
+) -> None:
+    error = from_answer(code, description, http_status=400, method=method)
+    explanation = explain(error)
+    (fact,) = explanation.facts
+    assert words in (error.hint if code == "0" else fact.meaning)
+    assert words in repr(explanation)
+    assert description in explanation.title
+    assert ("answered", f"{method}, HTTP 400") in explanation.lines
+
+
+def test_an_unknown_code_keeps_what_is_known() -> None:
+    words = repr(explain(from_answer("NEW", "Something", http_status=418, method="a.b")))
+    assert words.startswith("ApiError - NEW: Something")
+    assert "a.b, HTTP 418" in words
+    with pytest.raises(InvalidInput, match="'NEW'"):
+        explain("NEW")
+
+
+@pytest.mark.parametrize(
+    ("error", "sent", "repeat"),
+    [
+        (Timeout("No answer.", hint="Wait.", sent=True), "perhaps", "look first"),
+        (ConnectionFailed("Refused.", hint="Is it on?"), "no", "yes"),
+        (NotApplied("It did not happen.", sent=True), "perhaps", "yes"),
+        (OutcomeUnknown("It shows other texts."), "perhaps: the portal may have", "look first"),
+    ],
+)
+def test_errors_of_the_transport_say_whether_the_call_may_have_run(
+    error: errors.TransportError, sent: str, repeat: str
+) -> None:
+    lines = dict(explain(error).lines)
+    assert lines["was it sent"].startswith(sent)
+    assert lines["safe to repeat"] == repeat
+    assert lines.get("what to do", "") == error.hint
+
+
+@pytest.mark.parametrize(("method", "repeat"), [("crm.deal.list", "yes"), ("crm.deal.delete", "look first")])
+def test_a_read_without_an_answer_is_safe_to_repeat(method: str, repeat: str) -> None:
+    with answering(hang, timeout=(5, 0.2)) as (connection, _), pytest.raises(Timeout) as caught:
+        connection.call(method, {"id": 1})
+    lines = dict(explain(caught.value).lines)
+    assert lines["safe to repeat"] == repeat
+    assert ("carried it out" in lines["was it sent"]) is (repeat == "look first")
+
+
+def test_what_logs_and_reports_call_our_errors_is_explained() -> None:
+    assert dict(explain("NotApplied").lines)["safe to repeat"] == "yes"
+    assert "not sent" in dict(explain(errors.JournalError("It is locked.")).lines)["meaning"]
+    assert repr(explain(errors.Interrupted("a report"))) == repr(explain("Interrupted"))
+
+
+def test_without_docstrings_an_explanation_claims_no_meaning(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(NotApplied, "__doc__", None)  # as under `python -OO`
+    assert list(dict(explain("NotApplied").lines)) == ["safe to repeat"]
+
+
+def test_a_code_that_a_table_made_a_number_is_explained() -> None:
+    assert explain(100).facts == explain("100").facts
+
+
+OURS = [name for name, one in vars(errors).items() if inspect.isclass(one) and one.__module__ == errors.__name__]
+
+
+@pytest.mark.parametrize("name", OURS)
+def test_the_name_of_every_class_of_ours_is_explained(name: str) -> None:
+    words = repr(explain(name))
+    assert "safe to repeat" in words
+    assert all(fact.code in words and fact.meaning in words for fact in FACTS if fact.kind == name)
+
+
+def test_input_names_its_field() -> None:
+    lines = dict(explain(InvalidInput("Empty.", field="title", hint="Give one.")).lines)
+    assert lines["field"] == "title"
+    assert "Nothing was sent" in lines["meaning"]
+
+
+def test_texts_of_a_portal_are_escaped() -> None:
+    attack = "<img src=x onerror=alert(1)>"
+    for code in ("NOT_FOUND", attack):
+        shown = explain(from_answer(code, attack, http_status=400, method=attack))._repr_html_()
+        assert "<img" not in shown
+        assert "&lt;img" in shown
 
 
 def test_the_tree_is_drawn_as_it_is() -> None:
@@ -51,23 +184,52 @@ def test_the_tree_is_drawn_as_it_is() -> None:
     assert set(drawn) <= public
 
 
-@pytest.mark.parametrize(
-    ("description", "hint"),
-    [
-        ("The length of the code field must not exceed 30 characters", "at most 30 characters"),
-        ("Language `xx` was not found", "language codes of the portal"),
-        ("Wrong value of field `title` for language de", "the text for the language"),
-        ("Something that nobody has described", "Read the portal's message"),
-        ("", "Read the portal's message"),
-    ],
-)
-def test_the_hint_of_error_0_fits_what_the_portal_said(description: str, hint: str) -> None:
-    error = errors.from_answer("0", description, http_status=400, method="crm.activity.badge.add")
-    assert type(error) is errors.BadArgument
-    assert hint in error.hint
-    assert hint in repr(explain(error))
-
-
 def test_messages_speak_to_the_reader() -> None:
     error = errors.ApiError("", "", http_status=400, method="crm.activity.get", hint="Do this.")
     assert str(error) == "(empty code) (crm.activity.get, HTTP 400). Do this."
+
+
+#: Name of an output -> the cell that makes it.
+CELLS = {
+    "start": "import b24nb\nportal = b24nb.SandboxPortal().start()\nb24 = b24nb.connect(portal)",
+    "not found": "b24.badges.get('nosuch')",
+    "refused": "b24nb.connect(b24nb.Webhook.parse(portal.webhook.replace('/rest/1/', '/rest/9/')))",
+    "unreachable": "b24nb.connect(portal.webhook.replace(portal.webhook.split('/')[2], '127.0.0.1:9'))",
+    "wrong input": "b24.badges.add('x', title='t', value='v', type='shiny')",
+}
+
+
+@pytest.fixture(scope="module")
+def cells() -> dict[str, nbformat.NotebookNode]:
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in CELLS.values()])
+    NotebookClient(notebook, timeout=60, kernel_name="python3", allow_errors=True).execute()
+    return dict(zip(CELLS, notebook.cells, strict=True))
+
+
+def traceback(cell: nbformat.NotebookNode) -> str:
+    (output,) = cell.outputs
+    return re.sub(r"\x1b\[[0-9;]*m", "", "\n".join(output.traceback))
+
+
+def test_a_traceback_ends_with_what_it_means_and_keeps_the_failing_line(cells: dict) -> None:
+    text = traceback(cells["not found"])
+    fact = errors.find_fact("NOT_FOUND", method="crm.activity.badge.get")
+    assert fact is not None
+    sentences = [fact.remedy, fact.meaning, fact.cause, f"Safe to repeat: {fact.repeat}."]
+    places = [text.index(words) for words in ("b24.badges.get('nosuch')", *sentences)]
+    assert places == sorted(places)
+
+
+@pytest.mark.parametrize(
+    ("cell", "name", "next_step"),
+    [
+        ("refused", "BadCredentials", "webhook"),
+        ("unreachable", "ConnectionFailed", "Check the address"),
+        ("wrong input", "InvalidInput", "primary"),
+    ],
+)
+def test_each_traceback_names_the_trouble_and_the_next_step(cells: dict, cell: str, name: str, next_step: str) -> None:
+    (output,) = cells[cell].outputs
+    assert output.ename == name
+    assert next_step in output.evalue
+    assert "urllib3" not in traceback(cells[cell]), "what the client's libraries do inside is not the reader's"

@@ -5,6 +5,7 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import ipywidgets as widgets
 import pytest
@@ -12,10 +13,11 @@ import pytest
 from b24nb import Client, Fleet, SandboxPortal, connect, forms
 from b24nb.badges.badge import Badge
 from b24nb.badges.changes import DELETE, NotRestorable
-from tests.fakes import FakeClock, eventually, together
+from b24nb.forms.form import Form
+from tests.fakes import eventually
 from tests.programs import python
 from tests.servers import Envelope, gate_of, in_front_of
-from tests.widgets import asked, click, pieces, shown, tree
+from tests.widgets import asked, click, confirm, pieces, shown, tree, waiting
 
 MAKERS: dict[str, Callable[..., Any]] = {name: getattr(forms, name) for name in forms.__all__}
 MAKERS["fleet"] = lambda _: forms.fleet(Fleet(["acme"], vault={}.get))
@@ -23,7 +25,9 @@ EVIL = "<img src=x onerror=window.pwned=1>"
 
 
 @pytest.mark.parametrize("name", MAKERS)
-def test_making_and_showing_a_form_sends_nothing(name: str, b24: Client, portal: SandboxPortal) -> None:
+def test_making_and_showing_a_form_sends_nothing_and_every_field_has_a_label_and_every_button_a_verb(
+    name: str, b24: Client, portal: SandboxPortal
+) -> None:
     before = len(portal.requests)
     form = MAKERS[name](b24)
     bundle = form._repr_mimebundle_()
@@ -37,6 +41,11 @@ def test_making_and_showing_a_form_sends_nothing(name: str, b24: Client, portal:
     assert len(form.df) == 0
     assert form.timings is not None
     assert form.last_error is None
+    fields = [widget for widget in tree(form) if hasattr(widget, "description")]
+    assert all(widget.description or isinstance(widget, widgets.HTML) for widget in fields)
+    labels = {widget.description for widget in fields if isinstance(widget, widgets.Button)}
+    verbs = "List Inspect Load Add Remove Preview Draw Clear Export Compare Plan Apply Undo Cancel"
+    assert all(label.startswith(tuple(verbs.split())) for label in labels), labels
 
 
 def test_a_saved_notebook_shows_what_the_form_showed(b24: Client) -> None:
@@ -52,16 +61,6 @@ def test_a_saved_notebook_shows_what_the_form_showed(b24: Client) -> None:
         assert [word for word in words if word not in static] == []
         assert "<script" not in static
         assert len(static) < 64_000
-
-
-@pytest.mark.parametrize("name", MAKERS)
-def test_every_field_has_a_label_and_every_button_a_verb(name: str, b24: Client) -> None:
-    fields = [widget for widget in tree(MAKERS[name](b24)) if hasattr(widget, "description")]
-    assert all(widget.description or isinstance(widget, widgets.HTML) for widget in fields)
-    labels = {widget.description for widget in fields if isinstance(widget, widgets.Button)}
-    verbs = "List Inspect Load Add Remove Preview Draw Clear Export Compare Plan Apply Undo Cancel"
-    assert all(label.startswith(tuple(verbs.split())) for label in labels), labels
-    assert not any(getattr(widget, "button_style", "") == "danger" for widget in fields)
 
 
 @pytest.mark.parametrize("name", ["list_form", "inspect_form", "delete_form", "explorer"])
@@ -100,37 +99,18 @@ def test_the_kernel_answers_while_a_form_waits(portal: SandboxPortal) -> None:
     assert asked(portal, "list") == 1
 
 
-def test_an_unexpected_error_is_shown_and_kept_and_the_form_goes_on(
-    b24: Client, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_after_ctrl_c_and_an_unexpected_error_which_is_shown_and_kept_the_form_goes_on(b24: Client) -> None:
     form = forms.list_form(b24)
-
-    def broken() -> None:
-        raise RuntimeError("https://x.bitrix24.com/rest/1/s3cr3t/")
-
-    with monkeypatch.context() as patch:
-        patch.setattr(b24.badges, "list", broken)
+    secret = RuntimeError("https://x.bitrix24.com/rest/1/s3cr3t/")
+    with mock.patch.object(b24.badges, "list", side_effect=[KeyboardInterrupt, secret]):
+        with pytest.raises(KeyboardInterrupt):
+            form.run()
         form.list_button.click()
         assert form.wait(10)
     assert "Unexpected error: RuntimeError" in shown(form)
     assert "s3cr3t" not in shown(form)
-    assert isinstance(form.last_error, RuntimeError)
-    form.list_button.click()
-    assert form.wait(10)
-    assert len(form.df) == 12
-
-
-def test_ctrl_c_during_a_run_leaves_a_form_that_can_be_used(b24: Client, monkeypatch: pytest.MonkeyPatch) -> None:
-    form = forms.list_form(b24)
-
-    def interrupted() -> None:
-        raise KeyboardInterrupt
-
-    with monkeypatch.context() as patch:
-        patch.setattr(b24.badges, "list", interrupted)
-        with pytest.raises(KeyboardInterrupt):
-            form.run()
-    click(form, form.list_button)
+    assert form.last_error is secret
+    form.run()
     assert len(form.df) == 12
 
 
@@ -165,6 +145,29 @@ def test_what_the_portal_will_refuse_is_told_before_anything_is_sent(
         assert len(portal.requests) == before
 
 
+def test_a_read_only_client_says_so_and_changes_nothing(portal: SandboxPortal) -> None:
+    with connect(portal, read_only=True) as b24:
+        before = portal.badges
+        delete, inspect = forms.delete_form(b24, "newsletter", run=True), forms.inspect_form(b24, "onHold", run=True)
+        assert "read-only" in shown(delete)
+        confirm(delete, "newsletter")
+        assert (delete.state.message.kind, portal.badges) == ("check", before)
+        inspect.word.value = "5"
+        click(inspect, inspect.release_button)
+        assert "This client is read-only." in shown(inspect)
+        assert inspect.result.code == "onHold"
+        assert not b24.badges.holders("onHold").empty
+
+
+@pytest.mark.parametrize("make", [forms.inspect_form, forms.delete_form])
+def test_nothing_is_sent_for_an_empty_code(make: Callable[..., Any], b24: Client, portal: SandboxPortal) -> None:
+    before = len(portal.requests)
+    form = make(b24, run=True)
+    assert (form.state.phase, list(form.state.field_errors)) == ("invalid", ["code"])
+    assert "Type a code" in shown(form)
+    assert len(portal.requests) == before
+
+
 def test_a_result_is_on_show_before_pandas_is_loaded() -> None:
     form = "b24nb.forms.explorer(b24nb.connect(b24nb.SandboxPortal()), run=True)"
     shown = python(f"import sys, b24nb; print({form}._repr_mimebundle_()['text/html'], 'pandas' in sys.modules)")
@@ -187,52 +190,27 @@ def test_a_form_at_work_hinders_no_other_form_and_hides_no_warning_of_a_cell() -
     ):
         form, add = forms.delete_form(b24, "newsletter", run=True), forms.add_form(elsewhere, "vip", "Client", "VIP")
         form.confirm.value = "newsletter"
-        form.delete_button.click()
-        assert gate.reached.wait(10)
-        click(add, add.add_button)
-        with pytest.warns(NotRestorable):
-            elsewhere.badges.delete("broken")
-        assert not form.wait(0)
-        gate.opened.set()
-        assert form.wait(10)
+        with waiting(gate, form, form.delete_button):
+            click(add, add.add_button)
+            with pytest.warns(NotRestorable):
+                elsewhere.badges.delete("broken")
+            assert not form.wait(0)
         assert form.state.phase == add.state.phase == "done"
 
 
 def test_timings_are_the_calls_of_this_form_alone(portal: SandboxPortal) -> None:
     with gate_of(portal, "crm.activity.badge.list") as gate, connect(gate.webhook) as b24:
         listed, inspect = forms.list_form(b24), forms.inspect_form(b24, "missedCall")
-        listed.list_button.click()
-        assert gate.reached.wait(10)
-        click(inspect, inspect.inspect_button)
-        b24.call("server.time")
-        gate.opened.set()
-        assert listed.wait(10)
+        with waiting(gate, listed, listed.list_button):
+            click(inspect, inspect.inspect_button)
+            b24.call("server.time")
         assert list(listed.timings["method"]) == ["crm.activity.badge.list"]
         assert list(listed.timings.columns) == list(b24.calls.df.columns)
         assert list(inspect.timings["method"]) == ["crm.activity.badge.get", "crm.activity.list"]
         delete = forms.delete_form(b24, ["missedCall", "newsletter"], run=True)
-        delete.confirm.value = "2"
-        click(delete, delete.delete_button)
+        confirm(delete, "2")
         sent = ["batch", *["crm.activity.badge.list", *["crm.activity.badge.delete"] * 2]]
         assert sorted(delete.timings["method"][-4:]) == sorted(sent)  # by another thread
-
-
-def test_a_form_that_ends_does_not_set_back_the_operating_time(clock: FakeClock) -> None:
-    cost = {"crm.activity.badge.get": 10.0}
-    with (
-        SandboxPortal(clock=clock, cost=cost) as portal,
-        gate_of(portal, DELETE) as gate,
-        connect(gate.webhook, clock=clock) as b24,
-    ):
-        form = forms.delete_form(b24, "newsletter", run=True)
-        form.confirm.value = "newsletter"
-        form.delete_button.click()
-        assert gate.reached.wait(10)
-        b24.badges.get("missedCall")  # in a cell
-        used = b24.calls.limits.df.set_index("method")["operating_s"]
-        gate.opened.set()
-        assert form.wait(10)
-        assert b24.calls.limits.df.set_index("method")["operating_s"]["crm.activity.badge.get"] == used.max() > 10
 
 
 def test_a_code_with_half_a_character_takes_no_form_away(portal: SandboxPortal) -> None:
@@ -252,11 +230,14 @@ def test_a_code_with_half_a_character_takes_no_form_away(portal: SandboxPortal) 
                 json.dumps(widget.get_state(), ensure_ascii=False, default=repr).encode()  # as a kernel sends it
 
 
-# -- one click is one request -------------------------------------------------------------------------
+def test_a_bar_that_is_shown_late_does_not_take_the_message(b24: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    render = Form.render
 
+    def render_and_show_bar(form: Form, state: object) -> None:
+        render(form, state)
+        form._show_busy()
 
-def test_two_threads_with_the_same_change_send_it_once(b24: Client, portal: SandboxPortal) -> None:
-    form = forms.add_form(b24, "vip", "Client", "VIP")
-    together(form.run, form.run)
-    assert asked(portal, "add") == 1
-    assert form.state.phase == "done"
+    monkeypatch.setattr(Form, "render", render_and_show_bar)
+    form = forms.list_form(b24)
+    click(form, form.list_button)
+    assert "by one request" in form._message.value

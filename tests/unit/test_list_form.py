@@ -1,17 +1,22 @@
-"""The form that lists badges."""
+"""The form that lists badges, the explorer with all forms, and the table in them as Python sees it."""
 
+import base64
+import json
+import zlib
+from typing import Any
+
+import ipywidgets as widgets
 import pytest
 
 from b24nb import Client, SandboxPortal, connect, forms
-from b24nb.badges.badge import Badge
+from b24nb.badges.badge import Badge, Badges
 from b24nb.errors import InvalidInput
-from tests.widgets import asked, click, shown, tree
+from b24nb.forms.table import Table
+from tests.widgets import asked, click, confirm, shown, tree
 
 
 def test_one_request_then_filter_and_sort(b24: Client, portal: SandboxPortal) -> None:
     form = forms.list_form(b24)
-    assert form.result is None
-    assert len(form.df) == 0
     assert form.table not in tree(form)
     click(form, form.list_button)
     assert "12 badges by one request" in shown(form)
@@ -67,9 +72,7 @@ def test_what_one_form_changes_the_other_forms_of_the_client_show_and_none_of_an
     with SandboxPortal() as other, connect(other) as there:
         elsewhere = forms.list_form(there, run=True)
     listed, untouched = forms.list_form(b24, run=True), forms.list_form(b24)
-    delete = forms.delete_form(b24, "newsletter", run=True)
-    delete.confirm.value = "newsletter"
-    click(delete, delete.delete_button)
+    confirm(forms.delete_form(b24, "newsletter", run=True), "newsletter")
     assert "newsletter" not in [badge.code for badge in listed.table.badges]
     add = forms.add_form(b24, "vip", "Client", "VIP", run=True)
     assert len(elsewhere.result) == 12
@@ -77,3 +80,149 @@ def test_what_one_form_changes_the_other_forms_of_the_client_show_and_none_of_an
     forms.add_form(b24, "missedCall", "t", "v", run=True)  # refused: it is there, where it was
     assert listed.result == b24.badges.list()
     assert untouched.result is None
+
+
+def tabs_of(explorer: Any) -> widgets.Tab:
+    return next(widget for widget in tree(explorer) if isinstance(widget, widgets.Tab))
+
+
+def test_what_is_selected_in_the_list_is_what_the_others_speak_of(b24: Client) -> None:
+    tabs = forms.explorer(b24, run=True).forms
+    tabs["Delete"].code.value = tabs["Inspect"].code.value = "missedCall"
+    tabs["List"].table.selected = ["paid", "newsletter"]
+    assert tabs["Inspect"].code.value == "paid"
+    assert set(tabs["Delete"].table.selected) == {"paid", "newsletter"}
+    assert tabs["Delete"].code.value == ""
+    tabs["List"].table.selected = []
+    assert set(tabs["Delete"].table.selected) == {"paid", "newsletter"}, "nothing chosen is no other choice"
+
+
+def test_a_code_typed_in_inspect_is_the_one_to_delete(b24: Client) -> None:
+    explorer = forms.explorer(b24)
+    explorer.forms["Inspect"].code.value = "newsletter"
+    assert explorer.forms["Delete"].code.value == "newsletter"
+    explorer.run()
+    explorer.forms["Inspect"].code.value = "MISSEDcall"
+    assert explorer.forms["Delete"].table.selected == ["missedCall"]
+    assert explorer.forms["List"].selection == ("missedCall",)
+
+
+def test_all_speak_the_language_of_the_list(b24: Client) -> None:
+    explorer = forms.explorer(b24, run=True)
+    tabs = explorer.forms
+    for name in ("Inspect", "Delete"):
+        tabs[name].code.value = "documentSigned"
+        tabs[name].run()
+    tabs["List"].language.value = "de"
+    assert tabs["Delete"].table.language == "de"
+    for name in ("Inspect", "Delete"):
+        assert "Vertrag" in shown(tabs[name])
+        assert "Unterschrieben" in shown(tabs[name])
+
+
+def test_a_choice_of_ones_own_outlives_a_refreshed_list(b24: Client) -> None:
+    explorer = forms.explorer(b24, run=True)
+    lists, delete = explorer.forms["List"], explorer.forms["Delete"]
+    lists.table.selected = ["paid"]
+    delete.table.selected = ["newsletter", "missedCall"]
+    click(delete, delete.preview_button)
+    click(lists, lists.list_button)
+    assert set(delete.table.selected) == {"newsletter", "missedCall"}
+    assert delete.state.word == "2"
+    lists.table.selected = ["paid", "onHold"]
+    assert set(delete.table.selected) == {"paid", "onHold"}
+    assert not delete.state.badges
+
+
+def test_its_tabs_have_titles_and_it_answers_for_the_open_one(b24: Client) -> None:
+    explorer = forms.explorer(b24, run=True)
+    titles = [tabs_of(explorer).get_title(place) for place in range(5)]
+    assert titles == ["List", "Inspect", "Add", "Delete", "Calls"]
+    assert shown(explorer).count("SANDBOX") == 1
+    assert len(explorer.result) == len(explorer.df) == 12
+    assert list(explorer.timings["method"]) == ["crm.activity.badge.list"]
+    tabs_of(explorer).selected_index = 1
+    assert explorer.result is None
+    assert explorer.wait()
+    assert repr(explorer).startswith(f"<Explorer of {', '.join(titles)}: <InspectForm on SANDBOX")
+
+
+BADGES = Badges(
+    [
+        Badge("missedCall", "Missed call", {"en": "Call back", "de": "Anrufen"}, "failure"),
+        Badge("signed", {"en": "Contract", "ru": "Договор"}, "Signed", "success"),
+        Badge("paid", {"en": "zebra", "de": "Ameise", "fr": "Straße\u200b"}, "Paid", "success"),
+    ]
+)
+
+
+def unpacked(table: Table) -> Any:
+    return json.loads(zlib.decompress(base64.b64decode(table.rows)))
+
+
+def test_rows_travel_whole_and_small() -> None:
+    table = Table()
+    table.show(BADGES)
+    title = {"en": "Contract", "ru": "Договор"}
+    assert unpacked(table)["rows"][1] == ["signed", "signed", title, "Signed", "success", ""]
+    many = Badges(Badge(f"badge{n}", {"en": f"Client {n}"}, f"Pill {n}", "primary") for n in range(10_000))
+    table.show(many)
+    assert len(json.dumps(table.get_state(["rows", "selected"]))) < 300_000
+
+
+def test_what_is_no_text_is_shown_as_one() -> None:
+    table = Table(order="title")
+    table.show(Badges([Badge("odd", {"en": 7}, {"en": None}, 5), Badge("half \ud83d", "t", "v", "primary")]))  # type: ignore[arg-type, dict-item]
+    title, code = "title in 'en' is not a text", "code holds half a character, which can't be sent"
+    assert unpacked(table)["rows"] == [
+        ["odd", "odd", {"en": "7"}, {"en": "None"}, "5", f"not restorable: The {title}."],
+        ["half ?", "half ⟨U+D83D⟩", "t", "v", "primary", f"not restorable: The {code}."],
+    ]
+    assert len(table.matching) == 2
+
+
+@pytest.mark.parametrize(
+    ("traits", "found"),
+    [
+        ({}, ["missedCall", "signed", "paid"]),
+        ({"words": "MISSED"}, ["missedCall"]),
+        ({"words": "anrufen fail"}, ["missedCall"]),
+        ({"words": "договор"}, ["signed"]),
+        ({"words": "STRASSE"}, []),
+        ({"words": "straße"}, ["paid"]),
+        ({"words": "u+200b"}, ["paid"]),
+        ({"words": "nothing like this"}, []),
+        ({"kind": "success"}, ["signed", "paid"]),
+        ({"order": "title"}, ["signed", "missedCall", "paid"]),
+        ({"order": "title", "language": "de"}, ["paid", "signed", "missedCall"]),
+        ({"order": "-code", "kind": "success"}, ["signed", "paid"]),
+    ],
+)
+def test_code_sees_the_rows_that_the_browser_shows(traits: dict[str, str], found: list[str]) -> None:
+    table = Table(**traits)
+    table.show(BADGES)
+    assert [badge.code for badge in table.matching] == found
+
+
+TITLES = {
+    "a": "Mail",
+    "b": " Anruf",
+    "c": "🔥 Heiß",
+    "d": "ＶＩＰ会員",
+    "e": "Zeit",
+    "f": "\u200bBrief",
+    "Z": {"en": ""},
+}
+
+
+@pytest.mark.parametrize(("order", "found"), [("title", "Zaebfcd"), ("-title", "dcfbeaZ"), ("code", "abcdefZ")])
+def test_rows_are_in_the_order_that_the_browser_shows(order: str, found: str) -> None:
+    table = Table(order=order, words="\ufeff")
+    table.show(Badges(Badge(code, title, "v", "primary") for code, title in TITLES.items()))  # type: ignore[arg-type]
+    assert "".join(badge.code for badge in table.matching) == found
+
+
+def test_only_what_is_there_stays_selected() -> None:
+    table = Table()
+    table.show(BADGES, ["paid", "gone", "missedCall"])
+    assert table.selected == ["missedCall", "paid"]

@@ -45,20 +45,9 @@ def test_query_strings_read_as_php_reads_them(query: str, expected: dict[Any, An
     assert php.parse_query(query) == expected
 
 
-@given(st.text())
-def test_no_query_string_is_too_strange(query: str) -> None:
-    php.encode_json(php.parse_query(query)).encode()
-
-
 def test_variables_nested_deeper_than_64_are_dropped() -> None:
     assert php.parse_query(f"a{'[b]' * 64}=1&c=2").keys() == {"a", "c"}
     assert php.parse_query(f"a{'[b]' * 65}=1&c=2").keys() == {"c"}
-
-
-def test_a_limit_on_the_number_of_parameters() -> None:
-    assert len(php.parse_query("a=1&b=2", limit=2)) == 2
-    with pytest.raises(php.TooManyParameters, match="More than 2"):
-        php.parse_query("a=1&b=2&c=3", limit=2)
 
 
 @pytest.mark.parametrize(

@@ -1,11 +1,21 @@
-"""Without a mouse: the whole flow, and no key that is typed in a form reaches the notebook's cells."""
+"""Whole flows: without a mouse, from holding a badge to its delete, and on many portals."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
 
 import b24nb
+from b24nb.sandbox import SandboxFleet
 from tests.browser.conftest import START, OpenNotebook
+from tests.fleets import holding
 from tests.layers import require_package
 
 require_package("playwright")
 from playwright.sync_api import Locator, Page, expect  # noqa: E402
+
+from tests.browser.looks import faint, unfold  # noqa: E402
 
 #: In JupyterLab's command mode these delete, insert, cut and change cells, and restart the kernel.
 SHORTCUTS = "ddbaxmz00"
@@ -25,7 +35,7 @@ FORMS = (
 
 def press_shortcuts_in(form: Locator, page: Page) -> int:
     """Press the notebook's shortcuts at every place of a form that can have the focus, folded parts opened."""
-    form.evaluate("form => form.querySelectorAll('details').forEach((part) => { part.open = true; })")
+    unfold(form)
     pressed = 0
     for place in form.locator(FOCUSABLE).all():
         if place.count() and place.is_visible() and place.is_enabled():
@@ -112,3 +122,82 @@ def test_list_inspect_add_delete_undo(notebook: OpenNotebook, b24: b24nb.Client)
     expect(explorer.get_by_role("button", name="Undo")).to_be_hidden()
     assert b24.badges.get("byKeyboard") == added
     assert opened.evaluate("explorer.last_error") == "None"
+
+
+def visible(form: Locator, role: str, name: str) -> Locator:
+    return form.get_by_role(role, name=name).filter(visible=True)  # type: ignore[arg-type]
+
+
+def test_hold_inspect_release_delete(notebook: OpenNotebook, portal: b24nb.SandboxPortal, b24: b24nb.Client) -> None:
+    held = str(portal.attach("birthday", deal=2))
+    opened = notebook(START, "forms.explorer(b24)")
+    form = opened.shown
+    visible(form, "tab", "Inspect").click()
+    form.get_by_label("Badge code").filter(visible=True).fill("birthday")
+    visible(form, "button", "Inspect badge").click()
+    expect(form.get_by_text("will refuse to delete birthday").filter(visible=True)).to_be_visible()
+    link = f"{portal.url}/crm/deal/details/2/"
+    expect(visible(form, "link", "deal 2")).to_have_attribute("href", link)
+
+    visible(form, "tab", "Delete").click()
+    visible(form, "button", "Preview deletion").focus()
+    opened.page.keyboard.press("Enter")
+    expect(form.get_by_text("Held, so they would be refused: 1 badge.").filter(visible=True)).to_be_visible()
+    opened.tab_to(form.get_by_label(f"Type {held}").filter(visible=True))
+    opened.page.keyboard.type(held)
+    opened.tab_to(visible(form, "button", "Release: delete activity (1)"))
+    opened.page.keyboard.press("Enter")
+    expect(form.get_by_text("1 of 1 released. 1 badge would be deleted.").filter(visible=True)).to_be_visible()
+    form.get_by_label("Confirm", exact=True).filter(visible=True).fill("birthday")
+    visible(form, "button", "Delete badge").click()
+    expect(form.get_by_text("The badge 'birthday' was deleted.").filter(visible=True)).to_be_visible()
+    assert "birthday" not in b24.badges.list()
+
+    opened.page.goto(link)
+    expect(opened.page.get_by_text("Deal 2", exact=True)).to_be_visible()
+    assert opened.page.url == f"{portal.url}/#deal-2"
+
+
+FLEET = """import json
+import b24nb
+
+webhooks = json.load(open({!r}))
+wanted = [b24nb.Badge(code, {{"en": code, "de": "Kunde"}}, "V", "success") for code in ("vip", "paid")]
+form = b24nb.forms.fleet(b24nb.Fleet(webhooks, vault=webhooks.get), wanted=wanted, run=True)
+form"""
+SENTENCE = "22 changes on 11 portals"
+
+
+@pytest.fixture
+def sandboxes() -> Iterator[SandboxFleet]:
+    with SandboxFleet(12, revoked=0.08, seed=1) as fleet:
+        yield fleet
+
+
+def test_compare_plan_apply_and_undo(notebook: OpenNotebook, sandboxes: SandboxFleet, tmp_path: Path) -> None:
+    (tmp_path / "webhooks.json").write_text(json.dumps(sandboxes.webhooks))
+    opened = notebook(FLEET.format(str(tmp_path / "webhooks.json")))
+    opened.page.set_viewport_size({"width": 800, "height": 900})
+    form = opened.shown
+    (revoked,) = sandboxes.trouble
+    expect(form.get_by_text("12 codes on 11 portals")).to_be_visible()
+    expect(form.get_by_text("SANDBOX", exact=True)).to_be_visible()
+    expect(form.get_by_text(f"1 revoked ({revoked})")).to_be_visible()
+    assert faint(opened, form) == []
+
+    form.get_by_role("button", name="Plan").click()
+    expect(form.get_by_text(f"{SENTENCE} would be made. Nothing has been sent yet.")).to_be_visible()
+    assert holding(sandboxes) == 0
+    form.get_by_role("button", name="Apply").click()
+    expect(form.get_by_text(f"Type {SENTENCE}.")).to_be_visible()
+    assert faint(opened, form) == []
+    form.get_by_label("Confirm", exact=True).fill(SENTENCE)
+    form.get_by_role("button", name="Apply").click()
+    expect(form.get_by_text("11 added")).to_be_visible()
+    assert holding(sandboxes) == 11
+    assert faint(opened, form) == []
+
+    form.get_by_role("button", name="Undo").click()
+    expect(form.get_by_text("11 deleted")).to_be_visible()
+    assert holding(sandboxes) == 0
+    assert form.evaluate("form => form.scrollWidth - form.clientWidth") <= 0, "nothing is cut off at 800 px"

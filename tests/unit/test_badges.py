@@ -1,0 +1,188 @@
+"""Badges as values, in files and tables, and as a portal takes them: lossless, immutable, refused when wrong."""
+
+import copy
+import json
+import os
+import pickle
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from b24nb import Client
+from b24nb.badges import files
+from b24nb.badges.badge import Badge, Badges, folded
+from b24nb.badges.changes import Action, problems
+from b24nb.errors import InvalidInput
+from b24nb.spec import BadgeType
+
+VIP = Badge("vip", {"en": "Client", "de": "Kunde"}, "VIP", "primary")
+MISSED = Badge("missedCall", "Missed call", {"de": "Verpasst"}, "failure")
+
+texts = st.text() | st.dictionaries(st.text(), st.text())
+badges = st.builds(Badge, st.text(), texts, texts, st.sampled_from([*BadgeType]) | st.text())
+
+
+@given(badges)
+def test_a_badge_can_be_sent_copied_pickled_hashed_and_read_from_its_repr(badge: Badge) -> None:
+    assert Badge.from_wire(badge.to_wire()) == badge
+    assert copy.deepcopy(badge) == badge == pickle.loads(pickle.dumps(badge))
+    assert eval(repr(badge), {"Badge": Badge}) == badge
+    assert badge in {badge}
+    assert badge.type.__class__ is str
+
+
+def test_neither_a_badge_nor_badges_change() -> None:
+    source = {"en": "Client"}
+    badge = Badge("vip", source, "VIP", "primary")
+    source["en"] = "changed"
+    assert badge.title == {"en": "Client"}
+    with pytest.raises(AttributeError):
+        badge.code = "changed"
+    both = Badges([VIP, MISSED])
+    assert both[-1:] == Badges([MISSED])
+    assert both == Badges([VIP, MISSED]) != [VIP, MISSED]
+    assert hash(both) == hash(Badges([VIP, MISSED]))
+    with pytest.raises(TypeError):
+        both[0] = MISSED
+    df = both.df
+    df.loc[0, "code"] = "changed"
+    assert both[0] == VIP
+
+
+def test_in_language_shows_what_a_viewer_sees() -> None:
+    assert [badge.title for badge in Badges([VIP, MISSED]).in_language("de")] == ["Kunde", "Missed call"]
+    assert [badge.value for badge in Badges([VIP, MISSED]).in_language("fr")] == ["VIP", "Verpasst"]
+
+
+def test_text_and_html_show_the_same_badges() -> None:
+    many = Badges(Badge(f"code{n}", "<b>&", "'\"", "primary") for n in range(150))
+    text, html = repr(many), many._repr_html_()
+    for n in range(150):
+        assert (f"code{n} " in text) == (f"code{n}<" in html), n
+    assert "50 more" in text
+    assert "50 more" in html
+    assert repr(Badges()) == "Badges: 0"
+
+
+GOOD: dict[str, Any] = {"code": "vip", "title": "Client", "value": "VIP", "type": "primary"}
+
+
+def test_what_a_portal_takes_is_taken() -> None:
+    # A portal takes an empty map, and shows nothing; two quotes are stored with the long text.
+    taken = {"title": ({"en": "Client", "de": "Kunde"}, {}, "x" * 3998), "code": (" ", "ю" * 30), "type": BadgeType}
+    changes = [{field: one} for field, values in taken.items() for one in values]
+    assert [problem for change in changes for problem in problems(Badge(**GOOD | change))] == []
+
+
+@pytest.mark.parametrize(
+    ("field", "wrong"),
+    [
+        *((field, wrong) for field in ("title", "value") for wrong in ("", None, 5, True, ["a"], {"en": ""})),
+        *((field, wrong) for field in ("title", "value") for wrong in ({"en": 5}, {5: "a"}, {"": "a"})),
+        *((field, wrong) for field in ("title", "value") for wrong in ("x" * 3999, "ю" * 667, "\ud800")),
+        ("title", {"en": "x" * 4000}),
+        ("title", {"en": "\ud800"}),
+        *(("type", wrong) for wrong in ("", "Primary", "pink", None, 5, ["primary"])),
+        *(("code", wrong) for wrong in ("", None, 7, ["a"], "x" * 31, "\ud800")),
+    ],
+)
+def test_what_a_portal_would_refuse_is_named_by_field(field: str, wrong: Any) -> None:
+    problem, *_ = problems(Badge(**GOOD | {field: wrong}))
+    assert isinstance(problem, InvalidInput)
+    assert problem.field == field
+
+
+def test_a_plan_says_how_the_portal_spells_a_code(b24: Client) -> None:
+    (step,) = b24.badges.plan([Badge("MISSEDcall", "Missed call", "Call back", "failure")]).steps
+    assert (step.action, step.note) == (Action.REPLACE, "other code; the portal has it as 'missedCall'")
+
+
+characters = st.characters(exclude_categories=["Cs"])
+words = st.text(characters, min_size=1).filter(lambda text: not text.strip().startswith("{"))  # a map is refused
+languages = st.sampled_from(["en", "de", "ru", "pt-BR", "zh_CN"])
+writable_texts = words | st.dictionaries(languages, words, min_size=1)
+writable = st.lists(
+    st.builds(Badge, words.filter(str.strip), writable_texts, writable_texts, st.sampled_from(BadgeType)),
+    unique_by=lambda badge: folded(badge.code),
+).map(Badges)
+
+
+def write(badges: Badges, path: Path) -> Path:
+    return files.write(badges, path, portal="example.bitrix24.com", at="2026-01-01T00:00:00+00:00")
+
+
+@pytest.mark.parametrize("suffix", ["csv", "json"])
+@given(badges=writable)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_files_frames_and_lists_give_back_what_they_got(badges: Badges, suffix: str, tmp_path: Path) -> None:
+    assert files.read(write(badges, tmp_path / f"badges.{suffix}")) == badges
+    assert files.read(badges.df) == files.read(badges.flat) == files.read(badge.to_wire() for badge in badges) == badges
+
+
+def test_a_backup_names_its_portal_and_time_and_no_more_and_a_table_begins_as_excel_wants_it(tmp_path: Path) -> None:
+    content = json.loads(write(Badges([VIP]), tmp_path / "b.json").read_text(encoding="utf-8"))
+    assert content["portal"] == "example.bitrix24.com"
+    assert set(content) == {"format", "version", "created_at", "portal", "badges"}
+    text = write(Badges([VIP]), tmp_path / "b.csv").read_bytes()
+    assert text.startswith(b"\xef\xbb\xbfcode,type,title,value,title.en,title.de\r\n")
+
+
+@pytest.mark.parametrize(
+    ("rows", "field", "message"),
+    [
+        ([GOOD | {"code": ""}], "code", "Row 1: The code is empty"),
+        ([GOOD | {"code": 7}], "code", "Row 1: The code 7 is not a text"),
+        ([GOOD, GOOD | {"code": None}], "code", "Row 2: The code None is not a text"),
+        ([{key: GOOD[key] for key in ("title", "value", "type")}], "code", "Row 1: The code is missing"),
+        ([{key: GOOD[key] for key in ("code", "value", "type")}], "title", "Row 1: The title is missing"),
+        ([GOOD | {"title.en": "t"}], "title", "given as one text and by language"),
+        ([GOOD | {"Title": "t"}], "title", "two columns 'Title'"),
+        ([5], "wanted", "Row 1: This is a int"),
+        *((other, "wanted", "Can't read badges") for other in (5, None)),
+        ([{}] * 8, "code", "and 3 more"),
+    ],
+)
+def test_what_is_wrong_is_named_by_row_and_field(rows: Any, field: str, message: str) -> None:
+    with pytest.raises(InvalidInput) as caught:
+        files.read(rows)
+    assert caught.value.field == field
+    assert message in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("b.txt", b"", "ends in .csv or .json"),
+        ("b.csv", "code\nю".encode("cp1251"), "not UTF-8"),
+        ("b.csv", b"code,title,value,type\n\na,b,c,d,e\n", "Line 3: 5 cells under 4 headings"),
+        ("b.csv", b'code,title,value,type\n"a,b\n', "unexpected end"),
+        ("b.csv", b"code,title,value,type\nvip,Client\n", "Line 2: The value is missing"),
+        ("b.json", b"{", "not JSON"),
+        ("b.json", b"5", "read badges from a int"),
+        ("b.json", b"{}", "no list of badges under a key `badges`"),
+        ("b.json", b"[5]", "Row 1: This is a int"),
+        ("b.json", b'{"format": "b24nb badges", "version": 2}', "newer version"),
+    ],
+)
+def test_files_that_can_not_be_read_say_why(name: str, content: bytes, message: str, tmp_path: Path) -> None:
+    path = tmp_path / name
+    path.write_bytes(content)
+    with pytest.raises(InvalidInput, match=message):
+        files.read(path)
+
+
+def test_a_backup_is_whole_or_not_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = write(Badges([VIP]), tmp_path / "work" / "b.json")
+    before = path.read_bytes()
+
+    def full(handle: int) -> None:
+        raise OSError("disk full")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OSError, match="disk full"):
+        write(Badges(), path)
+    assert path.read_bytes() == before
+    assert [file.name for file in path.parent.iterdir()] == ["b.json"]

@@ -1,0 +1,388 @@
+"""The call log of a client: its statistics, and the two limits as the client sees them."""
+
+import random
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from markupsafe import escape
+
+import b24nb
+from b24nb import Client, SandboxPortal, connect, spec
+from b24nb.errors import InvalidInput, OperatingTimeExceeded
+from b24nb.rest.calls import KEPT_BYTES, Call, CallLog
+from b24nb.rest.limits import LeakyBucket, Limits
+from b24nb.sandbox.rate_limits import LeakyBucket as PortalBucket
+from b24nb.sandbox.rate_limits import OperatingTime
+from tests.fakes import FakeClock
+from tests.servers import answering
+
+#: The portal states seconds with ten places; no figure that is made of them can be finer.
+HEADER_MS = 1e-6
+
+
+def log_of(*calls: Call) -> CallLog:
+    clock = FakeClock()
+    log = CallLog(Limits(LeakyBucket("standard", clock), clock))
+    for call in calls:
+        log.record(call)
+    return log
+
+
+def http(method: str = "profile", client_ms: float = 10.0, **more: object) -> Call:
+    return Call(1_764_000_000.0, "http", method, "", {}, client_ms=client_ms, bytes_out=2, bytes_in=20, **more)
+
+
+COLUMNS = [
+    *("at", "kind", "method", "key", "params", "attempt", "http_status", "error", "outcome", "client_ms", "server_ms"),
+    *("network_ms", "processing_ms", "operating_s", "operating_reset_at", "bytes_out", "bytes_in"),
+]
+
+
+@pytest.mark.parametrize("log", [log_of(), log_of(http())], ids=["empty", "one row"])
+def test_the_frame_has_its_columns_and_types_also_when_empty(log: CallLog) -> None:
+    frame = log.df
+    assert list(frame.columns) == COLUMNS
+    assert str(frame["at"].dt.tz) == str(frame["operating_reset_at"].dt.tz) == "UTC"
+    assert {str(frame[name].dtype) for name in ("attempt", "http_status", "bytes_in", "bytes_out")} == {"Int64"}
+    assert {str(frame[name].dtype) for name in ("client_ms", "server_ms", "operating_s")} == {"Float64"}
+
+
+@pytest.mark.parametrize(
+    ("n", "present"),
+    [(4, []), (5, ["p50"]), (19, ["p50"]), (20, ["p50", "p90", "p95"]), (100, ["p50", "p90", "p95", "p99"])],
+)
+def test_a_percentile_needs_enough_values(n: int, present: list[str]) -> None:
+    row = log_of(*(http(client_ms=float(i)) for i in range(n))).summary(full=True).loc["profile"]
+    found = [name for name in ("p50", "p90", "p95", "p99") if pd.notna(row[f"client_{name}"])]
+    assert found == present
+    assert row["client_max"] == n - 1
+    assert pd.isna(row["server_max"])
+
+
+def test_a_loop_over_the_log_sees_what_was_there_at_its_start(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("b24nb.rest.calls.KEPT", 2)
+    log = log_of(http("a"), http("b"))
+    for call in log:  # which adds rows, and drops those that it has not seen yet
+        log.record(http(f"after {call.method}"))
+    assert [call.method for call in log] == ["after a", "after b"]
+    assert (log[0].method, log[-1].method) == ("after a", "after b")
+
+
+def test_a_missing_server_time_is_no_zero() -> None:
+    calls = [http(client_ms=10.0, server_ms=4.0)] * 5 + [http(client_ms=1000.0)] * 5
+    row = log_of(*calls).summary(full=True).loc["profile"]
+    assert (row["server_p50"], row["network_p50"], row["network_share"]) == (4.0, 6.0, 0.6)
+
+
+def test_attempts_and_commands_are_never_mixed_and_a_refused_batch_has_none(
+    portal: b24nb.SandboxPortal, b24: b24nb.Client
+) -> None:
+    portal.faults.next("QUERY_LIMIT_EXCEEDED", times=3)
+    for count in (50, 20):
+        b24.batch({str(number): ("server.time", None) for number in range(count)})
+    b24.call("server.time")
+    counts = b24.calls.summary(full=True)[["n", "errors", "retries"]]
+    assert counts.loc[["batch", "server.time"]].values.tolist() == [[5, 3, 3], [1, 0, 0]]
+    for by, wanted in (("method", {"batch": 35, "server.time": 1}), ("attempt", {1: 10.5, 4: 50})):
+        commands = b24.calls.summary(by, full=True)["commands_per_request"]
+        assert commands.dropna().to_dict() == wanted
+
+
+def test_other_groupings() -> None:
+    log = log_of(http(), http(outcome="error", error="X"), http("scope"))
+    assert list(log.summary(full=True, by="outcome")["n"]) == [1, 2]
+    both = log.summary(full=True, by=["method", "outcome"])
+    assert both.index.names == ["method", "outcome"]
+    assert len(both) == 3
+    with pytest.raises(InvalidInput, match="Can't group by ''"):
+        log.summary(by=[])
+    with pytest.raises(InvalidInput, match="Can't group by 'colour'"):
+        log.summary(full=True, by="colour")
+    assert list(log_of().summary(full=True).columns) == list(log.summary(full=True).columns)
+    assert list(log.summary()) == [
+        *("n", "errors", "retries", "client_p50", "client_p95", "client_max", "server_p50", "network_share")
+    ]
+
+
+def test_the_log_is_a_ring_that_says_what_it_dropped(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("b24nb.rest.calls.KEPT", 10)
+    log = log_of(*(http(client_ms=float(i)) for i in range(15)))
+    assert (len(log), log.dropped, log[0].client_ms) == (10, 5, 5.0)
+    assert "5 older ones were dropped" in repr(log)
+    log.clear()
+    assert (len(log), log.dropped, log.last) == (0, 0, None)
+
+
+def test_the_log_is_bounded_in_bytes_too_and_keeps_the_newest() -> None:
+    log = log_of()
+    for number in range(5):
+        log.record(http(client_ms=float(number)), KEPT_BYTES // 3)
+    assert (len(log), log.dropped, log[0].client_ms) == (2, 3, 3.0)
+    log.record(http(client_ms=9.0), KEPT_BYTES * 2)
+    assert [call.client_ms for call in log] == [9.0]
+    assert "5 older ones were dropped" in repr(log)
+
+
+def test_the_statistics_are_those_of_the_portals_own_log(portal: b24nb.SandboxPortal, b24: b24nb.Client) -> None:
+    """numpy over what the sandbox wrote down itself, against what the client made of the answers."""
+    b24.calls.clear()
+    before = len(portal.requests)
+    for number in range(120):
+        b24.call("crm.activity.badge.get", {"code": "missedCall"})
+        if number % 5 == 0:
+            b24.batch({str(i): ("crm.activity.badge.list", None) for i in range(number % 7 + 1)})
+        if number % 12 == 0:
+            with pytest.raises(b24nb.errors.NotFound):
+                b24.call("crm.activity.badge.get", {"code": "nobody"})
+    theirs = list(portal.requests)[before:]
+    log, summary = b24.calls.df, b24.calls.summary(full=True)
+    for method in ("crm.activity.badge.get", "batch"):
+        row, records = summary.loc[method], [record for record in theirs if record.method == method]
+        answered = [record.rest_ms for record in records if record.error is None]
+        ours = log[(log["method"] == method) & (log["kind"] == "http")]
+        assert row["n"] == len(records)
+        assert row["errors"] == len(records) - len(answered)
+        assert row["bytes_in"] == sum(record.bytes for record in records)
+        for name, values in (("server", answered), ("client", ours["client_ms"]), ("network", ours["network_ms"])):
+            figures = values if name == "server" else values.dropna().astype(float)
+            assert row[f"{name}_max"] == pytest.approx(max(figures), abs=HEADER_MS)
+            for percent, needed in ((50, 5), (90, 20), (95, 20), (99, 100)):
+                figure = row[f"{name}_p{percent}"]
+                assert pd.isna(figure) == (len(figures) < needed)
+                assert pd.isna(figure) or figure == pytest.approx(np.percentile(figures, percent), abs=HEADER_MS)
+    commands = sum(sum(record.commands.values()) for record in theirs)
+    assert summary.loc["batch", "commands_per_request"] == pytest.approx(commands / 24)
+    assert ((log["client_ms"] - log["server_ms"]).dropna() >= 0).all()
+
+
+def test_the_log_says_why_figures_of_the_portal_are_missing() -> None:
+    def told(time: dict[str, object], headers: dict[str, str]) -> Call:
+        call = http(client_ms=10.0)
+        call.note_times(time, headers, call.client_ms)
+        return call
+
+    whole = {"start": 1, "duration": 0.004, "processing": 0}
+    late, exact = ({"X-Bitrix-Rest-Time": seconds} for seconds in ("0.0200", "0.0040"))
+    log = log_of(told(whole, {}), told(whole, late), told({}, {}), told(whole, exact), told({}, exact))
+    assert log.missing() == [
+        "No server time for 1 call: the portal counts in whole seconds and sends no exact header.",
+        "No server time for 1 call: the portal's figure is more than the caller waited.",
+        "No server time for 1 call: the portal states none.",
+        "No processing time for 2 calls: the portal counts it in whole seconds, or states none that can be right.",
+    ]
+    for reason in log.missing():
+        assert str(escape(reason)) in log._repr_html_()
+    assert log.missing("server_ms") == log.missing()[:3]
+    assert log_of(http(server_ms=1.0, processing_ms=0.5)).missing() == []
+
+
+def test_what_a_command_states_is_held_against_its_request() -> None:
+    command = Call(0.0, "command", "profile", "k", {})
+    command.note_times({"start": 1.5, "duration": 3.0, "processing": 0.001}, {}, waited_ms=10.0)
+    assert (command.server_ms, command.processing_ms) == (None, 1.0)
+
+
+@pytest.fixture
+def limits(clock: FakeClock) -> Limits:
+    return Limits(LeakyBucket("standard", clock), clock)
+
+
+def test_hours_at_two_a_second_with_bursts() -> None:
+    """The client's picture is never more optimistic than the portal's, and hardly more pessimistic."""
+    clock, dice = FakeClock(0.0), random.Random(0)
+    ours, theirs = LeakyBucket("standard", clock), PortalBucket()
+    tariff = spec.TARIFFS["standard"]
+    requests = refusals = 0
+    while clock.monotonic() < 4 * 3600:
+        clock.advance(dice.expovariate(2.0) * 1.3)
+        in_turn = dice.random() < 0.5  # single calls don't wait until they are refused
+        for _ in range(dice.choice([1] * 200 + [20, 45, 80])):
+            ours.enter(wait=in_turn)
+            admitted = theirs.admit(tariff, clock.monotonic())
+            requests += admitted
+            if not admitted:
+                assert not in_turn
+                ours.overflowed()
+                ours.enforced = False  # the first refusal of many clients, one after the other
+                refusals += 1
+            assert theirs.level <= ours.level <= theirs.level + 2
+        # Is a burst said to be safe really safe?
+        burst = dice.randint(1, 60)
+        if ours.seconds_until(burst) == 0:
+            assert theirs.level + burst <= tariff.burst
+    assert requests > 16_000
+    assert refusals > 16
+
+
+def test_a_clock_that_goes_back_does_not_fill_the_bucket_of_the_portal() -> None:
+    bucket, tariff = PortalBucket(), spec.TARIFFS["standard"]
+    bucket.admit(tariff, 100.0)
+    bucket.admit(tariff, 0.0)
+    assert bucket.level == 2
+
+
+def test_operating_time_is_reported_never_added_up(clock: FakeClock, limits: Limits) -> None:
+    assert list(limits.df) == ["method", "operating_s", "limit_s", "calls_left", "reset_at"]
+    assert str(limits.df["reset_at"].dt.tz) == "UTC"
+    work = OperatingTime()
+    for _ in range(3):
+        work.add(100.0, clock())
+        limits.reported("crm.activity.badge.list", work.seconds(clock()), work.reset_at(clock()))
+        clock.advance(61)
+    row = limits.df.iloc[0]
+    assert (row["operating_s"], row["limit_s"], row["calls_left"]) == (300.0, 480.0, 2)
+    # Two more calls pass (the one that crosses the line still does), the next is refused.
+    for _ in range(2):
+        assert work.seconds(clock()) <= spec.OPERATING_LIMIT_SECONDS
+        work.add(100.0, clock())
+    assert work.seconds(clock()) > spec.OPERATING_LIMIT_SECONDS
+    clock.advance(600)
+    assert limits.df.iloc[0]["operating_s"] == 0.0
+
+
+LIST = "crm.activity.badge.list"
+
+
+@pytest.mark.parametrize(
+    ("told", "known"),
+    [
+        ([("profile", 0, 600), ("silent", None, 600)], {"profile": (0, None)}),  # costs nothing: no forecast
+        # A first report may hold the work of others.
+        ([("old", 300, 500, 2), ("new", 1.5, 600, 2)], {"old": (300, None), "new": (1.5, 320)}),
+        ([("old", 300, 500, 2), ("Old", 302, 500, 2)], {"old": (302, 90)}),
+        # A plan may allow less than the 480 s of the documentation. Later, the oldest part is forgotten.
+        ([(LIST, 100, 300), LIST, "profile"], {LIST: (100, 0), "profile": (480, 0)}),
+        ([(LIST, 100, 300), LIST, "profile", 300], {LIST: (100, 4), "profile": (480, 0)}),
+        ([(LIST, 100, 300), LIST, 300, (LIST, 20, 300)], {LIST: (20, 24)}),
+        ([(LIST, 470, 30), (LIST, 485, 30)], {LIST: (485, 0)}),
+        ([(LIST, 470, 30), (LIST, 485, 30), 30], {LIST: (485, None)}),  # how much was forgotten, nobody states
+    ],
+)
+def test_the_calls_that_are_left_are_none_after_a_refusal_and_unknown_where_nobody_can_know(
+    told: list[Any], known: dict[str, Any], clock: FakeClock, limits: Limits
+) -> None:
+    """Told are the seconds that a method has used up and when some are forgotten, a refusal, or that time passes."""
+    for one in told:
+        if isinstance(one, tuple):
+            method, seconds, until, *waited = one
+            limits.reported(method, seconds, clock() + until, *waited)
+        elif isinstance(one, str):
+            limits.blocked(one)
+        else:
+            clock.advance(one)
+    rows = limits.df.set_index("method")[["operating_s", "calls_left"]].astype(object).itertuples()
+    assert {row.Index: (row.operating_s, None if pd.isna(row.calls_left) else row.calls_left) for row in rows} == known
+    assert ("blocked until" in repr(limits)) == (0 in [left for _, left in known.values()])
+    # Only a part is forgotten then, unless the portal has not stated when: then all of it is.
+    assert ("blocked until at least" in repr(limits)) == (known.get(LIST, (0, None))[1] == 0)
+
+
+def test_the_displays_say_that_others_share_the_bucket(clock: FakeClock, limits: Limits) -> None:
+    limits.reported("crm.activity.badge.list", 240.0, clock() + 600)
+    limits.reported("profile", 1.0, clock() + 600)
+    limits.blocked("scope")
+    for _ in range(45):
+        limits.bucket.enter(wait=False)
+    for shown in (repr(limits), limits._repr_html_()):
+        assert "thers on the same address" in shown
+        assert "4 at once are safe now, 49 in 23 s" in shown
+        assert "240 of 480 s operating time, about 2 more calls" in shown
+        assert "profile: 1 of 480 s operating time, about 480 more calls" in shown
+        assert "scope: 480 of 480 s operating time, blocked until 16:10:00 UTC at the latest" in shown
+
+
+def test_the_request_rate_as_a_frame(limits: Limits) -> None:
+    for _ in range(45):
+        limits.bucket.enter(wait=False)
+    frame = limits.rate
+    assert list(frame.columns) == ["burst", "seconds_until_safe", "level", "capacity", "drains_per_s"]
+    assert frame[["burst", "seconds_until_safe"]].values.tolist() == [[1, 0], [10, 2.75], [25, 10.25], [49, 22.25]]
+    assert (frame["level"].iloc[0], frame["capacity"].iloc[0], frame["drains_per_s"].iloc[0]) == (45, 50, 2)
+
+
+def test_the_forecast_does_not_rise_when_a_part_expires(clock: FakeClock) -> None:
+    cost = {"crm.activity.badge.list": 58.0}
+    with SandboxPortal(clock=clock, cost=cost) as portal, connect(portal, clock=clock) as b24:
+
+        def left() -> int:
+            b24.badges.list()
+            return b24.calls.limits.df.set_index("method")["calls_left"]["crm.activity.badge.list"]
+
+        for _ in range(2):
+            left()
+            clock.advance(2)
+        assert left() == 6
+        clock.advance(450)  # the first basket expires during the next call
+        portal.switches.cost = {"crm.activity.badge.list": 60.0}
+        assert left() == 6
+
+
+def test_the_client_learns_of_a_refusal_alone_and_inside_a_batch(portal: SandboxPortal, b24: Client) -> None:
+    portal.faults.next("OPERATION_TIME_LIMIT", times=2, method="server.time")
+    with pytest.raises(OperatingTimeExceeded):
+        b24.call("server.time")
+    assert isinstance(b24.batch({"a": ("server.time", None)})["a"], OperatingTimeExceeded)
+    left = b24.calls.limits.df.set_index("method")["calls_left"]
+    assert (left["server.time"], left["server.time in a batch"]) == (0, 0)
+
+
+def test_commands_of_a_batch_overwrite_nothing_that_single_calls_have_used_up_and_have_no_forecast() -> None:
+    """A portal counts them under another key, or under that of ``batch`` and states 0; or it states the sum of all:
+    50 commands of 5 s together do not cost 5 s each."""
+
+    def time(used: float) -> dict[str, object]:
+        return {"operating": used, "operating_reset_at": 1_764_000_300}
+
+    def batch(used: float) -> dict[str, object]:
+        return {"result": {"result": {"k0": []}, "result_time": {"k0": time(used)}}, "time": time(3)}
+
+    with answering({"result": [], "time": time(485)}, batch(0), batch(0), batch(0.0001)) as (connection, _):
+        connection.call("crm.activity.list")
+        for method in ("crm.activity.list", "crm.deal.list", "crm.deal.list"):
+            connection.batch({"a": (method, None)})
+    known = connection.calls.limits.df.set_index("method")
+    used = {"crm.activity.list": 485, "crm.activity.list in a batch": 0, "crm.deal.list in a batch": 0.0001, "batch": 3}
+    assert known["operating_s"].to_dict() == used
+    assert pd.isna(known["calls_left"]["crm.deal.list in a batch"])
+
+
+def test_a_clock_that_is_behind_the_portals_blocks_no_method_for_hours(clock: FakeClock) -> None:
+    late = FakeClock(clock() - 3 * 3600)
+    with SandboxPortal(clock=clock, operating=100) as portal, connect(portal, clock=late) as b24:
+        portal.switches.cost = {"server.time": 101.0}
+        b24.call("server.time")
+        with pytest.raises(OperatingTimeExceeded):
+            b24.call("server.time")
+        assert "blocked until 13:10:00 UTC at the latest" in repr(b24.calls.limits)
+        late.advance(600)
+        assert "blocked" not in repr(b24.calls.limits)
+
+
+def test_a_client_that_has_slowed_down_shows_the_rate_that_it_reckons_with(clock: FakeClock) -> None:
+    with SandboxPortal(limits=True, clock=clock) as portal, connect(portal, clock=clock) as b24:
+        portal.faults.next("QUERY_LIMIT_EXCEEDED", times=8, method="server.time")
+        b24.call("server.time")
+        first, second = b24.calls.limits.rate[:2].itertuples()
+        assert first.drains_per_s < 2
+        waits = second.seconds_until_safe - first.seconds_until_safe
+        assert waits * first.drains_per_s == pytest.approx(second.burst - first.burst)
+        assert f"draining {first.drains_per_s:.2g}/s" in repr(b24.calls.limits)
+        clock.advance(60)
+        assert "draining 2/s" in repr(b24.calls.limits)
+
+
+def test_pauses_after_refusals_grow_and_differ_by_chance(clock: FakeClock) -> None:
+    def pause(times: int) -> float:
+        before = clock.monotonic()
+        LeakyBucket("standard", clock).refused(times, 0)
+        return clock.monotonic() - before
+
+    for times, most in ((1, 1), (2, 2), (3, 4), (4, 8), (9, 8)):
+        pauses = [pause(times) for _ in range(50)]
+        assert most / 2 < max(pauses) <= most
+        assert min(pauses) < most / 2
+    before = clock.monotonic()
+    LeakyBucket("standard", clock).refused(1, 30)
+    assert clock.monotonic() - before == 30, "not before the portal said"
