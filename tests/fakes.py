@@ -10,7 +10,7 @@ from typing import Any
 
 import b24nb
 from b24nb.badges.apply import ChangeApplier
-from b24nb.badges.journal_store import JournalStore
+from b24nb.badges.journal_store import ChangeSet, JournalStore
 from b24nb.rest.connection import Connection
 
 
@@ -64,6 +64,12 @@ def asked(portal: b24nb.SandboxPortal) -> list[str]:
     return [request.method.removeprefix("crm.activity.badge.") for request in portal.requests[1:]]
 
 
+def secrets_of(portal: b24nb.SandboxPortal) -> set[str]:
+    """What nobody may see: the codes of all webhooks, the tokens and the secret of the application."""
+    tokens = {portal.oauth[key] for key in ("access_token", "refresh_token", "client_secret")}
+    return {webhook.split("/")[-2] for webhook in portal.webhooks.values()} | tokens
+
+
 def together(*works: Callable[[], Any]) -> list[Any]:
     """Do all of these at once, each in a thread of its own; what they return, or what one of them raised."""
     with ThreadPoolExecutor(len(works)) as pool:
@@ -80,6 +86,14 @@ def applier_of(portal: b24nb.SandboxPortal, journal: Any = None, **options: Any)
         closing(Connection(webhook, **options)) as connection,
     ):
         yield ChangeApplier(connection, store, settle_after=60)
+
+
+def leave_unfinished(
+    portal: b24nb.SandboxPortal, kind: str, *steps: Any, at: float = 1_764_000_000.0, journal: Any = None
+) -> None:
+    """What a process leaves behind that is killed right after its intent."""
+    with applier_of(portal, journal) as killed:
+        killed.store.intend(ChangeSet(kind), steps, at)
 
 
 @contextmanager

@@ -52,13 +52,11 @@ METHODS = ("crm.deal.list", "user.current/", "profile.json", "profile", "batch",
 MISTAKES = [
     ("", "empty"),
     (f"{ADDRESS}crm.activity.badge.list", "method name pasted along"),
-    (f"{ADDRESS}crm.activity.badge.list.json", "method name pasted along"),
     (f"https://example.bitrix24.com/rest/{SECRET}/", "user segment"),
     *((f"https://example.bitrix24.com/rest/{SECRET}/{last}", "no code where it should be") for last in METHODS),
     (f"https://example.bitrix24.com/rest/1/{SECRET[:4]} {SECRET[4:]}/", "space"),
     *((f"http://{host}/rest/1/{SECRET}/", "in clear") for host in ("10.0.0.1", "localhost.example.com")),
     (f"example.bitrix24.com/rest/1/{SECRET}/", "starts with https://"),
-    (f"ftp://example.bitrix24.com/rest/1/{SECRET}/", "starts with https://"),
     (f'b24nb.connect("{ADDRESS}")', "starts with https://"),
     ("https://example.bitrix24.com/rest/1/abcdef01...", "masked"),
     ("https://example.bitrix24.com/rest/1/<code>", "placeholder"),
@@ -66,13 +64,12 @@ MISTAKES = [
     ("https://example.bitrix24.com/rest/", "missing"),
     ("https://example.bitrix24.com/", "/rest/"),
     (f"{ADDRESS}?code=missedCall", r"\?"),
+    (f"https:///rest/1/{SECRET}/", "host"),
     (f"https://anna:pw@example.bitrix24.com/rest/1/{SECRET}/", "host"),
     (f"https://example.bitrix24.com:port/rest/1/{SECRET}/", "can't be read"),
-    (f"https:///rest/1/{SECRET}/", "host"),
     (f"https://example.bitrix24.com/rest/1/{SECRET}\u200b/", "invisible"),
     (f"https://example.bitrix24.com/rest/1/{SECRET[:5]}\u00ad{SECRET[5:]}/", "invisible"),
     (f"https://exa\u200bmple.bitrix24.com/rest/1/{SECRET}/", "invisible"),
-    (f"https://example.bitrix24.com/rest/1/{SECRET}\u202e/", "invisible"),
     (f"https://example.bitrix24.com/rest/1/\u0430{SECRET}/", "plain letters"),
     (f"https://ex\u0430mple.bitrix24.com/rest/1/{SECRET}/", "mixes alphabets"),
     (f"https://example.bitrix24.com/rest/1/{SECRET[:4]}%20/", "plain letters"),
@@ -95,32 +92,22 @@ def test_a_mistake_is_named_without_repeating_the_secret(address: str, says: str
 
 
 @pytest.mark.parametrize(
-    ("spelling", "host"),
-    [("LOCALHOST.:80", "localhost"), ("localhost:443",) * 2, ("127.8.9.1:8080",) * 2, ("[::1]:80", "[::1]")],
-)
-def test_plain_http_is_for_this_machine_only(spelling: str, host: str) -> None:
-    assert Webhook.parse(f"http://{spelling}/rest/1/{SECRET}/").origin == f"http://{host}"
-
-
-@pytest.mark.parametrize(
-    ("spelling", "host"),
+    ("spelling", "origin"),
     [
-        ("Example.Bitrix24.COM", "example.bitrix24.com"),
-        ("example.bitrix24.com:443", "example.bitrix24.com"),
-        ("example.bitrix24.com.", "example.bitrix24.com"),
-        ("example.bitrix24.com.:443", "example.bitrix24.com"),
-        ("example.bitrix24.com:8443", "example.bitrix24.com:8443"),
-        ("ПОРТАЛ.рф", "xn--80awhdgm.xn--p1ai"),
-        ("портал.рф:443", "xn--80awhdgm.xn--p1ai"),
-        ("XN--80AWHDGM.xn--p1ai", "xn--80awhdgm.xn--p1ai"),
-        ("münchen.example", "xn--mnchen-3ya.example"),
-        ("xn---7sbfkf5bif1g.bitrix24.ru", "xn---7sbfkf5bif1g.bitrix24.ru"),  # more than the older rule can read
-        ("xn--strae-oqa.de", "xn--strae-oqa.de"),
+        ("https://Example.Bitrix24.COM", "https://example.bitrix24.com"),
+        ("https://example.bitrix24.com.:443", "https://example.bitrix24.com"),
+        *((f"https://{one}", "https://xn--80awhdgm.xn--p1ai") for one in ("ПОРТАЛ.рф", "XN--80AWHDGM.xn--p1ai:443")),
+        ("https://münchen.example", "https://xn--mnchen-3ya.example"),
+        *((f"https://{one}",) * 2 for one in ("example.bitrix24.com:8443", "xn--strae-oqa.de")),
+        ("https://xn---7sbfkf5bif1g.bitrix24.ru",) * 2,  # more than the older rule can read
+        # Plain http is for this machine only.
+        *(("http://LOCALHOST.:80", "http://localhost"), ("http://[::1]:80", "http://[::1]")),
+        *((f"http://{one}",) * 2 for one in ("localhost:443", "127.8.9.1:8080")),
     ],
 )
-def test_a_host_has_one_spelling(spelling: str, host: str) -> None:
-    assert Webhook.parse(f"https://{spelling}/rest/1/{SECRET}/").host == host
-    assert OAuthToken(portal=f"https://{spelling}/rest/", access_token="a").host == host
+def test_a_host_has_one_spelling(spelling: str, origin: str) -> None:
+    assert Webhook.parse(f"{spelling}/rest/1/{SECRET}/").origin == origin
+    assert OAuthToken(portal=f"{spelling}/rest/", access_token="a").portal == origin
 
 
 def test_ask_reads_without_showing(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
@@ -197,13 +184,9 @@ def test_the_clients_secret_goes_to_no_server_that_an_event_names() -> None:
 @pytest.mark.parametrize(
     "auth",
     [
-        {},
-        {"access_token": SECRET},
-        {"domain": "example.bitrix24.com"},
+        *({}, {"access_token": SECRET}, {"domain": "example.bitrix24.com"}, SECRET, None),
         {name: value for name, value in ANSWER.items() if name != "client_endpoint"},
         *({"domain": host, "access_token": SECRET} for host in ("oauth.bitrix24.tech", "oauth.bitrix.info")),
-        SECRET,
-        None,
     ],
 )
 def test_an_authorization_without_portal_or_token_is_refused(auth: object) -> None:

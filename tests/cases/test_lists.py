@@ -1,82 +1,62 @@
-"""Lists that are not all there, rows that are odd, and answers about something else."""
+"""Lists that are not all there or behind, rows that are odd, and answers about something else."""
 
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 
-from b24nb import SandboxPortal, connect, errors
+from b24nb import Badge, Client, SandboxPortal, connect, errors
 from b24nb.badges import evidence
 from b24nb.badges.activities import find_holders
-from b24nb.badges.badge import Badge, Badges
+from b24nb.badges.badge import Badges
+from b24nb.rest.connection import Connection
 from tests.fakes import rows
-from tests.servers import answering
+from tests.servers import Envelope, answering, in_front_of
+
+ROW, FIFTY = rows(1)[0], {"result": {"badges": rows(50)}}
 
 
-@pytest.mark.parametrize(
-    "more",
-    [
-        *({"total": total} for total in (0, 49, 120, "120", 120.0, "many", True, [], 1e400)),
-        *({"next": following} for following in (50, "50")),
-        *({"total": total, "next": 50} for total in (50, 120)),
-    ],
-)
-def test_50_badges_of_120_are_never_all(more: dict[str, Any]) -> None:
-    with (
-        answering({"result": {"badges": rows(50)}, **more}) as (connection, _),
-        pytest.raises(errors.BadResponse, match="badges"),
-    ):
-        evidence.list_badges(connection)
+def ask_all(to: Connection) -> Badges:
+    return evidence.list_badges(to)
+
+
+def ask_one(to: Connection) -> Badge:
+    return evidence.get_badge(to, "vip")
+
+
+def ask_holders(to: Connection) -> list[dict[str, Any]]:
+    return find_holders(to, {"c0"})
+
+
+#: What is asked, what is answered, and what is said of it.
+NO_ANSWERS: list[tuple[Callable[[Connection], Any], dict[str, Any], str]] = [
+    *((ask_all, FIFTY | {"total": total}, "badges") for total in (0, 49, 120, "120", 120.0, "many", True, [], 1e400)),
+    *((ask_all, FIFTY | more, "badges") for more in ({"next": 50}, {"next": "50"}, {"total": 50, "next": 50})),
+    (ask_all, FIFTY | {"total": 120, "next": 50}, "badges"),
+    (ask_all, {"result": {"badges": rows(50) + rows(20)}, "total": 70}, "'c0000' 2 times"),
+    *((ask_all, {"result": {"badges": [odd]}}, ".") for odd in (None, [], "x", {"title": "t"}, {**ROW, "code": 7})),
+    *((ask, {"result": result}, ".") for ask in (ask_all, ask_one, ask_holders) for result in (None, True, {}, "x")),
+    *((ask_all, {"result": result}, ".") for result in ([], {"badges": None}, {"badges": {}})),
+    *((ask_one, {"result": result}, ".") for result in ([], {"badge": None}, {"badge": []}, {"badge": "vip"})),
+    *((ask_one, {"result": {"badge": ROW | {"code": other}}}, f"sent '{other}'") for other in ("vip2", "vi", " vip")),
+]
+
+
+@pytest.mark.parametrize(("ask", "envelope", "says"), NO_ANSWERS)
+def test_what_is_not_all_or_is_about_something_else_is_no_answer(ask: Any, envelope: Any, says: str) -> None:
+    with answering(envelope) as (connection, _), pytest.raises(errors.BadResponse, match=says):
+        ask(connection)
 
 
 @pytest.mark.parametrize("more", [{}, {"total": 50}, {"total": "50"}, {"total": 50.0}, {"total": 50, "next": None}])
 def test_all_badges_are_all_however_they_are_counted(more: dict[str, Any]) -> None:
-    with answering({"result": {"badges": rows(50)}, **more}) as (connection, _):
+    with answering(FIFTY | more) as (connection, _):
         assert len(evidence.list_badges(connection)) == 50
-
-
-def test_a_badge_that_comes_twice_is_noticed() -> None:
-    with (
-        answering({"result": {"badges": rows(50) + rows(20)}, "total": 70}) as (connection, _),
-        pytest.raises(errors.BadResponse, match="'c0000' 2 times"),
-    ):
-        evidence.list_badges(connection)
-
-
-ROW = rows(1)[0]
-
-
-@pytest.mark.parametrize(
-    ("ask", "wrong"),
-    [
-        (evidence.list_badges, [{"badges": rows} for rows in (None, {}, [None], [[]], ["x"], [{"title": "t"}])]),
-        (evidence.list_badges, [None, True, [], {}, {"badges": [{**ROW, "code": 7}]}]),
-        (
-            lambda to: evidence.get_badge(to, "c0000"),
-            [None, True, [], {}, *({"badge": it} for it in (None, [], "c0000"))],
-        ),
-        (lambda to: find_holders(to, {"c0"}), [None, True, {}, "x"]),
-    ],
-)
-def test_what_is_no_answer_to_the_question_is_refused(ask: Any, wrong: list[Any]) -> None:
-    for result in wrong:
-        with answering({"result": result}) as (connection, _), pytest.raises(errors.BadResponse):
-            ask(connection)
-
-
-@pytest.mark.parametrize("other", ["gold", "vip2", "vi", " vip"])
-def test_an_answer_about_another_badge_is_no_answer(other: str) -> None:
-    row = {"code": other, "title": "T", "value": "V", "type": "primary"}
-    with (
-        answering({"result": {"badge": row}}) as (connection, _),
-        pytest.raises(errors.BadResponse, match=f"asked for the badge 'vip' and sent '{other}'"),
-    ):
-        evidence.get_badge(connection, "vip")
 
 
 @pytest.mark.parametrize(("asked", "stored"), [("VIP", "vip"), ("vip ", "vip"), ("STRASSE", "straße")])
 def test_the_stored_spelling_of_a_code_may_differ_as_portals_compare_codes(asked: str, stored: str) -> None:
-    row = {"code": stored, "title": "T", "value": "V", "type": "primary"}
-    with answering({"result": {"badge": row}}) as (connection, _):
+    with answering({"result": {"badge": ROW | {"code": stored}}}) as (connection, _):
         assert evidence.get_badge(connection, asked).code == stored
 
 
@@ -178,3 +158,67 @@ def test_a_badge_whose_type_is_a_map_is_shown() -> None:
     badge = Badge.from_wire({"code": "vip", "title": "Client", "value": "VIP", "type": {"a": 1}})
     for shown in (badge._repr_html_(), Badges([badge])._repr_html_(), repr(Badges([badge]))):
         assert "not restorable" in shown
+
+
+CHANGES: dict[str, Callable[[Client], Any]] = {
+    "add": lambda b24: b24.badges.add("new", "Title", "Value", "primary"),
+    "add beside": lambda b24: b24.badges.add("MISSEDCALL", "Title", "Value", "primary"),
+    "replace": lambda b24: b24.badges.plan([Badge("missedCall", "Title", "Value", "primary")]).apply(progress=False),
+    "delete": lambda b24: b24.badges.delete("missedCall"),
+}
+
+
+@pytest.fixture
+def portal(request: pytest.FixtureRequest) -> Iterator[SandboxPortal]:
+    with SandboxPortal(case_sensitive=getattr(request, "param", False)) as portal:
+        yield portal
+
+
+@pytest.mark.parametrize(
+    ("portal", "change"),
+    [*((exact, change) for exact in (False, True) for change in ("add", "replace", "delete")), (True, "add beside")],
+    indirect=["portal"],
+)
+def test_an_undo_waits_for_a_list_that_shows_what_was_before_the_change(portal: SandboxPortal, change: str) -> None:
+    before = sorted(portal.badges, key=str)
+    behind: list[Any] = []
+
+    def answer(method: str, pass_on: Callable[[], Envelope]) -> Envelope:
+        status, envelope = pass_on()
+        if behind and method.endswith(".list"):
+            envelope |= {"result": {"badges": behind}, "total": len(behind)}
+        return status, envelope
+
+    with in_front_of(portal, answer) as webhook, connect(webhook) as b24:
+        CHANGES[change](b24)
+        after, behind[:] = portal.badges, before
+        plan = b24.journal.plan_undo()
+        assert sum(step.before != step.after for step in plan.steps) == 1
+        report = plan.apply(progress=False)
+        assert report.counts == {"unknown": 1}
+        assert "its answer to get differ" in report.df["detail"][0]
+        assert not report.ok
+        assert portal.badges == after
+        behind.clear()
+        assert plan.apply(progress=False).ok
+        assert sorted(portal.badges, key=str) == before
+
+
+def test_an_undo_of_many_is_not_called_done_by_a_look_during_it(portal: SandboxPortal) -> None:
+    before, behind = portal.badges, list[str]()
+
+    def answer(method: str, pass_on: Callable[[], Envelope]) -> Envelope:
+        status, envelope = pass_on()
+        look = envelope["result"]["result"].get("k0") if method == "batch" else None
+        if isinstance(look, dict) and "badges" in look and behind:
+            look["badges"], envelope["result"]["result_total"]["k0"] = before, len(before)
+            behind.append(method)
+        return status, envelope
+
+    with in_front_of(portal, answer) as webhook, connect(webhook) as b24:
+        wanted = [Badge(f"c{number}", "Title", "Value", "primary") for number in range(120)]
+        b24.badges.plan(wanted).apply(progress=False)
+        undo, behind[:] = b24.journal.plan_undo(), ["from now on"]
+        assert undo.apply(progress=False, confirm=120).counts == {"deleted": 120}
+    assert portal.badges == before
+    assert len(behind) > 1

@@ -1,6 +1,9 @@
-"""A call that fails says why, and what to do next."""
+"""A call that fails says why, and what to do next; what servers before a portal add to an answer is read, or named."""
 
 import datetime as dt
+import gzip
+import json
+import socket
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +13,7 @@ from b24nb import connect, errors, explain
 from b24nb.credentials import Webhook
 from b24nb.rest.connection import Connection
 from tests.fakes import FakeClock
-from tests.servers import RawServer, certified, http, serving
+from tests.servers import answering, certified, http, serving
 
 READ, WRITE = "crm.activity.badge.list", "crm.activity.badge.delete"
 
@@ -38,7 +41,6 @@ def failure(webhook: str, method: str = READ, **options: Any) -> errors.B24Error
         ("401 Unauthorized", "login of its own"),
         ("403 Forbidden", "firewall"),
         ("404 Not Found", "check the host"),
-        ("406 Not Acceptable", "firewall"),
         ("413 Payload Too Large", "less at once"),
     ],
 )
@@ -60,7 +62,6 @@ def test_a_busy_server_is_asked_again() -> None:
 @pytest.mark.parametrize(
     ("location", "says", "next_step"),
     [
-        ("{here}/rest/1/abcdef0123456789/x/", "another page of the same host", "rewrites"),
         ("/rest/1/abcdef0123456789/x/", "another page of the same host", "rewrites"),
         ("/auth/index.php?backurl=%2F", "a login page of the same host", "log in"),
         ("/bitrix/coupon_activation.php", "wants a licence key", "administrator has to renew"),
@@ -71,10 +72,7 @@ def test_a_busy_server_is_asked_again() -> None:
 )
 @pytest.mark.parametrize("method", [READ, WRITE])
 def test_a_redirect_says_where_to(location: str, says: str, next_step: str, method: str) -> None:
-    server: RawServer
-    with serving() as server:
-        here = server.webhook.split("/rest/")[0]
-        server.replies[:] = [http(b"", "302 Found", f"Location: {location.format(here=here)}")]
+    with serving(http(b"", "302 Found", f"Location: {location}")) as server:
         error = failure(server.webhook, method)
         assert says in str(error)
         assert next_step in error.hint
@@ -181,3 +179,61 @@ def test_a_count_that_php_wrote_as_a_text_is_a_number(sent: str, read: int | Non
     with serving(http(f'{{"result": [], "total": {sent}, "next": {sent}}}'.encode())) as server:
         answer = connection_to(server.webhook).call(READ)
     assert (answer.total, answer.next) == (read, read)
+
+
+OK = json.dumps({"result": {"badges": []}, "total": 0}).encode()
+LIST = "crm.activity.badge.list"
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        *(http(OK, "200 OK", f"Content-Encoding: {coding}") for coding in ("none", "", "UTF-8", "identity")),
+        http(gzip.compress(OK), "200 OK", "Content-Encoding: gzip"),
+        *(http(mark + OK) for mark in (b"\xef\xbb\xbf", b"\xef\xbb\xbf" * 3)),
+    ],
+    ids=["coding none", "no coding", "charset as coding", "identity", "gzip", "a mark", "three marks"],
+)
+def test_an_answer_with_something_added_is_read(answer: bytes) -> None:
+    with answering(answer) as (connection, _):
+        assert connection.call(LIST).result == {"badges": []}
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        b"<br />\n<b>Warning</b>:  Undefined variable $x in <b>/home/bitrix/www/a.php</b> on line <b>7</b><br />\n",
+        b"PHP Notice: Undefined index in /home/bitrix/www/a.php on line 7\n",
+        b"\nDeprecated: Return type in /home/bitrix/www/a.php on line 7\n",
+    ],
+)
+def test_a_message_of_php_is_named_with_the_switch_that_ends_it(message: bytes) -> None:
+    with answering(http(message + OK)) as (connection, _), pytest.raises(errors.BadResponse, match="PHP") as caught:
+        connection.call(LIST)
+    assert "display_errors" in str(caught.value)
+
+
+def test_an_error_of_rest_3_has_the_code_that_stands_inside() -> None:
+    inside = {"code": "BITRIX_REST_V3_EXCEPTION", "message": "Not here"}
+    with answering({"error": inside}) as (connection, _), pytest.raises(errors.ApiError) as caught:
+        connection.call(LIST)
+    assert (caught.value.code, caught.value.description) == tuple(inside.values())
+
+
+def test_a_portal_that_is_too_old_for_badges_is_named_so() -> None:
+    refusal = {"error": "ERROR_METHOD_NOT_FOUND", "error_description": "Method not found!"}
+    with answering(refusal) as (connection, _), pytest.raises(errors.ApiError, match="update its CRM module"):
+        connection.call(LIST)
+
+
+def test_what_follows_an_interim_answer_is_not_read_as_the_answer_to_another_call() -> None:
+    def two(connection: socket.socket) -> None:
+        connection.sendall(b"HTTP/1.1 103 Early Hints\r\nLink: </a.css>\r\n\r\n")
+        connection.sendall(http(b'{"result": "of the first call"}'))
+        connection.settimeout(0.5)
+        connection.recv(1)
+
+    with answering(two, {"result": "of the second"}) as (connection, _):
+        with pytest.raises(errors.BadResponse, match="HTTP 103"):
+            connection.call("crm.activity.badge.delete", {"code": "vip"})
+        assert connection.call("profile").result == "of the second"

@@ -1,6 +1,5 @@
 """What a sandbox portal writes, and what it leaves alone: files, logs, other requests, what nobody holds."""
 
-import os
 import sqlite3
 import stat
 from contextlib import closing
@@ -79,7 +78,6 @@ def test_an_empty_file_becomes_a_portal(tmp_path: Path) -> None:
             assert len(portal.badges) == 12
 
 
-@pytest.mark.skipif(os.name != "posix", reason="file modes are POSIX")
 def test_a_kept_database_is_for_this_user_only(tmp_path: Path) -> None:
     path = tmp_path / "portal.db"
     for mode in (None, 0o644):
@@ -117,9 +115,7 @@ def test_neither_does_a_command_of_a_batch(portal: SandboxPortal) -> None:
 
 
 @pytest.mark.parametrize("encoding", ["xchunked", "chunked, identity", "gzip, chunked", "identity", ""])
-def test_a_body_of_another_transfer_encoding_is_never_taken_for_the_next_request(
-    portal: SandboxPortal, encoding: str
-) -> None:
+def test_a_body_of_another_encoding_is_never_taken_for_a_request(portal: SandboxPortal, encoding: str) -> None:
     inside = f"GET {urlsplit(portal.webhook).path}crm.activity.badge.delete?code=missedCall HTTP/1.1\nHost: localhost"
     outside = f"POST /rest/profile HTTP/1.1\nHost: localhost\nTransfer-Encoding: {encoding}"
     answer = by_hand(portal, f"{outside}\n\n{inside}")

@@ -14,7 +14,7 @@ from b24nb import OAuthToken, SandboxPortal, connect, errors
 from b24nb.credentials import Webhook
 from b24nb.rest.connection import Connection
 from tests.fakes import FakeClock
-from tests.servers import Reply, answering, hang, http, serving
+from tests.servers import Reply, answering, http, serving
 
 READ, WRITE = "crm.activity.badge.get", "crm.activity.badge.delete"
 GOOD = http(b'{"result": true}')
@@ -137,14 +137,6 @@ def test_nobody_waits_an_hour_because_a_header_says_so(reply: bytes, stated: str
 def test_a_header_that_cannot_be_read_is_not_waited_for() -> None:
     with answering(BUSY.replace(b": 20", b": soon"), GOOD) as (connection, _):
         assert connection.call(READ).result is True
-
-
-def test_a_read_that_used_up_its_time_is_not_begun_again() -> None:
-    """The total is for the call, not for each of its attempts."""
-    with answering(hang, GOOD, timeout=(1, 0.3)) as (connection, server):
-        with pytest.raises(errors.Timeout, match=r"within 0\.3 s"):
-            connection.call(READ)
-        assert len(server.requests) == 1
 
 
 @pytest.mark.parametrize("seconds", [5, 60])

@@ -47,28 +47,6 @@ def test_delete_reads_first_and_returns_what_was_there(portal: SandboxPortal, b2
     assert Badge.from_wire(json.loads(row.before)) == before
 
 
-@pytest.mark.parametrize(
-    ("call", "kind", "code"),
-    [
-        (lambda badges: badges.get("none"), errors.NotFound, "NOT_FOUND"),
-        (lambda badges: badges.delete("none"), errors.NotFound, "NOT_FOUND"),
-        (lambda badges: badges.delete("onHold"), errors.BadgeInUse, "ENTITY_WITH_BADGE_EXISTS"),
-        (lambda badges: badges.add("PAID", "t", "v", "primary"), errors.DuplicateCode, "BX_INVALID_VALUE"),
-        (lambda badges: badges.add("x", {"xx": "t"}, "v", "primary"), errors.BadArgument, "0"),
-    ],
-)
-def test_errors_of_the_portal_keep_their_code(call: Any, kind: type, code: str, b24: Client) -> None:
-    before = b24.badges.list()
-    with pytest.raises(kind) as caught:
-        call(b24.badges)
-    assert caught.value.code == code
-    assert caught.value.http_status == 400
-    assert caught.value.hint
-    assert b24.badges.list() == before
-    assert set(b24.journal.df["verdict"]) <= {"failed", "refused"}
-    assert b24.journal.notice == ""
-
-
 def test_an_employee_may_look_but_not_change(portal: SandboxPortal) -> None:
     with connect(portal.webhooks["employee"]) as b24:
         assert b24.badges.get("missedCall")
@@ -147,6 +125,8 @@ def test_certainty_tells_old_and_unmatched_holders_apart(clock: Any) -> None:
         portal.attach(long)
         assert b24.badges.holders("old")["certainty"].tolist() == ["likely"]
         assert b24.badges.holders(long)["certainty"].tolist() == ["no"]
+        assert len(b24.badges.release(long)) == 0
+        assert len(b24.badges.release(long, activities="2")) == 1  # named, it is released
         with pytest.warns(NotRestorable):
             b24.badges.delete(long)  # the portal can't see that it is held
         with pytest.raises(errors.BadgeInUse):

@@ -11,8 +11,7 @@ from b24nb import Client, SandboxPortal, connect, errors
 from b24nb.badges.badge import Badge
 from b24nb.badges.changes import Step
 from b24nb.badges.journal import UnfinishedChanges
-from b24nb.badges.journal_store import ChangeSet
-from tests.fakes import FakeClock, applier_of, together
+from tests.fakes import FakeClock, leave_unfinished, together
 
 
 def same(portal: SandboxPortal, before: list[dict[str, Any]]) -> bool:
@@ -40,19 +39,6 @@ def test_undo_goes_back_one_change_set_at_a_time(portal: SandboxPortal, b24: Cli
     assert b24.journal.plan_undo(last=99).apply(progress=False).ok
     assert same(portal, before)
     assert b24.journal.df["kind"].unique().tolist() == ["delete", "add", "apply", "delete_many", "undo"]
-
-
-def test_an_undo_is_looked_at_first(portal: SandboxPortal, b24: Client) -> None:
-    badge = b24.badges.delete("missedCall")
-    sent = len(portal.requests)
-    plan = b24.journal.plan_undo()
-    assert repr(plan).splitlines() == [
-        "Plan: 1 add",
-        f"  + {badge!r}",
-        "Added and replaced badges take the last places of the list.",
-        "Nothing has been sent. .apply() sends it.",
-    ]
-    assert [request.method for request in portal.requests[sent:]] == ["crm.activity.badge.list"]
 
 
 def test_nothing_to_undo_is_an_empty_plan(b24: Client) -> None:
@@ -109,28 +95,6 @@ def test_what_is_restored_are_badges_each_once(b24: Client, given: Any) -> None:
         b24.journal.plan_restore(given)
 
 
-def test_each_user_and_portal_undoes_his_own(portal: SandboxPortal, tmp_path: Path) -> None:
-    path = tmp_path / "journal.db"
-    other_admin = portal.add_webhook("other", user="ben")
-    with (
-        connect(portal, journal=path) as anna,
-        connect(other_admin, journal=path) as ben,
-        SandboxPortal() as second,
-        connect(second, journal=path) as elsewhere,
-    ):
-        anna.badges.delete("missedCall")
-        for stranger in (ben, elsewhere):
-            assert stranger.journal.df.empty
-            assert len(stranger.journal.plan_undo()) == 0
-        assert len(anna.journal.df) == 1
-
-
-def intend(portal: SandboxPortal, *steps: Step, at: float) -> None:
-    """What a process leaves behind that is killed right after its intent."""
-    with applier_of(portal) as killed:
-        killed.store.intend(ChangeSet("delete_many"), steps, at)
-
-
 @pytest.fixture
 def steps(b24: Client) -> dict[str, Step]:
     """One per way in which a killed change can be found."""
@@ -153,7 +117,7 @@ def steps(b24: Client) -> dict[str, Step]:
 
 
 def test_settle_finds_what_became_of_changes(portal: SandboxPortal, b24: Client, steps: dict[str, Step]) -> None:
-    intend(portal, *steps.values(), at=time.time() - 100)
+    leave_unfinished(portal, "delete_many", *steps.values(), at=time.time() - 100)
     report = b24.journal.settle()
     verdicts = {name: str(outcome.verdict) for name, outcome in zip(steps, report, strict=True)}
     done = {name: name for name in ("deleted", "added", "replaced")}
@@ -169,22 +133,24 @@ def test_settle_finds_what_became_of_changes(portal: SandboxPortal, b24: Client,
 def test_settle_waits_as_long_as_an_effect_can_still_come(clock: FakeClock) -> None:
     with SandboxPortal(clock=clock) as portal, connect(portal, clock=clock) as b24:
         step = Step("missedCall", b24.badges.get("missedCall"), None)
-        intend(portal, step, at=clock.time() - 25)
+        leave_unfinished(portal, "delete_many", step, at=clock.time() - 25)
         start = clock.time()
         assert b24.journal.settle().counts == {"failed": 1}
         assert clock.time() - start == pytest.approx(35)
-        intend(portal, step, at=clock.time() - 61)
+        leave_unfinished(portal, "delete_many", step, at=clock.time() - 61)
         start = clock.time()
         b24.journal.settle()
         assert clock.time() == start  # all is known at once
-        intend(portal, step, at=clock.time() + 1000)  # by a clock that was ahead
+        leave_unfinished(portal, "delete_many", step, at=clock.time() + 1000)  # by a clock that was ahead
         b24.journal.settle()
         assert clock.time() - start == pytest.approx(60)
 
 
 def test_connect_notices_and_undo_settles_first(portal: SandboxPortal, b24: Client) -> None:
     before = portal.badges
-    intend(portal, Step("missedCall", b24.badges.get("missedCall"), None), at=time.time() - 100)
+    leave_unfinished(
+        portal, "delete_many", Step("missedCall", b24.badges.get("missedCall"), None), at=time.time() - 100
+    )
     b24.call("crm.activity.badge.delete", {"code": "missedCall"})
     with pytest.warns(UnfinishedChanges, match=r"1 change.*b24\.journal\.settle"):
         again = connect(portal)

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from b24nb import Badge, Fleet, OAuthToken, connect, errors
+from b24nb import Fleet, OAuthToken
 from b24nb.sandbox import SandboxFleet
 from tests.fakes import FakeClock, together
 
@@ -81,9 +81,9 @@ def test_a_renewed_token_is_in_the_vault_before_it_is_used(
     assert [[record.error for record in records] for records in after] == [["expired_token", None]] * 3
 
 
-@pytest.mark.parametrize("failures", [1, 3])
+@pytest.mark.parametrize(("failures", "anew"), [(1, False), (3, False), (3, True)])
 def test_a_token_that_the_vault_did_not_take_is_not_lost(
-    sandboxes: SandboxFleet, vault: Vault, clock: FakeClock, monkeypatch: pytest.MonkeyPatch, failures: int
+    sandboxes: SandboxFleet, vault: Vault, clock: FakeClock, monkeypatch: pytest.MonkeyPatch, failures: int, anew: bool
 ) -> None:
     left, store = [OSError("database is locked")] * failures, vault.store
 
@@ -97,8 +97,10 @@ def test_a_token_that_the_vault_did_not_take_is_not_lost(
     clock.advance(HOUR)
     found = fleet.badges(**QUIET)
     assert found.missing == ({} if failures < 3 else {"portal-0001": "no access"})
-    assert all_listed(fleet.badges(**QUIET))
-    assert all_listed(Fleet(sandboxes.names[:1], vault, clock=clock).badges(**QUIET)), "the vault has it"
+    later = Fleet(sandboxes.names[:1], vault, clock=clock)
+    assert all_listed((later if anew else fleet).badges(**QUIET))
+    assert vault.stored == ["portal-0001"]
+    assert all_listed(later.badges(**QUIET)), "the vault has it"
     assert renewals(sandboxes) == [1, 0, 0]
 
 
@@ -150,40 +152,9 @@ def test_two_fleets_that_meet_the_end_of_the_same_tokens_lose_none(clock: FakeCl
         assert renewals(sandboxes) == [rounds] * portals
 
 
-def test_a_write_whose_token_ends_midway_is_made_once(sandboxes: SandboxFleet, vault: Vault, clock: FakeClock) -> None:
-    plan = Fleet(sandboxes.names, vault, clock=clock).plan([Badge("vip", "V", "V", "success")], **QUIET)
-    clock.advance(HOUR)
-    report = plan.apply(**QUIET)
-    assert report.counts == {"added": 3}
-    with pytest.raises(errors.DuplicateCode), connect(vault("portal-0001"), clock=clock) as b24:
-        b24.badges.add("vip", "V", "V", "success")
-
-
-def test_a_vault_that_stores_nothing_keeps_its_portals_in_this_process(
-    sandboxes: SandboxFleet, vault: Vault, clock: FakeClock
-) -> None:
+def test_a_vault_need_store_nothing_for_one_process(sandboxes: SandboxFleet, vault: Vault, clock: FakeClock) -> None:
     fleet = Fleet(sandboxes.names, lambda name: vault(name), clock=clock)
     for _ in range(3):
         clock.advance(HOUR)
         assert all_listed(fleet.badges(**QUIET))
     assert renewals(sandboxes) == [3, 3, 3]
-
-
-def refuse(name: str, token: OAuthToken) -> None:
-    raise OSError("disk full")
-
-
-async def store_later(name: str, token: OAuthToken) -> None:
-    raise AssertionError("nobody waits for it")
-
-
-@pytest.mark.parametrize("refuse", [refuse, store_later])
-def test_a_pair_that_the_vault_did_not_take_is_stored_by_a_new_fleet(
-    sandboxes: SandboxFleet, vault: Vault, clock: FakeClock, monkeypatch: pytest.MonkeyPatch, refuse: object
-) -> None:
-    clock.advance(HOUR)
-    with monkeypatch.context() as full:
-        full.setattr(vault, "store", refuse)
-        assert len(Fleet(sandboxes.names, vault, clock=clock).badges(**QUIET).missing) == 3
-    assert all_listed(Fleet(sandboxes.names, vault, clock=clock).badges(**QUIET))
-    assert sorted(vault.stored) == sandboxes.names

@@ -70,17 +70,12 @@ def test_without_a_refresh_token_the_error_says_what_to_do(aging: SandboxPortal,
 
 
 @pytest.mark.parametrize(
-    ("wrong", "code", "status"),
-    [
-        ({"refresh_token": "used-up"}, "invalid_grant", 400),
-        ({"client_secret": "wrong"}, "invalid_client", 400),
-        ({"client_id": "nobody"}, "wrong_client", 200),
-    ],
+    ("wrong", "code", "status"), [("client_secret", "invalid_client", 400), ("client_id", "wrong_client", 200)]
 )
 def test_a_refused_refresh_is_an_error_of_the_authorization_server(
-    aging: SandboxPortal, clock: FakeClock, wrong: dict[str, str], code: str, status: int
+    aging: SandboxPortal, clock: FakeClock, wrong: str, code: str, status: int
 ) -> None:
-    with connect(token_of(aging, **wrong), clock=clock) as b24:
+    with connect(token_of(aging, **{wrong: "wrong"}), clock=clock) as b24:
         clock.advance(3601)
         with pytest.raises(errors.BadCredentials) as caught:
             b24.badges.get("missedCall")
@@ -99,9 +94,7 @@ def test_deletes_whose_token_can_not_be_renewed_were_not_made(aging: SandboxPort
     assert aging.badges == before
 
 
-def test_a_renewal_that_fails_is_tried_once_for_all_threads_that_wait_for_it(
-    aging: SandboxPortal, clock: FakeClock
-) -> None:
+def test_a_renewal_that_fails_is_tried_once_for_all_waiting_threads(aging: SandboxPortal, clock: FakeClock) -> None:
     def wait_for_all() -> None:
         while asked(aging).count("list") < 3:
             time.sleep(0.01)  # `asked` leaves out the first
@@ -120,18 +113,14 @@ def test_a_renewal_that_fails_is_tried_once_for_all_threads_that_wait_for_it(
 
 
 @pytest.mark.parametrize("code", ["NOT_INSTALLED", "ERROR_OAUTH", "expired_token"])
-def test_a_delete_by_an_application_that_is_not_let_in_is_not_looked_for(
-    portal: SandboxPortal, b24: Client, code: str
-) -> None:
+def test_a_delete_that_is_not_let_in_is_not_looked_for(portal: SandboxPortal, b24: Client, code: str) -> None:
     portal.faults.next(code, method="crm.activity.badge.delete")
     with pytest.raises(errors.ApiError, match=code):
         b24.badges.delete("missedCall")
     assert asked(portal) == ["get", "delete"]
 
 
-def test_a_program_that_can_not_store_the_new_pair_still_gets_its_report(
-    aging: SandboxPortal, clock: FakeClock
-) -> None:
+def test_a_program_that_can_not_store_the_new_pair_gets_its_report(aging: SandboxPortal, clock: FakeClock) -> None:
     def save(token: OAuthToken) -> None:
         raise OSError(28, f"No space left for {token.refresh_token.reveal()}")
 
@@ -174,9 +163,7 @@ def test_an_authorization_server_may_keep_the_refresh_token(clock: FakeClock) ->
 
 
 @pytest.mark.parametrize("kind", ["reset", "empty"])
-def test_a_renewal_whose_answer_is_lost_leaves_the_call_unsent(
-    aging: SandboxPortal, clock: FakeClock, kind: str
-) -> None:
+def test_a_renewal_that_is_lost_leaves_the_call_unsent(aging: SandboxPortal, clock: FakeClock, kind: str) -> None:
     """The portal had refused the call itself, so a write is not in doubt."""
     with connect(token_of(aging), clock=clock) as b24:
         clock.advance(3601)
@@ -212,26 +199,22 @@ def test_a_cell_that_connects_with_the_old_pair_can_be_run_again(aging: SandboxP
     assert len(told) == len({one.access_token for one in told}) == 2, "a stored pair is not given once more"
 
 
-def test_a_program_that_stores_asynchronously_is_told_that_nothing_was_stored(
-    aging: SandboxPortal, clock: FakeClock
+def no_json(token: OAuthToken) -> None:
+    raise TypeError("Object of type Secret is not JSON serializable")
+
+
+async def later(token: OAuthToken) -> None:
+    raise AssertionError("nobody waits for it")
+
+
+@pytest.mark.parametrize(("store", "says"), [(no_json, "not JSON serializable"), (later, "asynchronous")])
+def test_a_pair_that_was_not_stored_is_given_again(
+    aging: SandboxPortal, clock: FakeClock, store: Any, says: str
 ) -> None:
-    async def save(token: OAuthToken) -> None: ...
-
-    with connect(token_of(aging, on_refresh=save), clock=clock) as b24:
-        clock.advance(3601)
-        with pytest.raises(errors.VaultError, match=r"on_refresh failed to store it .*asynchronous"):
-            b24.badges.list()
-
-
-def test_a_pair_that_on_refresh_could_not_store_is_given_to_it_again(aging: SandboxPortal, clock: FakeClock) -> None:
     told: list[OAuthToken] = []
-
-    def fail(token: OAuthToken) -> None:
-        raise TypeError("Object of type Secret is not JSON serializable")
-
     clock.advance(3601)
-    with pytest.raises(errors.VaultError, match=r"on_refresh failed.*not JSON serializable.*not sent") as caught:
-        connect(token_of(aging, on_refresh=fail), clock=clock)
+    with pytest.raises(errors.VaultError, match=rf"on_refresh failed.*{says}.*not sent") as caught:
+        connect(token_of(aging, on_refresh=store), clock=clock)
     assert "on_refresh" in message_for(caught.value).text
     with connect(token_of(aging, on_refresh=told.append), clock=clock) as b24:
         assert b24.badges.get("missedCall")
@@ -239,9 +222,7 @@ def test_a_pair_that_on_refresh_could_not_store_is_given_to_it_again(aging: Sand
     assert len(told) == 1
 
 
-def test_an_authorization_server_out_of_reach_is_named_and_not_the_portal(
-    aging: SandboxPortal, clock: FakeClock
-) -> None:
+def test_an_authorization_server_out_of_reach_is_named_as_that(aging: SandboxPortal, clock: FakeClock) -> None:
     with connect(token_of(aging, auth_server="http://127.0.0.1:9"), clock=clock) as b24:
         form = forms.delete_form(b24, "missedCall")
         clock.advance(3601)

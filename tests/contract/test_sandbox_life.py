@@ -1,21 +1,22 @@
-"""The life of a sandbox portal: started, stopped, kept in a file, one beside another."""
+"""The life of a sandbox portal: started, stopped, kept in a file, one beside others, and over https."""
 
-import os
 import socket
+import ssl
 import stat
 import threading
 from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import urlsplit
 
-import numpy as np
 import pytest
 import requests
 
 from b24nb import Client
-from b24nb.sandbox import SandboxPortal
-from tests.contract.rest import by_hand, refresh, rest
-from tests.fakes import FakeClock
+from b24nb.sandbox import SandboxFleet, SandboxPortal
+from tests.contract.rest import by_hand, code_of, refresh, rest
+from tests.fakes import FakeClock, secrets_of
+from tests.layers import require_package
+from tests.programs import python
 
 BADGE = {"code": "vip", "title": "Client", "value": "VIP", "type": "primary"}
 
@@ -36,14 +37,13 @@ def test_a_portal_is_a_plain_object_and_a_context_manager_and_fresh_at_each_star
         assert BADGE not in portal.badges
         assert portal.webhook.split("/")[-2] != first.split("/")[-2]
     assert not portal.running
-    assert portal.ca_file is None
 
 
 def test_stopping_ends_its_thread_and_removes_its_files_that_are_for_this_user_only() -> None:
     before = set(threading.enumerate())
     with SandboxPortal() as portal:
         directory = Path(portal.journal_path).parent
-        assert stat.S_IMODE(directory.stat().st_mode) == 0o700 or os.name != "posix"
+        assert stat.S_IMODE(directory.stat().st_mode) == 0o700
         session = requests.Session()
         session.post(portal.webhook + "profile")  # a connection that is kept alive
         address = ("127.0.0.1", urlsplit(portal.url).port)
@@ -54,29 +54,20 @@ def test_stopping_ends_its_thread_and_removes_its_files_that_are_for_this_user_o
         socket.create_connection(address)
 
 
-def secrets_of(portal: SandboxPortal) -> list[str]:
-    webhooks = [url.split("/")[-2] for url in portal.webhooks.values()]
-    keys = ("access_token", "refresh_token", "client_id", "client_secret")
-    return [*webhooks, *(portal.oauth[key] for key in keys)]
-
-
-def test_secrets_are_random_unless_seeded() -> None:
-    def started(seed: int | None) -> list[str]:
+def test_secrets_are_random_unless_seeded(tmp_path: Path) -> None:
+    def started(seed: int | None) -> set[str]:
         with SandboxPortal(seed=seed) as portal:
             return secrets_of(portal)
 
-    assert started(1) == started(1)
-    assert not set(started(None)) & set(started(None))
-    assert not set(started(1)) & set(started(2))
-    assert len(set(started(None))) == 10
-
-
-def test_a_seed_and_a_file_go_together(tmp_path: Path) -> None:
-    def tokens() -> str:
+    def kept() -> str:
         with SandboxPortal(db=tmp_path / "portal.db", seed=1) as portal:
             return portal.oauth["access_token"]
 
-    assert len({tokens() for _ in range(3)}) == 3
+    assert started(1) == started(1)
+    assert not started(None) & started(None)
+    assert not started(1) & started(2)
+    assert len(started(None)) == 9
+    assert len({kept() for _ in range(3)}) == 3, "a seed and a file go together"
 
 
 def test_it_listens_on_this_machine_only(portal: SandboxPortal) -> None:
@@ -88,9 +79,7 @@ def test_it_listens_on_this_machine_only(portal: SandboxPortal) -> None:
                 assert probe.connect_ex((address, port)) != 0
 
 
-def test_a_file_keeps_badges_and_secrets_wherever_the_program_goes(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_file_keeps_badges_and_secrets_in_any_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = Path("portal.db").absolute()
     portal = SandboxPortal(db="portal.db")
     with portal:
@@ -120,10 +109,7 @@ def test_a_file_belongs_to_one_portal_at_a_time(tmp_path: Path) -> None:
     ("change", "words"),
     [
         (lambda portal: portal.issue_token(user="Anna"), "no user 'Anna'; the logins are anna, ben, carla, dmitri"),
-        (lambda portal: portal.authorize(user="1"), "no user '1'"),
-        (lambda portal: portal.add_webhook("mine", user="1"), "no user '1'"),
         (lambda portal: portal.add_webhook("admin"), "a webhook 'admin' already"),
-        (lambda portal: portal.attach("missedCal"), "no badge 'missedCal'"),
         (lambda portal: portal.attach("missedcall"), "no badge 'missedcall'"),
         (lambda portal: portal.attach("missedCall", deal=99), "no deal 99"),
     ],
@@ -139,12 +125,6 @@ def test_scopes_may_be_one_text(portal: SandboxPortal) -> None:
     assert rest(portal.add_webhook("one", scopes="crm"), "scope").json()["result"] == ["crm"]
     token = portal.issue_token(scopes="crm user")["access_token"]
     assert rest(f"{portal.url}/rest/", "scope", {"auth": token}).json()["result"] == ["crm", "user"]
-
-
-def test_a_deal_may_be_a_number_out_of_a_frame(portal: SandboxPortal) -> None:
-    number = portal.attach("missedCall", deal=np.int64(3))
-    found = rest(portal.webhook, "crm.activity.list", {"filter": {"ID": number}}).json()["result"]
-    assert [activity["OWNER_ID"] for activity in found] == ["3"]
 
 
 def test_the_seed_is_a_small_realistic_portal(portal: SandboxPortal) -> None:
@@ -213,3 +193,80 @@ def test_only_the_last_thousand_requests_are_remembered(portal: SandboxPortal) -
     heads = [f"GET /rest/number.{number} HTTP/1.1\nHost: localhost" for number in range(1005)]
     by_hand(portal, "\n\n".join(heads) + "\nConnection: close")
     assert [record.method for record in portal.requests] == [f"number.{n}" for n in range(5, 1005)]
+
+
+def test_the_authorization_server_knows_whose_token_it_is(portal: SandboxPortal) -> None:
+    pair = refresh(portal, portal.oauth["refresh_token"]).json()
+    answer = requests.get(pair["server_endpoint"] + "app.info", {"auth": pair["access_token"]}, timeout=20)
+    result = answer.json()["result"]
+    assert (result["client_id"], result["user_id"]) == (portal.oauth["client_id"], 1)
+    assert result["install"]["client_endpoint"] == portal.url + "/rest/"
+    unknown = requests.get(pair["server_endpoint"] + "app.info", {"auth": "x"}, timeout=20)
+    assert code_of(unknown) == (401, "invalid_token")
+
+
+def test_tls_with_a_certificate_made_on_the_spot() -> None:
+    require_package("trustme")
+    with SandboxPortal(tls=True, https_required=True) as portal:
+        assert portal.url.startswith("https://127.0.0.1:")
+        assert rest(portal.webhook, "profile", verify=portal.ca_file).ok
+        by_name = portal.webhook.replace("127.0.0.1", "localhost")
+        assert rest(by_name, "profile", verify=portal.ca_file).ok
+        with pytest.raises(requests.exceptions.SSLError):
+            rest(portal.webhook, "profile")
+        portal.faults.next("reset")
+        with pytest.raises(requests.ConnectionError):
+            rest(portal.webhook, "profile", verify=portal.ca_file)
+        ca_file = Path(str(portal.ca_file))
+        assert ssl.create_default_context(cafile=ca_file).cert_store_stats()["x509_ca"] == 1
+    assert not ca_file.exists()
+
+
+def test_trustme_is_imported_only_for_tls() -> None:
+    code = "import sys, b24nb.sandbox as s; s.SandboxPortal().start().stop(); print('trustme' in sys.modules)"
+    assert python(code) == "False"
+
+
+def test_a_seed_chooses_the_same_portals_again() -> None:
+    chosen = [SandboxFleet(100, dead=0.05, seed=seed).trouble for seed in (1, 1, 2)]
+    assert chosen[0] == chosen[1] != chosen[2]
+
+
+def test_it_leaves_nothing_behind() -> None:
+    before = threading.active_count()
+    with SandboxFleet(3) as fleet:
+        directory = Path(next(iter(fleet.portals.values())).journal_path).parent
+        assert threading.active_count() == before + 1
+    fleet.stop()
+    assert threading.active_count() == before
+    assert not directory.exists()
+
+
+def test_one_portal_of_a_fleet_stops_alone_and_starts_again() -> None:
+    with SandboxFleet(2) as fleet:
+        one, other = fleet.webhooks.values()
+        portal = fleet.portals["portal-0001"]
+        portal.stop()
+        with pytest.raises(requests.ConnectionError):
+            rest(one, "profile")
+        assert rest(other, "profile").ok
+        with portal:
+            assert rest(portal.webhook, "profile").ok
+        with pytest.raises(RuntimeError, match="running already"):
+            fleet.start()
+    assert not portal.running
+    with pytest.raises(RuntimeError, match="not running"):
+        _ = portal.badges
+
+
+def test_each_portal_of_a_fleet_can_be_verified_and_gets_the_badges_of_an_iterator() -> None:
+    badges = iter([{"code": "paid", "title": "P", "value": "P", "type": "success"}])
+    with SandboxFleet(2, badges=badges, tls=True) as fleet:
+        for portal in fleet.portals.values():
+            assert rest(portal.webhook, "profile", verify=portal.ca_file).ok
+            assert len(portal.badges) == 1
+
+
+def test_shares_that_make_no_sense_are_refused() -> None:
+    with pytest.raises(ValueError, match="0 to 1"):
+        SandboxFleet(10, dead=0.6, revoked=0.6)

@@ -1,14 +1,16 @@
-"""What keeps a sandbox portal harmless: who may reach it, how much it reads, what it shows."""
+"""What keeps a sandbox portal harmless, who may reach it and what it shows; and trouble on demand."""
 
-import http.client
+from contextlib import suppress
+from typing import Any
 from urllib.parse import urlencode, urlsplit
 
+import numpy as np
 import pytest
 import requests
 
 from b24nb.sandbox import SandboxPortal
-from tests.contract.rest import by_hand, rest
-from tests.fakes import FakeClock
+from tests.contract.rest import by_hand, code_of, refresh, rest
+from tests.fakes import FakeClock, eventually
 
 BODY_LIMIT = 8 * 1024 * 1024
 
@@ -93,7 +95,7 @@ def test_the_newest_badge_of_a_deal_is_on_its_card_until_it_ages_out(clock: Fake
             return [part.partition("<")[0] for part in cards.split('class="pill ')[1:]]
 
         before = pills()
-        portal.attach("birthday", deal=4)
+        portal.attach("birthday", deal=np.int64(4))  # a number out of a frame
         after = pills()
         assert len(after) == len(before)
         assert 'warning">This week' in after
@@ -103,12 +105,16 @@ def test_the_newest_badge_of_a_deal_is_on_its_card_until_it_ages_out(clock: Fake
         assert pills() == []
 
 
-def test_the_page_stays_readable_with_thousands_of_badges() -> None:
-    row = {"title": "T", "value": "V", "type": "success"}
+def test_the_page_stays_readable_with_thousands_of_badges_and_shows_texts_as_a_portal_does() -> None:
+    """Of texts without the viewer's language the documentation says "the first"; a portal shows how many there are."""
+    texts = {"fr": "Un", "it": "Uno"}
+    row = {"title": texts, "value": {"en": "One"} | texts, "type": "success"}
     with SandboxPortal(badges=[{"code": f"c{number}", **row} for number in range(3000)]) as portal:
         text = requests.get(portal.url, timeout=20).text
     assert text.count("<code>") == 200
     assert "And 2800 more." in text
+    assert "<td>2</td>" in text
+    assert '<span class="pill success">One</span>' in text
 
 
 def test_everything_on_the_page_is_escaped_and_no_script_may_run() -> None:
@@ -129,23 +135,99 @@ def test_everything_on_the_page_is_escaped_and_no_script_may_run() -> None:
     assert policy.startswith("default-src 'none'")
 
 
-def test_a_language_map_without_the_viewers_language_shows_what_a_portal_shows() -> None:
-    """The documentation says "the first element"; the portal shows how many there are."""
-    texts = {"fr": "Un", "it": "Uno"}
-    badges = [{"code": "vip", "title": texts, "value": {"en": "One"} | texts, "type": "success"}]
-    with SandboxPortal(badges=badges) as portal:
-        text = requests.get(portal.url, timeout=20).text
-    assert "<td>2</td>" in text
-    assert '<span class="pill success">One</span>' in text
+DELETE = "crm.activity.badge.delete"
+MISSED_CALL = {"code": "missedCall"}
 
 
-def test_keep_alive_serves_many_requests_on_one_connection(portal: SandboxPortal) -> None:
-    url = urlsplit(portal.webhook)
-    connection = http.client.HTTPConnection(url.netloc, timeout=10)
-    for verb in ("GET", "POST", "HEAD", "OPTIONS", "PUT") * 3:
-        connection.request(verb, url.path + "profile")
-        answer = connection.getresponse()
-        body = answer.read()
-        assert answer.status == 200
-        assert bool(body) is (verb not in ("HEAD", "OPTIONS"))
-    connection.close()
+def codes(portal: SandboxPortal) -> list[str]:
+    return [badge["code"] for badge in portal.badges]
+
+
+def test_an_error_nobody_has_described_needs_text_and_status(portal: SandboxPortal) -> None:
+    with pytest.raises(ValueError, match=r"'NEW_ERROR' is neither a code .* reset"):
+        portal.faults.next("NEW_ERROR")
+    portal.faults.next("NEW_ERROR", description="Something new", status=418)
+    answer = rest(portal.webhook, "profile")
+    assert answer.status_code == 418
+    assert answer.json() == {"error": "NEW_ERROR", "error_description": "Something new"}
+
+
+@pytest.mark.parametrize(
+    ("what", "options", "words"),
+    [
+        ("reset", {"times": 0}, "1 or more"),
+        ("reset", {"effect_after": 1, "after_effect": True}, "without after_effect"),
+        ("INTERNAL_SERVER_ERROR", {"effect_after": 1}, "with one of reset"),
+    ],
+)
+def test_trouble_that_can_not_be_is_refused(
+    portal: SandboxPortal, what: str, options: dict[str, Any], words: str
+) -> None:
+    with pytest.raises(ValueError, match=words):
+        portal.faults.next(what, **options)
+    assert rest(portal.webhook, "profile").ok
+
+
+def test_a_missing_scope_is_answered_as_the_webhook_without_it_is(portal: SandboxPortal) -> None:
+    portal.faults.next("insufficient_scope")
+    provoked, real = (rest(hook, DELETE, MISSED_CALL) for hook in (portal.webhook, portal.webhooks["noscope"]))
+    assert (provoked.status_code, provoked.json()) == (real.status_code, real.json())
+
+
+def test_times_and_method_choose_the_calls(portal: SandboxPortal) -> None:
+    portal.faults.next("QUERY_LIMIT_EXCEEDED", times=2, method="Profile")
+    assert len(portal.faults) == 2
+    assert rest(portal.webhook, "server.time").ok
+    assert [rest(portal.webhook, "profile").status_code for _ in range(3)] == [503, 503, 200]
+    portal.faults.next("reset")
+    portal.faults.clear()
+    assert rest(portal.webhook, "profile").ok
+
+
+def raw(portal: SandboxPortal, method: str) -> bytes:
+    """All that comes back on the socket for a GET about a missed call."""
+    return by_hand(portal, f"GET {urlsplit(portal.webhook).path}{method}?code=missedCall HTTP/1.1\nHost: localhost")
+
+
+def test_an_oversized_answer_and_a_hanging_one_end_as_was_asked_for(portal: SandboxPortal) -> None:
+    portal.faults.next("oversized", size=3_000_000)
+    assert len(rest(portal.webhook, DELETE, MISSED_CALL).content) == 3_000_000
+    portal.faults.next("hang", seconds=0.1)
+    assert raw(portal, "profile") == b""
+
+
+def test_stopping_does_not_wait_for_what_hangs() -> None:
+    with SandboxPortal() as portal:
+        portal.faults.next("hang")
+        with pytest.raises(requests.ReadTimeout):
+            rest(portal.webhook, DELETE, MISSED_CALL, timeout=0.3)
+        portal.faults.next("drip")
+        answer = rest(portal.webhook, "profile", stream=True)
+    with suppress(requests.exceptions.ChunkedEncodingError):  # older urllib3 takes what came for all of it
+        assert len(answer.content) < int(answer.headers["Content-Length"])
+
+
+def test_a_late_effect_waits_until_the_client_has_given_up(portal: SandboxPortal) -> None:
+    portal.faults.next("hang", effect_after=0.3)
+    with pytest.raises(requests.ReadTimeout):
+        rest(portal.webhook, DELETE, MISSED_CALL, timeout=0.6)
+    assert "missedCall" in codes(portal)
+    eventually(lambda: "missedCall" not in codes(portal))
+
+
+def test_a_late_effect_comes_though_the_client_gave_up_during_the_latency(portal: SandboxPortal) -> None:
+    portal.switches.latency_ms = 400
+    portal.faults.next("hang", effect_after=0.1)
+    with pytest.raises(requests.ReadTimeout):
+        rest(portal.webhook, DELETE, MISSED_CALL, timeout=0.1)
+    eventually(lambda: "missedCall" not in codes(portal))
+
+
+def test_the_token_endpoint_fails_too(portal: SandboxPortal) -> None:
+    token = portal.oauth["refresh_token"]
+    portal.faults.next("html", method="oauth/token")
+    assert rest(portal.webhook, "profile").ok
+    assert refresh(portal, token).status_code == 502
+    portal.faults.next("INTERNAL_SERVER_ERROR", method="oauth/token", after_effect=True)
+    assert code_of(refresh(portal, token)) == (500, "INTERNAL_SERVER_ERROR")
+    assert code_of(refresh(portal, token)) == (400, "invalid_grant")

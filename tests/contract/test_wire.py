@@ -1,12 +1,14 @@
-"""The facts that a real portal can be asked about, asked there.
+"""A sandbox portal held against all facts, and a real one against those that hold there.
 
-Opt-in: set ``B24_LIVE_WEBHOOK`` to an administrator's webhook with the scope ``crm`` and run
+The second is opt-in: set ``B24_LIVE_WEBHOOK`` to an administrator's webhook with the scope ``crm`` and run
 ``pytest -m live``. All badges that these facts make have codes that start with ``b24nb_test_``; they are
 deleted after each fact, whatever happened. No message shows the webhook.
 """
 
 import os
+import re
 import time
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from urllib.parse import urlsplit
@@ -16,7 +18,41 @@ import pytest
 import b24nb
 from tests.contract.facts import ALL
 from tests.contract.stage import Place, Stage, check, play
-from tests.contract.wire import PREFIX, Fact, Send, call
+from tests.contract.wire import PREFIX, TEXT, Answer, Fact, Send, call, difference
+
+
+@pytest.mark.parametrize("fact", ALL, ids=str)
+def test_wire(fact: Fact) -> None:
+    check(fact)
+
+
+def test_the_comparison_can_fail() -> None:
+    assert difference({"a": 1}, {"a": True})
+    assert difference({"a": 1}, {"a": 1.0})
+    assert difference({"a": 1, "b": 2}, {"b": 2, "a": 1})
+    assert difference([1], [1, 2])
+    assert difference({"a": [TEXT]}, {"a": [5]})
+    assert difference({"a": [TEXT, None]}, {"a": ["x", None]}) is None
+
+
+def test_every_fact_has_an_id_and_a_source_says_something_in_one_line_and_can_fail() -> None:
+    assert [name for name, count in Counter(fact.id for fact in ALL).items() if count > 1] == []
+    for fact in ALL:
+        assert re.fullmatch(r"[^\n]{8,110}[.)]", fact.says), fact.id
+        assert fact.source, fact.id
+        assert not all(isinstance(step, Send) for step in fact.steps), f"{fact.id} expects nothing"
+
+
+def test_live_facts_use_nothing_that_only_a_sandbox_has() -> None:
+    for fact in (fact for fact in ALL if fact.live):
+        assert fact.portal == {}, fact.id
+        assert fact.badges is not None, fact.id
+        assert all(isinstance(step, Send | Answer) for step in fact.steps), fact.id
+        for request in (step for step in fact.steps if isinstance(step, Send)):
+            places = re.findall(r"<([a-z_]+)>", f"{request.path} {request.body!r} {request.headers}")
+            assert set(places) <= {"admin"}, fact.id
+            assert request.path.startswith(("<admin>/", "/rest/")), fact.id
+
 
 LIVE = [fact for fact in ALL if fact.live]
 PLACE = os.environ.get("B24_LIVE_WEBHOOK", "")

@@ -1,8 +1,12 @@
-"""Tables that people bring: read back exactly, or refused in words; never understood as something else."""
+"""Tables and files: what people bring is read exactly or refused; what leaves is exact and harmless."""
 
+import copy
 import csv
+import dataclasses
 import io
 import json
+import os
+import pickle
 import re
 import tracemalloc
 from collections.abc import Iterator
@@ -15,9 +19,10 @@ import pytest
 
 import b24nb
 from b24nb.badges import files
-from b24nb.badges.badge import Badge, Badges
+from b24nb.badges.badge import Badge, Badges, Texts
 from b24nb.badges.files import codes_of
-from b24nb.errors import InvalidInput
+from b24nb.errors import Interrupted, InvalidInput
+from b24nb.rest.calls import CallLog
 
 H, R = "code,title,value,type\n", "vip,Client,VIP,primary\n"
 VIP = Badge("vip", "Client", "VIP", "primary")
@@ -100,21 +105,6 @@ def test_what_looks_like_a_map_in_a_table_is_refused_or_read_exactly(text: str) 
             assert files.read("b.csv") == Badges([badge])
 
 
-@pytest.mark.parametrize(
-    "source",
-    [
-        *(b"", b"\xef\xbb\xbf", b"\n\n\n", b",,,\n", b"vip,Client,VIP,primary\n", b"Code list\n" + H.encode()),
-        *(pd.DataFrame(), pd.DataFrame({"title": ["t"]}), Badges([VIP]).df.T),
-    ],
-)
-def test_a_table_without_the_heading_code_is_never_nothing_wanted(b24: b24nb.Client, source: Any) -> None:
-    if isinstance(source, bytes):
-        Path("b.csv").write_bytes(source)
-        source = "b.csv"
-    with pytest.raises(InvalidInput, match="no column `code`"):
-        b24.badges.plan(source, prune=True)
-
-
 @pytest.mark.parametrize("title", [{}, {"en": ""}, {"en": "Client", "de": "Kunde"}])
 def test_the_text_of_a_map_replaces_no_map_of_the_portal(title: dict[str, str]) -> None:
     odd, good = Badge("odd", title, "v", "primary"), Badge("good", "t", '{"en": "x"}', "primary")
@@ -130,7 +120,7 @@ def test_the_text_of_a_map_replaces_no_map_of_the_portal(title: dict[str, str]) 
                 b24.badges.plan(source)
 
 
-@pytest.mark.parametrize("heading", ["title.de", "title .de", " Title . de ", "TITLE.DE"])
+@pytest.mark.parametrize("heading", ["title .de", " Title . de ", "TITLE.DE"])
 def test_blanks_and_capitals_of_a_heading_do_not_drop_or_rename_a_language(heading: str, tmp_path: Path) -> None:
     (tmp_path / "b.csv").write_text(f"code,title.en,{heading},value,type\nvip,Client,Kunde,VIP,primary\n")
     assert files.read(tmp_path / "b.csv")["vip"].title == {"en": "Client", "de": "Kunde"}
@@ -146,17 +136,13 @@ def test_a_heading_that_pandas_numbered_is_no_language(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "shape",
     [
-        lambda badges: badges,
-        lambda badges: badges.df,
-        lambda badges: badges.df.set_index("code"),
+        *(lambda badges: badges, lambda badges: badges.df, lambda badges: badges.flat, pd.DataFrame),
+        *(lambda badges: badges.df.set_index("code"), lambda badges: badges.flat.set_index("code")),
         lambda badges: badges.df.set_index(["code", "type"]).reset_index("type"),
-        lambda badges: badges.flat,
-        lambda badges: badges.flat.set_index("code"),
         *(
             lambda badges, missing=missing: badges.flat.where(pd.notna, missing).to_dict("records")
             for missing in (None, float("nan"), pd.NaT, pd.NA)
         ),
-        lambda badges: pd.DataFrame(badges),
         lambda badges: pd.concat([badges.flat, pd.DataFrame([{"code": None}])]),
     ],
 )
@@ -174,43 +160,45 @@ def test_a_saved_answer_is_taken_back(b24: b24nb.Client) -> None:
         assert b24.badges.plan(source).counts["keep"] == len(b24.badges.list())
 
 
-@pytest.mark.parametrize("more", [{"total": 120}, {"next": 50}, {"total": "120"}])
-def test_a_saved_page_is_not_all_badges(b24: b24nb.Client, more: dict[str, Any]) -> None:
-    with pytest.raises(InvalidInput, match="sent"):
-        b24.badges.plan({"result": {"badges": [VIP.to_wire()]}, **more}, prune=True)
+ROW, DEEP = b'"title": "T", "value": "V", "type": "primary"', b"[" * 900 + b"]" * 900
+#: The name of a file with that content, or what is given instead of one; and what is said of it.
+NO_BADGES: list[tuple[str, Any, str]] = [
+    *(("b.csv", text, "no column `code`") for text in (b"", b"\xef\xbb\xbf", b"\n\n\n", b",,,\n", R.encode())),
+    *(
+        ("", table, "no column `code`")
+        for table in (pd.DataFrame(), pd.DataFrame({"title": ["t"]}), Badges([VIP]).df.T)
+    ),
+    ("b.csv", b"Code list\n" + H.encode(), "no column `code`"),
+    *(("", {"result": {"badges": []}, **more}, "sent") for more in ({"total": 120}, {"next": 50}, {"total": "120"})),
+    *(("", path, ".") for path in ("a\0.csv", "badges.xlsx", "", "https://portal.example/rest/1/s3cret/")),
+    *(
+        ("b.json", text, ".")
+        for text in (b'{"badges": Infinity}', b'{"badges": {"x": 1}}', b'"x"', b"7", b"null", b"{}")
+    ),
+    *(("b.json", b"[" * deep + b"]" * deep, ".") for deep in (900, 100_000)),
+    *(("b.json", b'[{"code": ' + code + b", " + ROW + b"}]", ".") for code in (b"9" * 5000, b'"\\ud800"', b"[]", DEEP)),
+    *(
+        ("b.json", b'[{"code": "x", "title": ' + title + b', "value": "V", "type": "primary"}]', ".")
+        for title in (b"NaN", b"[1]", b'{"": "T"}', b'{"en": ' + DEEP + b"}")
+    ),
+    ("b.json", b'[{"code": "x", "title": "T", "value": "V", "type": ' + DEEP + b"}]", "."),
+    *(
+        ("b.json", text, ".")
+        for text in (b'[{"code.": "x"}]', b'{"format": "b24nb badges", "version": [], "badges": []}')
+    ),
+    ("b.json", b'[{"code": "' + b"x" * 1_000_000 + b'", ' + ROW + b"}, " + b'{"code": "X", "title": "T"}]', "."),
+]
 
 
-ROW = b'"title": "T", "value": "V", "type": "primary"'
-
-
-@pytest.mark.parametrize(
-    "content",
-    [
-        *(b"[" * 100_000 + b"]" * 100_000, b'{"badges":' * 50_000 + b"[]" + b"}" * 50_000),
-        b'[{"code": ' + b"9" * 5000 + b", " + ROW + b"}]",
-        b'[{"code": "x", "title": NaN, "value": "V", "type": "primary"}]',
-        *(b'{"badges": Infinity}', b'{"badges": {"x": 1}}', b'"x"', b"7", b"null", b"{}"),
-        b'[{"code": "\\ud800", ' + ROW + b"}]",
-        b'[{"code": "x", "title": {"en": ' + b"[" * 900 + b"]" * 900 + b'}, "value": "V", "type": "primary"}]',
-        b'[{"code": "x", "title": ' + b"[" * 900 + b"]" * 900 + b', "value": "V", "type": "primary"}]',
-        b'[{"code": "x", "title": "T", "value": "V", "type": ' + b"[" * 900 + b"]" * 900 + b"}]",
-        *(b'[{"code": [], ' + ROW + b"}]", b'[{"code": "x", "title": [1], "value": "V", "type": "primary"}]'),
-        *(b'[{"code": "x", "title": {"": "T"}, "value": "V", "type": "primary"}]', b'[{"code.": "x"}]'),
-        b'{"format": "b24nb badges", "version": [], "badges": []}',
-        b'[{"code": "' + b"x" * 1_000_000 + b'", ' + ROW + b"}, " + b'{"code": "X", "title": "T"}]',
-    ],
-)
-def test_hostile_json_is_refused_in_words(b24: b24nb.Client, content: bytes) -> None:
-    Path("b.json").write_bytes(content)
-    with pytest.raises(InvalidInput) as caught:
-        b24.badges.plan("b.json", prune=True)
+@pytest.mark.parametrize(("name", "given", "says"), NO_BADGES, ids=range(len(NO_BADGES)))
+def test_what_holds_no_badges_is_refused_in_words_and_never_nothing_wanted(
+    b24: b24nb.Client, name: str, given: Any, says: str
+) -> None:
+    if name:
+        Path(name).write_bytes(given)
+    with pytest.raises(InvalidInput, match=says) as caught:
+        b24.badges.plan(name or given, prune=True)
     assert len(str(caught.value)) < 5000
-
-
-@pytest.mark.parametrize("path", ["a\0.csv", "badges.xlsx", "", "https://portal.example/rest/1/s3cret/"])
-def test_a_path_that_can_not_be_one_is_refused_without_being_shown(b24: b24nb.Client, path: str) -> None:
-    with pytest.raises(InvalidInput) as caught:
-        b24.badges.plan(path)
     assert "s3cret" not in str(caught.value)
 
 
@@ -230,10 +218,8 @@ BADGES = Badges([VIP, Badge("007", "t", "v", "success")])
 @pytest.mark.parametrize(
     "values",
     [
-        ["vip", "007"],
-        iter(("vip", "007")),
+        *(["vip", "007"], iter(("vip", "007")), BADGES.flat["code"], BADGES.df["code"].to_numpy()),
         *(BADGES.df, BADGES.df.set_index("code"), BADGES.df.set_index("code").index),
-        *(BADGES.flat["code"], BADGES.df["code"].to_numpy()),
         *({"vip": 1, "007": 2}.keys(), ("vip", "007"), pd.Index(["vip", "007"]), pd.Series(["vip", "007"])),
         *(BADGES.df.set_index("title")["code"], BADGES.df.set_index("title"), BADGES.df["code"].astype("category")),
         *(BADGES.df["code"].astype("category").array, BADGES.df.rename(columns=str.title)["Code"]),
@@ -250,14 +236,11 @@ def test_badges_among_codes_say_exactly_which_is_meant() -> None:
 
 TRANSLATED = Badges([Badge("vip", {"en": "007", "de": "vip"}, "V", "primary")])
 ROWS = [
-    *(BADGES.df.iloc[0], BADGES.df.set_index("code").loc["vip"], BADGES.df.iloc[0].rename(None)),
+    *(BADGES.df.iloc[0], BADGES.df.set_index("code").loc["vip"], next(BADGES.df.itertuples()), VIP.to_wire()),
     *(TRANSLATED.flat.set_index("code").loc["vip"], TRANSLATED.flat[["title.en", "title.de"]].iloc[0].rename(None)),
-    *(next(BADGES.df.itertuples()), next(BADGES.df.itertuples(index=False)), next(BADGES.df.iterrows())[1]),
-    *(pd.DataFrame({"code": ["vip"], "note": ["007"]}).set_index("code").loc["vip"], VIP.to_wire()),
 ]
 SEVERAL = [
     pd.concat([BADGES.df[["code"]]] * 2, axis=1),
-    BADGES.df.groupby("type").agg({"code": ["first", "count"]}),
     pd.concat({"code": BADGES.df[["code"]].rename(columns={"code": "vip"})}, axis=1),
 ]
 
@@ -304,3 +287,142 @@ def test_badges_that_differ_in_letter_case_are_planned_deleted_and_restored_wher
             b24.journal.plan_restore([*both, VIP])
         assert b24.journal.plan_restore(both).apply(progress=False).counts == {"added": 2}
         assert b24.badges.list() == both
+
+
+CLIENT = Badge("vip", {"en": "Client", "de": "Kunde"}, "VIP", "primary")
+GOLD = Badge("gold", "Gold", {"ru": "Золото", "de": "Gold"}, "warning")
+
+
+def test_badges_are_what_pandas_json_and_dataclasses_expect(b24: b24nb.Client) -> None:
+    badges = b24.badges.list()
+    frame = pd.DataFrame(badges)
+    assert list(frame.columns) == ["code", "title", "value", "type"]
+    assert frame.to_dict("records") == badges.df.to_dict("records")
+    assert len(badges.df.drop_duplicates()) == badges.df["title"].size
+    assert dataclasses.asdict(CLIENT) == {
+        "code": "vip",
+        "title": {"en": "Client", "de": "Kunde"},
+        "value": "VIP",
+        "type": "primary",
+    }
+    assert json.loads(json.dumps(CLIENT.title)) == {"en": "Client", "de": "Kunde"}
+    assert json.loads(json.dumps([dataclasses.asdict(badge) for badge in badges])) == [*map(dataclasses.asdict, badges)]
+
+
+def test_a_badge_is_looked_up_by_its_code() -> None:
+    badges = Badges([CLIENT, GOLD, Badge("GOLD", "t", "v", "primary")])
+    assert badges["vip"] == badges["VIP"] == badges[0] == CLIENT
+    assert (badges["gold"], badges["GOLD"].type) == (GOLD, "primary")
+    assert [code in badges for code in ("vip", "ViP", "nope")] == [True, True, False]
+    assert [item in badges for item in (CLIENT, dataclasses.replace(CLIENT, type="success"), 7)] == [True, False, False]
+    with pytest.raises(KeyError, match="no badge has the code 'nope'"):
+        badges["nope"]
+
+
+@pytest.mark.parametrize("change", ["clear", "pop", "popitem", "setdefault", "update", "__delitem__", "__ior__"])
+def test_a_text_in_several_languages_can_not_be_changed_in_place(change: str) -> None:
+    arguments = {"clear": (), "popitem": (), "update": ({"en": "x"},), "__ior__": ({"en": "x"},)}
+    with pytest.raises(TypeError, match="does not change"):
+        getattr(CLIENT.title, change)(*arguments.get(change, ("en",)))
+    assert CLIENT.title == {"en": "Client", "de": "Kunde"}
+    assert CLIENT.title | {"de": "x"} == {"en": "Client", "de": "x"}
+
+
+def test_the_error_of_an_interrupted_run_says_the_same_after_copy_and_pickle() -> None:
+    error = Interrupted(Badges([CLIENT]))
+    for again in (copy.copy(error), pickle.loads(pickle.dumps(error))):
+        assert (str(again), again.report) == (str(error), error.report)
+    assert str(error) == f"Interrupted. {error.report!r}"
+
+
+def test_the_order_of_languages_makes_no_other_hash_and_ten_thousand_titles_do() -> None:
+    assert hash(CLIENT.title) == hash(Texts(reversed(CLIENT.title.items())))
+    assert len({hash(Texts(en=f"title {n}")) for n in range(10_000)}) > 9_990
+
+
+def test_the_flat_table_has_plain_cells_and_a_column_per_language() -> None:
+    flat = Badges([GOLD, CLIENT]).flat
+    columns = ["code", "type", "title", "value", "title.en", "title.de", "value.ru", "value.de"]
+    assert list(flat.columns) == columns
+    assert flat.iloc[1].tolist() == ["vip", "primary", None, "VIP", "Client", "Kunde", None, None]
+    assert len(flat.drop_duplicates()) == flat["code"].nunique() == 2
+    assert list(Badges().flat.columns) == ["code", "type", "title", "value"]
+    assert list(Badges().df.columns) == ["code", "title", "value", "type"]
+
+
+def test_calls_can_be_compared_and_stored(b24: b24nb.Client) -> None:
+    b24.call("crm.activity.list", {"filter": {"SUBJECT": "Ж"}, "select": ["ID"]})
+    b24.badges.list()
+    df = b24.calls.df
+    assert len(df.drop_duplicates()) == len(df)
+    assert df.nunique()["params"] >= 2
+    sent = df[df["method"] == "crm.activity.list"]["params"].iloc[0]
+    assert json.loads(sent) == {"filter": {"SUBJECT": "Ж"}, "select": ["ID"]}
+    df.to_csv("calls.csv")
+    assert pd.read_csv("calls.csv")["params"].tolist() == df["params"].tolist()
+
+
+def test_the_documented_line_for_excel_drops_the_time_zones(b24: b24nb.Client) -> None:
+    b24.badges.list()
+    df = b24.calls.df
+    line = re.search(r"``(df\.assign.*)``", CallLog.df.__doc__)[1]
+    stored = eval(line, {"df": df})
+    assert list(stored.select_dtypes("datetimetz")) == []
+    assert (stored["at"] == df["at"].dt.tz_localize(None)).all()
+
+
+LIVE = Badges(
+    Badge(f"{sign}code", f"{sign}HYPERLINK(1)", {"en": f"{sign}1", "de": f"'{sign}1"}, "primary")
+    for sign in ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "'=", "'", "''")
+)
+
+
+def test_a_backup_for_spreadsheets_has_no_live_cell_and_comes_back_unchanged(tmp_path: Path) -> None:
+    path = files.write(LIVE, tmp_path / "b.csv", portal="", at="")
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        cells = [cell for row in csv.reader(file) for cell in row]
+    assert not [cell for cell in cells if cell.startswith(tuple("=+-@\t\r\n＝"))]
+    assert files.read(path) == LIVE
+    assert files.read(pd.read_csv(path, dtype=str)) == LIVE
+
+
+def test_an_apostrophe_of_somebody_else_stays(tmp_path: Path) -> None:
+    (tmp_path / "b.csv").write_text("code,title,value,type\nvip,'=1,'x',primary\n")
+    assert files.read(tmp_path / "b.csv") == Badges([Badge("vip", "'=1", "'x'", "primary")])
+
+
+@pytest.mark.parametrize("title", ["{'en': 'x'}", '{"en": "x"}', "{}", "\ud800", {"en": ""}, {"": "x"}, 7, None])
+def test_what_csv_can_not_hold_goes_to_json(title: object, tmp_path: Path) -> None:
+    badges = Badges([Badge("odd", title, "v", "primary")])
+    with pytest.raises(InvalidInput, match=r"'odd' holds what CSV can't\. Write a \.json"):
+        files.write(badges, tmp_path / "b.csv", portal="", at="")
+    assert not (tmp_path / "b.csv").exists()
+    assert files.read(files.write(badges, tmp_path / "b.json", portal="", at="")) == badges
+
+
+def mode(path: Path) -> int:
+    return path.stat().st_mode & 0o777
+
+
+@pytest.mark.parametrize(("umask", "expected"), [(0o022, 0o644), (0o077, 0o600), (0o002, 0o664)])
+def test_a_new_file_gets_the_mode_that_any_new_file_gets(umask: int, expected: int, tmp_path: Path) -> None:
+    before = os.umask(umask)
+    try:
+        assert mode(files.write(Badges([CLIENT]), tmp_path / "b.json", portal="", at="")) == expected
+    finally:
+        os.umask(before)
+
+
+def test_an_existing_file_keeps_its_mode_and_a_link_stays_a_link(tmp_path: Path) -> None:
+    real, link, dangling = tmp_path / "real.json", tmp_path / "link.json", tmp_path / "new.json"
+    real.write_text("x")
+    real.chmod(0o664)
+    link.symlink_to("real.json")
+    dangling.symlink_to("later.json")
+    for path in (link, dangling):
+        files.write(Badges([CLIENT]), path, portal="", at="")
+        assert path.is_symlink()
+        assert files.read(path.resolve()) == Badges([CLIENT])
+    assert mode(real) == 0o664
+    assert sorted(path.name for path in tmp_path.glob("*.json")) == ["later.json", "link.json", "new.json", "real.json"]
+    assert not list(tmp_path.glob(".b24nb-*"))
