@@ -5,10 +5,12 @@ import random
 import signal
 import subprocess
 import sys
+import threading
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -142,3 +144,36 @@ def test_what_was_killed_is_finished_and_taken_back(scene: Scene, kills: int, wh
     changed = [scene.play(where, whom, chance.uniform(0.05, 1.5) if kills > 1 else 0.25, n) for n in range(kills)]
     half_done = [count for count in changed if 0 < count < len(scene.sandboxes.names)]
     assert kills == 1 or len(half_done) >= 3, changed
+
+
+CLUSTER = """
+import time
+
+import distributed
+
+if __name__ == "__main__":
+    cluster = distributed.LocalCluster(n_workers=2, threads_per_worker=2, dashboard_address=":0", silence_logs=50)
+    print(cluster.scheduler_address, flush=True)
+    time.sleep(600)
+"""
+
+
+def test_a_cluster_that_is_gone_leaves_rows_that_the_next_apply_finishes(scene: Scene) -> None:
+    require_package("distributed")
+    import distributed
+
+    script = scene.folder / "cluster.py"
+    script.write_text(CLUSTER)
+    before, sent, journal = fleets.badges_of(scene.sandboxes), scene.sent(), scene.folder / "journal-cluster"
+    cluster = subprocess.Popen(
+        [sys.executable, str(script)], stdout=subprocess.PIPE, stderr=-3, text=True, start_new_session=True
+    )
+    with cluster, distributed.Client(cluster.stdout.readline().strip(), timeout=3) as client:
+        options: dict[str, Any] = {"executor": client.get_executor(), "parallel": 4, "settle_after": 1}
+        fleet = b24nb.Fleet(scene.sandboxes.names, fleets.webhook_of, journal=journal, **options)
+        plan = fleet.plan(WANTED, prune=True, **QUIET)
+        threading.Timer(0.2, lambda: os.killpg(cluster.pid, signal.SIGKILL)).start()
+        report = plan.apply(**QUIET)
+        assert set(report.missing.values()) <= {"unknown", "not visited"}
+        assert report.missing
+    scene.finish_and_take_back(journal, before, sent)

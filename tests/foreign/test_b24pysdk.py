@@ -21,6 +21,7 @@ require_package("trustme")
 
 from b24pysdk import BitrixApp, BitrixToken, BitrixWebhook, errors  # noqa: E402
 from b24pysdk.api.requesters import BitrixOAuthRequester  # noqa: E402
+from b24pysdk.errors import oauth  # noqa: E402
 
 NEW = {"code": "vip", "title": {"en": "Client", "de": "Kunde"}, "value": "VIP", "type": "primary"}
 
@@ -78,6 +79,24 @@ def test_a_batch_of_200_deletes(portal: SandboxPortal) -> None:
     assert [badge["code"] for badge in portal.badges if badge["code"] in codes] == codes[199:]
 
 
+def test_a_batch_with_keys_and_references(portal: SandboxPortal) -> None:
+    client = by_webhook(portal).get_client()
+    badge = client.crm.activity.badge
+    answers = client.call_batch(
+        {"first": badge.get("missedCall"), "again": badge.get("$result[first][badge][code]")}
+    ).result
+    assert answers.result["again"] == answers.result["first"]
+
+
+def test_a_list_in_pages(portal: SandboxPortal) -> None:
+    for _ in range(120):
+        portal.attach("missedCall")
+    rows = by_webhook(portal).get_client().crm.activity.list(filter={"COMPLETED": "N"}).as_list().result
+    held = [row for row in rows if row["PROVIDER_PARAMS"].get("badgeCode") == "missedCall"]
+    assert len(held) == 120
+    assert len({row["ID"] for row in rows}) == len(rows)
+
+
 def test_it_refreshes_an_expired_token_by_itself(portal: SandboxPortal, clock: FakeClock) -> None:
     token = by_application(portal)
     old = token.oauth_token
@@ -90,6 +109,30 @@ def test_it_refreshes_an_expired_token_by_itself(portal: SandboxPortal, clock: F
     assert badges(token).get("missedCall").result["badge"]["code"] == "missedCall"
 
 
+def test_a_code_becomes_a_token(portal: SandboxPortal) -> None:
+    token = by_application(portal)
+    token.oauth_token = token.get_oauth_token(portal.authorize()["code"]).oauth_token
+    assert token.oauth_token.expires_in == 3600
+    assert badges(token).get("missedCall").result["badge"]["code"] == "missedCall"
+
+
+@pytest.mark.parametrize(
+    ("change", "kind"),
+    [
+        ({"refresh_token": "nobody"}, oauth.BitrixOAuthInvalidGrant),
+        ({"refresh_token": ""}, oauth.BitrixOAuthInvalidRequest),
+        ({"client_secret": "wrong"}, oauth.BitrixOAuthInvalidClient),
+        ({"client_id": "local.nobody"}, oauth.BitrixOauthWrongClient),
+    ],
+)
+def test_refreshes_that_fail(portal: SandboxPortal, change: dict[str, str], kind: type[Exception]) -> None:
+    given = dict(portal.oauth) | change
+    with pytest.raises(kind):
+        BitrixApp(client_id=given["client_id"], client_secret=given["client_secret"]).refresh_oauth_token(
+            given["refresh_token"]
+        )
+
+
 # What a badge method refuses. The SDK sorts by code, so that it calls NOT_FOUND a 404 and ACCESS_DENIED a
 # 403; the status of the answer is 400 all the same.
 # fmt: off
@@ -97,6 +140,12 @@ REFUSALS = [
     ("admin", lambda badge: badge.get("none"), errors.BitrixAPINotFound, "NOT_FOUND", 400),
     ("employee", lambda badge: badge.add(**NEW), errors.BitrixAPIAccessDenied, "ACCESS_DENIED", 400),
     ("noscope", lambda badge: badge.list(), errors.BitrixAPIInsufficientScope, "insufficient_scope", 401),
+    ("extranet", lambda badge: badge.list(), errors.BitrixAPIAllowedOnlyIntranetUser,
+     "allowed_only_intranet_user", 403),
+    ("disabled", lambda badge: badge.list(), errors.BitrixAPIInvalidCredentials, "INVALID_CREDENTIALS", 401),
+    ("dismissed", lambda badge: badge.list(), errors.BitrixAPIAuthorizationError, "authorization_error", 401),
+    ("admin", lambda badge: badge.add(**NEW | {"type": "x"}), errors.BitrixAPIBadRequest,
+     "WRONG_TYPE_VALUE", 400),
     ("admin", lambda badge: badge.delete("waitingPayment"), errors.BitrixAPIBadRequest,
      "ENTITY_WITH_BADGE_EXISTS", 400),
 ]
@@ -119,3 +168,12 @@ def test_a_full_bucket(portal: SandboxPortal) -> None:
     assert caught.value.response.status_code == 503
     patient = badges(by_webhook(portal), max_retries=2, initial_retry_delay=0.001)
     assert patient.list().result["badges"] == portal.badges
+
+
+def test_a_renamed_portal(portal: SandboxPortal, monkeypatch: pytest.MonkeyPatch) -> None:
+    token = by_webhook(portal)
+    monkeypatch.setattr(BitrixWebhook, "_AUTO_CHANGED_DOMAIN", False)
+    portal.faults.next("html", status=302)
+    with pytest.raises(errors.BitrixResponse302JSONDecodeError) as caught:
+        badges(token).list().result  # noqa: B018
+    assert caught.value.new_domain
