@@ -18,7 +18,7 @@ from typing import Any
 
 from b24nb import spec
 from b24nb.badges.badge import listed
-from b24nb.badges.changes import DONE, Command, Outcome, Step, Verdict, Way, gone
+from b24nb.badges.changes import DONE, Outcome, Step, StepCommand, Verdict, Way, gone
 from b24nb.errors import ApiError, B24Error, BadResponse, NotFound
 from b24nb.rest.connection import Connection, Response
 
@@ -102,7 +102,7 @@ class ActivityStep(Step):
         """What the user should know before this is sent."""
         return "; ".join(filter(None, [self.about, self.remark]))
 
-    def commands(self, prefix: str = "") -> list[Command]:
+    def commands(self, prefix: str = "") -> list[StepCommand]:
         """The one call that makes the change.
 
         Parameters

@@ -14,14 +14,14 @@ from typing import Any
 
 from b24nb import errors
 from b24nb.badges.badge import Badge, Badges
-from b24nb.badges.changes import DELETE, LIST, Action, Command, Outcome, Step, Verdict, warn
-from b24nb.badges.evidence import Answer, badges_of, judge_answers, reconcile
+from b24nb.badges.changes import DELETE, LIST, Action, Outcome, Step, StepCommand, Verdict, warn
+from b24nb.badges.evidence import Reply, badges_of, judge_answers, reconcile
 from b24nb.badges.journal_store import ChangeSet, JournalStore
 from b24nb.rest.calls import Call
 from b24nb.rest.connection import Connection, Response
 
 Steps = Sequence[Step]
-Found = Sequence[Badge | None]
+LastSeen = Sequence[Badge | None]
 Look = Callable[[Badges], object] | None
 #: Key of the look in a batch.
 _LOOK = "look"
@@ -60,7 +60,7 @@ class ChangeApplier:
         return outcome
 
     def send(
-        self, change_set: ChangeSet, steps: Steps, found: Found, *, batch: bool = False, **options: Any
+        self, change_set: ChangeSet, steps: Steps, found: LastSeen, *, batch: bool = False, **options: Any
     ) -> list[Outcome]:
         """Send steps by one ``batch`` (at most 50 commands), or one step by a call per command.
 
@@ -75,12 +75,12 @@ class ChangeApplier:
         return outcomes
 
     def _attempt(
-        self, intent: _Intent, steps: Steps, found: Found, batch: bool = False, halt: bool = False, look: Look = None
+        self, intent: _Intent, steps: Steps, found: LastSeen, batch: bool = False, halt: bool = False, look: Look = None
     ) -> list[Outcome]:
         """Send, and find out what became of each step."""
-        commands: list[Command] = [(_LOOK, LIST, {})] if look else []
+        commands: list[StepCommand] = [(_LOOK, LIST, {})] if look else []
         commands += [command for place, step in enumerate(steps) for command in step.commands(f"s{place}")]
-        answers: dict[str, Answer] = {}
+        answers: dict[str, Reply] = {}
         intent.answers.append(answers)
         failure: errors.B24Error | None = None
         try:
@@ -101,7 +101,7 @@ class ChangeApplier:
         return self._judged(steps, found, answers, failure)
 
     def _judged(
-        self, steps: Steps, found: Found, answers: Mapping[str, Answer], failure: errors.B24Error | None
+        self, steps: Steps, found: LastSeen, answers: Mapping[str, Reply], failure: errors.B24Error | None
     ) -> list[Outcome]:
         """The outcomes that the answers prove; the others by a look at the portal."""
         outcomes: list[Outcome] = []
@@ -125,7 +125,7 @@ class ChangeApplier:
             outcomes = [next(left) if one.verdict is Verdict.UNKNOWN else one for one in outcomes]
         return outcomes
 
-    def _call_each(self, commands: Sequence[Command], intent: _Intent, answers: dict[str, Answer]) -> None:
+    def _call_each(self, commands: Sequence[StepCommand], intent: _Intent, answers: dict[str, Reply]) -> None:
         """Send a call per command until one fails, and add their answers to ``answers``."""
         for key, method, params in commands:
             if any(isinstance(one, errors.ApiError) for one in answers.values()):
@@ -170,9 +170,9 @@ class _Intent:
     applier: ChangeApplier
     change_set: ChangeSet
     steps: Steps
-    found: Found
+    found: LastSeen
     ids: list[int] = field(default_factory=list)
-    answers: list[Mapping[str, Answer]] = field(default_factory=list)
+    answers: list[Mapping[str, Reply]] = field(default_factory=list)
 
     def __call__(self) -> None:
         clock, store = self.applier.connection.clock, self.applier.store

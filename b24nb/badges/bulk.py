@@ -64,7 +64,7 @@ def apply_many(
         options = replace(options, parallel=1)
     change_set, end = ChangeSet(kind), None
     run = _Run(applier, change_set, options)
-    run.wait_for(enumerate(steps), Badges(current))
+    run.queue(enumerate(steps), Badges(current))
     try:
         run.send()
     except BaseException as error:  # noqa: BLE001 - raised by the caller's `cancel`, or a bug of this package
@@ -134,7 +134,7 @@ class _Run:
         self._looked_at = self._connection.clock.time()
         self._event_list = event_list.get()  # a new thread has an empty context, so the workers are given this
 
-    def wait_for(self, steps: Iterable[tuple[int, Step]], here: Badges) -> None:
+    def queue(self, steps: Iterable[tuple[int, Step]], here: Badges) -> None:
         """Put the steps into ``_todo``, but set the outcomes of those that, as a look shows, must not be sent."""
         steps = [*steps]
         lagging = self._lagging([step for _, step in steps], here) if self._change_set.kind == UNDO else ()
@@ -233,7 +233,7 @@ class _Run:
             try:
                 here = Badges(look_at(self._connection, [step for _, step in rest]))
                 with self._lock:
-                    self.wait_for(rest, here)
+                    self.queue(rest, here)
             except errors.B24Error as error:
                 self.stopped = f"stopped: {error.message}"
 

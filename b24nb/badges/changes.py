@@ -24,7 +24,7 @@ ADD = "crm.activity.badge.add"
 DELETE = "crm.activity.badge.delete"
 GET = "crm.activity.badge.get"
 LIST = "crm.activity.badge.list"
-Command = tuple[str, str, Mapping[str, Any]]
+StepCommand = tuple[str, str, Mapping[str, Any]]
 #: The text of a map, as str() or JSON writes it.
 MAP_TEXT = re.compile(r"\s*\{\s*(['\"].*:.*)?\}\s*", re.DOTALL)
 #: A lone surrogate (half of a character), which JSON can hold and UTF-8 can't.
@@ -146,7 +146,7 @@ class Step(NamedTuple):
         """
         return Outcome(self, Verdict.CHANGED, error=BadgeChanged(self.code, self.before, now))
 
-    def commands(self, prefix: str = "") -> list[Command]:
+    def commands(self, prefix: str = "") -> list[StepCommand]:
         """The calls that make the change.
 
         Parameters

@@ -23,7 +23,7 @@ from b24nb.rest.batch import fits_query
 from b24nb.rest.connection import Connection, Response
 from b24nb.rest.response import whole_number
 
-Answer = Response | ApiError
+Reply = Response | ApiError
 _FIRST_PAUSE = 0.25
 _AGAIN = "Somebody may be changing them; list again."
 
@@ -76,7 +76,7 @@ def badge_of(response: Response, code: str) -> Badge:
     return badge
 
 
-def judge_answers(step: Step, failure: B24Error | None, deleted: Answer | None, added: Answer | None) -> Outcome | None:
+def judge_answers(step: Step, failure: B24Error | None, deleted: Reply | None, added: Reply | None) -> Outcome | None:
     """The outcome that the answers to a step's commands, or the failure of the request, prove; ``None`` if none."""
     if not all(_without_effect(one) for one in (failure, deleted, added) if isinstance(one, B24Error)):
         return None

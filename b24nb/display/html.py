@@ -272,18 +272,18 @@ def message(
     """
     said = Markup("<strong>{}</strong> {}").format(_WORDS[kind], text) if kind in _WORDS else text
     coded = code is not None and Markup("The portal's code: <code>{}</code>").format(code or "(empty)")
-    content = [*(paragraph(line) for line in (said, coded, hint) if line), details and folded("Details", details)]
+    content = [*(paragraph(line) for line in (said, coded, hint) if line), details and collapsed("Details", details)]
     return Markup('<div class="b24nb-message b24nb-{}" role="status">{}</div>').format(kind, join(content, " "))
 
 
-def folded_after(rows: Any, make: Callable[[Any], Markup]) -> Iterable[Markup]:
+def collapsed_after(rows: Any, make: Callable[[Any], Markup]) -> Iterable[Markup]:
     """A table of the first rows, made by ``make``, and a collapsed one of the others."""
     yield make(rows[:_UNFOLDED])
     if len(rows) > _UNFOLDED:
-        yield folded(f"{len(rows) - _UNFOLDED} more", make(rows[_UNFOLDED:]))
+        yield collapsed(f"{len(rows) - _UNFOLDED} more", make(rows[_UNFOLDED:]))
 
 
-def folded(title: str, content: Markup) -> Markup:
+def collapsed(title: str, content: Markup) -> Markup:
     """Collapsed content that a click or a key opens."""
     return Markup("<details><summary>{}</summary> {}</details>").format(title, content)
 

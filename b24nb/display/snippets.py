@@ -184,7 +184,7 @@ def as_code(
 def call_as_code(method: str, params: Mapping[str, Any], part: str = "") -> Markup:
     """A call in each language, collapsed. ``part`` is added to the title, if the call is a part of several."""
     codes = ((title, html.code(as_code(method, params, name), title)) for name, title in FLAVOURS.items())
-    return html.folded(f"The call as code{part}", html.join(html.folded(title, code) for title, code in codes))
+    return html.collapsed(f"The call as code{part}", html.join(html.collapsed(title, code) for title, code in codes))
 
 
 @lru_cache(maxsize=1)

@@ -26,7 +26,7 @@ ONE, SEVERAL = "one text for all languages", "a text per language"
 EMPTY = Badge("", "", "", spec.BadgeType.PRIMARY)
 
 
-class Texts(NamedTuple):
+class RowTexts(NamedTuple):
     """Title and pill text in one language; ``language`` is ``""`` for one text for all languages."""
 
     language: str
@@ -34,16 +34,16 @@ class Texts(NamedTuple):
     value: str
 
 
-def rows_of(badge: Badge) -> list[Texts]:
+def rows_of(badge: Badge) -> list[RowTexts]:
     """A row of texts per language. If only one of title and value is by language, the other is in every row."""
     texts = badge.title, badge.value
     return [
-        Texts(code, *(text if isinstance(text, str) else text.get(code, "") for text in texts))
+        RowTexts(code, *(text if isinstance(text, str) else text.get(code, "") for text in texts))
         for code in languages_of(*texts) or [""]
     ]
 
 
-def check(badge: Badge, rows: Sequence[Texts], *, complete: bool = True) -> dict[str, str]:
+def check(badge: Badge, rows: Sequence[RowTexts], *, complete: bool = True) -> dict[str, str]:
     """What is wrong with the code and with each row of texts: ``code``, ``texts.0``, ``texts.1``, ...
 
     ``complete=False``: the user is still typing, so an empty field is not a problem yet.
@@ -81,7 +81,7 @@ class AddState(FormState):
 class TextRow(parts.FieldRow):
     """Fields for title and pill text in one language; with a hidden head: for all languages."""
 
-    def __init__(self, form: AddForm, texts: Texts) -> None:
+    def __init__(self, form: AddForm, texts: RowTexts) -> None:
         language = texts.language or spec.FALLBACK_LANGUAGE
         self.language = parts.field("Dropdown", "Language", language, options=parts.languages(language))
         self.title = parts.field("Text", "Title", texts.title, continuous_update=True)
@@ -127,10 +127,10 @@ class AddForm(Form):
         return rows if self.mode.value == SEVERAL else rows[:1]
 
     @property
-    def texts(self) -> list[Texts]:
+    def texts(self) -> list[RowTexts]:
         """The texts in the fields of each row."""
         several = self.mode.value == SEVERAL
-        return [Texts(row.language.value if several else "", row.title.value, row.value.value) for row in self.rows]
+        return [RowTexts(row.language.value if several else "", row.title.value, row.value.value) for row in self.rows]
 
     target = property(lambda self: self.badge)
 
@@ -204,7 +204,7 @@ class AddForm(Form):
     def _add_language(self) -> None:
         used = {row.language.value for row in self.rows}
         if free := next((code for code in spec.LANGUAGES if code not in used), None):
-            self._set_rows([*self.rows, TextRow(self, Texts(free, "", ""))])
+            self._set_rows([*self.rows, TextRow(self, RowTexts(free, "", ""))])
 
     def remove(self, row: TextRow) -> None:
         """Remove the row of a language."""

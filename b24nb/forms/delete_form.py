@@ -185,15 +185,15 @@ class DeleteForm(ReleaseForm):
                 yield Message("note", f"Not there, so nothing to delete: {parts.named(state.missing)}.")
             if lost := parts.named(badge.code for badge in state.to_delete if badge.note):
                 yield Message("check", f"Can't be brought back: the portal would refuse to add {lost}.")
-            yield from html.folded_after(state.badges[:ROWS], partial(self._preview_table, state))
+            yield from html.collapsed_after(state.badges[:ROWS], partial(self._preview_table, state))
             if more := replace(state, badges=state.badges[ROWS:]).to_delete:
                 codes = html.paragraph(parts.named(badge.code for badge in more))
-                yield html.folded(f"{len(more)} more will be deleted: their codes", codes)
+                yield html.collapsed(f"{len(more)} more will be deleted: their codes", codes)
         elif isinstance(state.result, Badge):
             yield html.badges_table([state.result], self.shared.language, caption="Deleted")
         elif state.result is not None:
             table = partial(html.frame, caption="What became of each", limit=200)
-            yield from html.folded_after(state.result.df, table)
+            yield from html.collapsed_after(state.result.df, table)
 
     def _preview_table(self, state: DeleteState, badges: Badges) -> Markup:
         words, going = {True: "will be deleted", False: "held: would be refused"}, frozenset(state.to_delete)

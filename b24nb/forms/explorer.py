@@ -17,7 +17,7 @@ from b24nb.forms.form import Form
 from b24nb.forms.inspect_form import InspectForm
 from b24nb.forms.list_form import ListForm
 from b24nb.forms.state import SharedState
-from b24nb.forms.table import Keeper
+from b24nb.forms.table import KeyGuard
 
 FORMS = {"List": ListForm, "Inspect": InspectForm, "Add": AddForm, "Delete": DeleteForm, "Calls": CallsForm}
 
@@ -44,7 +44,7 @@ class Explorer(parts.Panel):
         self._tabs = widgets.Tab([*self.forms.values()], selected_index=0)
         for place, title in enumerate(self.forms):
             self._tabs.set_title(place, title)
-        super().__init__([Keeper(), widgets.HTML(html.page(self._banner)), self._tabs])
+        super().__init__([KeyGuard(), widgets.HTML(html.page(self._banner)), self._tabs])
         self.add_class("b24nb-explorer")
 
     @property

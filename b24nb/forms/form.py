@@ -23,24 +23,24 @@ from b24nb.errors import B24Error, InvalidInput
 from b24nb.forms import parts
 from b24nb.forms.messages import Message, message_for, standing_notices, unexpected
 from b24nb.forms.state import Change, FormState, SharedState
-from b24nb.forms.table import Keeper
+from b24nb.forms.table import KeyGuard
 from b24nb.rest.calls import Call, calls_frame, event_list
 
 #: A second click within so many seconds after the same change was sent is part of a double click, and is ignored.
-ECHO_SECONDS = 1.0
+DOUBLE_CLICK_SECONDS = 1.0
 #: Seconds to wait at a click: the kernel may handle it before a text that was sent earlier, on another thread.
-SETTLE = 0.1
+CLICK_DELAY_SECONDS = 0.1
 #: Seconds since the last letter: a field that is checked while one types may send its last letters after the click.
-QUIET = 0.5
+TYPING_PAUSE_SECONDS = 0.5
 #: Work that takes more seconds than this shows a progress bar and a Cancel button.
-PATIENCE = 0.3
+BUSY_AFTER_SECONDS = 0.3
 ROWS = 10
 BUSY = parts.fragment(Message("note", "Still at work on the last click."))
 CANCELLED = Message("note", "Cancelled between two steps. What was done before is shown.")
 SAVED = Message("note", "This is what the form showed when it was displayed. Run the cell to use it.")
 
 #: A bound method that may send requests and returns a new state.
-Step = Any
+FormStep = Any
 
 
 def changes(step: Any) -> Any:
@@ -85,7 +85,7 @@ class Form(parts.Panel):
     state: Any = FormState()
     target: Any = None
     #: The steps of the main button.
-    steps: Sequence[Step] = ()
+    steps: Sequence[FormStep] = ()
 
     result = property(lambda self: self.state.result)
     df = property(lambda self: self.state.table.df)
@@ -111,7 +111,7 @@ class Form(parts.Panel):
         self.cancel_button = self.button("Cancel", "stop", self._cancel)
         self._busy = widgets.HBox([self._bar, self.cancel_button])
         self.messages = widgets.VBox([self._busy, self._message])
-        super().__init__([*([Keeper()] if alone else []), self._head, *self.arranged(*start), self._numbers])
+        super().__init__([*([KeyGuard()] if alone else []), self._head, *self.arranged(*start), self._numbers])
         self.add_class("b24nb-form")
         shared.observe(lambda change: self._guarded(partial(self.follow, change.name)))
         parts.show(self._busy, False)
@@ -156,7 +156,7 @@ class Form(parts.Panel):
         if self._begin():
             self._do(self.steps)
 
-    def work(self, steps: Sequence[Step]) -> None:
+    def work(self, steps: Sequence[FormStep]) -> None:
         """Do some steps in a thread of their own.
 
         Parameters
@@ -168,11 +168,11 @@ class Form(parts.Panel):
             return
         self._worker = threading.Thread(target=copy_context().run, args=(self._do, steps), daemon=True)
         self._worker.start()
-        bar = threading.Timer(PATIENCE, self._show_busy)
+        bar = threading.Timer(BUSY_AFTER_SECONDS, self._show_busy)
         bar.daemon = True
         bar.start()
         if get_ipython() is None:  # a kernel must not wait here: it may still receive the end of a text
-            self._worker.join(PATIENCE)
+            self._worker.join(BUSY_AFTER_SECONDS)
 
     def wait(self, timeout: float | None = None) -> bool:
         """Wait for the work of the last click.
@@ -191,12 +191,12 @@ class Form(parts.Panel):
             self._worker.join(timeout)
         return not self._working
 
-    def main_button(self, verb: str, icon: str, *steps: Step) -> Any:
+    def main_button(self, verb: str, icon: str, *steps: FormStep) -> Any:
         """The button whose steps :meth:`run` does, too."""
         self.steps = steps
         return self.step_button(verb, icon, *steps, style="primary")
 
-    def step_button(self, verb: str, icon: str, *steps: Step, style: str = "") -> Any:
+    def step_button(self, verb: str, icon: str, *steps: FormStep, style: str = "") -> Any:
         """A button that does these steps."""
         return self.button(verb, icon, partial(self.work, steps), style=style)
 
@@ -238,7 +238,7 @@ class Form(parts.Panel):
         self.cancel.set()
         self.show_progress("Ends before the next request", 0, 0)
 
-    def _do(self, steps: Sequence[Step]) -> None:
+    def _do(self, steps: Sequence[FormStep]) -> None:
         try:
             self._guarded(partial(self._do_each, steps))
         finally:  # also after Ctrl-C
@@ -248,7 +248,7 @@ class Form(parts.Panel):
                 if self._message.value in (BUSY, ""):  # a click during the work, or a bar that was shown late
                     self._message.value = parts.fragment(self.state.message)
 
-    def _do_each(self, steps: Sequence[Step]) -> None:
+    def _do_each(self, steps: Sequence[FormStep]) -> None:
         self._wait_for_texts()
         self.cancel.clear()
         for place, step in enumerate(steps):
@@ -259,9 +259,9 @@ class Form(parts.Panel):
 
     def _wait_for_texts(self) -> None:
         if get_ipython() is not None and threading.current_thread() is self._worker:
-            time.sleep(SETTLE)
-            while time.monotonic() - self._typed_at < QUIET:
-                time.sleep(SETTLE)
+            time.sleep(CLICK_DELAY_SECONDS)
+            while time.monotonic() - self._typed_at < TYPING_PAUSE_SECONDS:
+                time.sleep(CLICK_DELAY_SECONDS)
 
     def _guarded(self, handler: Callable[[], object], *, by_user: bool = False) -> None:
         """Call a handler and show an exception as a message, since ipywidgets would hide it."""
@@ -276,11 +276,11 @@ class Form(parts.Panel):
 
     # -- sending --------------------------------------------------------------------------------------
 
-    def _state_after(self, step: Step) -> Any:
+    def _state_after(self, step: FormStep) -> Any:
         """Do a step; an error of the portal or of this package becomes a state, too."""
         change = (step.__name__, self.target) if hasattr(step, "changes") else None
         last, at = self._last_change
-        if change and change == last and time.monotonic() - at < ECHO_SECONDS:
+        if change and change == last and time.monotonic() - at < DOUBLE_CLICK_SECONDS:
             return self.state
         events: list[Call | Warning] = []
         before = event_list.set(events)
@@ -358,9 +358,9 @@ class Form(parts.Panel):
         else:
             head, rows = html.values_of(state.table.df.head(ROWS))
         if rows:
-            yield html.folded("As a DataFrame: form.df", html.table(head, rows, "First rows"))
+            yield html.collapsed("As a DataFrame: form.df", html.table(head, rows, "First rows"))
         if self.calls:
-            yield html.folded("What it cost: form.timings", html.calls_table(self.calls, "Last calls", ROWS))
+            yield html.collapsed("What it cost: form.timings", html.calls_table(self.calls, "Last calls", ROWS))
 
     def static(self) -> Iterable[Any]:
         """What the form shows, without fields and buttons."""

@@ -78,8 +78,8 @@ class InspectForm(ReleaseForm):
     def numbers(self, state: InspectState) -> Iterable[Any]:
         if state.result and state.answer:
             block = html.table(("key", "value"), ((key, str(said)) for key, said in (state.answer.time or {}).items()))
-            yield html.folded("The time block", block)
-            yield html.folded("The raw answer", html.answer(GET, state.answer.raw))
+            yield html.collapsed("The time block", block)
+            yield html.collapsed("The raw answer", html.answer(GET, state.answer.raw))
             yield call_as_code(GET, {"code": state.result.code})
         yield from super().numbers(state)
 

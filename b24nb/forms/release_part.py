@@ -140,7 +140,9 @@ class ReleaseForm(Form):
         # No links in a saved notebook to a sandbox that stopped with its kernel.
         links = live or not self.b24.portal.own_sandbox
         if state.released is not None:
-            yield from html.folded_after(state.released.df, partial(html.frame, caption="What became of each activity"))
+            yield from html.collapsed_after(
+                state.released.df, partial(html.frame, caption="What became of each activity")
+            )
         if state.unknown:
             yield html.paragraph("Who holds it was not found out.")
             yield state.unknown
@@ -148,7 +150,7 @@ class ReleaseForm(Form):
             yield _verdict(state)
             if state.rows:
                 table = partial(html.holders_table, state.holders, links=links)
-                yield from html.folded_after(state.rows, table)
+                yield from html.collapsed_after(state.rows, table)
                 yield html.table(("way to release", "what happens", "who can"), WAYS)
 
     def draw(self, state: Any) -> None:

@@ -235,7 +235,7 @@ function renderTable({ model, el }) {
 
 // While a form has the focus, no key is a shortcut of the notebook: `d d` would delete a cell. JupyterLab
 // leaves a key alone whose target is marked so; a listener on window gets it before JupyterLab's.
-function renderKeeper({ el }) {
+function renderKeyGuard({ el }) {
   el.classList.add("b24nb-keeper");
   el.append(make("p", { role: "status" }, GONE)); // the style shows it once the kernel has gone
   const keep = ({ target }) => {
@@ -247,5 +247,5 @@ function renderKeeper({ el }) {
 }
 
 export default {
-  render: (context) => (context.model.get("rows") === undefined ? renderKeeper : renderTable)(context),
+  render: (context) => (context.model.get("rows") === undefined ? renderKeyGuard : renderTable)(context),
 };

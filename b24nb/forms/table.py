@@ -27,7 +27,7 @@ def _read_file(name: str) -> str:
     return resources.files(__package__).joinpath(name).read_text(encoding="utf-8")
 
 
-class Keeper(anywidget.AnyWidget):
+class KeyGuard(anywidget.AnyWidget):
     """Keeps keys from the notebook's shortcuts while its form has the focus; shows a message if the kernel is gone."""
 
     _esm = _read_file("table.js")
@@ -53,8 +53,8 @@ class Table(anywidget.AnyWidget):
         The name of the table for screen readers.
     """
 
-    _esm = Keeper._esm
-    _css = Keeper._css
+    _esm = KeyGuard._esm
+    _css = KeyGuard._css
     rows = traitlets.Unicode("").tag(sync=True)
     selected = traitlets.List(traitlets.Unicode()).tag(sync=True)
     words = traitlets.Unicode("").tag(sync=True)

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 _RESERVE = 0.5
 _LONGEST_PAUSE = 8.0
 #: Seconds until a client that slowed down has its full rate again; least seconds between two slow-downs.
-_RECOVERY, _SETTLES = 60, 2
+_RECOVERY, _BETWEEN_SLOW_DOWNS = 60, 2
 _LIMIT = spec.OPERATING_LIMIT_SECONDS
 _NO_LIMIT = "Requests: no limit; this portal does not count them."
 
@@ -115,7 +115,7 @@ class LeakyBucket:
             self._level = max(self._level, float(self.tariff.burst))
             if not self.enforced:
                 self.enforced, self._slowed_at = True, self._at
-            elif self._at - self._slowed_at > _SETTLES:
+            elif self._at - self._slowed_at > _BETWEEN_SLOW_DOWNS:
                 self._slowed_at = self._at
                 self._per_second = max(self._per_second / 2, self.tariff.per_second / 64)
 

@@ -66,6 +66,6 @@ def test_trouble_is_a_sentence_with_code_and_next_step(
     assert message.hint in text
     assert not any(untrue in text for untrue in ("was stopped", "error-new-trouble"))
     portal.faults.clear()
-    monkeypatch.setattr("b24nb.forms.form.ECHO_SECONDS", 0)  # the same click once more
+    monkeypatch.setattr("b24nb.forms.form.DOUBLE_CLICK_SECONDS", 0)  # the same click once more
     click(form, getattr(form, button))
     assert form.state.phase in ("done", "confirm"), shown(form)

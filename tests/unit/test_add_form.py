@@ -108,7 +108,7 @@ def test_a_second_click_is_not_sent_and_one_after_a_second_is(
     assert "was added" in shown(form)
     assert form.result.code == "vip"
     assert asked(portal, "add") == 1
-    monkeypatch.setattr("b24nb.forms.form.ECHO_SECONDS", 0)
+    monkeypatch.setattr("b24nb.forms.form.DOUBLE_CLICK_SECONDS", 0)
     click(form, form.add_button)
     assert (form.state.phase, form.state.message.code) == ("failed", "BX_INVALID_VALUE")
     assert asked(portal, "add") == 2

@@ -57,7 +57,7 @@ def test_export_writes_a_new_file(b24: Client, monkeypatch: pytest.MonkeyPatch) 
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(Path, "open", full)
-    monkeypatch.setattr("b24nb.forms.form.ECHO_SECONDS", 0)
+    monkeypatch.setattr("b24nb.forms.form.DOUBLE_CLICK_SECONDS", 0)
     click(form, form.export_button)
     assert "can't be written: No space left on device." in shown(form)
 

@@ -165,7 +165,7 @@ def test_undo_brings_back_what_can_come_back_and_tells_of_the_rest() -> None:
 def test_a_delete_that_the_portal_refuses_keeps_the_undo_of_the_one_before(
     refused: list[str], b24: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("b24nb.forms.form.ECHO_SECONDS", 0)
+    monkeypatch.setattr("b24nb.forms.form.DOUBLE_CLICK_SECONDS", 0)
     form = forms.delete_form(b24, "missedCall", run=True)
     confirm(form, "missedCall")
     form.table.selected = refused
@@ -178,7 +178,7 @@ def test_a_delete_that_the_portal_refuses_keeps_the_undo_of_the_one_before(
 
 
 def test_undo_neither_counts_nor_overwrites_what_is_there_again(b24: Client, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("b24nb.forms.form.ECHO_SECONDS", 0)
+    monkeypatch.setattr("b24nb.forms.form.DOUBLE_CLICK_SECONDS", 0)
     form = forms.delete_form(b24, ["missedCall", "newsletter"], run=True)
     confirm(form, "2")
     b24.journal.plan_restore([form.state.removed[1]]).apply(progress=False)
@@ -216,7 +216,7 @@ def test_while_badges_are_deleted_nothing_is_said_of_the_time_before_and_cancel_
 def test_what_holds_badges_is_named_and_released_and_then_they_go(
     b24: Client, portal: SandboxPortal, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("b24nb.forms.form.ECHO_SECONDS", 0)
+    monkeypatch.setattr("b24nb.forms.form.DOUBLE_CLICK_SECONDS", 0)
     form = forms.delete_form(b24, ["waitingPayment", "onHold", "newsletter"], run=True)
     assert form.state.message.text.startswith("1 badge would be deleted. Held")
     assert [label for label, _ in form.which.options][:1] == ["all 3 activities"]

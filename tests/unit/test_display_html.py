@@ -85,7 +85,7 @@ PLACES: dict[str, Callable[[], Any]] = {
     "frame": lambda: html.frame(attacked_frame(), caption=ATTACK),
     "holders": lambda: html.holders_table(SimpleNamespace(holders=[HOLDER, {"code": "c"}], actions={}), [HOLDER]),
     "message": lambda: html.message("error", ATTACK, ATTACK, ATTACK),
-    "folded": lambda: html.folded(ATTACK, Markup("")),
+    "folded": lambda: html.collapsed(ATTACK, Markup("")),
     "table of anything": lambda: html.table([ATTACK], [[ATTACK]], ATTACK),
     "labelled values": lambda: html.card(ATTACK, [(ATTACK, ATTACK)]),
     "code": lambda: html.code(ATTACK, ATTACK),

@@ -51,7 +51,7 @@ def test_plan_confirm_apply_and_undo_which_stays_until_all_is_undone(
     click(form, form.apply_button)
     assert "3 not visited" in shown(form)
     assert holding(sandboxes) == 1
-    monkeypatch.setattr("b24nb.forms.form.ECHO_SECONDS", 0)
+    monkeypatch.setattr("b24nb.forms.form.DOUBLE_CLICK_SECONDS", 0)
     click(form, form.apply_button)
     assert "Type 4 changes on 4 portals." in shown(form)
     form.confirm.value, form.first.value = "4 changes on 4 portals", "some"
