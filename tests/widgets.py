@@ -56,6 +56,6 @@ def waiting(gate: Gate, form: Form, button: Any) -> Iterator[None]:
     assert form.wait(10)
 
 
-def asked(portal: b24nb.SandboxPortal, method: str) -> int:
+def times_asked(portal: b24nb.SandboxPortal, method: str) -> int:
     """How many requests of a badge method have reached the portal."""
     return sum(request.method == f"crm.activity.badge.{method}" for request in portal.requests)

@@ -8,7 +8,7 @@ import pytest
 from b24nb import Client, SandboxPortal
 from tests.browser.conftest import EXPLORER, START, OpenNotebook
 from tests.layers import require_package
-from tests.widgets import asked
+from tests.widgets import times_asked
 
 require_package("playwright")
 from playwright.sync_api import Page, expect  # noqa: E402
@@ -32,7 +32,7 @@ def test_a_double_click_sends_one_request(notebook: OpenNotebook, portal: Sandbo
     expect(opened.shown.get_by_text("The badge 'twice' was added.")).to_be_visible()
     assert opened.evaluate("form.wait()") == "True"
     assert opened.evaluate("form.last_error") == "None"
-    assert asked(portal, "add") == 1
+    assert times_asked(portal, "add") == 1
 
 
 @pytest.mark.slow
@@ -55,7 +55,7 @@ def test_a_click_that_lasts_is_a_click(notebook: OpenNotebook, portal: SandboxPo
         form.get_by_label(label).fill("calm")
     form.get_by_role("button", name="Add badge").click(delay=200)
     expect(form.get_by_text("The badge 'calm' was added.")).to_be_visible()
-    assert asked(portal, "add") == 1
+    assert times_asked(portal, "add") == 1
 
 
 def test_a_hostile_badge_stays_text_everywhere(notebook: OpenNotebook, portal: SandboxPortal, b24: Client) -> None:

@@ -257,13 +257,14 @@ def test_a_client_works_on_while_another_thread_makes_what_is_registered(portal:
                 kept.append(make())
 
         sys.setswitchinterval(1e-5)
-        pool.submit(go_on)
+        making = pool.submit(go_on)
         try:
             for _ in range(times):
                 work()
         finally:
             over.set()
             sys.setswitchinterval(before)
+        assert making.result() is None
 
 
 def test_a_call_that_waits_while_the_client_is_closed_is_not_sent() -> None:

@@ -7,7 +7,7 @@ import pytest
 from b24nb import Client, SandboxPortal, as_code, errors, forms
 from b24nb.badges.badge import Badge
 from tests.fakes import together
-from tests.widgets import asked, click, shown
+from tests.widgets import click, shown, times_asked
 
 
 def fill(form: Any, code: str, *texts: tuple[str, str]) -> None:
@@ -84,7 +84,7 @@ def test_every_wrong_field_is_named_before_anything_is_sent(
     assert form.state.phase == "invalid"
     assert form.state.field_errors.keys() == wrong
     assert all(message.endswith((".", "]")) for message in form.state.field_errors.values())
-    assert asked(portal, "add") == 0
+    assert times_asked(portal, "add") == 0
 
 
 def test_what_is_too_long_or_there_already_is_said_while_one_types(b24: Client) -> None:
@@ -107,11 +107,11 @@ def test_a_second_click_is_not_sent_and_one_after_a_second_is(
     click(form, form.add_button)
     assert "was added" in shown(form)
     assert form.result.code == "vip"
-    assert asked(portal, "add") == 1
+    assert times_asked(portal, "add") == 1
     monkeypatch.setattr("b24nb.forms.form.DOUBLE_CLICK_SECONDS", 0)
     click(form, form.add_button)
     assert (form.state.phase, form.state.message.code) == ("failed", "BX_INVALID_VALUE")
-    assert asked(portal, "add") == 2
+    assert times_asked(portal, "add") == 2
 
 
 def test_a_duplicate_shows_the_badge_that_has_the_code_until_a_field_changes(b24: Client) -> None:

@@ -9,7 +9,7 @@ from b24nb import Client, SandboxPortal, as_code, connect, forms
 from b24nb.badges.badge import Badge
 from tests.fakes import eventually, rows
 from tests.servers import gate_of
-from tests.widgets import asked, click, confirm, shown, tree, waiting
+from tests.widgets import click, confirm, shown, times_asked, tree, waiting
 
 
 def test_delete_one_and_undo(b24: Client, portal: SandboxPortal) -> None:
@@ -23,12 +23,12 @@ def test_delete_one_and_undo(b24: Client, portal: SandboxPortal) -> None:
     assert " ".join(code.split()) in shown(form)
     confirm(form, "missedcall")
     assert "Type missedCall to confirm." in shown(form)
-    assert asked(portal, "delete") == 0
+    assert times_asked(portal, "delete") == 0
     form.confirm.value = "missedCall"
     form.delete_button.click()
     form.delete_button.click()
     assert form.wait(10)
-    assert asked(portal, "delete") == 1
+    assert times_asked(portal, "delete") == 1
     assert "was deleted." in shown(form)
     assert form.delete_button not in tree(form)
     new = b24.badges.add("new", "t", "v", "primary").to_wire()  # whatever happens meanwhile
@@ -62,7 +62,7 @@ def test_what_is_held_is_sent_only_where_that_is_wanted(b24: Client, portal: San
     form.held_too.value = True
     confirm(form, "missedCall")
     assert (form.state.phase, form.state.message.code) == ("failed", "ENTITY_WITH_BADGE_EXISTS")
-    assert asked(portal, "delete") == 1
+    assert times_asked(portal, "delete") == 1
     assert len(form.state.badges) == len(form.state.holders.steps) == 1
 
 
@@ -71,11 +71,11 @@ def test_a_badge_that_somebody_changed_meanwhile_is_left_alone(b24: Client, port
     several = forms.delete_form(b24, ["newsletter", "missedCall"], run=True)
     b24.badges.delete("newsletter")
     theirs = b24.badges.add("newsletter", "theirs", "v", "primary")
-    sent = asked(portal, "delete")
+    sent = times_asked(portal, "delete")
     confirm(form, "newsletter")
     assert form.state.phase == "failed"
     assert "has changed" in shown(form)
-    assert asked(portal, "delete") == sent
+    assert times_asked(portal, "delete") == sent
     confirm(several, "2")
     verdicts = several.df.set_index("code")["verdict"].to_dict()
     assert verdicts == {"newsletter": "changed", "missedCall": "deleted"}
@@ -125,7 +125,7 @@ def test_choosing_anew_drops_the_preview(b24: Client, portal: SandboxPortal) -> 
     click(form, form.preview_button)
     assert (form.state.phase, len(form.state.badges), form.state.message.code) == ("failed", 0, "NOT_FOUND")
     confirm(form, "nonsense")
-    assert asked(portal, "delete") == 0
+    assert times_asked(portal, "delete") == 0
     several = forms.delete_form(b24, ["nonsense", "more"], run=True)
     assert (several.state.phase, len(several.state.badges)) == ("failed", 0)
     assert "nonsense, more" in shown(several)

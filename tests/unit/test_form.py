@@ -17,7 +17,7 @@ from b24nb.forms.form import Form
 from tests.fakes import eventually
 from tests.programs import python
 from tests.servers import Envelope, gate_of, in_front_of
-from tests.widgets import asked, click, confirm, pieces, shown, tree, waiting
+from tests.widgets import click, confirm, pieces, shown, times_asked, tree, waiting
 
 MAKERS: dict[str, Callable[..., Any]] = {name: getattr(forms, name) for name in forms.__all__}
 MAKERS["fleet"] = lambda _: forms.fleet(Fleet(["acme"], vault={}.get))
@@ -96,7 +96,7 @@ def test_the_kernel_answers_while_a_form_waits(portal: SandboxPortal) -> None:
         assert form.wait(10)
     assert form.cancel_button not in tree(form)
     assert len(form.df) == 12
-    assert asked(portal, "list") == 1
+    assert times_asked(portal, "list") == 1
 
 
 def test_after_ctrl_c_and_an_unexpected_error_which_is_shown_and_kept_the_form_goes_on(b24: Client) -> None:

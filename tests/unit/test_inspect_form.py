@@ -3,7 +3,7 @@
 from b24nb import Client, OAuthToken, SandboxPortal, as_code, connect, forms
 from b24nb.display.snippets import FLAVOURS
 from tests.servers import gate_of
-from tests.widgets import asked, click, shown, tree, waiting
+from tests.widgets import click, shown, times_asked, tree, waiting
 
 
 def test_the_badge_from_all_sides(b24: Client, portal: SandboxPortal) -> None:
@@ -39,7 +39,7 @@ def test_cancel_ends_between_two_steps(portal: SandboxPortal) -> None:
             form.cancel_button.click()
     assert "Cancelled between two steps" in shown(form)
     assert form.result.code == "missedCall"
-    assert asked(portal, "get") == 1
+    assert times_asked(portal, "get") == 1
     assert all(request.method != "crm.activity.list" for request in portal.requests)
     assert form.last_error is None
 

@@ -12,7 +12,7 @@ from b24nb import Client, SandboxPortal, connect, forms
 from b24nb.badges.badge import Badge, Badges
 from b24nb.errors import InvalidInput
 from b24nb.forms.table import Table
-from tests.widgets import asked, click, confirm, shown, tree
+from tests.widgets import click, confirm, shown, times_asked, tree
 
 
 def test_one_request_then_filter_and_sort(b24: Client, portal: SandboxPortal) -> None:
@@ -25,7 +25,7 @@ def test_one_request_then_filter_and_sort(b24: Client, portal: SandboxPortal) ->
     assert list(form.df["code"]) == ["missedCall", "callAnswered"]
     form.table.order = "code"
     assert list(form.df["code"]) == ["callAnswered", "missedCall"]
-    assert asked(portal, "list") == 1
+    assert times_asked(portal, "list") == 1
     assert list(form.timings["method"]) == ["crm.activity.badge.list"]
     assert form.last_error is None
 
