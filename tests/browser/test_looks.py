@@ -71,6 +71,14 @@ SAMPLES = {
 }
 
 
+def test_the_meter_of_barriers(browser: Browser) -> None:
+    page = browser.new_page()
+    page.set_content('<main><div id="widget"><img src="data:,"></div><input></main>')
+    found = [barrier["rule"] for barrier in barriers(page.locator("#widget"))]
+    page.close()
+    assert found == ["image-alt"], "and nothing that stands beside the widget"
+
+
 def test_the_meter_of_contrast(browser: Browser) -> None:
     page = browser.new_page()
     page.set_content(f'<body style="background: #fff"><main>{"".join(SAMPLES)}</main>')

@@ -57,6 +57,7 @@ MISTAKES = [
     (f"https://example.bitrix24.com/rest/1/{SECRET[:4]} {SECRET[4:]}/", "space"),
     *((f"http://{host}/rest/1/{SECRET}/", "in clear") for host in ("10.0.0.1", "localhost.example.com")),
     (f"example.bitrix24.com/rest/1/{SECRET}/", "starts with https://"),
+    (f"ftp://example.bitrix24.com/rest/1/{SECRET}/", "starts with https://"),
     (f'b24nb.connect("{ADDRESS}")', "starts with https://"),
     ("https://example.bitrix24.com/rest/1/abcdef01...", "masked"),
     ("https://example.bitrix24.com/rest/1/<code>", "placeholder"),

@@ -183,6 +183,8 @@ def refused_settings() -> Iterator[Callable[[], object]]:
     yield lambda: connect(DOWN)
     yield lambda: connect(HOOK + "profile")
     yield lambda: connect(HOOK, verify=HOOK)
+    yield lambda: connect(HOOK, tariff=HOOK)
+    yield lambda: connect(HOOK, timeout=HOOK)
     yield lambda: connect(HOOK, read_only=HOOK)
     yield lambda: connect(file=f"B24_WEBHOOK={DOWN}\n")
     yield lambda: connect(file=f"B24_WEBHOOK={HOOK}profile\n")

@@ -319,9 +319,18 @@ def test_a_badge_is_looked_up_by_its_code() -> None:
         badges["nope"]
 
 
-@pytest.mark.parametrize("change", ["clear", "pop", "popitem", "setdefault", "update", "__delitem__", "__ior__"])
+CHANGES = ["clear", "pop", "popitem", "setdefault", "update", "__delitem__", "__ior__", "__setitem__"]
+
+
+@pytest.mark.parametrize("change", CHANGES)
 def test_a_text_in_several_languages_can_not_be_changed_in_place(change: str) -> None:
-    arguments = {"clear": (), "popitem": (), "update": ({"en": "x"},), "__ior__": ({"en": "x"},)}
+    arguments = {
+        "clear": (),
+        "popitem": (),
+        "update": ({"en": "x"},),
+        "__ior__": ({"en": "x"},),
+        "__setitem__": ("en", "x"),
+    }
     with pytest.raises(TypeError, match="does not change"):
         getattr(CLIENT.title, change)(*arguments.get(change, ("en",)))
     assert CLIENT.title == {"en": "Client", "de": "Kunde"}
@@ -337,6 +346,7 @@ def test_the_error_of_an_interrupted_run_says_the_same_after_copy_and_pickle() -
 
 def test_the_order_of_languages_makes_no_other_hash_and_ten_thousand_titles_do() -> None:
     assert hash(CLIENT.title) == hash(Texts(reversed(CLIENT.title.items())))
+    assert hash(Texts({"en": "a", "odd": [1], "none": None})) == hash(Texts(en="a")), "a portal can send odd texts"
     assert len({hash(Texts(en=f"title {n}")) for n in range(10_000)}) > 9_990
 
 

@@ -191,3 +191,20 @@ def test_threads_change_and_undo_through_one_client(portal: SandboxPortal, clock
     assert b24.journal.df["change_set"].is_unique
     assert b24.journal.plan_undo(last=66).apply(progress=False).counts == {"deleted": 6}
     assert same(portal, before)
+
+
+def test_each_user_and_portal_undoes_his_own(portal: SandboxPortal, tmp_path: Path) -> None:
+    path = tmp_path / "journal.db"
+    other_admin = portal.add_webhook("other", user="ben")
+    with (
+        connect(portal, journal=path) as anna,
+        connect(other_admin, journal=path) as ben,
+        SandboxPortal() as second,
+        connect(second, journal=path) as elsewhere,
+    ):
+        anna.badges.delete("missedCall")
+        for stranger in (ben, elsewhere):
+            assert stranger.journal.df.empty
+            assert not stranger.journal.settle()
+            assert len(stranger.journal.plan_undo()) == 0
+        assert len(anna.journal.df) == 1

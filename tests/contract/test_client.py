@@ -152,6 +152,8 @@ def test_more_than_fifty_go_in_chunks(portal: SandboxPortal, b24: Client) -> Non
     before = len(portal.requests)
     answers = b24.batch({f"c{i}": (GET, {"code": "paid"}) for i in range(120)})
     assert len(answers) == 120
+    log = b24.calls.df
+    assert list(log["key"][log["kind"] == "command"].tail(120)) == [f"c{i}" for i in range(120)]
     assert not answers.errors
     assert len(portal.requests) - before == 3
 

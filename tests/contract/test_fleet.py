@@ -760,3 +760,11 @@ def test_an_undo_of_the_last_run_means_the_one_that_changed_something_last(sandb
     assert plan.apply(**QUIET).ok
     assert codes(sandboxes) == after
     assert {step.action for steps in fleet.plan_undo(**QUIET).steps.values() for step in steps} == {"delete"}
+
+
+def test_rows_that_a_text_leaves_out_are_counted(sandboxes: SandboxFleet) -> None:
+    fleet = fleet_of(sandboxes)
+    fleet.plan([Badge(f"c{n}", "t", "v", "primary") for n in range(20)], **QUIET).apply(**QUIET)
+    found = fleet.badges(**QUIET)
+    for shown in (repr(found), found._repr_html_()):
+        assert f"{len(found.df) - 100} more rows not shown; .df has all." in shown

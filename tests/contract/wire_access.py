@@ -10,6 +10,7 @@ WEBHOOKS = page("local-integrations/local-webhooks")
 AUTHORIZATION = page("settings/how-to-call-rest-api/authorization")
 OAUTH = page("settings/oauth/index")
 RENEWAL = page("settings/oauth/auto-renewal")
+OAUTH_ERRORS = page("settings/oauth/error-codes")
 SDKS = "observed (the vendor's SDKs test it)"
 
 CODE = {"code": VIP["code"]}
@@ -27,6 +28,10 @@ TOKEN_PLAN = refused(401, "ACCESS_DENIED", "REST is available only on commercial
 
 CLOCK = {"clock": True}
 NO_PLAN = {"rest_available": False}
+
+
+def sixteen_characters(stage: Stage) -> None:
+    assert len(stage.names["secret"]) == 16
 
 
 def agree(stage: Stage) -> None:
@@ -77,6 +82,8 @@ def take_pair(stage: Stage) -> None:
 WEBHOOK = [
     fact("webhook.ok", "User id and code let in with the owner's rights.", WEBHOOKS,
          call("profile"), ANNA, call("profile", by="<employee>"), BEN),
+    fact("webhook.code", "A code has 16 characters.", SERVER, get("<admin>/server.time"), ok(ANYTHING),
+         sixteen_characters),
     fact("webhook.login", "The user's segment may be a login.", SERVER,
          call("profile", by="/rest/anna/<secret>"), ANNA),
     *(fact(f"webhook.{name}", f"{name} is refused.", SDKS, call("profile", by=path), WRONG) for name, path in (
@@ -84,6 +91,9 @@ WEBHOOK = [
         ("A disabled webhook", "<disabled>"))),
     fact("webhook.none", "No credentials, or only a half of a webhook.", SDKS, get("/rest/profile"), NO_AUTH,
          get("/rest/profile?aplogin=<user>"), NO_AUTH, get("/rest/profile?ap=<secret>"), NO_AUTH),
+    fact("webhook.scope", "A scope that was not granted.", SDKS,
+         call(GET, CODE, by="<noscope>"), WEBHOOK_SCOPE, call("profile", by="<noscope>"), ANNA),
+    fact("webhook.plan", "A plan without REST.", SERVER, call("profile"), WEBHOOK_PLAN, portal=NO_PLAN),
     fact("webhook.dismissed", "The owner was dismissed.", SERVER, call("profile", by="<dismissed>"), NO_USER),
     fact("webhook.order", "The code is judged before the scope, this before the plan, this before the owner.", SERVER,
          call(GET, CODE, by="/rest/<user>/wrong"), WRONG, call(GET, CODE, by="<noscope>"), WEBHOOK_SCOPE,
@@ -91,19 +101,28 @@ WEBHOOK = [
 ]
 
 TOKEN = [
+    fact("token.header", "Authorization: Bearer.", AUTHORIZATION, oauth("profile"), ANNA),
     *(fact(f"token.{name}", f"{name} in the query, in a form, in JSON.", AUTHORIZATION,
            get(f"/rest/profile?{name}=<token>"), ANNA, post("/rest/profile", f"{name}=<token>"), ANNA,
            call("profile", {name: "<token>"}, by="/rest"), ANNA) for name in ("auth", "access_token")),
-    fact("token.first", "The header wins over auth, this over access_token; an empty one counts as none.", SERVER,
-         issue("ben", user="ben"), call("profile", {"auth": "<token>"}, by="/rest", authorization="Bearer <ben>"), BEN,
-         call("profile", {"auth": "<ben>", "access_token": "<token>"}, by="/rest"), BEN,
-         call("profile", {"auth": "", "access_token": "<token>"}, by="/rest"), ANNA),
+    fact("token.header-first", "The header wins over auth.", SERVER, issue("ben", user="ben"),
+         call("profile", {"auth": "<token>"}, by="/rest", authorization="Bearer <ben>"), BEN),
+    fact("token.auth-first", "auth wins over access_token.", SERVER, issue("ben", user="ben"),
+         call("profile", {"auth": "<ben>", "access_token": "<token>"}, by="/rest"), BEN),
     fact("token.none", "A list, an empty text and another scheme are no token.", SERVER,
          call("profile", {"auth": ["<token>"]}, by="/rest"), NO_AUTH, post("/rest/profile", "auth[]=<token>"), NO_AUTH,
          call("profile", {"auth": ""}, by="/rest"), NO_AUTH,
          call("profile", by="/rest", authorization="Basic <token>"), NO_AUTH),
+    fact("token.empty-falls-through", "Where one place is empty, the next counts.", SERVER,
+         call("profile", {"auth": "", "access_token": "<token>"}, by="/rest"), ANNA),
+    fact("token.unknown", "A token that nobody knows.", SDKS, oauth("profile", token="nobody"), UNKNOWN_TOKEN),
+    fact("token.expired", "After an hour.", RENEWAL,
+         wait(3590), oauth("profile"), ANNA, wait(20), oauth("profile"), EXPIRED, portal=CLOCK),
+    fact("token.scope", "A scope that the application lacks.", SERVER,
+         issue("narrow", scopes=["user_brief"]), oauth(GET, CODE, token="<narrow>"), TOKEN_SCOPE),
     fact("token.dismissed", "A user who can't log in any more.", SERVER,
          issue("gone", user="dmitri"), oauth("profile", token="<gone>"), NO_USER),
+    fact("token.plan", "A plan without REST.", SERVER, oauth("profile"), TOKEN_PLAN, portal=NO_PLAN),
     fact("token.order", "An unknown token is found before the plan, this before the expiry.", SERVER,
          oauth("profile", token="nobody"), UNKNOWN_TOKEN, wait(3700), oauth("profile"), TOKEN_PLAN,
          portal=CLOCK | NO_PLAN),
@@ -135,12 +154,17 @@ RENEW = [
     fact("refresh.missing", "A missing parameter is invalid_request.", SDKS, ask(token(refresh_token=None)),
          Answer(400, having(error="invalid_request",
                             error_description=matching('.*No "refresh_token" parameter found.*')))),
+    fact("refresh.missing-grant", "So is a missing grant_type.", SDKS,
+         ask(token(grant_type=None)), trouble(400, "invalid_request")),
     fact("code.exchange", "A code is exchanged for a pair, once.", OAUTH,
          agree, ask(exchange()), NEW_PAIR, take_pair, oauth("profile"), ANNA, ask(token()), NEW_PAIR,
          ask(exchange()), trouble(400, "invalid_grant")),
     fact("code.30-seconds", "A code lives 30 seconds.", OAUTH,
          agree, wait(29), ask(exchange()), NEW_PAIR, agree, wait(31), ask(exchange()),
          trouble(400, "invalid_grant"), portal=CLOCK),
+    fact("code.wrong", "An unknown code is invalid_grant, a wrong client_secret is invalid_client here too.", SDKS,
+         ask(exchange(code="nobody")), trouble(400, "invalid_grant"),
+         agree, ask(exchange(client_secret="wrong")), trouble(400, "invalid_client")),
 ]
 # fmt: on
 

@@ -100,6 +100,8 @@ ACCESS = [
 ]
 
 ARGUMENTS = [
+    *(live(f"argument.{name}-missing", f"add misses {name}.", SERVER,
+           call(ADD, without(name)), missing(name)) for name in ("code", "title", "value", "type")),
     *(live(f"argument.{method}-missing", "The code is missing.", GET_PAGE, call(method), missing("code"))
       for method in (GET, DELETE)),
     live("argument.order", "The first that is missing is named, and a wrong value where its turn comes.", SERVER,
@@ -134,12 +136,16 @@ TEXTS = [
           *(live(f"text.{field}-entry-{kind}", f"A language of {field} without text is named.", SERVER,
                  call(ADD, new(**{field: {"en": "C", "de": entry}})), wrong_text(field, "de"))
             for kind, entry in (("empty", ""), ("number", 5), ("null", None), ("map", {"x": "y"}))),
-          live(f"text.{field}-in-order", f"The entries of {field} are checked in order, the language first.", SERVER,
+          live(f"text.{field}-in-order", f"The entries of {field} are checked in their order.", SERVER,
                call(ADD, new(**{field: {"en": "", "xx": "C"}})), wrong_text(field, "en"),
-               call(ADD, new(**{field: {"xx": "", "en": ""}})), no_language("xx")),
+               call(ADD, new(**{field: {"xx": "C", "en": ""}})), no_language("xx")),
+          live(f"text.{field}-language-first", f"In an entry of {field} the language comes first.", SERVER,
+               call(ADD, new(**{field: {"xx": ""}})), no_language("xx")),
           *(live(f"text.{field}-empty-{kind}", f"An empty {kind} passes as {field} and comes back as [].", SERVER,
                  call(ADD, new(**{field: empty})), echoed(**{field: []}))
             for kind, empty in (("map", {}), ("list", []))))),
+    *(live(f"text.language-{code}", f"{code} is a language of a cloud portal.", SERVER,
+           call(ADD, new(title={code: "C"})), echoed(title={code: "C"})) for code in ("en", "de", "ru")),
     fact("text.portal-languages", "Which languages there are is the portal's own matter.", SERVER,
          call(ADD, new(title={"xx": "C"})), echoed(title={"xx": "C"}),
          call(ADD, new(code="b24nb_test_2", title={"en": "C"})), no_language("en"), portal={"languages": ("xx",)}),
@@ -167,6 +173,8 @@ ORDER_AND_TYPE = [
 ADDED = [
     live("code.empty", "An empty code is refused in the portal's language.", SERVER,
          call(ADD, new(code="")), refused(400, "BX_EMPTY_REQUIRED", TEXT)),
+    fact("code.empty-english", "In English it names the field.", SERVER,
+         call(ADD, new(code="")), refused(400, "BX_EMPTY_REQUIRED", matching(".*CODE.*"))),
     fact("language.russian", "Two texts speak the portal's language.", SERVER,
          call(ADD, new(code="")), refused(400, "BX_EMPTY_REQUIRED", 'Не заполнено обязательное поле "CODE"'),
          call(ADD, new(), by="<employee>"), refused(400, "ACCESS_DENIED", "Доступ запрещен"),
@@ -174,6 +182,7 @@ ADDED = [
     fact("language.not-translated", "The others do not.", SERVER,
          call(ADD, new(code="missedCall")), DUPLICATE, call(GET, {"code": "x"}), not_found("x"),
          call(DELETE, {"code": "waitingPayment"}), IN_USE, badges=None, portal={"language": "ru"}),
+    fact("code.blank", "A code of spaces is accepted.", SERVER, call(ADD, new(code="  ")), echoed(code="  ")),
     live("code.duplicate", "A code that exists is refused.", ADD_PAGE,
          call(ADD, new(code=VIP["code"])), DUPLICATE, call(GET, CODE), FOUND),
     fact("code.duplicate-case", "MySQL usually ignores case, of any script: it exists in other letters too.", DERIVED,
@@ -215,8 +224,9 @@ ADDED = [
 
 GOTTEN = [
     live("get.found", "A badge has four keys in this order, and no id.", GET_PAGE, call(GET, CODE), FOUND),
-    live("get.not-found", "The text names the code, an empty one too (documented: Not found.).", SERVER,
-         call(GET, {"code": "b24nb_test_none"}), not_found("b24nb_test_none"), call(GET, {"code": ""}), not_found("")),
+    live("get.not-found", "The text names the code (documented: Not found.).", SERVER,
+         call(GET, {"code": "b24nb_test_none"}), not_found("b24nb_test_none")),
+    live("get.empty", "An empty code is not found.", SERVER, call(GET, {"code": ""}), not_found("")),
     fact("get.case", "Lookup ignores case on MySQL; the stored spelling comes back.", DERIVED,
          call(GET, {"code": "B24NB_Test_VIP"}), FOUND),
 ]
@@ -239,9 +249,10 @@ LISTED = [
 ]
 
 DELETED = [
-    live("delete.true", "The result is true; the second time it is not found, as an empty code is.", DELETE_PAGE,
+    live("delete.true", "The result is true; the second time it is not found.", DELETE_PAGE,
          call(DELETE, CODE), ok(True), call(GET, CODE), not_found(VIP["code"]),
-         call(DELETE, CODE), not_found(VIP["code"]), call(DELETE, {"code": ""}), not_found("")),
+         call(DELETE, CODE), not_found(VIP["code"])),
+    live("delete.empty", "An empty code is not found.", SERVER, call(DELETE, {"code": ""}), not_found("")),
     fact("delete.case", "Case is ignored as by get.", DERIVED,
          call(DELETE, {"code": "B24NB_TEST_VIP"}), ok(True), call(LIST), listed()),
     live("delete.no-update", "There is no update: a change is a delete and an add.", ADD_PAGE,

@@ -24,8 +24,10 @@ def multipart(name: str, boundary: str = "boundary") -> Send:
 
 # fmt: off
 BODIES = [
+    live("body.json", "A JSON body is read.", ENCODING, post(f"<admin>/{GET}", BODY, JSON_TYPE), FOUND),
     *(live(f"body.{kind}", f"{kind} is JSON.", SERVER, post(f"<admin>/{GET}", BODY, kind), FOUND)
       for kind in ("application/json; charset=utf-8", "Application/JSON", "application/vnd.api+json")),
+    live("body.form", "An urlencoded form is read.", ENCODING, post(f"<admin>/{GET}", CODE), FOUND),
     live("body.multipart", "A multipart form is read; quotes and capitals do not matter.", PHP,
          multipart('"code"'), FOUND, multipart("code", "Boundary"), FOUND),
     *(live(f"body.{kind}", f"A body of the type {kind} is read as urlencoded text.", SERVER,

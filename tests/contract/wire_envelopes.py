@@ -5,6 +5,7 @@ import re
 from tests.contract.wire import *
 
 CALLING = page("settings/how-to-call-rest-api/general-principles")
+ERRORS = page("error-codes")
 SDKS = "observed (the vendor's SDKs)"
 LIMITS = page("limits")
 APP_INFO = page("api-reference/common/system/app-info")
@@ -24,6 +25,12 @@ CLOUD_TIMES = {f"X_Bitrix_Rest_{part}Time": TEN_DECIMALS for part in ("", "User_
 
 def new(title: object, value: object = "v") -> dict[str, object]:
     return badge("new", title, value)
+
+
+def system(code: str, text: object, status: int, source: str, **options: object) -> Fact:
+    """An error that no request can provoke: the sandbox is told to answer it."""
+    steps = (fault(code, **options), oauth(GET, CODE), refused(status, code, text))
+    return fact(f"system.{code}", f"{code} comes with HTTP {status}.", source, *steps)
 
 
 # fmt: off
@@ -47,6 +54,23 @@ ERROR = [
 ]
 
 SYSTEM = [
+    system("ACCESS_DENIED", "Current user can't be authorized in this context", 401, SERVER,
+           description="Current user can't"),
+    system("APPLICATION_NOT_FOUND", "Application not found", 401, SERVER),
+    system("CONNECTION_ERROR", "Error connecting to authorization server", 401, SERVER),
+    system("user_access_error", "The user does not have access to the application.", 401, SERVER),
+    system("ERROR_OAUTH", "Application not installed", 401, SDKS),
+    system("NOT_INSTALLED", "Application not installed", 401, SDKS),
+    system("PAYMENT_REQUIRED", matching("Subscription has been ended|Payment required"), 401, ERRORS),
+    system("OVERLOAD_LIMIT", "REST API is blocked due to overload.", 401, SERVER),
+    system("WRONG_LICENSE", "This feature is not enabled for the current license: auth_connector", 403, SERVER),
+    system("WRONG_AUTH_TYPE", "Current authorization type is denied for this method", 403, SERVER),
+    system("METHOD_CONFIRM_WAITING", "Waiting for confirmation", 401, SERVER),
+    system("METHOD_CONFIRM_DENIED", "Method call denied", 403, SERVER),
+    system("PORTAL_DELETED", matching("Portal was deleted.*"), 403, SERVER),
+    system("INTERNAL_SERVER_ERROR", "Internal server error", 500, ERRORS),
+    system("ERROR_UNEXPECTED_ANSWER", "Server returned an unexpected response", 500, ERRORS),
+    system("ERROR_MANIFEST_IS_NOT_AVAILABLE", "Manifest is not available", 404, ERRORS),
     *(fact(f"system.html-{status}", f"A {status} can come as HTML.", f"{SDKS}; observed (fast_bitrix24#216)",
            fault("html", status=status), call(GET, CODE),
            Answer(status).with_headers(Content_Type=re.compile("text/html.*")).with_bytes("<html"))
@@ -83,16 +107,17 @@ ESCAPING = [
 XML = [
     fact("xml.list", "Members of a list are item.", SERVER,
          call(f"{LIST}.xml"), Answer(200, xml={"result/badges/item/code": VIP["code"], "total": "1"})),
+    live("xml.true", "true is 1.", SERVER, call(f"{DELETE}.xml", CODE), Answer(200, xml={"result": "1"})),
     fact("xml.false", "false is empty.", SERVER,
          call("profile.xml", by="<employee>"), Answer(200, xml={"result/ID": "7", "result/ADMIN": ""})),
     fact("xml.null", "null is empty.", SERVER,
          call(f"{ADD}.xml", new("t") | {"code": "c" * 256}), Answer(200, xml={"result/badge": ""}),
          portal={"code_limit": 255}),
-    live("xml.values", "Texts are escaped as XML wants it, true is 1, an error has the same two keys.", SERVER,
-         call(ADD, new("<b>&</b>")), call(f"{GET}.xml", {"code": "b24nb_test_new"}),
-         Answer(200, xml={"result/badge/title": "<b>&</b>"}),
-         call(f"{DELETE}.xml", CODE), Answer(200, xml={"result": "1"}), call(f"{GET}.xml"),
+    live("xml.error", "An error has the same two keys.", SERVER, call(f"{GET}.xml"),
          Answer(400, xml={"error": "100", "error_description": "Could not find value for parameter {code}"})),
+    live("xml.escaping", "Texts are escaped as XML wants it.", SERVER,
+         call(ADD, new("<b>&</b>")), call(f"{GET}.xml", {"code": "b24nb_test_new"}),
+         Answer(200, xml={"result/badge/title": "<b>&</b>"})),
 ]
 # fmt: on
 

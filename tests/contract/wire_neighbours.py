@@ -36,8 +36,9 @@ def first_keys(keys: list[str]) -> Like:
 
 # fmt: off
 WHO_AND_WHAT = [
-    fact("profile.keys", "profile has these keys in this order; the id is a text, ADMIN a truth value.", PROFILE,
-         call("profile"), ok(first_keys(PERSON)), call("profile"), ok(having(ID="1", ADMIN=True, NAME=TEXT)),
+    live("profile.keys", "profile has these keys in this order.", PROFILE, call("profile"), ok(first_keys(PERSON))),
+    fact("profile.types", "The id is a text, ADMIN a truth value.", SERVER,
+         call("profile"), ok(having(ID="1", ADMIN=True, NAME=TEXT, LAST_NAME=TEXT)),
          call("profile", by="<employee>"), ok(having(ID="7", ADMIN=False))),
     fact("bare", "profile, app.info and scope need no scope; nothing granted is an empty list.", SERVER,
          webhook("bare"), call("profile", by="<bare>"), ok(having(ID="1")), call("scope", by="<bare>"), ok([]),
@@ -95,6 +96,7 @@ WHO_AND_WHAT = [
     live("enum.owner-types", "Owner types have ids: 1 lead, 2 deal, 3 contact, 4 company.", ENUM,
          call("crm.enum.ownertype"),
          ok(Like("the four", lambda rows: {1, 2, 3, 4} <= {int(row["ID"]) for row in rows}))),
+    fact("enum.scope", "It needs the scope crm.", ENUM, call("crm.enum.ownertype", by="<noscope>"), NO_SCOPE),
     *(fact(f"context.{method}", f"An application may call {method} too.", SERVER, oauth(method, params), ok(ANYTHING))
       for method, params in (("profile", {}), ("user.current", {}), ("scope", {}), ("methods", {}),
                              ("method.get", {"name": "profile"}), ("server.time", {}),
