@@ -156,7 +156,7 @@ class ChangeApplier:
 
 def warn_if_unwritten(store: JournalStore, outcomes: Sequence[Outcome], stacklevel: int) -> None:
     """Warn if the journal does not hold the verdict of each change, after one was made."""
-    if any(one.changed is not False for one in outcomes) and (why := store.unwritten()):
+    if any(one.changed is not False for one in outcomes) and (why := store.finish()):
         text = (
             f"What became of the change could not be written to the journal: {why} b24.journal.settle() completes it."
         )

@@ -203,8 +203,11 @@ class JournalStore:
                 self._problem = error.message
                 raise
 
-    def unwritten(self) -> str:
-        """Why verdicts are not on disk; ``""`` if all are."""
+    def finish(self) -> str:
+        """Move what was written into the file itself, so that a copy has it; returns why verdicts are not written."""
+        with suppress(sqlite3.Error), self._lock:
+            if self._connection:
+                self._connection.execute("PRAGMA wal_checkpoint")
         return self._problem if self._due else ""
 
     def entries(self, newest: int = -1) -> list[Entry]:
@@ -339,7 +342,6 @@ def _connect(path: Path) -> sqlite3.Connection:
         db.execute("PRAGMA synchronous = FULL")
         with suppress(sqlite3.OperationalError):  # another process is creating the file and sets this itself
             db.execute("PRAGMA journal_mode = WAL")
-        db.execute("PRAGMA wal_autocheckpoint = 1")  # so that a copy of this file has all changes
         if _version(db) < _VERSION:
             _migrate(db)
     except BaseException:
