@@ -18,8 +18,8 @@ MASK = "***"
 _SHORTEST = 8
 #: What the portal makes has so many letters and digits, or more.
 _LONG = 16
-#: An address, its end, or a query: what stands there like a secret is one.
-_ADDRESS = re.compile(r"://|[?&]\w+=|(?<![\w/])/rest/", re.IGNORECASE)
+#: As ``://``, a sign of an address: its end, or a query. What stands there like a secret is one.
+_ADDRESS = re.compile(r"[?&]\w+=|(?<![\w/])/rest/", re.IGNORECASE)
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -168,10 +168,10 @@ def _redact(text: str, secrets: tuple[Secret, ...], places: tuple[tuple[tuple[st
         odd = any(not secret.reveal().isalnum() for secret in secrets)
         if odd or re.search(_ESCAPED, text, re.ASCII | re.IGNORECASE):
             text = _in_any_spelling(secrets).sub(MASK, text)
-    without = _without_secret if _ADDRESS.search(text) else _without_likely
-    for words, pattern in places:
-        if any(word in lowered for word in words):
-            text = re.sub(pattern, without, text, flags=re.ASCII | re.IGNORECASE)
+    patterns = [pattern for words, pattern in places if any(word in lowered for word in words)]
+    without = _without_secret if patterns and ("://" in text or _ADDRESS.search(text)) else _without_likely
+    for pattern in patterns:
+        text = re.sub(pattern, without, text, flags=re.ASCII | re.IGNORECASE)
     return text
 
 
