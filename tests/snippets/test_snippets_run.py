@@ -124,8 +124,7 @@ def test_a_batch_runs_in_its_order_and_with_its_booleans(
     assert "nobody" in told.stdout + told.stderr
     assert "missedCall" in {badge["code"] for badge in module_portal.badges}, "JavaScript sorts such keys"
     with b24nb.connect(module_portal.webhook, verify=module_portal.ca_file or True) as b24:
-        (extra, *_) = {*b24.call("scope", {"full": True}).result} - {*b24.call("scope").result}
-    assert extra not in done(call("batch", {"cmd": {"a": ("scope", {"full": False})}}, flavour)), (
-        "the word is true in PHP"
-    )
-    assert extra not in done(call("scope", {"full": False}, flavour))
+        every, own = b24.call("scope", {"full": True}).result, b24.call("scope").result
+    extra = max({*every} - {*own}, key=len)  # no part of another word
+    for asked in (("batch", {"cmd": {"a": ("scope", {"full": False})}}), ("scope", {"full": False})):
+        assert extra not in done(call(*asked, flavour)), "the word false is true in PHP"
