@@ -13,7 +13,7 @@ from tests.docs.test_site import pages
 from tests.layers import require_package
 
 require_package("playwright")
-from playwright.sync_api import Page, ViewportSize, expect  # noqa: E402
+from playwright.sync_api import Page, Request, ViewportSize, expect  # noqa: E402
 
 from tests.browser.looks import barriers, hard_to_read, unfold  # noqa: E402
 
@@ -34,7 +34,12 @@ def reader(browser: Browser, address: str, theme: str = "light") -> Iterator[tup
     page, complaints = context.new_page(), []
     page.on("console", lambda m: complaints.append(m.text) if m.type in ("error", "warning") else None)
     page.on("pageerror", lambda error: complaints.append(str(error)))
-    page.on("requestfailed", lambda request: complaints.append(f"failed: {request.url}"))
+
+    def complain(request: Request) -> None:
+        if "ABORTED" not in (request.failure or ""):  # else the browser gave it up itself, to go to another page
+            complaints.append(f"failed: {request.url}")
+
+    page.on("requestfailed", complain)
     page.on(
         "request",
         lambda request: None if request.url.startswith((address, "data:")) else complaints.append(request.url),
