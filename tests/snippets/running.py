@@ -56,9 +56,13 @@ def _python(text: str, directory: Path) -> list[str]:
     return [sys.executable, "-c", text]
 
 
-def _node(text: str, directory: Path) -> list[str]:
-    """With the packages of the lock file."""
+def require_packages() -> None:
+    """The packages of the lock file."""
     require((HERE / "node_modules").is_dir(), "tests/snippets/node_modules (npm ci --prefix tests/snippets)")
+
+
+def _node(text: str, directory: Path) -> list[str]:
+    require_packages()
     (directory / "node_modules").symlink_to(HERE / "node_modules")
     return _module(text, directory)
 
@@ -72,6 +76,7 @@ def _module(text: str, directory: Path) -> list[str]:
 
 def _page(text: str, directory: Path) -> list[str]:
     """The module of a page that has loaded the library before it."""
+    require_packages()
     library, script = re.findall(r"<script([^>]*)>(.*?)</script>", text, re.DOTALL)
     assert library[0].endswith('/umd/index.min.js"')
     return _module(f"import {str(STANDINS / 'umd.mjs')!r}\n{script[1]}", directory)
