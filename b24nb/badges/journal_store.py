@@ -44,8 +44,9 @@ _CONCLUDE = (
     " WHERE id = ? AND (? OR verdict IS NULL)"
 )
 BUSY_SECONDS = 2.0
-#: Connections of a parent process, kept here so that they are not closed: a forked child must not touch them.
-_PARENTS: list[sqlite3.Connection | None] = []
+#: Open connections, kept here so that only their stores close them: not the garbage collector, which may take a
+#: connection before its store, and not a forked child, which must not touch those of its parent.
+_OPEN: set[sqlite3.Connection] = set()
 #: The stores of this process, and those whose locks a thread holds while it forks.
 _STORES: weakref.WeakKeyDictionary[JournalStore, None] = weakref.WeakKeyDictionary()
 _forking = threading.local()
@@ -66,7 +67,6 @@ def _release_all() -> None:
 def _disown_all() -> None:
     """The child opens connections of its own; those of its parent stay open, unused."""
     for store in _forking.held:
-        _PARENTS.append(store._connection)
         store._connection, store._due = None, []  # the verdicts are the parent's to write
     _release_all()
 
@@ -245,8 +245,7 @@ class JournalStore:
     def adopt(self, host: str, user: str) -> bool:
         """Read the changes of another address or user in this file, too, from now on; false if there are none."""
         held = self._query("SELECT DISTINCT host FROM change_set WHERE user = :by", by=user)
-        found = [(of, user, self.host, self.user) for (of,) in held if _is_host(of, host)]
-        if found:
+        if found := [(of, user, self.host, self.user) for (of,) in held if _is_host(of, host)]:
             with self._writing() as db:
                 db.executemany("INSERT INTO adopted SELECT ?, ?, ?, ? EXCEPT SELECT * FROM adopted", found)
         return bool(found)
@@ -258,6 +257,7 @@ class JournalStore:
         with self._lock:
             if self._connection:
                 self._connection.close()
+                _OPEN.discard(self._connection)
             self._connection = None
 
     __del__ = close
@@ -294,6 +294,7 @@ class JournalStore:
             raise JournalError(f"The journal {self.path} was removed or replaced while it was in use.", hint=hint)
         if self._connection is None:
             self._connection = _connect(self.path)
+            _OPEN.add(self._connection)
             self._opened = _identity(self.path)
         return self._connection
 

@@ -1,16 +1,21 @@
 """Journals of older versions, copies of journals, and files that can't be used."""
 
+import gc
 import shutil
 import sqlite3
+import sys
 import warnings
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from b24nb import SandboxPortal, connect, errors
 from b24nb.badges.apply import JournalNotWritten
 from b24nb.badges.badge import Badge
+from b24nb.badges.changes import Step
+from b24nb.badges.journal_store import ChangeSet, JournalStore
 
 VIP, OTHER_CASE = Badge("vip", "Client", "VIP", "primary"), Badge("VIP", "Client", "VIP", "primary")
 
@@ -78,6 +83,21 @@ def test_a_backup_goes_into_the_home_folder(
     with connect(portal) as b24:
         assert b24.badges.backup("~/badges.json") == tmp_path / "badges.json"
         assert b24.badges.plan("~/badges.json").counts["keep"] == len(portal.badges)
+
+
+def test_a_journal_that_the_garbage_collector_finds_is_closed_without_a_warning(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ignored = list[Any]()
+    monkeypatch.setattr(sys, "unraisablehook", ignored.append)
+    with warnings.catch_warnings(action="error"):
+        store = JournalStore(tmp_path / "j.db", host="h", user="1")
+        store.itself = store  # type: ignore[attr-defined]
+        gc.collect(0)  # so that the connection is younger than its store, and is found first
+        store.intend(ChangeSet("add"), [Step("vip", None, VIP)], 0.0)
+        del store
+        gc.collect()
+    assert ignored == []
 
 
 # -- a code in another letter case ----------------------------------------------------------------------------
