@@ -33,7 +33,7 @@ _NUMBER = Markup(' class="b24nb-number"')
 #: Escapes a text between tags; also its line breaks, since Markdown takes the lines after the first one for its own.
 _IN_CODE = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;", "\n": "&#10;"})
 #: How many rows are shown before those that are collapsed.
-_UNFOLDED = 10
+_SHOWN_FIRST = 10
 _WORDS = {"done": "Done.", "error": "Error:", "check": "Check:"}
 
 
@@ -278,9 +278,9 @@ def message(
 
 def collapsed_after(rows: Any, make: Callable[[Any], Markup]) -> Iterable[Markup]:
     """A table of the first rows, made by ``make``, and a collapsed one of the others."""
-    yield make(rows[:_UNFOLDED])
-    if len(rows) > _UNFOLDED:
-        yield collapsed(f"{len(rows) - _UNFOLDED} more", make(rows[_UNFOLDED:]))
+    yield make(rows[:_SHOWN_FIRST])
+    if len(rows) > _SHOWN_FIRST:
+        yield collapsed(f"{len(rows) - _SHOWN_FIRST} more", make(rows[_SHOWN_FIRST:]))
 
 
 def collapsed(title: str, content: Markup) -> Markup:

@@ -119,6 +119,10 @@ CREST = PHP._replace(constants=("true", "false", "''"))
 PYTHON = Syntax(_json, _json, ": ", _BRACES, _BRACKETS, ("True", "False", "None"), last=",")
 GO = Syntax(_go, _go, ": ", ("b24.Params{", "}"), ("[]any{", "}"), ("true", "false", "nil"), indent="\t", last=",")
 
+#: By the names of the filters of the templates.
+SYNTAXES = {"json": JSON, "ascii_json": ASCII_JSON, "js": JS, "bx24": BX24, "php": PHP, "crest": CREST}
+SYNTAXES |= {"python": PYTHON, "go": GO}
+
 
 def bash(text: str) -> str:
     """In single quotes, where the shell expands nothing.

@@ -14,21 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from b24nb import spec
 from b24nb.display import html
-from b24nb.display.literals import (
-    ASCII_JSON,
-    BX24,
-    CREST,
-    GO,
-    JS,
-    JSON,
-    PHP,
-    PYTHON,
-    as_json,
-    bash,
-    command,
-    in_query,
-    powershell,
-)
+from b24nb.display.literals import SYNTAXES, as_json, bash, command, in_query, powershell
 from b24nb.errors import InvalidInput
 from b24nb.secret import known_secrets, mask_address, masked
 
@@ -195,9 +181,7 @@ def _environment() -> Environment:
         loader=PackageLoader(__package__), undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
     environment.globals.update(PLACEHOLDERS, oauth_server=spec.OAUTH_SERVER)
-    languages = {"json": JSON, "ascii_json": ASCII_JSON, "js": JS, "python": PYTHON, "go": GO}
-    languages |= {"php": PHP, "crest": CREST, "bx24": BX24}
-    environment.filters.update({name: syntax.write for name, syntax in languages.items()})
+    environment.filters.update({name: syntax.write for name, syntax in SYNTAXES.items()})
     environment.filters.update(bash=bash, powershell=powershell)
     return environment
 

@@ -37,8 +37,8 @@ _PAUSE = 0.5
 _KEPT_ALIVE = 64
 #: Whether this thread is running a task. What it calls must not use the fleet: it would wait for itself.
 visiting = threading.local()
-#: The address of a webhook: its code has a digit, which tells it from the words of other addresses.
-_WEBHOOK = re.compile(rb"/rest/[\w.@+-]+/(?=[\w.~-]*\d)[\w.~-]{8,}")
+#: The address of a webhook: its code has a digit or is long, which tells it from the words of other addresses.
+_WEBHOOK = re.compile(rb"/rest/[\w.@+-]+/(?:(?=[\w.~-]*\d)[\w.~-]{8,}|[\w.~-]{16,})")
 
 _WORDS: dict[str, tuple[type[Exception], ...]] = {
     "revoked": (errors.BadCredentials, errors.TokenExpired),

@@ -1,4 +1,4 @@
-// The table that badges are chosen from, and the keeper that every form has. Texts of a portal become DOM
+// The table that badges are chosen from, and the guard of keys that every form has. Texts of a portal become DOM
 // text (textContent) or plain attributes, never HTML. The model's traits are described in table.py.
 
 const PAGE = 15;
@@ -236,7 +236,7 @@ function renderTable({ model, el }) {
 // While a form has the focus, no key is a shortcut of the notebook: `d d` would delete a cell. JupyterLab
 // leaves a key alone whose target is marked so; a listener on window gets it before JupyterLab's.
 function renderKeyGuard({ el }) {
-  el.classList.add("b24nb-keeper");
+  el.classList.add("b24nb-key-guard");
   el.append(make("p", { role: "status" }, GONE)); // the style shows it once the kernel has gone
   const keep = ({ target }) => {
     const form = el.closest(".b24nb-explorer") ?? el.closest(".b24nb-form");
