@@ -24,7 +24,7 @@ from b24nb.credentials import Credentials, OAuthToken, Webhook
 from b24nb.errors import ConnectionFailed, InvalidInput
 from b24nb.rest.clock import SYSTEM_CLOCK, Clock
 from b24nb.rest.connection import Connection
-from b24nb.rest.transport import check_seconds
+from b24nb.rest.transport import Transport, check_seconds
 from b24nb.secret import Secret, mask_address
 
 if TYPE_CHECKING:
@@ -116,8 +116,8 @@ def connect(
             found = Webhook.parse(found.webhook)
         if (own := _sandbox_at(found.origin)) and tariff == "standard":
             tariff = own.switches.tariff if own.switches.limits else "self-hosted"
-        options: dict[str, Any] = {"read_only": bool(switch), "timeout": timeout, "verify": verify, "clock": clock}
-        connection = Connection(found, tariff=tariff, **options)
+        transport = Transport(timeout, verify=verify)
+        connection = Connection(found, transport, tariff=tariff, read_only=bool(switch), clock=clock)
         release = failed.enter_context(ExitStack())
         release.callback(connection.close)
         portal = Portal.ask(connection, own_sandbox=bool(own), credentials_from=source, read_only_from=switch)

@@ -12,6 +12,7 @@ import b24nb
 from b24nb.badges.apply import ChangeApplier
 from b24nb.badges.journal_store import ChangeSet, JournalStore
 from b24nb.rest.connection import Connection
+from b24nb.rest.transport import Transport
 
 
 class FakeClock:
@@ -83,7 +84,7 @@ def applier_of(portal: b24nb.SandboxPortal, journal: Any = None, **options: Any)
     host = webhook.host if journal else "sandbox"
     with (
         closing(JournalStore(journal or portal.journal_path, host=host, user="1")) as store,
-        closing(Connection(webhook, **options)) as connection,
+        closing(Connection(webhook, Transport(), **options)) as connection,
     ):
         yield ChangeApplier(connection, store, settle_after=60)
 

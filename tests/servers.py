@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 from b24nb import SandboxPortal
 from b24nb.credentials import Webhook
 from b24nb.rest.connection import Connection
+from b24nb.rest.transport import Transport
 from tests.fakes import FakeClock
 from tests.layers import require_package
 
@@ -105,12 +106,16 @@ def http(body: bytes, status: str = "200 OK", *headers: str, length: int | None 
 
 
 @contextmanager
-def answering(*replies: dict[str, Any] | Reply, **options: Any) -> Iterator[tuple[Connection, RawServer]]:
+def answering(
+    *replies: dict[str, Any] | Reply, timeout: tuple[float, float] = (5, 60)
+) -> Iterator[tuple[Connection, RawServer]]:
     """A connection to a portal that gives these answers, envelopes or bytes, the last one for ever."""
-    clock = {"clock": FakeClock()}
+    transport = Transport(timeout)
     raw = [http(json.dumps(reply).encode()) if isinstance(reply, dict) else reply for reply in replies]
-    with serving(*raw) as server, closing(Connection(Webhook.parse(server.webhook), **clock | options)) as connection:
-        yield connection, server
+    with serving(*raw) as server:
+        webhook = Webhook.parse(server.webhook)
+        with closing(Connection(webhook, transport, clock=FakeClock())) as connection:
+            yield connection, server
 
 
 def certified(name: str = "127.0.0.1", *, below: bool = False, **dates: Any) -> tuple[ssl.SSLContext, Any]:

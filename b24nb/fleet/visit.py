@@ -59,7 +59,7 @@ class Access:
         self.vault = vault
         self.clock: Clock = settings.get("clock", SYSTEM_CLOCK)
         # One for all visits in this process: to make one for each would take longer than the rest of a visit.
-        self._transport = Transport(timeout=timeout, verify=verify, hosts=_KEPT_ALIVE)
+        self._transport = Transport(timeout, verify=verify, hosts=_KEPT_ALIVE)
         self.close, self._settings = self._transport.close, settings
         #: Renewed tokens that the vault could not store, by portal: the portal no longer accepts the old ones.
         self.unstored: dict[str, OAuthToken] = {}
@@ -69,7 +69,7 @@ class Access:
 
     def connection(self, credentials: Any) -> Connection:
         """A connection with these settings."""
-        return Connection(credentials, transport=self._transport, **self._settings)
+        return Connection(credentials, self._transport, shared=True, **self._settings)
 
 
 @dataclass(frozen=True, slots=True)

@@ -79,31 +79,28 @@ class Connection:
     ----------
     credentials : Webhook or OAuthToken
         The credentials that are sent with each call.
+    transport : Transport
+        Sends the requests. Its total time covers the repeats of a read, too; waits for the request rate and the
+        renewal of a token are not counted.
+    shared : bool
+        Whether other connections use the transport, so that it is not closed with this one.
     tariff : str
         The plan, which sets the request rate.
-    timeout : (float, float)
-        Seconds to connect, and in total until the answer is complete, repeats of a read included. Waits for
-        the request rate and the renewal of a token are not counted.
-    verify : bool or str
-        As in requests.
     read_only : bool
         Refuse writes before they are sent.
     clock : Clock
         For the time of day and for waiting; durations are always measured by the system's clock.
-    transport : Transport, optional
-        Shared with other connections and not closed with this one. It has its own ``timeout`` and ``verify``.
     """
 
     def __init__(
         self,
         credentials: Credentials,
+        transport: Transport,
         *,
+        shared: bool = False,
         tariff: str = "standard",
-        timeout: tuple[float, float] = (5, 60),
-        verify: bool | str = True,
         read_only: bool = False,
         clock: Clock = SYSTEM_CLOCK,
-        transport: Transport | None = None,
     ) -> None:
         self.credentials = credentials
         self.clock = clock
@@ -112,8 +109,8 @@ class Connection:
         self.calls = CallLog(Limits(self.bucket, clock))
         self.is_sandbox = False
         self._closed = False
-        self._transport = transport or Transport(timeout=timeout, verify=verify)
-        self._close_transport: Hook = bool if transport else self._transport.close
+        self._transport = transport
+        self._close_transport: Hook = bool if shared else transport.close
         self._failed_renewal: errors.B24Error | None = None
         #: Called with a renewed token before it is used; called for a newer token if renewing was refused.
         self.store_token: Callable[[OAuthToken], object] = lambda _: None

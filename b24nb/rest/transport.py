@@ -90,7 +90,7 @@ class Transport:
         To how many hosts connections are kept alive at a time.
     """
 
-    def __init__(self, *, timeout: tuple[float, float], verify: bool | str, hosts: int = 2) -> None:
+    def __init__(self, timeout: tuple[float, float] = (5, 60), *, verify: bool | str = True, hosts: int = 2) -> None:
         self._hosts = hosts
         if not isinstance(timeout, tuple | list) or len(timeout) != 2:
             hint = "For example timeout=(5, 60)."

@@ -21,6 +21,7 @@ from b24nb.badges.apply import JournalNotWritten
 from b24nb.credentials import Webhook
 from b24nb.forms.state import SharedState
 from b24nb.rest.connection import Connection
+from b24nb.rest.transport import Transport
 from b24nb.secret import Secret, known_secrets
 from tests.fakes import FakeClock
 from tests.programs import python
@@ -274,7 +275,7 @@ def test_a_call_that_waits_while_the_client_is_closed_is_not_sent() -> None:
             def sleep(self, seconds: float) -> None:
                 connection.close()
 
-        connection = Connection(Webhook.parse(server.webhook), clock=Closing())
+        connection = Connection(Webhook.parse(server.webhook), Transport(), clock=Closing())
         with pytest.raises(errors.ClientClosed):
             connection.call("profile")
         assert len(server.requests) == 1

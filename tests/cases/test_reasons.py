@@ -12,6 +12,7 @@ import pytest
 from b24nb import connect, errors, explain
 from b24nb.credentials import Webhook
 from b24nb.rest.connection import Connection
+from b24nb.rest.transport import Transport
 from tests.fakes import FakeClock
 from tests.servers import answering, certified, http, serving
 
@@ -19,7 +20,7 @@ READ, WRITE = "crm.activity.badge.list", "crm.activity.badge.delete"
 
 
 def connection_to(webhook: str, **options: Any) -> Connection:
-    return Connection(Webhook.parse(webhook), timeout=(2, 5), clock=FakeClock(), **options)
+    return Connection(Webhook.parse(webhook), Transport((2, 5), **options), clock=FakeClock())
 
 
 def failure(webhook: str, method: str = READ, **options: Any) -> errors.B24Error:

@@ -22,6 +22,7 @@ from nbclient import NotebookClient
 import b24nb
 from b24nb import errors, forms
 from b24nb.rest.connection import Connection
+from b24nb.rest.transport import Transport
 from b24nb.secret import HiddenBytes, Secret, masked, redact
 from tests.cases.test_credentials import MISTAKES
 from tests.cases.test_credentials import SECRET as OTHER_SECRET
@@ -480,7 +481,7 @@ def test_a_broken_header_does_not_log_the_address_in_a_frame() -> None:
     try:
         with serving(b"HTTP/1.1 200 OK\r\nContent-Length: 13\r\nWarning in x.php\r\n\r\n" + body) as server:
             webhook = b24nb.Webhook.parse(server.webhook)
-            connection = Connection(webhook, clock=FakeClock())
+            connection = Connection(webhook, Transport(), clock=FakeClock())
             assert connection.call("server.time").result == 1
             connection.close()
     finally:

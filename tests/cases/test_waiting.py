@@ -13,6 +13,7 @@ import pytest
 from b24nb import OAuthToken, SandboxPortal, connect, errors
 from b24nb.credentials import Webhook
 from b24nb.rest.connection import Connection
+from b24nb.rest.transport import Transport
 from tests.fakes import FakeClock
 from tests.servers import Reply, answering, http, serving
 
@@ -58,7 +59,7 @@ class SharedTime:
 
 @pytest.mark.parametrize("batch", [False, True])
 def test_a_last_look_before_every_attempt_can_stop_it(portal: SandboxPortal, batch: bool) -> None:
-    connection = Connection(Webhook.parse(portal.webhook), clock=FakeClock())
+    connection = Connection(Webhook.parse(portal.webhook), Transport(), clock=FakeClock())
     looks: list[int] = []
 
     def look() -> None:
@@ -92,7 +93,7 @@ def test_eight_clients_behind_one_address_all_get_through() -> None:
     clients, calls = 8, 20
     clock = SharedTime(clients)
     with SandboxPortal(limits=True, clock=clock) as portal:
-        connections = [Connection(Webhook.parse(portal.webhook), clock=clock) for _ in range(clients)]
+        connections = [Connection(Webhook.parse(portal.webhook), Transport(), clock=clock) for _ in range(clients)]
 
         def work(connection: Connection) -> int:
             try:
@@ -154,7 +155,7 @@ def test_the_addresses_of_a_host_share_the_time_to_connect(monkeypatch: pytest.M
         found = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", server.port))] * 6
         monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: found)
         monkeypatch.setattr(socket, "create_connection", dead)
-        connection = Connection(Webhook.parse(server.webhook), timeout=(seconds, 60))
+        connection = Connection(Webhook.parse(server.webhook), Transport((seconds, 60)))
         assert connection.call(READ).result is True
     assert 1.4 < given[0] <= max(1.5, seconds / 6), "its share, but enough for a slow line"
     assert max(given) <= seconds

@@ -14,6 +14,7 @@ from IPython.core.interactiveshell import InteractiveShell
 from b24nb import Badge, Client, OAuthToken, SandboxPortal, connect, errors, explain, spec
 from b24nb.credentials import Webhook
 from b24nb.rest.connection import Connection, Response
+from b24nb.rest.transport import Transport
 from tests.fakes import FakeClock
 from tests.servers import answering, http
 
@@ -269,7 +270,7 @@ FACTS = spec.error_facts()
 
 @pytest.fixture
 def connection(portal: SandboxPortal, clock: FakeClock) -> Iterator[Connection]:
-    connection = Connection(Webhook.parse(portal.webhook), clock=clock)
+    connection = Connection(Webhook.parse(portal.webhook), Transport(), clock=clock)
     yield connection
     connection.close()
 

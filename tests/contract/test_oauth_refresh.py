@@ -12,6 +12,7 @@ import pytest
 from b24nb import Client, OAuthToken, SandboxPortal, connect, errors, forms
 from b24nb.forms.messages import message_for
 from b24nb.rest.connection import Connection
+from b24nb.rest.transport import Transport
 from tests.fakes import FakeClock, asked
 from tests.servers import RawServer, http, serving
 
@@ -100,7 +101,9 @@ def test_a_renewal_that_fails_is_tried_once_for_all_waiting_threads(aging: Sandb
             time.sleep(0.01)  # `asked` leaves out the first
         time.sleep(0.3)  # until the others have read their refusal
 
-    with closing(Connection(token_of(aging, refresh_token="used-by-another-program"), clock=clock)) as connection:
+    with closing(
+        Connection(token_of(aging, refresh_token="used-by-another-program"), Transport(), clock=clock)
+    ) as connection:
         connection.newer_token = wait_for_all
         clock.advance(3601)
         with ThreadPoolExecutor(4) as pool:
@@ -149,7 +152,7 @@ def test_an_authorization_server_may_keep_the_access_token(clock: FakeClock) -> 
     refused = http(b'{"error": "invalid_grant"}', "400 Bad Request")
     answers = EXPIRED, http(json.dumps(pair).encode()), EXPIRED, refused
     with serving(*answers) as server, pytest.raises(errors.BadCredentials, match="invalid_grant"):
-        Connection(token_at(server), clock=clock).call("profile")
+        Connection(token_at(server), Transport(), clock=clock).call("profile")
 
 
 def test_an_authorization_server_may_keep_the_refresh_token(clock: FakeClock) -> None:
@@ -157,7 +160,7 @@ def test_an_authorization_server_may_keep_the_refresh_token(clock: FakeClock) ->
     pair = {"access_token": "another-access-token", "refresh_token": SECRETS["refresh_token"]}
     with serving(EXPIRED, http(json.dumps(pair).encode()), http(b'{"result": 1}')) as server:
         token = token_at(server, on_refresh=told.append)
-        assert Connection(token, clock=clock).call("profile").result == 1
+        assert Connection(token, Transport(), clock=clock).call("profile").result == 1
     (renewed,) = told
     assert (renewed.access_token.reveal(), renewed.refresh_token) == (pair["access_token"], token.refresh_token)
 
@@ -178,7 +181,10 @@ def test_a_renewal_that_is_lost_leaves_the_call_unsent(aging: SandboxPortal, clo
 
 def test_an_answer_without_a_pair_is_no_renewal(clock: FakeClock) -> None:
     for body in (b'{"access_token": "new"}', b'{"access_token": 7, "refresh_token": "r"}', b"{}"):
-        with serving(EXPIRED, http(body)) as server, closing(Connection(token_at(server), clock=clock)) as connection:
+        with (
+            serving(EXPIRED, http(body)) as server,
+            closing(Connection(token_at(server), Transport(), clock=clock)) as connection,
+        ):
             before = connection.credentials
             with pytest.raises(errors.BadResponse):
                 connection.call("profile")

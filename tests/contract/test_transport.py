@@ -18,7 +18,7 @@ import pytest
 from b24nb import SandboxPortal, errors
 from b24nb.credentials import Webhook
 from b24nb.rest.connection import Connection
-from b24nb.rest.transport import MAX_BODY
+from b24nb.rest.transport import MAX_BODY, Transport
 from tests.fakes import FakeClock
 from tests.layers import require_package
 from tests.servers import Reply, answering, certified, drip, hang, http, read_request, reset, serving
@@ -86,14 +86,14 @@ def test_a_slow_upload_may_take_the_total_time() -> None:
         connection.sendall(GOOD)
 
     with serving(stall, read=False) as server:
-        connection = Connection(Webhook.parse(server.webhook), timeout=(0.2, 30))
+        connection = Connection(Webhook.parse(server.webhook), Transport((0.2, 30)))
         assert connection.call(WRITE, {"text": "x" * 12_000_000}).result is True
 
 
 @pytest.mark.parametrize("method", [READ, WRITE])
 def test_a_connection_that_never_was_is_tried_again(method: str) -> None:
     with serving(GOOD) as server:
-        connection = Connection(Webhook.parse(server.webhook), clock=FakeClock())
+        connection = Connection(Webhook.parse(server.webhook), Transport(), clock=FakeClock())
     with pytest.raises(errors.ConnectionFailed, match="could not connect") as caught:
         connection.call(method)
     assert caught.value.sent is False
@@ -102,7 +102,9 @@ def test_a_connection_that_never_was_is_tried_again(method: str) -> None:
 
 
 def test_an_unknown_host_is_named_as_such() -> None:
-    connection = Connection(Webhook.parse("https://nowhere.invalid/rest/1/abcdef0123456789/"), clock=FakeClock())
+    connection = Connection(
+        Webhook.parse("https://nowhere.invalid/rest/1/abcdef0123456789/"), Transport(), clock=FakeClock()
+    )
     with pytest.raises(errors.ConnectionFailed, match="host not found"):
         connection.call(READ)
 
@@ -163,7 +165,7 @@ def test_a_proxy_that_refuses_has_not_sent_a_write(monkeypatch: pytest.MonkeyPat
         with serving(reply) as proxy:
             monkeypatch.setenv("HTTPS_PROXY", proxy.webhook.split("/rest/")[0])
             webhook = Webhook.parse("https://portal.example/rest/1/abcdef0123456789/")
-            connection = Connection(webhook, timeout=(0.3, 0.3), clock=FakeClock())
+            connection = Connection(webhook, Transport((0.3, 0.3)), clock=FakeClock())
             with pytest.raises(error) as caught:
                 connection.call(WRITE)
             assert caught.value.sent is False
@@ -184,7 +186,7 @@ def test_tls_that_breaks_after_the_request_left_is_a_lost_answer() -> None:
 
     with serving(garble, read=False) as server, authority.cert_pem.tempfile() as bundle:
         webhook = Webhook.parse(server.webhook.replace("http:", "https:"))
-        connection = Connection(webhook, timeout=(1, 1), verify=bundle, clock=FakeClock())
+        connection = Connection(webhook, Transport((1, 1), verify=bundle), clock=FakeClock())
         with pytest.raises(errors.ConnectionFailed, match="broke") as caught:
             connection.call(WRITE)
     assert caught.value.sent
@@ -196,9 +198,9 @@ def test_the_bundle_of_the_environment_is_used_or_a_given_one(monkeypatch: pytes
     with SandboxPortal(tls=True) as portal:
         webhook = Webhook.parse(portal.webhook)
         monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(portal.ca_file))
-        assert Connection(webhook).call("profile").result
+        assert Connection(webhook, Transport()).call("profile").result
         monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(tmp_path / "other.pem"))
-        assert Connection(webhook, verify=portal.ca_file).call("profile").result
+        assert Connection(webhook, Transport(verify=portal.ca_file)).call("profile").result
 
 
 def test_a_kept_connection_that_the_server_drops_is_a_lost_write() -> None:
@@ -307,5 +309,5 @@ def test_a_socks_proxy_carries_a_call(monkeypatch: pytest.MonkeyPatch) -> None:
     with serving(proxy, read=False) as server, authority.cert_pem.tempfile() as bundle:
         monkeypatch.setenv("HTTPS_PROXY", f"socks5h://127.0.0.1:{server.port}")
         webhook = Webhook.parse("https://portal.example/rest/1/abcdef0123456789/")
-        assert Connection(webhook, timeout=(5, 10), verify=bundle).call(WRITE).result is True
+        assert Connection(webhook, Transport((5, 10), verify=bundle)).call(WRITE).result is True
     assert b"portal.example" in wanted[0]
