@@ -81,7 +81,7 @@ def sandbox(args: argparse.Namespace) -> int:
     from b24nb.sandbox import SandboxPortal, serve
 
     def announce(portal: SandboxPortal) -> None:
-        print(f"SANDBOX portal on {portal.url} - Ctrl-C stops it. Its secrets open nothing else.")
+        print(f"SANDBOX portal on {portal.url} - Ctrl-C stops it. Its secrets are valid for this sandbox only.")
         others = [f"# {name}: {webhook}" for name, webhook in portal.webhooks.items()]
         others += [f"# certificate authority: {portal.ca_file}"] if portal.ca_file else []
         print(f"B24_WEBHOOK={portal.webhook}", *others, sep="\n", flush=True)

@@ -13,14 +13,14 @@
     │   ├── ConnectionFailed               refused, unreachable, reset, TLS
     │   ├── Timeout                        no complete answer within the total time
     │   ├── BadResponse                    an answer that is not what the REST API sends
-    │   ├── NotApplied                     the answer to a write was lost; a look showed: it was not made
-    │   ├── OutcomeUnknown                 the answer to a write was lost; a look did not show if it was made
+    │   ├── NotApplied                     the answer to a write proves nothing; a look showed: it was not made
+    │   ├── OutcomeUnknown                 nobody knows whether a change was made
     │   └── VaultError                     no credentials, or a renewed token could not be stored
     └── ApiError                           the portal answered with an error
         ├── NotFound                       no such badge or item
         ├── AccessDenied                   this user, application or plan may not
         ├── BadCredentials                 webhook or application not accepted
-        ├── TokenExpired                   the access token is over its hour
+        ├── TokenExpired                   the access token has expired, after one hour
         ├── InsufficientScope              the webhook or token lacks a scope
         ├── BadArgument                    a parameter is missing or wrong
         ├── DuplicateCode                  a badge with this code exists
@@ -32,7 +32,7 @@
     Interrupted (a KeyboardInterrupt)      Ctrl-C ended a run between two requests; it has the report
 
 An unknown code of the vendor is raised as :class:`ApiError`, which keeps the code. Most errors have a ``hint``:
-one sentence that says what to do next. No message contains a secret.
+it says what to do next. No message contains a secret.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ class B24Error(Exception):
     Attributes
     ----------
     hint : str
-        What to do next, in one sentence.
+        What to do next.
     retry_after : float or None
         Seconds after which to try again, if the answer said so (``Retry-After``).
     """
@@ -126,7 +126,7 @@ class Interrupted(KeyboardInterrupt):
     Attributes
     ----------
     report : Report
-        What became of each step; steps that were not sent have the verdict ``not sent``.
+        What became of each step; steps that were not sent have the verdict ``not sent``. Of a fleet: what was found.
     """
 
     def __init__(self, report: Any) -> None:
@@ -196,11 +196,11 @@ class BadResponse(TransportError):
 
 
 class NotApplied(TransportError):
-    """The answer to a write was lost, and the portal does not show its effect: it is safe to repeat."""
+    """The answer to a write was lost or proves nothing, and the portal shows no effect: it is safe to repeat."""
 
 
 class OutcomeUnknown(TransportError):
-    """The answer to a write was lost, and a look at the portal did not show whether it was made."""
+    """Nobody knows whether a change was made, or by whom: the answers and the looks at the portal do not show it."""
 
     sent = True
 

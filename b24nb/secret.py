@@ -37,7 +37,7 @@ class Unpickled:
 class Secret(Unpickled):
     """A text that is always shown as ``***``; :meth:`reveal` returns the text itself.
 
-    It can't be pickled or written as JSON, and a copy is the same object.
+    It can't be pickled or written as JSON, and a deep copy is the same object.
     """
 
     __slots__ = ("__weakref__", "_text")

@@ -225,7 +225,7 @@ class ErrorFact:
         Status in the documentation, and as observed or read in the server's code; ``None``: not stated.
         An ``http_observed`` of 200 for a batch code means: inside ``result_error``.
     meaning, cause, remedy
-        One sentence each. ``remedy`` is the hint of the exception.
+        A sentence or two each. ``remedy`` is the hint of the exception.
     repeat
         Whether it is safe to send the same call again: ``"after waiting"``, ``"after a change"``,
         ``"look first"`` or ``"no"``.

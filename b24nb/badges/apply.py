@@ -148,8 +148,8 @@ class ChangeApplier:
         nothing_there = isinstance(error, errors.NotFound) and error.method == DELETE
         if nothing_there and step.action is Action.REPLACE and step.before:
             (again,) = self._attempt(intent, [Step(step.code, None, step.after)], [None])
-            respelt = f"beside {step.before.code!r}: this portal tells letter case apart"
-            why = respelt if step.before.code != step.code else "it was not there any more"
+            respelled = f"beside {step.before.code!r}: this portal tells letter case apart"
+            why = respelled if step.before.code != step.code else "it was not there any more"
             return replace(again, step=step, detail=why if again.verdict is Verdict.ADDED else again.detail)
         return outcome
 

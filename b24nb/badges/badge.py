@@ -226,13 +226,13 @@ class Badges(tuple[Badge, ...]):
         return flat_frame([badge.cells() for badge in self])
 
     def in_language(self, language: str) -> Badges:
-        """The badges with plain texts, as the portal shows them to a user of this language.
+        """The badges with plain texts in one language, chosen by the documented rule.
 
         Parameters
         ----------
         language : str
-            The portal's code of a language, for example ``"de"``. Where a text lacks it, ``en`` is
-            shown, else its first language.
+            The portal's code of a language, for example ``"de"``. Where a text lacks it: ``en``, else its
+            first language. (In place of that one, portals have shown the number of languages.)
 
         Returns
         -------

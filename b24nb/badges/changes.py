@@ -369,7 +369,7 @@ def _text_problems(field: str, text: Any) -> Iterator[InvalidInput]:
     stored = 0 if wrong else len(json.dumps(plain, separators=(",", ":")).replace("/", "\\/"))
     if stored > spec.TEXT_WIDTH:
         message = f"The {field} takes {stored} characters as the portal stores it; it keeps {spec.TEXT_WIDTH}."
-        yield InvalidInput(message, field=field, hint="Every letter that is not ASCII counts six times.")
+        yield InvalidInput(message, field=field, hint="A letter that is not ASCII counts six times, an emoji twelve.")
 
 
 def _wrong(text: Any, language: Any = _ANY) -> str:

@@ -179,8 +179,8 @@ def _judge(doubt: Outcome, here: Mapping[str, Any], *, last_look: bool) -> Outco
         return _unknown(doubt, f"{step.about or repr(step.code)} is now different from what was sent")
     if not last_look:
         return None
-    if not old and isinstance(step.after, Badge) and (respelt := _respelt(step.after, here)):
-        return _unknown(doubt, f"{step.code!r} is not there, but its texts are, under {respelt!r}")
+    if not old and isinstance(step.after, Badge) and (respelled := _respelled(step.after, here)):
+        return _unknown(doubt, f"{step.code!r} is not there, but its texts are, under {respelled!r}")
     half = step.action is Action.REPLACE and not present
     text = f"{_cause(doubt)}: {step.code!r} {'was deleted and not added again' if half else 'shows no effect'}."
     refused = doubt.error if isinstance(doubt.error, ApiError) else None
@@ -188,7 +188,7 @@ def _judge(doubt: Outcome, here: Mapping[str, Any], *, last_look: bool) -> Outco
     return replace(doubt, verdict=Verdict.FAILED, changed=half, error=error, seen=True)
 
 
-def _respelt(wanted: Badge, here: Mapping[str, Any]) -> str:
+def _respelled(wanted: Badge, here: Mapping[str, Any]) -> str:
     """The changed or shortened code under which the portal may have stored this badge; ``""`` if there is none."""
     same_texts = (code for code, badge in here.items() if badge == replace(wanted, code=code) and _letters(code))
     return next((code for code in same_texts if _letters(wanted.code).startswith(_letters(code))), "")

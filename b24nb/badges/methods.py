@@ -124,7 +124,7 @@ class BadgeMethods:
             The answer was lost or proves nothing, and a look at the portal showed that the badge was not added, or
             did not show what happened.
         JournalError
-            The journal can't be written; nothing was sent.
+            The journal can't be written; no change was sent.
 
         Warns
         -----
@@ -185,7 +185,7 @@ class BadgeMethods:
             The answer was lost or proves nothing, and a look at the portal showed that the badge is still there, or
             did not show what happened.
         JournalError
-            The journal can't be written; nothing was sent.
+            The journal can't be written; no change was sent.
 
         Warns
         -----
@@ -305,7 +305,7 @@ class BadgeMethods:
         keep_going : bool
             Go on after a failure. If not, what comes after it is not sent.
         parallel : int
-            How many requests run side by side; they share the request rate of the plan.
+            How many requests run side by side; they share the request rate.
         progress : bool
             Show a bar.
         confirm : int, optional

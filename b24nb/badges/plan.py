@@ -70,7 +70,8 @@ class Plan:
 
         Columns: ``action`` (``add``, ``replace``, ``delete``, ``keep``), ``code``; ``title, value, type``
         as they will be and ``title_before, value_before, type_before`` as they are, ``None`` where there
-        is no badge; texts in several languages are JSON text; ``note``: what to know before it is sent.
+        is no badge; texts in several languages are JSON text; ``note``: what to know before it is sent. An undo can
+        also have rows of activities: ``set badgeCode``, without texts.
         """
         return frame(map(plan_row, self.steps), PLAN_COLUMNS)
 
@@ -92,7 +93,7 @@ class Plan:
         keep_going : bool
             Go on after a failure. If not, what comes after it is not sent.
         parallel : int
-            How many requests run side by side; they share the request rate of the plan.
+            How many requests run side by side; they share the request rate.
         progress : bool
             Show a bar.
         confirm : int, optional

@@ -109,7 +109,7 @@ def explain(error: B24Error | str | int) -> Explanation:
     'after waiting'
     """
     # The vendor's pages print some codes as numbers, and a table makes numbers of them.
-    error = mask_address(error) if isinstance(error, str | BaseException) else str(error)
+    error = mask_address(error) if isinstance(error, str | BaseException) else str(error).removesuffix(".0")
     if isinstance(error, ApiError):
         fact = errors.find_fact(error.code, error.description, error.method)
         said = f": {error.description}" if error.description else ""

@@ -98,7 +98,7 @@ def as_code(
         page), ``php`` (b24phpsdk), ``bx24js``, ``crest``, ``python`` (requests), ``b24pysdk`` or ``go``
         (b24gosdk).
         CRest and BX24.js can't send an empty list or map: it is left out. Go sends the keys of a map in alphabetical
-        order, so it sorts a list by several fields in that order.
+        order, so several fields of ``order`` sort a list in that order.
     oauth : bool
         With an application's tokens instead of a webhook. It makes no difference for ``js-umd``, ``bx24js`` and
         ``crest``, which get their credentials from the page or from a file of settings.

@@ -243,7 +243,7 @@ class Permit:
     def intend(self, change_set: object, steps: Sequence[Step], at: float, found: object = ()) -> list[int]:
         """Numbers as ids of the steps; raises :class:`JournalError` or :class:`ReadOnly` if nothing may be sent."""
         if self._until < 0:
-            raise errors.ReadOnly("fleet.map remembers no changes, so it makes none.", hint="fleet.plan(...) does.")
+            raise errors.ReadOnly("In fleet.map the badge methods change nothing.", hint="fleet.plan(...) does.")
         self.note_attempt((), at)
         self.used = True
         return [*range(len(steps))]

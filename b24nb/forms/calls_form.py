@@ -56,7 +56,7 @@ class CallsForm(Form):
         """Delete the calls; the limits stay, since the portal still counts these calls."""
         self.call_log.clear()
         self._chart.value = ""
-        return self.look().saying("done", "The call log was emptied. The limits stay: the portal counts on.")
+        return self.look().saying("done", "The log was emptied. The limits stay: the portal still counts these calls.")
 
     @changes
     def export(self) -> Any:
@@ -131,7 +131,7 @@ def calls_form(b24: Client, *, run: bool = False) -> CallsForm:
     Returns
     -------
     CallsForm
-        ``.df`` is the log.
+        ``.df`` and ``.timings`` are the whole log of the client.
 
     Examples
     --------

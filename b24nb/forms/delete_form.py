@@ -251,7 +251,8 @@ def delete_form(b24: Client, codes: str | Badge | Iterable[str | Badge] = (), *,
     codes : str or Badge, or several: iterable of str or Badge, DataFrame, Series or Index
         Chosen at the start. Of a badge only its code is used: the preview shows what the portal has.
     run : bool
-        Show the preview at once. Nothing is deleted before the code is typed and the button clicked.
+        Show the preview at once. Nothing is deleted before the code, or the number of badges, is typed and the button
+        clicked.
 
     Returns
     -------

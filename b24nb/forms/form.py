@@ -35,7 +35,7 @@ TYPING_PAUSE_SECONDS = 0.5
 #: Work that takes more seconds than this shows a progress bar and a Cancel button.
 BUSY_AFTER_SECONDS = 0.3
 ROWS = 10
-BUSY = parts.fragment(Message("note", "Still at work on the last click."))
+BUSY = parts.fragment(Message("note", "The last click is still being processed."))
 CANCELLED = Message("note", "Cancelled between two steps. What was done before is shown.")
 SAVED = Message("note", "This is what the form showed when it was displayed. Run the cell to use it.")
 
@@ -236,7 +236,7 @@ class Form(parts.Panel):
 
     def _cancel(self) -> None:
         self.cancel.set()
-        self.show_progress("Ends before the next request", 0, 0)
+        self.show_progress("Will stop before the next request", 0, 0)
 
     def _do(self, steps: Sequence[FormStep]) -> None:
         try:

@@ -86,7 +86,7 @@ def list_form(
     filter : str
         Words that a badge must hold, in its code, texts or type.
     language : str
-        The language in which texts are shown, by the portal's rule: this one, then ``en``, then the first.
+        The language in which texts are shown, by the documented rule: this one, then ``en``, then the first.
     sort : str
         ``as registered``, ``code``, ``title``, ``value`` or ``type``.
     run : bool

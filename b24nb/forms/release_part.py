@@ -94,7 +94,7 @@ class ReleaseForm(Form):
     def failed(self, error: B24Error) -> Any:
         state, shown = super().failed(error), visible(self.code.value, code=True)
         odd = isinstance(error, NotFound) and shown != self.code.value
-        return replace(state, field_errors={"code": f"Is this meant? {shown}"}) if odd else state
+        return replace(state, field_errors={"code": f"Did you mean {shown}?"}) if odd else state
 
     def load(self) -> Any:
         """List the badges, so that they can be chosen from."""

@@ -46,7 +46,7 @@ class FormState:
 
     def refused(self, **wrong: str) -> Any:
         """This state with the problems of some fields, by their names."""
-        text = "Some fields need a look. Nothing has been sent."
+        text = "Some fields are wrong. Nothing has been sent."
         return self.saying("check", text, phase="invalid", field_errors=wrong)
 
     @property

@@ -242,8 +242,8 @@ class CallLog(Sequence[Call]):
     def df(self) -> pd.DataFrame:
         """A row per call, oldest first.
 
-        Columns as the attributes of :class:`Call`; times are UTC timestamps, missing figures are NA,
-        ``params`` is JSON text.
+        Columns as the attributes of :class:`Call`, and ``network_ms`` (client minus server); times are UTC
+        timestamps, missing figures are NA, ``params`` is JSON text.
 
         Excel has no time zones; drop them before ``to_excel``:
         ``df.assign(**{name: df[name].dt.tz_localize(None) for name in df.select_dtypes("datetimetz")})``.

@@ -111,7 +111,7 @@ class Faults:
             ``what`` is neither a known code nor a kind of broken answer, or ``times`` or an effect is not possible.
         """
         if times < 1:
-            raise ValueError("times is how many requests fail: 1 or more; clear() forgets what is in store")
+            raise ValueError("times is how many requests fail: 1 or more; clear() removes all faults")
         if effect_after is not None and (after_effect or what not in BROKEN):
             raise ValueError(f"effect_after goes without after_effect, and with one of {', '.join(BROKEN)}")
         effect: Effect = "before" if after_effect else "none" if effect_after is None else "later"

@@ -25,10 +25,10 @@ INSTANCES: weakref.WeakKeyDictionary[SandboxPortal, None] = weakref.WeakKeyDicti
 class SandboxPortal:
     """What it does not reproduce: the https check and the request limit (both are switches, off by default),
     REST 3.0, browser sessions (``sessid``), a login screen (:meth:`authorize` returns the code), plans
-    and payments beyond two figures, rights finer than administrator, employee and extranet, more than one
-    application, leads, contacts and companies, custom activity types, the content of layouts,
-    the texts of localised errors other than those of the badges, redirects from http to https, the end of
-    requests after sixty seconds, a security filter for HTML-like texts, and caches: a change of
+    and payments except ``tariff`` and ``rest_available``, rights finer than administrator, employee and
+    extranet, more than one application, leads, contacts and companies, custom activity types, the content of
+    layouts, the texts of localised errors other than those of the badges, redirects from http to https, the end
+    of requests after sixty seconds, a security filter for HTML-like texts, and caches: a change of
     rights takes effect at once. Its speed is that of this machine.
 
     What it is: a replacement for a Bitrix24 portal, over real HTTP on 127.0.0.1, with its data in SQLite. It

@@ -121,7 +121,7 @@ def test_ask_where_nobody_can_type_says_what_to_do(monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr("os.open", lambda *_: (_ for _ in ()).throw(OSError("no terminal")))
     for typed in ("", f"{ADDRESS}\n"):  # the second would be echoed
         monkeypatch.setattr("sys.stdin", io.StringIO(typed))
-        with pytest.raises(InvalidInput, match=r"Nobody can type here.*B24_WEBHOOK.*\.env"):
+        with pytest.raises(InvalidInput, match=r"Hidden input is not possible.*B24_WEBHOOK.*\.env"):
             Webhook.ask()
 
 

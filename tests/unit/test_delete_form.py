@@ -206,7 +206,7 @@ def test_while_badges_are_deleted_nothing_is_said_of_the_time_before_and_cancel_
                 eventually(lambda: form.cancel_button in tree(form))
                 assert "Nothing has been" not in shown(form)
                 form.cancel_button.click()
-                assert "Ends before the next request" in shown(form)
+                assert "Will stop before the next request" in shown(form)
         left = len(portal.badges)
         assert 0 < left < 120
         assert len(form.state.removed) == 120 - left

@@ -149,7 +149,7 @@ def test_without_docstrings_an_explanation_claims_no_meaning(monkeypatch: pytest
 
 
 def test_a_code_that_a_table_made_a_number_is_explained() -> None:
-    assert explain(100).facts == explain("100").facts
+    assert explain(100).facts == explain(100.0).facts == explain("100").facts
 
 
 OURS = [name for name, one in vars(errors).items() if inspect.isclass(one) and one.__module__ == errors.__name__]

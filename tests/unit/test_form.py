@@ -91,7 +91,7 @@ def test_the_kernel_answers_while_a_form_waits(portal: SandboxPortal) -> None:
         eventually(lambda: form.cancel_button in tree(form))
         assert any("<progress" in piece for piece in pieces(form))
         form.list_button.click()
-        assert "Still at work" in shown(form)
+        assert "still being processed" in shown(form)
         gate.opened.set()
         assert form.wait(10)
     assert form.cancel_button not in tree(form)

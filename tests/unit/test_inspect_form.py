@@ -70,7 +70,7 @@ def test_a_code_typed_while_another_badge_is_read_is_not_taken_for_it(portal: Sa
 
 def test_a_code_that_was_pasted_with_a_blank_is_shown_with_it(b24: Client) -> None:
     form = forms.inspect_form(b24, "newsletter\u200b ", run=True)
-    assert "Is this meant? newsletter⟨U+200B⟩␣" in shown(form)
+    assert "Did you mean newsletter⟨U+200B⟩␣?" in shown(form)
 
 
 def test_holders_are_shown_with_their_deal_and_released_one_by_one_and_then_all(
