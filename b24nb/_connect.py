@@ -24,7 +24,7 @@ from b24nb.credentials import Credentials, OAuthToken, Webhook
 from b24nb.errors import ConnectionFailed, InvalidInput
 from b24nb.rest.clock import SYSTEM_CLOCK, Clock
 from b24nb.rest.connection import Connection
-from b24nb.rest.transport import Transport, check_seconds
+from b24nb.rest.transport import Transport, check_seconds, check_switch
 from b24nb.secret import Secret, mask_address
 
 if TYPE_CHECKING:
@@ -104,7 +104,7 @@ def connect(
     tariff, timeout, verify, read_only = map(mask_address, (tariff, timeout, verify, read_only))
     settings = read_settings()
     found, source = _credentials(credentials, settings.get(WEBHOOK))
-    switch = _read_only_from(read_only, settings.get(READ_ONLY))
+    switch = _read_only_from(check_switch(read_only, "read_only"), settings.get(READ_ONLY))
     path = _path_of(journal)
     check_seconds(settle_after, "settle_after")
     on_close: Callable[[], object] = bool
@@ -180,10 +180,8 @@ def _credentials(given: Any, setting: Setting | None) -> tuple[Credentials | San
     raise InvalidInput(f"Can't connect with a {type(given).__name__}.", field="credentials", hint=hint)
 
 
-def _read_only_from(given: Any, setting: Setting | None) -> str:
+def _read_only_from(given: bool, setting: Setting | None) -> str:
     """Where the read-only setting comes from; ``""`` if the client is not read-only."""
-    if not isinstance(given, bool):
-        raise InvalidInput(f"read_only is True or False, not {given!r}.", field="read_only")
     by_setting = setting.source if setting and setting.is_on else ""
     return by_setting or ("argument" if given else "")
 

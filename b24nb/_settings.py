@@ -80,6 +80,8 @@ def _from_file(path: Path) -> dict[str, Setting]:
             continue
         value = values.get(binding.key) or ""
         if binding.value is None or (binding.value and not value):
+            later = binding.value and "${" not in binding.value
+            where = f"A line after line {line} of {_FILE}" if later else where
             _refuse(f"{where} sets {binding.key} to nothing.", "Give it a value, or remove the line.")
         if re.search("[\udc80-\udcff]", value):
             _refuse(f"{where} is not written in UTF-8.", f"Save {_FILE} as UTF-8.")

@@ -141,14 +141,14 @@ class ChangeApplier:
         if outcome.half_done:
             (again,) = self._attempt(intent, [Step(step.code, None, outcome.found or step.before)], [None])
             if again.verdict is Verdict.ADDED:
-                return replace(outcome, changed=False, detail="the old badge was put back, as the last of the list")
+                return replace(outcome, changed=False, detail=f"the old badge was put back, last in the list: {error}")
             detail = f"deleted, but not added, and putting the old badge back failed: {again.error}"
             verdict = Verdict.UNKNOWN if again.open else outcome.verdict
             return replace(outcome, verdict=verdict, open=again.open, detail=detail)
         nothing_there = isinstance(error, errors.NotFound) and error.method == DELETE
         if nothing_there and step.action is Action.REPLACE and step.before:
             (again,) = self._attempt(intent, [Step(step.code, None, step.after)], [None])
-            respelled = f"beside {step.before.code!r}: this portal tells letter case apart"
+            respelled = f"beside {step.before.code!r}: this portal tells the two codes apart"
             why = respelled if step.before.code != step.code else "it was not there any more"
             return replace(again, step=step, detail=why if again.verdict is Verdict.ADDED else again.detail)
         return outcome

@@ -24,7 +24,7 @@ from b24nb.badges.evidence import contradicted, look_at
 from b24nb.badges.journal_store import ChangeSet
 from b24nb.rest.batch import fits_query
 from b24nb.rest.calls import event_list
-from b24nb.rest.transport import check_count
+from b24nb.rest.transport import check_count, check_switch
 
 Cancel = threading.Event | Callable[[], bool]
 #: A batch contains a look if the last one is older than so many seconds when the batch leaves.
@@ -44,6 +44,8 @@ class RunOptions:
 
     def __post_init__(self) -> None:
         check_count(self.parallel, "parallel", "a number of threads, 1 or more")
+        check_switch(self.keep_going, "keep_going")
+        check_switch(self.progress, "progress")
 
     @property
     def cancelled(self) -> bool:

@@ -274,7 +274,7 @@ def deletions(current: Badges, wanted: Iterable[str | Badge], *, missing_ok: boo
 def gone(step: Step, refusal: B24Error | None = None) -> Outcome:
     """The outcome of a delete whose badge was already deleted, or never existed."""
     if step.before and refusal and step.before.code != step.key:
-        detail = f"this portal tells letter case apart, and has {step.before.code!r}"
+        detail = f"this portal tells the two codes apart, and has {step.before.code!r}"
         return Outcome(step, Verdict.GONE, error=refusal, detail=detail)
     if step.before:
         refusal = None if step.missing_ok else refusal
@@ -317,15 +317,17 @@ def problems(badge: Badge, code_limit: int = spec.CODE_LIMIT) -> Iterator[Invali
 
 
 def complaints(steps: Iterable[Step]) -> Iterator[InvalidInput]:
-    """Why a portal would refuse the badges that these steps add; or they would replace a map by its text."""
+    """Why a portal would refuse the badges that these steps add; or what a table has changed in them, unnoticed."""
     for step in steps:
-        for problem in (*problems(step.after), *_flattened(step)) if step.after and step.after != step.before else ():
+        for problem in (*problems(step.after), *_garbled(step)) if step.after and step.after != step.before else ():
             way_out = f" {_NEW_CODE_HINT}" if step.before and problem.field == "code" else ""
             yield InvalidInput(f"{step.code!r}: {problem.message}{way_out}", field=problem.field)
 
 
-def _flattened(step: Step) -> Iterator[InvalidInput]:
-    """Complaints about texts of maps, as tables hold them, where the portal has a map."""
+def _garbled(step: Step) -> Iterator[InvalidInput]:
+    """Complaints about texts of maps where the portal has a map, and about blanks after a code: both come of tables."""
+    if step.before and step.before.code.casefold() != step.code.casefold():
+        yield InvalidInput(f"It has other blanks at its end than that of the portal: {step.before.code!r}.")
     for field in ("title", "value"):
         was, text = getattr(step.before, field, None), getattr(step.after, field)
         if isinstance(was, Mapping) and isinstance(text, str) and MAP_TEXT.fullmatch(text):

@@ -121,6 +121,12 @@ def codes_of(values: Any) -> list[str | Badge]:
     return found
 
 
+def names_of(given: Any) -> list[str]:
+    """The codes of a badge, or of several as :func:`codes_of` takes them."""
+    found = codes_of([given] if isinstance(given, str | Badge) else given)
+    return [one.code if isinstance(one, Badge) else one for one in found]
+
+
 def clashes(codes: Iterable[str], there: Iterable[Badge] = ()) -> Iterator[InvalidInput]:
     """Complaints about codes that are repeated, or that most portals take for the same.
 
@@ -175,9 +181,11 @@ def _replace(target: Path, content: bytes) -> None:
             file.flush()
             os.fsync(file.fileno())
         temporary.replace(target)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
+    except OSError as error:
+        raise type(error)(error.errno, error.strerror, str(target)) from None  # nobody knows the temporary file
+    finally:
+        with suppress(OSError):
+            temporary.unlink()
 
 
 def _rows(source: Any) -> Iterable[tuple[str, Any]]:
@@ -187,8 +195,9 @@ def _rows(source: Any) -> Iterable[tuple[str, Any]]:
         if _suffix(path) == ".csv":
             lines = csv_lines(path, "code")
             return _table(next(lines, ("", []))[1], lines)
+        text = read_text(path)
         try:
-            source = json.loads(read_text(path))
+            source = json.loads(text)
         except (ValueError, RecursionError) as error:
             raise InvalidInput(f"{path.name} is not JSON that can be read: {error}.", field="wanted") from None
     elif (frame := frame_of(source)) is not None:
@@ -238,7 +247,7 @@ def csv_lines(path: Path, heading: str) -> Iterator[tuple[str, list[str]]]:
             if any(map(str.strip, cells[width:])):
                 text = f"Line {reader.line_num}: {len(cells)} cells under {width} headings."
                 raise InvalidInput(text, field="wanted")
-            yield f"Line {reader.line_num}", cells[:width]
+            yield f"Line {reader.line_num}", (cells + [""] * width)[:width]
     except csv.Error as error:
         raise InvalidInput(f"Line {reader.line_num}: {error}.", field="wanted") from None
 
@@ -261,7 +270,8 @@ def _table(names: Sequence[Any], rows: Iterable[tuple[str, Sequence[Any]]]) -> I
 def _heading(name: Hashable) -> tuple[str, str | None]:
     """The field and the language of a column; the language is ``None`` for a column of plain texts."""
     field, dot, language = map(str.strip, str(name).partition("."))
-    return field.lower(), (language.lower() if field.isupper() else language) if dot else None
+    capitals = not field.islower() and (language.isupper() or language.istitle())  # Excel's: Title.EN
+    return field.lower(), (language.lower() if capitals else language) if dot else None
 
 
 def _is_missing(cell: Any) -> bool:
@@ -339,4 +349,4 @@ def read_text(path: Path) -> str:
     try:
         return content.decode("utf-16" if wide else "utf-8-sig")
     except UnicodeDecodeError:
-        raise InvalidInput(f"{path.name} is not UTF-8.", hint="Save it as CSV UTF-8.") from None
+        raise InvalidInput(f"{path.name} is not UTF-8.", hint="Save it as UTF-8 (in Excel: CSV UTF-8).") from None

@@ -18,6 +18,7 @@ from b24nb.badges.journal_store import JournalStore
 from b24nb.badges.plan import Activities, How, Plan, ReleasePlan, Report
 from b24nb.errors import BadgeChanged, NotFound
 from b24nb.rest.connection import Connection
+from b24nb.rest.transport import check_switch
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -277,9 +278,7 @@ class BadgeMethods:
         """
         if activities is None and (rows := files.frame_of(code)) is not None:
             activities = rows.get("activity_id")
-        named = files.codes_of([code] if isinstance(code, str | Badge) else code)
-        codes = [one.code if isinstance(one, Badge) else one for one in named]
-        holders = add_titles(self._connection, find_holders(self._connection, codes))
+        holders = add_titles(self._connection, find_holders(self._connection, files.names_of(code)))
         return ReleasePlan(holders, activities, how, self._applier)
 
     def delete_many(
@@ -328,7 +327,7 @@ class BadgeMethods:
         ReadOnly, TransportError, ApiError
             If nothing could be sent at all.
         """
-        wanted = files.codes_of(codes)
+        wanted, missing_ok = files.codes_of(codes), check_switch(missing_ok, "missing_ok")
         options = RunOptions(keep_going, parallel, progress, confirm, cancel)
         self._applier.refuse_if_read_only()
         current = self.list()
@@ -369,7 +368,7 @@ class BadgeMethods:
         Added and replaced badges take the last places of the list.
         Nothing has been sent. .apply() sends it.
         """
-        badges = files.read(wanted)
+        prune, badges = check_switch(prune, "prune"), files.read(wanted)
         current = self.list()
         files.refuse(files.clashes((badge.code for badge in badges), current))
         steps = [*changes.diff(current, badges, removable=None if prune else ())]

@@ -52,7 +52,7 @@ def pick(text: str | Mapping[str, str], language: str | None = None) -> tuple[st
     """
     if not isinstance(text, Mapping):
         return str(text), None  # a badge of another program can hold a number, also in a map
-    for choice in (language, spec.FALLBACK_LANGUAGE, *text):
+    for choice in (language, language and language.lower(), spec.FALLBACK_LANGUAGE, *text):
         if choice is not None and text.get(choice):
             return str(text[choice]), choice
     return "", None

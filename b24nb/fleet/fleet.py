@@ -22,16 +22,16 @@ from b24nb._settings import READ_ONLY, read_settings
 from b24nb.badges.badge import folded, frame, listed
 from b24nb.badges.bulk import RunOptions
 from b24nb.badges.changes import Outcome, diff
-from b24nb.badges.files import clashes, codes_of, csv_lines, read, refuse
+from b24nb.badges.files import clashes, csv_lines, names_of, read, refuse
 from b24nb.badges.journal import ADOPT, FLEET_RUN, journals_beside, reconciled, seconds_left, settled, steps_back
 from b24nb.badges.journal_store import Entry, JournalStore, default_journal_path
 from b24nb.client import Client, Portal, in_this_process
 from b24nb.fleet import visit
-from b24nb.fleet.fleet_plan import FleetPlan, protected
+from b24nb.fleet.fleet_plan import FleetPlan, matching, protected
 from b24nb.fleet.found import FleetBadges, FleetCheck, FleetValues, Row
 from b24nb.fleet.tasks import carry_out, prepare
 from b24nb.fleet.visit import OK, Access, Visit
-from b24nb.rest.transport import check_count, check_seconds
+from b24nb.rest.transport import check_count, check_seconds, check_switch
 from b24nb.secret import redact
 
 if TYPE_CHECKING:
@@ -97,7 +97,6 @@ class Fleet:
         for field, wrong, kind in (
             ("vault", not callable(vault), "a function that gives credentials for a name"),
             ("executor", executor and not isinstance(executor, Executor), "a concurrent.futures.Executor"),
-            ("read_only", not isinstance(read_only, bool), "True or False"),
         ):
             if wrong:
                 raise errors.InvalidInput(f"{field} is {kind}.", field=field)
@@ -105,7 +104,7 @@ class Fleet:
         self.names: tuple[str, ...] = tuple(self._table["portal"])
         switch = read_settings().get(READ_ONLY)
         #: Whether every change is refused before it is sent.
-        self.read_only = read_only or bool(switch and switch.is_on)
+        self.read_only = check_switch(read_only, "read_only") or bool(switch and switch.is_on)
         self.settle_after = check_seconds(settings.pop("settle_after", 60), "settle_after")
         self._access = Access(vault, timeout, read_only=self.read_only, **settings)
         self._time = self._access.clock.time
@@ -204,18 +203,22 @@ class Fleet:
         InvalidInput
             Names what is wrong with the wanted badges, or with the codes to protect.
         """
-        codes = codes_of([protect] if isinstance(protect, str) else protect)
-        badges, patterns = read(wanted), [folded(one if isinstance(one, str) else one.code) for one in codes]
+        badges, prune = read(wanted), check_switch(prune, "prune")
+        patterns = [folded(one.strip()) for one in names_of(protect)]
+        idle, remarks = {*patterns}, list[str]()  # the patterns that match no badge
         refuse(clashes(badge.code for badge in badges))
 
         def compare(name: str) -> Visit:
             found = self._look(name)
             if found.status != OK:
                 return found
+            idle.difference_update(one for badge in found.value for one in matching(badge.code, patterns))
             steps = diff(found.value, badges, removable=None if prune else ())
             return replace(found, value=([protected(step, patterns) for step in steps], len(found.value)))
 
-        return FleetPlan(self, compare, options)
+        plan = FleetPlan(self, compare, options, remarks=remarks)
+        remarks += [f"Nothing is protected by {listed(sorted(map(repr, idle)))}: it matches no code."] if idle else []
+        return plan
 
     def plan_undo(self, last: int = 1, **options: Any) -> FleetPlan:
         """A plan that undoes the last runs, whichever process of this machine made them.

@@ -310,7 +310,10 @@ def protected(step: Step, patterns: Sequence[str]) -> Step:
     before = step.before
     if before in (None, step.after):  # a badge to keep is one object, which makes the task smaller
         return step._replace(after=before or step.after)
-    code = folded(before.code)
-    found = code in patterns or any(fnmatch(code, pattern) for pattern in patterns)
     remark = "protected: left alone" if step.after else _NOT_WANTED
-    return step._replace(after=before, remark=remark) if found else step
+    return step._replace(after=before, remark=remark) if matching(before.code, patterns) else step
+
+
+def matching(code: str, patterns: Sequence[str]) -> list[str]:
+    """The patterns that match a code."""
+    return [one for one in patterns if folded(code) == one or fnmatch(folded(code), one)]

@@ -241,7 +241,8 @@ def add_form(
     >>> form.result.title["de"]
     'Kunde'
     """
-    for problem in problems(Badge(code, title, value, type)):
-        if problem.field == "type":  # the form has no button for this type
+    badge: Any = Badge(code, title, value, type)
+    for problem in problems(badge):  # the form has no button for another type, and shows texts only
+        if problem.field == "type" or not isinstance(getattr(badge, problem.field), str | dict):
             raise problem
-    return AddForm(SharedState(b24), Badge(code, title, value, type)).started(run)
+    return AddForm(SharedState(b24), badge).started(run)

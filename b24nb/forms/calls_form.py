@@ -71,7 +71,7 @@ class CallsForm(Form):
         return self.look().saying("done", text)
 
     def aside(self, state: FormState, *, live: bool = True) -> Iterable[Any]:
-        return self.call_log.limits.gauges()  # apart: while they drain, a text that is marked below stays so
+        yield from self.call_log.limits.gauges()  # apart: while they drain, a text that is marked below stays so
 
     def picture(self, state: FormState) -> Iterable[Any]:
         if not state.result:

@@ -268,6 +268,5 @@ def delete_form(b24: Client, codes: str | Badge | Iterable[str | Badge] = (), *,
     >>> form
     <DeleteForm on SANDBOX (this notebook), confirm: 1 badge would be deleted. Nothing has been deleted yet.>
     """
-    several = files.codes_of([*filter(None, [codes])] if isinstance(codes, str | Badge) else codes)
-    chosen = [one.code if isinstance(one, Badge) else one for one in several]
+    chosen = [] if isinstance(codes, str) and not codes else files.names_of(codes)
     return DeleteForm(SharedState(b24), chosen).started(run)

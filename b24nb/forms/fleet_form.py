@@ -12,7 +12,6 @@ from markupsafe import Markup
 
 from b24nb.badges.badge import listed
 from b24nb.display import html
-from b24nb.errors import InvalidInput
 from b24nb.fleet import Fleet
 from b24nb.fleet.fleet_plan import FleetReport
 from b24nb.fleet.found import Found, counted
@@ -217,6 +216,4 @@ def fleet(fleet: Fleet, *, wanted: Any = None, protect: Any = (), run: bool = Fa
     >>> form.df["portal"].nunique()
     3
     """
-    if not isinstance(fleet, Fleet):
-        raise InvalidInput(f"This form shows a Fleet, not a {type(fleet).__name__}.", field="fleet")
-    return FleetForm(SharedState(fleet), wanted, protect).started(run)  # type: ignore[arg-type]
+    return FleetForm(SharedState(fleet, Fleet), wanted, protect).started(run)

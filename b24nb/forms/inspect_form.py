@@ -8,9 +8,10 @@ from typing import Any
 
 from markupsafe import Markup
 
-from b24nb.badges.badge import Badges
+from b24nb.badges.badge import Badge, Badges
 from b24nb.badges.changes import GET
 from b24nb.badges.evidence import badge_of
+from b24nb.badges.files import names_of
 from b24nb.client import Client
 from b24nb.display import html
 from b24nb.display.snippets import call_as_code
@@ -84,15 +85,15 @@ class InspectForm(ReleaseForm):
         yield from super().numbers(state)
 
 
-def inspect_form(b24: Client, code: str | None = None, *, run: bool = False) -> InspectForm:
+def inspect_form(b24: Client, code: str | Badge | None = None, *, run: bool = False) -> InspectForm:
     """A form that shows everything about one badge: texts, holders, raw answer, the call as code.
 
     Parameters
     ----------
     b24 : Client
         The portal.
-    code : str, optional
-        Of the badge; most portals ignore letter case.
+    code : str or Badge, optional
+        Most portals ignore letter case.
     run : bool
         Inspect it at once.
 
@@ -112,4 +113,4 @@ def inspect_form(b24: Client, code: str | None = None, *, run: bool = False) -> 
     >>> list(form.timings["method"])
     ['crm.activity.badge.get', 'crm.activity.list']
     """
-    return InspectForm(SharedState(b24), code or "").started(run)
+    return InspectForm(SharedState(b24), *(names_of(code) if code else ())).started(run)

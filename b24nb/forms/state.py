@@ -11,6 +11,7 @@ import traitlets
 
 from b24nb.badges.badge import Badge, Badges
 from b24nb.client import Client
+from b24nb.errors import InvalidInput
 from b24nb.forms.messages import Message
 from b24nb.spec import FALLBACK_LANGUAGE
 
@@ -80,9 +81,11 @@ class SharedState(traitlets.HasTraits):
     selection: tuple[str, ...] = traitlets.Tuple()  # type: ignore[assignment]
     language: str = traitlets.Unicode(FALLBACK_LANGUAGE)  # type: ignore[assignment]
 
-    def __init__(self, b24: Client, **traits: Any) -> None:
+    def __init__(self, b24: Any, kind: type = Client, **traits: Any) -> None:
+        if not isinstance(b24, kind):
+            raise InvalidInput(f"This form shows a {kind.__name__}, not a {type(b24).__name__}.", field="b24")
         super().__init__(**traits)
-        self.b24 = b24
+        self.b24: Any = b24
         self._siblings = _OF_CLIENT.setdefault(b24, WeakKeyDictionary())
         self._siblings[self] = None
 
@@ -117,4 +120,4 @@ class SharedState(traitlets.HasTraits):
                 shared.selection = tuple(shared.find_all(shared.selection))
 
 
-_OF_CLIENT: WeakKeyDictionary[Client, WeakKeyDictionary[SharedState, None]] = WeakKeyDictionary()
+_OF_CLIENT: WeakKeyDictionary[Any, WeakKeyDictionary[SharedState, None]] = WeakKeyDictionary()

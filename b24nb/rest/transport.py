@@ -77,6 +77,13 @@ def check_count(value: Any, field: str, what: str = "a number, 1 or more", *, le
     raise InvalidInput(f"{field} is {what}.", field=field)
 
 
+def check_switch(value: Any, field: str) -> bool:
+    """A yes or a no; anything else is refused, since Python takes a text like "no" for a yes."""
+    if type(value).__name__ in ("bool", "bool_"):  # also of numpy
+        return bool(value)
+    raise InvalidInput(f"{field} is True or False, not {value!r}.", field=field)
+
+
 class Transport:
     """Sends one request at a time per thread over kept-alive connections.
 

@@ -145,7 +145,7 @@ def test_a_portal_that_tells_letter_case_apart_loses_no_badge_in_bulk() -> None:
     with SandboxPortal(badges=[VIP], case_sensitive=True) as portal, connect(portal) as b24:
         report = b24.badges.delete_many(["VIP"], progress=False)
         assert not report.ok
-        assert "letter case" in report.df["detail"][0]
+        assert "tells the two codes apart" in report.df["detail"][0]
         assert codes(portal) == {"vip"}
         report = b24.badges.plan([Badge("VIP", "Client", "new", "primary")]).apply(progress=False)
         assert "beside 'vip'" in report.df["detail"][0]

@@ -9,7 +9,7 @@ from unittest import mock
 
 import pytest
 
-from b24nb import SandboxPortal, cli, connect, errors
+from b24nb import Client, Fleet, SandboxPortal, cli, connect, errors
 from b24nb.errors import ConnectionFailed
 from tests.programs import run, sandbox_process
 
@@ -39,6 +39,23 @@ def test_a_word_that_nobody_knows_is_refused(portal: SandboxPortal, monkeypatch:
     with pytest.raises(errors.InvalidInput, match="B24_READ_ONLY in the environment is neither"):
         connect(portal)
     assert not portal.requests
+
+
+@pytest.mark.parametrize("word", ["no", "0", 0, None])
+def test_a_word_for_no_is_not_taken_for_a_yes(portal: SandboxPortal, b24: Client, word: Any) -> None:
+    """In Python the text "no" is true."""
+    works = (
+        lambda: b24.badges.plan([], prune=word),
+        lambda: b24.badges.delete_many(["missedCall"], keep_going=word),
+        lambda: b24.badges.delete_many(["missedCall"], missing_ok=word),
+        lambda: Fleet([], vault=str).plan([], prune=word, progress=False),
+        lambda: Fleet([], vault=str, read_only=word),
+        lambda: connect(portal, read_only=word),
+    )
+    for work in works:
+        with pytest.raises(errors.InvalidInput, match="is True or False"):
+            work()
+    assert len(portal.requests) == 1, "the one of connect"
 
 
 def test_an_empty_variable_switches_nothing_off(portal: SandboxPortal, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -82,6 +99,10 @@ def test_a_file_is_read_as_editors_write_it(portal: SandboxPortal, written: obje
         (b"B24_READ_ONLY: 1\n", "Line 1 of .env"),
         (b"B24_READ_ONLY\n", "Line 1 of .env sets B24_READ_ONLY to nothing"),
         (b"B24_READ_ONLY=${NOT_SET}\n", "Line 1 of .env sets B24_READ_ONLY to nothing"),
+        (
+            f"B24_WEBHOOK=https://x.example/rest/1/{SECRET}/\n\nB24_WEBHOOK=\n".encode(),
+            "A line after line 1 of .env sets",
+        ),
         (b"A=1\nB24_READONLY=1\n", "line 2 of .env looks like B24_READ_ONLY"),
         (b"b24_read_only=1\n", "line 1 of .env looks like B24_READ_ONLY"),
         (b"B24_READ_ONLY:1\n", "line 1 of .env looks like B24_READ_ONLY"),

@@ -60,6 +60,7 @@ def spreadsheets(badges: list[Badge]) -> Iterator[list[list[str]]]:
     rows = table_of(badges)
     yield rows
     yield [[f" {name} " if "." in name else name.upper() for name in rows[0]], *rows[1:]]
+    yield [[(name[0].upper() + name[1:]).replace(".en", ".EN").replace(".de", ".De") for name in rows[0]], *rows[1:]]
     yield [[], *([*row, "", " "] for row in rows), [""] * 20, [" ", "", ""]]  # blank rows and cells to the right
     yield [row[: max(n + 1 for n, cell in enumerate(row) if cell)] for row in rows]  # rows end where their cells end
     own = files.write(Badges(badges), Path("own.csv"), portal="", at="").read_bytes().decode("utf-8-sig")

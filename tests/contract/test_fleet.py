@@ -127,7 +127,7 @@ def test_labels_of_a_table_stand_beside_the_names(sandboxes: SandboxFleet, tmp_p
 @pytest.mark.parametrize(
     "text",
     [
-        *("portal\na.eu\nb\n", "portal;x, y\na.eu;x\nb;y\n", "portal,a|b\na.eu,x\nb,y\n"),
+        *("portal,x,y\na.eu\nb,1\n", "portal\na.eu\nb\n", "portal;x, y\na.eu;x\nb;y\n", "portal,a|b\na.eu,x\nb,y\n"),
         *("portal;x\na.eu;1\n;\nb;2\n;\n", "sep=;\nx;portal\n1;a.eu\n2;b\n", '\ufeffx;" Portal"\r\n1;a.eu\r\n2;b\r\n'),
     ],
 )
@@ -368,13 +368,20 @@ def test_protect_takes_codes_as_other_methods_do_brackets_too() -> None:
     here = [{"code": code, "title": "T", "value": "V", "type": "success"} for code in ("paid", "st[new]", "old")]
     table = pd.DataFrame({"code": ["paid", "st[new]"], "why": ["legal", "legal"]})
     with SandboxFleet(1, badges=here) as sandboxes:
-        for protect in (table, [Badge("paid", "T", "V", "success"), "st[new]"], ["PAID ", "St* "]):
+        for protect in (table, [Badge("paid", "T", "V", "success"), "st[new]"], ["PAID ", " St* "]):
             plan = fleet_of(sandboxes).plan([], prune=True, protect=protect, **QUIET)
+            assert "protected by" not in repr(plan)
             actions = {step.code: str(step.action) for step in plan.steps["portal-0001"]}
             assert actions == {"paid": "keep", "st[new]": "keep", "old": "delete"}
 
 
-@pytest.mark.parametrize("wrong", [None, VIP, ["paid", float("nan")], pd.DataFrame({"name": ["paid"]}), ""])
+def test_a_plan_names_what_protects_nothing(sandboxes: SandboxFleet) -> None:
+    plan = fleet_of(sandboxes).plan([], prune=True, protect=["missed*", "paid, old", "list.csv"], **QUIET)
+    assert "Nothing is protected by 'list.csv', 'paid, old'" in repr(plan)
+    assert "Nothing is protected by" in plan._repr_html_()
+
+
+@pytest.mark.parametrize("wrong", [None, 7, ["paid", float("nan")], pd.DataFrame({"name": ["paid"]}), ""])
 def test_what_protects_nothing_is_refused(wrong: Any) -> None:
     with pytest.raises(errors.InvalidInput, match="code"):
         Fleet([], vault=str).plan([VIP], protect=wrong, **QUIET)

@@ -54,6 +54,7 @@ def test_neither_a_badge_nor_badges_change() -> None:
 
 def test_in_language_shows_what_a_viewer_sees() -> None:
     assert [badge.title for badge in Badges([VIP, MISSED]).in_language("de")] == ["Kunde", "Missed call"]
+    assert Badges([VIP]).in_language("DE")[0].title == "Kunde"
     assert [badge.value for badge in Badges([VIP, MISSED]).in_language("fr")] == ["VIP", "Verpasst"]
 
 
@@ -98,6 +99,11 @@ def test_what_a_portal_would_refuse_is_named_by_field(field: str, wrong: Any) ->
 def test_a_plan_says_how_the_portal_spells_a_code(b24: Client) -> None:
     (step,) = b24.badges.plan([Badge("MISSEDcall", "Missed call", "Call back", "failure")]).steps
     assert (step.action, step.note) == (Action.REPLACE, "other code; the portal has it as 'missedCall'")
+
+
+def test_a_blank_behind_a_code_in_a_table_makes_no_second_badge(b24: Client) -> None:
+    with pytest.raises(InvalidInput, match=r"other blanks at its end.*'missedCall'"):
+        b24.badges.plan([Badge("missedCall ", "Missed call", "Call back", "failure")])
 
 
 characters = st.characters(exclude_categories=["Cs"])
@@ -161,6 +167,7 @@ def test_what_is_wrong_is_named_by_row_and_field(rows: Any, field: str, message:
         ("b.csv", b'code,title,value,type\n"a,b\n', "unexpected end"),
         ("b.csv", b"code,title,value,type\nvip,Client\n", "Line 2: The value is missing"),
         ("b.json", b"{", "not JSON"),
+        ("b.json", '["ü"]'.encode("latin-1"), "b.json is not UTF-8. Save it as UTF-8"),
         ("b.json", b"5", "read badges from a int"),
         ("b.json", b"{}", "no list of badges under a key `badges`"),
         ("b.json", b"[5]", "Row 1: This is a int"),
@@ -179,10 +186,10 @@ def test_a_backup_is_whole_or_not_there(tmp_path: Path, monkeypatch: pytest.Monk
     before = path.read_bytes()
 
     def full(handle: int) -> None:
-        raise OSError("disk full")
+        raise OSError(28, "disk full")
 
     monkeypatch.setattr(os, "fsync", full)
-    with pytest.raises(OSError, match="disk full"):
+    with pytest.raises(OSError, match=r"disk full: .*b\.json'"):
         write(Badges(), path)
     assert path.read_bytes() == before
     assert [file.name for file in path.parent.iterdir()] == ["b.json"]

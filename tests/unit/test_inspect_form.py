@@ -26,7 +26,7 @@ def test_the_badge_from_all_sides(b24: Client, portal: SandboxPortal) -> None:
 
 def test_trouble_with_the_holders_leaves_the_badge(b24: Client, portal: SandboxPortal) -> None:
     portal.faults.next("insufficient_scope", method="crm.activity.list")
-    form = forms.inspect_form(b24, "missedCall", run=True)
+    form = forms.inspect_form(b24, b24.badges.get("missedCall"), run=True)
     assert (form.state.phase, form.result.code) == ("done", "missedCall")
     assert form.state.unknown.code == "insufficient_scope"
     assert "insufficient_scope" in shown(form)
