@@ -105,7 +105,7 @@ class BadgeChanged(B24Error):
 
     def __init__(self, code: str, seen: Any, now: Any) -> None:
         super().__init__(
-            f"The badge {code!r} has changed: it was {seen!r} and is {now!r} now. Nothing was sent.",
+            f"The badge {code!r} has changed: it was {seen or 'none'} and is {now or 'none'} now. Nothing was sent.",
             hint="Look at it; if the change is still wanted, make it again.",
         )
         self.seen = seen

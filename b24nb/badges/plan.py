@@ -6,6 +6,7 @@ import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from enum import StrEnum
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Literal
 
 from markupsafe import Markup
@@ -139,7 +140,7 @@ class Plan:
         """
         total = sum(isinstance(one, Badge) for one in current)
         needed = options.confirm is not None or (guarded and 2 * self.deletes > total)
-        if needed and options.confirm != self.deletes:
+        if self.steps and needed and options.confirm != self.deletes:
             hint = f"If that is meant, give confirm={self.deletes}."
             raise InvalidInput(self._warning(total), field="confirm", hint=hint)
         outcomes, end = apply_many(self._applier, self._kind, self.steps, current, options)
@@ -274,11 +275,17 @@ class Report(tuple[Outcome, ...]):
         """
         return frame(map(report_row, self), REPORT_COLUMNS)
 
+    @property
+    def trouble_first(self) -> pd.DataFrame:
+        """The rows of :attr:`df`; first those that are not as wanted, since displays show the first rows only."""
+        return Report(sorted(self, key=attrgetter("ok"))).df
+
     def __repr__(self) -> str:
-        return listing(f"Report: {_counted(self.counts)}", [one for one in self if not one.ok or one.why], _report_line)
+        told = [one for one in sorted(self, key=attrgetter("ok")) if not one.ok or one.why]
+        return listing(f"Report: {_counted(self.counts)}", told, _report_line)
 
     def _repr_html_(self) -> str:
-        return frame_html(self.df, f"Report: {_counted(self.counts)}")
+        return frame_html(self.trouble_first, f"Report: {_counted(self.counts)}")
 
 
 def plan_row(step: Step) -> tuple[Any, ...]:

@@ -281,9 +281,10 @@ class FleetReport(Found):
         return [*super()._notes(), *self._plan._remarks, *([goes_on] if self._others else [])]
 
     def _shown(self) -> pd.DataFrame:
-        """The rows of :attr:`df` without the badges that were kept."""
+        """The rows of :attr:`df` without the badges that were kept; those with an error first."""
         table = self.df
-        return table[table["verdict"] != Verdict.KEPT.value].reset_index(drop=True)
+        table = table[table["verdict"] != Verdict.KEPT.value]
+        return table.sort_values("error", key=lambda error: error == "", kind="stable", ignore_index=True)
 
 
 def _judged(found: Iterable[Outcome]) -> Visit:

@@ -18,6 +18,7 @@ from b24nb.client import Client
 from b24nb.display import html
 from b24nb.display.snippets import call_as_code
 from b24nb.display.visible import visible
+from b24nb.errors import B24Error, BadgeChanged, NotFound
 from b24nb.forms import parts
 from b24nb.forms.form import changes
 from b24nb.forms.messages import Message
@@ -60,7 +61,7 @@ class DeleteState(HoldersState):
         held, to_delete = state.held, state.to_delete
         why = "The portal will probably refuse" if state.with_held else "Held, so they would be refused:"
         stays = f" {why} {parts.counted(held)}." if held else ""
-        text = f"{parts.counted(to_delete)} would be deleted.{stays} Nothing has been deleted yet."
+        text = f"{parts.counted(to_delete)} would be deleted.{stays} No badge has been deleted yet."
         what = "its code" if len(to_delete) == 1 else "the number of badges"
         hint = f"To delete, type {what}: {state.word}" if to_delete else None
         return state.saying("check" if held else "note", text, hint)
@@ -123,6 +124,11 @@ class DeleteForm(ReleaseForm):
         """Drop the preview, because another badge was chosen. Undo of the last delete is still possible."""
         return DeleteState(removed=self.state.removed)
 
+    def failed(self, error: B24Error) -> Any:
+        if isinstance(error, NotFound | BadgeChanged):
+            self.state = self.forget()  # the portal does not hold what the preview shows
+        return super().failed(error)
+
     # -- looking --------------------------------------------------------------------------------------
 
     def preview(self) -> Any:
@@ -153,6 +159,7 @@ class DeleteForm(ReleaseForm):
         if len(state.to_delete) > 1:
             return self._delete_many(state.to_delete)
         removed = self.b24.badges.delete(state.to_delete[0])
+        self._codes = ()  # else a badge that gets one of these codes later would be chosen
         self.shared.see_changed(gone=[removed.code])
         return _ended(True, f"The badge {removed.code!r} was deleted.", removed, Badges([removed]))
 
@@ -160,6 +167,7 @@ class DeleteForm(ReleaseForm):
         report = self.b24.badges.delete_many(badges, missing_ok=True, keep_going=True, **self.run_options(len(badges)))
         gone = [one.step for one in report if one.verdict in (Verdict.DELETED, Verdict.GONE)]
         removed = Badges(was for one in report if one.done and (was := one.found or one.step.before))
+        self._codes = ()
         self.shared.see_changed(gone=[step.code for step in gone])
         text = f"{parts.counted(removed)} of {len(badges)} deleted."
         return _ended(report.ok, text, report, removed or self.state.removed, offer=bool(removed))
@@ -173,7 +181,9 @@ class DeleteForm(ReleaseForm):
         self.shared.see_changed(added=[outcome.badge for outcome in report if outcome.badge])
         left = Badges(outcome.step.after for outcome in report if not outcome.done and outcome.step.after)
         there = [outcome.step.code for outcome in report if outcome.verdict is Verdict.KEPT]
-        text = f"{report.counts.get('added', 0)} of {parts.counted(removed)} brought back, as the last of the list."
+        added = report.counts.get("added", 0)
+        place = ", as the last of the list" if added else ""
+        text = f"{added} of {parts.counted(removed)} brought back{place}."
         text += f" There already: {parts.named(there)}." if there else ""
         return _ended(report.ok, text, report, left, offer=False)
 
@@ -193,7 +203,7 @@ class DeleteForm(ReleaseForm):
             yield html.badges_table([state.result], self.shared.language, caption="Deleted")
         elif state.result is not None:
             table = partial(html.frame, caption="What became of each", limit=200)
-            yield from html.collapsed_after(state.result.df, table)
+            yield from html.collapsed_after(state.result.trouble_first, table)
 
     def _preview_table(self, state: DeleteState, badges: Badges) -> Markup:
         words, going = {True: "will be deleted", False: "held: would be refused"}, frozenset(state.to_delete)
@@ -266,7 +276,7 @@ def delete_form(b24: Client, codes: str | Badge | Iterable[str | Badge] = (), *,
     >>> with b24nb.connect(b24nb.SandboxPortal()) as b24:
     ...     form = forms.delete_form(b24, "newsletter", run=True)
     >>> form
-    <DeleteForm on SANDBOX (this notebook), confirm: 1 badge would be deleted. Nothing has been deleted yet.>
+    <DeleteForm on SANDBOX (this notebook), confirm: 1 badge would be deleted. No badge has been deleted yet.>
     """
     chosen = [] if isinstance(codes, str) and not codes else files.names_of(codes)
     return DeleteForm(SharedState(b24), chosen).started(run)

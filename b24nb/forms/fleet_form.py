@@ -59,6 +59,7 @@ class FleetForm(Form):
     state = FleetState()
 
     live = property(lambda self: "LIVE" in self.kinds)
+    stops_here = False
     target = property(lambda self: id(self.state.plan))
     where = property(lambda self: f"{self.kinds} {counted(len(self.fleet.names), 'portal')}")
 

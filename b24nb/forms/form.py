@@ -93,6 +93,8 @@ class Form(parts.Panel):
     #: Whether changes here are real.
     live = property(lambda self: self.b24.portal.kind != "SANDBOX")
     where = property(lambda self: self.b24.portal.where)
+    #: Whether the portal is a sandbox that stops with this notebook.
+    stops_here = property(lambda self: self.b24.portal.own_sandbox)
 
     def __init__(self, shared: SharedState, *start: Any, alone: bool = True) -> None:
         self.shared, self.b24 = shared, shared.b24
@@ -301,7 +303,7 @@ class Form(parts.Panel):
     def failed(self, error: B24Error) -> Any:
         """The state after an error; the result stays."""
         wrong = {error.field: error.message} if isinstance(error, InvalidInput) and error.field else {}
-        message = message_for(error, sandbox=not self.live)
+        message = message_for(error, sandbox=self.stops_here)
         return replace(self.state, phase="failed", message=message, field_errors=wrong)
 
     def run_options(self, total: int, step: int = spec.BATCH_SIZE, text: str = "At work") -> dict[str, Any]:

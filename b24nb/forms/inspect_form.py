@@ -66,6 +66,9 @@ class InspectForm(ReleaseForm):
 
     def follow(self, change: Change) -> None:
         super().follow(change)
+        shown, here = self.state.result, self.shared.badges
+        if change == "badges" and shown and here and here.find(shown.code) != shown:
+            self.render(InspectState())  # it was changed or deleted by another form
         if change == "selection" and self.shared.selection and self.code.value != self.shared.selection[0]:
             with self.drawing():
                 self.code.value = self.shared.selection[0]

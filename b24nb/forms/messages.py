@@ -100,7 +100,7 @@ def standing_notices(portal: Portal, *, changes: bool) -> tuple[Message, ...]:
         notices.append(Message("check", text, "insufficient_scope", hint))
     if changes and portal.admin is False:
         text = f"Adding and deleting badges takes an administrator of the portal; {portal.user or 'this user'} is none."
-        hint = "Connect with a webhook that an administrator made. Nothing has been sent."
+        hint = "Connect with a webhook that an administrator made."
         notices.append(Message("check", text, "ACCESS_DENIED", hint))
     if changes and portal.read_only:
         text = "This client is read-only: every change is refused before it is sent."

@@ -94,7 +94,7 @@ class ReleaseForm(Form):
     def failed(self, error: B24Error) -> Any:
         state, shown = super().failed(error), visible(self.code.value, code=True)
         odd = isinstance(error, NotFound) and shown != self.code.value
-        return replace(state, field_errors={"code": f"Did you mean {shown}?"}) if odd else state
+        return replace(state, field_errors={"code": f"It was typed as {shown}."}) if odd else state
 
     def load(self) -> Any:
         """List the badges, so that they can be chosen from."""
@@ -110,7 +110,7 @@ class ReleaseForm(Form):
         try:
             known: dict[str, Any] = {"holders": self.b24.badges.release(state.badges), "unknown": None}
         except B24Error as error:
-            known = {"holders": None, "unknown": message_for(error)}
+            known = {"holders": None, "unknown": message_for(error, sandbox=self.stops_here)}
         return state.knowing(**known) if self.state is state else self.state  # another badge was chosen meanwhile
 
     def know(self, **more: Any) -> None:
@@ -141,7 +141,7 @@ class ReleaseForm(Form):
         links = live or not self.b24.portal.own_sandbox
         if state.released is not None:
             yield from html.collapsed_after(
-                state.released.df, partial(html.frame, caption="What became of each activity")
+                state.released.trouble_first, partial(html.frame, caption="What became of each activity")
             )
         if state.unknown:
             yield html.paragraph("Who holds it was not found out.")
@@ -170,8 +170,8 @@ class ReleaseForm(Form):
 
 
 def _word(ids: Sequence[str]) -> str:
-    """What must be typed to confirm: the id of the activity, or for several their number."""
-    return ids[0] if len(ids) == 1 else str(len(ids))
+    """What must be typed to confirm: the id of the activity, or for several "all" and their number."""
+    return ids[0] if len(ids) == 1 else f"all {len(ids)}"
 
 
 def _choice(row: dict[str, str]) -> str:

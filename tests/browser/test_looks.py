@@ -36,7 +36,7 @@ def visit(explorer: Locator, name: str) -> Locator:
         label("Badge code").fill("missedCall")
         label("Title").fill("A call that nobody took")
         click("Add badge")
-        expect(explorer.get_by_text("Nothing has been sent.")).to_be_visible()
+        expect(explorer.get_by_text("The portal has a badge")).to_be_visible()
     elif name == "Delete":
         label("Badge code").fill("waitingPayment")
         click("Preview deletion")

@@ -104,6 +104,7 @@ def test_a_webhook_deletes_the_activities_for_good_once_their_number_is_confirme
 
     report = plan.apply(confirm=2, progress=False)
     assert report.ok
+    assert b24.badges.release(HELD).apply(confirm=2, progress=False) == (), "the same cell once more"
     assert list(report.df["verdict"]) == ["released", "released"]
     assert list(report.df["detail"]) == ["activity 2 of deal 3", "activity 3 of deal 4"]
     assert b24.badges.holders(HELD).empty

@@ -387,6 +387,15 @@ def test_what_protects_nothing_is_refused(wrong: Any) -> None:
         Fleet([], vault=str).plan([VIP], protect=wrong, **QUIET)
 
 
+def test_a_report_of_many_portals_begins_with_what_went_wrong() -> None:
+    with SandboxFleet(3) as sandboxes:
+        plan = fleet_of(sandboxes).plan([VIP], **QUIET)
+        sandboxes.portals["portal-0003"].faults.next("ACCESS_DENIED", method="crm.activity.badge.add")
+        report = plan.apply(**QUIET)
+    assert "portal-0003" in repr(report).splitlines()[2]  # below the heading and the names of the columns
+    assert list(report.df["portal"]) == [*sandboxes.names]
+
+
 def test_sandboxes_among_live_portals_and_one_portal_under_two_names_are_pointed_out(sandboxes: SandboxFleet) -> None:
     webhooks = sandboxes.webhooks | {"twin": sandboxes.webhooks["portal-0001"]}
     fleet = Fleet(["portal-0001", "twin", "portal-0002"], vault=webhooks.get)

@@ -54,6 +54,50 @@ def test_what_the_portal_would_refuse_is_marked_and_not_counted(b24: Client, por
     assert [badge.code for badge in form.state.removed] == ["missedCall", "newsletter"]
 
 
+def test_after_a_delete_nothing_is_chosen(b24: Client, portal: SandboxPortal) -> None:
+    form = forms.delete_form(b24, ["paid", "newsletter"], run=True)
+    confirm(form, "2")
+    click(form, form.undo_button)
+    assert not form.table.selected
+    form.table.selected = ["birthday", "paid"]
+    click(form, form.preview_button)
+    portal.faults.next("ACCESS_DENIED", method="crm.activity.badge.delete")
+    confirm(form, "2")
+    form.code.value = "birthday"
+    click(form, form.preview_button)
+    assert form.state.message.text.startswith("1 badge would be deleted.")
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_a_preview_that_is_not_true_any_more_goes_and_the_next_one_shows_what_is_there(
+    b24: Client, there: bool
+) -> None:
+    form = forms.delete_form(b24, "newsletter", run=True)
+    b24.badges.delete("newsletter")
+    if there:
+        b24.badges.add("newsletter", "Corrected", "News", "primary")
+    confirm(form, "newsletter")
+    assert ("has changed" if there else "No badge has this code") in shown(form)
+    assert form.delete_button not in tree(form)
+    assert "will be deleted" not in shown(form)
+    click(form, form.preview_button)
+    assert ("Corrected" in shown(form)) == there
+
+
+def test_the_report_of_many_begins_with_what_went_wrong(portal: SandboxPortal, b24: Client) -> None:
+    codes = [f"c{number:03}" for number in range(150)]
+    report = b24.badges.plan([Badge(code, "T", "V", "primary") for code in codes]).apply(progress=False)
+    assert "c149" not in report._repr_html_()
+    form = forms.delete_form(b24, codes, run=True)
+    portal.attach("c149")
+    confirm(form, "150")
+    rows = shown(form).partition("What became of each")[2]
+    assert rows.split()[5:8] == ["c149", "delete", "refused"]
+    assert "refused" in form.result._repr_html_()
+    assert "c149" in repr(form.result)
+    assert list(form.df["code"]) == codes
+
+
 def test_what_is_held_is_sent_only_where_that_is_wanted(b24: Client, portal: SandboxPortal) -> None:
     portal.attach("missedCall")
     form = forms.delete_form(b24, "missedCall", run=True)
@@ -199,7 +243,7 @@ def test_while_badges_are_deleted_nothing_is_said_of_the_time_before_and_cancel_
         gate.opened.set()
         with connect(gate.webhook) as b24:
             form = forms.delete_form(b24, b24.badges.list(), run=True)
-            assert "Nothing has been deleted yet." in shown(form)
+            assert "No badge has been deleted yet." in shown(form)
             form.confirm.value = "120"
             gate.reached.clear(), gate.opened.clear()
             with waiting(gate, form, form.delete_button):
@@ -225,9 +269,9 @@ def test_what_holds_badges_is_named_and_released_and_then_they_go(
     form.word.value = "5"
     click(form, form.release_button)
     assert form.state.message.text.startswith("1 of 1 released. 2 badges would be deleted. Held")
-    form.word.value = "2"
+    form.word.value = "all 2"
     click(form, form.release_button)
-    assert form.state.message.text.startswith("2 of 2 released. 3 badges would be deleted. Nothing")
+    assert form.state.message.text.startswith("2 of 2 released. 3 badges would be deleted. No badge has")
     assert "would be refused" not in shown(form)
     assert form.release_button not in tree(form)
     confirm(form, "3")
@@ -250,4 +294,4 @@ def test_holders_beyond_ten_are_folded(b24: Client, portal: SandboxPortal) -> No
         portal.attach("missedCall", deal=number % 6 + 1)
     form = forms.delete_form(b24, "missedCall", run=True)
     assert "2 more" in form.beside.value
-    assert form.word.description == "Type 12"
+    assert form.word.description == "Type all 12"

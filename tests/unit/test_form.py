@@ -15,7 +15,7 @@ from b24nb.badges.badge import Badge
 from b24nb.badges.changes import DELETE, NotRestorable
 from b24nb.forms.form import Form
 from tests.fakes import eventually
-from tests.programs import python
+from tests.programs import python, sandbox_process
 from tests.servers import Envelope, gate_of, in_front_of
 from tests.widgets import click, confirm, pieces, shown, times_asked, tree, waiting
 
@@ -132,6 +132,15 @@ def test_a_sandbox_that_was_stopped_says_so_and_how_to_go_on(tmp_path: Path) -> 
         assert "it was stopped" in shown(form)
         assert "Run the cell with connect() again" in shown(form)
         assert form.last_error is None
+
+
+def test_a_sandbox_of_another_program_is_not_made_again_by_this_notebook() -> None:
+    with sandbox_process() as webhook:
+        b24 = connect(webhook)
+    with b24:
+        form = forms.list_form(b24, run=True)
+    assert "could not be reached" in shown(form)
+    assert "connect() again" not in shown(form)
 
 
 @pytest.mark.parametrize(("who", "told"), [("noscope", "insufficient_scope"), ("employee", "takes an administrator")])

@@ -3,7 +3,7 @@
 from b24nb import Client, OAuthToken, SandboxPortal, as_code, connect, forms
 from b24nb.display.snippets import FLAVOURS
 from tests.servers import gate_of
-from tests.widgets import click, shown, times_asked, tree, waiting
+from tests.widgets import click, confirm, shown, times_asked, tree, waiting
 
 
 def test_the_badge_from_all_sides(b24: Client, portal: SandboxPortal) -> None:
@@ -70,7 +70,7 @@ def test_a_code_typed_while_another_badge_is_read_is_not_taken_for_it(portal: Sa
 
 def test_a_code_that_was_pasted_with_a_blank_is_shown_with_it(b24: Client) -> None:
     form = forms.inspect_form(b24, "newsletter\u200b ", run=True)
-    assert "Did you mean newsletter⟨U+200B⟩␣?" in shown(form)
+    assert "It was typed as newsletter⟨U+200B⟩␣." in shown(form)
 
 
 def test_holders_are_shown_with_their_deal_and_released_one_by_one_and_then_all(
@@ -84,9 +84,10 @@ def test_holders_are_shown_with_their_deal_and_released_one_by_one_and_then_all(
     assert portal.url not in form._repr_mimebundle_()["text/html"], "it ends with the notebook"
     assert form.release_button not in tree(forms.inspect_form(b24, "missedCall", run=True))
     assert form.which.options[0][0] == "all 2 activities"
-    form.word.value = "3"
+    form.word.value = "2"  # the id of an activity, and how many there are
     click(form, form.release_button)
-    assert "Type 2 to confirm." in shown(form)
+    assert "Type all 2 to confirm." in shown(form)
+    form.word.value = "3"
     form.which.value = ("3",)
     assert "to confirm." not in shown(form)
     assert (form.word.description, form.word.value) == ("Type 3", "3")
@@ -96,6 +97,17 @@ def test_holders_are_shown_with_their_deal_and_released_one_by_one_and_then_all(
     assert [label for label, _ in form.which.options] == ['activity 2: deal 3 Licences "Small team"']
     assert list(b24.badges.holders("waitingPayment")["activity_id"]) == ["2"]
     assert list(form.df["code"]) == ["waitingPayment"]
+
+
+def test_a_badge_that_another_form_deletes_is_not_shown_any_more(b24: Client) -> None:
+    explorer = forms.explorer(b24, run=True)
+    inspecting, deleting = explorer.forms["Inspect"], explorer.forms["Delete"]
+    inspecting.code.value = "newsletter"
+    click(inspecting, inspecting.inspect_button)
+    click(deleting, deleting.preview_button)
+    confirm(deleting, "newsletter")
+    assert "The portal has the badge" not in shown(inspecting)
+    assert inspecting.result is None
 
 
 def test_the_application_clears_and_what_it_did_can_be_undone(portal: SandboxPortal) -> None:
