@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Literal, Self
 
+from b24nb.display.visible import visible
 from b24nb.errors import ApiError
 from b24nb.rest.connection import Connection, Response
 from b24nb.secret import mask_address
@@ -96,15 +97,15 @@ class Portal:
         """
         answers = connection.batch(WHO_AM_I) if answers is None else answers
         credentials = connection.credentials
-        profile = _result(answers["profile"], dict)
+        profile = _result(answers["profile"], dict) or {}
         scopes = _result(answers["scope"], list)
-        name = " ".join(str(profile[key]) for key in ("NAME", "LAST_NAME") if profile and profile.get(key))
+        name = " ".join(str(profile[key]) for key in ("NAME", "LAST_NAME") if profile.get(key))
         return cls(
             kind="SANDBOX" if connection.is_sandbox else "LIVE",
             host=credentials.host,
             user=name or None,
-            user_id=str(profile["ID"]) if profile and profile.get("ID") else getattr(credentials, "user", None),
-            admin=bool(profile["ADMIN"]) if profile and "ADMIN" in profile else None,
+            user_id=str(profile["ID"]) if profile.get("ID") else getattr(credentials, "user", None),
+            admin=admin if isinstance(admin := profile.get("ADMIN"), bool) else None,
             scopes=None if scopes is None else tuple(map(str, scopes)),
             asked_at=datetime.fromtimestamp(connection.clock.time(), UTC),
             read_only=connection.read_only,
@@ -121,8 +122,8 @@ class Portal:
     def who(self) -> str:
         """The user, whether they are an administrator, and the scopes."""
         rights = {True: "administrator", False: "not an administrator", None: "rights unknown"}[self.admin]
-        scopes = "unknown" if self.scopes is None else ", ".join(self.scopes) or "none"
-        return f"{self.user or 'user unknown'} ({rights}), scopes: {scopes}"
+        scopes = "unknown" if self.scopes is None else visible(", ".join(self.scopes)) or "none"
+        return f"{visible(self.user or 'user unknown')} ({rights}), scopes: {scopes}"
 
     @property
     def sources(self) -> tuple[str, ...]:

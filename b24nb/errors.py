@@ -59,7 +59,8 @@ class B24Error(Exception):
 
     def __init__(self, message: str, *, hint: str = "") -> None:
         # A caller may have passed an address as the wrong argument: its secret is masked here.
-        self.message, self.hint = redact(message), redact(hint)
+        # Half a character, which a notebook can't receive, becomes its escape: else a cell would show no error at all.
+        self.message, self.hint = (redact(text).encode(errors="backslashreplace").decode() for text in (message, hint))
         super().__init__(self.message)
 
     def __str__(self) -> str:

@@ -166,11 +166,20 @@ def of_activities(steps: Iterable[Step]) -> list[ActivityStep]:
 
 
 def look_at_activities(connection: Connection, steps: Sequence[ActivityStep]) -> list[Activity]:
-    """The activities of these steps as they are; rows of the answers that are not activities are left out."""
+    """The activities of these steps as they are."""
     ids = [step.before.id for step in steps]
     pages = ({"@ID": ids[start : start + PAGE]} for start in range(0, len(ids), PAGE))
     answers = (connection.call(LIST, {"filter": page, "select": _SHOWN}) for page in pages)
-    return [Activity.from_wire(row) for one in answers for row in _rows(one) if str(row.get("ID")).isdecimal()]
+    return [activity for one in answers for activity in _activities(one)]
+
+
+def _activities(answer: Response) -> list[Activity]:
+    """The activities of an answer; refused if it does not show all of them, since a missing one counts as deleted."""
+    found = [Activity.from_wire(row) for row in _rows(answer) if str(row.get("ID")).isdecimal()]
+    count = max(answer.total or 0, len(answer.result))
+    if count > len(found):
+        raise BadResponse(f"Of {count} activities that the portal counts, {len(found)} could be read.", method=LIST)
+    return found
 
 
 def find_holders(connection: Connection, codes: Collection[str]) -> list[dict[str, str]]:
@@ -206,7 +215,7 @@ def name_holders(connection: Connection, outcomes: Sequence[Outcome]) -> list[Ou
     """The outcomes; where a delete was refused, ``detail`` names the holders."""
     codes = [one.step.before.code if one.step.before and one.verdict is Verdict.REFUSED else "" for one in outcomes]
     holders: dict[str, list[str]] = {code: [] for code in codes if code}
-    nobody = "held by an activity that this user may not read"
+    nobody = "no open activity that this user may read names it"
     try:
         for row in find_holders(connection, holders) if holders else ():
             holders[row["code"]].append(f"activity {row['activity_id']} of {row['owner_type']} {row['owner_id']}")

@@ -19,7 +19,7 @@ from b24nb import errors, spec
 from b24nb.badges.activities import name_holders
 from b24nb.badges.apply import ChangeApplier, Look, warn_if_unwritten
 from b24nb.badges.badge import Badge, Badges
-from b24nb.badges.changes import UNDO, Outcome, Step, Verdict, gone, problems
+from b24nb.badges.changes import Outcome, Step, Verdict, gone, problems
 from b24nb.badges.evidence import contradicted, look_at
 from b24nb.badges.journal_store import ChangeSet
 from b24nb.rest.batch import fits_query
@@ -139,7 +139,7 @@ class _Run:
     def queue(self, steps: Iterable[tuple[int, Step]], here: Badges) -> None:
         """Put the steps into ``_todo``, but set the outcomes of those that, as a look shows, must not be sent."""
         steps = [*steps]
-        lagging = self._lagging([step for _, step in steps], here) if self._change_set.kind == UNDO else ()
+        lagging = self._lagging([step for _, step in steps], here)
         for place, step in steps:
             if step.code in lagging:
                 text = f"The portal's list and its answer to get differ about {step.code!r}."

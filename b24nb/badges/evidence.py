@@ -16,7 +16,7 @@ from typing import Any
 
 from b24nb import errors
 from b24nb.badges.activities import ActivityStep, look_at_activities, of_activities
-from b24nb.badges.badge import Badge, Badges, folded
+from b24nb.badges.badge import FIELDS, Badge, Badges, folded
 from b24nb.badges.changes import DONE, GET, LIST, Action, Outcome, Step, Verdict, gone
 from b24nb.errors import ApiError, B24Error, BadResponse, NotFound
 from b24nb.rest.batch import fits_query
@@ -101,7 +101,7 @@ def judge_answers(step: Step, failure: B24Error | None, deleted: Reply | None, a
         return Outcome(step, verdict, changed=step.deletes and not missing, error=refusal)
     with suppress(BadResponse):
         badge = badge_of(added, step.after.code)
-        if badge.code == step.after.code:
+        if badge.code == step.after.code and added.result["badge"].keys() >= {*FIELDS}:
             odd = f"stored differently: {badge!r}" if badge != step.after else ""
             verdict = Verdict.ADDED if missing else DONE[step.action]
             refused = deleted.code if isinstance(deleted, ApiError) and not isinstance(deleted, NotFound) else ""
@@ -199,7 +199,8 @@ def _letters(code: str) -> str:
 
 
 def _cause(doubt: Outcome) -> str:
-    return f"The answer does not tell ({doubt.error.message.rstrip('.')})" if doubt.error else "The answer was lost"
+    why = doubt.error.message.rstrip(".") if doubt.error else ""
+    return f"The answer does not tell ({why})" if why else "The answer was lost or proves nothing"
 
 
 def _unknown(doubt: Outcome, what: str, *, open: bool = False) -> Outcome:

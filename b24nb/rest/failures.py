@@ -22,7 +22,7 @@ FAILURES = (
     urllib3.exceptions.HTTPError,
     OSError,
     http.client.HTTPException,
-    UnicodeError,  # raised for a host name that is not valid in DNS
+    ValueError,  # for a host name that is not valid in DNS, or a chunk of negative size
 )
 
 

@@ -23,6 +23,8 @@ _LONGEST_PAUSE = 8.0
 #: Seconds until a client that slowed down has its full rate again; least seconds between two slow-downs.
 _RECOVERY, _BETWEEN_SLOW_DOWNS = 60, 2
 _LIMIT = spec.OPERATING_LIMIT_SECONDS
+#: Less than this is an error of adding: a call that costs nothing would make millions possible.
+_ROUNDING = 0.001
 _NO_LIMIT = "Requests: no limit; this portal does not count them."
 
 
@@ -209,7 +211,7 @@ class Limits:
         grown = waited and (seconds - before.seconds if before else seconds * (seconds <= waited))
         earlier = known.per_call if known else None
         self._operating[method.lower()] = Operating(
-            seconds, reset_at, self._clock.time(), grown if grown > 0 else earlier
+            seconds, reset_at, self._clock.time(), grown if grown > _ROUNDING else earlier
         )
 
     def blocked(self, method: str) -> None:

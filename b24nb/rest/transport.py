@@ -151,6 +151,8 @@ class Transport:
         _call.sent, _call.sent_at, _call.end = False, (now := time.monotonic()), now + total
         try:
             return without_frames(self._post, endpoint, body, method, total)
+        except InvalidInput:
+            raise
         except FAILURES as error:
             failure = failed(error, method, self.total, sent=_call.sent)
             failure.waited = time.monotonic() - _call.sent_at

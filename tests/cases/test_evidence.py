@@ -45,6 +45,79 @@ def test_a_delete_that_is_not_answered_by_true_is_looked_at(result: Any, portal:
         assert b24.journal.plan_undo(last=2).apply(progress=False).ok
 
 
+@pytest.mark.parametrize("odd", [None, {"ID": "1.0", "COMPLETED": "N"}, "dropped"], ids=["null", "odd id", "dropped"])
+def test_an_activity_that_a_look_does_not_show_is_not_called_gone(portal: SandboxPortal, odd: Any) -> None:
+    planned: list[Any] = []
+
+    def answer(method: str, pass_on: Callable[[], Envelope]) -> Envelope:
+        status, envelope = pass_on()
+        if planned and method == "crm.activity.list":
+            envelope["result"] = [] if odd == "dropped" else [odd for _ in envelope["result"]]
+        return status, envelope
+
+    with in_front_of(portal, answer) as webhook, connect(webhook) as b24:
+        planned.append(b24.badges.release("onHold"))
+        with pytest.raises(errors.BadResponse, match="Of 1 activities that the portal counts, 0 could be read"):
+            planned[0].apply(confirm=1, progress=False)
+        planned.clear()
+        assert len(b24.badges.holders("onHold")) == 1
+
+
+def test_a_badge_that_a_list_lacks_and_get_finds_is_not_called_gone(portal: SandboxPortal) -> None:
+    planned: list[Any] = []
+
+    def answer(method: str, pass_on: Callable[[], Envelope]) -> Envelope:
+        status, envelope = pass_on()
+        if planned and method.endswith(".list"):
+            here = [badge for badge in envelope["result"]["badges"] if badge["code"] != "missedCall"]
+            envelope |= {"result": {"badges": here}, "total": len(here)}
+        return status, envelope
+
+    with in_front_of(portal, answer) as webhook, connect(webhook) as b24:
+        planned.append(b24.badges.plan([one for one in b24.badges.list() if one.code != "missedCall"], prune=True))
+        report = planned[0].apply(progress=False)
+    assert (report.counts["unknown"], report.ok) == (1, False)
+    assert "missedCall" in codes(portal)
+
+
+def test_an_answer_to_an_add_without_its_texts_says_nothing_about_them(portal: SandboxPortal) -> None:
+    def answer(method: str, pass_on: Callable[[], Envelope]) -> Envelope:
+        status, envelope = pass_on()
+        return (status, {"result": {"badge": {"code": "vip"}}}) if method == ADD else (status, envelope)
+
+    with in_front_of(portal, answer) as webhook, connect(webhook) as b24:
+        assert b24.badges.add(**VIP).to_wire() == VIP
+        assert b24.journal.plan_undo().apply(progress=False, confirm=1).counts == {"deleted": 1}
+    assert "vip" not in codes(portal)
+
+
+def test_an_undo_brings_back_what_was_planned_where_the_last_look_showed_no_whole_badge(portal: SandboxPortal) -> None:
+    def answer(method: str, pass_on: Callable[[], Envelope]) -> Envelope:
+        status, envelope = pass_on()
+        look = envelope["result"]["result"].get("k0") if method == "batch" else None
+        if isinstance(look, dict) and "badges" in look:
+            look["badges"][0].pop("type")
+        return status, envelope
+
+    before = sorted(portal.badges, key=str)
+    with in_front_of(portal, answer) as webhook, connect(webhook) as b24:
+        assert b24.badges.delete_many(["missedCall", "birthday"], progress=False).ok
+        assert b24.journal.plan_undo().apply(progress=False).ok
+    assert sorted(portal.badges, key=str) == before
+
+
+@pytest.mark.parametrize(("stated", "admin"), [("N", None), ("true", None), (None, None), (1, None), (False, False)])
+def test_only_a_plain_yes_or_no_says_who_is_an_administrator(portal: SandboxPortal, stated: Any, admin: Any) -> None:
+    def answer(method: str, pass_on: Callable[[], Envelope]) -> Envelope:
+        status, envelope = pass_on()
+        envelope["result"]["result"]["k0"] |= {"ADMIN": stated, "NAME": "half \ud83d"}
+        return status, envelope
+
+    with in_front_of(portal, answer) as webhook, connect(webhook) as b24:
+        assert b24.portal.admin is admin
+        assert b24.portal.who.encode()
+
+
 @pytest.mark.parametrize(
     ("code", "late"), [("c0060", True), ("c0119", False)], ids=["of this request", "of a later one"]
 )

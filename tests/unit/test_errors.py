@@ -148,6 +148,10 @@ def test_without_docstrings_an_explanation_claims_no_meaning(monkeypatch: pytest
     assert list(dict(explain("NotApplied").lines)) == ["safe to repeat"]
 
 
+def test_half_a_character_in_an_error_is_shown_since_a_cell_would_show_nothing() -> None:
+    assert str(from_answer("\ud83d", "half \ud83d", http_status=400, method="profile")).encode()
+
+
 def test_a_code_that_a_table_made_a_number_is_explained() -> None:
     assert explain(100).facts == explain(100.0).facts == explain("100").facts
 

@@ -257,6 +257,7 @@ LIST = "crm.activity.badge.list"
         ([(LIST, 100, 300), LIST, "profile", 300], {LIST: (100, 4), "profile": (480, 0)}),
         ([(LIST, 100, 300), LIST, 300, (LIST, 20, 300)], {LIST: (20, 24)}),
         ([(LIST, 470, 30), (LIST, 485, 30)], {LIST: (485, 0)}),
+        ([(LIST, 0.1, 300), (LIST, 0.1 + 2e-17, 300)], {LIST: (0.1 + 2e-17, 4799)}),  # an error of adding is no call
         ([(LIST, 470, 30), (LIST, 485, 30), 30], {LIST: (485, None)}),  # how much was forgotten, nobody states
     ],
 )
