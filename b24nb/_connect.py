@@ -104,7 +104,8 @@ def connect(
     tariff, timeout, verify, read_only = map(mask_address, (tariff, timeout, verify, read_only))
     settings = read_settings()
     found, source = _credentials(credentials, settings.get(WEBHOOK))
-    switch = _read_only_from(check_switch(read_only, "read_only"), settings.get(READ_ONLY))
+    read_only, setting = check_switch(read_only, "read_only"), settings.get(READ_ONLY)
+    switch = setting.source if setting and setting.is_on else "argument" if read_only else ""
     path = _path_of(journal)
     check_seconds(settle_after, "settle_after")
     on_close: Callable[[], object] = bool
@@ -178,12 +179,6 @@ def _credentials(given: Any, setting: Setting | None) -> tuple[Credentials | San
         return given, "argument"
     hint = "Give a webhook's address, a Webhook, an OAuthToken, a SandboxPortal or nothing."
     raise InvalidInput(f"Can't connect with a {type(given).__name__}.", field="credentials", hint=hint)
-
-
-def _read_only_from(given: bool, setting: Setting | None) -> str:
-    """Where the read-only setting comes from; ``""`` if the client is not read-only."""
-    by_setting = setting.source if setting and setting.is_on else ""
-    return by_setting or ("argument" if given else "")
 
 
 def _sandbox_at(origin: str) -> SandboxPortal | None:

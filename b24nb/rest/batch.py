@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import quote
 
@@ -29,8 +29,8 @@ _REFERENCE = re.compile(r"%24(result|error|total|next|time)%5B([^&=]*?%5D)?(?![^
 _UNFIT = re.compile(r"\$(result|error|total|next|time)\[|[:,\[] ?(\{\}|\[\])")
 
 
-class BatchResponse(Mapping[str, "Response | ApiError"]):
-    """Answers by key, in the caller's order; the value of a command that failed is its error.
+class BatchResponse(dict[str, "Response | ApiError"]):
+    """A dict of answers by key, in the caller's order; the value of a command that failed is its error.
 
     Attributes
     ----------
@@ -39,17 +39,8 @@ class BatchResponse(Mapping[str, "Response | ApiError"]):
     """
 
     def __init__(self, answers: Mapping[str, Response | ApiError], not_sent: Sequence[str] = ()) -> None:
-        self._answers = dict(answers)
+        super().__init__(answers)
         self.not_sent = tuple(not_sent)
-
-    def __getitem__(self, key: str) -> Response | ApiError:
-        return self._answers[key]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._answers)
-
-    def __len__(self) -> int:
-        return len(self._answers)
 
     @property
     def errors(self) -> dict[str, ApiError]:
