@@ -106,8 +106,7 @@ def connect(
     found, source = _credentials(credentials, settings.get(WEBHOOK))
     read_only, setting = check_switch(read_only, "read_only"), settings.get(READ_ONLY)
     switch = setting.source if setting and setting.is_on else "argument" if read_only else ""
-    path = _path_of(journal)
-    check_seconds(settle_after, "settle_after")
+    path, settle_after = _path_of(journal), check_seconds(settle_after, "settle_after")
     on_close: Callable[[], object] = bool
     with ExitStack() as failed:
         if not isinstance(found, Webhook | OAuthToken):
@@ -117,8 +116,8 @@ def connect(
             found = Webhook.parse(found.webhook)
         if (own := _sandbox_at(found.origin)) and tariff == "standard":
             tariff = own.switches.tariff if own.switches.limits else "self-hosted"
-        transport = Transport(timeout, verify=verify)
-        connection = Connection(found, transport, tariff=tariff, read_only=bool(switch), clock=clock)
+        transport, read_only = Transport(timeout, verify=verify), bool(switch)
+        connection = Connection(found, transport, tariff=tariff, read_only=read_only, clock=clock)
         release = failed.enter_context(ExitStack())
         release.callback(connection.close)
         portal = Portal.ask(connection, own_sandbox=bool(own), credentials_from=source, read_only_from=switch)

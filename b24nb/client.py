@@ -103,10 +103,10 @@ class Portal:
         return cls(
             kind="SANDBOX" if connection.is_sandbox else "LIVE",
             host=credentials.host,
-            user=name or None,
+            user=visible(name) or None,
             user_id=str(profile["ID"]) if profile.get("ID") else getattr(credentials, "user", None),
             admin=admin if isinstance(admin := profile.get("ADMIN"), bool) else None,
-            scopes=None if scopes is None else tuple(map(str, scopes)),
+            scopes=None if scopes is None else tuple(map(visible, scopes)),
             asked_at=datetime.fromtimestamp(connection.clock.time(), UTC),
             read_only=connection.read_only,
             own_sandbox=own_sandbox and connection.is_sandbox,
@@ -122,8 +122,8 @@ class Portal:
     def who(self) -> str:
         """The user, whether they are an administrator, and the scopes."""
         rights = {True: "administrator", False: "not an administrator", None: "rights unknown"}[self.admin]
-        scopes = "unknown" if self.scopes is None else visible(", ".join(self.scopes)) or "none"
-        return f"{visible(self.user or 'user unknown')} ({rights}), scopes: {scopes}"
+        scopes = "unknown" if self.scopes is None else ", ".join(self.scopes) or "none"
+        return f"{self.user or 'user unknown'} ({rights}), scopes: {scopes}"
 
     @property
     def sources(self) -> tuple[str, ...]:

@@ -131,7 +131,7 @@ def typed() -> Secret:
             return Secret(getpass.getpass("Webhook address (not shown): "))
         except (EOFError, OSError, NotImplementedError, getpass.GetPassWarning):
             pass
-    text = "Hidden input is not possible here: this does not run at a keyboard."
+    text = "Hidden input is not possible here, since there is no terminal."
     hint = "Set B24_WEBHOOK in the environment or in a file .env, and call connect() without an address."
     raise InvalidInput(text, field="credentials", hint=hint)
 

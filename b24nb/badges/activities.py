@@ -166,20 +166,17 @@ def of_activities(steps: Iterable[Step]) -> list[ActivityStep]:
 
 
 def look_at_activities(connection: Connection, steps: Sequence[ActivityStep]) -> list[Activity]:
-    """The activities of these steps as they are."""
-    ids = [step.before.id for step in steps]
-    pages = ({"@ID": ids[start : start + PAGE]} for start in range(0, len(ids), PAGE))
-    answers = (connection.call(LIST, {"filter": page, "select": _SHOWN}) for page in pages)
-    return [activity for one in answers for activity in _activities(one)]
-
-
-def _activities(answer: Response) -> list[Activity]:
-    """The activities of an answer; refused if it does not show all of them, since a missing one counts as deleted."""
-    found = [Activity.from_wire(row) for row in _rows(answer) if str(row.get("ID")).isdecimal()]
-    count = max(answer.total or 0, len(answer.result))
-    if count > len(found):
-        raise BadResponse(f"Of {count} activities that the portal counts, {len(found)} could be read.", method=LIST)
-    return found
+    """The activities of these steps as they are; refused if an answer has more than can be read, since one that is
+    missing counts as deleted."""
+    ids, found = [step.before.id for step in steps], dict[int, Activity]()
+    for page in (ids[start : start + PAGE] for start in range(0, len(ids), PAGE)):
+        answer = connection.call(LIST, {"filter": {"@ID": page}, "select": _SHOWN})
+        read = map(Activity.from_wire, (row for row in _rows(answer) if str(row.get("ID")).isdecimal()))
+        asked = {one.id: one for one in read if one.id in page}
+        if (count := max(answer.total or 0, len(answer.result))) > len(asked):
+            raise BadResponse(f"Of {count} activities that the portal counts, {len(asked)} could be read.", method=LIST)
+        found |= asked
+    return [*found.values()]
 
 
 def find_holders(connection: Connection, codes: Collection[str]) -> list[dict[str, str]]:

@@ -96,7 +96,7 @@ class ChangeApplier:
         if isinstance(looked, Response) and look:
             with suppress(errors.BadResponse):
                 here = badges_of(looked)
-                found = [None if (now := here.find(step.key)) == step.before else now for step in steps]
+                found = [_last_seen(step, here.find(step.key)) for step in steps]
                 look(here)
         return self._judged(steps, found, answers, failure)
 
@@ -152,6 +152,12 @@ class ChangeApplier:
             why = respelled if step.before.code != step.code else "it was not there any more"
             return replace(again, step=step, detail=why if again.verdict is Verdict.ADDED else again.detail)
         return outcome
+
+
+def _last_seen(step: Step, now: Any) -> Any:
+    """What a look shows, if that is not ``step.before``, nor an unfinished form of it that could not be added again."""
+    unfinished = now and now.note and step.before and not step.before.note
+    return None if now == step.before or unfinished else now
 
 
 def warn_if_unwritten(store: JournalStore, outcomes: Sequence[Outcome], stacklevel: int) -> None:

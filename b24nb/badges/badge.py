@@ -232,7 +232,7 @@ class Badges(tuple[Badge, ...]):
         ----------
         language : str
             The portal's code of a language, for example ``"de"``. Where a text lacks it: ``en``, else its
-            first language. (In place of that one, portals have shown the number of languages.)
+            first language. (Some portals show the number of languages instead of the first one.)
 
         Returns
         -------

@@ -19,7 +19,7 @@ from b24nb import errors, spec
 from b24nb.badges.activities import name_holders
 from b24nb.badges.apply import ChangeApplier, Look, warn_if_unwritten
 from b24nb.badges.badge import Badge, Badges
-from b24nb.badges.changes import Outcome, Step, Verdict, gone, problems
+from b24nb.badges.changes import UNDO, Outcome, Step, Verdict, gone, problems
 from b24nb.badges.evidence import contradicted, look_at
 from b24nb.badges.journal_store import ChangeSet
 from b24nb.rest.batch import fits_query
@@ -142,9 +142,10 @@ class _Run:
         lagging = self._lagging([step for _, step in steps], here)
         for place, step in steps:
             if step.code in lagging:
-                text = f"The portal's list and its answer to get differ about {step.code!r}."
+                text = f"The portal's list and its answer to get do not agree about {step.code!r}."
                 error = errors.OutcomeUnknown(text, hint="Try again in a moment.", sent=False)
                 self.outcomes[place] = Outcome(step, Verdict.UNKNOWN, error=error)
+                self.stopped = self.stopped if self._options.keep_going else "stopped at a failure"
             elif type(step) is Step and (outcome := _beforehand(step, here)):  # activities: _as_planned
                 self.outcomes[place] = outcome
             else:
@@ -162,9 +163,15 @@ class _Run:
                     self._todo.append((place, step))
 
     def _lagging(self, steps: Sequence[Step], here: Badges) -> set[str]:
-        """The codes of badges that are not as our changes left them, and about which the list is out of date."""
-        ours = (one for one in steps if type(one) is Step and one.before != one.after)
-        return contradicted(self._connection, here, (one.code for one in ours if one.before != here.find(one.code)))
+        """The codes of steps that the list alone would make needless or stop, and for which ``get`` says otherwise."""
+        codes = []
+        for one in (one for one in steps if type(one) is Step):
+            now = here.find(one.code)
+            # A list that is behind an undo shows what is wanted.
+            known = (one.before,) if self._change_set.kind == UNDO else (one.before, one.after)
+            if now is one.after is None or (one.before != one.after and now not in known):
+                codes.append(one.code)
+        return contradicted(self._connection, here, codes)
 
     def send(self) -> None:
         """Send the steps in ``_todo`` until none is left, or the run is stopped or interrupted."""

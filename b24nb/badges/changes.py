@@ -325,9 +325,9 @@ def complaints(steps: Iterable[Step]) -> Iterator[InvalidInput]:
 
 
 def _garbled(step: Step) -> Iterator[InvalidInput]:
-    """Complaints about texts of maps where the portal has a map, and about blanks after a code: both come of tables."""
+    """Complaints about texts of maps where the portal has a map, and about blanks after a code; tables make both."""
     if step.before and step.before.code.casefold() != step.code.casefold():
-        yield InvalidInput(f"It has other blanks at its end than that of the portal: {step.before.code!r}.")
+        yield InvalidInput(f"The code ends in other blanks than the portal's {step.before.code!r}.")
     for field in ("title", "value"):
         was, text = getattr(step.before, field, None), getattr(step.after, field)
         if isinstance(was, Mapping) and isinstance(text, str) and MAP_TEXT.fullmatch(text):

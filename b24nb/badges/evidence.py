@@ -142,13 +142,19 @@ def reconcile(connection: Connection, doubts: Sequence[Outcome], deadline: float
 
 
 def contradicted(connection: Connection, here: Badges, codes: Iterable[str]) -> set[str]:
-    """The codes for which ``get`` finds another badge than this list, or none: then one of the two is out of date."""
+    """The codes for which ``get`` does not confirm this list: then one of the two may be out of date."""
     gets = {code: (GET, {"code": code}) for code in codes if fits_query({"code": code})}
     answers = connection.batch(gets) if gets else {}
-    spelled = {badge.code for badge in here}  # a portal that tells letter case apart finds only these
-    missing = {code for code, one in answers.items() if isinstance(one, NotFound) and code in spelled}
-    found = {code: badge_of(one, code) for code, one in answers.items() if isinstance(one, Response)}
-    return missing | {code for code, badge in found.items() if badge != here.find(code)}
+    return {code for code, answer in answers.items() if not _confirms(answer, code, here)}
+
+
+def _confirms(answer: Reply, code: str, here: Badges) -> bool:
+    """Whether an answer to ``get`` says the same about a code as the list."""
+    if isinstance(answer, ApiError):  # a portal that tells letter case apart finds only the exact code
+        return isinstance(answer, NotFound) and code not in {badge.code for badge in here}
+    with suppress(BadResponse):
+        return badge_of(answer, code) == here.find(code)
+    return False
 
 
 def _look(connection: Connection, steps: Sequence[Step], *, thorough: bool) -> dict[str, Any]:

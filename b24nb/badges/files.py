@@ -337,7 +337,7 @@ def _csv_row(badge: Badge) -> dict[str, str]:
 
 def _suffix(path: Path) -> str:
     """The suffix, which must be that of a file of badges. No error shows the path: it could be a webhook URL."""
-    if path.suffix.lower() not in (".csv", ".json") or "\0" in str(path):
+    if path.suffix.lower() not in (".csv", ".json") or re.search("\0|^https?:", str(path), re.IGNORECASE):
         raise InvalidInput("A file of badges has a name that ends in .csv or .json.", field="path")
     return path.suffix.lower()
 

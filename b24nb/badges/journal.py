@@ -365,8 +365,6 @@ def _left_and_target(done: Sequence[Entry]) -> tuple[dict[str, Any], dict[str, A
     target: dict[str, Any] = {}
     for entry in reversed([entry for entry in done if not entry.unread]):
         before, after = entry.found or entry.step.before, entry.step.after
-        if getattr(before, "note", "") and not getattr(entry.step.before, "note", "none"):
-            before = entry.step.before  # what the last look showed could not be added again
         if after:
             left.setdefault(after.code, after)
             target[after.code] = None

@@ -140,7 +140,7 @@ class Plan:
         """
         total = sum(isinstance(one, Badge) for one in current)
         needed = options.confirm is not None or (guarded and 2 * self.deletes > total)
-        if self.steps and needed and options.confirm != self.deletes:
+        if self.deletes and needed and options.confirm != self.deletes:
             hint = f"If that is meant, give confirm={self.deletes}."
             raise InvalidInput(self._warning(total), field="confirm", hint=hint)
         outcomes, end = apply_many(self._applier, self._kind, self.steps, current, options)

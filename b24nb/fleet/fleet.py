@@ -205,7 +205,7 @@ class Fleet:
         """
         badges, prune = read(wanted), check_switch(prune, "prune")
         patterns = [folded(one.strip()) for one in names_of(protect)]
-        idle, remarks = {*patterns}, list[str]()  # the patterns that match no badge
+        idle = {*patterns}  # those that match no badge
         refuse(clashes(badge.code for badge in badges))
 
         def compare(name: str) -> Visit:
@@ -216,9 +216,7 @@ class Fleet:
             steps = diff(found.value, badges, removable=None if prune else ())
             return replace(found, value=([protected(step, patterns) for step in steps], len(found.value)))
 
-        plan = FleetPlan(self, compare, options, remarks=remarks)
-        remarks += [f"Nothing is protected by {listed(sorted(map(repr, idle)))}: it matches no code."] if idle else []
-        return plan
+        return FleetPlan(self, compare, options, idle=idle)
 
     def plan_undo(self, last: int = 1, **options: Any) -> FleetPlan:
         """A plan that undoes the last runs, whichever process of this machine made them.

@@ -12,7 +12,7 @@ from secrets import token_hex
 from typing import TYPE_CHECKING, Any
 
 from b24nb import errors
-from b24nb.badges.badge import folded
+from b24nb.badges.badge import folded, listed
 from b24nb.badges.bulk import RunOptions
 from b24nb.badges.changes import UNDO, Action, Outcome, Step, Verdict, complaints
 from b24nb.badges.files import refuse
@@ -47,8 +47,11 @@ class FleetPlan(Found):
     _columns = PLAN_COLUMNS
     _counted = "action"
 
-    def __init__(self, *args: Any, undoes: Collection[str] | None = None, remarks: Sequence[str] = ()) -> None:
+    def __init__(
+        self, *args: Any, undoes: Collection[str] | None = None, remarks: Sequence[str] = (), idle: Collection[str] = ()
+    ) -> None:
         self._undoes, self._remarks = undoes, remarks  # the kinds of the runs that this undoes; None: it is not an undo
+        self._idle = idle  # the patterns to protect that have matched no badge so far
         self._word = "fleet" if undoes is None else UNDO
         self._run: list[str] = []  # the kinds of this plan's runs in the journals, oldest first
         self._made: dict[str, Visit] = {}  # the results of the portals that were begun
@@ -59,7 +62,9 @@ class FleetPlan(Found):
         try:
             super()._visit(names)
         finally:  # check the steps also after Ctrl-C, since an incomplete plan can be applied, too
-            refuse(complaints(step for _, step in self._changes() if self._undoes is None))
+            found = ((name, one) for name, step in self._changes() for one in complaints([step]))
+            wrong = {one.message: (name, one) for name, one in found if self._undoes is None}  # each once
+            refuse(errors.InvalidInput(f"{name}: {one.message}", field=one.field) for name, one in wrong.values())
 
     @property
     def steps(self) -> dict[str, Sequence[Step]]:
@@ -238,6 +243,8 @@ class FleetPlan(Found):
         begun = f"{counted(len(self._made), 'portal')} begun, {left} left." if self._made else "Nothing has been sent."
         sends = f"{begun} .apply(confirm={self.confirmation!r}) sends it."
         unsure = ["The last runs are those on the portals that answered."] if self._undoes and self.missing else []
+        if self._idle and not self.missing:
+            unsure.append(f"Nothing is protected by {listed(sorted(map(repr, self._idle)))}: no badge has such a code.")
         unsure += [*self._remarks, *self._fleet._warnings()]
         return [*super()._notes(), *unsure, sends if left else "Nothing is to be sent."]
 
@@ -271,9 +278,12 @@ class FleetReport(Found):
         """Whether all portals are as wanted."""
         return not any(one.failure or one.status != OK for one in self.visits.values())
 
-    def _rows(self) -> Iterable[Row]:
+    def _outcomes(self) -> Iterable[tuple[str, Outcome]]:
         begun = ((name, one) for name, one in self.visits.items() if one.failure or one.status != NOT_VISITED)
-        return ((name, report_row(one)) for name, visit in begun for one in visit.value or ())
+        return ((name, one) for name, visit in begun for one in visit.value or ())
+
+    def _rows(self) -> Iterable[Row]:
+        return ((name, report_row(one)) for name, one in self._outcomes())
 
     def _notes(self) -> list[str]:
         confirm = f"confirm={self._plan.confirmation!r}"
@@ -281,10 +291,10 @@ class FleetReport(Found):
         return [*super()._notes(), *self._plan._remarks, *([goes_on] if self._others else [])]
 
     def _shown(self) -> pd.DataFrame:
-        """The rows of :attr:`df` without the badges that were kept; those with an error first."""
-        table = self.df
-        table = table[table["verdict"] != Verdict.KEPT.value]
-        return table.sort_values("error", key=lambda error: error == "", kind="stable", ignore_index=True)
+        """The rows of :attr:`df` without the badges that were kept; first those that are not as wanted."""
+        found = sorted(self._outcomes(), key=lambda pair: pair[1].ok)
+        rows = ((name, report_row(one)) for name, one in found if one.verdict is not Verdict.KEPT)
+        return self._fleet._frame(rows, self._columns)
 
 
 def _judged(found: Iterable[Outcome]) -> Visit:

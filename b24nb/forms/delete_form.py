@@ -109,6 +109,12 @@ class DeleteForm(ReleaseForm):
             self.table.selected, self.code.value = [*codes], code
         self.render(self.forget())
 
+    def _choose_none(self) -> None:
+        """After a delete, since else a badge that gets one of the codes later would be chosen."""
+        self._codes = ()
+        with self.drawing():
+            self.table.selected = []
+
     def follow(self, change: Change) -> None:
         super().follow(change)
         self.table.language = self.shared.language
@@ -159,7 +165,7 @@ class DeleteForm(ReleaseForm):
         if len(state.to_delete) > 1:
             return self._delete_many(state.to_delete)
         removed = self.b24.badges.delete(state.to_delete[0])
-        self._codes = ()  # else a badge that gets one of these codes later would be chosen
+        self._choose_none()
         self.shared.see_changed(gone=[removed.code])
         return _ended(True, f"The badge {removed.code!r} was deleted.", removed, Badges([removed]))
 
@@ -167,7 +173,7 @@ class DeleteForm(ReleaseForm):
         report = self.b24.badges.delete_many(badges, missing_ok=True, keep_going=True, **self.run_options(len(badges)))
         gone = [one.step for one in report if one.verdict in (Verdict.DELETED, Verdict.GONE)]
         removed = Badges(was for one in report if one.done and (was := one.found or one.step.before))
-        self._codes = ()
+        self._choose_none()
         self.shared.see_changed(gone=[step.code for step in gone])
         text = f"{parts.counted(removed)} of {len(badges)} deleted."
         return _ended(report.ok, text, report, removed or self.state.removed, offer=bool(removed))

@@ -9,9 +9,8 @@ from typing import Any
 from markupsafe import Markup
 
 from b24nb.badges.badge import Badge, Badges
-from b24nb.badges.changes import GET
+from b24nb.badges.changes import GET, check_code
 from b24nb.badges.evidence import badge_of
-from b24nb.badges.files import names_of
 from b24nb.client import Client
 from b24nb.display import html
 from b24nb.display.snippets import call_as_code
@@ -55,6 +54,7 @@ class InspectForm(ReleaseForm):
         if self.state is not state:  # another code was typed meanwhile
             return self.state
         badge = badge_of(answer, code)
+        self.shared.see_changed(added=[badge])
         return InspectState(result=badge, badges=Badges([badge]), answer=answer).knowing()
 
     def _typed(self) -> None:
@@ -67,7 +67,7 @@ class InspectForm(ReleaseForm):
     def follow(self, change: Change) -> None:
         super().follow(change)
         shown, here = self.state.result, self.shared.badges
-        if change == "badges" and shown and here and here.find(shown.code) != shown:
+        if change == "badges" and shown and here is not None and here.find(shown.code) != shown:
             self.render(InspectState())  # it was changed or deleted by another form
         if change == "selection" and self.shared.selection and self.code.value != self.shared.selection[0]:
             with self.drawing():
@@ -96,7 +96,7 @@ def inspect_form(b24: Client, code: str | Badge | None = None, *, run: bool = Fa
     b24 : Client
         The portal.
     code : str or Badge, optional
-        Most portals ignore letter case.
+        Of the badge to show; most portals ignore letter case.
     run : bool
         Inspect it at once.
 
@@ -116,4 +116,7 @@ def inspect_form(b24: Client, code: str | Badge | None = None, *, run: bool = Fa
     >>> list(form.timings["method"])
     ['crm.activity.badge.get', 'crm.activity.list']
     """
-    return InspectForm(SharedState(b24), *(names_of(code) if code else ())).started(run)
+    given = code.code if isinstance(code, Badge) else "" if code is None else code
+    if not isinstance(given, str):
+        check_code(given)
+    return InspectForm(SharedState(b24), given).started(run)

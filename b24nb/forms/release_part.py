@@ -170,8 +170,8 @@ class ReleaseForm(Form):
 
 
 def _word(ids: Sequence[str]) -> str:
-    """What must be typed to confirm: the id of the activity, or for several "all" and their number."""
-    return ids[0] if len(ids) == 1 else f"all {len(ids)}"
+    """What must be typed to confirm: the id of the activity, or for several how many they are."""
+    return ids[0] if len(ids) == 1 else f"{len(ids)} activities"
 
 
 def _choice(row: dict[str, str]) -> str:

@@ -47,7 +47,7 @@ class FormState:
 
     def refused(self, **wrong: str) -> Any:
         """This state with the problems of some fields, by their names."""
-        text = "Some fields are wrong. Nothing has been sent."
+        text = "Some fields are empty or wrong, so nothing was sent."
         return self.saying("check", text, phase="invalid", field_errors=wrong)
 
     @property

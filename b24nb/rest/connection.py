@@ -25,7 +25,7 @@ from b24nb.rest.clock import SYSTEM_CLOCK, Clock
 from b24nb.rest.limits import LeakyBucket, Limits
 from b24nb.rest.response import Response, parse_response, parse_token_response
 from b24nb.rest.token_renewals import lock_of, newest_of, renewal_of
-from b24nb.rest.transport import Answer, Transport
+from b24nb.rest.transport import Answer, Transport, check_switch
 from b24nb.secret import MASK, masked, redact, without_frames
 
 __all__ = ["Connection", "Response", "host_of"]
@@ -160,6 +160,7 @@ class Connection:
         InvalidInput, ReadOnly
             For one of the commands; then none was sent.
         """
+        check_switch(halt, "halt")
         try:
             listed = [(key, method, params) for key, (method, params) in commands.items()]
         except (AttributeError, TypeError, ValueError):

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from b24nb import SandboxPortal, connect, errors
+from b24nb import Client, SandboxPortal, connect, errors
 from b24nb.badges.badge import Badge
 from b24nb.badges.changes import NotRestorable, StoredDifferently
 from tests.fakes import FakeClock, rows
@@ -45,7 +45,14 @@ def test_a_delete_that_is_not_answered_by_true_is_looked_at(result: Any, portal:
         assert b24.journal.plan_undo(last=2).apply(progress=False).ok
 
 
-@pytest.mark.parametrize("odd", [None, {"ID": "1.0", "COMPLETED": "N"}, "dropped"], ids=["null", "odd id", "dropped"])
+TWICE = {"ID": "2", "COMPLETED": "N", "PROVIDER_PARAMS": {"badgeCode": "waitingPayment"}}
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [None, {"ID": "1.0"}, TWICE, {**TWICE, "ID": "77"}, "dropped"],
+    ids=["null", "odd id", "twice", "other", "dropped"],
+)
 def test_an_activity_that_a_look_does_not_show_is_not_called_gone(portal: SandboxPortal, odd: Any) -> None:
     planned: list[Any] = []
 
@@ -56,14 +63,15 @@ def test_an_activity_that_a_look_does_not_show_is_not_called_gone(portal: Sandbo
         return status, envelope
 
     with in_front_of(portal, answer) as webhook, connect(webhook) as b24:
-        planned.append(b24.badges.release("onHold"))
-        with pytest.raises(errors.BadResponse, match="Of 1 activities that the portal counts, 0 could be read"):
-            planned[0].apply(confirm=1, progress=False)
+        planned.append(b24.badges.release("waitingPayment"))
+        with pytest.raises(errors.BadResponse, match=r"Of 2 activities that the portal counts, [01] could be read"):
+            planned[0].apply(confirm=2, progress=False)
         planned.clear()
-        assert len(b24.badges.holders("onHold")) == 1
+        assert len(b24.badges.holders("waitingPayment")) == 2
 
 
-def test_a_badge_that_a_list_lacks_and_get_finds_is_not_called_gone(portal: SandboxPortal) -> None:
+@pytest.mark.parametrize("get", ["finds it", "is refused", "says nothing"])
+def test_a_badge_that_a_list_lacks_and_get_finds_is_not_called_gone(portal: SandboxPortal, get: str) -> None:
     planned: list[Any] = []
 
     def answer(method: str, pass_on: Callable[[], Envelope]) -> Envelope:
@@ -71,13 +79,48 @@ def test_a_badge_that_a_list_lacks_and_get_finds_is_not_called_gone(portal: Sand
         if planned and method.endswith(".list"):
             here = [badge for badge in envelope["result"]["badges"] if badge["code"] != "missedCall"]
             envelope |= {"result": {"badges": here}, "total": len(here)}
+        if planned and method == "batch" and "k0" in envelope["result"]["result"]:
+            parts = envelope["result"]
+            if get == "is refused":
+                parts["result"], parts["result_error"] = {}, {"k0": {"error": "ACCESS_DENIED", "error_description": ""}}
+            elif get == "says nothing":
+                parts["result"]["k0"] = {"badge": None}
         return status, envelope
 
     with in_front_of(portal, answer) as webhook, connect(webhook) as b24:
-        planned.append(b24.badges.plan([one for one in b24.badges.list() if one.code != "missedCall"], prune=True))
-        report = planned[0].apply(progress=False)
-    assert (report.counts["unknown"], report.ok) == (1, False)
+        badges = b24.badges.list()
+        planned.append(b24.badges.plan([one for one in badges if one.code != "missedCall"], prune=True))
+        seen = badges["missedCall"]
+        reports = [
+            planned[0].apply(progress=False),
+            b24.badges.delete_many(["missedCall"], missing_ok=True, progress=False),
+            b24.badges.delete_many([seen], progress=False),
+        ]
+    for report in reports:
+        assert (report.counts["unknown"], report.ok) == (1, False)
     assert "missedCall" in codes(portal)
+
+
+def test_a_run_that_stops_at_failures_stops_where_list_and_get_do_not_agree(portal: SandboxPortal) -> None:
+    def answer(method: str, pass_on: Callable[[], Envelope]) -> Envelope:
+        status, envelope = pass_on()
+        if method.endswith(".list"):
+            here = [badge for badge in envelope["result"]["badges"] if badge["code"] != "missedCall"]
+            envelope |= {"result": {"badges": here}, "total": len(here)}
+        return status, envelope
+
+    with in_front_of(portal, answer) as webhook, connect(webhook) as b24:
+        for going, verdict in ((False, "not sent"), (True, "deleted")):
+            report = b24.badges.delete_many(["missedCall", "paid"], keep_going=going, progress=False)
+            assert list(report.df["verdict"]) == ["unknown", verdict]
+
+
+def test_a_second_apply_asks_once(portal: SandboxPortal, b24: Client) -> None:
+    plan = b24.badges.plan([Badge(f"c{number}", "T", "V", "primary") for number in range(120)])
+    plan.apply(progress=False)
+    before = len(portal.requests)
+    assert plan.apply(progress=False).counts == {"kept": 120}
+    assert len(portal.requests) == before + 1
 
 
 def test_an_answer_to_an_add_without_its_texts_says_nothing_about_them(portal: SandboxPortal) -> None:
@@ -101,7 +144,11 @@ def test_an_undo_brings_back_what_was_planned_where_the_last_look_showed_no_whol
 
     before = sorted(portal.badges, key=str)
     with in_front_of(portal, answer) as webhook, connect(webhook) as b24:
-        assert b24.badges.delete_many(["missedCall", "birthday"], progress=False).ok
+        report = b24.badges.delete_many(["missedCall", "birthday"], progress=False)
+        assert (report.ok, set(report.df["detail"])) == (True, {""})
+        assert b24.journal.plan_undo().apply(progress=False).ok
+        wanted = [Badge("missedCall", {"xx": "no such language"}, "V", "failure"), Badge("new", "T", "V", "primary")]
+        assert b24.badges.plan(wanted).apply(progress=False, keep_going=True).counts == {"added": 1, "failed": 1}
         assert b24.journal.plan_undo().apply(progress=False).ok
     assert sorted(portal.badges, key=str) == before
 

@@ -196,7 +196,7 @@ def test_an_undo_waits_for_a_list_that_shows_what_was_before_the_change(portal: 
         assert sum(step.before != step.after for step in plan.steps) == 1
         report = plan.apply(progress=False)
         assert report.counts == {"unknown": 1}
-        assert "its answer to get differ" in report.df["detail"][0]
+        assert "its answer to get do not agree" in report.df["detail"][0]
         assert not report.ok
         assert portal.badges == after
         behind.clear()

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 from unittest import mock
 
+import numpy as np
 import pytest
 
 from b24nb import Client, Fleet, SandboxPortal, cli, connect, errors
@@ -51,11 +52,14 @@ def test_a_word_for_no_is_not_taken_for_a_yes(portal: SandboxPortal, b24: Client
         lambda: Fleet([], vault=str).plan([], prune=word, progress=False),
         lambda: Fleet([], vault=str, read_only=word),
         lambda: connect(portal, read_only=word),
+        lambda: b24.badges.delete_many(["missedCall"], progress=word),
+        lambda: b24.batch({"a": ("crm.activity.badge.list", None)}, halt=word),
     )
     for work in works:
         with pytest.raises(errors.InvalidInput, match="is True or False"):
             work()
     assert len(portal.requests) == 1, "the one of connect"
+    assert b24.badges.delete_many(["nonsense"], missing_ok=np.bool_(True), progress=False).ok
 
 
 def test_an_empty_variable_switches_nothing_off(portal: SandboxPortal, monkeypatch: pytest.MonkeyPatch) -> None:

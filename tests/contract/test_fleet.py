@@ -379,6 +379,19 @@ def test_a_plan_names_what_protects_nothing(sandboxes: SandboxFleet) -> None:
     plan = fleet_of(sandboxes).plan([], prune=True, protect=["missed*", "paid, old", "list.csv"], **QUIET)
     assert "Nothing is protected by 'list.csv', 'paid, old'" in repr(plan)
     assert "Nothing is protected by" in plan._repr_html_()
+    sandboxes.portals["portal-0001"].faults.next("ACCESS_DENIED")
+    plan = fleet_of(sandboxes).plan([], prune=True, protect=["list.csv"], **QUIET)
+    assert "Nothing is protected by" not in repr(plan), "who knows, while a portal is missing"
+    assert "Nothing is protected by" in repr(plan.retry())
+
+
+def test_a_plan_that_one_portal_makes_impossible_names_it() -> None:
+    with SandboxFleet(3, badges=[VIP]) as sandboxes:
+        with connect(sandboxes.webhooks["portal-0002"]) as b24:
+            b24.badges.delete("vip")
+            b24.badges.add("vip ", "T", "V", "primary")
+        with pytest.raises(errors.InvalidInput, match=r"portal-0002: 'vip': The code ends in other blanks"):
+            fleet_of(sandboxes).plan([VIP], **QUIET)
 
 
 @pytest.mark.parametrize("wrong", [None, 7, ["paid", float("nan")], pd.DataFrame({"name": ["paid"]}), ""])
@@ -392,8 +405,12 @@ def test_a_report_of_many_portals_begins_with_what_went_wrong() -> None:
         plan = fleet_of(sandboxes).plan([VIP], **QUIET)
         sandboxes.portals["portal-0003"].faults.next("ACCESS_DENIED", method="crm.activity.badge.add")
         report = plan.apply(**QUIET)
-    assert "portal-0003" in repr(report).splitlines()[2]  # below the heading and the names of the columns
-    assert list(report.df["portal"]) == [*sandboxes.names]
+        assert "portal-0003" in repr(report).splitlines()[2]  # below the heading and the names of the columns
+        assert list(report.df["portal"]) == [*sandboxes.names]
+        with connect(sandboxes.webhooks["portal-0002"]) as somebody:
+            somebody.badges.delete("vip")
+            somebody.badges.add("vip", "theirs", "V", "primary")
+        assert "changed since" in repr(plan.undo(**QUIET)).splitlines()[2]
 
 
 def test_sandboxes_among_live_portals_and_one_portal_under_two_names_are_pointed_out(sandboxes: SandboxFleet) -> None:

@@ -1,6 +1,8 @@
 """The form that inspects one badge."""
 
-from b24nb import Client, OAuthToken, SandboxPortal, as_code, connect, forms
+import pytest
+
+from b24nb import Client, OAuthToken, SandboxPortal, as_code, connect, errors, forms
 from b24nb.display.snippets import FLAVOURS
 from tests.servers import gate_of
 from tests.widgets import click, confirm, shown, times_asked, tree, waiting
@@ -86,7 +88,7 @@ def test_holders_are_shown_with_their_deal_and_released_one_by_one_and_then_all(
     assert form.which.options[0][0] == "all 2 activities"
     form.word.value = "2"  # the id of an activity, and how many there are
     click(form, form.release_button)
-    assert "Type all 2 to confirm." in shown(form)
+    assert "Type 2 activities to confirm." in shown(form)
     form.word.value = "3"
     form.which.value = ("3",)
     assert "to confirm." not in shown(form)
@@ -108,6 +110,25 @@ def test_a_badge_that_another_form_deletes_is_not_shown_any_more(b24: Client) ->
     confirm(deleting, "newsletter")
     assert "The portal has the badge" not in shown(inspecting)
     assert inspecting.result is None
+
+
+def test_what_inspect_has_read_is_newer_than_the_list(b24: Client, portal: SandboxPortal) -> None:
+    explorer = forms.explorer(b24, run=True)
+    inspecting, adding = explorer.forms["Inspect"], explorer.forms["Add"]
+    with connect(portal) as somebody:
+        somebody.badges.add("theirs", "T", "V", "primary")
+    inspecting.code.value = "theirs"
+    click(inspecting, inspecting.inspect_button)
+    adding.code.value, adding.rows[0].title.value, adding.rows[0].value.value = "ours", "T", "V"
+    click(adding, adding.add_button)
+    assert inspecting.result.code == "theirs"
+    assert "theirs" in explorer.forms["List"].result
+
+
+def test_no_more_than_one_badge_is_inspected(b24: Client) -> None:
+    for several in (["missedCall"], b24.badges.list().df, 7):
+        with pytest.raises(errors.InvalidInput, match="is not a text"):
+            forms.inspect_form(b24, several)
 
 
 def test_the_application_clears_and_what_it_did_can_be_undone(portal: SandboxPortal) -> None:
