@@ -85,7 +85,8 @@ def connect(
     Warns
     -----
     UnfinishedChanges
-        If the journal holds changes of this user on this portal whose outcome is not known.
+        If the journal holds changes of this user on this portal whose outcome is not known. Where warnings are made
+        errors, except this one: only a client can settle these changes.
 
     Notes
     -----

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from inspect import iscoroutinefunction
 from typing import Any, ClassVar, NamedTuple
 from urllib.parse import urlencode, urlsplit
 
@@ -175,7 +176,9 @@ class OAuthToken(Unpickled):
 
     With a refresh token and the application's ``client_id`` and ``client_secret`` the client renews
     an expired access token once per call and passes the new pair to ``on_refresh``. The old refresh token is no
-    longer valid then, so an application has to store the new one for its next start.
+    longer valid then, so an application has to store the new one for its next start. If several processes share a
+    token, the others get :class:`~b24nb.errors.BadCredentials` with the code ``invalid_grant``: read the stored pair
+    and connect again, or use ``Fleet([name], vault)``, which does that.
 
     Parameters
     ----------
@@ -189,7 +192,7 @@ class OAuthToken(Unpickled):
     auth_server : str, optional
         ``https://oauth.bitrix.info`` by default; some regions use another.
     on_refresh : callable, optional
-        Called with the new :class:`OAuthToken` after each refresh.
+        Called with the new :class:`OAuthToken` after each refresh; if it raises, again before each later call.
 
     Notes
     -----
@@ -224,6 +227,8 @@ class OAuthToken(Unpickled):
         access_token, refresh_token = Secret(access_token), Secret(refresh_token)
         client_id, client_secret = Secret(client_id), Secret(client_secret)
         portal, auth_server = Secret(portal), Secret(auth_server)
+        if on_refresh is not None and (not callable(on_refresh) or iscoroutinefunction(on_refresh)):
+            refuse("on_refresh is a function that has stored the token when it returns, not an asynchronous one.")
         object.__setattr__(self, "portal", "")  # so that repr works in a traceback if an argument is refused
         given = {"access_token": access_token, "refresh_token": refresh_token, "client_secret": client_secret}
         without_frames(check_tokens, **given, client_id=client_id)

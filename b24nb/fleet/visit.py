@@ -26,7 +26,7 @@ from b24nb.client import WHO_AM_I, Client, Portal
 from b24nb.credentials import Credentials, OAuthToken, Webhook
 from b24nb.rest.clock import SYSTEM_CLOCK, Clock
 from b24nb.rest.connection import Connection
-from b24nb.rest.token_renewals import answer_of
+from b24nb.rest.token_renewals import answer_of, newest_of
 from b24nb.rest.transport import Transport
 from b24nb.secret import Secret, redact
 
@@ -142,8 +142,6 @@ def visit(access: Access, name: str, host: str, work: Callable[..., Any], *args:
 
 def _look_up(access: Access, name: str) -> Credentials:
     """The credentials that the vault returns for a portal. The vault is called only where they are used."""
-    if name in access.unstored:
-        _store(access, name, access.unstored[name])
 
     def ask() -> Any:
         given = access.vault(name)
@@ -153,6 +151,11 @@ def _look_up(access: Access, name: str) -> Credentials:
     if not isinstance(found, Webhook | OAuthToken):
         hint = "It gives a Webhook, an OAuthToken or the address of a webhook for the name of a portal."
         raise errors.VaultError(f"The vault gave a {type(found).__name__} for {name!r}.", hint=hint)
+    kept = access.unstored.get(name)
+    if kept and isinstance(found, OAuthToken) and (newest_of(found) or found.access_token == kept.access_token):
+        _store(access, name, kept)
+        return kept
+    access.unstored.pop(name, None)  # since then the vault got a newer pair from somebody else
     return found
 
 

@@ -10,8 +10,10 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from copy import copy
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from b24nb import errors, spec
@@ -112,6 +114,7 @@ class Connection:
         self._transport = transport
         self._close_transport: Hook = bool if shared else transport.close
         self._failed_renewal: errors.B24Error | None = None
+        self._pass_on: Hook = bool  # gives a renewed token to the application once more, if it failed to store it
         #: Called with a renewed token before it is used; called for a newer token if renewing was refused.
         self.store_token: Callable[[OAuthToken], object] = lambda _: None
         self.newer_token: Callable[[], Credentials | None] = lambda: None
@@ -232,6 +235,8 @@ class Connection:
     ) -> tuple[Mapping[str, Any], Call]:
         """Send until an answer needs no repetition; every attempt is a row in the log."""
         body, total = as_json(params), self._transport.total
+        with suppress(errors.VaultError):
+            self._pass_on()
         attempt, failures, refusals, spent, renewals = 0, 0, 0, 0.0, 0
         while True:
             attempt += 1
@@ -305,6 +310,20 @@ class Connection:
 
     # -- OAuth ------------------------------------------------------------------------------------
 
+    def _renewed(self, token: OAuthToken) -> Mapping[str, Any] | errors.ApiError:
+        """A new pair of tokens, or the server's error. A connection that was never made is tried again."""
+        shown = {"grant_type": "refresh_token", "client_secret": MASK, "refresh_token": MASK}
+        attempt = 0
+        while True:
+            attempt += 1
+            call = Call(self.clock.time(), "http", "oauth.token", "", shown, attempt)
+            try:
+                return self._attempt(token.token_endpoint, token.renewal(), call, write=True, read=parse_token_response)
+            except errors.TransportError as error:
+                if attempt == _ATTEMPTS or not _may_be_repeated(error, write=True):
+                    raise
+            self.clock.sleep(_PAUSE * attempt)
+
     def _refresh(self, used: Credentials) -> None:
         """Renew the access token once, or fail once, also if several threads find it expired at the same time."""
         failed_before = self._failed_renewal
@@ -314,10 +333,8 @@ class Connection:
                 return  # another thread has renewed it
             if self._failed_renewal and self._failed_renewal is not failed_before:
                 raise copy(self._failed_renewal)  # another thread has tried while this one waited
-            shown = {"grant_type": "refresh_token", "client_secret": MASK, "refresh_token": MASK}
-            call = Call(self.clock.time(), "http", "oauth.token", "", shown)
             try:
-                pair = self._attempt(token.token_endpoint, token.renewal(), call, write=True, read=parse_token_response)
+                pair = self._renewed(token)
             except errors.TransportError as error:
                 error.sent = False  # the call that needs the token was refused, so it was not made
                 server = token.auth_server.partition("//")[2]
@@ -338,4 +355,5 @@ class Connection:
             renewed = replace(token, **renewal.pair)
             self.store_token(renewed)
             self.credentials = renewed
-        renewal.pass_on(renewed)  # outside of the lock: the function may use this client or other threads
+        self._pass_on = partial(renewal.pass_on, renewed)
+        self._pass_on()  # outside of the lock: the function may use this client or other threads

@@ -6,6 +6,7 @@ the new one, or still holds the old object.
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -25,6 +26,16 @@ _LOCKS: WeakValueDictionary[Place, threading.Lock] = WeakValueDictionary()
 _LOCK = threading.Lock()
 
 
+def _in_child() -> None:
+    """A child would wait for ever for a lock that another thread of its parent held at the fork."""
+    _LOCKS.clear()
+    _LOCK.release()
+
+
+if hasattr(os, "register_at_fork"):  # Windows has no fork
+    os.register_at_fork(before=_LOCK.acquire, after_in_parent=_LOCK.release, after_in_child=_in_child)
+
+
 @dataclass
 class Renewal:
     """A pair of tokens that this process got, and whether its application has stored it."""
@@ -34,12 +45,16 @@ class Renewal:
 
     def pass_on(self, renewed: OAuthToken) -> None:
         """Give the renewed token to the application's function; only once, since by now it may have a newer one."""
-        try:
-            if renewed.on_refresh is not None and not self.stored:
-                answer_of(renewed.on_refresh, renewed)
-                self.stored = True
+        if renewed.on_refresh is None or self.stored:
             return
-        except Exception as error:  # noqa: BLE001 - the user's function can raise anything
+        self.stored = True  # for the calls that the function itself makes
+        try:
+            answer_of(renewed.on_refresh, renewed)
+            return
+        except BaseException as error:
+            self.stored = False
+            if not isinstance(error, Exception):
+                raise
             why = redact(f"{type(error).__name__}: {error}", renewed.secrets)
         text = f"The token was renewed, but on_refresh failed to store it ({why}). The call was not sent."
         hint = "Correct on_refresh; until then this process alone has the tokens that are valid."
@@ -65,9 +80,10 @@ def renewal_of(token: OAuthToken, pair: Mapping[str, Any]) -> Renewal:
     """Take note of the pair that a token was renewed to."""
     renewal = Renewal(pair)
     if pair["access_token"] != token.access_token:  # else newest_of would never end
-        _RENEWALS[token.portal, token.access_token] = renewal
-        if len(_RENEWALS) > _MOST:
-            del _RENEWALS[next(iter(_RENEWALS))]
+        with _LOCK:
+            _RENEWALS[token.portal, token.access_token] = renewal
+            if len(_RENEWALS) > _MOST:
+                del _RENEWALS[next(iter(_RENEWALS))]
     return renewal
 
 

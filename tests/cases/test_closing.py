@@ -16,14 +16,15 @@ from urllib.parse import urlsplit
 import pytest
 import requests
 
-from b24nb import SandboxPortal, connect, errors, explain
+from b24nb import OAuthToken, SandboxPortal, connect, errors, explain
 from b24nb.badges.apply import JournalNotWritten
 from b24nb.credentials import Webhook
 from b24nb.forms.state import SharedState
 from b24nb.rest.connection import Connection
+from b24nb.rest.token_renewals import lock_of
 from b24nb.rest.transport import Transport
 from b24nb.secret import Secret, known_secrets
-from tests.fakes import FakeClock
+from tests.fakes import FakeClock, eventually
 from tests.programs import python
 from tests.servers import Envelope, http, in_front_of, serving
 
@@ -196,6 +197,19 @@ def test_a_forked_process_gets_the_answers_to_its_own_questions() -> None:
         children = [forked(partial(ask, code)) for code in codes]
         assert ask(codes[0]) == [codes[0]] * 12
         assert [child() for child in children] == [str([code] * 12) for code in codes]
+
+
+def test_a_process_that_is_forked_during_a_renewal_can_renew(clock: FakeClock) -> None:
+    with SandboxPortal(clock=clock) as portal:
+        token = OAuthToken(**portal.oauth)
+        with connect(token, clock=clock) as b24, ThreadPoolExecutor(1) as pool:
+            clock.advance(3601)
+            portal.faults.next("hang", method="oauth/token", seconds=3)
+            asked = pool.submit(b24.badges.list)
+            eventually(lock_of(token).locked)
+            assert forked(lambda: len(b24.badges.list()))() == "12"
+            with pytest.raises(errors.ConnectionFailed):
+                asked.result()
 
 
 def test_a_forked_process_that_ends_leaves_the_journals_to_its_parent(portal: SandboxPortal) -> None:

@@ -119,6 +119,20 @@ def test_a_token_that_the_vault_did_not_take_is_not_lost(
     assert renewals(sandboxes) == [1, 0, 0]
 
 
+def test_a_token_that_the_vault_did_not_take_replaces_no_newer_one(
+    sandboxes: SandboxFleet, vault: Vault, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fleet = Fleet(sandboxes.names[:1], vault, clock=clock)
+    clock.advance(HOUR)
+    with monkeypatch.context() as down:
+        down.setattr(vault, "store", lambda name, token: vault.kept["no database"])
+        assert fleet.badges(**QUIET).missing == {"portal-0001": "no access"}
+    fresh = sandboxes.portals["portal-0001"].issue_token()  # the application was installed anew
+    vault.kept["portal-0001"] |= {name: fresh[name] for name in ("access_token", "refresh_token")}
+    assert all_listed(fleet.badges(**QUIET))
+    assert vault("portal-0001").access_token.reveal() == fresh["access_token"]
+
+
 def test_a_token_renewed_by_others_is_read_again(sandboxes: SandboxFleet, vault: Vault, clock: FakeClock) -> None:
     old = {name: vault(name) for name in sandboxes.names}
     clock.advance(HOUR)

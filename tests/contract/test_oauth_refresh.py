@@ -213,7 +213,15 @@ async def later(token: OAuthToken) -> None:
     raise AssertionError("nobody waits for it")
 
 
-@pytest.mark.parametrize(("store", "says"), [(no_json, "not JSON serializable"), (later, "asynchronous")])
+@pytest.mark.parametrize("wrong", [later, "save", 5])
+def test_what_can_not_store_a_pair_is_refused_while_the_old_one_is_valid(portal: SandboxPortal, wrong: Any) -> None:
+    with pytest.raises(errors.InvalidInput, match="on_refresh is a function"):
+        token_of(portal, on_refresh=wrong)
+
+
+@pytest.mark.parametrize(
+    ("store", "says"), [(no_json, "not JSON serializable"), (lambda token: later(token), "asynchronous")]
+)
 def test_a_pair_that_was_not_stored_is_given_again(
     aging: SandboxPortal, clock: FakeClock, store: Any, says: str
 ) -> None:
@@ -226,6 +234,40 @@ def test_a_pair_that_was_not_stored_is_given_again(
         assert b24.badges.get("missedCall")
     assert [one.access_token for one in told] != [token_of(aging).access_token]
     assert len(told) == 1
+
+
+def test_a_pair_that_was_not_stored_is_given_by_later_calls(aging: SandboxPortal, clock: FakeClock) -> None:
+    told: list[OAuthToken] = []
+    busy: list[BaseException] = [SystemExit(3), OSError("database is locked"), OSError("database is locked")]
+
+    def save(token: OAuthToken) -> None:
+        b24.call("server.time")  # it may use the client
+        if busy:
+            raise busy.pop()
+        told.append(token)
+
+    with connect(token_of(aging, on_refresh=save), clock=clock) as b24:
+        clock.advance(3601)
+        with pytest.raises(errors.VaultError):
+            b24.badges.list()
+        b24.badges.list()
+        with pytest.raises(SystemExit):
+            b24.badges.list()
+        for _ in range(3):
+            b24.badges.list()
+    assert len(told) == 1
+    assert asked(aging).count("oauth/token") == 1
+
+
+def test_an_authorization_server_that_is_away_is_asked_again(aging: SandboxPortal, clock: FakeClock) -> None:
+    with serving(b"") as server:
+        address = server.webhook.split("/rest/")[0]
+    with connect(token_of(aging, auth_server=address), clock=clock) as b24:
+        clock.advance(3601)
+        with pytest.raises(errors.ConnectionFailed):
+            b24.badges.list()
+        renewals = b24.calls.df.query("method == 'oauth.token'")
+    assert list(renewals["attempt"]) == [1, 2, 3]
 
 
 def test_an_authorization_server_out_of_reach_is_named_as_that(aging: SandboxPortal, clock: FakeClock) -> None:
