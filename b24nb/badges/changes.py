@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 
 from b24nb import spec
 from b24nb.badges.badge import FIELDS, Badge, Badges
-from b24nb.errors import ApiError, B24Error, BadgeChanged, InvalidInput
+from b24nb.errors import B24Error, BadgeChanged, InvalidInput
 from b24nb.rest.batch import fits_query
 from b24nb.rest.calls import event_list
 
@@ -233,8 +233,8 @@ class Outcome:
 
     @property
     def error_name(self) -> str:
-        """The vendor's code, else the name of the error's class, else ``""``."""
-        return self.error.code if isinstance(self.error, ApiError) else type(self.error).__name__ if self.error else ""
+        """The vendor's code, unless that is empty; else the name of the error's class; ``""`` without an error."""
+        return (getattr(self.error, "code", "") or type(self.error).__name__) if self.error else ""
 
     @property
     def why(self) -> str:

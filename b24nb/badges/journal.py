@@ -349,7 +349,7 @@ def _frame(entries: Sequence[Entry]) -> pd.DataFrame:
     texts = ("action", "verdict", "before", "after")  # with None where there is none: pandas 3 would make it NaN
     cells = {name: pd.Series([*map(_plain, df[name])], dtype=object) for name in texts}
     at = pd.to_datetime(df["at"].astype(float), unit="s", utc=True).dt.as_unit("us")
-    return df.infer_objects().assign(at=at, **cells)
+    return df.astype({"change_set": "int64", "seen": bool}).assign(at=at, **cells)
 
 
 def _plain(cell: Badge | Activity | str | None) -> str | None:

@@ -220,7 +220,8 @@ def calls_table(calls: Sequence[Any], caption: str, limit: int) -> Markup:
     for at, call in zip(times, shown, strict=True):
         client, server = call.client_ms, call.server_ms
         network = None if client is None or server is None else client - server
-        rows.append((at, call.method, call.attempt, call.error or "", client, server, network))
+        error = "(empty code)" if call.error == "" else call.error or ""
+        rows.append((at, call.method, call.attempt, error, client, server, network))
     head = ("at, UTC", "method", "attempt", "error", "client_ms", "server_ms", "network_ms")
     return figures(head, rows, f"{caption}, times in ms", len(calls) - limit)
 
@@ -302,7 +303,7 @@ def answer(method: str, envelope: Mapping[str, Any]) -> Markup:
 
 def gauge(label: str, value: float, limit: float, unit: str) -> Markup:
     """How near a limit is, as a bar and as text."""
-    words = f"{label}: {value:.0f} of {limit:.0f} {unit}"
+    words = f"{label}: {f'{value:.1f}'.removesuffix('.0')} of {limit:.0f} {unit}"
     bar = Markup('<progress max="{}" value="{}"></progress>').format(limit or 1, min(max(value, 0), limit))
     return Markup('<div class="b24nb-gauge"><label>{} {}</label></div>').format(words, bar)
 
@@ -345,7 +346,7 @@ def _cell(value: Any, *, aligned: bool = False) -> str:
     if value is None:
         return "NA"
     if isinstance(value, datetime):
-        return f"{value:%Y-%m-%d %H:%M:%S}{' UTC' if value.tzinfo else ''}"
+        return f"{value:%Y-%m-%d %H:%M:%S %Z}".rstrip()
     if isinstance(value, float):
         return f"{value:,.1f}" if aligned or abs(value) >= 100 else f"{value:.3g}"
     if isinstance(value, Mapping):

@@ -28,7 +28,7 @@ from b24nb.badges.journal_store import Entry, JournalStore, default_journal_path
 from b24nb.client import Client, Portal, in_this_process
 from b24nb.fleet import visit
 from b24nb.fleet.fleet_plan import FleetPlan, matching, protected
-from b24nb.fleet.found import FleetBadges, FleetCheck, FleetValues, Row
+from b24nb.fleet.found import STATUS, FleetBadges, FleetCheck, FleetValues, Row
 from b24nb.fleet.tasks import carry_out, prepare
 from b24nb.fleet.visit import OK, Access, Visit
 from b24nb.rest.transport import check_count, check_seconds, check_switch
@@ -362,6 +362,8 @@ def _table_of(portals: Any) -> pd.DataFrame:
         portals = portals if hasattr(portals, "columns") else frame(([one] for one in portals), ["portal"])
         table: pd.DataFrame = portals.reset_index(drop="portal" in portals or "portal" not in portals.index.names)
         table = table.rename(columns=lambda one: "portal" if str(one).strip().lower() == "portal" else one)
+        if {*STATUS} <= {*table}:  # of an earlier run, as in Fleet(found.failed)
+            table = table.drop(columns=[*STATUS])
         given = table["portal"].to_list()  # an AttributeError if there are several such columns
         names = [one.strip() if isinstance(one, str) else "" for one in given]
         again = [name for name, count in Counter(names).items() if count > 1]

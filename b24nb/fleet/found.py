@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from copy import copy
 from typing import TYPE_CHECKING, Any, Self
 
-from b24nb.badges.badge import FIELDS, SHOWN, Badge, frame, frame_html, listed
+from b24nb.badges.badge import FIELDS, SHOWN, Badge, flat_frame, frame, frame_html, listed
 from b24nb.badges.bulk import INTERRUPTED, RunOptions
 from b24nb.errors import Interrupted
 from b24nb.fleet.tasks import each, prepare
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from b24nb.fleet.fleet import Fleet
 
 Row = tuple[str, Iterable[Any]]
-_STATUS = ("status", "error", "detail")
+STATUS = ("status", "error", "detail")
 
 
 class Found:
@@ -33,7 +33,7 @@ class Found:
     """
 
     what = "Visits"
-    _columns: Sequence[str] = _STATUS
+    _columns: Sequence[str] = STATUS
     #: The column whose values are counted in the heading.
     _counted = ""
 
@@ -63,7 +63,7 @@ class Found:
         Columns: ``portal``, the labels, ``status`` (``ok, revoked, no access, unreachable, limit, changed,
         unknown, not visited``), ``error`` (the vendor's code, or the name of an error class), ``detail``.
         """
-        return self._fleet._frame(Found._rows(self), _STATUS)
+        return self._fleet._frame(Found._rows(self), STATUS)
 
     @property
     def failed(self) -> pd.DataFrame:
@@ -149,12 +149,12 @@ class FleetCheck(Found):
     """Whether each portal answers, and our user and rights there.
 
     ``.df`` has a row per portal: ``portal``, the labels, ``kind`` (``SANDBOX, LIVE``), ``host, user, admin``
-    (whether the user is an administrator, which changes need), ``scopes, status, error, detail``; ``None`` where
-    the portal did not say.
+    (``boolean``: whether the user is an administrator, which changes need), ``scopes, status, error, detail``; NA or
+    ``None`` where the portal did not say.
     """
 
     what = "Access"
-    _columns = ("kind", "host", "user", "admin", "scopes", *_STATUS)
+    _columns = ("kind", "host", "user", "admin", "scopes", *STATUS)
     _counted = "status"
 
     def _rows(self) -> Iterable[Row]:
@@ -162,11 +162,17 @@ class FleetCheck(Found):
             *facts, scopes = (getattr(one.portal, column, None) for column in self._columns[:5])
             yield name, (*facts, scopes and ", ".join(scopes), *one.why)
 
+    @property
+    def df(self) -> pd.DataFrame:
+        """The results; see the class."""
+        return self._marked(super().df.astype({"admin": "boolean"}))
+
 
 class FleetBadges(Found):
     """The badges of all portals that answered; the value of a visit is a :class:`~b24nb.Badges`.
 
-    ``.df`` has a row per portal and badge: ``portal``, the labels, ``code, title, value, type``.
+    ``.df`` has a row per portal and badge: ``portal``, the labels, ``code, title, value, type``; ``.flat`` has plain
+    cells, for files, databases and grouping.
     """
 
     what = "Badges"
@@ -174,6 +180,14 @@ class FleetBadges(Found):
 
     def _rows(self) -> Iterable[Row]:
         return ((name, badge.to_wire().values()) for name, badges in self._answered() for badge in badges)
+
+    @property
+    def flat(self) -> pd.DataFrame:
+        """As :attr:`df`, with plain cells only: a column per language, as :attr:`b24nb.Badges.flat` has them."""
+        found = [(name, badge.cells()) for name, badges in self._answered() for badge in badges]
+        table = flat_frame([cells for _, cells in found])
+        rows = zip((name for name, _ in found), table.itertuples(index=False, name=None), strict=True)
+        return self._marked(self._fleet._frame(rows, table.columns))
 
     @property
     def matrix(self) -> pd.DataFrame:
@@ -198,7 +212,7 @@ class FleetValues(Found):
     """
 
     what = "Results"
-    _columns = ("value", *_STATUS)
+    _columns = ("value", *STATUS)
     _counted = "status"
 
     @property

@@ -258,7 +258,8 @@ class Limits:
         Columns: ``method``; commands of a batch have a row of their own, since a portal may count them
         separately, or not at all; ``operating_s``, accumulated, as reported; ``limit_s``, the documented limit;
         ``calls_left``: how many more calls are possible that cost as much as the last one that cost anything (NA:
-        no call did, or commands of a batch; 0: after a refusal); ``reset_at`` (UTC).
+        no call did, or commands of a batch; 0: after a refusal); ``reset_at`` (UTC). With several threads at once,
+        whose answers overtake each other, the figures are approximate.
         """
         import pandas as pd
 
@@ -309,7 +310,7 @@ class Limits:
         bucket = self.bucket
         label = "Request rate (this client only; others on the same address fill the bucket too)"
         rate = (
-            html.gauge(label, bucket.level, bucket.tariff.burst, f"requests; {self._safe()}")
+            html.gauge(label, round(bucket.level), bucket.tariff.burst, f"requests; {self._safe()}")
             if bucket.tariff.limited
             else html.message("note", _NO_LIMIT)
         )

@@ -77,6 +77,7 @@ def test_what_can_be_known_is_refused_unsent(
     assert caught.value.field in change
     assert asked(portal) == []
     assert b24.journal.df.empty
+    assert list(b24.journal.df[~b24.journal.df["seen"]]) == list(b24.journal.df)
 
 
 def test_success_without_a_badge_is_no_success() -> None:

@@ -79,6 +79,9 @@ def test_each_trouble_is_a_row_and_the_others_are_there(ailing: SandboxFleet, se
         assert list(status["status"]) == expected
         assert list(found.failed["portal"]) == list(status[status["status"] != "ok"]["portal"])
         assert json.loads(json.dumps(rows(found.df))), "plain data"
+    checked = seen[0].df
+    assert list(checked[~checked["admin"]]["portal"]) == []
+    assert not set(Fleet(seen[1].failed, vault=str)._table) & {"status", "error", "detail"}, "they were true before"
     told = dict(zip(ailing.names, seen[0].df["detail"], strict=True))
     renamed = next(name for name, trouble in ailing.trouble.items() if trouble == "renamed")
     assert "renamed-portal.bitrix24.example" in told[renamed]
@@ -154,6 +157,14 @@ def test_labels_with_names_of_our_columns_are_kept(sandboxes: SandboxFleet, labe
         assert shown.columns.is_unique
         for values in labels.values():
             assert any(list(shown[column].unique()) == values for column in shown)
+
+
+def test_the_badges_of_all_portals_can_be_stored_and_grouped(sandboxes: SandboxFleet) -> None:
+    found = fleet_of(sandboxes).badges(**QUIET)
+    assert found.flat.groupby(["code", "title.de"])["portal"].nunique().eq(4).all()
+    one = found.flat.query("portal == 'portal-0002'").drop(columns="portal").reset_index(drop=True)
+    pd.testing.assert_frame_equal(one, found.visits["portal-0002"].value.flat)
+    assert found.flat.attrs["portals"] == 4
 
 
 def test_a_fleet_without_portals_has_empty_frames() -> None:

@@ -264,6 +264,8 @@ def test_frames_align_numbers_and_say_what_is_missing() -> None:
         ("a", False), ("1", True), ("1,234.6", True), ("True", False), ("2026-01-02 03:04:05 UTC", False),
         ("NA", False), ("NA", True), ("0.0123", True), ("False", False), ("NA", False),
     ]  # fmt: skip
+    elsewhere = pd.DataFrame({"at": pd.to_datetime(["2026-07-01 09:00"]).tz_localize("Europe/Berlin")})
+    assert cells(html.frame(elsewhere)) == [("2026-07-01 09:00:00 CEST", False)]
 
 
 def test_frames_show_a_named_index_and_not_a_counter_and_odd_columns() -> None:
@@ -305,7 +307,14 @@ def test_messages_say_in_a_word_what_the_line_says_in_colour() -> None:
 
 
 def test_gauges_stay_in_their_frame() -> None:
-    for value, limit, *bar in ((0, 50, 50, 0), (25, 50, 50, 25), (80, 50, 50, 50), (-1, 50, 50, 0), (5, 0, 1, 0)):
+    for value, limit, *bar in (
+        (479.6, 480, 480, 479.6),
+        (0, 50, 50, 0),
+        (25, 50, 50, 25),
+        (80, 50, 50, 50),
+        (-1, 50, 50, 0),
+        (5, 0, 1, 0),
+    ):
         gauge = html.gauge("Requests", value, limit, "requests")
         assert '<progress max="{}" value="{}">'.format(*bar) in gauge
         assert f"Requests: {value} of {limit} requests" in gauge
