@@ -25,7 +25,7 @@ Scopes = Iterable[str] | str
 
 
 def _stored(scopes: Scopes) -> str:
-    return scopes if isinstance(scopes, str) else " ".join(scopes)
+    return scopes.replace(",", " ") if isinstance(scopes, str) else " ".join(scopes)
 
 
 class Credentials(NamedTuple):

@@ -26,14 +26,15 @@ PAGE = 50
 # -- lists ----------------------------------------------------------------------------------------
 
 _CONDITIONS: Mapping[str, str] = {
-    **{operator: f"{{}} {operator} ?" for operator in ("=", ">", ">=", "<", "<=")},
-    **dict.fromkeys(("!", "!="), "{} <> ?"),
-    "@": "{} = ?",
-    "!@": "{} <> ?",
+    **{operator: f"{{}} {operator} ?" for operator in (">", ">=", "<", "<=")},
+    **dict.fromkeys(("", "=", "@"), "{} = ?"),
+    **dict.fromkeys(("!", "!=", "!@"), "{} <> ?"),
     "%": "instr(lower({}), lower(?)) > 0",
+    "!%": "instr(lower({}), lower(?)) = 0",
+    **{key: "{} NOT LIKE ?" if "!" in key else "{} LIKE ?" for key in ("=%", "%=", "!=%", "!%=")},
 }
 _READ_ONLY = {"ID", "TYPE_ID", "CREATED", "LAST_UPDATED"}
-_FILTER_KEY = re.compile(r"(!=|>=|<=|!@|[!=@<>%])?([A-Z_]+)")
+_FILTER_KEY = re.compile(r"([!=@<>%]*)([A-Z_]+)")
 
 
 class Table(NamedTuple):
@@ -71,13 +72,12 @@ class Table(NamedTuple):
         return Answer(rows, total=call.counted(total), next=start + PAGE if more else None)
 
     def _conditions(self, wanted: Any) -> tuple[list[str], list[Any]]:
-        conditions: list[str] = []
-        parameters: list[Any] = []
+        conditions, parameters = list[str](), list[Any]()
         for key, value in php.items(wanted):
             found = _FILTER_KEY.fullmatch(str(key))
-            if not found or found[2] not in self.fields:
+            if not found or found[2] not in self.fields or found[1] not in _CONDITIONS:
                 continue  # a portal ignores filters that it does not know
-            column, operator = found[2].lower(), found[1] or "="
+            column, operator = found[2].lower(), found[1]
             if isinstance(value, list | dict):
                 # One parameter for all values, since SQLite limits the number of parameters.
                 negated = "NOT " if operator.startswith("!") else ""

@@ -27,9 +27,8 @@ BROKEN = ("reset", "cut", "hang", "drip", "html", "empty", "charset", "gzip", "l
 Effect = Literal["none", "before", "later"]
 #: Values for the placeholders in the texts of errors. ``localised_text`` is replaced by the error's meaning.
 _EXAMPLES = (
-    "code=missedCall name=code value=5 type=string field=title language=xx limit=30 column=TITLE row=1"
-    " number=1205 text=Deadlock detail=Administrator controller=Bitrix\\Crm\\Controller\\Activity\\Badge"
-    " action=update"
+    "code=missedCall name=code value=5 type=string field=title language=xx limit=30 column=TITLE row=1 number=1205"
+    " text=Deadlock detail=Administrator controller=Bitrix\\Crm\\Controller\\Activity\\Badge action=update"
 )
 #: The target of a redirect; the name can't be resolved.
 RENAMED_HOST = "renamed-portal.bitrix24.example"
@@ -50,7 +49,7 @@ class Fault(NamedTuple):
     effect: Effect
     delay: float = 0
     refusal: Refusal | None = None
-    status: int = 502
+    status: int | None = None
     seconds: float = 3600
     size: int = 0
 
@@ -89,7 +88,8 @@ class Faults:
         times : int
             How many requests.
         method : str, optional
-            Only calls of this method. An error by code also applies to commands of a batch with this method.
+            Only calls of this method. An error by code also applies to commands of a batch with this method; those of
+            credentials and of the request rate refuse a whole request on a portal: name ``"batch"`` for them.
             ``"oauth/token"`` is the token endpoint. ``None``: the next requests, whatever they call.
         after_effect : bool
             Whether the call is carried out before it fails.
@@ -99,7 +99,7 @@ class Faults:
             For a code with several texts: which one (its beginning is enough). With ``status``: the text
             of an error that is not known yet.
         status : int, optional
-            HTTP status, if it should differ from the observed one; for ``"html"`` 502 by default.
+            HTTP status, if it should differ from the observed one; of a broken answer, 502 for ``"html"`` by default.
         seconds : float, optional
             How long ``"hang"`` lasts, or the pause between two bytes of ``"drip"`` (1 by default).
         size : int
@@ -122,7 +122,7 @@ class Faults:
             effect=effect,
             delay=effect_after or 0,
             refusal=None if what in BROKEN else _refusal(what, method, description, status),
-            status=status or 502,
+            status=status,
             seconds=seconds if seconds is not None else (1 if what == "drip" else 3600),
             size=size,
         )
@@ -156,7 +156,7 @@ class Faults:
         return None
 
     def clear(self) -> None:
-        """Remove all faults."""
+        """Remove all faults; effects that are due later (``effect_after``) still come."""
         with self._lock:
             self._queue.clear()
 
@@ -216,29 +216,30 @@ async def _wait_for_close(stream: IOStream, seconds: float) -> None:
 
 async def _broken(fault: Fault, reply: Reply, target: str) -> AsyncIterator[bytes]:
     body, kind = reply.body, reply.content_type
+    status = fault.status or {"html": 502, "cut": reply.status, "drip": reply.status}.get(fault.kind, 200)
     if fault.kind == "html":
-        location = f"Location: https://{RENAMED_HOST}{target}\r\n" if fault.status == 302 else ""
-        title = f"{fault.status} {reason(fault.status)}"
+        location = f"Location: https://{RENAMED_HOST}{target}\r\n" if status == 302 else ""
+        title = f"{status} {reason(status)}"
         page = f"<html><head><title>{title}</title></head><body><h1>{title}</h1></body></html>".encode()
-        yield head(fault.status, _HTML, len(page), location) + page
+        yield head(status, _HTML, len(page), location) + page
     elif fault.kind == "cut":
-        yield head(reply.status, kind, len(body)) + body[: len(body) // 2]
+        yield head(status, kind, len(body)) + body[: len(body) // 2]
     elif fault.kind == "drip":
-        yield head(reply.status, kind, len(body))
+        yield head(status, kind, len(body))
         for index in range(len(body)):
             yield body[index : index + 1]
             await asyncio.sleep(fault.seconds)
     elif fault.kind == "empty":
-        yield head(200, kind, 0)
+        yield head(status, kind, 0)
     elif fault.kind == "charset":
         text = '{"result":"Звонок пропущен"}'.encode("windows-1251")
-        yield head(200, kind, len(text)) + text
+        yield head(status, kind, len(text)) + text
     elif fault.kind == "gzip":
-        yield head(200, kind, len(body), "Content-Encoding: gzip\r\n") + body
+        yield head(status, kind, len(body), "Content-Encoding: gzip\r\n") + body
     elif fault.kind == "list":
-        yield head(200, kind, 2) + b"[]"
+        yield head(status, kind, 2) + b"[]"
     elif fault.kind == "oversized":
-        yield head(200, kind, fault.size) + b'{"result":"'
+        yield head(status, kind, fault.size) + b'{"result":"'
         for start in range(0, fault.size - 13, _CHUNK):
             yield b"x" * min(fault.size - 13 - start, _CHUNK)
         yield b'"}'

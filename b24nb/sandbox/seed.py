@@ -14,7 +14,7 @@ from typing import Any
 from b24nb.sandbox import configurable_activities
 from b24nb.sandbox.accounts import Accounts
 from b24nb.sandbox.crm_methods import DEAL
-from b24nb.sandbox.store import Store
+from b24nb.sandbox.store import SqlError, Store
 
 
 def fill(store: Store, accounts: Accounts, badges: Iterable[Any] | None) -> int:
@@ -34,8 +34,11 @@ def fill(store: Store, accounts: Accounts, badges: Iterable[Any] | None) -> int:
             for deal in company["deals"]:
                 store.insert("deal", deal)
             for badge in company["badges"] if badges is None else badges:
-                fields = badge if isinstance(badge, Mapping) else asdict(badge)
-                store.badges.add(fields["code"], fields["title"], fields["value"], fields["type"])
+                try:
+                    fields = badge if isinstance(badge, Mapping) else asdict(badge)
+                    store.badges.add(*(fields[name] for name in ("code", "title", "value", "type")))
+                except (KeyError, TypeError, SqlError) as error:
+                    raise ValueError(f"badges are Badge objects, or mappings; {badge!r} is not: {error}") from None
             for activity in company["activities"] if badges is None else ():
                 hold(accounts, **activity)
     accounts.load()

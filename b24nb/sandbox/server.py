@@ -68,9 +68,7 @@ class Server(HTTPServerConnectionDelegate):
     """The HTTP server of one portal. It is used only in the thread of its event loop."""
 
     def __init__(self, api: RestApi, url: str) -> None:
-        self.api = api
-        self.switches = api.switches
-        self.url = url
+        self.api, self.switches, self.url = api, api.switches, url
         self.records: deque[Record] = deque(maxlen=REMEMBERED)
         self._buckets: dict[str, LeakyBucket] = {}
         self._tasks: set[asyncio.Task[None]] = set()
@@ -108,7 +106,8 @@ class Server(HTTPServerConnectionDelegate):
             _LOG.exception("the sandbox failed at %s", messages.shown(request.path))
             answer = reply(500, Refusal("INTERNAL_SERVER_ERROR", "Internal server error").envelope)
         broken = fault if fault and fault.kind != "error" else None
-        self.records.append(request.record(answer, broken.kind if broken else None))
+        if request.path != "/":  # an open page asks for itself every few seconds
+            self.records.append(request.record(answer, broken.kind if broken else None))
         if latency:
             await self.api.sleep(latency)
         try:
@@ -160,7 +159,7 @@ class Server(HTTPServerConnectionDelegate):
             if fault.effect == "later":
                 request.run_late = partial(self._run_in, fault.delay, call)
         if fault and fault.kind == "html":
-            answer = answer._replace(status=fault.status)
+            answer = answer._replace(status=fault.status or 502)
         elif fault and fault.refusal:
             answer = reply(fault.refusal.status, fault.refusal.envelope, _REST_HEADERS, xml=request.xml)
         return answer, fault
@@ -172,9 +171,8 @@ class Server(HTTPServerConnectionDelegate):
         request.rest_ms = took * 1000
         headers = dict(_REST_HEADERS)
         if self.switches.cloud_headers:
-            headers["X-Bitrix-Rest-Time"] = f"{took:.10f}"
-            headers["X-Bitrix-Rest-User-Time"] = f"{time.thread_time() - cpu:.10f}"
-            headers["X-Bitrix-Rest-System-Time"] = f"{0:.10f}"
+            spent = {"": took, "User-": time.thread_time() - cpu, "System-": 0}
+            headers |= {f"X-Bitrix-Rest-{name}Time": f"{seconds:.10f}" for name, seconds in spent.items()}
             if request.caller and request.caller.is_application:
                 headers["X-Bitrix-Rest-Application"] = request.caller.credential
         return reply(status, payload, headers, xml=request.xml)
@@ -220,10 +218,8 @@ class Reader(HTTPMessageDelegate):
     all of it and then read why it was refused."""
 
     def __init__(self, server: Server, connection: HTTP1Connection) -> None:
-        self._server = server
-        self._connection = connection
-        self._chunks: list[bytes] = []
-        self._size = 0
+        self._server, self._connection = server, connection
+        self._chunks, self._size = list[bytes](), 0
 
     def headers_received(self, start_line: Any, headers: HTTPHeaders) -> None:
         self._start_line: RequestStartLine = start_line

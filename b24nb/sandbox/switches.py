@@ -35,8 +35,9 @@ class Switches:
     clock: Callable[[], float] = time.time
 
     def __setattr__(self, name: str, value: Any) -> None:
-        if name in _WORDS and value not in _WORDS[name]:
-            raise ValueError(f"{name} is one of {', '.join(_WORDS[name])}")
+        words = _WORDS.get(name)
+        if value not in words if words else isinstance(value, str):
+            raise ValueError(f"{name} is one of {', '.join(words)}" if words else f"{name} is not a text: {value!r}")
         object.__setattr__(self, name, value)
 
     def __post_init__(self) -> None:

@@ -6,6 +6,7 @@ import stat
 import threading
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
@@ -123,7 +124,7 @@ def test_a_name_that_the_portal_does_not_know_is_refused_in_words(
 
 def test_scopes_may_be_one_text(portal: SandboxPortal) -> None:
     assert rest(portal.add_webhook("one", scopes="crm"), "scope").json()["result"] == ["crm"]
-    token = portal.issue_token(scopes="crm user")["access_token"]
+    token = portal.issue_token(scopes="crm,user")["access_token"]
     assert rest(f"{portal.url}/rest/", "scope", {"auth": token}).json()["result"] == ["crm", "user"]
 
 
@@ -182,6 +183,23 @@ def test_a_word_that_no_switch_knows_is_refused_before_and_after_the_start(word:
         with pytest.raises(ValueError, match=r"tariff is one of .*, self-hosted|language is one of en, ru"):
             setattr(portal.switches, *next(iter(word.items())))
         assert rest(portal.webhook, "profile").ok
+
+
+@pytest.mark.parametrize("name", ["limits", "rest_available", "code_limit", "operating", "latency_ms", "languages"])
+def test_a_text_is_no_switch(portal: SandboxPortal, name: str) -> None:
+    """`limits="no"` switched them on, `latency_ms="10"` gave no answer at all."""
+    with pytest.raises(ValueError, match=f"{name} is not a text: 'no'"):
+        SandboxPortal(**{name: "no"})
+    with pytest.raises(ValueError, match="not a text"):
+        setattr(portal.switches, name, "no")
+
+
+@pytest.mark.parametrize(
+    "wrong", [["vip"], [{"code": "vip"}], "b.csv", [{"code": 7, "title": "T", "value": "V", "type": "x"}]]
+)
+def test_what_can_not_be_badges_is_refused_in_words(wrong: Any) -> None:
+    with pytest.raises(ValueError, match="badges are Badge objects, or mappings"):
+        SandboxPortal(badges=wrong).start()
 
 
 def test_a_portal_starts_with_the_badges_of_another(portal: SandboxPortal, b24: Client) -> None:

@@ -85,6 +85,7 @@ def test_the_page_shows_the_kanban_the_badges_and_the_last_requests(portal: Sand
     assert "(2 × profile)" in text
     assert text.index("(2 × profile)") < text.index("ACCESS_DENIED")  # the newest first
     assert 'http-equiv="refresh"' in text
+    assert len(portal.requests) == 2, "an open page is not among them"
 
 
 def test_the_newest_badge_of_a_deal_is_on_its_card_until_it_ages_out(clock: FakeClock) -> None:
@@ -194,6 +195,12 @@ def test_an_oversized_answer_and_a_hanging_one_end_as_was_asked_for(portal: Sand
     assert len(rest(portal.webhook, DELETE, MISSED_CALL).content) == 3_000_000
     portal.faults.next("hang", seconds=0.1)
     assert raw(portal, "profile") == b""
+
+
+@pytest.mark.parametrize("kind", ["empty", "list", "charset", "html", "cut"])
+def test_a_broken_answer_has_the_status_that_was_asked_for(portal: SandboxPortal, kind: str) -> None:
+    portal.faults.next(kind, status=504)
+    assert raw(portal, "profile").startswith(b"HTTP/1.1 504 ")
 
 
 def test_stopping_does_not_wait_for_what_hangs() -> None:

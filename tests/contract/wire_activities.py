@@ -276,6 +276,8 @@ FURTHER = [
       for name, value, count in (
           ("=COMPLETED", "Y", 0), ("@OWNER_ID", [1, 2], 2), ("OWNER_ID", ["2"], 1), ("!@OWNER_ID", [2], 1),
           ("!OWNER_ID", 2, 1), (">ID", 1, 1), ("<=ID", 1, 1), ("%SUBJECT", "BADGE B24NB", 1),
+          ("=%SUBJECT", "%badge b24nb%", 1), ("%=SUBJECT", "nothing%", 0), ("!%SUBJECT", "BADGE B24NB", 1),
+          ("!=%SUBJECT", "%badge b24nb%", 1),
           ("NO_SUCH_FIELD", 1, 2), ("ID", {"nested": ["x"]}, 0), ("TYPE_ID", "2", 0), ("=TYPE_ID", 6, 2),
           (">CREATED", "2099-01-01T00:00:00+03:00", 0), ("<LAST_UPDATED", "2099-01-01", 2))),
     fact("deal.moved", "Deals can be made, moved and listed.", DEALS,
