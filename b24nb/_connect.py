@@ -85,8 +85,8 @@ def connect(
     Warns
     -----
     UnfinishedChanges
-        If the journal holds changes of this user on this portal whose outcome is not known. Where warnings are made
-        errors, except this one: only a client can settle these changes.
+        If the journal holds changes of this user on this portal whose outcome is not known. If you turn warnings
+        into errors, exclude this one: only a client can settle these changes.
 
     Notes
     -----
@@ -142,7 +142,7 @@ def _starting(sandbox: SandboxPortal) -> Callable[[], object]:
 
 
 def _path_of(journal: Any) -> Any:
-    if journal is None or (journal and isinstance(journal, str | PathLike)):
+    if journal is None or (journal and isinstance(journal, str | PathLike) and "://" not in str(journal)):
         return journal
     raise InvalidInput("journal is the path of a file.", field="journal")
 

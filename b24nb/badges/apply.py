@@ -14,7 +14,7 @@ from typing import Any
 
 from b24nb import errors
 from b24nb.badges.badge import Badge, Badges
-from b24nb.badges.changes import DELETE, LIST, Action, Outcome, Step, StepCommand, Verdict, warn
+from b24nb.badges.changes import DELETE, LIST, Action, Outcome, Step, StepCommand, Verdict, to_restore, warn
 from b24nb.badges.evidence import Reply, badges_of, judge_answers, reconcile
 from b24nb.badges.journal_store import ChangeSet, JournalStore
 from b24nb.rest.calls import Call
@@ -139,7 +139,7 @@ class ChangeApplier:
         """Finish a replace whose delete and add did not both happen, by one more call."""
         step, error = outcome.step, outcome.error
         if outcome.half_done:
-            (again,) = self._attempt(intent, [Step(step.code, None, outcome.found or step.before)], [None])
+            (again,) = self._attempt(intent, [Step(step.code, None, to_restore(outcome.found, step.before))], [None])
             if again.verdict is Verdict.ADDED:
                 return replace(outcome, changed=False, detail=f"the old badge was put back, last in the list: {error}")
             detail = f"deleted, but not added, and putting the old badge back failed: {again.error}"
@@ -155,8 +155,8 @@ class ChangeApplier:
 
 
 def _last_seen(step: Step, now: Any) -> Any:
-    """What a look shows, if that is not ``step.before``, nor an unfinished form of it that could not be added again."""
-    unfinished = now and now.note and step.before and not step.before.note
+    """What a look shows, if that is not ``step.before``, nor a badge of which the answer lacks a part."""
+    unfinished = isinstance(now, Badge) and None in now.to_wire().values()
     return None if now == step.before or unfinished else now
 
 

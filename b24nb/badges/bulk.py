@@ -9,7 +9,7 @@ from __future__ import annotations
 import sys
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence, Sized
+from collections.abc import Callable, Iterable, Mapping, Sequence, Sized
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, replace
 from functools import partial
@@ -20,7 +20,7 @@ from b24nb.badges.activities import name_holders
 from b24nb.badges.apply import ChangeApplier, Look, warn_if_unwritten
 from b24nb.badges.badge import Badge, Badges
 from b24nb.badges.changes import UNDO, Outcome, Step, Verdict, gone, problems
-from b24nb.badges.evidence import contradicted, look_at
+from b24nb.badges.evidence import Reply, contradicted, look_at
 from b24nb.badges.journal_store import ChangeSet
 from b24nb.rest.batch import fits_query
 from b24nb.rest.calls import event_list
@@ -66,8 +66,8 @@ def apply_many(
         options = replace(options, parallel=1)
     change_set, end = ChangeSet(kind), None
     run = _Run(applier, change_set, options)
-    run.queue(enumerate(steps), Badges(current))
     try:
+        run.queue(enumerate(steps), Badges(current))
         run.send()
     except BaseException as error:  # noqa: BLE001 - raised by the caller's `cancel`, or a bug of this package
         end = error
@@ -140,12 +140,18 @@ class _Run:
         """Put the steps into ``_todo``, but set the outcomes of those that, as a look shows, must not be sent."""
         steps = [*steps]
         lagging = self._lagging([step for _, step in steps], here)
-        for place, step in steps:
+        for number, (place, step) in enumerate(steps, 1):
             if step.code in lagging:
                 text = f"The portal's list and its answer to get do not agree about {step.code!r}."
-                error = errors.OutcomeUnknown(text, hint="Try again in a moment.", sent=False)
+                answer = lagging[step.code]
+                error: errors.B24Error = errors.OutcomeUnknown(text, hint="Try again in a moment.", sent=False)
+                if isinstance(answer, errors.ApiError) and not isinstance(answer, errors.NotFound):
+                    error = answer
                 self.outcomes[place] = Outcome(step, Verdict.UNKNOWN, error=error)
-                self.stopped = self.stopped if self._options.keep_going else "stopped at a failure"
+                if not self._options.keep_going:
+                    left = "stopped at a failure"
+                    self.outcomes |= {at: Outcome(one, Verdict.NOT_SENT, detail=left) for at, one in steps[number:]}
+                    break
             elif type(step) is Step and (outcome := _beforehand(step, here)):  # activities: _as_planned
                 self.outcomes[place] = outcome
             else:
@@ -162,15 +168,15 @@ class _Run:
                 else:
                     self._todo.append((place, step))
 
-    def _lagging(self, steps: Sequence[Step], here: Badges) -> set[str]:
-        """The codes of steps that the list alone would make needless or stop, and for which ``get`` says otherwise."""
-        codes = []
-        for one in (one for one in steps if type(one) is Step):
+    def _lagging(self, steps: Sequence[Step], here: Badges) -> Mapping[str, Reply]:
+        """The answers of ``get``, by code, that contradict the list about badges which are not as planned there.
+
+        A badge that the list shows as wanted is asked for by an undo only: a list that is behind shows just that.
+        """
+        undo, codes = self._change_set.kind == UNDO, list[str]()
+        for one in (one for one in steps if type(one) is Step and one.before != one.after):
             now = here.find(one.code)
-            # A list that is behind an undo shows what is wanted.
-            known = (one.before,) if self._change_set.kind == UNDO else (one.before, one.after)
-            if now is one.after is None or (one.before != one.after and now not in known):
-                codes.append(one.code)
+            codes += [one.code] if now != one.before and (undo or now is None or now != one.after) else []
         return contradicted(self._connection, here, codes)
 
     def send(self) -> None:

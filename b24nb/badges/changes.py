@@ -268,7 +268,13 @@ def deletions(current: Badges, wanted: Iterable[str | Badge], *, missing_ok: boo
     for item in wanted:
         code, given = (item.code, item) if isinstance(item, Badge) else (item, None)
         there = current.find(code)
-        yield Step(code, there and (given or there), None, missing_ok=missing_ok or bool(given or there))
+        yield Step(code, given or there, None, missing_ok=missing_ok or bool(given or there))
+
+
+def to_restore(found: Any, before: Any) -> Any:
+    """What the last look showed, if it differed; but what was planned for, if only that could be added again."""
+    worse = getattr(found, "note", "") and not getattr(before, "note", "none")
+    return before if worse or not found else found
 
 
 def gone(step: Step, refusal: B24Error | None = None) -> Outcome:
@@ -325,9 +331,9 @@ def complaints(steps: Iterable[Step]) -> Iterator[InvalidInput]:
 
 
 def _garbled(step: Step) -> Iterator[InvalidInput]:
-    """Complaints about texts of maps where the portal has a map, and about blanks after a code; tables make both."""
+    """Complaints about texts of maps where the portal has a map, and about blanks after a code."""
     if step.before and step.before.code.casefold() != step.code.casefold():
-        yield InvalidInput(f"The code ends in other blanks than the portal's {step.before.code!r}.")
+        yield InvalidInput(f"The code has other blanks at its end than the portal's {step.before.code!r}.")
     for field in ("title", "value"):
         was, text = getattr(step.before, field, None), getattr(step.after, field)
         if isinstance(was, Mapping) and isinstance(text, str) and MAP_TEXT.fullmatch(text):

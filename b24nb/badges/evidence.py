@@ -141,11 +141,11 @@ def reconcile(connection: Connection, doubts: Sequence[Outcome], deadline: float
         pause *= 2
 
 
-def contradicted(connection: Connection, here: Badges, codes: Iterable[str]) -> set[str]:
-    """The codes for which ``get`` does not confirm this list: then one of the two may be out of date."""
+def contradicted(connection: Connection, here: Badges, codes: Iterable[str]) -> dict[str, Reply]:
+    """The answers of ``get``, by code, that do not confirm this list: one of the two may be out of date."""
     gets = {code: (GET, {"code": code}) for code in codes if fits_query({"code": code})}
     answers = connection.batch(gets) if gets else {}
-    return {code for code, answer in answers.items() if not _confirms(answer, code, here)}
+    return {code: answer for code, answer in answers.items() if not _confirms(answer, code, here)}
 
 
 def _confirms(answer: Reply, code: str, here: Badges) -> bool:

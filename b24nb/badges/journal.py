@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from b24nb.badges.activities import Activity, ActivityStep
 from b24nb.badges.apply import ChangeApplier
 from b24nb.badges.badge import SHOWN, Badge, Badges, listed
-from b24nb.badges.changes import DONE, UNDO, Outcome, Step, Verdict, Way, diff
+from b24nb.badges.changes import DONE, UNDO, Outcome, Step, Verdict, Way, diff, to_restore
 from b24nb.badges.evidence import contradicted, list_badges, reconcile
 from b24nb.badges.files import clashes, codes_of, refuse
 from b24nb.badges.journal_store import Entry, JournalStore, default_journal_path
@@ -364,7 +364,7 @@ def _left_and_target(done: Sequence[Entry]) -> tuple[dict[str, Any], dict[str, A
     left: dict[str, Any] = {}
     target: dict[str, Any] = {}
     for entry in reversed([entry for entry in done if not entry.unread]):
-        before, after = entry.found or entry.step.before, entry.step.after
+        before, after = to_restore(entry.found, entry.step.before), entry.step.after
         if after:
             left.setdefault(after.code, after)
             target[after.code] = None

@@ -62,9 +62,13 @@ class FleetPlan(Found):
         try:
             super()._visit(names)
         finally:  # check the steps also after Ctrl-C, since an incomplete plan can be applied, too
-            found = ((name, one) for name, step in self._changes() for one in complaints([step]))
-            wrong = {one.message: (name, one) for name, one in found if self._undoes is None}  # each once
-            refuse(errors.InvalidInput(f"{name}: {one.message}", field=one.field) for name, one in wrong.values())
+            wrong: dict[tuple[str, str], list[str]] = {}
+            for name, step in self._changes() if self._undoes is None else ():
+                for one in complaints([step]):
+                    wrong.setdefault((one.message, one.field), []).append(name)
+            # What is wrong on all portals is wrong with the badge.
+            where = {key: "" if len(names) == len(self.steps) else f"{listed(names)}: " for key, names in wrong.items()}
+            refuse(errors.InvalidInput(f"{where[text, field]}{text}", field=field) for text, field in wrong)
 
     @property
     def steps(self) -> dict[str, Sequence[Step]]:

@@ -13,7 +13,7 @@ from markupsafe import Markup
 from b24nb import spec
 from b24nb.badges import files
 from b24nb.badges.badge import Badge, Badges
-from b24nb.badges.changes import DELETE, Verdict
+from b24nb.badges.changes import DELETE, Verdict, to_restore
 from b24nb.client import Client
 from b24nb.display import html
 from b24nb.display.snippets import call_as_code
@@ -111,7 +111,7 @@ class DeleteForm(ReleaseForm):
 
     def _choose_none(self) -> None:
         """After a delete, since else a badge that gets one of the codes later would be chosen."""
-        self._codes = ()
+        self._codes = self.shared.selection = ()
         with self.drawing():
             self.table.selected = []
 
@@ -172,7 +172,7 @@ class DeleteForm(ReleaseForm):
     def _delete_many(self, badges: Badges) -> Any:
         report = self.b24.badges.delete_many(badges, missing_ok=True, keep_going=True, **self.run_options(len(badges)))
         gone = [one.step for one in report if one.verdict in (Verdict.DELETED, Verdict.GONE)]
-        removed = Badges(was for one in report if one.done and (was := one.found or one.step.before))
+        removed = Badges(was for one in report if one.done and (was := to_restore(one.found, one.step.before)))
         self._choose_none()
         self.shared.see_changed(gone=[step.code for step in gone])
         text = f"{parts.counted(removed)} of {len(badges)} deleted."

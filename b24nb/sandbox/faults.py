@@ -88,8 +88,8 @@ class Faults:
         times : int
             How many requests.
         method : str, optional
-            Only calls of this method. An error by code also applies to commands of a batch with this method; those of
-            credentials and of the request rate refuse a whole request on a portal: name ``"batch"`` for them.
+            Only calls of this method. An error by code also applies to commands of a batch with this method. A portal
+            refuses a whole request for its credentials or its rate: use ``"batch"`` for these errors.
             ``"oauth/token"`` is the token endpoint. ``None``: the next requests, whatever they call.
         after_effect : bool
             Whether the call is carried out before it fails.
@@ -99,7 +99,7 @@ class Faults:
             For a code with several texts: which one (its beginning is enough). With ``status``: the text
             of an error that is not known yet.
         status : int, optional
-            HTTP status, if it should differ from the observed one; of a broken answer, 502 for ``"html"`` by default.
+            HTTP status, if it should differ from the observed one; ``"html"`` has 502 by default.
         seconds : float, optional
             How long ``"hang"`` lasts, or the pause between two bytes of ``"drip"`` (1 by default).
         size : int
@@ -215,8 +215,7 @@ async def _wait_for_close(stream: IOStream, seconds: float) -> None:
 
 
 async def _broken(fault: Fault, reply: Reply, target: str) -> AsyncIterator[bytes]:
-    body, kind = reply.body, reply.content_type
-    status = fault.status or {"html": 502, "cut": reply.status, "drip": reply.status}.get(fault.kind, 200)
+    body, kind, status = reply.body, reply.content_type, reply.status
     if fault.kind == "html":
         location = f"Location: https://{RENAMED_HOST}{target}\r\n" if status == 302 else ""
         title = f"{status} {reason(status)}"

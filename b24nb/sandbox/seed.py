@@ -6,6 +6,7 @@ Everything but the secrets is always the same, since the walkthroughs show it.
 from __future__ import annotations
 
 import json
+import sqlite3
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -37,8 +38,8 @@ def fill(store: Store, accounts: Accounts, badges: Iterable[Any] | None) -> int:
                 try:
                     fields = badge if isinstance(badge, Mapping) else asdict(badge)
                     store.badges.add(*(fields[name] for name in ("code", "title", "value", "type")))
-                except (KeyError, TypeError, SqlError) as error:
-                    raise ValueError(f"badges are Badge objects, or mappings; {badge!r} is not: {error}") from None
+                except (KeyError, TypeError, SqlError, sqlite3.Error) as error:
+                    raise ValueError(f"{badge!r} can't be one of badges=: {error!r}") from None
             for activity in company["activities"] if badges is None else ():
                 hold(accounts, **activity)
     accounts.load()

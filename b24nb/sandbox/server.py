@@ -158,8 +158,8 @@ class Server(HTTPServerConnectionDelegate):
             answer = reply(200, {"result": []}, _REST_HEADERS)
             if fault.effect == "later":
                 request.run_late = partial(self._run_in, fault.delay, call)
-        if fault and fault.kind == "html":
-            answer = answer._replace(status=fault.status or 502)
+        if fault and fault.kind != "error":
+            answer = answer._replace(status=fault.status or (502 if fault.kind == "html" else answer.status))
         elif fault and fault.refusal:
             answer = reply(fault.refusal.status, fault.refusal.envelope, _REST_HEADERS, xml=request.xml)
         return answer, fault

@@ -101,6 +101,9 @@ def test_list_inspect_add_delete_undo(notebook: OpenNotebook, b24: b24nb.Client)
 
     turn_to("Add")
     fill("Badge code", "byKeyboard")
+    chosen = explorer.get_by_role("button", name="primary")
+    opened.tab_to(chosen)
+    assert chosen.evaluate("element => getComputedStyle(element).outlineOffset") == "1px", "the focus can be seen"
     opened.tab_to(explorer.get_by_role("button", name="warning"))
     keys.press("Space")
     fill("Title", "Typed")

@@ -62,6 +62,12 @@ def test_a_word_for_no_is_not_taken_for_a_yes(portal: SandboxPortal, b24: Client
     assert b24.badges.delete_many(["nonsense"], missing_ok=np.bool_(True), progress=False).ok
 
 
+def test_an_address_is_no_path_of_a_journal(portal: SandboxPortal) -> None:
+    with pytest.raises(errors.InvalidInput, match="journal is the path of a file"):
+        connect(portal, journal=portal.webhook)
+    assert not list(Path().glob("http*"))
+
+
 def test_an_empty_variable_switches_nothing_off(portal: SandboxPortal, monkeypatch: pytest.MonkeyPatch) -> None:
     write(b"B24_READ_ONLY=1\n")
     monkeypatch.setenv("B24_READ_ONLY", "")

@@ -401,8 +401,10 @@ def test_a_plan_that_one_portal_makes_impossible_names_it() -> None:
         with connect(sandboxes.webhooks["portal-0002"]) as b24:
             b24.badges.delete("vip")
             b24.badges.add("vip ", "T", "V", "primary")
-        with pytest.raises(errors.InvalidInput, match=r"portal-0002: 'vip': The code ends in other blanks"):
+        with pytest.raises(errors.InvalidInput, match=r"portal-0002: 'vip': The code has other blanks"):
             fleet_of(sandboxes).plan([VIP], **QUIET)
+        with pytest.raises(errors.InvalidInput, match=r"^'bad': The title is empty"):
+            fleet_of(sandboxes).plan([Badge("bad", "", "V", "primary")], **QUIET)
 
 
 @pytest.mark.parametrize("wrong", [None, 7, ["paid", float("nan")], pd.DataFrame({"name": ["paid"]}), ""])

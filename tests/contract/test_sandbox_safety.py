@@ -201,6 +201,7 @@ def test_an_oversized_answer_and_a_hanging_one_end_as_was_asked_for(portal: Sand
 def test_a_broken_answer_has_the_status_that_was_asked_for(portal: SandboxPortal, kind: str) -> None:
     portal.faults.next(kind, status=504)
     assert raw(portal, "profile").startswith(b"HTTP/1.1 504 ")
+    assert portal.requests[-1].http_status == 504
 
 
 def test_stopping_does_not_wait_for_what_hangs() -> None:

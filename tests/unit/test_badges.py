@@ -102,7 +102,7 @@ def test_a_plan_says_how_the_portal_spells_a_code(b24: Client) -> None:
 
 
 def test_a_blank_behind_a_code_in_a_table_makes_no_second_badge(b24: Client) -> None:
-    with pytest.raises(InvalidInput, match=r"other blanks than the portal's 'missedCall'"):
+    with pytest.raises(InvalidInput, match=r"other blanks at its end than the portal's 'missedCall'"):
         b24.badges.plan([Badge("missedCall ", "Missed call", "Call back", "failure")])
 
 

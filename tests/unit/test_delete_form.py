@@ -72,6 +72,16 @@ def test_after_a_delete_nothing_is_chosen(b24: Client, portal: SandboxPortal, mo
     assert not form.table.selected
 
 
+def test_after_a_delete_in_an_explorer_nothing_is_chosen_in_the_list_either(b24: Client) -> None:
+    explorer = forms.explorer(b24, run=True)
+    listing, deleting = explorer.forms["List"], explorer.forms["Delete"]
+    listing.table.selected = ["newsletter", "birthday", "paid"]
+    deleting.table.selected = ["newsletter", "birthday"]
+    click(deleting, deleting.preview_button)
+    confirm(deleting, "2")
+    assert (deleting.table.selected, listing.table.selected, listing.selection) == ([], [], ())
+
+
 @pytest.mark.parametrize("there", [True, False])
 def test_a_preview_that_is_not_true_any_more_goes_and_the_next_one_shows_what_is_there(
     b24: Client, there: bool
