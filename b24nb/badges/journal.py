@@ -363,7 +363,10 @@ def _left_and_target(done: Sequence[Entry]) -> tuple[dict[str, Any], dict[str, A
     """Badges and activities by code: as the last of these changes left them, and as the first one found them."""
     left: dict[str, Any] = {}
     target: dict[str, Any] = {}
-    for entry in reversed([entry for entry in done if not entry.unread]):
+    # An add of unknown outcome, for which the portal found a badge in another spelling, took nothing away.
+    adds = (one for one in done if one.changed is None and one.step.before is None)
+    unsure = {one.id for one in adds if one.found and one.found.code != one.step.code}
+    for entry in reversed([one for one in done if not (one.unread or one.id in unsure)]):
         before, after = to_restore(entry.found, entry.step.before), entry.step.after
         if after:
             left.setdefault(after.code, after)

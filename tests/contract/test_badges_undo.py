@@ -76,6 +76,17 @@ def test_what_others_did_meanwhile_is_shown_in_the_plan(portal: SandboxPortal, b
     assert "other code, title, value, type" in repr(plan)
 
 
+def test_an_add_that_nobody_knows_of_does_not_keep_an_earlier_one_from_its_undo(clock: FakeClock) -> None:
+    with SandboxPortal(clock=clock) as portal, connect(portal, clock=clock) as b24:
+        before = portal.badges
+        b24.badges.add("VIP", "Client", "VIP", "primary")
+        portal.faults.next("reset", method="crm.activity.badge.add")
+        with pytest.raises(errors.OutcomeUnknown, match="under 'VIP'"):
+            b24.badges.add("vip", "Client", "VIP", "primary")
+        assert b24.journal.plan_undo(last=2).apply(progress=False).counts == {"deleted": 1}
+        assert portal.badges == before
+
+
 def test_what_somebody_else_changed_since_is_not_deleted(portal: SandboxPortal, b24: Client, tmp_path: Path) -> None:
     b24.badges.add("one", "ours", "v", "primary")
     b24.badges.plan([Badge("two", "ours", "v", "primary"), Badge("paid", "ours", "v", "primary")]).apply(progress=False)
