@@ -228,7 +228,10 @@ def send(
     permit = Permit(until)
     applier = ChangeApplier(connection, permit, settle_after)  # type: ignore[arg-type]
     try:
-        return apply_many(applier, kind, steps, list_badges(connection), RunOptions(keep_going, progress=False))[0]
+        found, end = apply_many(applier, kind, steps, list_badges(connection), RunOptions(keep_going, progress=False))
+        if end and not permit.used:
+            raise end
+        return found
     except errors.B24Error as error:
         if not permit.used:
             raise

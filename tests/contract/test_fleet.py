@@ -413,6 +413,16 @@ def test_what_protects_nothing_is_refused(wrong: Any) -> None:
         Fleet([], vault=str).plan([VIP], protect=wrong, **QUIET)
 
 
+def test_a_portal_that_can_not_be_asked_again_says_why() -> None:
+    with SandboxFleet(1, badges=[VIP]) as sandboxes:
+        plan = fleet_of(sandboxes).plan([replace(VIP, type="success")], **QUIET)
+        with connect(sandboxes.webhooks["portal-0001"]) as somebody:
+            somebody.badges.delete("vip")
+        sandboxes.portals["portal-0001"].faults.next("ACCESS_DENIED", method="batch")
+        report = plan.apply(**QUIET)
+    assert list(report.df["error"]) == ["ACCESS_DENIED"]
+
+
 def test_a_report_of_many_portals_begins_with_what_went_wrong() -> None:
     with SandboxFleet(3) as sandboxes:
         plan = fleet_of(sandboxes).plan([VIP], **QUIET)
