@@ -61,7 +61,7 @@ def painted(pills: Locator) -> list[str]:
         """pills => pills.filter((pill) => pill.checkVisibility()).map((pill) =>
              [pill.innerText, getComputedStyle(pill).backgroundColor, getComputedStyle(pill).borderRadius])"""
     )
-    assert [look for _, *look in found if look[0] not in GROUNDS or look[1] != "999px"] == []
+    assert [look for _, *look in found if look[0] not in GROUNDS or look[1] != "11px"] == []
     return [text for text, *_ in found]
 
 
