@@ -25,7 +25,7 @@ from b24nb.errors import ConnectionFailed, InvalidInput
 from b24nb.rest.clock import SYSTEM_CLOCK, Clock
 from b24nb.rest.connection import Connection
 from b24nb.rest.transport import Transport, check_seconds, check_switch
-from b24nb.secret import Secret, mask_address
+from b24nb.secret import Secret, is_address, mask_address
 
 if TYPE_CHECKING:
     from b24nb.sandbox import SandboxPortal
@@ -142,7 +142,7 @@ def _starting(sandbox: SandboxPortal) -> Callable[[], object]:
 
 
 def _path_of(journal: Any) -> Any:
-    if journal is None or (journal and isinstance(journal, str | PathLike) and "://" not in str(journal)):
+    if journal is None or (journal and isinstance(journal, str | PathLike) and not is_address(journal)):
         return journal
     raise InvalidInput("journal is the path of a file.", field="journal")
 

@@ -202,6 +202,11 @@ def _spelled(sign: str) -> str:
     )
 
 
+def is_address(value: object) -> bool:
+    """Whether somebody gave an address, which may hold a secret, where a path is meant; a ``Path`` drops a slash."""
+    return re.match(r"\s*https?:/", str(value), re.IGNORECASE) is not None
+
+
 def mask_address(value: Any) -> Any:
     """An argument that should not be an address; masked if it is one, since tracebacks can show arguments."""
     return redact(value) if isinstance(value, str) and "://" in value else value

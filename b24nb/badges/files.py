@@ -23,6 +23,7 @@ from b24nb.badges.badge import FIELDS, LANGUAGE, Badge, Badges, Texts, flat_fram
 from b24nb.badges.changes import MAP_TEXT, check_code
 from b24nb.badges.evidence import whole_list
 from b24nb.errors import BadResponse, InvalidInput
+from b24nb.secret import is_address
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -337,7 +338,7 @@ def _csv_row(badge: Badge) -> dict[str, str]:
 
 def _suffix(path: Path) -> str:
     """The suffix, which must be that of a file of badges. No error shows the path: it could be a webhook URL."""
-    if path.suffix.lower() not in (".csv", ".json") or re.search("\0|^https?:", str(path), re.IGNORECASE):
+    if path.suffix.lower() not in (".csv", ".json") or "\0" in str(path) or is_address(path):
         raise InvalidInput("A file of badges has a name that ends in .csv or .json.", field="path")
     return path.suffix.lower()
 

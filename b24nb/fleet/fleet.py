@@ -32,7 +32,7 @@ from b24nb.fleet.found import STATUS, FleetBadges, FleetCheck, FleetValues, Row
 from b24nb.fleet.tasks import carry_out, prepare
 from b24nb.fleet.visit import OK, Access, Visit
 from b24nb.rest.transport import check_count, check_seconds, check_switch
-from b24nb.secret import redact
+from b24nb.secret import is_address, redact
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -96,6 +96,7 @@ class Fleet:
     ) -> None:
         for field, wrong, kind in (
             ("vault", not callable(vault), "a function that gives credentials for a name"),
+            ("journal", journal and is_address(journal), "the path of a folder"),
             ("executor", executor and not isinstance(executor, Executor), "a concurrent.futures.Executor"),
         ):
             if wrong:

@@ -63,8 +63,11 @@ def test_a_word_for_no_is_not_taken_for_a_yes(portal: SandboxPortal, b24: Client
 
 
 def test_an_address_is_no_path_of_a_journal(portal: SandboxPortal) -> None:
-    with pytest.raises(errors.InvalidInput, match="journal is the path of a file"):
-        connect(portal, journal=portal.webhook)
+    for given in (portal.webhook, Path(portal.webhook)):
+        with pytest.raises(errors.InvalidInput, match="journal is the path of a file"):
+            connect(portal, journal=given)
+        with pytest.raises(errors.InvalidInput, match="journal is the path of a folder"):
+            Fleet([], vault=str, journal=given)
     assert not list(Path().glob("http*"))
 
 
