@@ -277,16 +277,16 @@ class Report(tuple[Outcome, ...]):
         return frame(map(report_row, self), REPORT_COLUMNS)
 
     @property
-    def trouble_first(self) -> pd.DataFrame:
-        """The rows of :attr:`df`; first those that are not as wanted, since displays show the first rows only."""
-        return Report(sorted(self, key=attrgetter("ok"))).df
+    def trouble_first(self) -> Report:
+        """The same with the outcomes first that are not as wanted, since displays show the first rows only."""
+        return Report(sorted(self, key=attrgetter("ok")))
 
     def __repr__(self) -> str:
-        told = [one for one in sorted(self, key=attrgetter("ok")) if not one.ok or one.why]
+        told = [one for one in self.trouble_first if not one.ok or one.why]
         return listing(f"Report: {_counted(self.counts)}", told, _report_line)
 
     def _repr_html_(self) -> str:
-        return frame_html(self.trouble_first, f"Report: {_counted(self.counts)}")
+        return frame_html(self.trouble_first.df, f"Report: {_counted(self.counts)}")
 
 
 def plan_row(step: Step) -> tuple[Any, ...]:

@@ -209,7 +209,7 @@ class DeleteForm(ReleaseForm):
             yield html.badges_table([state.result], self.shared.language, caption="Deleted")
         elif state.result is not None:
             table = partial(html.frame, caption="What became of each", limit=200)
-            yield from html.collapsed_after(state.result.trouble_first, table)
+            yield from html.collapsed_after(state.result.trouble_first.df, table)
 
     def _preview_table(self, state: DeleteState, badges: Badges) -> Markup:
         words, going = {True: "will be deleted", False: "held: would be refused"}, frozenset(state.to_delete)

@@ -141,7 +141,7 @@ class ReleaseForm(Form):
         links = live or not self.b24.portal.own_sandbox
         if state.released is not None:
             yield from html.collapsed_after(
-                state.released.trouble_first, partial(html.frame, caption="What became of each activity")
+                state.released.trouble_first.df, partial(html.frame, caption="What became of each activity")
             )
         if state.unknown:
             yield html.paragraph("Who holds it was not found out.")
