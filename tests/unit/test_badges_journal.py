@@ -212,23 +212,21 @@ def test_a_journal_that_is_removed_while_open_is_noticed_before_the_next_intent(
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this system")
 def test_a_process_forked_while_a_thread_writes_the_journal_does_not_hang(journal: JournalStore) -> None:
     (sent,) = journal.intend(ChangeSet("parent"), [DELETE], 0.0)
-    writing = threading.Event()
-
-    def outcomes() -> Iterator[tuple[int, Outcome]]:
-        writing.set()
-        time.sleep(0.1)  # the fork begins meanwhile
-        yield sent, Outcome(DELETE, Verdict.DELETED, changed=True)
-
-    thread = threading.Thread(target=lambda: journal.conclude(outcomes()))
-    thread.start()
-    writing.wait()
-    child = os.fork()
-    if child == 0:
-        signal.alarm(20)
-        journal.intend(ChangeSet("child"), [ADD], 1.0)
-        os._exit(len(journal.unfinished()))
-    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 2, "the verdict is the parent's to write"
-    thread.join()
+    with closing(sqlite3.connect(journal.path, isolation_level=None, check_same_thread=False)) as other:
+        other.execute("BEGIN IMMEDIATE")  # the thread waits for this transaction, and holds the journal meanwhile
+        deleted = sent, Outcome(DELETE, Verdict.DELETED, changed=True)
+        threads = [threading.Thread(target=journal.conclude, args=([deleted],)), threading.Timer(0.4, other.rollback)]
+        for thread in threads:
+            thread.start()
+        time.sleep(0.2)
+        child = os.fork()
+        if child == 0:
+            signal.alarm(20)
+            journal.intend(ChangeSet("child"), [ADD], 1.0)
+            os._exit(0)
+        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+        for thread in threads:
+            thread.join()
     assert [entry.step for entry in journal.unfinished()] == [ADD]
     journal.intend(ChangeSet("parent"), [DELETE], 2.0)
     assert [entry.kind for entry in journal.entries()] == ["parent", "child", "parent"]
