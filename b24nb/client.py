@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 WHO_AM_I: Mapping[str, tuple[str, None]] = {"profile": ("profile", None), "scope": ("scope", None)}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Portal:
     """Facts about the portal, the user and the user's rights, read once when connecting.
 

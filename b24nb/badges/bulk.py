@@ -32,7 +32,7 @@ _STALE = 1.0
 INTERRUPTED = "stopped by Ctrl-C"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class RunOptions:
     """How a run of many steps is made: the options of ``delete_many`` and ``apply``."""
 

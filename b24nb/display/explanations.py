@@ -55,7 +55,7 @@ def catalogue() -> pd.DataFrame:
     return pd.DataFrame(rows).astype({"http_documented": "Int64", "http_observed": "Int64"})
 
 
-@dataclass(frozen=True, slots=True, repr=False)
+@dataclass(frozen=True, repr=False)
 class Explanation:
     """The explanation of an error, with a text and an HTML display.
 

@@ -132,7 +132,7 @@ class LeakyBucket:
         self._clock.sleep(max(at_least, random.uniform(0, most)))  # noqa: S311 - no secret
 
 
-@dataclass(slots=True)
+@dataclass
 class Operating:
     """Operating time of one method, as last reported.
 

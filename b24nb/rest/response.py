@@ -32,7 +32,7 @@ _BY_STATUS = {
 }
 
 
-@dataclass(frozen=True, slots=True, repr=False)
+@dataclass(frozen=True, repr=False)
 class Response:
     """A successful answer.
 

@@ -47,7 +47,7 @@ _HEADERS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Answer:
     """What came back: status, headers and the whole body."""
 
