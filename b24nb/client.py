@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Literal, Self
 
 from b24nb.display.visible import visible
-from b24nb.errors import ApiError
+from b24nb.errors import ApiError, OperatingTimeExceeded
 from b24nb.rest.connection import Connection, Response
 from b24nb.secret import mask_address
 
@@ -95,7 +95,10 @@ class Portal:
         TransportError, ApiError
             If the portal can't be reached or does not accept the credentials.
         """
-        answers = connection.batch(WHO_AM_I) if answers is None else answers
+        try:
+            answers = connection.batch(WHO_AM_I) if answers is None else answers
+        except OperatingTimeExceeded:  # the portal counts a batch as a method of its own, and has blocked only that
+            answers = {key: connection.call(method) for key, (method, _) in WHO_AM_I.items()}
         credentials = connection.credentials
         profile = _result(answers["profile"], dict) or {}
         scopes = _result(answers["scope"], list)

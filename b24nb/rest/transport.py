@@ -37,6 +37,8 @@ from b24nb.secret import redact, without_frames
 MAX_BODY = 64 * 1024 * 1024
 _CHUNK = 64 * 1024
 _DAY = 24 * 3600
+#: Seconds after which an idle connection is not used again: after a sleep or in another network it may be dead.
+_IDLE = 30
 #: Uncompressed answers only: HTTP libraries have had vulnerabilities in decompression.
 _HEADERS = {
     "User-Agent": f"b24nb/{__version__}",
@@ -265,6 +267,12 @@ class _Connection(HTTPConnection):
 
     response_class = _Response
     debuglevel = 0  # so that `http.client.HTTPConnection.debuglevel = 1` does not print the address and the headers
+    used_at = 0.0
+
+    @property
+    def is_connected(self) -> bool:
+        """Asked by the pool before it uses a kept connection. The monotonic clock would stand still during a sleep."""
+        return super().is_connected and time.time() - self.used_at < _IDLE
 
     def _new_conn(self) -> socket.socket:
         """Connect to the first address that answers, in the time for all; urllib3 gives each address the whole time.
@@ -296,7 +304,7 @@ class _Connection(HTTPConnection):
         try:
             super().request(*args, **options)
         finally:
-            _call.sent_at = time.monotonic()
+            _call.sent_at, self.used_at = time.monotonic(), time.time()
 
 
 class _RedactFilter(logging.Filter):

@@ -100,6 +100,13 @@ def test_a_portal_that_hides_who_i_am_is_unknown_not_wrong(portal: SandboxPortal
     assert "user unknown (rights unknown)" in str(seen)
 
 
+def test_a_portal_that_has_blocked_only_batches_is_asked_by_single_calls(portal: SandboxPortal) -> None:
+    portal.faults.next("OPERATION_TIME_LIMIT", method="batch", times=9)
+    with connect(portal) as b24:
+        assert b24.portal.admin
+        assert "crm" in b24.portal.scopes
+
+
 def test_the_call_log_begins_with_what_the_user_asked_for() -> None:
     with connect() as b24:
         assert len(b24.calls) == 0

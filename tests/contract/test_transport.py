@@ -203,20 +203,29 @@ def test_the_bundle_of_the_environment_is_used_or_a_given_one(monkeypatch: pytes
         assert Connection(webhook, Transport(verify=portal.ca_file)).call("profile").result
 
 
-def test_a_kept_connection_that_the_server_drops_is_a_lost_write() -> None:
+def once(connection: socket.socket) -> None:
     """The answer to the first call keeps the connection; the second request meets a reset."""
+    connection.sendall(GOOD.replace(b"Connection: close", b"Connection: keep-alive"))
+    read_request(connection)
+    reset(connection)
 
-    def once(connection: socket.socket) -> None:
-        connection.sendall(GOOD.replace(b"Connection: close", b"Connection: keep-alive"))
-        read_request(connection)
-        reset(connection)
 
+def test_a_kept_connection_that_the_server_drops_is_a_lost_write() -> None:
     with answering(once) as (connection, _):
         assert connection.call(READ).result is True
         with pytest.raises(errors.ConnectionFailed) as caught:
             connection.call(WRITE)
     assert caught.value.sent
     assert connection.calls.last.outcome == "lost"
+
+
+def test_after_a_sleep_a_kept_connection_is_not_used_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It may be dead, and a call that waits for it takes the whole timeout."""
+    with answering(once, GOOD) as (connection, _):
+        assert connection.call(READ).result is True
+        now = time.time()
+        monkeypatch.setattr(time, "time", lambda: now + 3600)
+        assert connection.call(WRITE).result is True
 
 
 def test_refusals_for_the_rate_do_not_use_up_the_repeats_of_a_read() -> None:
