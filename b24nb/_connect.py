@@ -1,4 +1,4 @@
-"""The function ``connect``, which composes a client of all its parts.
+"""The function ``connect``, which builds a client from its parts.
 
 The module is not called ``connect``, since it would hide the function of that name.
 """
@@ -105,9 +105,9 @@ def connect(
     tariff, timeout, verify, read_only = map(mask_address, (tariff, timeout, verify, read_only))
     settings = read_settings()
     found, source = _credentials(credentials, settings.get(WEBHOOK))
-    read_only, setting = check_switch(read_only, "read_only"), settings.get(READ_ONLY)
-    switch = setting.source if setting and setting.is_on else "argument" if read_only else ""
-    path, settle_after = _path_of(journal), check_seconds(settle_after, "settle_after")
+    read_only_from = _read_only_from(read_only, settings.get(READ_ONLY))
+    path = _path_of(journal)
+    settle_after = check_seconds(settle_after, "settle_after")
     on_close: Callable[[], object] = bool
     with ExitStack() as failed:
         if not isinstance(found, Webhook | OAuthToken):
@@ -117,11 +117,11 @@ def connect(
             found = Webhook.parse(found.webhook)
         if (own := _sandbox_at(found.origin)) and tariff == "standard":
             tariff = own.switches.tariff if own.switches.limits else "self-hosted"
-        transport, read_only = Transport(timeout, verify=verify), bool(switch)
-        connection = Connection(found, transport, tariff=tariff, read_only=read_only, clock=clock)
+        transport = Transport(timeout, verify=verify)
+        connection = Connection(found, transport, tariff=tariff, read_only=bool(read_only_from), clock=clock)
         release = failed.enter_context(ExitStack())
         release.callback(connection.close)
-        portal = Portal.ask(connection, own_sandbox=bool(own), credentials_from=source, read_only_from=switch)
+        portal = Portal.ask(connection, own_sandbox=bool(own), credentials_from=source, read_only_from=read_only_from)
         connection.calls.clear()  # the log begins with the user's first call
         store = _open_journal(path, portal, own, release)
         badges = BadgeMethods(connection, store, settle_after=settle_after)
@@ -139,6 +139,14 @@ def _starting(sandbox: SandboxPortal) -> Callable[[], object]:
         hint = "Give connect() the webhook of a portal that is reachable from here."
         text = f"The embedded portal can't start here: {str(error).rstrip('.')}."
         raise ConnectionFailed(text, hint=hint) from None
+
+
+def _read_only_from(read_only: Any, setting: Setting | None) -> str:
+    """Where read-only comes from; ``""``: it is off."""
+    argument = check_switch(read_only, "read_only")
+    if setting and setting.is_on:
+        return setting.source
+    return "argument" if argument else ""
 
 
 def _path_of(journal: Any) -> Any:

@@ -93,7 +93,6 @@ def sandbox(args: argparse.Namespace) -> int:
 def doctor(args: argparse.Namespace) -> int:
     """Connect as a notebook would, and print facts about the portal. Changes nothing."""
     from pathlib import Path
-    from statistics import median
 
     from b24nb._connect import connect
     from b24nb._settings import WEBHOOK, read_settings
@@ -113,7 +112,7 @@ def doctor(args: argparse.Namespace) -> int:
         for _ in range(5):
             b24.call("server.time")
         times = b24.calls.df.query("outcome == 'ok'")["client_ms"]
-        print(f"speed    {median(times):.1f} ms per call (median of {len(times)}: server.time)")
+        print(f"speed    {times.median():.1f} ms per call (median of {len(times)}: server.time)")
         if b24.journal.notice:
             print(f"journal  {b24.journal.notice}")
     return 0

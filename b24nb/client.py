@@ -131,11 +131,11 @@ class Portal:
     @property
     def sources(self) -> tuple[str, ...]:
         """Texts that say where the settings come from; those given as arguments are not named."""
-        switch = f"read-only by {self.read_only_from}" if self.read_only_from else "read-only"
-        return (
-            *([self.credentials_from] if self.credentials_from not in ("", "argument") else []),
-            *([switch.removesuffix(" by argument")] if self.read_only else []),
-        )
+        found = [] if self.credentials_from in ("", "argument") else [self.credentials_from]
+        if self.read_only:
+            by = "" if self.read_only_from in ("", "argument") else f" by {self.read_only_from}"
+            found.append(f"read-only{by}")
+        return tuple(found)
 
     def __str__(self) -> str:
         return ", ".join((self.where, self.who, *self.sources))
@@ -191,7 +191,7 @@ class Client:
         self._on_close = on_close
         # Release the resources when the applier is garbage-collected. Client, badges, journal and plans all refer to
         # the applier; `release` itself must not refer to it, or it would never be collected.
-        badges._applier.portal = on_close
+        badges._applier.keeps_alive = on_close
         self._release = weakref.finalize(badges._applier, in_this_process, os.getpid(), release)
 
     def call(self, method: str, params: Mapping[str, Any] | None = None) -> Response:
@@ -291,7 +291,7 @@ class Client:
         from b24nb.display import html
 
         notice = self.journal.notice
-        return html.page(html.portal_banner(self.portal), *([html.message("check", notice)] if notice else []))
+        return html.page(html.portal_banner(self.portal), notice and html.message("check", notice))
 
 
 def in_this_process(owner: int, work: Callable[[], object]) -> None:

@@ -64,10 +64,10 @@ def split(secret: Secret, *, what: str) -> tuple[SplitResult, str]:
     url = _trimmed(url)
     if re.search(r"\s", url):
         refuse(f"There is a space or line break inside the address of the {what}.", "Copy it again.")
-    if any(unicodedata.category(sign)[0] in "CZ" for sign in url):
+    if any(unicodedata.category(char)[0] in "CZ" for char in url):
         refuse(f"There is an invisible character inside the address of the {what}.", "Copy it again.")
     if not re.match("https?://", url, re.IGNORECASE):
-        refuse(f"The address of the {what} starts with https://.")
+        refuse(f"The address of the {what} must start with https://.")
     try:
         parts = urlsplit(url)
         hostname, port = parts.hostname or "", parts.port
@@ -93,7 +93,7 @@ def host_of(address: Secret) -> str:
 def _trimmed(url: str) -> str:
     """The address without what is pasted around it: blanks, quotes, brackets, ``NAME=``, the end of a sentence."""
     around = "\"'`<>),;" + "." * (".." not in url)  # a code that ends in ... is a masked one
-    around += "".join(sign for sign in {*url} if re.match("C|Z|P[ifs]", unicodedata.category(sign)))
+    around += "".join(char for char in {*url} if re.match("C|Z|P[ifs]", unicodedata.category(char)))
     return re.sub(r"^[^/=]+=", "", url.strip(around)).strip(around)
 
 
@@ -103,7 +103,7 @@ def _one_spelling(hostname: str, what: str) -> str:
     if ":" in hostname:
         return f"[{hostname}]"
     for label in hostname.split("."):
-        scripts = {unicodedata.name(sign, "?").split()[0] for sign in label if sign.isalpha()}
+        scripts = {unicodedata.name(char, "?").split()[0] for char in label if char.isalpha()}
         if len(scripts) > 1:
             refuse(
                 f"A name in the host of the {what} mixes alphabets: one letter looks like another.",
@@ -159,10 +159,10 @@ def check_tokens(**tokens: Secret) -> None:
     for name, token in tokens.items():
         text = token.reveal()
         if not isinstance(text, str):
-            refuse(f"{name} is a text.")
+            refuse(f"{name} must be a text.")
         refuse_placeholders(name, text)
         if not re.fullmatch(r"[!-~]*", text):
-            refuse(f"{name} is a text of plain letters, digits and signs, without spaces.")
+            refuse(f"{name} must be plain letters, digits and punctuation, without spaces.")
     if not tokens["access_token"]:
         refuse("access_token is empty.")
 

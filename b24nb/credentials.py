@@ -26,7 +26,7 @@ from b24nb.credential_checks import (
     typed,
     warn_of_cells,
 )
-from b24nb.secret import MASK, HiddenBytes, Secret, Unpickled, without_frames
+from b24nb.secret import MASK, HiddenBytes, NotPicklable, Secret, without_frames
 
 _WHOLE = "The whole address of a webhook is https://{portal}/rest/{user}/{code}/, and ends there."
 
@@ -41,7 +41,7 @@ class Endpoint(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class Webhook(Unpickled):
+class Webhook(NotPicklable):
     """An incoming webhook of a portal.
 
     Make one with :meth:`parse` or :meth:`ask`. Its text, repr and HTML are masked, and it refuses to be pickled.
@@ -107,7 +107,7 @@ class Webhook(Unpickled):
         parts, host = split(url, what="webhook")
         segments = [segment for segment in parts.path.split("/") if segment]
         if not segments or segments[0] != "rest":
-            refuse("The path of a webhook starts with /rest/.")
+            refuse("The path of a webhook must start with /rest/.")
         if segments[1:2] == ["api"]:
             refuse("This is a REST 3.0 address (/rest/api/), which has no badge methods.", "Drop /api.")
         if len(segments) < 3:
@@ -171,7 +171,7 @@ class Webhook(Unpickled):
 
 
 @dataclass(frozen=True, slots=True, repr=False, init=False)
-class OAuthToken(Unpickled):
+class OAuthToken(NotPicklable):
     """The tokens of an application.
 
     With a refresh token and the application's ``client_id`` and ``client_secret`` the client renews

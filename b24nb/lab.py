@@ -59,7 +59,7 @@ def run(arguments: Sequence[str]) -> int:
     # JupyterLab's Settings Editor and the user's own JUPYTER_CONFIG_PATH override them, files in ~/.jupyter don't.
     paths = [os.environ.get("JUPYTER_CONFIG_PATH", ""), str(_PACKAGE / "lab_settings")]
     os.environ["JUPYTER_CONFIG_PATH"] = os.pathsep.join(filter(None, paths))
-    command += arguments[named:]
+    command += arguments[1:] if named else arguments
     # This process becomes JupyterLab, so that it receives the signals. On Windows, exec would split arguments with
     # blanks and not wait.
     return subprocess.call(command) if os.name == "nt" else os.execv(sys.executable, command)  # noqa: S603, S606

@@ -18,14 +18,14 @@ MASK = "***"
 _SHORTEST = 8
 #: What the portal makes has so many letters and digits, or more.
 _LONG = 16
-#: As ``://``, a sign of an address: its end, or a query. What stands there like a secret is one.
+#: Like ``://``, these show that a text holds an address, of which any part at the place of a secret is masked.
 _ADDRESS = re.compile(r"[?&]\w+=|(?<![\w/])/rest/", re.IGNORECASE)
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
 
-class Unpickled:
+class NotPicklable:
     """A class whose objects can't be pickled."""
 
     __slots__ = ()
@@ -34,7 +34,7 @@ class Unpickled:
         raise TypeError(f"{type(self).__name__} is not pickled, so that no secret can end up in a file.")
 
 
-class Secret(Unpickled):
+class Secret(NotPicklable):
     """A text that is always shown as ``***``; :meth:`reveal` returns the text itself.
 
     It can't be pickled or written as JSON, and a deep copy is the same object.

@@ -42,7 +42,7 @@ class BadgeColour(NamedTuple):
 
 
 #: The colours of the portal's kanban. A change of a colour is needed only here.
-BADGE_COLOURS: Mapping[BadgeType, BadgeColour] = MappingProxyType(
+BADGE_COLOURS: Mapping[str, BadgeColour] = MappingProxyType(
     {
         BadgeType.SUCCESS: BadgeColour("#76950b", "#e9f6d6", "#5e7709"),
         BadgeType.FAILURE: BadgeColour("#dd4e5f", "#f3d5d3", "#a83b48"),

@@ -22,9 +22,9 @@ from b24nb.badges.changes import DONE, Outcome, Step, StepCommand, Verdict, Way,
 from b24nb.errors import ApiError, B24Error, BadResponse, NotFound
 from b24nb.rest.connection import Connection, Response
 
-LIST = "crm.activity.list"
+ACTIVITY_LIST = "crm.activity.list"
 _DELETE, _UPDATE = "crm.activity.delete", "crm.activity.configurable.update"
-_SHOWN = ["ID", "COMPLETED", "PROVIDER_PARAMS"]
+_STATE_FIELDS = ["ID", "COMPLETED", "PROVIDER_PARAMS"]
 _OPEN = {
     "filter": {"PROVIDER_ID": "CONFIGURABLE_REST_APP", "COMPLETED": "N"},
     "select": ["ID", "OWNER_TYPE_ID", "OWNER_ID", "SUBJECT", "LAST_UPDATED", "PROVIDER_PARAMS"],
@@ -170,11 +170,13 @@ def look_at_activities(connection: Connection, steps: Sequence[ActivityStep]) ->
     missing counts as deleted."""
     ids, found = [step.before.id for step in steps], dict[int, Activity]()
     for page in (ids[start : start + PAGE] for start in range(0, len(ids), PAGE)):
-        answer = connection.call(LIST, {"filter": {"@ID": page}, "select": _SHOWN})
+        answer = connection.call(ACTIVITY_LIST, {"filter": {"@ID": page}, "select": _STATE_FIELDS})
         read = map(Activity.from_wire, (row for row in _rows(answer) if str(row.get("ID")).isdecimal()))
         asked = {one.id: one for one in read if one.id in page}
         if (count := max(answer.total or 0, len(answer.result))) > len(asked):
-            raise BadResponse(f"Of {count} activities that the portal counts, {len(asked)} could be read.", method=LIST)
+            raise BadResponse(
+                f"Of {count} activities that the portal counts, {len(asked)} could be read.", method=ACTIVITY_LIST
+            )
         found |= asked
     return [*found.values()]
 
@@ -225,7 +227,7 @@ def name_holders(connection: Connection, outcomes: Sequence[Outcome]) -> list[Ou
 def _open_activities(connection: Connection) -> Collection[dict[str, Any]]:
     """Each open activity once. The portal's ``total`` may be too small: a page with a ``next`` is not the last one.
     Or too large: a request without a new activity is the last one."""
-    pages: Sequence[Any] = [first := connection.call(LIST, _OPEN)]
+    pages: Sequence[Any] = [first := connection.call(ACTIVITY_LIST, _OPEN)]
     found: dict[str, dict[str, Any]] = {}
     start = PAGE
     while True:
@@ -236,7 +238,7 @@ def _open_activities(connection: Connection) -> Collection[dict[str, Any]]:
         starts = (counted or range(start, sys.maxsize if pages[-1].next else 0, PAGE))[: spec.BATCH_SIZE]
         if len(found) == before or not starts:
             return found.values()
-        pages = [*connection.batch({f"from{at}": (LIST, {**_OPEN, "start": at}) for at in starts}).values()]
+        pages = [*connection.batch({f"from{at}": (ACTIVITY_LIST, {**_OPEN, "start": at}) for at in starts}).values()]
         start = starts[-1] + PAGE
 
 
@@ -245,7 +247,7 @@ def _rows(answer: Response | ApiError) -> list[dict[str, Any]]:
     if isinstance(answer, ApiError):
         raise answer
     if not isinstance(answer.result, list):
-        raise BadResponse("The portal answered without a list of activities.", method=LIST)
+        raise BadResponse("The portal answered without a list of activities.", method=ACTIVITY_LIST)
     return [row for row in answer.result if isinstance(row, dict)]
 
 

@@ -41,7 +41,7 @@ class ChangeApplier:
     connection: Connection
     store: JournalStore
     settle_after: float
-    portal: object = None  # this reference keeps a sandbox of this process running while it can still be changed
+    keeps_alive: object = None  # a reference that keeps a sandbox of this process running while it can be changed
 
     def refuse_if_read_only(self) -> None:
         """Raise :class:`ReadOnly` before anything is written or sent."""
@@ -112,17 +112,17 @@ class ChangeApplier:
             edited = f"somebody had changed it just before; the journal keeps it as it was last: {before!r}"
             detail = one.detail or (edited if before and step.before and one.changed else "")
             outcomes.append(replace(one, found=before, detail=detail))
-        if doubts := [one for one in outcomes if one.verdict is Verdict.UNKNOWN]:
+        if doubts := {place: one for place, one in enumerate(outcomes) if one.verdict is Verdict.UNKNOWN}:
             # Wait for the effect only while the portal may be working on it: not after an answer with HTTP 3xx or 4xx.
             end = self.connection.clock.monotonic()
             if isinstance(failure, errors.TransportError) and not 300 <= (failure.http_status or 0) < 500:
                 end += self.settle_after - failure.waited
-            seen = reconcile(self.connection, doubts, end)
+            seen = reconcile(self.connection, [*doubts.values()], end)
             call = getattr(failure, "call", None)
             if isinstance(call, Call) and all(outcome.done for outcome in seen):
                 call.outcome = "seen"
-            left = iter(seen)
-            outcomes = [next(left) if one.verdict is Verdict.UNKNOWN else one for one in outcomes]
+            for place, outcome in zip(doubts, seen, strict=True):
+                outcomes[place] = outcome
         return outcomes
 
     def _call_each(self, commands: Sequence[StepCommand], intent: _Intent, answers: dict[str, Reply]) -> None:

@@ -158,7 +158,7 @@ class Badge:
     @property
     def note(self) -> str:
         """Why ``add`` would refuse to restore this badge; ``""`` if it would not."""
-        from b24nb.badges.changes import problems  # this module imports badges
+        from b24nb.badges.changes import problems  # not above, since `changes` imports this module
 
         return next((f"not restorable: {problem.message}" for problem in problems(self)), "")
 

@@ -6,6 +6,7 @@ Worker threads send and the calling thread only waits, so that Ctrl-C never inte
 
 from __future__ import annotations
 
+import math
 import sys
 import threading
 from collections import deque
@@ -84,12 +85,19 @@ def apply_many(
 
 
 def in_threads(
-    work: Callable[[], object], options: RunOptions, stop: Callable[[str], object], done: Sized, total: int, *bar: str
+    work: Callable[[], object],
+    options: RunOptions,
+    stop: Callable[[str], object],
+    done: Sized,
+    total: int,
+    what: str,
+    unit: str,
 ) -> None:
     """Run ``work`` in ``options.parallel`` threads, with a progress bar, until all of them have returned.
 
-    ``done`` grows by ``total`` meanwhile; ``bar``: its description and unit. Ctrl-C, what a handler of a signal raises
-    (``sys.exit``), or what ``work`` raises, calls ``stop``; the running requests are waited for in any case.
+    ``done`` grows by ``total`` meanwhile; ``what`` and ``unit`` are shown beside the bar. Ctrl-C, what a handler of a
+    signal raises (``sys.exit``), or what ``work`` raises, calls ``stop``; the running requests are waited for in any
+    case.
     """
     from tqdm.auto import tqdm  # type: ignore[import-untyped]
 
@@ -104,10 +112,7 @@ def in_threads(
 
     hidden = not (options.progress and total and sys.stderr)  # a service may have no stderr
     left = min(options.parallel, total)
-    with (
-        tqdm(total=total, desc=bar[0], unit=bar[1], disable=hidden) as shown,
-        ThreadPoolExecutor(options.parallel) as pool,
-    ):
+    with tqdm(total=total, desc=what, unit=unit, disable=hidden) as shown, ThreadPoolExecutor(options.parallel) as pool:
         waiting = True
         while waiting:
             try:
@@ -173,10 +178,14 @@ class _Run:
 
         A badge that the list shows as wanted is asked for by an undo only: a list that is behind shows just that.
         """
-        undo, codes = self._change_set.kind == UNDO, list[str]()
-        for one in (one for one in steps if type(one) is Step and one.before != one.after):
+        undo = self._change_set.kind == UNDO
+        codes = []
+        for one in steps:
+            if type(one) is not Step or one.before == one.after:
+                continue
             now = here.find(one.code)
-            codes += [one.code] if now != one.before and (undo or now is None or now != one.after) else []
+            if now != one.before and (undo or now is None or now != one.after):
+                codes.append(one.code)
         return contradicted(self._connection, here, codes)
 
     def send(self) -> None:
@@ -197,21 +206,23 @@ class _Run:
             if self.stopped or not self._todo:
                 return None
             if not (step := self._todo[0][1]).fits_batch:
-                return dict([self._todo.popleft()]), fits_query(step.commands()[0][2])
+                place, step = self._todo.popleft()
+                return {place: step}, fits_query(step.commands()[0][2])
             size, kind, bucket = spec.BATCH_SIZE, type(step), self._connection.bucket
             leaves_at = self._connection.clock.time() + bucket.seconds_until()
             left = len(self._todo) * len(step.commands())  # about so many commands
             # A request that is refused leaves later; a look that needs no additional request costs nothing.
-            free = bucket.enforced or -(-left // (size - 1)) == -(-left // size)
+            free = bucket.enforced or math.ceil(left / (size - 1)) == math.ceil(left / size)
             look = kind is Step and (free or abs(leaves_at - self._looked_at) > _STALE)  # at activities: _as_planned
             self._looked_at = leaves_at if look else self._looked_at
             chunk: dict[int, Step] = {}
-            room = size - look
+            room = size - 1 if look else size
             while self._todo and type(step := self._todo[0][1]) is kind and step.fits_batch:
                 room -= len(step.commands())
                 if room < 0:
                     break
-                chunk.update([self._todo.popleft()])
+                place, step = self._todo.popleft()
+                chunk[place] = step
             return chunk, look
 
     def _as_planned(self, chunk: dict[int, Step]) -> dict[int, Step]:

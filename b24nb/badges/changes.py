@@ -188,7 +188,7 @@ class Outcome:
     seen : bool
         Whether the answer proved nothing and a look at the portal showed the outcome.
     open : bool
-        Whether looking failed, so that the journal should look again later.
+        Whether no look has succeeded yet, so that the journal should look again later.
     badge : Badge or None
         After an ``add``: the badge as the portal stored it.
     found : Badge or None
@@ -273,8 +273,9 @@ def deletions(current: Badges, wanted: Iterable[str | Badge], *, missing_ok: boo
 
 def to_restore(found: Any, before: Any) -> Any:
     """What the last look showed, if it differed; but what was planned for, if only that could be added again."""
-    worse = getattr(found, "note", "") and not getattr(before, "note", "none")
-    return before if worse or not found else found
+    if isinstance(found, Badge) and isinstance(before, Badge) and found.note and not before.note:
+        return before
+    return found or before
 
 
 def gone(step: Step, refusal: B24Error | None = None) -> Outcome:
@@ -325,7 +326,9 @@ def problems(badge: Badge, code_limit: int = spec.CODE_LIMIT) -> Iterator[Invali
 def complaints(steps: Iterable[Step]) -> Iterator[InvalidInput]:
     """Why a portal would refuse the badges that these steps add; or what a table has changed in them, unnoticed."""
     for step in steps:
-        for problem in (*problems(step.after), *_garbled(step)) if step.after and step.after != step.before else ():
+        if step.after is None or step.after == step.before:
+            continue
+        for problem in (*problems(step.after), *_garbled(step)):
             way_out = f" {_NEW_CODE_HINT}" if step.before and problem.field == "code" else ""
             yield InvalidInput(f"{step.code!r}: {problem.message}{way_out}", field=problem.field)
 
@@ -373,8 +376,7 @@ def _text_problems(field: str, text: Any) -> Iterator[InvalidInput]:
         hint = "Give a text, or a map language -> text."
         yield InvalidInput(f"The {field}{where} {what}.", field=field, hint=hint)
     # Stored as ASCII JSON with escaped slashes: a character that is not ASCII takes six.
-    plain = dict(texts) if texts is text else text
-    stored = 0 if wrong else len(json.dumps(plain, separators=(",", ":")).replace("/", "\\/"))
+    stored = 0 if wrong else len(json.dumps(text, separators=(",", ":")).replace("/", "\\/"))
     if stored > spec.TEXT_WIDTH:
         message = f"The {field} takes {stored} characters as the portal stores it; it keeps {spec.TEXT_WIDTH}."
         yield InvalidInput(message, field=field, hint="A letter that is not ASCII counts six times, an emoji twelve.")

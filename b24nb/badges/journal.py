@@ -234,8 +234,8 @@ class Journal:
 
     def _repr_html_(self) -> str:
         newest, notice = self._shown()
-        table = [] if newest is None else [html.frame(newest, caption=_head(newest), limit=SHOWN)]
-        return html.page(*table, *([html.message("check", notice)] if notice else []))
+        table = newest is not None and html.frame(newest, caption=_head(newest), limit=SHOWN)
+        return html.page(table, notice and html.message("check", notice))
 
     def _shown(self) -> tuple[pd.DataFrame | None, str]:
         """The newest changes and the notes on them; the file is asked once, and its error is the note."""
@@ -298,7 +298,7 @@ def _proved_by_next(store: JournalStore, entry: Entry) -> Outcome | None:
         return None
     elif found == step.before or (found and found == entry.found):
         verdict, changed = Verdict.FAILED, False
-    detail = "told by the next change of this badge"
+    detail = "shown by the next change of this badge"
     return Outcome(step, verdict, changed, detail=detail, seen=True, found=entry.found)
 
 

@@ -282,8 +282,8 @@ class Report(tuple[Outcome, ...]):
         return Report(sorted(self, key=attrgetter("ok")))
 
     def __repr__(self) -> str:
-        told = [one for one in self.trouble_first if not one.ok or one.why]
-        return listing(f"Report: {_counted(self.counts)}", told, _report_line)
+        shown = [one for one in self.trouble_first if not one.ok or one.why]
+        return listing(f"Report: {_counted(self.counts)}", shown, _report_line)
 
     def _repr_html_(self) -> str:
         return frame_html(self.trouble_first.df, f"Report: {_counted(self.counts)}")

@@ -1,4 +1,4 @@
-"""HTML for all displays; the only place where it is written.
+"""HTML for all displays; charts and forms add only their own frames.
 
 Escaping depends on the type, as in markupsafe: a ``str`` is text and is escaped, a :class:`Markup` is HTML that was
 made here. Each output contains the style rules that it uses, so that it looks right in any place; if a host removes

@@ -52,7 +52,7 @@ class Syntax(NamedTuple):
     def write(self, value: Any, level: int = 0) -> str:
         """The literal of a value of JSON; ``level`` is the depth of the line that it starts on."""
         if value is None or isinstance(value, bool):
-            return self.constants[2 if value is None else int(not value)]
+            return self.constants[(True, False, None).index(value)]
         if isinstance(value, str):
             return self.text(value)
         if isinstance(value, dict):
@@ -194,7 +194,9 @@ def in_query(value: Any) -> Any:
         return {key: in_query(item) for key, item in value.items()}
     if isinstance(value, list):
         return [in_query(item) for item in value]
-    return "" if value is None else int(value) if isinstance(value, bool) else value
+    if value is None:
+        return ""
+    return int(value) if isinstance(value, bool) else value
 
 
 def _flat(value: Any, name: str = "") -> Iterator[tuple[str, str]]:

@@ -199,12 +199,14 @@ def _batch(given: Mapping[str, Any], flavour: str) -> tuple[dict[str, Any], Any]
     cmd = given.get("cmd") or {}
     texts, calls = {}, {}
     for key, one in cmd.items() if isinstance(cmd, dict) else enumerate(cmd):
-        if isinstance(one, list) and len(one) == 2:
+        if isinstance(one, str):
+            texts[str(key)] = one
+        elif isinstance(one, list) and len(one) == 2:
             calls[str(key)] = {"method": one[0], "params": in_query(one[1] or {})}
-        elif not isinstance(one, str):
+            texts[str(key)] = command(*one)
+        else:
             hint = 'A command is a pair like ("crm.activity.badge.get", {"code": "vip"}).'
             raise InvalidInput(f"A {type(one).__name__} is no command of a batch.", field="params", hint=hint)
-        texts[str(key)] = one if isinstance(one, str) else command(*one)
     # As in PHP: the text "0" is false, "false" is true.
     halt = int(given.get("halt") not in (None, False, 0, "", "0"))
     calls = calls if len(calls) == len(texts) else {}

@@ -375,7 +375,9 @@ def _table_of(portals: Any) -> pd.DataFrame:
         wrong = wrong or (f"Some are named twice: {listed(again)}." if again else "")
     except errors.InvalidInput:  # of the file's encoding, or of one of its lines
         raise
-    except (OSError, RuntimeError, ValueError, TypeError, KeyError, AttributeError) as error:
+    except OSError as error:
+        wrong = f"{str(portals)!r} is no list of names, and can't be read as a file: {error.strerror}."
+    except (RuntimeError, ValueError, TypeError, KeyError, AttributeError) as error:
         wrong = f"There is no list of names, nor a table with the column `portal`: {type(error).__name__}."
     if wrong:
         raise errors.InvalidInput(f"portals: {wrong}", field="portals")

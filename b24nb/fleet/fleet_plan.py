@@ -13,13 +13,12 @@ from typing import TYPE_CHECKING, Any
 
 from b24nb import errors
 from b24nb.badges.badge import folded, listed
-from b24nb.badges.bulk import RunOptions
 from b24nb.badges.changes import UNDO, Action, Outcome, Step, Verdict, complaints
 from b24nb.badges.files import refuse
 from b24nb.badges.journal import lease
 from b24nb.badges.journal_store import ChangeSet, JournalStore
 from b24nb.badges.plan import PLAN_COLUMNS, REPORT_COLUMNS, plan_row, report_row
-from b24nb.fleet.found import Found, Row, counted
+from b24nb.fleet.found import LOOKING, Found, Row, counted, run_options
 from b24nb.fleet.visit import NOT_VISITED, OK, UNKNOWN, Visit, send, status_of
 from b24nb.rest.transport import check_count
 
@@ -55,7 +54,7 @@ class FleetPlan(Found):
         self._word = "fleet" if undoes is None else UNDO
         self._run: list[str] = []  # the kinds of this plan's runs in the journals, oldest first
         self._made: dict[str, Visit] = {}  # the results of the portals that were begun
-        self._begun: dict[str, None] = {}  # the names of the portals that any run has begun
+        self._begun: set[str] = set()  # the names of the portals that any run has begun
         super().__init__(*args)
 
     def _visit(self, names: Sequence[str]) -> None:
@@ -134,12 +133,12 @@ class FleetPlan(Found):
             max_failures = int(round(max_failures * len(names), 9))  # 0.29 * 100 is 28.999999999999996
         allowed = None if max_failures is None else check_count(max_failures, "max_failures", _ALLOWED, least=0)
         self._refuse_unconfirmed(confirm)
-        work = partial(self._apply_one, RunOptions(**options).keep_going)  # refuses unknown options
+        work = partial(self._apply_one, run_options(options, FleetReport._takes).keep_going)
         if self._fleet.read_only:
             raise errors.ReadOnly("This fleet is read-only.")
         at = datetime.fromtimestamp(self._fleet._time(), UTC)
         # If the last run is complete, or undone on all its portals, begin a new one, which an undo finds as the last.
-        if not unmade or all((kind, name) in self._fleet.undone for kind in self._run[-1:] for name in self._made):
+        if not unmade or all((self._run[-1], name) in self._fleet.undone for name in self._made):
             self._run.append(f"{self._word} {at.isoformat()} {token_hex(2)}")
             self._made.clear()
         return FleetReport(self, work, options, names, failures=allowed, others=len(left) - len(names))
@@ -157,7 +156,7 @@ class FleetPlan(Found):
         FleetReport
             Of the portals that this plan has begun; ``ok`` if everything there is as it was before.
         """
-        looking = {name: option for name, option in options.items() if name in ("progress", "parallel", "cancel")}
+        looking = {name: option for name, option in options.items() if name in LOOKING}
         plan = self._fleet._plan_back({*self._run}, [name for name in self.visits if name in self._begun], looking)
         try:
             return plan.apply(**{"keep_going": True, "confirm": plan.confirmation, **options})
@@ -194,7 +193,7 @@ class FleetPlan(Found):
 
     def _apply_one(self, keep_going: bool, name: str) -> Visit:
         """Settle older changes of a portal, send its steps, and return their outcomes."""
-        self._begun[name] = None
+        self._begun.add(name)
         made, left = {one.step.code: one for one in self._result(name).value}, self._left(name)
         made |= _same(left, Verdict.NOT_SENT)
         self._fleet.undone.discard((self._run[-1], name))
@@ -266,6 +265,7 @@ class FleetReport(Found):
     """
 
     what = "Report"
+    _takes = (*LOOKING, "keep_going")
     _columns = REPORT_COLUMNS
     _counted = "verdict"
 

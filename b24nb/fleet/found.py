@@ -21,6 +21,15 @@ if TYPE_CHECKING:
 
 Row = tuple[str, Iterable[Any]]
 STATUS = ("status", "error", "detail")
+#: The options of a run that visits portals.
+LOOKING = ("progress", "parallel", "cancel")
+
+
+def run_options(given: Mapping[str, Any], known: Iterable[str]) -> RunOptions:
+    """The options of a run; one that is not known is refused in words."""
+    if other := [*given.keys() - {*known}]:
+        raise TypeError(f"There is no option {other[0]}=. There are {', '.join(known)}.")
+    return RunOptions(**given)
 
 
 class Found:
@@ -34,15 +43,16 @@ class Found:
 
     what = "Visits"
     _columns: Sequence[str] = STATUS
+    _takes: Sequence[str] = LOOKING
     #: The column whose values are counted in the heading.
     _counted = ""
 
     def __init__(
         self, fleet: Fleet, work: Any, options: Mapping[str, Any], names: Sequence[str] | None = None, **limits: Any
     ) -> None:
-        self._fleet, self._work = fleet, work
-        self._options = RunOptions(**{"parallel": fleet.parallel, **options})
-        self._names, self._failures = fleet.names if names is None else names, limits.get("failures")
+        self._fleet, self._work, self._failures = fleet, work, limits.get("failures")
+        self._options = run_options({"parallel": fleet.parallel, **options}, self._takes)
+        self._names = fleet.names if names is None else names
         self.visits: dict[str, Visit] = dict.fromkeys([*self._names, *limits.get("unvisited", ())], Visit(NOT_VISITED))
         self._visit(self._names)
 
@@ -84,7 +94,7 @@ class Found:
     @property
     def counts(self) -> dict[str, int]:
         """How many rows there are of each action, verdict or status."""
-        place = [*self._columns].index(self._counted)
+        place = self._columns.index(self._counted)
         return dict(Counter([*cells][place] for _, cells in self._rows()))
 
     def retry(self) -> Self:

@@ -49,7 +49,7 @@ def each(
         in_threads(visit_remaining, options, stopped.append, found, len(todo), what, "portal")
     except BaseException as error:  # noqa: BLE001 - raised by the caller's `cancel`, or a bug of this package
         raised = error
-    return found, max(stopped, key=INTERRUPTED.__eq__, default=""), raised
+    return found, INTERRUPTED if INTERRUPTED in stopped else next(iter(stopped), ""), raised
 
 
 def prepare(executor: Executor | None, *task: Any) -> None:
@@ -63,13 +63,13 @@ def prepare(executor: Executor | None, *task: Any) -> None:
             executor.submit(int).result()
 
 
-def carry_out(executor: Executor | None, *task: Any) -> Visit:
+def carry_out(executor: Executor | None, task: Callable[..., Visit], *args: Any) -> Visit:
     """Run a task in this thread, or by the executor."""
     if executor is None:
-        return task[0](*task[1:])  # type: ignore[no-any-return]
+        return task(*args)
     try:
         # The token makes arguments unique: Dask runs equal calls once, and returns the same result for all.
-        submitted = executor.submit(run_packed, _packed(task), token_hex(8))
+        submitted = executor.submit(run_packed, _packed((task, *args)), token_hex(8))
     except Exception as error:  # noqa: BLE001 - the executor is broken, or shut down
         return replace(Visit.failed(error), status=NOT_VISITED)
     try:

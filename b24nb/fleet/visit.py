@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 from b24nb import errors
@@ -244,6 +245,7 @@ class Permit:
 
     def __init__(self, until: float) -> None:
         self._until = until
+        self.path, self.host, self.user = Path("(none in fleet.map)"), "", ""
         self.used = False  # once true, something may have been sent
 
     def intend(self, change_set: object, steps: Sequence[Step], at: float, found: object = ()) -> list[int]:

@@ -20,7 +20,7 @@ from b24nb.errors import DuplicateCode, InvalidInput
 from b24nb.forms import parts
 from b24nb.forms.form import Form, changes
 from b24nb.forms.messages import message_for
-from b24nb.forms.state import FormState, SharedState
+from b24nb.forms.state import NO_BADGES, FormState, SharedState
 
 ONE, SEVERAL = "one text for all languages", "a text per language"
 EMPTY = Badge("", "", "", spec.BadgeType.PRIMARY)
@@ -138,9 +138,11 @@ class AddForm(Form):
     def badge(self) -> Badge:
         """The badge as the fields describe it, right or wrong."""
         rows = self.texts
-        title, value = (
-            {row.language: row[place] for row in rows} if rows[0].language else rows[0][place] for place in (1, 2)
-        )
+        title: Text = rows[0].title
+        value: Text = rows[0].value
+        if rows[0].language:
+            title = {row.language: row.title for row in rows}
+            value = {row.language: row.value for row in rows}
         return Badge(self.code.value, title, value, self.type.value)
 
     @changes
@@ -183,7 +185,7 @@ class AddForm(Form):
         self._typed_at = time.monotonic()
         if not self._working:
             wrong = check(self.badge, self.texts, complete=False)
-            for twin in self.shared.find_all([self.code.value]).values():
+            if twin := (self.shared.badges or NO_BADGES).find(self.code.value):
                 wrong["code"] = f"The portal has a badge {twin.code!r}: add would be refused."
             self.render(replace(self.state, phase="idle", message=None, field_errors=wrong, existing=None))
 

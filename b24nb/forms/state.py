@@ -96,7 +96,7 @@ class SharedState(traitlets.HasTraits):
 
     def find_all(self, codes: Iterable[str]) -> dict[str, Badge]:
         """The badges that the portal would find under these codes, among those last seen."""
-        here = self.badges or Badges()
+        here = self.badges or NO_BADGES
         return {code: badge for code in codes if (badge := here.find(code))}
 
     def see(self, badges: Badges) -> None:

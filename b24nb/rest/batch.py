@@ -74,7 +74,7 @@ def fits_query(params: Mapping[str, Any]) -> bool:
     return not _UNFIT.search(json.dumps(params, default=str))
 
 
-def write(commands: Sequence[Command]) -> dict[str, str]:
+def encode(commands: Sequence[Command]) -> dict[str, str]:
     """The commands as query strings by the keys that are sent (``k0``, ``k1``, ...); references are changed to them.
 
     Raises
@@ -94,7 +94,7 @@ def write(commands: Sequence[Command]) -> dict[str, str]:
     return texts
 
 
-def read(
+def decode(
     commands: Sequence[Command], envelope: Mapping[str, Any], sent: Call, credentials: Credentials, *, halt: bool
 ) -> tuple[BatchResponse, list[Call]]:
     """Answers in the caller's order, and a row for the log per command that ran.

@@ -27,11 +27,6 @@ _ROW_BYTES = 500
 #: The largest epoch seconds that a timestamp of pandas can hold, or nearly so.
 _LATEST = 9e9
 _BLOCKED = "OPERATION_TIME_LIMIT"
-_MISSING_BECAUSE = {
-    "whole": "the portal counts in whole seconds and sends no exact header",
-    "contradiction": "the portal's figure is more than the caller waited",
-    "silence": "the portal states none",
-}
 
 
 @dataclass(slots=True, repr=False)
@@ -108,8 +103,13 @@ class Call:
             stated = None
         self.server_ms = _within(stated, waited_ms)
         if self.server_ms is None:
-            why = "contradiction" if stated is not None else "silence" if duration is None else "whole"
-            self.server_ms_missing_because = _MISSING_BECAUSE[why]
+            if stated is not None:
+                why = "the portal's figure is more than the caller waited"
+            elif duration is None:
+                why = "the portal states none"
+            else:
+                why = "the portal counts in whole seconds and sends no exact header"
+            self.server_ms_missing_because = why
         processing = time.get("processing")
         self.processing_ms = _within(processing if isinstance(processing, float) else None, waited_ms)
         self.operating_s = _number(time.get("operating"), below=_LATEST)
@@ -182,8 +182,9 @@ def _number(value: Any, below: float = math.inf) -> float | None:
 
 def _within(seconds: float | None, waited_ms: float | None) -> float | None:
     """The seconds in milliseconds; ``None`` if they are more than the caller waited."""
-    possible = seconds is not None and 0 <= seconds * 1000 <= (math.inf if waited_ms is None else waited_ms)
-    return seconds * 1000 if seconds is not None and possible else None
+    if seconds is None or not 0 <= seconds * 1000 <= (waited_ms or math.inf):
+        return None
+    return seconds * 1000
 
 
 class CallLog(Sequence[Call]):

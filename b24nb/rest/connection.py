@@ -140,7 +140,7 @@ class Connection:
         ApiError, TransportError, ReadOnly, InvalidInput
             A :class:`TransportError` with ``sent`` of a write: the answer was lost, so the effect is unknown.
         """
-        write = self._is_allowed_write(method, params)
+        write = self._check_call(method, params)
         shown = masked(params or {}, self.credentials.secrets)
         return Response.of(*self._send_with_retries(method, params or {}, shown, write=write, before_send=before_send))
 
@@ -171,7 +171,7 @@ class Connection:
             raise errors.InvalidInput("These are no commands of a batch.", field="commands", hint=hint) from None
         chunks = [listed[start : start + spec.BATCH_SIZE] for start in range(0, len(listed), spec.BATCH_SIZE)]
         for chunk in chunks:
-            self._written(chunk)  # refuse a wrong command before any is sent
+            self._encoded(chunk)  # refuse a wrong command before any is sent
         answers: dict[str, Response | errors.ApiError] = {}
         for chunk in chunks:
             try:
@@ -193,16 +193,16 @@ class Connection:
         TransportError
             With ``sent``, if the answer was lost; then writes among them may have been made.
         """
-        texts, write = self._written(commands)
-        hidden = [(key, method, masked(params or {}, self.credentials.secrets)) for key, method, params in commands]
+        texts, write = self._encoded(commands)
+        shown = [(key, method, masked(params or {}, self.credentials.secrets)) for key, method, params in commands]
         envelope, call = self._send_with_retries(
             "batch",
             {"halt": int(halt), "cmd": texts},
-            {"halt": int(halt), "cmd": {key: (method, params) for key, method, params in hidden}},
+            {"halt": int(halt), "cmd": {key: (method, params) for key, method, params in shown}},
             write=write,
             before_send=before_send,
         )
-        answers, rows = batch.read(hidden, envelope, call, self.credentials, halt=halt)
+        answers, rows = batch.decode(shown, envelope, call, self.credentials, halt=halt)
         for row in rows:
             self.calls.record(row, (call.bytes_out or 0) // len(commands))
         return answers
@@ -212,12 +212,12 @@ class Connection:
         self._closed = True
         self._close_transport()
 
-    def _written(self, commands: Sequence[Command]) -> tuple[dict[str, str], bool]:
+    def _encoded(self, commands: Sequence[Command]) -> tuple[dict[str, str], bool]:
         """The texts of commands, and whether one may change something; refuses what must not be sent."""
-        writes = [self._is_allowed_write(method, params) for _, method, params in commands]
-        return batch.write(commands), any(writes)
+        writes = [self._check_call(method, params) for _, method, params in commands]
+        return batch.encode(commands), any(writes)
 
-    def _is_allowed_write(self, method: str, params: Params | None) -> bool:
+    def _check_call(self, method: str, params: Params | None) -> bool:
         """Whether a call may change something; refuses wrong arguments, and writes of a read-only client."""
         if not isinstance(method, str) or not _NAME.fullmatch(method):
             text = f"{redact(repr(method), self.credentials.secrets)} is not the name of a REST method."

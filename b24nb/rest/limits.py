@@ -208,11 +208,11 @@ class Limits:
             return
         known = self._operating.get(method.lower())
         before = known if known and known.reset_at >= reset_at else None
-        grown = waited and (seconds - before.seconds if before else seconds * (seconds <= waited))
-        earlier = known.per_call if known else None
-        self._operating[method.lower()] = Operating(
-            seconds, reset_at, self._clock.time(), grown if grown > _ROUNDING else earlier
-        )
+        per_call = known.per_call if known else None
+        if waited and (before or seconds <= waited):
+            grown = seconds - (before.seconds if before else 0)
+            per_call = grown if grown > _ROUNDING else per_call
+        self._operating[method.lower()] = Operating(seconds, reset_at, self._clock.time(), per_call)
 
     def blocked(self, method: str) -> None:
         """Note that the portal answered ``OPERATION_TIME_LIMIT``; its limit may be lower than the documented one.

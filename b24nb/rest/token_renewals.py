@@ -18,22 +18,22 @@ from b24nb import errors
 from b24nb.credentials import OAuthToken
 from b24nb.secret import Secret, redact
 
-Place = tuple[str, Secret]
+TokenKey = tuple[str, Secret]
 #: By the portal and the access token that was renewed.
-_RENEWALS: dict[Place, Renewal] = {}
+_RENEWALS: dict[TokenKey, Renewal] = {}
 _MOST = 20_000
-_LOCKS: WeakValueDictionary[Place, threading.Lock] = WeakValueDictionary()
-_LOCK = threading.Lock()
+_LOCKS: WeakValueDictionary[TokenKey, threading.Lock] = WeakValueDictionary()
+_GUARD = threading.Lock()
 
 
 def _in_child() -> None:
     """A child would wait for ever for a lock that another thread of its parent held at the fork."""
     _LOCKS.clear()
-    _LOCK.release()
+    _GUARD.release()
 
 
 if hasattr(os, "register_at_fork"):  # Windows has no fork
-    os.register_at_fork(before=_LOCK.acquire, after_in_parent=_LOCK.release, after_in_child=_in_child)
+    os.register_at_fork(before=_GUARD.acquire, after_in_parent=_GUARD.release, after_in_child=_in_child)
 
 
 @dataclass
@@ -72,7 +72,7 @@ def answer_of(function: Callable[..., Any], *args: Any) -> Any:
 
 def lock_of(token: Any) -> threading.Lock:
     """The lock of all clients of this process that have this token."""
-    with _LOCK:
+    with _GUARD:
         return _LOCKS.setdefault((token.portal, token.access_token), threading.Lock())
 
 
@@ -80,7 +80,7 @@ def renewal_of(token: OAuthToken, pair: Mapping[str, Any]) -> Renewal:
     """Take note of the pair that a token was renewed to."""
     renewal = Renewal(pair)
     if pair["access_token"] != token.access_token:  # else newest_of would never end
-        with _LOCK:
+        with _GUARD:
             _RENEWALS[token.portal, token.access_token] = renewal
             if len(_RENEWALS) > _MOST:
                 del _RENEWALS[next(iter(_RENEWALS))]

@@ -124,14 +124,14 @@ class Transport:
         self._session.close()
 
     def post(self, endpoint: Endpoint, body: bytes, *, method: str, total: float | None = None) -> Answer:
-        """Send a JSON body.
+        """Send a body.
 
         Parameters
         ----------
         endpoint : Endpoint
             The URL and the headers of the credentials.
         body : bytes
-            JSON.
+            JSON; the form of a token renewal says so in its headers.
         method : str
             For messages.
         total : float, optional
@@ -150,10 +150,11 @@ class Transport:
         if self._owner != os.getpid():
             self._open()  # a forked child must not read the answers of its parent
         total = self.total if total is None else total
-        _call.sent, _call.sent_at, _call.end = False, (now := time.monotonic()), now + total
+        now = time.monotonic()
+        _call.sent, _call.sent_at, _call.end = False, now, now + total
         try:
             return without_frames(self._post, endpoint, body, method, total)
-        except InvalidInput:
+        except InvalidInput:  # a ValueError, so else one of FAILURES
             raise
         except FAILURES as error:
             failure = failed(error, method, self.total, sent=_call.sent)

@@ -211,8 +211,8 @@ _BOUNDARY = re.compile(r'boundary=(?:"([^"]+)"|([^;\s]+))', re.IGNORECASE)
 _FIELD_NAME = re.compile(rb';\s*name=(?:"([^"]*)"|([^";\s]+))')
 
 
-def _multipart_body(content_type: str, body: bytes) -> Params:
-    boundary = _BOUNDARY.search(content_type)
+def _multipart_body(options: str, body: bytes) -> Params:
+    boundary = _BOUNDARY.search(options)
     if not boundary:
         return {}
     pairs = []

@@ -59,7 +59,7 @@ def render(store: Store, records: Sequence[Record]) -> str:
         badges=badges[:SHOWN_BADGES],
         hidden=max(len(badges) - SHOWN_BADGES, 0),
         columns=columns,
-        requests=list(records)[: -SHOWN_REQUESTS - 1 : -1],
+        requests=[*reversed(records)][:SHOWN_REQUESTS],
         language=store.switches.language,
         types=list(spec.BadgeType),
     )
@@ -82,8 +82,7 @@ def localised(text: Any, language: str) -> str:
 
 def colour(badge_type: str) -> spec.BadgeColour:
     """Colours of a type; an unknown type has those of ``secondary``."""
-    known = badge_type in set(spec.BadgeType)
-    return spec.BADGE_COLOURS[spec.BadgeType(badge_type if known else "secondary")]
+    return spec.BADGE_COLOURS.get(badge_type, spec.BADGE_COLOURS[spec.BadgeType.SECONDARY])
 
 
 @lru_cache(maxsize=1)

@@ -80,14 +80,11 @@ def scope(call: Call) -> Any:
 
 @classic("methods")
 def methods(call: Call) -> Any:
-    wanted = call.get("scope")
-    return [
-        method.name
-        for method in METHODS.values()
-        if not method.controller
-        and (wanted in method.scopes if wanted else True)
-        and (wanted or php.truthy(call.get("full")) or call.caller.may_use(method))
-    ]
+    classic_methods = [method for method in METHODS.values() if not method.controller]
+    if wanted := call.get("scope"):
+        return [method.name for method in classic_methods if wanted in method.scopes]
+    full = php.truthy(call.get("full"))
+    return [method.name for method in classic_methods if full or call.caller.may_use(method)]
 
 
 @classic("method.get")

@@ -36,8 +36,10 @@ class Switches:
 
     def __setattr__(self, name: str, value: Any) -> None:
         words = _WORDS.get(name)
-        if value not in words if words else isinstance(value, str):
-            raise ValueError(f"{name} is one of {', '.join(words)}" if words else f"{name} is not a text: {value!r}")
+        if words and value not in words:
+            raise ValueError(f"{name} is one of {', '.join(words)}, not {value!r}")
+        if not words and isinstance(value, str):
+            raise ValueError(f"{name} can't be a text: {value!r}")
         object.__setattr__(self, name, value)
 
     def __post_init__(self) -> None:

@@ -169,3 +169,23 @@ def test_a_name_that_is_none_is_named_and_blanks_do_not_make_another(names: Any,
         Fleet(names, vault=str)
     (tmp_path / "portals.csv").write_text("portal,region\nacme ,eu\n")
     assert Fleet(tmp_path / "portals.csv", vault=str).names == ("acme",)
+
+
+def test_an_option_that_a_run_does_not_have_is_refused_by_its_name(sandboxes: SandboxFleet) -> None:
+    fleet = fleet_of(sandboxes)
+    plan = fleet.plan([VIP], **QUIET)
+    for run in (fleet.check, fleet.badges, plan.apply):
+        with pytest.raises(TypeError, match=r"no option prgress=. There are progress, parallel, cancel"):
+            run(prgress=False)
+    with pytest.raises(TypeError, match="no option keep_going="):
+        fleet.badges(keep_going=True)
+
+
+def test_a_file_of_portals_that_is_not_there_is_named() -> None:
+    with pytest.raises(errors.InvalidInput, match=r"'missing\.csv' is no list of names.*No such file"):
+        Fleet("missing.csv", vault=fleets.webhook_of)
+
+
+def test_a_journal_that_a_task_shows_is_empty(sandboxes: SandboxFleet) -> None:
+    found = fleet_of(sandboxes).map(lambda b24: repr(b24.journal) + repr(b24.journal.plan_undo()), **QUIET)
+    assert all("nothing was changed yet" in value for value in found.values.values())

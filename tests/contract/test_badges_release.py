@@ -333,7 +333,7 @@ def test_a_second_release_of_an_activity_tells_what_became_of_the_first(portal: 
         (later,) = other.store.intend(ChangeSet("release"), [step], 0.0)
         other.store.conclude([(later, Outcome(step, Verdict.RELEASED, changed=True))])
     (report,) = b24.journal.settle()
-    assert (report.verdict, report.detail) == (Verdict.FAILED, "told by the next change of this badge")
+    assert (report.verdict, report.detail) == (Verdict.FAILED, "shown by the next change of this badge")
 
 
 def test_an_activity_that_changes_meanwhile_is_left_alone(portal: SandboxPortal, b24: Client, app: Client) -> None:
