@@ -24,8 +24,8 @@ from b24nb.credentials import Credentials, OAuthToken, Webhook
 from b24nb.errors import ConnectionFailed, InvalidInput
 from b24nb.rest.clock import SYSTEM_CLOCK, Clock
 from b24nb.rest.connection import Connection
-from b24nb.rest.transport import Transport, check_seconds, check_switch
-from b24nb.secret import Secret, is_address, mask_address
+from b24nb.rest.transport import Transport, check_journal, check_seconds, check_switch
+from b24nb.secret import Secret, mask_address, masked
 
 if TYPE_CHECKING:
     from b24nb.sandbox import SandboxPortal
@@ -100,13 +100,13 @@ def connect(
     'SANDBOX'
     >>> b24.close()
     """
-    if isinstance(credentials, str):
-        credentials = Secret(credentials)
+    credentials = Secret(credentials) if isinstance(credentials, str) else masked(credentials)
     tariff, timeout, verify, read_only = map(mask_address, (tariff, timeout, verify, read_only))
+    journal, settle_after = map(mask_address, (journal, settle_after))
     settings = read_settings()
     found, source = _credentials(credentials, settings.get(WEBHOOK))
     read_only_from = _read_only_from(read_only, settings.get(READ_ONLY))
-    path = _path_of(journal)
+    path = check_journal(journal, "file")
     settle_after = check_seconds(settle_after, "settle_after")
     on_close: Callable[[], object] = bool
     with ExitStack() as failed:
@@ -147,12 +147,6 @@ def _read_only_from(read_only: Any, setting: Setting | None) -> str:
     if setting and setting.is_on:
         return setting.source
     return "argument" if argument else ""
-
-
-def _path_of(journal: Any) -> Any:
-    if journal is None or (journal and isinstance(journal, str | PathLike) and not is_address(journal)):
-        return journal
-    raise InvalidInput("journal is the path of a file.", field="journal")
 
 
 def _open_journal(path: Any, portal: Portal, own: SandboxPortal | None, release: ExitStack) -> JournalStore:

@@ -16,6 +16,8 @@ WEBHOOK, READ_ONLY = "B24_WEBHOOK", "B24_READ_ONLY"
 _YES = frozenset({"1", "true", "t", "yes", "y", "on", "enable", "enabled", "да", "д"})
 _NO = frozenset({"0", "false", "f", "no", "n", "off", "disable", "disabled", "нет", "н"})
 _FILE = ".env"
+#: Cyrillic letters that look like Latin ones.
+_LATIN = str.maketrans("веокану", "beokahy")
 
 
 class Setting(NamedTuple):
@@ -54,7 +56,7 @@ def read_settings() -> dict[str, Setting]:
 
 def _read() -> dict[str, Setting]:
     path = Path(_FILE)
-    found = _from_file(path) if path.exists() and not path.is_dir() else {}
+    found = _from_file(path) if os.path.lexists(path) and not path.is_dir() else {}
     for name, value in os.environ.items():
         _check_name(name, f"The environment variable {name!r}")
         if name in (WEBHOOK, READ_ONLY) and value.strip():
@@ -105,7 +107,8 @@ def _text_of(path: Path) -> str:
 
 def _check_name(name: str, what: str) -> None:
     """Refuse misspelled names (``B24_READONLY``, ``$env:B24NB_READ_ONLY``), which would be ignored without an error."""
-    spelled = re.sub(r"[^a-z0-9]", "", name.lower().removeprefix("$env:").partition(":")[0]).replace("b24nb", "b24")
+    latin = name.lower().translate(_LATIN).removeprefix("$env:").partition(":")[0]
+    spelled = re.sub(r"[^a-z0-9]", "", latin).replace("b24nb", "b24")
     for known in (WEBHOOK, READ_ONLY):
         if name != known and spelled == known.replace("_", "").lower():
             _refuse(f"{what} looks like {known}, but is spelled otherwise.", f"Write {known}.")

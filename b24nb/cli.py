@@ -12,6 +12,7 @@ from typing import NoReturn
 from b24nb import lab
 from b24nb._version import __version__
 from b24nb.errors import B24Error, InvalidInput
+from b24nb.secret import redact
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -37,6 +38,8 @@ def main(argv: Sequence[str] | None = None) -> int:
             stream.reconfigure(errors="backslashreplace")
     argv = sys.argv[1:] if argv is None else argv
     try:
+        if any(redact(one) != one for one in argv):
+            raise InvalidInput("An argument holds a secret.", hint="Put it into B24_WEBHOOK, or into a file .env.")
         if argv[:1] == ["lab"] and not {"-h", "--help"} & {*argv}:
             return lab.run(argv[1:])  # not parsed here, since the options are JupyterLab's
         args = _parser().parse_args(argv)

@@ -7,6 +7,7 @@ inside :func:`without_frames`, since displays of tracebacks can show the variabl
 from __future__ import annotations
 
 import re
+import reprlib
 from collections.abc import Callable, Iterable, Mapping
 from functools import lru_cache
 from typing import Any, NoReturn, ParamSpec, TypeVar
@@ -224,11 +225,18 @@ def masked(value: Any, secrets: Iterable[Secret] = ()) -> Any:
         return redact(value, secrets)
     if isinstance(value, Mapping):
         return {
-            name: MASK if str(name).lower() in _SECRET_NAMES else masked(item, secrets) for name, item in value.items()
+            masked(name, secrets): MASK if str(name).lower() in _SECRET_NAMES else masked(item, secrets)
+            for name, item in value.items()
         }
     if isinstance(value, list | tuple):
         return [masked(item, secrets) for item in value]
     return value.item() if getattr(value, "ndim", None) == 0 else value
+
+
+def short(value: Any) -> str:
+    """A short repr of a value; of a shortened secret the rest would not be recognized as one."""
+    whole = repr(value)
+    return reprlib.repr(value) if redact(whole) == whole else MASK
 
 
 _SECRET_NAMES = frozenset({*_NAMES.split("|"), "authorization"})

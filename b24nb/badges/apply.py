@@ -15,7 +15,7 @@ from typing import Any
 from b24nb import errors
 from b24nb.badges.badge import Badge, Badges
 from b24nb.badges.changes import DELETE, LIST, Action, Outcome, Step, StepCommand, Verdict, to_restore, warn
-from b24nb.badges.evidence import Reply, badges_of, judge_answers, reconcile
+from b24nb.badges.evidence import Reply, badges_of, get_badge, judge_answers, reconcile
 from b24nb.badges.journal_store import ChangeSet, JournalStore
 from b24nb.rest.calls import Call
 from b24nb.rest.connection import Connection, Response
@@ -177,12 +177,18 @@ class _Intent:
     change_set: ChangeSet
     steps: Steps
     found: LastSeen
-    ids: list[int] = field(default_factory=list)
+    ids: Sequence[int] = ()
     answers: list[Mapping[str, Reply]] = field(default_factory=list)
 
     def __call__(self) -> None:
         clock, store = self.applier.connection.clock, self.applier.store
-        if self.ids:
-            store.note_attempt(self.ids, clock.time(), answered=len(self.answers) > 1 or any(self.answers))
-        else:
+        if not self.ids:
             self.ids = store.intend(self.change_set, self.steps, clock.time(), self.found)
+            return
+        answered = len(self.answers) > 1 or any(self.answers)
+        self.ids = store.note_attempt(self.ids, clock.time(), answered=answered)
+        step = self.steps[0]
+        if self.change_set.kind == "delete":  # a single one: somebody may have changed the badge during the wait
+            now = get_badge(self.applier.connection, step.code)
+            if now != step.before:
+                raise errors.BadgeChanged(step.code, step.before, now)

@@ -11,7 +11,6 @@ import warnings
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from reprlib import repr as short
 from typing import Any, NamedTuple
 
 from b24nb import spec
@@ -19,6 +18,7 @@ from b24nb.badges.badge import FIELDS, Badge, Badges
 from b24nb.errors import B24Error, BadgeChanged, InvalidInput
 from b24nb.rest.batch import fits_query
 from b24nb.rest.calls import event_list
+from b24nb.secret import redact, short
 
 ADD = "crm.activity.badge.add"
 DELETE = "crm.activity.badge.delete"
@@ -30,8 +30,7 @@ MAP_TEXT = re.compile(r"\s*\{\s*(['\"].*:.*)?\}\s*", re.DOTALL)
 #: A lone surrogate (half of a character), which JSON can hold and UTF-8 can't.
 _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 _TYPES = [*spec.BadgeType]
-#: Used as the language of a text that is not given by language.
-_ANY = "any"
+_ANY = "any"  # the language of a text that is not given by language
 _NEW_CODE_HINT = "Add it under a new code, move the activities that name the old one, then delete the old one."
 
 
@@ -278,6 +277,12 @@ def to_restore(found: Any, before: Any) -> Any:
     return found or before
 
 
+def redone(kinds: Iterable[str]) -> list[str]:
+    """A remark on a plan that undoes change sets of these kinds, if all of them are undos."""
+    undos = [kind.startswith(UNDO) for kind in kinds]
+    return ["This undoes an undo: it makes those changes again."] if undos and all(undos) else []
+
+
 def gone(step: Step, refusal: B24Error | None = None) -> Outcome:
     """The outcome of a delete whose badge was already deleted, or never existed."""
     if step.before and refusal and step.before.code != step.key:
@@ -345,8 +350,10 @@ def _garbled(step: Step) -> Iterator[InvalidInput]:
 
 def check_code(code: Any) -> None:
     """Raise :class:`InvalidInput` if this can't name a badge at all."""
-    if wrong := _wrong(code):
-        named, hint = ("", "") if isinstance(code, str) else (f" {short(code)}", "Write it in quotes: codes are texts.")
+    holds_secret = isinstance(code, str) and "://" in code and redact(code) != code
+    if wrong := _wrong(code) or ("is an address that holds a secret" if holds_secret else ""):
+        hint = "Write it in quotes: codes are texts."
+        named, hint = ("", "") if isinstance(code, str) else (f" {short(code)}", hint)
         raise InvalidInput(f"The code{named} {wrong}.", field="code", hint=hint)
 
 

@@ -32,7 +32,7 @@ Source = str | os.PathLike[str] | Mapping[str, Any] | Iterable[Badge | Mapping[A
 
 FORMAT, VERSION = "b24nb badges", 1
 #: How many complaints one error shows, and how many characters of each.
-_SHOWN, _WIDTH = 5, 300
+_SHOWN, _WIDTH = 5, 600
 #: A cell that begins so is a formula for spreadsheets, and gets an apostrophe in front; this column names such cells.
 _FORMULA, _ESCAPED = tuple("=+-@\t\r\n＝＋－＠"), "with_apostrophe"
 #: The separator is given by a first line for Excel (``sep=;``), else it is the character beside a known heading.
@@ -173,6 +173,8 @@ def write(badges: Badges, path: str | os.PathLike[str], *, portal: str, at: str)
 
 def _replace(target: Path, content: bytes) -> None:
     """Write a temporary file, then rename it to the target: a crash can't leave an incomplete backup."""
+    if target.exists() and not target.is_file():  # a device, for example, must not be replaced
+        raise InvalidInput(f"{target} is there, and is not a file.", field="path")
     temporary = target.with_name(f".b24nb-{secrets.token_hex(8)}")
     try:
         with temporary.open("xb") as file:

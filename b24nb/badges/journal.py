@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from b24nb.badges.activities import Activity, ActivityStep
 from b24nb.badges.apply import ChangeApplier
 from b24nb.badges.badge import SHOWN, Badge, Badges, listed
-from b24nb.badges.changes import DONE, UNDO, Outcome, Step, Verdict, Way, diff, to_restore
+from b24nb.badges.changes import DONE, UNDO, Outcome, Step, Verdict, Way, diff, redone, to_restore
 from b24nb.badges.evidence import contradicted, list_badges, reconcile
 from b24nb.badges.files import clashes, codes_of, refuse
 from b24nb.badges.journal_store import Entry, JournalStore, default_journal_path
@@ -147,12 +147,14 @@ class Journal:
             If the portal can't be listed.
         """
         last = check_count(last, "last", "a number of change sets, 1 or more")
-        self.settle()
+        with suppress(JournalError):  # verdicts can't be written on a full disk, and the plan needs none
+            self.settle()
         done = self._store.last(last)
         steps, total, lost = steps_back(self._applier.connection, done)
         left_out = {"deleted activities can't be brought back.": lost}
         left_out["change(s) are left out: what was there before can't be read."] = sum(bool(one.unread) for one in done)
-        remarks = [*self._foreign(), *(f"{count} {what}" for what, count in left_out.items() if count)]
+        left_out_texts = [f"{count} {what}" for what, count in left_out.items() if count]
+        remarks = [*self._foreign(), *left_out_texts, *redone(one.kind for one in done)]
         return Plan(steps, kind=UNDO, total=total, applier=self._applier, remarks=remarks)
 
     def plan_restore(self, badges: Iterable[Badge]) -> Plan:
@@ -305,7 +307,8 @@ def _proved_by_next(store: JournalStore, entry: Entry) -> Outcome | None:
 def _same_badge(step: Step, later: Entry) -> bool:
     """Whether a later entry is of the step's badge also on a portal that tells letter case apart."""
     found, ours = later.found or later.step.before, step.after or step.before
-    return later.step.code == step.code or bool(found and ours and found.code == ours.code)
+    deleted = ours.code if ours and step.after is None else step.code  # the portal found it in the caller's spelling
+    return later.step.code in (step.code, deleted) or bool(found and ours and found.code == ours.code)
 
 
 def steps_back(connection: Connection, done: Sequence[Entry]) -> tuple[list[Step], int, int]:
@@ -369,7 +372,7 @@ def _left_and_target(done: Sequence[Entry]) -> tuple[dict[str, Any], dict[str, A
     for entry in reversed([one for one in done if not (one.unread or one.id in unsure)]):
         before, after = to_restore(entry.found, entry.step.before), entry.step.after
         if after:
-            left.setdefault(after.code, after)
+            left.setdefault(after.code, None if entry.verdict == Verdict.FAILED else after)  # half of a replace
             target[after.code] = None
         if before:
             left.setdefault(before.code, None)
@@ -387,6 +390,8 @@ def _undo_steps(left: dict[str, Badge | None], target: dict[str, Badge | None], 
         if step.before and {step.code, step.before.code} & foreign:
             foreign -= {step.code, step.before.code}
             step = step._replace(remark="changed since")
+        elif step.after and not step.before and left.get(step.code):
+            step = step._replace(remark="deleted since")
         elif step.before and target.get(step.before.code, step.before) is None:  # added by us: delete it as spelled
             step = step._replace(code=step.before.code)
         yield step

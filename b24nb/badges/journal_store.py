@@ -29,7 +29,8 @@ from b24nb.rest.connection import host_of
 from b24nb.secret import Secret
 
 _VERSION = 4
-_COLUMNS = "activity, change_set, step.at, code, before, after, found, verdict, changed, seen, error, detail"
+_AT = "min(max(CAST(step.at AS REAL), 0.0), 4e9)"  # a damaged file may hold anything
+_COLUMNS = f"activity, change_set, {_AT}, code, before, after, found, verdict, changed, seen, error, detail"
 _ENTRIES = f"SELECT step.id, {_COLUMNS}, kind, host, user FROM step JOIN change_set ON change_set.id = change_set"
 _MINE = (
     "(host, user) IN (SELECT :host, :user"
@@ -122,10 +123,7 @@ def default_journal_path(host: str) -> Path:
         raise JournalError(f"There is no place for the journal: {error}", hint=_HINT) from error
 
 
-_HINT = (
-    "What can't be remembered is not sent; connect(journal=...) names another file, for example a copy in a folder that"
-    " you may write."
-)
+_HINT = "What can't be remembered is not sent; connect(journal=...) names another file, such as a copy of your own."
 
 
 class JournalStore:
@@ -165,22 +163,24 @@ class JournalStore:
                 head = (self.host, self.user, change_set.kind, at)
                 number = change_set.number or _insert(db, "change_set (host, user, kind, at)", head)
                 table = "step (change_set, at, activity, code, before, after, found)"
-                heads = ((number, at, _activity_of(step), step.code) for step in steps)
-                ids = [
-                    _insert(db, table, (*head, *map(_dump, (step.before, step.after, look))))
-                    for head, step, look in zip(heads, steps, looks, strict=True)
-                ]
+                ids = []
+                for step, look in zip(steps, looks, strict=True):
+                    badges = map(_dump, (step.before, step.after, look))
+                    ids.append(_insert(db, table, (number, at, _activity_of(step), step.code, *badges)))
             change_set.number = number
         return ids
 
-    def note_attempt(self, ids: Sequence[int], at: float, *, answered: bool = True) -> None:
-        """Note that steps are sent once more; errors are ignored, since their intent is on disk.
+    def note_attempt(self, ids: Sequence[int], at: float, *, answered: bool = True) -> Sequence[int]:
+        """Note that steps are sent once more; returns their ids. Errors are ignored, since their intent is on disk.
 
-        ``answered``: whether the portal has made a part of the change; only the fleet's ``Permit`` uses it, which
-        replaces this class where a portal is visited.
+        Unless the portal has ``answered`` a part of the change, they get new ids, after what others sent meanwhile.
         """
         with suppress(JournalError), self._writing() as db:
-            db.executemany("UPDATE step SET at = ? WHERE id = ?", [(at, id_) for id_ in ids])
+            (newest,) = db.execute("SELECT max(id) FROM step").fetchone()
+            new = ids if answered else range(newest + 1, newest + 1 + len(ids))
+            db.executemany("UPDATE step SET id = ?, at = ? WHERE id = ?", zip(new, [at] * len(ids), ids, strict=True))
+            return [*new]
+        return ids
 
     def conclude(self, outcomes: Iterable[tuple[int, Outcome]], *, first_hand: bool = True) -> None:
         """Write the verdicts of intents, without those that are open; if that fails, the next use does it.
@@ -310,7 +310,7 @@ class JournalStore:
 def _is_host(noted: str, host: str) -> bool:
     """Whether the journal means this host: older versions noted it as it was typed."""
     with suppress(B24Error):
-        return host_of(Secret(noted)) == host
+        noted = host_of(Secret(noted))
     return noted == host
 
 

@@ -21,7 +21,7 @@ from b24nb import errors
 from b24nb._settings import READ_ONLY, read_settings
 from b24nb.badges.badge import folded, frame, listed
 from b24nb.badges.bulk import RunOptions
-from b24nb.badges.changes import Outcome, diff
+from b24nb.badges.changes import Outcome, Step, diff, redone
 from b24nb.badges.files import clashes, csv_lines, names_of, read, refuse
 from b24nb.badges.journal import ADOPT, FLEET_RUN, journals_beside, reconciled, seconds_left, settled, steps_back
 from b24nb.badges.journal_store import Entry, JournalStore, default_journal_path
@@ -31,12 +31,14 @@ from b24nb.fleet.fleet_plan import FleetPlan, matching, protected
 from b24nb.fleet.found import STATUS, FleetBadges, FleetCheck, FleetValues, Row
 from b24nb.fleet.tasks import carry_out, prepare
 from b24nb.fleet.visit import OK, Access, Visit
-from b24nb.rest.transport import check_count, check_seconds, check_switch
-from b24nb.secret import is_address, redact
+from b24nb.rest.transport import check_count, check_journal, check_seconds, check_switch
+from b24nb.secret import redact
 
 if TYPE_CHECKING:
     import pandas as pd
 
+#: A pattern of the kinds of all runs, as in SQL.
+_ANY_RUN = "fleet %"
 _ELSEWHERE = "Changes of another address or user, not of user {0.user} on {0.host}, are in the journal {0.path}."
 _OTHERS = "Of such runs there are changes of portals that were not seen here, or had another address, in {}: {}. "
 
@@ -96,7 +98,6 @@ class Fleet:
     ) -> None:
         for field, wrong, kind in (
             ("vault", not callable(vault), "a function that gives credentials for a name"),
-            ("journal", journal and is_address(journal), "the path of a folder"),
             ("executor", executor and not isinstance(executor, Executor), "a concurrent.futures.Executor"),
         ):
             if wrong:
@@ -111,7 +112,8 @@ class Fleet:
         self._time = self._access.clock.time
         self._access.connection(None).close()  # refuses wrong settings
         self._executor, self.parallel = executor, RunOptions(parallel=parallel).parallel
-        self._folder = Path(os.path.expanduser(journal)).absolute() if journal else None  # noqa: PTH111
+        folder = check_journal(journal, "folder")
+        self._folder = Path(os.path.expanduser(folder)).absolute() if folder else None  # noqa: PTH111
         # For journals of sandboxes: a later sandbox may get the same port, but must not get the journal.
         self._temporary = Path(tempfile.mkdtemp(prefix="b24nb-journals-"))
         remove = partial(shutil.rmtree, self._temporary, ignore_errors=True)
@@ -245,7 +247,7 @@ class Fleet:
                     runs[one.kind] = max(one.at, runs.get(one.kind, 0))
         known = sorted(filter(FLEET_RUN.match, runs), key=runs.__getitem__)
         # The first is a pattern: if there are fewer runs than that, any run of somebody else may be meant.
-        return self._plan_back({*["fleet %", *known][-last:]}, self.names, options, looked)
+        return self._plan_back({*[_ANY_RUN, *known][-last:]}, self.names, options, looked)
 
     def _plan_back(
         self, kinds: set[str], names: Sequence[str], options: dict[str, Any], looked: dict[str, Visit] | None = None
@@ -266,11 +268,12 @@ class Fleet:
             found = self._visit(name, portal.host, steps_back, done) if done else Visit(value=((), 0))
             if found.status != OK:
                 return found
-            steps, *more = found.value  # a remark: it was changed since
-            left_alone = [step._replace(after=step.before) if step.remark else step for step in steps]
-            return replace(found, value=(left_alone, *more), portal=portal)
+            steps, *more = found.value
+            kept = [_left_alone(step) if step.remark else step for step in steps]  # it was changed since
+            return replace(found, value=(kept, *more), portal=portal)
 
-        return FleetPlan(self, compare, options, names, undoes=kinds, remarks=self._elsewhere(kinds) if looked else ())
+        remarks = [*self._elsewhere(kinds), *redone(kinds - {_ANY_RUN})] if looked else []
+        return FleetPlan(self, compare, options, names, undoes=kinds, remarks=remarks)
 
     # -- used by results and plans ----------------------------------------------------------------------
 
@@ -352,6 +355,11 @@ class Fleet:
         where = type(self._executor).__name__ if self._executor else "threads"
         only = ", read-only" if self.read_only else ""
         return f"<Fleet of {len(self.names):,} portals, {self.parallel} at a time, by {where}{only}>"
+
+
+def _left_alone(step: Step) -> Step:
+    badge = step.before or step.after
+    return step._replace(before=badge, after=badge)
 
 
 def _table_of(portals: Any) -> pd.DataFrame:

@@ -256,11 +256,12 @@ class Permit:
         self.used = True
         return [*range(len(steps))]
 
-    def note_attempt(self, ids: Sequence[int], at: float, *, answered: bool = False) -> None:
+    def note_attempt(self, ids: Sequence[int], at: float, *, answered: bool = False) -> Sequence[int]:
         """Refuse to begin too late, also after waits for the request rate; a change that has begun is finished."""
         if at > self._until and not answered:
             text = "This task waited too long, or the clock of its machine is fast, so it is not sent."
             raise errors.TooLate(text, hint="Apply the plan again.")
+        return ids
 
     def __getattr__(self, name: str) -> Callable[..., list[object]]:
         return lambda *_, **__: []

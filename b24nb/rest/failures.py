@@ -86,7 +86,7 @@ def _tls(cause: BaseException) -> tuple[str, str]:
     if "WRONG_VERSION_NUMBER" in str(cause):
         return ("what answers there does not speak https", "Check the port and the proxy settings.")
     reason = str(getattr(cause, "reason", None) or type(cause).__name__).lower().replace("_", " ")
-    return (f"TLS failed ({reason})", "Check the address, and the file given by verify=, if any.")
+    return (f"TLS failed ({reason})", "Check the address, and the file given by verify= or REQUESTS_CA_BUNDLE, if any.")
 
 
 def _innermost(error: BaseException) -> BaseException:

@@ -32,7 +32,7 @@ from b24nb.credential_checks import is_loopback
 from b24nb.credentials import Endpoint
 from b24nb.errors import BadResponse, InvalidInput
 from b24nb.rest.failures import FAILURES, failed, moved
-from b24nb.secret import redact, without_frames
+from b24nb.secret import is_address, redact, without_frames
 
 MAX_BODY = 64 * 1024 * 1024
 _CHUNK = 64 * 1024
@@ -84,6 +84,13 @@ def check_switch(value: Any, field: str) -> bool:
     if type(value).__name__ in ("bool", "bool_"):  # also of numpy
         return bool(value)
     raise InvalidInput(f"{field} is True or False, not {value!r}.", field=field)
+
+
+def check_journal(value: Any, what: str) -> Any:
+    """The path of a journal or ``None``; an address is refused, since folders would get its name."""
+    if value is None or (value and isinstance(value, str | os.PathLike) and not is_address(value)):
+        return value
+    raise InvalidInput(f"journal is the path of a {what}.", field="journal")
 
 
 class Transport:

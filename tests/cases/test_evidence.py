@@ -333,3 +333,17 @@ def test_a_portal_that_tells_letter_case_apart_keeps_the_badge_that_was_not_mean
         report = plan.apply(progress=False)
         assert report.counts == {"changed": 1}
         assert [row["title"] for row in portal.badges] == ["ours", "theirs"]
+
+
+def test_a_badge_that_somebody_edits_while_a_delete_waits_for_the_rate_is_left_alone() -> None:
+    def answer(method: str, pass_on: Callable[[], Envelope]) -> Envelope:
+        if method == DELETE:
+            b24.call(DELETE, {"code": "missedCall"})
+            b24.call(ADD, {**VIP, "code": "missedCall"})
+            return 503, {"error": "QUERY_LIMIT_EXCEEDED", "error_description": "Too many requests"}
+        return pass_on()
+
+    with SandboxPortal() as portal, connect(portal) as b24, in_front_of(portal, answer) as webhook:
+        with connect(webhook) as ours, pytest.raises(errors.BadgeChanged):
+            ours.badges.delete("missedCall")
+        assert b24.badges.get("missedCall").title == "Client"

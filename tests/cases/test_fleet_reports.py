@@ -189,3 +189,16 @@ def test_a_file_of_portals_that_is_not_there_is_named() -> None:
 def test_a_journal_that_a_task_shows_is_empty(sandboxes: SandboxFleet) -> None:
     found = fleet_of(sandboxes).map(lambda b24: repr(b24.journal) + repr(b24.journal.plan_undo()), **QUIET)
     assert all("nothing was changed yet" in value for value in found.values.values())
+
+
+def test_an_undo_leaves_a_badge_alone_that_somebody_has_deleted_since(sandboxes: SandboxFleet) -> None:
+    fleet = fleet_of(sandboxes)
+    plan = fleet.plan([Badge("old", "New", "V", "primary")], **QUIET)
+    assert plan.apply(**QUIET).ok
+    with connect(sandboxes.portals["portal-0001"]) as b24:
+        b24.badges.delete("old")
+    report = plan.undo(**QUIET)
+    assert report.counts == {"changed": 1, "replaced": 2}
+    assert "deleted since" in repr(report)
+    assert not sandboxes.portals["portal-0001"].badges
+    assert "undoes an undo" in repr(fleet.plan_undo(**QUIET))

@@ -265,3 +265,63 @@ def test_changes_are_made_and_undone_where_sqlite_is_older(tmp_path: Path, monke
     newer = r"\b(RETURNING|iif|STRICT|DROP COLUMN|unixepoch|MATERIALIZED|FULL JOIN)\b|->|UPDATE.* FROM "
     assert len(statements) > 50
     assert not [text for text in statements if re.search(newer, re.sub("'[^']*'|--.*", "", text), re.IGNORECASE)]
+
+
+@pytest.mark.parametrize("other", ["deletes", "replaces"])
+def test_an_undo_goes_back_in_the_order_in_which_changes_took_effect(
+    portal: SandboxPortal, tmp_path: Path, other: str
+) -> None:
+    """A change was refused for the rate and sent again; another kernel changed the same badge during the wait."""
+
+    def answer(method: str, pass_on: Callable[[], Envelope]) -> Envelope:
+        if left and method == "batch":
+            left.pop()()
+            return 503, {"error": "QUERY_LIMIT_EXCEEDED", "error_description": "Too many requests"}
+        return pass_on()
+
+    left = list[Callable[[], object]]()
+    before = sorted(portal.badges, key=str)
+    new, newer = (Badge("missedCall", text, "v", "primary") for text in ("new", "newer"))
+    with (
+        in_front_of(portal, answer) as webhook,
+        connect(webhook, journal=tmp_path / "j.db") as ours,
+        connect(webhook, journal=tmp_path / "j.db") as kernel,
+    ):
+        if other == "deletes":
+            left.append(lambda: kernel.badges.delete("missedCall"))
+            assert ours.badges.plan([new]).apply(progress=False).counts == {"added": 1}
+        else:
+            left.append(lambda: kernel.badges.plan([newer]).apply(progress=False))
+            assert ours.badges.delete_many(["missedCall"], progress=False).ok
+        assert ours.journal.plan_undo(last=2).apply(progress=False, confirm=None).ok
+    assert sorted(portal.badges, key=str) == before
+
+
+def test_a_killed_delete_in_another_spelling_is_judged_by_the_next_add_of_the_badge() -> None:
+    upper = Badge("VIP", "Client", "VIP", "primary")
+    with SandboxPortal(badges=[upper.to_wire()]) as portal, connect(portal) as b24:
+        leave_unfinished(portal, "delete_many", Step("vip", upper, None))
+        b24.call(DELETE, {"code": "vip"})
+        b24.badges.add(*upper.to_wire().values())
+        assert b24.journal.plan_undo(last=2).apply(progress=False).ok
+        assert portal.badges == [upper.to_wire()]
+
+
+@pytest.mark.parametrize("at", ["soon", "Infinity", 1.8e12, -1e18, b"x"])
+def test_a_time_that_can_not_be_read_keeps_nobody_from_the_portal(
+    portal: SandboxPortal, tmp_path: Path, at: object
+) -> None:
+    leave_unfinished(portal, "delete", Step("vip", BADGE, None), journal=tmp_path / "j.db")
+    with closing(sqlite3.connect(tmp_path / "j.db")) as db, db:
+        db.execute("UPDATE step SET at = ?", [at])
+    with pytest.warns(UnfinishedChanges), connect(portal, journal=tmp_path / "j.db", settle_after=0) as b24:
+        assert str(b24.journal.df["at"].dt.year[0]) in repr(b24.journal)
+
+
+def test_a_plan_that_undoes_an_undo_says_so(b24: Client) -> None:
+    b24.badges.delete("missedCall")
+    plan = b24.journal.plan_undo()
+    assert "undoes an undo" not in repr(plan)
+    plan.apply(progress=False)
+    assert "This undoes an undo" in repr(b24.journal.plan_undo())
+    assert "undoes an undo" not in repr(b24.journal.plan_undo(last=2))

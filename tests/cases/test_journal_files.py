@@ -1,6 +1,7 @@
 """Journals of older versions, copies of journals, and files that can't be used."""
 
 import gc
+import os
 import shutil
 import sqlite3
 import sys
@@ -65,6 +66,7 @@ def test_a_journal_that_was_locked_meanwhile_is_not_called_unwritten(
                     b24.badges.delete("missedCall")
             with warnings.catch_warnings(action="error"), pytest.raises(errors.JournalError):
                 b24.badges.delete("newsletter")  # refused, so nothing is said of what became of it
+            assert b24.journal.plan_undo().counts["add"] == 1, "a plan needs nothing written"
             other.execute("ROLLBACK")
         with warnings.catch_warnings(action="error"):
             b24.badges.delete("newsletter")
@@ -83,6 +85,15 @@ def test_a_backup_goes_into_the_home_folder(
     with connect(portal) as b24:
         assert b24.badges.backup("~/badges.json") == tmp_path / "badges.json"
         assert b24.badges.plan("~/badges.json").counts["keep"] == len(portal.badges)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes with a name on this system")
+def test_a_backup_does_not_replace_what_is_not_a_file(portal: SandboxPortal, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "link.json").symlink_to("pipe")
+    with connect(portal) as b24, pytest.raises(errors.InvalidInput, match="is not a file"):
+        b24.badges.backup(tmp_path / "link.json")
+    assert (tmp_path / "pipe").is_fifo()
 
 
 def test_a_journal_that_the_garbage_collector_finds_is_closed_without_a_warning(

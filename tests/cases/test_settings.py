@@ -66,9 +66,16 @@ def test_an_address_is_no_path_of_a_journal(portal: SandboxPortal) -> None:
     for given in (portal.webhook, Path(portal.webhook)):
         with pytest.raises(errors.InvalidInput, match="journal is the path of a file"):
             connect(portal, journal=given)
+    for wrong in (portal.webhook, Path(portal.webhook), "", 5, True):
         with pytest.raises(errors.InvalidInput, match="journal is the path of a folder"):
-            Fleet([], vault=str, journal=given)
+            Fleet([], vault=str, journal=wrong)
     assert not list(Path().glob("http*"))
+
+
+def test_a_file_that_is_a_link_to_nowhere_is_no_missing_file(portal: SandboxPortal) -> None:
+    Path(".env").symlink_to("elsewhere")
+    with pytest.raises(errors.InvalidInput, match=r"\.env can't be read"):
+        connect(portal)
 
 
 def test_an_empty_variable_switches_nothing_off(portal: SandboxPortal, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -132,7 +139,9 @@ def test_a_line_that_cannot_be_read_is_named_and_not_repeated(data: bytes, says:
     assert SECRET not in str(caught.value)
 
 
-@pytest.mark.parametrize("name", ["B24_READONLY", "b24_read_only", "B24READ_ONLY", "B24-READ-ONLY", "B24NB_READ_ONLY"])
+@pytest.mark.parametrize(
+    "name", ["B24_READONLY", "b24_read_only", "B24READ_ONLY", "B24-READ-ONLY", "B24NB_READ_ONLY", "В24_READ_ONLY"]
+)
 def test_a_mistyped_name_in_the_environment_is_named(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     monkeypatch.setenv(name, "1")
     with pytest.raises(errors.InvalidInput, match=f"'{name}' looks like B24_READ_ONLY"):
@@ -206,6 +215,17 @@ def test_wrong_arguments_are_named_in_a_line(
     assert (ended.value.code, said.count("\n")) == (2, 1)
     assert words in said
     assert "--help" in said
+
+
+@pytest.mark.parametrize("before", [["doctor"], ["lab"], ["sandbox", "--db"], []])
+def test_an_argument_that_is_a_webhook_is_refused_and_not_repeated(
+    before: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main([*before, f"https://example.bitrix24.com/rest/1/{SECRET}/"]) == 1
+    said = capsys.readouterr()
+    assert "An argument holds a secret." in said.err
+    assert SECRET not in said.out + said.err
+    assert not [*Path().iterdir()]
 
 
 @pytest.mark.parametrize("port", [99999, -1, "taken"])
