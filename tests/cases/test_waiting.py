@@ -1,7 +1,6 @@
 """How long a call waits, for what, and what happens right before it leaves."""
 
 import socket
-import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from email.utils import formatdate
@@ -21,40 +20,6 @@ READ, WRITE = "crm.activity.badge.get", "crm.activity.badge.delete"
 GOOD = http(b'{"result": true}')
 
 
-class SharedTime:
-    """A clock of several threads: it goes on to the next who wakes once all of them sleep."""
-
-    def __init__(self, threads: int) -> None:
-        self._now = 1_764_000_000.0
-        self._awake = threads
-        self._wakes: list[float] = []
-        self._changed = threading.Condition()
-
-    def __call__(self) -> float:
-        return self._now
-
-    time = monotonic = __call__
-
-    def sleep(self, seconds: float) -> None:
-        with self._changed:
-            wake = self._now + seconds
-            self._wakes.append(wake)
-            self._awake -= 1
-            self._go_on()
-            self._changed.wait_for(lambda: self._now >= wake)
-            self._wakes.remove(wake)
-            self._awake += 1
-
-    def leave(self) -> None:
-        with self._changed:
-            self._awake -= 1
-            self._go_on()
-
-    def _go_on(self) -> None:
-        waiting = [wake for wake in self._wakes if wake > self._now]
-        if self._awake == 0 and len(waiting) == len(self._wakes) and waiting:
-            self._now = min(waiting)
-            self._changed.notify_all()
 
 
 @pytest.mark.parametrize("batch", [False, True])
@@ -88,25 +53,6 @@ def test_a_portal_that_counts_no_requests_is_not_waited_for(clock: FakeClock) ->
                 assert set(b24.calls.limits.rate["seconds_until_safe"]) == {0}
 
 
-def test_eight_clients_behind_one_address_all_get_through() -> None:
-    """Each believes that it has the whole rate; together they are refused until they slow down."""
-    clients, calls = 8, 20
-    clock = SharedTime(clients)
-    with SandboxPortal(limits=True, clock=clock) as portal:
-        connections = [Connection(Webhook.parse(portal.webhook), Transport(), clock=clock) for _ in range(clients)]
-
-        def work(connection: Connection) -> int:
-            try:
-                return len([connection.call("server.time") for _ in range(calls)])
-            finally:
-                clock.leave()
-
-        with ThreadPoolExecutor(clients) as pool:
-            assert list(pool.map(work, connections)) == [calls] * clients
-        refused = sum(call.error is not None for one in connections for call in one.calls)
-        for connection in connections:
-            connection.close()
-    assert 0 < refused < clients * calls
 
 
 BUSY = http(b"<html>busy</html>", "503 Service Unavailable", "Retry-After: 20")
