@@ -20,8 +20,6 @@ READ, WRITE = "crm.activity.badge.get", "crm.activity.badge.delete"
 GOOD = http(b'{"result": true}')
 
 
-
-
 @pytest.mark.parametrize("batch", [False, True])
 def test_a_last_look_before_every_attempt_can_stop_it(portal: SandboxPortal, batch: bool) -> None:
     connection = Connection(Webhook.parse(portal.webhook), Transport(), clock=FakeClock())
@@ -51,8 +49,6 @@ def test_a_portal_that_counts_no_requests_is_not_waited_for(clock: FakeClock) ->
                 assert "no limit" in repr(b24.calls.limits)
                 assert "no limit" in b24.calls.limits._repr_html_()
                 assert set(b24.calls.limits.rate["seconds_until_safe"]) == {0}
-
-
 
 
 BUSY = http(b"<html>busy</html>", "503 Service Unavailable", "Retry-After: 20")

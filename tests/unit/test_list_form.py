@@ -220,9 +220,3 @@ def test_rows_are_in_the_order_that_the_browser_shows(order: str, found: str) ->
     table = Table(order=order, words="\ufeff")
     table.show(Badges(Badge(code, title, "v", "primary") for code, title in TITLES.items()))  # type: ignore[arg-type]
     assert "".join(badge.code for badge in table.matching) == found
-
-
-def test_only_what_is_there_stays_selected() -> None:
-    table = Table()
-    table.show(BADGES, ["paid", "gone", "missedCall"])
-    assert table.selected == ["missedCall", "paid"]

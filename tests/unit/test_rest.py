@@ -107,8 +107,6 @@ def test_other_groupings() -> None:
     ]
 
 
-
-
 def test_the_log_is_bounded_in_bytes_too_and_keeps_the_newest() -> None:
     log = log_of()
     for number in range(5):
@@ -219,8 +217,6 @@ def test_a_clock_that_goes_back_does_not_fill_the_bucket_of_the_portal() -> None
     assert bucket.level == 2
 
 
-
-
 LIST = "crm.activity.badge.list"
 
 
@@ -262,7 +258,9 @@ def test_the_calls_that_are_left_are_none_after_a_refusal_and_unknown_where_nobo
     assert ("blocked until at least" in repr(limits)) == (known.get(LIST, (0, None))[1] == 0)
 
 
-def test_frames_and_displays_say_how_much_is_left_and_that_others_share_the_bucket(clock: FakeClock, limits: Limits) -> None:
+def test_frames_and_displays_say_how_much_is_left_and_that_others_share_the_bucket(
+    clock: FakeClock, limits: Limits
+) -> None:
     limits.reported("crm.activity.badge.list", 240.0, clock() + 600)
     limits.reported("profile", 1.0, clock() + 600)
     limits.blocked("scope")
@@ -280,8 +278,6 @@ def test_frames_and_displays_say_how_much_is_left_and_that_others_share_the_buck
     assert (frame["level"].iloc[0], frame["capacity"].iloc[0], frame["drains_per_s"].iloc[0]) == (45, 50, 2)
     assert list(limits.df) == ["method", "operating_s", "limit_s", "calls_left", "reset_at"]
     assert str(limits.df["reset_at"].dt.tz) == "UTC"
-
-
 
 
 def test_the_forecast_does_not_rise_when_a_part_expires(clock: FakeClock) -> None:
