@@ -71,11 +71,6 @@ def test_a_journal_that_was_locked_meanwhile_is_not_called_unwritten(
         assert list(b24.journal.df["verdict"]) == ["deleted"] * 3
 
 
-def test_a_folder_as_journal_is_refused_in_words(portal: SandboxPortal, tmp_path: Path) -> None:
-    with connect(portal, journal=tmp_path) as b24, pytest.raises(errors.JournalError, match="name a file in it"):
-        b24.badges.delete("missedCall")
-
-
 def test_a_backup_goes_into_the_home_folder(
     portal: SandboxPortal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -397,11 +397,6 @@ def test_a_backup_for_spreadsheets_has_no_live_cell_and_comes_back_unchanged(tmp
     assert files.read(pd.read_csv(path, dtype=str)) == LIVE
 
 
-def test_an_apostrophe_of_somebody_else_stays(tmp_path: Path) -> None:
-    (tmp_path / "b.csv").write_text("code,title,value,type\nvip,'=1,'x',primary\n")
-    assert files.read(tmp_path / "b.csv") == Badges([Badge("vip", "'=1", "'x'", "primary")])
-
-
 @pytest.mark.parametrize("title", ["{'en': 'x'}", '{"en": "x"}', "{}", "\ud800", {"en": ""}, {"": "x"}, 7, None])
 def test_what_csv_can_not_hold_goes_to_json(title: object, tmp_path: Path) -> None:
     badges = Badges([Badge("odd", title, "v", "primary")])

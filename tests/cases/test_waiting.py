@@ -20,25 +20,6 @@ READ, WRITE = "crm.activity.badge.get", "crm.activity.badge.delete"
 GOOD = http(b'{"result": true}')
 
 
-@pytest.mark.parametrize("batch", [False, True])
-def test_a_last_look_before_every_attempt_can_stop_it(portal: SandboxPortal, batch: bool) -> None:
-    connection = Connection(Webhook.parse(portal.webhook), Transport(), clock=FakeClock())
-    looks: list[int] = []
-
-    def look() -> None:
-        looks.append(len(portal.requests))
-        if len(looks) == 2:
-            raise LookupError("changed meanwhile")
-
-    portal.faults.next("QUERY_LIMIT_EXCEEDED")
-    ask = (connection.send_chunk, [("a", "server.time", None)]) if batch else (connection.call, "server.time")
-    with pytest.raises(LookupError):
-        ask[0](ask[1], before_send=look)
-    assert looks == [0, 1]  # the second time after the refusal, and nothing was sent any more
-    assert len(portal.requests) == len(connection.calls) == 1
-    connection.close()
-
-
 def test_a_portal_that_counts_no_requests_is_not_waited_for(clock: FakeClock) -> None:
     with SandboxPortal() as portal:
         for options in ({"credentials": portal}, {"credentials": portal.webhook, "tariff": "self-hosted"}):

@@ -180,14 +180,6 @@ def test_texts_of_a_portal_are_escaped() -> None:
         assert "&lt;img" in shown
 
 
-def test_the_tree_is_drawn_as_it_is() -> None:
-    drawn = dict(re.findall(r"^\W*(\w+)(?: \(also a ValueError\))?  +(\w.+)$", errors.__doc__, re.M))
-    ours = [value for value in vars(errors).values() if getattr(value, "__module__", "") == errors.__name__]
-    public = {one.__name__ for one in ours if inspect.isclass(one) and issubclass(one, errors.B24Error)}
-    assert public - {"B24Error", "TransportError", "ApiError"} <= set(drawn)
-    assert set(drawn) <= public
-
-
 def test_messages_speak_to_the_reader() -> None:
     error = errors.ApiError("", "", http_status=400, method="crm.activity.get", hint="Do this.")
     assert str(error) == "(empty code) (crm.activity.get, HTTP 400). Do this."
