@@ -74,9 +74,10 @@ def written(rows: list[list[str]], separator: str, end: str, quoting: Any = csv.
     return out.getvalue()
 
 
-@pytest.mark.parametrize("separator", [",", ";", "\t", "|"])
-@pytest.mark.parametrize("end", ["\r\n", "\n", "\r"])
-@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+WRITTEN = [(separator, end, "utf-8-sig") for separator in ",;\t|" for end in ("\r\n", "\n", "\r")]
+
+
+@pytest.mark.parametrize(("separator", "end", "encoding"), [*WRITTEN, (",", "\n", "utf-8"), ("\t", "\r\n", "utf-16")])
 def test_a_table_is_read_exactly_however_a_spreadsheet_writes_it(separator: str, end: str, encoding: str) -> None:
     for badges in ([], KNOWN, *([one] for one in KNOWN)):
         # Python leaves some line ends in a cell unquoted.
@@ -171,11 +172,19 @@ NO_BADGES: list[tuple[str, Any, str]] = [
     ),
     ("b.csv", b"Code list\n" + H.encode(), "no column `code`"),
     *(("", {"result": {"badges": []}, **more}, "sent") for more in ({"total": 120}, {"next": 50}, {"total": "120"})),
-    *(("", path, ".") for path in ("a\0.csv", "badges.xlsx", "", "https://portal.example/rest/1/s3cret/")),
-    *(
-        ("b.json", text, ".")
-        for text in (b'{"badges": Infinity}', b'{"badges": {"x": 1}}', b'"x"', b"7", b"null", b"{}")
-    ),
+    *(("", path, "ends in .csv or .json") for path in ("badges.xlsx", "", "https://portal.example/rest/1/s3cret/")),
+    ("", "a\0.csv", "."),
+    ("b.csv", "code\nю".encode("cp1251"), "not UTF-8"),
+    ("b.csv", b"code,title,value,type\n\na,b,c,d,e\n", "Line 3: 5 cells under 4 headings"),
+    ("b.csv", b'code,title,value,type\n"a,b\n', "unexpected end"),
+    ("b.csv", b"code,title,value,type\nvip,Client\n", "Line 2: The value is missing"),
+    ("b.json", b"{", "not JSON"),
+    ("b.json", '["ü"]'.encode("latin-1"), "^b.json is not UTF-8. Save it as UTF-8"),
+    *(("b.json", text, "Can't read badges from a") for text in (b"7", b'"x"', b"null")),
+    *(("b.json", text, "no list of badges under a key `badges`") for text in (b"{}", b'{"badges": {"x": 1}}')),
+    ("b.json", b'{"badges": Infinity}', "."),
+    ("b.json", b"[5]", "Row 1: This is a int"),
+    ("b.json", b'{"format": "b24nb badges", "version": 2}', "newer version"),
     *(("b.json", b"[" * deep + b"]" * deep, ".") for deep in (900, 100_000)),
     *(("b.json", b'[{"code": ' + code + b", " + ROW + b"}]", ".") for code in (b"9" * 5000, b'"\\ud800"', b"[]", DEEP)),
     *(

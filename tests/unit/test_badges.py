@@ -158,31 +158,6 @@ def test_what_is_wrong_is_named_by_row_and_field(rows: Any, field: str, message:
     assert message in str(caught.value)
 
 
-@pytest.mark.parametrize(
-    ("name", "content", "message"),
-    [
-        ("b.txt", b"", "ends in .csv or .json"),
-        ("https:/x.example/rest/1/abcdef0123456789/b.json", None, "ends in .csv or .json"),
-        ("b.csv", "code\nю".encode("cp1251"), "not UTF-8"),
-        ("b.csv", b"code,title,value,type\n\na,b,c,d,e\n", "Line 3: 5 cells under 4 headings"),
-        ("b.csv", b'code,title,value,type\n"a,b\n', "unexpected end"),
-        ("b.csv", b"code,title,value,type\nvip,Client\n", "Line 2: The value is missing"),
-        ("b.json", b"{", "not JSON"),
-        ("b.json", '["ü"]'.encode("latin-1"), "^b.json is not UTF-8. Save it as UTF-8"),
-        ("b.json", b"5", "read badges from a int"),
-        ("b.json", b"{}", "no list of badges under a key `badges`"),
-        ("b.json", b"[5]", "Row 1: This is a int"),
-        ("b.json", b'{"format": "b24nb badges", "version": 2}', "newer version"),
-    ],
-)
-def test_files_that_can_not_be_read_say_why(name: str, content: bytes | None, message: str, tmp_path: Path) -> None:
-    path = tmp_path / name if content is not None else Path(name)
-    if content is not None:
-        path.write_bytes(content)
-    with pytest.raises(InvalidInput, match=message):
-        files.read(path)
-
-
 def test_a_backup_is_whole_or_not_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = write(Badges([VIP]), tmp_path / "work" / "b.json")
     before = path.read_bytes()

@@ -39,7 +39,7 @@ def test_a_chart_without_matplotlib_says_what_to_install(b24: Client, monkeypatc
     monkeypatch.setitem(sys.modules, "matplotlib.style", None)
     form = forms.calls_form(b24, run=True)
     click(form, form.chart_button)
-    assert "A chart needs matplotlib: pip install" in shown(form)
+    assert 'A chart needs matplotlib: pip install "b24nb[lab]"' in shown(form)
     assert form.last_error is None
 
 

@@ -12,7 +12,6 @@ import yaml
 
 import b24nb
 from tests.layers import require_program
-from tests.lowest import declared, lowest
 from tests.programs import python
 
 PACKAGE = Path(b24nb.__file__).parent
@@ -125,15 +124,6 @@ def test_an_environment_of_conda_is_the_project_with_its_extras(project: dict[st
 def test_a_plain_install_brings_no_jupyterlab(project: dict[str, Any]) -> None:
     names = {re.split(r"[\[>=<]", requirement)[0] for requirement in project["dependencies"]}
     assert not names & {"jupyterlab", "matplotlib", "nbformat", "notebook", "qs-codec"}
-
-
-def test_each_requirement_says_from_which_version_on_it_works() -> None:
-    assert lowest("requests>=2.32,<3") == "requests==2.32"
-    assert lowest("b24nb[lab,tls]") is None
-    with pytest.raises(ValueError, match="requests<3: say"):
-        lowest("requests<3")
-    for requirement in declared():
-        lowest(requirement)
 
 
 def test_workflows_and_the_full_check_call_targets_that_exist() -> None:
