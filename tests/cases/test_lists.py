@@ -11,7 +11,7 @@ from b24nb.badges.activities import find_holders
 from b24nb.badges.badge import Badges
 from b24nb.rest.connection import Connection
 from tests.fakes import rows
-from tests.servers import Envelope, answering, in_front_of
+from tests.servers import altered, answering
 
 ROW, FIFTY = rows(1)[0], {"result": {"badges": rows(50)}}
 
@@ -178,13 +178,11 @@ def test_an_undo_waits_for_a_list_that_shows_what_was_before_the_change(portal: 
     before = sorted(portal.badges, key=str)
     behind: list[Any] = []
 
-    def answer(method: str, pass_on: Callable[[], Envelope]) -> Envelope:
-        status, envelope = pass_on()
+    def answer(method: str, envelope: Any) -> None:
         if behind and method.endswith(".list"):
             envelope |= {"result": {"badges": behind}, "total": len(behind)}
-        return status, envelope
 
-    with in_front_of(portal, answer) as webhook, connect(webhook) as b24:
+    with altered(portal, answer) as b24:
         CHANGES[change](b24)
         after, behind[:] = portal.badges, before
         plan = b24.journal.plan_undo()
@@ -202,15 +200,13 @@ def test_an_undo_waits_for_a_list_that_shows_what_was_before_the_change(portal: 
 def test_an_undo_of_many_is_not_called_done_by_a_look_during_it(portal: SandboxPortal) -> None:
     before, behind = portal.badges, list[str]()
 
-    def answer(method: str, pass_on: Callable[[], Envelope]) -> Envelope:
-        status, envelope = pass_on()
+    def answer(method: str, envelope: Any) -> None:
         look = envelope["result"]["result"].get("k0") if method == "batch" else None
         if isinstance(look, dict) and "badges" in look and behind:
             look["badges"], envelope["result"]["result_total"]["k0"] = before, len(before)
             behind.append(method)
-        return status, envelope
 
-    with in_front_of(portal, answer) as webhook, connect(webhook) as b24:
+    with altered(portal, answer) as b24:
         wanted = [Badge(f"c{number}", "Title", "Value", "primary") for number in range(120)]
         b24.badges.plan(wanted).apply(progress=False)
         undo, behind[:] = b24.journal.plan_undo(), ["from now on"]
