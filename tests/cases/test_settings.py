@@ -272,3 +272,29 @@ def test_connect_says_that_no_portal_can_start_here(
     with pytest.raises(ConnectionFailed, match=f"embedded portal can't start here: {error}"):
         connect()
     assert {*threading.enumerate()} <= before
+
+
+def test_settings_out_of_a_frame_are_taken(portal: SandboxPortal) -> None:
+    with connect(portal, timeout=(np.int64(5), np.float32(60)), settle_after=np.int64(5)) as b24:
+        assert b24.badges.delete_many(["missedCall"], parallel=np.int64(2), confirm=np.int64(1), progress=False).ok
+        assert len(b24.journal.plan_undo(last=np.int64(1))) == 1
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        *({"settle_after": wrong} for wrong in ("60", None, float("nan"), float("inf"), -5, True)),
+        *({"timeout": wrong} for wrong in ((5, float("inf")), (5, 1e12), (float("nan"), 5), (True, True))),
+        *({"timeout": wrong} for wrong in (5, (5,), (5, None), (5, 0), "ab", (5, 6, 7))),
+        *({"verify": wrong} for wrong in ("", None, 0, 1, 1.5, "false", b"", [], "no-such.pem")),
+        *({"read_only": wrong} for wrong in (None, "no", 0, 1, "")),
+        *({"tariff": wrong} for wrong in (None, [], "gold")),
+        *({"journal": wrong} for wrong in ("", 5, True)),
+    ],
+    ids=str,
+)
+def test_a_setting_that_cannot_be_right_is_refused(portal: SandboxPortal, settings: dict[str, Any]) -> None:
+    with pytest.raises(errors.InvalidInput) as caught:
+        connect(portal.webhook, **settings)
+    assert caught.value.field in settings
+    assert not portal.requests

@@ -1,9 +1,12 @@
-"""The shape of the house: which way imports run, how large a room may be, what an import costs, what is declared."""
+"""The house: which way imports run, how large a room may be, what an import costs, what is declared and shown."""
 
 import ast
+import doctest
 import re
 import subprocess
 import tomllib
+from importlib import import_module
+from inspect import getsource
 from pathlib import Path
 from typing import Any
 
@@ -151,3 +154,21 @@ def test_the_workflow_runs_on_each_python_that_is_declared(project: dict[str, An
     assert set(matrix["python"]) == versions
     oldest = min(versions, key=lambda text: int(text.split(".")[1]))
     assert matrix["include"] == [{"python": oldest, "versions": "lowest"}]
+
+
+class Finder(doctest.DocTestFinder):
+    """Finds what reports another module than it is written in, too: the public names."""
+
+    def _from_module(self, module: Any, object: Any) -> bool:
+        if getattr(object, "__module__", "") == "b24nb":
+            return bool(re.search(rf"^(class|def) {object.__name__}\b", getsource(module), re.MULTILINE))
+        return super()._from_module(module, object)  # type: ignore[misc]
+
+
+@pytest.mark.parametrize("path", [path for path in MODULES if ">>> " in path.read_text(encoding="utf-8")], ids=dotted)
+def test_the_examples_in_docstrings_run(path: Path) -> None:
+    runner = doctest.DocTestRunner()
+    for example in Finder().find(import_module(dotted(path))):
+        runner.run(example)
+    assert runner.tries
+    assert runner.failures == 0
