@@ -12,7 +12,7 @@ import pytest
 
 from b24nb import Client, Fleet, SandboxPortal, cli, connect, errors
 from b24nb.errors import ConnectionFailed
-from tests.programs import run, sandbox_process
+from tests.programs import run
 
 SECRET = "s3cr3tc0deabcdef"
 
@@ -166,15 +166,6 @@ def test_the_portal_says_where_its_settings_came_from(portal: SandboxPortal, mon
             assert "read-only by B24_READ_ONLY in .env" in shown
     with connect(portal, read_only=True) as b24:
         assert (b24.portal.credentials_from, b24.portal.read_only_from) == ("argument", "B24_READ_ONLY in .env")
-
-
-def test_a_sandbox_of_this_process_is_this_notebook_another_one_shows_its_address(portal: SandboxPortal) -> None:
-    with connect(portal.webhook) as b24:
-        assert b24.portal.where == "SANDBOX (this notebook)"
-    with sandbox_process() as webhook, connect(webhook) as b24:
-        host = webhook.split("/")[2]
-        assert b24.portal.where == f"SANDBOX {host}"
-        assert host in b24._repr_html_()
 
 
 def test_doctor_says_what_it_looks_at(portal: SandboxPortal) -> None:

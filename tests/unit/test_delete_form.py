@@ -116,18 +116,6 @@ def test_the_report_of_many_begins_with_what_went_wrong(portal: SandboxPortal, b
     assert list(form.df["code"]) == codes
 
 
-def test_what_is_held_is_sent_only_where_that_is_wanted(b24: Client, portal: SandboxPortal) -> None:
-    portal.attach("missedCall")
-    form = forms.delete_form(b24, "missedCall", run=True)
-    assert form.delete_button not in tree(form)
-    assert "ENTITY_WITH_BADGE_EXISTS" in shown(form)
-    form.held_too.value = True
-    confirm(form, "missedCall")
-    assert (form.state.phase, form.state.message.code) == ("failed", "ENTITY_WITH_BADGE_EXISTS")
-    assert times_asked(portal, "delete") == 1
-    assert len(form.state.badges) == len(form.state.holders.steps) == 1
-
-
 @pytest.mark.parametrize("asked_last", ["crm.activity.badge.get", "crm.activity.list"])
 def test_a_badge_chosen_while_another_one_is_looked_at_is_not_taken_for_it(
     asked_last: str, portal: SandboxPortal
@@ -213,6 +201,7 @@ def test_a_delete_that_the_portal_refuses_keeps_the_undo_of_the_one_before(refus
     confirm(form, "missedCall")
     form.table.selected = refused
     form.run()
+    assert form.delete_button not in tree(form)
     form.held_too.value = True
     confirm(form, form.state.word)
     assert form.state.phase == "failed"
@@ -282,11 +271,3 @@ def test_choosing_another_badge_forgets_the_holders(b24: Client) -> None:
     form.code.value = "onHold"
     click(form, form.preview_button)
     assert form.word.value == ""
-
-
-def test_holders_beyond_ten_are_folded(b24: Client, portal: SandboxPortal) -> None:
-    for number in range(12):
-        portal.attach("missedCall", deal=number % 6 + 1)
-    form = forms.delete_form(b24, "missedCall", run=True)
-    assert "2 more" in form.beside.value
-    assert form.word.description == "Type 12 activities"

@@ -16,27 +16,12 @@ from tests.servers import answering, hang
 ADD = "crm.activity.badge.add"
 FACTS = spec.error_facts()
 CODES = sorted({fact.code for fact in FACTS})
-#: The system errors that the vendor prints under every method.
-SYSTEM_PAGE = {
-    400: {"ERROR_BATCH_LENGTH_EXCEEDED", "INVALID_REQUEST"},
-    401: {"NO_AUTH_FOUND", "expired_token"},
-    403: {"ACCESS_DENIED", "INVALID_CREDENTIALS", "insufficient_scope", "user_access_error"},
-    404: {"ERROR_MANIFEST_IS_NOT_AVAILABLE"},
-    405: {"ERROR_BATCH_METHOD_NOT_ALLOWED"},
-    500: {"INTERNAL_SERVER_ERROR", "ERROR_UNEXPECTED_ANSWER", "PORTAL_DELETED"},
-    503: {"QUERY_LIMIT_EXCEEDED", "OVERLOAD_LIMIT"},
-}
 
 
-def test_all_that_the_vendor_documents_is_described() -> None:
-    documented = {fact.code: fact.http_documented for fact in FACTS if fact.system_page}
-    assert documented == {code: status for status, codes in SYSTEM_PAGE.items() for code in codes}
+def test_the_catalogue_is_the_table_of_facts_and_has_each_error_of_a_method() -> None:
+    table = catalogue()
     for method in spec.METHODS.values():
         assert {*method.documented_errors, *method.errors} <= {*CODES}, method.name
-
-
-def test_the_catalogue_is_the_table_of_facts() -> None:
-    table = catalogue()
     assert list(table.columns) == [
         "code", "kind", "message", "http_documented", "http_observed", "meaning", "cause", "remedy",
         "repeat", "before_effect", "methods", "section", "source", "system_page",
@@ -201,8 +186,7 @@ def traceback(cell: nbformat.NotebookNode) -> str:
 
 def test_a_traceback_ends_with_what_it_means_and_keeps_the_failing_line(cells: dict) -> None:
     text = traceback(cells["not found"])
-    fact = errors.find_fact("NOT_FOUND", method="crm.activity.badge.get")
-    assert fact is not None
+    (fact,) = explain(from_answer("NOT_FOUND", "", http_status=400, method="crm.activity.badge.get")).facts
     sentences = [fact.remedy, fact.meaning, fact.cause, f"Safe to repeat: {fact.repeat}."]
     places = [text.index(words) for words in ("b24.badges.get('nosuch')", *sentences)]
     assert places == sorted(places)
