@@ -27,6 +27,11 @@ ADD, DELETE = "crm.activity.badge.add", "crm.activity.badge.delete"
 BADGE = Badge("vip", "Client", "VIP", "primary")
 
 
+@pytest.fixture(autouse=True)
+def no_long_wait_for_a_lock(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("b24nb.badges.journal_store.BUSY_SECONDS", 0.1)
+
+
 @pytest.mark.parametrize("killed", ["add", "delete"])
 @pytest.mark.parametrize(("code", "spelled"), [("vip", "vip"), ("vip", "VIP"), ("вип", "ВИП"), ("straße", "STRASSE")])
 def test_a_killed_change_is_judged_by_the_next_change_of_its_badge(killed: str, code: str, spelled: str) -> None:
@@ -142,9 +147,8 @@ def test_another_working_directory_makes_no_other_journal(
 
 @pytest.mark.parametrize("by", ["delete", "delete_many", "form"])
 def test_a_journal_that_is_locked_after_the_effect_costs_no_verdict(
-    by: str, portal: SandboxPortal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    by: str, portal: SandboxPortal, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr("b24nb.badges.journal_store.BUSY_SECONDS", 0.1)
     before = portal.badges
     other = sqlite3.connect(tmp_path / "j.db", isolation_level=None, check_same_thread=False)
 
@@ -175,7 +179,6 @@ def test_a_journal_that_is_locked_after_the_effect_costs_no_verdict(
 def test_the_display_of_a_locked_journal_waits_for_it_once(
     portal: SandboxPortal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("b24nb.badges.journal_store.BUSY_SECONDS", 0.1)
     with connect(portal, journal=tmp_path / "j.db") as b24:
         b24.badges.delete("missedCall")
     waits, real = list[Any](), sqlite3.connect
@@ -302,7 +305,6 @@ def test_a_copy_of_a_journal_in_use_holds_its_changes(portal: SandboxPortal, tmp
 def test_a_journal_that_was_locked_meanwhile_is_not_called_unwritten(
     portal: SandboxPortal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("b24nb.badges.journal_store.BUSY_SECONDS", 0.1)
     with connect(portal, journal=tmp_path / "j.db") as b24:
         b24.badges.delete("birthday")
         with closing(sqlite3.connect(tmp_path / "j.db", isolation_level=None)) as other:

@@ -307,14 +307,7 @@ def test_messages_say_in_a_word_what_the_line_says_in_colour() -> None:
 
 
 def test_gauges_stay_in_their_frame() -> None:
-    for value, limit, *bar in (
-        (479.6, 480, 480, 479.6),
-        (0, 50, 50, 0),
-        (25, 50, 50, 25),
-        (80, 50, 50, 50),
-        (-1, 50, 50, 0),
-        (5, 0, 1, 0),
-    ):
+    for value, limit, *bar in ((479.6, 480, 480, 479.6), (80, 50, 50, 50), (-1, 50, 50, 0), (5, 0, 1, 0)):
         gauge = html.gauge("Requests", value, limit, "requests")
         assert '<progress max="{}" value="{}">'.format(*bar) in gauge
         assert f"Requests: {value} of {limit} requests" in gauge

@@ -166,7 +166,6 @@ def test_messages_speak_to_the_reader() -> None:
 CELLS = {
     "start": "import b24nb\nportal = b24nb.SandboxPortal().start()\nb24 = b24nb.connect(portal)",
     "not found": "b24.badges.get('nosuch')",
-    "refused": "b24nb.connect(b24nb.Webhook.parse(portal.webhook.replace('/rest/1/', '/rest/9/')))",
     "unreachable": "b24nb.connect(portal.webhook.replace(portal.webhook.split('/')[2], '127.0.0.1:9'))",
     "wrong input": "b24.badges.add('x', title='t', value='v', type='shiny')",
 }
@@ -194,11 +193,7 @@ def test_a_traceback_ends_with_what_it_means_and_keeps_the_failing_line(cells: d
 
 @pytest.mark.parametrize(
     ("cell", "name", "next_step"),
-    [
-        ("refused", "BadCredentials", "webhook"),
-        ("unreachable", "ConnectionFailed", "Check the address"),
-        ("wrong input", "InvalidInput", "primary"),
-    ],
+    [("unreachable", "ConnectionFailed", "Check the address"), ("wrong input", "InvalidInput", "primary")],
 )
 def test_each_traceback_names_the_trouble_and_the_next_step(cells: dict, cell: str, name: str, next_step: str) -> None:
     (output,) = cells[cell].outputs
