@@ -198,6 +198,11 @@ def test_a_journal_that_is_removed_while_open_is_noticed_before_the_next_intent(
         journal.conclude([(first, Outcome(DELETE, Verdict.DELETED, changed=True))])
     assert [(entry.step, entry.verdict) for entry in other.entries()] == [(ADD, None)]
     assert same_id == first
+    path.unlink()
+    journal.close()  # as that of a client that is closed during a request
+    with pytest.raises(errors.JournalError, match="is gone"):
+        journal.conclude([(first, Outcome(DELETE, Verdict.DELETED, changed=True))])
+    assert not path.exists()
 
 
 @pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")

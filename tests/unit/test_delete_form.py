@@ -257,13 +257,3 @@ def test_what_holds_badges_is_named_and_released_and_then_they_go(b24: Client, p
     confirm(form, "3")
     assert list(form.df["verdict"]) == ["deleted"] * 3
     assert not {"waitingPayment", "onHold"} & {badge["code"] for badge in portal.badges}
-
-
-def test_choosing_another_badge_forgets_the_holders(b24: Client) -> None:
-    form = forms.delete_form(b24, "onHold", run=True)
-    form.word.value = "5"
-    click(form, form.back_button)
-    assert form.release_button not in tree(form)
-    form.code.value = "onHold"
-    click(form, form.preview_button)
-    assert form.word.value == ""
