@@ -130,7 +130,7 @@ def test_a_change_that_its_portal_shows_tells_of_the_one_before() -> None:
 
 
 @pytest.mark.parametrize("journal", ["changes.db", "~/changes.db"])
-def test_another_working_directory_makes_no_other_journal(
+def test_another_working_directory_makes_no_other_journal_and_home_is_a_folder(
     portal: SandboxPortal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, journal: str
 ) -> None:
     for name in ("HOME", "USERPROFILE"):
@@ -142,6 +142,8 @@ def test_another_working_directory_makes_no_other_journal(
         monkeypatch.chdir(tmp_path / "elsewhere")
         b24.badges.delete("newsletter")
         assert [step.code for step in b24.journal.plan_undo(last=2).steps] == ["missedCall", "newsletter"]
+        assert b24.badges.backup("~/badges.json") == tmp_path / "badges.json"
+        assert b24.badges.plan("~/badges.json").counts["keep"] == len(portal.badges)
     assert [*tmp_path.rglob("*.db")] == [tmp_path / "changes.db"]
 
 
@@ -325,15 +327,6 @@ def test_a_journal_that_was_locked_meanwhile_is_not_called_unwritten(
         with warnings.catch_warnings(action="error"):
             b24.badges.delete("newsletter")
         assert list(b24.journal.df["verdict"]) == ["deleted"] * 3
-
-
-def test_a_backup_goes_into_the_home_folder(
-    portal: SandboxPortal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("HOME", str(tmp_path))
-    with connect(portal) as b24:
-        assert b24.badges.backup("~/badges.json") == tmp_path / "badges.json"
-        assert b24.badges.plan("~/badges.json").counts["keep"] == len(portal.badges)
 
 
 def test_a_journal_that_the_garbage_collector_finds_is_closed_without_a_warning(

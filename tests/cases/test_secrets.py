@@ -414,8 +414,11 @@ def test_a_mix_of_spellings_is_masked_too(around: str, mix: list[Callable[[str],
         f"AUTH_ID={SECRET}&REFRESH_ID={SECRET}",
     ],
 )
-def test_the_places_where_secrets_travel_are_known(text: str) -> None:
-    assert SECRET.upper() not in redact(text).upper()
+@pytest.mark.parametrize("secret", [SECRET, "kqxwmztabrdvhnlp"], ids=["any", "letters alone"])
+def test_the_places_where_secrets_travel_are_known(text: str, secret: str) -> None:
+    text = text.replace(SECRET, secret).replace(SECRET.upper(), secret.upper())
+    for shown in (redact(text), str(masked(text))):
+        assert secret.upper() not in shown.upper()
 
 
 @given(st.text())
@@ -483,15 +486,3 @@ def test_a_broken_header_does_not_log_the_address_in_a_frame(caplog: pytest.LogC
 
 def test_a_display_that_cuts_long_bytes_shows_nothing_of_a_secret() -> None:
     assert repr(HiddenBytes(b"client_secret=" + SECRET.encode())[:80]) == repr(b"***")
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        "acme.bitrix24.com/rest/1/kqxwmztabrdvhnlp/",
-        r"https:\/\/a.b\/rest\/1\/kqxwmztabrdvhnlp\/",
-        "my.app/hook?auth=word",
-    ],
-)
-def test_an_address_with_a_secret_of_letters_is_masked(text: str) -> None:
-    assert "***" in masked(text)
