@@ -169,7 +169,7 @@ def forked(work: Callable[[], object]) -> Callable[[], str]:
     return wait
 
 
-def test_a_forked_process_gets_the_answers_to_its_own_questions() -> None:
+def test_a_forked_process_gets_the_answers_to_its_own_questions_and_closes_its_own_client() -> None:
     """Parent and children share the kept connection of before the fork, and must not use it both."""
     with SandboxPortal(latency_ms=5) as portal, connect(portal) as b24:
 
@@ -180,6 +180,8 @@ def test_a_forked_process_gets_the_answers_to_its_own_questions() -> None:
         children = [forked(partial(ask, code)) for code in codes]
         assert ask(codes[0]) == [codes[0]] * 12
         assert [child() for child in children] == [str([code] * 12) for code in codes]
+        assert forked(lambda: b24.close() or b24.badges.list())().startswith("ClientClosed")
+        assert b24.badges.list()
 
 
 def test_a_process_that_is_forked_during_a_renewal_can_renew(clock: FakeClock) -> None:
@@ -209,13 +211,6 @@ os.waitpid(child, 0)
 print(len(b24.journal.df), fleet.plan_undo(progress=False).confirmation)
 """
     assert python(program, portal.webhook) == "1 1 change on 1 portal"
-
-
-def test_a_client_closed_in_a_forked_process_refuses_there_and_goes_on_in_its_parent(portal: SandboxPortal) -> None:
-    with connect(portal) as b24:
-        child = forked(lambda: b24.close() or b24.badges.list())
-        assert child().startswith("ClientClosed")
-        assert b24.badges.list()
 
 
 def test_a_forked_process_is_told_that_the_portal_is_not_there_and_keeps_no_port_or_connection() -> None:

@@ -1,6 +1,7 @@
 """What is believed of a portal's answers: of those to a change, and of lists that are not all there, behind, or odd."""
 
 from collections.abc import Callable, Iterator
+from itertools import count
 from typing import Any
 
 import pytest
@@ -264,22 +265,12 @@ def test_a_code_over_30_characters_is_deleted_with_a_warning_and_its_undo_tried(
         assert report.ok or "30 characters" in str(report)
 
 
-class LeapingClock(FakeClock):
-    """The time of day leaps by an hour whenever somebody asks for it."""
-
-    def __init__(self, hours: int) -> None:
-        super().__init__()
-        self._leap, self._leaps = hours * 3600, 0
-
-    def time(self) -> float:
-        self._leaps += 1
-        return self() + self._leaps * self._leap
-
-
 @pytest.mark.parametrize("hours", [-1, 1])
 @pytest.mark.parametrize("effect_after", [None, 20.0])
 def test_a_leap_of_the_time_of_day_neither_ends_nor_extends_the_wait(hours: int, effect_after: float | None) -> None:
-    clock = LeapingClock(hours)
+    clock, leaps = FakeClock(), count(hours * 3600, hours * 3600)
+    # It leaps whenever somebody asks for the time of day.
+    clock.time = lambda: clock() + next(leaps)  # type: ignore[method-assign]
     with SandboxPortal(badges=rows(2), clock=clock) as portal, connect(portal, clock=clock) as b24:
         start = clock.monotonic()
         portal.faults.next("reset", method=DELETE, effect_after=effect_after)

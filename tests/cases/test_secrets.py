@@ -68,9 +68,16 @@ def provoke(b24: b24nb.Client, portal: b24nb.SandboxPortal) -> Iterator[Callable
 
 @pytest.mark.parametrize("kind", ["webhook", "token"])
 def test_no_secret_is_shown_anywhere(
-    portal: b24nb.SandboxPortal, kind: str, caplog: pytest.LogCaptureFixture, clock: object, tmp_path: Path
+    portal: b24nb.SandboxPortal,
+    kind: str,
+    clock: object,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
-    caplog.set_level(logging.DEBUG)  # urllib3 too
+    caplog.set_level(logging.DEBUG)  # the usual recipe to debug HTTP: urllib3 logs, and its connections print
+    monkeypatch.setattr(http.client.HTTPConnection, "debuglevel", 1)
     seen: list[str] = []
     credentials = b24nb.Webhook.parse(portal.webhook) if kind == "webhook" else b24nb.OAuthToken(**portal.oauth)
     journal = tmp_path / "journal.db"
@@ -105,7 +112,7 @@ def test_no_secret_is_shown_anywhere(
         values += [call.as_code(flavour) for call in [b24.calls.last] for flavour in ("curl", "curl-oauth", "python")]
     seen += [shown(value) for value in values]
     seen += [json.dumps([shown(request) for request in portal.requests])]
-    seen += [(tmp_path / "backup.json").read_text(), caplog.text]
+    seen += [(tmp_path / "backup.json").read_text(), caplog.text, *capsys.readouterr()]
     seen += [path.read_bytes().decode("latin-1") for path in tmp_path.glob("journal.db*")]
     assert "HTTP/1.1" in caplog.text, "the log did not listen"
     everything = "\n".join(seen)
@@ -334,23 +341,6 @@ def test_a_notebook_with_verbose_tracebacks_shows_no_secret(tmp_path: Path, monk
 
 
 # -- displays and logs --------------------------------------------------------------------------------
-
-
-def test_the_usual_recipe_to_debug_http_prints_no_secret(
-    portal: b24nb.SandboxPortal,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-    caplog: pytest.LogCaptureFixture,
-) -> None:
-    caplog.set_level(logging.DEBUG)
-    monkeypatch.setattr(http.client.HTTPConnection, "debuglevel", 1)
-    token = b24nb.OAuthToken(portal=portal.url, access_token=portal.oauth["access_token"])
-    for credentials in (portal.webhook, token):
-        with b24nb.connect(credentials) as b24:
-            b24.badges.list()
-    told = "".join(capsys.readouterr()) + caplog.text
-    assert "POST /rest" in told
-    assert not any(secret in told for secret in secrets_of(portal))
 
 
 def test_our_own_address_as_a_parameter_is_masked_in_log_and_code(portal: b24nb.SandboxPortal) -> None:

@@ -359,7 +359,7 @@ def test_the_flat_table_has_plain_cells_and_a_column_per_language() -> None:
     assert list(Badges().df.columns) == ["code", "title", "value", "type"]
 
 
-def test_calls_can_be_compared_and_stored(b24: b24nb.Client) -> None:
+def test_calls_can_be_compared_and_stored_also_by_the_documented_line_for_excel(b24: b24nb.Client) -> None:
     b24.call("crm.activity.list", {"filter": {"SUBJECT": "Ж"}, "select": ["ID"]})
     b24.badges.list()
     df = b24.calls.df
@@ -369,11 +369,6 @@ def test_calls_can_be_compared_and_stored(b24: b24nb.Client) -> None:
     assert json.loads(sent) == {"filter": {"SUBJECT": "Ж"}, "select": ["ID"]}
     df.to_csv("calls.csv")
     assert pd.read_csv("calls.csv")["params"].tolist() == df["params"].tolist()
-
-
-def test_the_documented_line_for_excel_drops_the_time_zones(b24: b24nb.Client) -> None:
-    b24.badges.list()
-    df = b24.calls.df
     line = re.search(r"``(df\.assign.*)``", CallLog.df.__doc__)[1]
     stored = eval(line, {"df": df})
     assert list(stored.select_dtypes("datetimetz")) == []
