@@ -154,9 +154,10 @@ def unpacked(table: Table) -> Any:
     return json.loads(zlib.decompress(base64.b64decode(table.rows)))
 
 
-def test_rows_travel_whole_and_small() -> None:
+def test_rows_travel_whole_and_small_and_only_what_is_there_stays_selected() -> None:
     table = Table()
-    table.show(BADGES)
+    table.show(BADGES, ["paid", "gone", "missedCall"])
+    assert table.selected == ["missedCall", "paid"]
     title = {"en": "Contract", "ru": "Договор"}
     assert unpacked(table)["rows"][1] == ["signed", "signed", title, "Signed", "success", ""]
     many = Badges(Badge(f"badge{n}", {"en": f"Client {n}"}, f"Pill {n}", "primary") for n in range(10_000))
