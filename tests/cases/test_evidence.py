@@ -175,8 +175,8 @@ def test_a_badge_that_can_not_be_named_costs_a_run_only_its_own_row() -> None:
         assert portal.badges == []
 
 
-@pytest.mark.parametrize("refused", [False, True], ids=["replaced", "put back"])
-def test_a_badge_edited_before_a_replace_by_calls_of_its_own_is_not_lost(refused: bool) -> None:
+@pytest.mark.parametrize("refused", [None, ADD, DELETE], ids=["replaced", "put back", "left"])
+def test_a_badge_edited_before_a_replace_by_calls_of_its_own_is_not_lost(refused: str | None) -> None:
     with SandboxPortal(badges=[VIP]) as portal, connect(portal) as b24:
 
         def somebody() -> bool:
@@ -184,13 +184,15 @@ def test_a_badge_edited_before_a_replace_by_calls_of_its_own_is_not_lost(refused
                 b24.call(DELETE, {"code": "vip"})
                 b24.call(ADD, {**VIP, "title": "theirs"})
                 if refused:
-                    portal.faults.next("BX_INVALID_VALUE", method=ADD, status=400)
+                    portal.faults.next("BX_INVALID_VALUE", method=refused, status=400)
             return False
 
         # Such a text can't stand in a batch.
         plan = b24.badges.plan([Badge("vip", "Client", "$result[x]", "primary")])
         report = plan.apply(progress=False, cancel=somebody)
         assert report.counts == ({"failed": 1} if refused else {"replaced": 1})
+        adds = {None: 2, ADD: 3, DELETE: 1}[refused]  # somebody's, ours, and what puts theirs back
+        assert [request.method for request in portal.requests].count(ADD) == adds
         if not refused:
             assert b24.badges.get("vip").value == "$result[x]"
             b24.journal.plan_undo().apply(progress=False)
