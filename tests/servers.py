@@ -13,7 +13,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import urlsplit
 
-from b24nb import SandboxPortal
+from b24nb import Client, SandboxPortal, connect
 from b24nb.credentials import Webhook
 from b24nb.rest.connection import Connection
 from b24nb.rest.transport import Transport
@@ -191,6 +191,19 @@ def in_front_of(portal: SandboxPortal, answer: Callable[[str, Callable[[], Envel
     finally:
         server.shutdown()
         server.server_close()
+
+
+@contextmanager
+def altered(portal: SandboxPortal, change: Callable[[str, Any], None]) -> Iterator[Client]:
+    """A client of a server before a sandbox: ``change`` gets method and envelope, and alters what is in it."""
+
+    def answer(method: str, pass_on: Callable[[], Envelope]) -> Envelope:
+        status, envelope = pass_on()
+        change(method, envelope)
+        return status, envelope
+
+    with in_front_of(portal, answer) as webhook, connect(webhook) as b24:
+        yield b24
 
 
 @dataclass

@@ -2,7 +2,6 @@
 
 import gc
 import os
-import shutil
 import sys
 import threading
 from collections import deque
@@ -17,7 +16,6 @@ import pytest
 import requests
 
 from b24nb import OAuthToken, SandboxPortal, connect, errors, explain
-from b24nb.badges.apply import JournalNotWritten
 from b24nb.credentials import Webhook
 from b24nb.forms.state import SharedState
 from b24nb.rest.connection import Connection
@@ -26,7 +24,7 @@ from b24nb.rest.transport import Transport
 from b24nb.secret import Secret, known_secrets
 from tests.fakes import FakeClock, eventually
 from tests.programs import python
-from tests.servers import Envelope, http, in_front_of, serving
+from tests.servers import http, serving
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
 
@@ -74,21 +72,6 @@ def test_the_journal_of_a_sandbox_that_ended_says_that_it_is_gone(ended: str) ->
         with pytest.raises(errors.JournalError, match="that of a sandbox ends with it"):
             b24.journal.plan_undo()
     assert not path.parent.exists()
-
-
-def test_a_journal_that_goes_during_a_request_is_not_made_anew(portal: SandboxPortal, tmp_path: Path) -> None:
-    def answer(method: str, pass_on: Callable[[], Envelope]) -> Envelope:
-        if method == "batch" and folder.exists():
-            b24.close()
-            shutil.rmtree(folder)
-        return pass_on()
-
-    folder = tmp_path / "journals"
-    with in_front_of(portal, answer) as webhook, connect(webhook, journal=folder / "j.db") as b24:
-        with pytest.warns(JournalNotWritten, match="is gone"):
-            assert b24.badges.delete_many(["missedCall"], progress=False).counts == {"deleted": 1}
-        assert "gone" in repr(b24.journal)
-    assert not folder.exists()
 
 
 def test_a_client_that_nobody_holds_stops_its_sandbox() -> None:
@@ -186,7 +169,7 @@ def forked(work: Callable[[], object]) -> Callable[[], str]:
     return wait
 
 
-def test_a_forked_process_gets_the_answers_to_its_own_questions() -> None:
+def test_a_forked_process_gets_the_answers_to_its_own_questions_and_closes_its_own_client() -> None:
     """Parent and children share the kept connection of before the fork, and must not use it both."""
     with SandboxPortal(latency_ms=5) as portal, connect(portal) as b24:
 
@@ -197,6 +180,8 @@ def test_a_forked_process_gets_the_answers_to_its_own_questions() -> None:
         children = [forked(partial(ask, code)) for code in codes]
         assert ask(codes[0]) == [codes[0]] * 12
         assert [child() for child in children] == [str([code] * 12) for code in codes]
+        assert forked(lambda: b24.close() or b24.badges.list())().startswith("ClientClosed")
+        assert b24.badges.list()
 
 
 def test_a_process_that_is_forked_during_a_renewal_can_renew(clock: FakeClock) -> None:
@@ -226,13 +211,6 @@ os.waitpid(child, 0)
 print(len(b24.journal.df), fleet.plan_undo(progress=False).confirmation)
 """
     assert python(program, portal.webhook) == "1 1 change on 1 portal"
-
-
-def test_a_client_closed_in_a_forked_process_refuses_there_and_goes_on_in_its_parent(portal: SandboxPortal) -> None:
-    with connect(portal) as b24:
-        child = forked(lambda: b24.close() or b24.badges.list())
-        assert child().startswith("ClientClosed")
-        assert b24.badges.list()
 
 
 def test_a_forked_process_is_told_that_the_portal_is_not_there_and_keeps_no_port_or_connection() -> None:

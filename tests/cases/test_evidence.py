@@ -1,15 +1,19 @@
-"""What is believed of a portal's answers: success is one answer only, in every other case the portal is looked at."""
+"""What is believed of a portal's answers: of those to a change, and of lists that are not all there, behind, or odd."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from itertools import count
 from typing import Any
 
 import pytest
 
 from b24nb import Client, SandboxPortal, connect, errors
-from b24nb.badges.badge import Badge
+from b24nb.badges import evidence
+from b24nb.badges.activities import find_holders
+from b24nb.badges.badge import Badge, Badges
 from b24nb.badges.changes import NotRestorable, StoredDifferently
+from b24nb.rest.connection import Connection
 from tests.fakes import FakeClock, rows
-from tests.servers import Envelope, in_front_of
+from tests.servers import Envelope, altered, answering, in_front_of
 
 ADD, DELETE = "crm.activity.badge.add", "crm.activity.badge.delete"
 LONG = "c" * 40
@@ -20,24 +24,22 @@ def codes(portal: SandboxPortal) -> set[str]:
     return {badge["code"] for badge in portal.badges}
 
 
-def answering(result: Any) -> Callable[[str, Callable[[], Envelope]], Envelope]:
+def to_deletes(result: Any) -> Callable[[str, Any], None]:
     """A delete has its effect, alone or in a batch, but this is the answer to it."""
 
-    def answer(method: str, pass_on: Callable[[], Envelope]) -> Envelope:
-        status, envelope = pass_on()
+    def answer(method: str, envelope: Any) -> None:
         if method == DELETE:
             envelope["result"] = result
         if method == "batch":
             told = envelope["result"]["result"]
             told |= {key: result for key, value in told.items() if value is True}
-        return status, envelope
 
     return answer
 
 
 @pytest.mark.parametrize("result", [False, None, [], 1, "true"], ids=repr)
 def test_a_delete_that_is_not_answered_by_true_is_looked_at(result: Any, portal: SandboxPortal) -> None:
-    with in_front_of(portal, answering(result)) as webhook, connect(webhook) as b24:
+    with altered(portal, to_deletes(result)) as b24:
         assert b24.badges.delete("missedCall").code == "missedCall"
         assert b24.badges.delete_many(["birthday", "newsletter"], progress=False).counts == {"deleted": 2}
         assert not codes(portal) & {"missedCall", "birthday", "newsletter"}
@@ -56,13 +58,11 @@ TWICE = {"ID": "2", "COMPLETED": "N", "PROVIDER_PARAMS": {"badgeCode": "waitingP
 def test_an_activity_that_a_look_does_not_show_is_not_called_gone(portal: SandboxPortal, odd: Any) -> None:
     planned: list[Any] = []
 
-    def answer(method: str, pass_on: Callable[[], Envelope]) -> Envelope:
-        status, envelope = pass_on()
+    def answer(method: str, envelope: Any) -> None:
         if planned and method == "crm.activity.list":
             envelope["result"] = [] if odd == "dropped" else [odd for _ in envelope["result"]]
-        return status, envelope
 
-    with in_front_of(portal, answer) as webhook, connect(webhook) as b24:
+    with altered(portal, answer) as b24:
         planned.append(b24.badges.release("waitingPayment"))
         with pytest.raises(errors.BadResponse, match=r"Of 2 activities that the portal counts, [01] could be read"):
             planned[0].apply(confirm=2, progress=False)
@@ -74,8 +74,7 @@ def test_an_activity_that_a_look_does_not_show_is_not_called_gone(portal: Sandbo
 def test_a_badge_that_a_list_lacks_and_get_finds_is_not_called_gone(portal: SandboxPortal, get: str) -> None:
     planned: list[Any] = []
 
-    def answer(method: str, pass_on: Callable[[], Envelope]) -> Envelope:
-        status, envelope = pass_on()
+    def answer(method: str, envelope: Any) -> None:
         if planned and method.endswith(".list"):
             here = [badge for badge in envelope["result"]["badges"] if badge["code"] != "missedCall"]
             envelope |= {"result": {"badges": here}, "total": len(here)}
@@ -85,64 +84,40 @@ def test_a_badge_that_a_list_lacks_and_get_finds_is_not_called_gone(portal: Sand
                 parts["result"], parts["result_error"] = {}, {"k0": {"error": "ACCESS_DENIED", "error_description": ""}}
             elif get == "says nothing":
                 parts["result"]["k0"] = {"badge": None}
-        return status, envelope
 
-    with in_front_of(portal, answer) as webhook, connect(webhook) as b24:
+    with altered(portal, answer) as b24:
         badges = b24.badges.list()
         planned.append(b24.badges.plan([one for one in badges if one.code != "missedCall"], prune=True))
-        seen = badges["missedCall"]
-        reports = [planned[0].apply(progress=False), b24.badges.delete_many([seen], progress=False)]
+        reports = [planned[0].apply(progress=False)]
+        for first, going in ((badges[1], False), (badges[2], True)):
+            some = [first, badges["missedCall"], "newsletter"]
+            reports.append(b24.badges.delete_many(some, keep_going=going, progress=False))
+            assert list(reports[-1].df["verdict"]) == ["deleted", "unknown", "deleted" if going else "not sent"]
     for report in reports:
         assert (report.counts["unknown"], report.ok) == (1, False)
         assert ("ACCESS_DENIED" in report.df["detail"].str.cat()) == (get == "is refused")
     assert "missedCall" in codes(portal)
 
 
-def test_a_run_that_stops_at_failures_stops_where_list_and_get_do_not_agree(portal: SandboxPortal) -> None:
-    def answer(method: str, pass_on: Callable[[], Envelope]) -> Envelope:
-        status, envelope = pass_on()
-        if method.endswith(".list"):
-            here = [badge for badge in envelope["result"]["badges"] if badge["code"] != "missedCall"]
-            envelope |= {"result": {"badges": here}, "total": len(here)}
-        return status, envelope
-
-    with in_front_of(portal, answer) as webhook, connect(webhook) as b24:
-        seen = [*map(Badge.from_wire, portal.badges[:3])]
-        assert seen[0].code == "missedCall"
-        for first, going in ((seen[1], False), (seen[2], True)):
-            report = b24.badges.delete_many([first, seen[0], "newsletter"], keep_going=going, progress=False)
-            assert list(report.df["verdict"]) == ["deleted", "unknown", "deleted" if going else "not sent"]
-
-
-def test_a_second_apply_asks_once(portal: SandboxPortal, b24: Client) -> None:
-    plan = b24.badges.plan([Badge(f"c{number}", "T", "V", "primary") for number in range(120)])
-    plan.apply(progress=False)
-    before = len(portal.requests)
-    assert plan.apply(progress=False).counts == {"kept": 120}
-    assert len(portal.requests) == before + 1
-
-
 def test_an_answer_to_an_add_without_its_texts_says_nothing_about_them(portal: SandboxPortal) -> None:
-    def answer(method: str, pass_on: Callable[[], Envelope]) -> Envelope:
-        status, envelope = pass_on()
-        return (status, {"result": {"badge": {"code": "vip"}}}) if method == ADD else (status, envelope)
+    def answer(method: str, envelope: Any) -> None:
+        if method == ADD:
+            envelope["result"] = {"badge": {"code": "vip"}}
 
-    with in_front_of(portal, answer) as webhook, connect(webhook) as b24:
+    with altered(portal, answer) as b24:
         assert b24.badges.add(**VIP).to_wire() == VIP
         assert b24.journal.plan_undo().apply(progress=False, confirm=1).counts == {"deleted": 1}
     assert "vip" not in codes(portal)
 
 
 def test_an_undo_brings_back_what_was_planned_where_the_last_look_showed_no_whole_badge(portal: SandboxPortal) -> None:
-    def answer(method: str, pass_on: Callable[[], Envelope]) -> Envelope:
-        status, envelope = pass_on()
+    def answer(method: str, envelope: Any) -> None:
         look = envelope["result"]["result"].get("k0") if method == "batch" else None
         if isinstance(look, dict) and "badges" in look:
             look["badges"][0].pop("type")
-        return status, envelope
 
     before = sorted(portal.badges, key=str)
-    with in_front_of(portal, answer) as webhook, connect(webhook) as b24:
+    with altered(portal, answer) as b24:
         report = b24.badges.delete_many(["missedCall", "birthday"], progress=False)
         assert (report.ok, set(report.df["detail"])) == (True, {""})
         assert b24.journal.plan_undo().apply(progress=False).ok
@@ -154,12 +129,10 @@ def test_an_undo_brings_back_what_was_planned_where_the_last_look_showed_no_whol
 
 @pytest.mark.parametrize(("stated", "admin"), [("N", None), ("true", None), (None, None), (1, None), (False, False)])
 def test_only_a_plain_yes_or_no_says_who_is_an_administrator(portal: SandboxPortal, stated: Any, admin: Any) -> None:
-    def answer(method: str, pass_on: Callable[[], Envelope]) -> Envelope:
-        status, envelope = pass_on()
+    def answer(method: str, envelope: Any) -> None:
         envelope["result"]["result"]["k0"] |= {"ADMIN": stated, "NAME": "half \ud83d"}
-        return status, envelope
 
-    with in_front_of(portal, answer) as webhook, connect(webhook) as b24:
+    with altered(portal, answer) as b24:
         assert b24.portal.admin is admin
         assert b24.portal.who.encode()
 
@@ -187,25 +160,23 @@ def test_a_badge_edited_between_two_requests_is_left_alone_or_comes_back_as_it_w
 
 
 def test_a_badge_that_can_not_be_named_costs_a_run_only_its_own_row() -> None:
-    def answer(method: str, pass_on: Callable[[], Envelope]) -> Envelope:
-        status, found = pass_on()
+    def answer(method: str, envelope: Any) -> None:
         if method == "crm.activity.badge.list":
-            found["result"]["badges"].append({**VIP, "code": "half\ud83d"})
-            found["total"] += 1
-        elif method == "batch" and "badges" in found["result"]["result"]["k0"]:  # it begins with a look
-            found["result"]["result"]["k0"]["badges"].append({**VIP, "code": "half\ud83d"})
-            found["result"]["result_total"]["k0"] += 1
-        return status, found
+            envelope["result"]["badges"].append({**VIP, "code": "half\ud83d"})
+            envelope["total"] += 1
+        elif method == "batch" and "badges" in envelope["result"]["result"]["k0"]:  # it begins with a look
+            envelope["result"]["result"]["k0"]["badges"].append({**VIP, "code": "half\ud83d"})
+            envelope["result"]["result_total"]["k0"] += 1
 
-    with SandboxPortal(badges=rows(4)) as portal, in_front_of(portal, answer) as webhook, connect(webhook) as b24:
+    with SandboxPortal(badges=rows(4)) as portal, altered(portal, answer) as b24:
         report = b24.badges.plan([], prune=True).apply(confirm=5, keep_going=True, progress=False)
         assert report.counts == {"deleted": 4, "not sent": 1}
         assert "surrogates" in str(report)
         assert portal.badges == []
 
 
-@pytest.mark.parametrize("refused", [False, True], ids=["replaced", "put back"])
-def test_a_badge_edited_before_a_replace_by_calls_of_its_own_is_not_lost(refused: bool) -> None:
+@pytest.mark.parametrize("refused", [None, ADD, DELETE], ids=["replaced", "put back", "left"])
+def test_a_badge_edited_before_a_replace_by_calls_of_its_own_is_not_lost(refused: str | None) -> None:
     with SandboxPortal(badges=[VIP]) as portal, connect(portal) as b24:
 
         def somebody() -> bool:
@@ -213,13 +184,15 @@ def test_a_badge_edited_before_a_replace_by_calls_of_its_own_is_not_lost(refused
                 b24.call(DELETE, {"code": "vip"})
                 b24.call(ADD, {**VIP, "title": "theirs"})
                 if refused:
-                    portal.faults.next("BX_INVALID_VALUE", method=ADD, status=400)
+                    portal.faults.next("BX_INVALID_VALUE", method=refused, status=400)
             return False
 
         # Such a text can't stand in a batch.
         plan = b24.badges.plan([Badge("vip", "Client", "$result[x]", "primary")])
         report = plan.apply(progress=False, cancel=somebody)
         assert report.counts == ({"failed": 1} if refused else {"replaced": 1})
+        adds = {None: 2, ADD: 3, DELETE: 1}[refused]  # somebody's, ours, and what puts theirs back
+        assert [request.method for request in portal.requests].count(ADD) == adds
         if not refused:
             assert b24.badges.get("vip").value == "$result[x]"
             b24.journal.plan_undo().apply(progress=False)
@@ -242,16 +215,14 @@ def test_deletes_beside_a_look_that_was_refused_are_told_as_ours(going: bool) ->
 
 
 def test_texts_that_a_portal_stores_differently_are_told(portal: SandboxPortal) -> None:
-    def answer(method: str, pass_on: Callable[[], Envelope]) -> Envelope:
-        status, envelope = pass_on()
+    def answer(method: str, envelope: Any) -> None:
         told = [envelope["result"]] if method == ADD else []
         told += envelope["result"]["result"].values() if method == "batch" else []
         for result in told:
             if isinstance(result, dict) and "badge" in result:
                 result["badge"]["title"] = result["badge"]["title"].strip()
-        return status, envelope
 
-    with in_front_of(portal, answer) as webhook, connect(webhook) as b24:
+    with altered(portal, answer) as b24:
         with pytest.warns(StoredDifferently, match="' Client '"):
             assert b24.badges.add("one", " Client ", "VIP", "primary").title == "Client"
         report = b24.badges.plan([Badge("two", " Client ", "VIP", "primary")]).apply(progress=False)
@@ -296,22 +267,12 @@ def test_a_code_over_30_characters_is_deleted_with_a_warning_and_its_undo_tried(
         assert report.ok or "30 characters" in str(report)
 
 
-class LeapingClock(FakeClock):
-    """The time of day leaps by an hour whenever somebody asks for it."""
-
-    def __init__(self, hours: int) -> None:
-        super().__init__()
-        self._leap, self._leaps = hours * 3600, 0
-
-    def time(self) -> float:
-        self._leaps += 1
-        return self() + self._leaps * self._leap
-
-
 @pytest.mark.parametrize("hours", [-1, 1])
 @pytest.mark.parametrize("effect_after", [None, 20.0])
 def test_a_leap_of_the_time_of_day_neither_ends_nor_extends_the_wait(hours: int, effect_after: float | None) -> None:
-    clock = LeapingClock(hours)
+    clock, leaps = FakeClock(), count(hours * 3600, hours * 3600)
+    # It leaps whenever somebody asks for the time of day.
+    clock.time = lambda: clock() + next(leaps)  # type: ignore[method-assign]
     with SandboxPortal(badges=rows(2), clock=clock) as portal, connect(portal, clock=clock) as b24:
         start = clock.monotonic()
         portal.faults.next("reset", method=DELETE, effect_after=effect_after)
@@ -333,6 +294,215 @@ def test_a_portal_that_tells_letter_case_apart_keeps_the_badge_that_was_not_mean
         report = plan.apply(progress=False)
         assert report.counts == {"changed": 1}
         assert [row["title"] for row in portal.badges] == ["ours", "theirs"]
+
+
+# -- lists, and rows in them -----------------------------------------------------------------------------
+
+
+ROW, FIFTY = rows(1)[0], {"result": {"badges": rows(50)}}
+
+
+def ask_all(to: Connection) -> Badges:
+    return evidence.list_badges(to)
+
+
+def ask_one(to: Connection) -> Badge:
+    return evidence.get_badge(to, "vip")
+
+
+def ask_holders(to: Connection) -> list[dict[str, Any]]:
+    return find_holders(to, {"c0"})
+
+
+#: What is asked, what is answered, and what is said of it.
+NO_ANSWERS: list[tuple[Callable[[Connection], Any], dict[str, Any], str]] = [
+    *((ask_all, FIFTY | {"total": total}, "badges") for total in (0, 49, 120, "120", 120.0, "many", True, [], 1e400)),
+    *((ask_all, FIFTY | more, "badges") for more in ({"next": 50}, {"next": "50"}, {"total": 50, "next": 50})),
+    (ask_all, FIFTY | {"total": 120, "next": 50}, "badges"),
+    (ask_all, {"result": {"badges": rows(50) + rows(20)}, "total": 70}, "'c0000' 2 times"),
+    *((ask_all, {"result": {"badges": [odd]}}, ".") for odd in (None, [], "x", {"title": "t"}, {**ROW, "code": 7})),
+    *((ask, {"result": result}, ".") for ask in (ask_all, ask_one, ask_holders) for result in (None, True, {}, "x")),
+    *((ask_all, {"result": result}, ".") for result in ([], {"badges": None}, {"badges": {}})),
+    *((ask_one, {"result": result}, ".") for result in ([], {"badge": None}, {"badge": []}, {"badge": "vip"})),
+    *((ask_one, {"result": {"badge": ROW | {"code": other}}}, f"sent '{other}'") for other in ("vip2", "vi", " vip")),
+]
+
+
+@pytest.mark.parametrize(("ask", "envelope", "says"), NO_ANSWERS)
+def test_what_is_not_all_or_is_about_something_else_is_no_answer(ask: Any, envelope: Any, says: str) -> None:
+    with answering(envelope) as (connection, _), pytest.raises(errors.BadResponse, match=says):
+        ask(connection)
+
+
+@pytest.mark.parametrize("more", [{}, {"total": 50}, {"total": "50"}, {"total": 50.0}, {"total": 50, "next": None}])
+def test_all_badges_are_all_however_they_are_counted(more: dict[str, Any]) -> None:
+    with answering(FIFTY | more) as (connection, _):
+        assert len(evidence.list_badges(connection)) == 50
+
+
+@pytest.mark.parametrize(("asked", "stored"), [("VIP", "vip"), ("vip ", "vip"), ("STRASSE", "straße")])
+def test_the_stored_spelling_of_a_code_may_differ_as_portals_compare_codes(asked: str, stored: str) -> None:
+    with answering({"result": {"badge": ROW | {"code": stored}}}) as (connection, _):
+        assert evidence.get_badge(connection, asked).code == stored
+
+
+ODD = [
+    {"code": "number", "title": 123, "value": "V", "type": "primary"},
+    {"code": "nothing", "title": None, "value": "V", "type": "primary"},
+    {"code": "yes", "title": "T", "value": True, "type": "primary"},
+    {"code": "typeless", "title": "T", "value": "V"},
+    {"code": "types", "title": "T", "value": "V", "type": {"a": 1}},
+    {"code": "half", "title": "a\ud800", "value": {"en": "b\udc00"}, "type": "primary"},
+    {"code": "half\ud83d", "title": "T", "value": "V", "type": "primary"},
+    {"code": "map", "title": {"en": None, "de": 5}, "value": "V", "type": "primary"},
+    {"code": "list", "title": [], "value": ["x"], "type": "primary"},
+    {"code": "bare"},
+]
+
+
+def test_odd_rows_hurt_neither_the_list_nor_its_displays() -> None:
+    good = rows(1)
+    with answering({"result": {"badges": ODD + good}, "total": len(ODD) + 1}) as (connection, _):
+        badges = evidence.list_badges(connection)
+    assert [badge.code for badge in badges] == [row["code"] for row in ODD + good]
+    assert (badges["number"].title, badges["yes"].value, badges["typeless"].type) == (123, True, None)
+    assert (badges["list"].title, badges["list"].value) == ({}, {"0": "x"})
+    displays = [repr(badges), badges._repr_html_(), *(badge._repr_html_() for badge in badges)]
+    displays += [repr(badges.in_language("de")), badges.in_language("de")._repr_html_(), *map(repr, badges)]
+    for shown in displays:
+        shown.encode()  # what a notebook does with it
+    assert "⟨U+D800⟩" in displays[1]
+    assert len(badges.flat) == len(badges.df) == len(badges)
+    restorable = {badge.code: not badge.note for badge in badges}
+    assert restorable.pop("c0000")
+    assert restorable.pop("list")  # an empty map can be added
+    assert not any(restorable.values())
+    for shown in displays[:2]:
+        assert shown.count("(not restorable: ") == len(restorable)
+    assert "not restorable: The title is not a text." in badges["number"]._repr_html_()
+
+
+def test_odd_rows_survive_a_backup_and_are_left_alone_by_its_plan() -> None:
+    odd = [row for row in ODD if row["code"] in ("number", "yes", "half")]
+    with SandboxPortal(badges=odd + rows(1)) as sandbox, connect(sandbox) as b24:
+        path = b24.badges.backup("odd.json")
+        plan = b24.badges.plan(path, prune=True)
+        assert plan.counts["keep"] == len(b24.badges.list()) == 4
+        plan._repr_html_().encode()
+
+
+HOLDER: dict[str, Any] = {"ID": "1", "OWNER_TYPE_ID": "2", "OWNER_ID": "3", "SUBJECT": "s"}
+HOLDER |= {"LAST_UPDATED": "2026-01-01T00:00:00+03:00", "PROVIDER_PARAMS": {"badgeCode": "c1"}}
+
+
+@pytest.mark.parametrize(
+    ("row", "certainty"),
+    [
+        *((odd, None) for odd in ("x", ["x"], None)),
+        *(({**HOLDER, "PROVIDER_PARAMS": odd}, None) for odd in ('{"badgeCode": "c1"}', [], None, {})),
+        ({**HOLDER, "PROVIDER_PARAMS": {"badgeCode": ["c1"]}}, None),
+        ({**HOLDER, "LAST_UPDATED": "0001-01-01T00:00:00"}, {"likely", "possible"}),
+        ({**HOLDER, "LAST_UPDATED": "9999-12-31T23:59:59-14:00"}, {"likely"}),
+        ({**HOLDER, "LAST_UPDATED": 5}, {"likely"}),
+        ({**dict.fromkeys(HOLDER), "PROVIDER_PARAMS": {"badgeCode": "c1"}}, {"likely"}),
+    ],
+)
+def test_odd_activities_do_not_hide_the_others(row: Any, certainty: set[str] | None) -> None:
+    other = {**HOLDER, "ID": "2"}
+    with answering({"result": [row, other], "total": 2}) as (connection, _):
+        found = find_holders(connection, {"c1"})
+    assert found[-1]["activity_id"] == "2"
+    assert len(found) == 1 + (certainty is not None)
+    assert certainty is None or found[0]["certainty"] in certainty
+    assert all(isinstance(cell, str) for cells in found for cell in cells.values())
+
+
+def page(start: int) -> list[dict[str, Any]]:
+    return [{**HOLDER, "ID": str(start + n)} for n in range(50)]
+
+
+@pytest.mark.parametrize("total", [10**9, "1000000000", 1e9])
+def test_activities_that_are_counted_but_not_there_cost_one_more_request(total: Any) -> None:
+    nothing: dict[str, Any] = {f"k{n}": [] for n in range(50)}
+    batch = {"result": {"result": nothing, "result_error": [], "result_total": [], "result_next": []}}
+    with answering({"result": page(0), "total": total}, batch) as (connection, server):
+        assert len(find_holders(connection, {"c1"})) == 50
+        assert len(server.requests) == 2
+
+
+@pytest.mark.parametrize("more", [{"total": "107"}, {"next": 50}, *({"total": n, "next": 50} for n in (0, 50, 70))])
+def test_activities_of_several_pages_come_once_each_however_they_are_counted(more: dict[str, Any]) -> None:
+    nothing: dict[str, Any] = {f"k{n}": [] for n in range(50)}
+    replies = [nothing | {"k0": page(25), "k1": page(100)[:7]}, nothing | {"k0": page(100)[:7]}]
+    parts = {"result_error": [], "result_total": [], "result_next": {"k0": 100}}
+    batches = [{"result": {"result": reply, **parts}} for reply in replies]
+    with answering({"result": page(0), **more}, *batches) as (connection, _):
+        ids = [int(row["activity_id"]) for row in find_holders(connection, {"c1"})]
+    assert ids == [*range(75), *range(100, 107)]
+
+
+CHANGES: dict[str, Callable[[Client], Any]] = {
+    "add": lambda b24: b24.badges.add("new", "Title", "Value", "primary"),
+    "add beside": lambda b24: b24.badges.add("MISSEDCALL", "Title", "Value", "primary"),
+    "replace": lambda b24: b24.badges.plan([Badge("missedCall", "Title", "Value", "primary")]).apply(progress=False),
+    "delete": lambda b24: b24.badges.delete("missedCall"),
+}
+
+
+@pytest.fixture
+def portal(request: pytest.FixtureRequest) -> Iterator[SandboxPortal]:
+    with SandboxPortal(case_sensitive=getattr(request, "param", False)) as portal:
+        yield portal
+
+
+@pytest.mark.parametrize(
+    ("portal", "change"),
+    [*((exact, change) for exact in (False, True) for change in ("add", "replace", "delete")), (True, "add beside")],
+    indirect=["portal"],
+)
+def test_an_undo_waits_for_a_list_that_shows_what_was_before_the_change(portal: SandboxPortal, change: str) -> None:
+    before = sorted(portal.badges, key=str)
+    behind: list[Any] = []
+
+    def answer(method: str, envelope: Any) -> None:
+        if behind and method.endswith(".list"):
+            envelope |= {"result": {"badges": behind}, "total": len(behind)}
+
+    with altered(portal, answer) as b24:
+        CHANGES[change](b24)
+        after, behind[:] = portal.badges, before
+        plan = b24.journal.plan_undo()
+        assert sum(step.before != step.after for step in plan.steps) == 1
+        report = plan.apply(progress=False)
+        assert report.counts == {"unknown": 1}
+        assert "its answer to get do not agree" in report.df["detail"][0]
+        assert not report.ok
+        assert portal.badges == after
+        behind.clear()
+        assert plan.apply(progress=False).ok
+        assert sorted(portal.badges, key=str) == before
+
+
+def test_an_undo_of_many_is_not_called_done_by_a_look_during_it(portal: SandboxPortal) -> None:
+    before, behind = portal.badges, list[str]()
+
+    def answer(method: str, envelope: Any) -> None:
+        look = envelope["result"]["result"].get("k0") if method == "batch" else None
+        if isinstance(look, dict) and "badges" in look and behind:
+            look["badges"], envelope["result"]["result_total"]["k0"] = before, len(before)
+            behind.append(method)
+
+    with altered(portal, answer) as b24:
+        wanted = [Badge(f"c{number}", "Title", "Value", "primary") for number in range(120)]
+        plan = b24.badges.plan(wanted)
+        plan.apply(progress=False)
+        sent = len(portal.requests)
+        assert plan.apply(progress=False).counts == {"kept": 120}
+        assert len(portal.requests) == sent + 1, "a second time it asks once"
+        undo, behind[:] = b24.journal.plan_undo(), ["from now on"]
+        assert undo.apply(progress=False, confirm=120).counts == {"deleted": 120}
+    assert portal.badges == before
+    assert len(behind) > 1
 
 
 def test_a_badge_that_somebody_edits_while_a_delete_waits_for_the_rate_is_left_alone() -> None:

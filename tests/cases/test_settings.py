@@ -12,9 +12,10 @@ import pytest
 
 from b24nb import Client, Fleet, SandboxPortal, cli, connect, errors
 from b24nb.errors import ConnectionFailed
-from tests.programs import run, sandbox_process
+from tests.programs import run
 
 SECRET = "s3cr3tc0deabcdef"
+HOOK = f"https://x.example/rest/1/{SECRET}/"
 
 
 def write(data: bytes) -> None:
@@ -78,13 +79,6 @@ def test_a_file_that_is_a_link_to_nowhere_is_no_missing_file(portal: SandboxPort
         connect(portal)
 
 
-def test_an_empty_variable_switches_nothing_off(portal: SandboxPortal, monkeypatch: pytest.MonkeyPatch) -> None:
-    write(b"B24_READ_ONLY=1\n")
-    monkeypatch.setenv("B24_READ_ONLY", "")
-    with connect(portal) as b24:
-        assert b24.portal.read_only
-
-
 @pytest.mark.parametrize(
     "written",
     [
@@ -115,14 +109,11 @@ def test_a_file_is_read_as_editors_write_it(portal: SandboxPortal, written: obje
     ("data", "says"),
     [
         (b'A=1\n\nB24_READ_ONLY="1\n', "Line 3 of .env can't be read"),
-        (f"A=1\nset B24_WEBHOOK=https://x.example/rest/1/{SECRET}/\n".encode(), "Line 2 of .env"),
+        (f"A=1\nset B24_WEBHOOK={HOOK}\n".encode(), "Line 2 of .env"),
         (b"B24_READ_ONLY: 1\n", "Line 1 of .env"),
         (b"B24_READ_ONLY\n", "Line 1 of .env sets B24_READ_ONLY to nothing"),
         (b"B24_READ_ONLY=${NOT_SET}\n", "Line 1 of .env sets B24_READ_ONLY to nothing"),
-        (
-            f"B24_WEBHOOK=https://x.example/rest/1/{SECRET}/\n\nB24_WEBHOOK=\n".encode(),
-            "A line after line 1 of .env sets",
-        ),
+        (f"B24_WEBHOOK={HOOK}\n\nB24_WEBHOOK=\n".encode(), "A line after line 1 of .env sets"),
         (b"A=1\nB24_READONLY=1\n", "line 2 of .env looks like B24_READ_ONLY"),
         (b"b24_read_only=1\n", "line 1 of .env looks like B24_READ_ONLY"),
         (b"B24_READ_ONLY:1\n", "line 1 of .env looks like B24_READ_ONLY"),
@@ -166,6 +157,7 @@ def test_the_portal_says_where_its_settings_came_from(portal: SandboxPortal, mon
         assert "B24_WEBHOOK is not set" in repr(b24)
         assert "B24_WEBHOOK is not set" in b24._repr_html_()
     write(b"B24_READ_ONLY=yes\n")
+    monkeypatch.setenv("B24_READ_ONLY", "")  # switches nothing off
     monkeypatch.setenv("B24_WEBHOOK", portal.webhook)
     with connect() as b24:
         assert b24.portal.credentials_from == "B24_WEBHOOK in the environment"
@@ -175,15 +167,6 @@ def test_the_portal_says_where_its_settings_came_from(portal: SandboxPortal, mon
             assert "read-only by B24_READ_ONLY in .env" in shown
     with connect(portal, read_only=True) as b24:
         assert (b24.portal.credentials_from, b24.portal.read_only_from) == ("argument", "B24_READ_ONLY in .env")
-
-
-def test_a_sandbox_of_this_process_is_this_notebook_another_one_shows_its_address(portal: SandboxPortal) -> None:
-    with connect(portal.webhook) as b24:
-        assert b24.portal.where == "SANDBOX (this notebook)"
-    with sandbox_process() as webhook, connect(webhook) as b24:
-        host = webhook.split("/")[2]
-        assert b24.portal.where == f"SANDBOX {host}"
-        assert host in b24._repr_html_()
 
 
 def test_doctor_says_what_it_looks_at(portal: SandboxPortal) -> None:
@@ -292,3 +275,29 @@ def test_connect_says_that_no_portal_can_start_here(
     with pytest.raises(ConnectionFailed, match=f"embedded portal can't start here: {error}"):
         connect()
     assert {*threading.enumerate()} <= before
+
+
+def test_settings_out_of_a_frame_are_taken(portal: SandboxPortal) -> None:
+    with connect(portal, timeout=(np.int64(5), np.float32(60)), settle_after=np.int64(5)) as b24:
+        assert b24.badges.delete_many(["missedCall"], parallel=np.int64(2), confirm=np.int64(1), progress=False).ok
+        assert len(b24.journal.plan_undo(last=np.int64(1))) == 1
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        *({"settle_after": wrong} for wrong in ("60", None, float("nan"), float("inf"), -5, True)),
+        *({"timeout": wrong} for wrong in ((5, float("inf")), (5, 1e12), (float("nan"), 5), (True, True))),
+        *({"timeout": wrong} for wrong in (5, (5,), (5, None), (5, 0), "ab", (5, 6, 7))),
+        *({"verify": wrong} for wrong in ("", None, 0, 1, 1.5, "false", b"", [], "no-such.pem")),
+        *({"read_only": wrong} for wrong in (1, "")),
+        *({"tariff": wrong} for wrong in (None, [], "gold")),
+        *({"journal": wrong} for wrong in ("", 5, True)),
+    ],
+    ids=str,
+)
+def test_a_setting_that_cannot_be_right_is_refused(portal: SandboxPortal, settings: dict[str, Any]) -> None:
+    with pytest.raises(errors.InvalidInput) as caught:
+        connect(portal.webhook, **settings)
+    assert caught.value.field in settings
+    assert not portal.requests

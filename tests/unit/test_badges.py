@@ -96,12 +96,9 @@ def test_what_a_portal_would_refuse_is_named_by_field(field: str, wrong: Any) ->
     assert problem.field == field
 
 
-def test_a_plan_says_how_the_portal_spells_a_code(b24: Client) -> None:
+def test_a_plan_says_how_the_portal_spells_a_code_and_a_blank_behind_it_makes_no_second_badge(b24: Client) -> None:
     (step,) = b24.badges.plan([Badge("MISSEDcall", "Missed call", "Call back", "failure")]).steps
     assert (step.action, step.note) == (Action.REPLACE, "other code; the portal has it as 'missedCall'")
-
-
-def test_a_blank_behind_a_code_in_a_table_makes_no_second_badge(b24: Client) -> None:
     with pytest.raises(InvalidInput, match=r"other blanks at its end than the portal's 'missedCall'"):
         b24.badges.plan([Badge("missedCall ", "Missed call", "Call back", "failure")])
 
@@ -156,31 +153,6 @@ def test_what_is_wrong_is_named_by_row_and_field(rows: Any, field: str, message:
         files.read(rows)
     assert caught.value.field == field
     assert message in str(caught.value)
-
-
-@pytest.mark.parametrize(
-    ("name", "content", "message"),
-    [
-        ("b.txt", b"", "ends in .csv or .json"),
-        ("https:/x.example/rest/1/abcdef0123456789/b.json", None, "ends in .csv or .json"),
-        ("b.csv", "code\nю".encode("cp1251"), "not UTF-8"),
-        ("b.csv", b"code,title,value,type\n\na,b,c,d,e\n", "Line 3: 5 cells under 4 headings"),
-        ("b.csv", b'code,title,value,type\n"a,b\n', "unexpected end"),
-        ("b.csv", b"code,title,value,type\nvip,Client\n", "Line 2: The value is missing"),
-        ("b.json", b"{", "not JSON"),
-        ("b.json", '["ü"]'.encode("latin-1"), "^b.json is not UTF-8. Save it as UTF-8"),
-        ("b.json", b"5", "read badges from a int"),
-        ("b.json", b"{}", "no list of badges under a key `badges`"),
-        ("b.json", b"[5]", "Row 1: This is a int"),
-        ("b.json", b'{"format": "b24nb badges", "version": 2}', "newer version"),
-    ],
-)
-def test_files_that_can_not_be_read_say_why(name: str, content: bytes | None, message: str, tmp_path: Path) -> None:
-    path = tmp_path / name if content is not None else Path(name)
-    if content is not None:
-        path.write_bytes(content)
-    with pytest.raises(InvalidInput, match=message):
-        files.read(path)
 
 
 def test_a_backup_is_whole_or_not_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -39,7 +39,7 @@ def test_a_chart_without_matplotlib_says_what_to_install(b24: Client, monkeypatc
     monkeypatch.setitem(sys.modules, "matplotlib.style", None)
     form = forms.calls_form(b24, run=True)
     click(form, form.chart_button)
-    assert "A chart needs matplotlib: pip install" in shown(form)
+    assert 'A chart needs matplotlib: pip install "b24nb[lab]"' in shown(form)
     assert form.last_error is None
 
 
@@ -88,13 +88,6 @@ def test_a_gauge_that_drains_leaves_the_tables_alone(clock: FakeClock) -> None:
         assert form.beside.value != gauges
 
 
-def test_why_a_time_of_the_portal_is_missing() -> None:
-    with SandboxPortal(cloud_headers=False) as portal, connect(portal) as b24:
-        b24.badges.list()
-        form = forms.calls_form(b24, run=True)
-    assert "the portal counts in whole seconds" in shown(form)
-
-
 def test_the_log_is_followed_while_the_form_is_on_a_screen(b24: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(CallsForm, "pace", 0.01)
     form = forms.calls_form(b24)
@@ -107,8 +100,11 @@ def test_the_log_is_followed_while_the_form_is_on_a_screen(b24: Client, monkeypa
     assert form.last_error is None
 
 
-def test_the_form_says_that_older_calls_were_dropped(b24: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_form_says_which_calls_and_times_are_missing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("b24nb.rest.calls.KEPT", 1)
-    for _ in range(3):
-        b24.badges.list()
-    assert "The log has 1 call (2 older ones were dropped)." in shown(forms.calls_form(b24, run=True))
+    with SandboxPortal(cloud_headers=False) as portal, connect(portal) as b24:
+        for _ in range(3):
+            b24.badges.list()
+        said = shown(forms.calls_form(b24, run=True))
+    assert "The log has 1 call (2 older ones were dropped)." in said
+    assert "the portal counts in whole seconds" in said

@@ -1,8 +1,6 @@
 """Pictures of the call log: complete, described in words, the same every time, safe for any input."""
 
 import io
-import re
-import sys
 from typing import Any
 
 import matplotlib
@@ -49,10 +47,6 @@ def words(axes: Axes) -> list[str]:
     return [text.get_text().strip() for text in texts]
 
 
-def pixels(log: CallLog) -> Any:
-    return matplotlib.image.imread(io.BytesIO(charts.timeline(log.df).png))
-
-
 def test_timeline_has_a_bar_per_attempt_and_says_in_words_what_colour_and_hatching_say() -> None:
     (axes,) = charts.timeline(TROUBLE.df).figure.axes
     bars = [(bar.get_width(), bool(bar.get_hatch())) for bar in axes.patches]
@@ -70,15 +64,11 @@ def test_timeline_has_a_bar_per_attempt_and_says_in_words_what_colour_and_hatchi
     assert [line.get_marker() for line in axes.lines] == ["X", "X", "X"]
 
 
-def test_a_legend_names_only_what_is_drawn() -> None:
-    (axes,) = charts.timeline(log(call(server_ms=None)).df).figure.axes
-    assert "waited" in words(axes)
-    assert not {"of it in the portal", "repeated", "error"} & set(words(axes))
-
-
 def test_only_the_last_attempts_are_drawn_and_it_says_so() -> None:
-    chart = charts.timeline(log(*(call(number) for number in range(90))).df)
+    chart = charts.timeline(log(*(call(number, server_ms=None) for number in range(90))).df)
     (axes,) = chart.figure.axes
+    assert "waited" in words(axes)
+    assert not {"of it in the portal", "repeated", "error"} & set(words(axes)), "they are not drawn"
     assert "Time of the last 40 of 90 HTTP attempts, times of day in UTC" in words(axes)
     assert "the last 40 of 90 HTTP attempts, 2025-11-25 12:00:50 to 12:01:29 UTC" in chart.alt
 
@@ -132,26 +122,16 @@ def test_same_calls_same_bytes_whatever_style_the_notebook_has() -> None:
     assert b"matplotlib" not in first.lower()
 
 
-def test_the_ground_is_opaque_and_light_with_readable_inks() -> None:
-    seen = pixels(TROUBLE)
+def test_the_ground_is_opaque_and_light_with_readable_inks_and_one_error_among_many_keeps_its_colour() -> None:
+    rows = log(*map(call, range(12)), call(12, error="NOT_FOUND", client_ms=1.0))
+    seen = matplotlib.image.imread(io.BytesIO(charts.timeline(rows.df).png))
     assert (seen[0, 0, :3] == 1).all()
     assert (seen[..., 3:] == 1).all()
     inks = (charts.INK, charts.SOFT, charts.WRONG_INK, charts.SERVER)
     assert all(contrast(ink, charts.GROUND) >= 4.5 for ink in inks)
     assert contrast(charts.SERVER, charts.WAIT) >= 3, "the portal's part stands out, on grey paper too"
-
-
-def test_one_error_among_many_calls_keeps_its_colour() -> None:
-    seen = pixels(log(*map(call, range(12)), call(12, error="NOT_FOUND", client_ms=1.0)))
     for colour in (charts.WRONG, charts.WRONG_INK):
         assert abs(seen[..., :3] - to_rgb(colour)).max(axis=2).min() < 0.03
-
-
-def test_without_matplotlib_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("matplotlib", "matplotlib.style"):
-        monkeypatch.setitem(sys.modules, name, None)
-    with pytest.raises(ImportError, match=re.escape('pip install "b24nb[lab]"')):
-        TROUBLE.plot()
 
 
 def test_drawing_leaves_pyplot_and_the_backend_of_the_notebook_alone() -> None:

@@ -202,11 +202,9 @@ def test_live_and_sandbox_differ_in_more_than_a_word() -> None:
         ({"en": "Client", "de": "Kunde"}, "de", ("Kunde", "de")),
         ({"de": "Kunde", "en": "Client"}, "ru", ("Client", "en")),
         ({"ru": "Клиент", "de": "Kunde"}, "fr", ("Клиент", "ru")),
-        ({"ru": "Клиент", "de": "Kunde"}, None, ("Клиент", "ru")),
         ({"de": "", "en": "Client"}, "de", ("Client", "en")),
         ({"en": 7}, "de", ("7", "en")),
         ({}, "de", ("", None)),
-        ("", None, ("", None)),
     ],
 )
 def test_viewers_see_their_language_then_english_then_the_first(text: Any, viewer: str, shown: Any) -> None:
@@ -307,14 +305,7 @@ def test_messages_say_in_a_word_what_the_line_says_in_colour() -> None:
 
 
 def test_gauges_stay_in_their_frame() -> None:
-    for value, limit, *bar in (
-        (479.6, 480, 480, 479.6),
-        (0, 50, 50, 0),
-        (25, 50, 50, 25),
-        (80, 50, 50, 50),
-        (-1, 50, 50, 0),
-        (5, 0, 1, 0),
-    ):
+    for value, limit, *bar in ((479.6, 480, 480, 479.6), (80, 50, 50, 50), (-1, 50, 50, 0), (5, 0, 1, 0)):
         gauge = html.gauge("Requests", value, limit, "requests")
         assert '<progress max="{}" value="{}">'.format(*bar) in gauge
         assert f"Requests: {value} of {limit} requests" in gauge

@@ -16,27 +16,12 @@ from tests.servers import answering, hang
 ADD = "crm.activity.badge.add"
 FACTS = spec.error_facts()
 CODES = sorted({fact.code for fact in FACTS})
-#: The system errors that the vendor prints under every method.
-SYSTEM_PAGE = {
-    400: {"ERROR_BATCH_LENGTH_EXCEEDED", "INVALID_REQUEST"},
-    401: {"NO_AUTH_FOUND", "expired_token"},
-    403: {"ACCESS_DENIED", "INVALID_CREDENTIALS", "insufficient_scope", "user_access_error"},
-    404: {"ERROR_MANIFEST_IS_NOT_AVAILABLE"},
-    405: {"ERROR_BATCH_METHOD_NOT_ALLOWED"},
-    500: {"INTERNAL_SERVER_ERROR", "ERROR_UNEXPECTED_ANSWER", "PORTAL_DELETED"},
-    503: {"QUERY_LIMIT_EXCEEDED", "OVERLOAD_LIMIT"},
-}
 
 
-def test_all_that_the_vendor_documents_is_described() -> None:
-    documented = {fact.code: fact.http_documented for fact in FACTS if fact.system_page}
-    assert documented == {code: status for status, codes in SYSTEM_PAGE.items() for code in codes}
+def test_the_catalogue_is_the_table_of_facts_and_has_each_error_of_a_method() -> None:
+    table = catalogue()
     for method in spec.METHODS.values():
         assert {*method.documented_errors, *method.errors} <= {*CODES}, method.name
-
-
-def test_the_catalogue_is_the_table_of_facts() -> None:
-    table = catalogue()
     assert list(table.columns) == [
         "code", "kind", "message", "http_documented", "http_observed", "meaning", "cause", "remedy",
         "repeat", "before_effect", "methods", "section", "source", "system_page",
@@ -70,23 +55,16 @@ def test_every_fact_is_complete_and_explained_in_words_and_in_html(code: str) ->
 @pytest.mark.parametrize(
     ("code", "description", "method", "words"),
     [
-        ("ACCESS_DENIED", "Access denied", ADD, "administrator of the portal"),
         ("ACCESS_DENIED", "Доступ запрещен", "crm.activity.badge.delete", "administrator of the portal"),
         ("ACCESS_DENIED", "REST is available only by subscription.", "profile", "no REST for webhooks"),
         ("ACCESS_DENIED", "REST API is available only on commercial plans", ADD, "plan of this portal"),
         ("ACCESS_DENIED", "Access denied! Application context required", "app.info", "for applications"),
-        ("100", "Could not find value for parameter {code}", "crm.activity.badge.get", "did not arrive"),
         ("100", "Invalid value {5} to match with parameter {code}. Should be value of type string.",
          "crm.activity.badge.get", "wrong type"),
         ("400", "Mysql query error: (1406) Data too long for column 'CODE' at row 1", ADD, "longer than"),
         ("400", "Mysql query error: (2006) MySQL server has gone away", "crm.activity.badge.list", "refused"),
-        ("NOT_FOUND", "Item was not found.", "crm.activity.configurable.get", "configurable activity"),
-        ("", "Activity is not found.", "crm.activity.delete", "no activity with this id"),
         ("", "Something else", "crm.activity.delete", "classic CRM method"),
         ("insufficient_scope", "", "crm.activity.badge.get", "command of the batch"),
-        ("PAYMENT_REQUIRED", "Payment required", "crm.activity.badge.list", "paid for"),
-        ("0", "The length of the code field must not exceed 30 characters", ADD, "at most 30 characters"),
-        ("0", "Language `xx` was not found", ADD, "language codes of the portal"),
         ("0", "Wrong value of field `title` for language de", ADD, "the text for the language"),
         *(("0", text, ADD, "Read the portal's message") for text in ("Something that nobody has described", "")),
     ],
@@ -181,14 +159,6 @@ def test_texts_of_a_portal_are_escaped() -> None:
         assert "&lt;img" in shown
 
 
-def test_the_tree_is_drawn_as_it_is() -> None:
-    drawn = dict(re.findall(r"^\W*(\w+)(?: \(also a ValueError\))?  +(\w.+)$", errors.__doc__, re.M))
-    ours = [value for value in vars(errors).values() if getattr(value, "__module__", "") == errors.__name__]
-    public = {one.__name__ for one in ours if inspect.isclass(one) and issubclass(one, errors.B24Error)}
-    assert public - {"B24Error", "TransportError", "ApiError"} <= set(drawn)
-    assert set(drawn) <= public
-
-
 def test_messages_speak_to_the_reader() -> None:
     error = errors.ApiError("", "", http_status=400, method="crm.activity.get", hint="Do this.")
     assert str(error) == "(empty code) (crm.activity.get, HTTP 400). Do this."
@@ -198,7 +168,6 @@ def test_messages_speak_to_the_reader() -> None:
 CELLS = {
     "start": "import b24nb\nportal = b24nb.SandboxPortal().start()\nb24 = b24nb.connect(portal)",
     "not found": "b24.badges.get('nosuch')",
-    "refused": "b24nb.connect(b24nb.Webhook.parse(portal.webhook.replace('/rest/1/', '/rest/9/')))",
     "unreachable": "b24nb.connect(portal.webhook.replace(portal.webhook.split('/')[2], '127.0.0.1:9'))",
     "wrong input": "b24.badges.add('x', title='t', value='v', type='shiny')",
 }
@@ -218,8 +187,7 @@ def traceback(cell: nbformat.NotebookNode) -> str:
 
 def test_a_traceback_ends_with_what_it_means_and_keeps_the_failing_line(cells: dict) -> None:
     text = traceback(cells["not found"])
-    fact = errors.find_fact("NOT_FOUND", method="crm.activity.badge.get")
-    assert fact is not None
+    (fact,) = explain(from_answer("NOT_FOUND", "", http_status=400, method="crm.activity.badge.get")).facts
     sentences = [fact.remedy, fact.meaning, fact.cause, f"Safe to repeat: {fact.repeat}."]
     places = [text.index(words) for words in ("b24.badges.get('nosuch')", *sentences)]
     assert places == sorted(places)
@@ -227,11 +195,7 @@ def test_a_traceback_ends_with_what_it_means_and_keeps_the_failing_line(cells: d
 
 @pytest.mark.parametrize(
     ("cell", "name", "next_step"),
-    [
-        ("refused", "BadCredentials", "webhook"),
-        ("unreachable", "ConnectionFailed", "Check the address"),
-        ("wrong input", "InvalidInput", "primary"),
-    ],
+    [("unreachable", "ConnectionFailed", "Check the address"), ("wrong input", "InvalidInput", "primary")],
 )
 def test_each_traceback_names_the_trouble_and_the_next_step(cells: dict, cell: str, name: str, next_step: str) -> None:
     (output,) = cells[cell].outputs

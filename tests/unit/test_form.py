@@ -139,6 +139,7 @@ def test_a_sandbox_of_another_program_is_not_made_again_by_this_notebook() -> No
         b24 = connect(webhook)
     with b24:
         form = forms.list_form(b24, run=True)
+    assert f"SANDBOX {webhook.split('/')[2]}" in shown(form)
     assert "could not be reached" in shown(form)
     assert "connect() again" not in shown(form)
 

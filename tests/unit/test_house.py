@@ -1,9 +1,12 @@
-"""The shape of the house: which way imports run, how large a room may be, what an import costs, what is declared."""
+"""The house: which way imports run, how large a room may be, what an import costs, what is declared and shown."""
 
 import ast
+import doctest
 import re
 import subprocess
 import tomllib
+from importlib import import_module
+from inspect import getsource
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +15,6 @@ import yaml
 
 import b24nb
 from tests.layers import require_program
-from tests.lowest import declared, lowest
 from tests.programs import python
 
 PACKAGE = Path(b24nb.__file__).parent
@@ -72,13 +74,6 @@ def test_imports_point_to_the_left(path: Path) -> None:
     assert imported_parts(path) <= allowed
 
 
-def test_few_arrows_join_the_rooms() -> None:
-    inside = [path for path in MODULES if part(dotted(path)) not in FACE]
-    arrows = {(ROOM_OF[part(dotted(path))], ROOM_OF[imported]) for path in inside for imported in imported_parts(path)}
-    between = sorted(f"{here} -> {there}" for here, there in arrows if here != there)
-    assert len(between) <= 36, between
-
-
 @pytest.mark.parametrize("path", MODULES, ids=dotted)
 def test_modules_and_functions_stay_readable(path: Path) -> None:
     source = path.read_text(encoding="utf-8")
@@ -134,15 +129,6 @@ def test_a_plain_install_brings_no_jupyterlab(project: dict[str, Any]) -> None:
     assert not names & {"jupyterlab", "matplotlib", "nbformat", "notebook", "qs-codec"}
 
 
-def test_each_requirement_says_from_which_version_on_it_works() -> None:
-    assert lowest("requests>=2.32,<3") == "requests==2.32"
-    assert lowest("b24nb[lab,tls]") is None
-    with pytest.raises(ValueError, match="requests<3: say"):
-        lowest("requests<3")
-    for requirement in declared():
-        lowest(requirement)
-
-
 def test_workflows_and_the_full_check_call_targets_that_exist() -> None:
     targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.M))
     for path in (ROOT / ".ci/run", *(ROOT / ".github/workflows").glob("*.yml")):
@@ -168,3 +154,21 @@ def test_the_workflow_runs_on_each_python_that_is_declared(project: dict[str, An
     assert set(matrix["python"]) == versions
     oldest = min(versions, key=lambda text: int(text.split(".")[1]))
     assert matrix["include"] == [{"python": oldest, "versions": "lowest"}]
+
+
+class Finder(doctest.DocTestFinder):
+    """Finds what reports another module than it is written in, too: the public names."""
+
+    def _from_module(self, module: Any, object: Any) -> bool:
+        if getattr(object, "__module__", "") == "b24nb":
+            return bool(re.search(rf"^(class|def) {object.__name__}\b", getsource(module), re.MULTILINE))
+        return super()._from_module(module, object)  # type: ignore[misc]
+
+
+@pytest.mark.parametrize("path", [path for path in MODULES if ">>> " in path.read_text(encoding="utf-8")], ids=dotted)
+def test_the_examples_in_docstrings_run(path: Path) -> None:
+    runner = doctest.DocTestRunner()
+    for example in Finder().find(import_module(dotted(path))):
+        runner.run(example)
+    assert runner.tries
+    assert runner.failures == 0

@@ -56,6 +56,8 @@ def test_no_badge_is_released_whose_code_the_field_does_not_show(b24: Client, po
         form.code.value = "waitingPayment"
         click(form, form.inspect_button)
         assert form.release_button in tree(form)
+        assert form.word.value == "", "what was typed for other holders is forgotten"
+        form.word.value = "2 activities"
         choose()
         assert form.result is None
         assert form.release_button not in tree(form)

@@ -88,13 +88,21 @@ def tabs_of(explorer: Any) -> widgets.Tab:
 
 def test_what_is_selected_in_the_list_is_what_the_others_speak_of(b24: Client) -> None:
     tabs = forms.explorer(b24, run=True).forms
-    tabs["Delete"].code.value = tabs["Inspect"].code.value = "missedCall"
-    tabs["List"].table.selected = ["paid", "newsletter"]
-    assert tabs["Inspect"].code.value == "paid"
-    assert set(tabs["Delete"].table.selected) == {"paid", "newsletter"}
-    assert tabs["Delete"].code.value == ""
-    tabs["List"].table.selected = []
-    assert set(tabs["Delete"].table.selected) == {"paid", "newsletter"}, "nothing chosen is no other choice"
+    lists, inspect, delete = tabs["List"], tabs["Inspect"], tabs["Delete"]
+    delete.code.value = inspect.code.value = "missedCall"
+    lists.table.selected = ["paid", "newsletter"]
+    assert (inspect.code.value, delete.code.value) == ("paid", "")
+    assert set(delete.table.selected) == {"paid", "newsletter"}
+    lists.table.selected = []
+    assert set(delete.table.selected) == {"paid", "newsletter"}, "nothing chosen is no other choice"
+    delete.table.selected = ["newsletter", "missedCall"]
+    click(delete, delete.preview_button)
+    click(lists, lists.list_button)
+    assert set(delete.table.selected) == {"newsletter", "missedCall"}, "it outlives a refreshed list"
+    assert delete.state.word == "2"
+    lists.table.selected = ["paid", "onHold"]
+    assert set(delete.table.selected) == {"paid", "onHold"}
+    assert not delete.state.badges
 
 
 def test_a_code_typed_in_inspect_is_the_one_to_delete(b24: Client) -> None:
@@ -118,20 +126,6 @@ def test_all_speak_the_language_of_the_list(b24: Client) -> None:
     for name in ("Inspect", "Delete"):
         assert "Vertrag" in shown(tabs[name])
         assert "Unterschrieben" in shown(tabs[name])
-
-
-def test_a_choice_of_ones_own_outlives_a_refreshed_list(b24: Client) -> None:
-    explorer = forms.explorer(b24, run=True)
-    lists, delete = explorer.forms["List"], explorer.forms["Delete"]
-    lists.table.selected = ["paid"]
-    delete.table.selected = ["newsletter", "missedCall"]
-    click(delete, delete.preview_button)
-    click(lists, lists.list_button)
-    assert set(delete.table.selected) == {"newsletter", "missedCall"}
-    assert delete.state.word == "2"
-    lists.table.selected = ["paid", "onHold"]
-    assert set(delete.table.selected) == {"paid", "onHold"}
-    assert not delete.state.badges
 
 
 def test_its_tabs_have_titles_and_it_answers_for_the_open_one(b24: Client) -> None:
@@ -160,9 +154,10 @@ def unpacked(table: Table) -> Any:
     return json.loads(zlib.decompress(base64.b64decode(table.rows)))
 
 
-def test_rows_travel_whole_and_small() -> None:
+def test_rows_travel_whole_and_small_and_only_what_is_there_stays_selected() -> None:
     table = Table()
-    table.show(BADGES)
+    table.show(BADGES, ["paid", "gone", "missedCall"])
+    assert table.selected == ["missedCall", "paid"]
     title = {"en": "Contract", "ru": "Договор"}
     assert unpacked(table)["rows"][1] == ["signed", "signed", title, "Signed", "success", ""]
     many = Badges(Badge(f"badge{n}", {"en": f"Client {n}"}, f"Pill {n}", "primary") for n in range(10_000))
@@ -220,9 +215,3 @@ def test_rows_are_in_the_order_that_the_browser_shows(order: str, found: str) ->
     table = Table(order=order, words="\ufeff")
     table.show(Badges(Badge(code, title, "v", "primary") for code, title in TITLES.items()))  # type: ignore[arg-type]
     assert "".join(badge.code for badge in table.matching) == found
-
-
-def test_only_what_is_there_stays_selected() -> None:
-    table = Table()
-    table.show(BADGES, ["paid", "gone", "missedCall"])
-    assert table.selected == ["missedCall", "paid"]

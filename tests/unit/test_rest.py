@@ -14,7 +14,6 @@ from b24nb.errors import InvalidInput, OperatingTimeExceeded
 from b24nb.rest.calls import KEPT_BYTES, Call, CallLog
 from b24nb.rest.limits import LeakyBucket, Limits
 from b24nb.sandbox.rate_limits import LeakyBucket as PortalBucket
-from b24nb.sandbox.rate_limits import OperatingTime
 from tests.fakes import FakeClock
 from tests.servers import answering
 
@@ -77,12 +76,14 @@ def test_a_missing_server_time_is_no_zero() -> None:
 
 
 def test_attempts_and_commands_are_never_mixed_and_a_refused_batch_has_none(
-    portal: b24nb.SandboxPortal, b24: b24nb.Client
+    portal: b24nb.SandboxPortal, clock: FakeClock
 ) -> None:
-    portal.faults.next("QUERY_LIMIT_EXCEEDED", times=3)
-    for count in (50, 20):
-        b24.batch({str(number): ("server.time", None) for number in range(count)})
-    b24.call("server.time")
+    with connect(portal, clock=clock) as b24:
+        portal.faults.next("QUERY_LIMIT_EXCEEDED", times=3)
+        for count in (50, 20):
+            b24.batch({str(number): ("server.time", None) for number in range(count)})
+            clock.advance(1)
+        b24.call("server.time")
     counts = b24.calls.summary(full=True)[["n", "errors", "retries"]]
     assert counts.loc[["batch", "server.time"]].values.tolist() == [[5, 3, 3], [1, 0, 0]]
     for by, wanted in (("method", {"batch": 35, "server.time": 1}), ("attempt", {1: 10.5, 4: 50})):
@@ -106,15 +107,6 @@ def test_other_groupings() -> None:
     ]
 
 
-def test_the_log_is_a_ring_that_says_what_it_dropped(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("b24nb.rest.calls.KEPT", 10)
-    log = log_of(*(http(client_ms=float(i)) for i in range(15)))
-    assert (len(log), log.dropped, log[0].client_ms) == (10, 5, 5.0)
-    assert "5 older ones were dropped" in repr(log)
-    log.clear()
-    assert (len(log), log.dropped, log.last) == (0, 0, None)
-
-
 def test_the_log_is_bounded_in_bytes_too_and_keeps_the_newest() -> None:
     log = log_of()
     for number in range(5):
@@ -123,6 +115,8 @@ def test_the_log_is_bounded_in_bytes_too_and_keeps_the_newest() -> None:
     log.record(http(client_ms=9.0), KEPT_BYTES * 2)
     assert [call.client_ms for call in log] == [9.0]
     assert "5 older ones were dropped" in repr(log)
+    log.clear()
+    assert (len(log), log.dropped, log.last) == (0, 0, None)
 
 
 def test_the_statistics_are_those_of_the_portals_own_log(portal: b24nb.SandboxPortal, b24: b24nb.Client) -> None:
@@ -223,25 +217,6 @@ def test_a_clock_that_goes_back_does_not_fill_the_bucket_of_the_portal() -> None
     assert bucket.level == 2
 
 
-def test_operating_time_is_reported_never_added_up(clock: FakeClock, limits: Limits) -> None:
-    assert list(limits.df) == ["method", "operating_s", "limit_s", "calls_left", "reset_at"]
-    assert str(limits.df["reset_at"].dt.tz) == "UTC"
-    work = OperatingTime()
-    for _ in range(3):
-        work.add(100.0, clock())
-        limits.reported("crm.activity.badge.list", work.seconds(clock()), work.reset_at(clock()))
-        clock.advance(61)
-    row = limits.df.iloc[0]
-    assert (row["operating_s"], row["limit_s"], row["calls_left"]) == (300.0, 480.0, 2)
-    # Two more calls pass (the one that crosses the line still does), the next is refused.
-    for _ in range(2):
-        assert work.seconds(clock()) <= spec.OPERATING_LIMIT_SECONDS
-        work.add(100.0, clock())
-    assert work.seconds(clock()) > spec.OPERATING_LIMIT_SECONDS
-    clock.advance(600)
-    assert limits.df.iloc[0]["operating_s"] == 0.0
-
-
 LIST = "crm.activity.badge.list"
 
 
@@ -256,6 +231,9 @@ LIST = "crm.activity.badge.list"
         ([(LIST, 100, 300), LIST, "profile"], {LIST: (100, 0), "profile": (480, 0)}),
         ([(LIST, 100, 300), LIST, "profile", 300], {LIST: (100, 4), "profile": (480, 0)}),
         ([(LIST, 100, 300), LIST, 300, (LIST, 20, 300)], {LIST: (20, 24)}),
+        # Stated is the sum; the call that crosses the line still passes.
+        ([(LIST, 100, 600), 61, (LIST, 200, 539), 61, (LIST, 300, 478)], {LIST: (300, 2)}),
+        ([(LIST, 100, 600), 61, (LIST, 200, 539), 61, (LIST, 300, 478), 600], {LIST: (0, 5)}),
         ([(LIST, 470, 30), (LIST, 485, 30)], {LIST: (485, 0)}),
         ([(LIST, 0.1, 300), (LIST, 0.1 + 2e-17, 300)], {LIST: (0.1 + 2e-17, 4799)}),  # an error of adding is no call
         ([(LIST, 470, 30), (LIST, 485, 30), 30], {LIST: (485, None)}),  # how much was forgotten, nobody states
@@ -280,7 +258,9 @@ def test_the_calls_that_are_left_are_none_after_a_refusal_and_unknown_where_nobo
     assert ("blocked until at least" in repr(limits)) == (known.get(LIST, (0, None))[1] == 0)
 
 
-def test_the_displays_say_that_others_share_the_bucket(clock: FakeClock, limits: Limits) -> None:
+def test_frames_and_displays_say_how_much_is_left_and_that_others_share_the_bucket(
+    clock: FakeClock, limits: Limits
+) -> None:
     limits.reported("crm.activity.badge.list", 240.0, clock() + 600)
     limits.reported("profile", 1.0, clock() + 600)
     limits.blocked("scope")
@@ -292,15 +272,12 @@ def test_the_displays_say_that_others_share_the_bucket(clock: FakeClock, limits:
         assert "240 of 480 s operating time, about 2 more calls" in shown
         assert "profile: 1 of 480 s operating time, about 480 more calls" in shown
         assert "scope: 480 of 480 s operating time, blocked until 16:10:00 UTC at the latest" in shown
-
-
-def test_the_request_rate_as_a_frame(limits: Limits) -> None:
-    for _ in range(45):
-        limits.bucket.enter(wait=False)
     frame = limits.rate
     assert list(frame.columns) == ["burst", "seconds_until_safe", "level", "capacity", "drains_per_s"]
     assert frame[["burst", "seconds_until_safe"]].values.tolist() == [[1, 0], [10, 2.75], [25, 10.25], [49, 22.25]]
     assert (frame["level"].iloc[0], frame["capacity"].iloc[0], frame["drains_per_s"].iloc[0]) == (45, 50, 2)
+    assert list(limits.df) == ["method", "operating_s", "limit_s", "calls_left", "reset_at"]
+    assert str(limits.df["reset_at"].dt.tz) == "UTC"
 
 
 def test_the_forecast_does_not_rise_when_a_part_expires(clock: FakeClock) -> None:

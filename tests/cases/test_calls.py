@@ -1,20 +1,23 @@
-"""A call that fails says why, and what to do next; what servers before a portal add to an answer is read, or named."""
+"""How long a call waits, and for what; one that fails says why, and what to do next."""
 
 import datetime as dt
 import gzip
 import json
 import socket
+import time
+from concurrent.futures import ThreadPoolExecutor
+from email.utils import formatdate
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from b24nb import connect, errors, explain
+from b24nb import OAuthToken, SandboxPortal, connect, errors, explain
 from b24nb.credentials import Webhook
 from b24nb.rest.connection import Connection
 from b24nb.rest.transport import Transport
 from tests.fakes import FakeClock
-from tests.servers import answering, certified, http, serving
+from tests.servers import Reply, answering, certified, http, serving
 
 READ, WRITE = "crm.activity.badge.list", "crm.activity.badge.delete"
 
@@ -53,11 +56,6 @@ def test_the_page_of_a_firewall_is_named_and_not_asked_for_again(status: str, ne
         assert next_step in error.hint
         assert error.sent, "a write is looked at"
         assert len(server.requests) == 1
-
-
-def test_a_busy_server_is_asked_again() -> None:
-    with serving(http(b"<html>", "429 Too Many Requests"), http(b'{"result": []}')) as server:
-        assert connection_to(server.webhook).call(READ).result == []
 
 
 @pytest.mark.parametrize(
@@ -183,7 +181,6 @@ def test_a_count_that_php_wrote_as_a_text_is_a_number(sent: str, read: int | Non
 
 
 OK = json.dumps({"result": {"badges": []}, "total": 0}).encode()
-LIST = "crm.activity.badge.list"
 
 
 @pytest.mark.parametrize(
@@ -197,7 +194,7 @@ LIST = "crm.activity.badge.list"
 )
 def test_an_answer_with_something_added_is_read(answer: bytes) -> None:
     with answering(answer) as (connection, _):
-        assert connection.call(LIST).result == {"badges": []}
+        assert connection.call(READ).result == {"badges": []}
 
 
 @pytest.mark.parametrize(
@@ -210,21 +207,21 @@ def test_an_answer_with_something_added_is_read(answer: bytes) -> None:
 )
 def test_a_message_of_php_is_named_with_the_switch_that_ends_it(message: bytes) -> None:
     with answering(http(message + OK)) as (connection, _), pytest.raises(errors.BadResponse, match="PHP") as caught:
-        connection.call(LIST)
+        connection.call(READ)
     assert "display_errors" in str(caught.value)
 
 
 def test_an_error_of_rest_3_has_the_code_that_stands_inside() -> None:
     inside = {"code": "BITRIX_REST_V3_EXCEPTION", "message": "Not here"}
     with answering({"error": inside}) as (connection, _), pytest.raises(errors.ApiError) as caught:
-        connection.call(LIST)
+        connection.call(READ)
     assert (caught.value.code, caught.value.description) == tuple(inside.values())
 
 
 def test_a_portal_that_is_too_old_for_badges_is_named_so() -> None:
     refusal = {"error": "ERROR_METHOD_NOT_FOUND", "error_description": "Method not found!"}
     with answering(refusal) as (connection, _), pytest.raises(errors.ApiError, match="update its CRM module"):
-        connection.call(LIST)
+        connection.call(READ)
 
 
 def test_what_follows_an_interim_answer_is_not_read_as_the_answer_to_another_call() -> None:
@@ -238,3 +235,92 @@ def test_what_follows_an_interim_answer_is_not_read_as_the_answer_to_another_cal
         with pytest.raises(errors.BadResponse, match="HTTP 103"):
             connection.call("crm.activity.badge.delete", {"code": "vip"})
         assert connection.call("profile").result == "of the second"
+
+
+# -- waiting ---------------------------------------------------------------------------------------------
+
+
+GOOD = http(b'{"result": true}')
+
+
+def test_a_portal_that_counts_no_requests_is_not_waited_for(clock: FakeClock) -> None:
+    with SandboxPortal() as portal:
+        for options in ({"credentials": portal}, {"credentials": portal.webhook, "tariff": "self-hosted"}):
+            with connect(clock=clock, **options) as b24:
+                before = clock.monotonic()
+                b24.batch({str(n): ("server.time", None) for n in range(2600)})  # more requests than the bucket holds
+                assert clock.monotonic() == before
+                assert "no limit" in repr(b24.calls.limits)
+                assert "no limit" in b24.calls.limits._repr_html_()
+                assert set(b24.calls.limits.rate["seconds_until_safe"]) == {0}
+
+
+BUSY = http(b"<html>busy</html>", "503 Service Unavailable", "Retry-After: 20")
+RATE = http(b'{"error": "QUERY_LIMIT_EXCEEDED"}', "503 Service Unavailable", "Retry-After: 20")
+
+
+def dated(connection: socket.socket) -> None:
+    connection.sendall(RATE.replace(b": 20", b": " + formatdate(time.time() + 30, usegmt=True).encode()))
+
+
+@pytest.mark.parametrize(("reply", "method"), [(BUSY, READ), (RATE, READ), (RATE, WRITE), (dated, READ)])
+def test_a_server_that_says_when_to_come_back_is_heard(reply: Reply, method: str) -> None:
+    with answering(reply, GOOD) as (connection, _):
+        before = connection.clock.monotonic()
+        assert connection.call(method).result is True
+        assert connection.clock.monotonic() >= before + 20
+
+
+@pytest.mark.parametrize("reply", [http(b"<html>", "429 Too Many Requests"), BUSY.replace(b": 20", b": soon")])
+def test_a_busy_server_that_does_not_say_when_is_asked_again_soon(reply: bytes) -> None:
+    with answering(reply, GOOD) as (connection, _):
+        before = connection.clock.monotonic()
+        assert connection.call(READ).result is True
+        assert connection.clock.monotonic() < before + 20
+
+
+@pytest.mark.parametrize("stated", ["3600", "Wed, 01 Jan 2126 00:00:00 GMT"])
+@pytest.mark.parametrize("reply", [BUSY, RATE])
+def test_nobody_waits_an_hour_because_a_header_says_so(reply: bytes, stated: str) -> None:
+    with answering(reply.replace(b": 20", f": {stated}".encode())) as (connection, _):
+        with pytest.raises(errors.B24Error) as caught:
+            connection.call(READ)
+        assert caught.value.retry_after >= 3600
+        assert len(connection.calls) == 1
+
+
+@pytest.mark.parametrize("seconds", [5, 60])
+def test_the_addresses_of_a_host_share_the_time_to_connect(monkeypatch: pytest.MonkeyPatch, seconds: int) -> None:
+    given: list[float] = []
+
+    def dead(address: Any, timeout: float) -> socket.socket:
+        given.append(timeout)
+        if len(given) < 6:
+            raise TimeoutError("timed out")
+        return real(address, timeout)
+
+    real = socket.create_connection
+    with serving(GOOD) as server:
+        found = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", server.port))] * 6
+        monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: found)
+        monkeypatch.setattr(socket, "create_connection", dead)
+        connection = Connection(Webhook.parse(server.webhook), Transport((seconds, 60)))
+        assert connection.call(READ).result is True
+    assert 1.4 < given[0] <= max(1.5, seconds / 6), "its share, but enough for a slow line"
+    assert max(given) <= seconds
+
+
+def test_who_stores_a_renewed_token_may_wait_for_a_thread_that_needs_another(clock: FakeClock) -> None:
+    told: list[OAuthToken] = []
+    with SandboxPortal(clock=clock) as portal, ThreadPoolExecutor(1) as pool:
+
+        def store(token: OAuthToken) -> None:
+            told.append(token)
+            if len(told) == 1:
+                portal.faults.next("expired_token")
+                assert pool.submit(b24.call, "profile").result(timeout=30).result
+
+        with connect(OAuthToken(**portal.oauth, on_refresh=store), clock=clock) as b24:
+            clock.advance(3601)
+            assert b24.call("profile").result
+    assert len(told) == 2

@@ -1,7 +1,11 @@
-"""The journal as an account of what happened: of killed changes, of trouble with its file, of a renamed portal."""
+"""The journal as an account of what happened: killed changes, older versions, a file in trouble, a renamed portal."""
 
+import gc
 import re
+import shutil
 import sqlite3
+import sys
+import warnings
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path, PurePath
@@ -21,6 +25,11 @@ from tests.widgets import click, shown
 
 ADD, DELETE = "crm.activity.badge.add", "crm.activity.badge.delete"
 BADGE = Badge("vip", "Client", "VIP", "primary")
+
+
+@pytest.fixture(autouse=True)
+def no_long_wait_for_a_lock(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("b24nb.badges.journal_store.BUSY_SECONDS", 0.1)
 
 
 @pytest.mark.parametrize("killed", ["add", "delete"])
@@ -121,7 +130,7 @@ def test_a_change_that_its_portal_shows_tells_of_the_one_before() -> None:
 
 
 @pytest.mark.parametrize("journal", ["changes.db", "~/changes.db"])
-def test_another_working_directory_makes_no_other_journal(
+def test_another_working_directory_makes_no_other_journal_and_home_is_a_folder(
     portal: SandboxPortal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, journal: str
 ) -> None:
     for name in ("HOME", "USERPROFILE"):
@@ -133,14 +142,15 @@ def test_another_working_directory_makes_no_other_journal(
         monkeypatch.chdir(tmp_path / "elsewhere")
         b24.badges.delete("newsletter")
         assert [step.code for step in b24.journal.plan_undo(last=2).steps] == ["missedCall", "newsletter"]
+        assert b24.badges.backup("~/badges.json") == tmp_path / "badges.json"
+        assert b24.badges.plan("~/badges.json").counts["keep"] == len(portal.badges)
     assert [*tmp_path.rglob("*.db")] == [tmp_path / "changes.db"]
 
 
 @pytest.mark.parametrize("by", ["delete", "delete_many", "form"])
 def test_a_journal_that_is_locked_after_the_effect_costs_no_verdict(
-    by: str, portal: SandboxPortal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    by: str, portal: SandboxPortal, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr("b24nb.badges.journal_store.BUSY_SECONDS", 0.1)
     before = portal.badges
     other = sqlite3.connect(tmp_path / "j.db", isolation_level=None, check_same_thread=False)
 
@@ -171,7 +181,6 @@ def test_a_journal_that_is_locked_after_the_effect_costs_no_verdict(
 def test_the_display_of_a_locked_journal_waits_for_it_once(
     portal: SandboxPortal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("b24nb.badges.journal_store.BUSY_SECONDS", 0.1)
     with connect(portal, journal=tmp_path / "j.db") as b24:
         b24.badges.delete("missedCall")
     waits, real = list[Any](), sqlite3.connect
@@ -265,6 +274,104 @@ def test_changes_are_made_and_undone_where_sqlite_is_older(tmp_path: Path, monke
     newer = r"\b(RETURNING|iif|STRICT|DROP COLUMN|unixepoch|MATERIALIZED|FULL JOIN)\b|->|UPDATE.* FROM "
     assert len(statements) > 50
     assert not [text for text in statements if re.search(newer, re.sub("'[^']*'|--.*", "", text), re.IGNORECASE)]
+
+
+OTHER_CASE = Badge("VIP", "Client", "VIP", "primary")
+
+
+@pytest.mark.parametrize("noted", [("LocalHost:{}.", None), ("127.0.0.1:{}", "")])
+def test_changes_that_an_older_version_noted_are_adopted_as_the_message_says(
+    portal: SandboxPortal, tmp_path: Path, noted: tuple[str, str | None]
+) -> None:
+    before, path = portal.badges, tmp_path / "j.db"
+    host, user = noted[0].format(portal.url.rpartition(":")[2]), noted[1]
+    with connect(portal, journal=path) as b24:
+        b24.badges.delete("missedCall")
+    with closing(sqlite3.connect(path)) as db, db:
+        db.execute("UPDATE change_set SET host = ?, user = coalesce(?, user)", (host, user))
+    with connect(portal, journal=path) as b24:
+        assert f"adopt(host={host!r}, user={user if user is not None else b24.portal.user_id!r})" in repr(b24.journal)
+        b24.journal.adopt(host=host, user=user)
+        assert b24.journal.plan_undo().apply(progress=False).ok
+    assert sorted(portal.badges, key=str) == sorted(before, key=str)
+
+
+def test_a_copy_of_a_journal_in_use_holds_its_changes(portal: SandboxPortal, tmp_path: Path) -> None:
+    with connect(portal, journal=tmp_path / "j.db") as b24:
+        b24.badges.delete("missedCall")
+        shutil.copy(tmp_path / "j.db", tmp_path / "copy.db")
+        with connect(portal, journal=tmp_path / "copy.db", read_only=True) as other:
+            assert list(other.journal.df["verdict"]) == ["deleted"]
+
+
+def test_a_journal_that_was_locked_meanwhile_is_not_called_unwritten(
+    portal: SandboxPortal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with connect(portal, journal=tmp_path / "j.db") as b24:
+        b24.badges.delete("birthday")
+        with closing(sqlite3.connect(tmp_path / "j.db", isolation_level=None)) as other:
+            intend = b24.badges._applier.store.intend
+
+            def lock_after(*args: object, **options: object) -> list[int]:
+                ids = intend(*args, **options)  # type: ignore[arg-type]
+                other.execute("BEGIN IMMEDIATE")
+                return ids
+
+            with monkeypatch.context() as patched:
+                patched.setattr(b24.badges._applier.store, "intend", lock_after)
+                with pytest.warns(JournalNotWritten, match="locked"):
+                    b24.badges.delete("missedCall")
+            with warnings.catch_warnings(action="error"), pytest.raises(errors.JournalError):
+                b24.badges.delete("newsletter")  # refused, so nothing is said of what became of it
+            assert b24.journal.plan_undo().counts["add"] == 1, "a plan needs nothing written"
+            other.execute("ROLLBACK")
+        with warnings.catch_warnings(action="error"):
+            b24.badges.delete("newsletter")
+        assert list(b24.journal.df["verdict"]) == ["deleted"] * 3
+
+
+def test_a_journal_that_the_garbage_collector_finds_is_closed_without_a_warning(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ignored = list[Any]()
+    monkeypatch.setattr(sys, "unraisablehook", ignored.append)
+    with warnings.catch_warnings(action="error"):
+        store = JournalStore(tmp_path / "j.db", host="h", user="1")
+        store.itself = store  # type: ignore[attr-defined]
+        gc.collect(0)  # so that the connection is younger than its store, and is found first
+        store.intend(ChangeSet("add"), [Step("vip", None, BADGE)], 0.0)
+        del store
+        gc.collect()
+    assert ignored == []
+
+
+# -- a code in another letter case ----------------------------------------------------------------------------
+
+
+def test_a_lost_change_of_letter_case_is_undone_as_what_it_is(portal: SandboxPortal) -> None:
+    with connect(portal, settle_after=0.2) as b24:
+        b24.badges.add(*BADGE.to_wire().values())
+        portal.faults.next("reset", method="batch")
+        report = b24.badges.plan([OTHER_CASE]).apply(progress=False)
+        assert report.counts == {"failed": 1}
+        assert b24.journal.plan_undo(last=2).apply(progress=False, confirm=1).counts == {"deleted": 1}
+
+
+@pytest.mark.parametrize("fault", ["reset", "OPERATION_TIME_LIMIT"])
+def test_what_was_added_beside_another_spelling_is_undone(fault: str) -> None:
+    with (
+        SandboxPortal(badges=[BADGE.to_wire()], case_sensitive=True) as portal,
+        connect(portal, settle_after=0.2) as b24,
+    ):
+        plan = b24.badges.plan([OTHER_CASE])
+        if fault == "reset":
+            portal.faults.next("reset", method="batch", after_effect=True)
+        else:
+            portal.faults.next(fault, method="crm.activity.badge.delete")
+        assert plan.apply(progress=False, keep_going=True).counts == {"added": 1}
+        assert len(portal.badges) == 2
+        assert b24.journal.plan_undo().apply(progress=False, confirm=1).counts == {"deleted": 1}
+        assert portal.badges == [BADGE.to_wire()]
 
 
 @pytest.mark.parametrize("other", ["deletes", "replaces"])
