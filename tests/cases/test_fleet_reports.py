@@ -90,11 +90,12 @@ def test_a_badge_that_is_not_any_more_what_it_was_is_not_called_kept(sandboxes: 
     assert plan.apply(**QUIET).missing == {"portal-0001": "changed"}, "nothing is left to be sent there"
 
 
-def test_a_function_that_uses_its_fleet_is_told_so_by_executors_too(sandboxes: SandboxFleet) -> None:
+def test_a_function_that_uses_its_fleet_is_told_so(sandboxes: SandboxFleet) -> None:
     with ThreadPoolExecutor(1) as pool:
-        INSIDE[:] = [fleet_of(sandboxes, executor=pool)]
-        details = INSIDE[0].map(using_the_fleet, **QUIET).status["detail"]
-    assert all("it would wait for the portal" in detail for detail in details)
+        for executor in (None, pool):
+            INSIDE[:] = [fleet_of(sandboxes, executor=executor)]
+            details = INSIDE[0].map(using_the_fleet, **QUIET).status["detail"]
+            assert all("it would wait for the portal" in detail for detail in details)
 
 
 @pytest.mark.parametrize(
