@@ -1,4 +1,4 @@
-"""Whole flows: without a mouse, from holding a badge to its delete, and on many portals."""
+"""Whole flows: without a mouse, and on many portals."""
 
 import json
 from collections.abc import Iterator
@@ -26,7 +26,6 @@ FORMS = (
     "forms.list_form(b24, run=True)",
     "forms.inspect_form(b24, 'waitingPayment', run=True)",
     "forms.add_form(b24, 'vip', {'en': 'Client', 'de': 'Kunde'}, 'VIP')",
-    "form = forms.delete_form(b24); form.render(form.load()); form",
     "forms.delete_form(b24, ['waitingPayment', 'newsletter'], run=True)",
     "forms.calls_form(b24, run=True)",
     "forms.explorer(b24, run=True)",
@@ -59,7 +58,10 @@ def test_no_key_typed_in_a_form_reaches_the_cells(notebook: OpenNotebook) -> Non
     assert len(opened.page.evaluate(CELLS)) == len(cells) + 1
 
 
-def test_list_inspect_add_delete_undo(notebook: OpenNotebook, b24: b24nb.Client) -> None:
+def test_list_inspect_and_release_add_delete_undo(
+    notebook: OpenNotebook, portal: b24nb.SandboxPortal, b24: b24nb.Client
+) -> None:
+    held, link = str(portal.attach("documentSigned", deal=2)), f"{portal.url}/crm/deal/details/2/"
     opened = notebook(START, "explorer = forms.explorer(b24)\nexplorer")
     explorer, keys = opened.shown, opened.page.keyboard
 
@@ -98,6 +100,11 @@ def test_list_inspect_add_delete_undo(notebook: OpenNotebook, b24: b24nb.Client)
     expect(field("Badge code")).to_have_value("documentSigned")
     press("Inspect badge")
     expect(explorer.get_by_role("row", name="German")).to_contain_text("Unterschrieben")
+    expect(explorer.get_by_text("will refuse to delete documentSigned").filter(visible=True)).to_be_visible()
+    expect(explorer.get_by_role("link", name="deal 2").filter(visible=True)).to_have_attribute("href", link)
+    fill(f"Type {held}", held)
+    press("Release")
+    expect(explorer.get_by_text("1 of 1 released").filter(visible=True)).to_be_visible()
 
     turn_to("Add")
     fill("Badge code", "byKeyboard")
@@ -125,36 +132,6 @@ def test_list_inspect_add_delete_undo(notebook: OpenNotebook, b24: b24nb.Client)
     expect(explorer.get_by_role("button", name="Undo")).to_be_hidden()
     assert b24.badges.get("byKeyboard") == added
     assert opened.evaluate("explorer.last_error") == "None"
-
-
-def visible(form: Locator, role: str, name: str) -> Locator:
-    return form.get_by_role(role, name=name).filter(visible=True)  # type: ignore[arg-type]
-
-
-def test_hold_inspect_release_delete(notebook: OpenNotebook, portal: b24nb.SandboxPortal, b24: b24nb.Client) -> None:
-    held = str(portal.attach("birthday", deal=2))
-    opened = notebook(START, "forms.explorer(b24)")
-    form = opened.shown
-    visible(form, "tab", "Inspect").click()
-    form.get_by_label("Badge code").filter(visible=True).fill("birthday")
-    visible(form, "button", "Inspect badge").click()
-    expect(form.get_by_text("will refuse to delete birthday").filter(visible=True)).to_be_visible()
-    link = f"{portal.url}/crm/deal/details/2/"
-    expect(visible(form, "link", "deal 2")).to_have_attribute("href", link)
-
-    visible(form, "tab", "Delete").click()
-    visible(form, "button", "Preview deletion").focus()
-    opened.page.keyboard.press("Enter")
-    expect(form.get_by_text("Held, so they would be refused: 1 badge.").filter(visible=True)).to_be_visible()
-    opened.tab_to(form.get_by_label(f"Type {held}").filter(visible=True))
-    opened.page.keyboard.type(held)
-    opened.tab_to(visible(form, "button", "Release: delete activity (1)"))
-    opened.page.keyboard.press("Enter")
-    expect(form.get_by_text("1 of 1 released. 1 badge would be deleted.").filter(visible=True)).to_be_visible()
-    form.get_by_label("Confirm", exact=True).filter(visible=True).fill("birthday")
-    visible(form, "button", "Delete badge").click()
-    expect(form.get_by_text("The badge 'birthday' was deleted.").filter(visible=True)).to_be_visible()
-    assert "birthday" not in b24.badges.list()
 
     opened.page.goto(link)
     expect(opened.page.get_by_text("Deal 2", exact=True)).to_be_visible()
