@@ -3,37 +3,29 @@
 import threading
 import time
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from b24nb import Badge, Client, Fleet, connect, errors, forms
+from b24nb import Badge, Fleet, connect, errors, forms
 from b24nb.sandbox import SandboxFleet
 from tests import fleets
 from tests.widgets import click, shown
 
 QUIET = {"progress": False}
 OLD, VIP, NEW = (Badge(code, "T", "V", "primary") for code in ("old", "vip", "new"))
-#: Used by functions that `map` calls; with an executor they are importable.
-INSIDE: list[Fleet] = []
 
 
 @pytest.fixture
-def sandboxes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[SandboxFleet]:
-    """Three portals that have one badge; the vault of `tests.fleets` knows them."""
+def sandboxes() -> Iterator[SandboxFleet]:
+    """Three portals that have one badge."""
     with SandboxFleet(3, badges=[OLD.to_wire()]) as sandboxes:
-        fleets.fill(tmp_path / "vault.json", sandboxes.webhooks, monkeypatch.setenv)
         yield sandboxes
 
 
-def fleet_of(sandboxes: SandboxFleet, vault: Any = fleets.webhook_of, **options: Any) -> Fleet:
-    return Fleet(sandboxes.names, vault=vault, **options)
-
-
-def using_the_fleet(b24: Client) -> int:
-    return len(INSIDE[0].badges(**QUIET).df)
+def fleet_of(sandboxes: SandboxFleet, vault: Any = None, **options: Any) -> Fleet:
+    return Fleet(sandboxes.names, vault=vault or sandboxes.webhooks.get, **options)
 
 
 def test_undo_minds_a_portal_that_was_renamed_since(sandboxes: SandboxFleet, tmp_path: Path) -> None:
@@ -88,14 +80,6 @@ def test_a_badge_that_is_not_any_more_what_it_was_is_not_called_kept(sandboxes: 
     assert report.missing == {"portal-0001": "changed"}
     assert not report.ok
     assert plan.apply(**QUIET).missing == {"portal-0001": "changed"}, "nothing is left to be sent there"
-
-
-def test_a_function_that_uses_its_fleet_is_told_so(sandboxes: SandboxFleet) -> None:
-    with ThreadPoolExecutor(1) as pool:
-        for executor in (None, pool):
-            INSIDE[:] = [fleet_of(sandboxes, executor=executor)]
-            details = INSIDE[0].map(using_the_fleet, **QUIET).status["detail"]
-            assert all("it would wait for the portal" in detail for detail in details)
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import pandas as pd
 import pytest
@@ -60,10 +61,6 @@ def seen(ailing: SandboxFleet) -> list[Any]:
     fleet = fleet_of(ailing, timeout=(1, 1))
     asked = [fleet.check(**QUIET), fleet.badges(**QUIET), fleet.plan([VIP], **QUIET)]
     return [*asked, fleet.map(fleets.code_count, **QUIET)]
-
-
-def refused(*_: Any) -> Any:
-    raise errors.ReadOnly("no")
 
 
 def codes(sandboxes: SandboxFleet) -> dict[str, list[str]]:
@@ -225,12 +222,9 @@ def test_what_differs_is_seen_at_a_glance() -> None:
 
 def test_those_that_failed_are_visited_again(sandboxes: SandboxFleet) -> None:
     sandboxes.portals["portal-0002"].faults.next("OPERATION_TIME_LIMIT")
-    found = fleet_of(sandboxes).badges(**QUIET)
-    assert found.missing == {"portal-0002": "limit"}
-    before = sent(sandboxes)
+    found, before = fleet_of(sandboxes).badges(**QUIET), sent(sandboxes)
     again = found.retry()
-    assert again.missing == {}
-    assert found.missing == {"portal-0002": "limit"}
+    assert (found.missing, again.missing) == ({"portal-0002": "limit"}, {})
     assert len(again.df) == 48
     assert sent(sandboxes) == before + 1
 
@@ -297,16 +291,13 @@ def test_a_retry_keeps_to_the_portals_and_the_failures_of_its_run(sandboxes: San
     ("first", "allowed", "begun"),
     [(4, 0, 1), (4, 1, 2), (4, None, 4), (None, 0.29, 30), (10, 0.1, 2), (4, 0.1, 1), (4, 1.0, 4)],
 )
-def test_too_many_failures_stop_new_portals(
-    monkeypatch: pytest.MonkeyPatch, first: int | None, allowed: float | None, begun: int
-) -> None:
-    with fleets.simulated(100) as fleet, monkeypatch.context() as trouble:
+def test_too_many_failures_stop_new_portals(first: int | None, allowed: float | None, begun: int) -> None:
+    with fleets.simulated(100) as fleet:
         plan = fleet.plan([Badge("vip", "V", "V", "primary")], **QUIET)
-        trouble.setattr(fleet_plan, "send", refused)
-        report = plan.apply(first=first, max_failures=allowed, parallel=1, **QUIET)
+        with mock.patch.object(fleet_plan, "send", side_effect=errors.ReadOnly("no")):
+            report = plan.apply(first=first, max_failures=allowed, parallel=1, **QUIET)
         assert list(report.status["status"]) == ["no access"] * begun + ["not visited"] * (100 - begun)
         assert ("too many failures" in repr(report)) == (begun < (first or 100))
-        trouble.undo()
         assert plan.apply(**QUIET).counts == {"added": 100}
 
 
@@ -451,37 +442,30 @@ def test_a_portal_with_much_to_do_is_finished_however_many_leases_that_takes() -
 
 
 def test_the_last_run_is_the_last_also_after_a_task_of_an_earlier_one_was_lost(
-    sandboxes: SandboxFleet, clock: FakeClock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    sandboxes: SandboxFleet, clock: FakeClock, tmp_path: Path
 ) -> None:
     def lost(*args: Any) -> Any:
         real(*args)
         raise RuntimeError("the worker died")
 
-    real = visit.apply_many
-    first = Fleet(sandboxes.names[:2], vault=sandboxes.webhooks.get, clock=clock, journal=tmp_path)
-    monkeypatch.setattr(visit, "apply_many", lost)
-    assert first.plan([VIP], **QUIET).apply(**QUIET).counts == {"unknown": 2}
-    monkeypatch.undo()
+    real, parts = visit.apply_many, (sandboxes.names[:2], sandboxes.names[1:], sandboxes.names)
+    first, second, fleet = (Fleet(part, sandboxes.webhooks.get, clock=clock, journal=tmp_path) for part in parts)
+    with mock.patch.object(visit, "apply_many", lost):
+        assert first.plan([VIP], **QUIET).apply(**QUIET).counts == {"unknown": 2}
     clock.advance(1)
-    second = Fleet(sandboxes.names[1:], vault=sandboxes.webhooks.get, clock=clock, journal=tmp_path)
     assert second.plan([TWO], **QUIET).apply(**QUIET).ok
     clock.advance(300)
-    fleet = fleet_of(sandboxes, clock=clock, journal=tmp_path)
     for _ in range(2):  # the first plan settles the changes of the portal that the second run did not visit
         assert set(fleet.plan_undo(**QUIET).df["code"]) == {"two"}
     assert fleet.plan_undo(2, **QUIET).apply(**QUIET).counts == {"deleted": 5}
 
 
 def test_a_client_does_not_judge_a_lost_task_while_it_may_still_begin(
-    sandboxes: SandboxFleet, clock: FakeClock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    sandboxes: SandboxFleet, clock: FakeClock, tmp_path: Path
 ) -> None:
-    def lost(*_: Any) -> Any:
-        raise RuntimeError("the worker died")
-
     fleet, begun = Fleet(sandboxes.names[:1], vault=sandboxes.webhooks.get, clock=clock, journal=tmp_path), clock()
-    monkeypatch.setattr(visit, "apply_many", lost)
-    assert fleet.plan([VIP], **QUIET).apply(**QUIET).counts == {"unknown": 1}
-    monkeypatch.undo()
+    with mock.patch.object(visit, "apply_many", side_effect=RuntimeError("the worker died")):
+        assert fleet.plan([VIP], **QUIET).apply(**QUIET).counts == {"unknown": 1}
     (journal,) = tmp_path.glob("*.db")
     with pytest.warns(UnfinishedChanges):
         b24 = connect(sandboxes.webhooks["portal-0001"], journal=journal, clock=clock)
@@ -534,23 +518,18 @@ def test_an_undo_that_stopped_half_way_can_be_finished(sandboxes: SandboxFleet, 
 
 
 @pytest.mark.parametrize("sends", [True, False], ids=["after it has sent", "before it sends"])
-def test_a_task_that_breaks_says_unknown_only_if_it_may_have_sent(
-    sandboxes: SandboxFleet, monkeypatch: pytest.MonkeyPatch, sends: bool
-) -> None:
-    fleet, real = fleet_of(sandboxes, settle_after=0), visit.apply_many
-    plan = fleet.plan([VIP], **QUIET)
-
+def test_a_task_that_breaks_says_unknown_only_if_it_may_have_sent(sandboxes: SandboxFleet, sends: bool) -> None:
     def broken(*args: Any) -> Any:
         if sends:
             real(*args)
         raise errors.Timeout("the portal is slow", sent=False)
 
-    monkeypatch.setattr(visit, "apply_many", broken)
-    report = plan.apply(**QUIET)
+    real, plan = visit.apply_many, fleet_of(sandboxes, settle_after=0).plan([VIP], **QUIET)
+    with mock.patch.object(visit, "apply_many", broken):
+        report = plan.apply(**QUIET)
     assert not report.ok
     assert report.counts == {"unknown" if sends else "not sent": 4}
     assert set(report.status["status"]) == {"unknown" if sends else "unreachable"}
-    monkeypatch.undo()
     assert plan.apply(**QUIET).counts == {"kept" if sends else "added": 4}
     assert plan.undo(**QUIET).counts == {"deleted": 4}
 
@@ -676,17 +655,17 @@ def test_an_error_of_ones_own_code_ends_the_run_in_all_threads_and_shows_the_rep
     assert len(asked) < 4  # the other thread has stopped, too
 
 
-def test_two_plans_applied_at_once_do_not_wait(sandboxes: SandboxFleet, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_two_plans_applied_at_once_do_not_wait(sandboxes: SandboxFleet) -> None:
     def on_a_slow_disk(store: JournalStore, *given: Any) -> list[int]:
         ids = intend(store, *given)
         time.sleep(0.05)
         return ids
 
     intend, fleet = JournalStore.intend, fleet_of(sandboxes)
-    monkeypatch.setattr(JournalStore, "intend", on_a_slow_disk)
     plans = [fleet.plan([badge], **QUIET) for badge in (VIP, TWO)]
     before = sent(sandboxes)
-    reports = together(*(partial(plan.apply, **QUIET) for plan in plans))
+    with mock.patch.object(JournalStore, "intend", on_a_slow_disk):
+        reports = together(*(partial(plan.apply, **QUIET) for plan in plans))
     assert [report.counts for report in reports] == [{"added": 4}] * 2
     assert sent(sandboxes) - before == 2 * 4 * 2  # a list and a batch: nobody looked for an effect
 
