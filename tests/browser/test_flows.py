@@ -15,6 +15,7 @@ from tests.layers import require_package
 require_package("playwright")
 from playwright.sync_api import Locator, Page, expect  # noqa: E402
 
+from tests.browser.lab import tab_to  # noqa: E402
 from tests.browser.looks import faint, unfold  # noqa: E402
 
 #: In JupyterLab's command mode these delete, insert, cut and change cells, and restart the kernel.
@@ -69,30 +70,30 @@ def test_list_inspect_and_release_add_delete_undo(
         return explorer.get_by_label(label, exact=True).filter(visible=True)
 
     def press(button: str) -> None:
-        opened.tab_to(explorer.get_by_role("button", name=button).filter(visible=True))
+        tab_to(opened.page, explorer.get_by_role("button", name=button).filter(visible=True))
         keys.press("Enter")
 
     def fill(label: str, text: str) -> None:
-        opened.tab_to(field(label))
+        tab_to(opened.page, field(label))
         keys.press("Control+A")
         keys.type(text)
 
     def turn_to(tab: str) -> None:
-        opened.tab_to(explorer.get_by_role("tab", selected=True))
+        tab_to(opened.page, explorer.get_by_role("tab", selected=True))
         keys.press("ArrowRight")
         expect(explorer.get_by_role("tab", name=tab)).to_be_focused()
         keys.press("Enter")
 
     press("List badges")
     expect(explorer.get_by_text("12 badges", exact=True).filter(visible=True)).to_be_visible()
-    opened.tab_to(field("Filter"))
+    tab_to(opened.page, field("Filter"))
     keys.type("contract")
     expect(explorer.get_by_text("1 of 12 badges", exact=True)).to_be_visible()
-    opened.tab_to(field("Language"))
+    tab_to(opened.page, field("Language"))
     for key in ("Alt+ArrowDown", "ArrowDown", "Enter"):
         keys.press(key)
     expect(explorer.get_by_role("gridcell", name="Unterschrieben").filter(visible=True)).to_be_visible()
-    opened.tab_to(explorer.get_by_role("row", name="documentSigned").filter(visible=True))
+    tab_to(opened.page, explorer.get_by_role("row", name="documentSigned").filter(visible=True))
     keys.press("Space")
     expect(explorer.get_by_text("1 of 12 badges, 1 selected")).to_be_visible()
 
@@ -109,9 +110,9 @@ def test_list_inspect_and_release_add_delete_undo(
     turn_to("Add")
     fill("Badge code", "byKeyboard")
     chosen = explorer.get_by_role("button", name="primary")
-    opened.tab_to(chosen)
+    tab_to(opened.page, chosen)
     assert chosen.evaluate("element => getComputedStyle(element).outlineOffset") == "1px", "the focus can be seen"
-    opened.tab_to(explorer.get_by_role("button", name="warning"))
+    tab_to(opened.page, explorer.get_by_role("button", name="warning"))
     keys.press("Space")
     fill("Title", "Typed")
     fill("Pill text", "No mouse")
