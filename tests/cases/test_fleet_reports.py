@@ -11,9 +11,9 @@ import pytest
 from b24nb import Badge, Fleet, connect, errors, forms
 from b24nb.sandbox import SandboxFleet
 from tests import fleets
+from tests.fleets import QUIET, fleet_of
 from tests.widgets import click, shown
 
-QUIET = {"progress": False}
 OLD, VIP, NEW = (Badge(code, "T", "V", "primary") for code in ("old", "vip", "new"))
 
 
@@ -22,10 +22,6 @@ def sandboxes() -> Iterator[SandboxFleet]:
     """Three portals that have one badge."""
     with SandboxFleet(3, badges=[OLD.to_wire()]) as sandboxes:
         yield sandboxes
-
-
-def fleet_of(sandboxes: SandboxFleet, vault: Any = None, **options: Any) -> Fleet:
-    return Fleet(sandboxes.names, vault=vault or sandboxes.webhooks.get, **options)
 
 
 def test_undo_minds_a_portal_that_was_renamed_since(sandboxes: SandboxFleet, tmp_path: Path) -> None:

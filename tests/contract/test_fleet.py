@@ -21,14 +21,13 @@ from b24nb.fleet import fleet_plan, visit
 from b24nb.sandbox import SandboxFleet
 from tests import fleets
 from tests.fakes import FakeClock, ctrl_c, together
-from tests.fleets import rows
+from tests.fleets import QUIET, fleet_of, rows
 
 SHARES = {"dead": 0.1, "hanging": 0.1, "revoked": 0.1, "noscope": 0.1, "renamed": 0.1, "limited": 0.1}
 WORDS = {"dead": "unreachable", "hanging": "unreachable", "renamed": "unreachable"}
 WORDS |= {"revoked": "revoked", "noscope": "no access", "limited": "limit"}
 VIP = Badge("vip", {"en": "Client", "de": "Kunde"}, "VIP", "primary")
 TWO = Badge("two", "T", "V", "success")
-QUIET = {"progress": False}
 ADDRESS = "https://example.bitrix24.com/rest/1/abcdef0123456789/"
 #: What is no list of names, and what is said of it.
 NO_NAMES: list[tuple[Any, str]] = [(["a", "b", "a"], "named twice: a"), (["a", "a "], "twice: a"), (["a", ""], "texts")]
@@ -37,10 +36,6 @@ NO_NAMES += [("no-such-file.csv", "no list of names")]
 #: Rows and headings without one column of names.
 NO_TABLES: list[Any] = [([["a"]], ["name"]), ([["a", "b"]], ["portal", "portal"])]
 NO_TABLES += [([["a", 1]], pd.MultiIndex.from_tuples([("portal", "name"), ("region", "x")]))]
-
-
-def fleet_of(sandboxes: SandboxFleet, **options: Any) -> Fleet:
-    return Fleet(sandboxes.names, vault=sandboxes.webhooks.get, **options)
 
 
 @pytest.fixture

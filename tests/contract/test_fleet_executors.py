@@ -19,12 +19,11 @@ from b24nb import Badge, Client, Fleet, OAuthToken, Webhook, errors
 from b24nb.sandbox import SandboxFleet
 from tests import fleets
 from tests.fakes import secrets_of
-from tests.fleets import rows
+from tests.fleets import QUIET, rows
 from tests.layers import require_package
 
 SHARES = {"revoked": 0.1, "noscope": 0.1, "limited": 0.1, "renamed": 0.1}
 WANTED = [Badge("vip", {"en": "Client", "de": "Kunde"}, "VIP", "primary"), Badge("paid", "Paid", "P", "success")]
-QUIET = {"progress": False}
 
 
 @pytest.fixture(scope="module")

@@ -19,6 +19,7 @@ import pytest
 import b24nb
 from b24nb.sandbox import SandboxFleet
 from tests import fleets
+from tests.fleets import QUIET
 from tests.layers import require_package
 
 #: Two to add, two to replace, two to delete; two stay.
@@ -28,7 +29,6 @@ HERE = [
 ]
 WANTED = [b24nb.Badge(code, "New", "new", "success") for code in ("new1", "new2", "code0", "code1")]
 WANTED += [b24nb.Badge(**row) for row in HERE[2:4]]
-QUIET = {"progress": False}
 
 
 def victim(where: str, whom: str, delay: str, journal: str, *names: str) -> None:

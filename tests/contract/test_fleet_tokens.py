@@ -10,9 +10,9 @@ import pytest
 from b24nb import Fleet, OAuthToken
 from b24nb.sandbox import SandboxFleet
 from tests.fakes import FakeClock, together
+from tests.fleets import QUIET
 
 HOUR = 3601
-QUIET = {"progress": False}
 
 
 class Vault:
