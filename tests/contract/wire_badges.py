@@ -98,10 +98,9 @@ ACCESS = [
 ]
 
 ARGUMENTS = [
-    *(live(f"argument.{name}-missing", f"add misses {name}.", SERVER,
-           call(ADD, without(name)), missing(name)) for name in ("code", "title", "value", "type")),
-    *(live(f"argument.{method}-missing", "The code is missing.", GET_PAGE, call(method), missing("code"))
-      for method in (GET, DELETE)),
+    *(live(f"argument.{method}-{name}-missing", f"{name} is missing.", SERVER,
+           call(method, without(name)), missing(name))
+      for method, names in ((ADD, new()), (GET, CODE), (DELETE, CODE)) for name in names),
     live("argument.order", "The first that is missing is named, and a wrong value where its turn comes.", SERVER,
          call(ADD), missing("code"), call(ADD, without("title", "value", "type")), missing("title"),
          call(ADD, without("value", "type")), missing("value"), call(ADD, {"code": 5}), mismatch("5", "code"),
@@ -134,10 +133,9 @@ TEXTS = [
           *(live(f"text.{field}-entry-{kind}", f"A language of {field} without text is named.", SERVER,
                  call(ADD, new(**{field: {"en": "C", "de": entry}})), wrong_text(field, "de"))
             for kind, entry in (("empty", ""), ("number", 5), ("null", None), ("map", {"x": "y"}))),
-          live(f"text.{field}-in-order", f"The entries of {field} are checked in their order.", SERVER,
+          live(f"text.{field}-in-order", f"Entries of {field} are checked in order, the language first.", SERVER,
                call(ADD, new(**{field: {"en": "", "xx": "C"}})), wrong_text(field, "en"),
-               call(ADD, new(**{field: {"xx": "C", "en": ""}})), no_language("xx")),
-          live(f"text.{field}-language-first", f"In an entry of {field} the language comes first.", SERVER,
+               call(ADD, new(**{field: {"xx": "C", "en": ""}})), no_language("xx"),
                call(ADD, new(**{field: {"xx": ""}})), no_language("xx")),
           *(live(f"text.{field}-empty-{kind}", f"An empty {kind} passes as {field} and comes back as [].", SERVER,
                  call(ADD, new(**{field: empty})), echoed(**{field: []}))
