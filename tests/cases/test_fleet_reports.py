@@ -149,11 +149,6 @@ def test_an_option_that_a_run_does_not_have_is_refused_by_its_name(sandboxes: Sa
         fleet.badges(keep_going=True)
 
 
-def test_a_file_of_portals_that_is_not_there_is_named() -> None:
-    with pytest.raises(errors.InvalidInput, match=r"'missing\.csv' is no list of names.*No such file"):
-        Fleet("missing.csv", vault=fleets.webhook_of)
-
-
 def test_a_journal_that_a_task_shows_is_empty(sandboxes: SandboxFleet) -> None:
     found = fleet_of(sandboxes).map(lambda b24: repr(b24.journal) + repr(b24.journal.plan_undo()), **QUIET)
     assert all("nothing was changed yet" in value for value in found.values.values())

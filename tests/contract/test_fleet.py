@@ -32,7 +32,7 @@ ADDRESS = "https://example.bitrix24.com/rest/1/abcdef0123456789/"
 #: What is no list of names, and what is said of it.
 NO_NAMES: list[tuple[Any, str]] = [(["a", "b", "a"], "named twice: a"), (["a", "a "], "twice: a"), (["a", ""], "texts")]
 NO_NAMES += [(["a", None], "number 2 is None"), ([1001, "b"], "number 1 is 1001"), (7, "list of names")]
-NO_NAMES += [("no-such-file.csv", "no list of names")]
+NO_NAMES += [("missing.csv", r"'missing\.csv' is no list of names.*No such file")]
 #: Rows and headings without one column of names.
 NO_TABLES: list[Any] = [([["a"]], ["name"]), ([["a", "b"]], ["portal", "portal"])]
 NO_TABLES += [([["a", 1]], pd.MultiIndex.from_tuples([("portal", "name"), ("region", "x")]))]
