@@ -17,6 +17,12 @@ from b24nb.sandbox import SandboxFleet
 from tests.fakes import FakeClock
 
 VAULT = "FLEET_VAULT"
+QUIET = {"progress": False}
+
+
+def fleet_of(sandboxes: SandboxFleet, vault: Any = None, **options: Any) -> b24nb.Fleet:
+    """A fleet of all these portals; ``vault``: another one than their webhooks."""
+    return b24nb.Fleet(sandboxes.names, vault=vault or sandboxes.webhooks.get, **options)
 
 
 def webhook_of(name: str) -> str | b24nb.OAuthToken:

@@ -19,10 +19,10 @@ from typing import Any
 import pandas as pd
 import requests
 
-from b24nb import Badge, Badges, BadgeType, SandboxPortal, connect, forms
+from b24nb import Badge, BadgeType, SandboxPortal, connect, forms
 from b24nb.display import html
 from b24nb.forms.table import Table
-from tests.benchmarks.measuring import in_turns, milliseconds
+from tests.benchmarks.measuring import in_turns, milliseconds, tell
 from tests.browser.lab import chromium
 from tests.browser.test_table import SHOW, TRAITS
 from tests.programs import sandbox_process
@@ -65,65 +65,47 @@ def _measure(webhook: str) -> None:
         form = forms.list_form(b24)
         made: list[Any] = []
 
-        def bare() -> None:
-            pd.DataFrame(session.post(webhook + LIST, json={}).json()["result"]["badges"])
-
         def timed(action: Callable[[], object]) -> float:
             gc.collect()
             taken = milliseconds(action)
-            while made:
-                _close(made.pop())
+            for widget in _widgets(*made):
+                widget.close()
+            made.clear()
             return taken
 
         ways: dict[str, Callable[[], object]] = {
-            "bare call and DataFrame": bare,
+            "bare call and DataFrame": lambda: pd.DataFrame(session.post(webhook + LIST).json()["result"]["badges"]),
             "list_form(run=True)": lambda: made.append(forms.list_form(b24, run=True)),
             "List badges, clicked": form.run,
         }
         times = in_turns({name: partial(timed, way) for name, way in ways.items()}, ROUNDS)
-        print(f"{BADGES:,} badges, median of {ROUNDS} interleaved rounds")
-        for name, taken in times.items():
-            ratio = median(taken) / median(times["bare call and DataFrame"])
-            print(f"{name:28} {median(taken):7.1f} ms   best {min(taken):.1f}   {ratio:.2f} times")
-        _measure_browser(form.table.badges)
-        print(f"state of an explorer that has listed: {_state_size(forms.explorer(b24, run=True)) / 1e6:.2f} MB")
+        print(f"{BADGES:,} badges, milliseconds, median and best of {ROUNDS} interleaved rounds")
+        tell(times)
+        _measure_browser(form.table)
+        states = [json.dumps(one.get_state(), indent=1, default=str) for one in _widgets(forms.explorer(b24, run=True))]
+        print(f"state of an explorer that has listed, as a notebook keeps it: {sum(map(len, states)) / 1e6:.2f} MB")
 
 
-def _measure_browser(badges: Badges) -> None:
-    program = shutil.which("chromium") or shutil.which("google-chrome")
-    if program is None:
-        print("the browser's part needs chromium")
-        return
-    table = Table()
-    table.show(badges)
+def _measure_browser(table: Table) -> None:
     traits = {name: getattr(table, name) for name in TRAITS}
-    with chromium(program) as browser:
+    with chromium(shutil.which("chromium") or "google-chrome") as browser:
         page = browser.new_page()
         page.set_content(f"{html.css()}<style>{Table._css}</style><div id='table'></div>")
         page.evaluate(SHOW, [Table._esm, traits])
-        page.get_by_text(f"{len(badges):,} badges").wait_for()
+        page.get_by_text(f"{len(table.badges):,} badges").wait_for()
         for name, action in ACTIONS.items():
             taken = [page.evaluate(TIMED.replace("ACTION", action), turn) for turn in range(20)]
             print(f"in the browser, {name:24} {median(taken):7.1f} ms   at most {max(taken):.1f} ms")
 
 
-def _state_size(form: Any) -> int:
-    """Bytes of all widgets of a form as a notebook keeps them, without what is as ipywidgets has it."""
-    seen, todo, size = set(), [form], 0
+def _widgets(*forms: Any) -> list[Any]:
+    """All widgets of some forms, with their layouts."""
+    found, todo = dict[str, Any](), [*forms]
     while todo:
         widget = todo.pop()
-        if widget.model_id in seen:
-            continue
-        seen.add(widget.model_id)
-        size += len(json.dumps(widget.get_state(), indent=1, default=str))
-        todo += filter(None, (*getattr(widget, "children", ()), getattr(widget, "layout", None)))
-    return size
-
-
-def _close(widget: Any) -> None:
-    for child in getattr(widget, "children", ()):
-        _close(child)
-    widget.close()
+        if found.setdefault(widget.model_id, widget) is widget:
+            todo += filter(None, (*getattr(widget, "children", ()), getattr(widget, "layout", None)))
+    return [*found.values()]
 
 
 if __name__ == "__main__":

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -17,25 +16,9 @@ if TYPE_CHECKING:
 
     from tests.browser.lab import Lab, NotebookPage
 
-HERE = Path(__file__).parent
-FAILED = pytest.StashKey[bool]()
 START = "import b24nb\nfrom b24nb import forms\nb24 = b24nb.connect()"
 EXPLORER = "explorer = forms.explorer(b24, run=True)\nexplorer"
 OpenNotebook = Callable[..., "NotebookPage"]
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    for item in items:
-        if HERE in item.path.parents:
-            item.add_marker(pytest.mark.browser)
-
-
-@pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
-    report = yield
-    if report.failed:
-        item.stash[FAILED] = True
-    return report
 
 
 # Playwright keeps an event loop running in this thread; the other layers bring loops of their own.
@@ -82,7 +65,7 @@ def notebook(
     from tests.browser.lab import NotebookPage, write_notebook
 
     name = re.sub(r"\W+", "-", request.node.name).strip("-")
-    opened: list[NotebookPage] = []
+    opened, failures = list[NotebookPage](), request.session.testsfailed
 
     def open_and_run(*cells: str) -> NotebookPage:
         path = lab.directory / name / f"{len(opened)}.ipynb"
@@ -97,7 +80,7 @@ def notebook(
 
     yield open_and_run
     for page in opened:
-        failed = request.node.stash.get(FAILED, False)
+        failed = request.session.testsfailed > failures
         if failed:
             page.keep(name)
         if not failed and page.leave():

@@ -272,14 +272,6 @@ class NotebookPage:
         """What the last cell shows. JupyterLab around it has labels and buttons, too."""
         return self.output(-1)
 
-    def tab_to(self, target: Locator, *, at_most: int = 60) -> None:
-        """Press Tab until ``target`` has the focus, as somebody without a mouse does."""
-        for _ in range(at_most):
-            self.page.keyboard.press("Tab")
-            if target.evaluate("element => element === document.activeElement"):
-                return
-        raise AssertionError(f"{at_most} times Tab did not reach {target}")
-
     def keep(self, name: str) -> None:
         """Keep a picture, the console and the lab's log of a test that failed."""
         directory = ARTIFACTS / name
@@ -310,6 +302,15 @@ class NotebookPage:
         with suppress(Exception):  # a page that never got as far as a kernel
             self.page.evaluate("() => window.jupyterapp.shell.currentWidget.sessionContext.shutdown()")
         self.context.close()
+
+
+def tab_to(page: Page, target: Locator, *, at_most: int = 60) -> None:
+    """Press Tab until ``target`` has the focus, as somebody without a mouse does."""
+    for _ in range(at_most):
+        page.keyboard.press("Tab")
+        if target.evaluate("element => element === document.activeElement"):
+            return
+    raise AssertionError(f"{at_most} times Tab did not reach {target}")
 
 
 def write_notebook(path: Path, cells: Sequence[str]) -> None:

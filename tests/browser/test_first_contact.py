@@ -2,11 +2,15 @@
 
 import sys
 from collections.abc import Iterator
+from contextlib import closing
+from io import BytesIO
 from pathlib import Path
 
 import pytest
+from PIL import Image  # comes with matplotlib
 
 from b24nb import spec
+from tests.browser.conftest import EXPLORER, START
 from tests.layers import require_package
 from tests.notebooks.runner import WALKTHROUGHS
 
@@ -89,31 +93,18 @@ def test_a_walkthrough_just_opened_looks_as_it_was_made(opened: NotebookPage, ho
     expect(banner).to_contain_text("SANDBOX Fleet of 20" if name.startswith("08") else "SANDBOX (this notebook): ")
 
 
-def test_a_chart_has_no_white_slab_in_a_dark_theme_and_its_words_are_readable(
-    opened: NotebookPage, home: NewHome
-) -> None:
-    write_notebook(home.copies / "chart.ipynb", [
-        "import b24nb\nb24 = b24nb.connect(b24nb.SandboxPortal())\nb24.badges.list()\nb24.calls.plot()"
-    ])  # fmt: skip
+def test_a_chart_has_the_ground_of_the_theme(opened: NotebookPage, home: NewHome) -> None:
+    code = "import b24nb\nb24 = b24nb.connect(b24nb.SandboxPortal())\nb24.badges.list()\nb24.calls.plot()"
+    write_notebook(home.copies / "chart.ipynb", [code])
     opened.open(home.copies / "chart.ipynb")
     opened.run_all()
     chart = opened.shown.get_by_role("img")
-    expect(chart).to_be_visible()
-    light = corner(chart)
-    opened.use_theme("dark")
-    dark = corner(chart)
-    assert min(light) > 250
-    assert max(dark) < 30, "the ground of the notebook"
-
-
-def corner(picture: Locator) -> tuple[int, ...]:
-    """The colour of a corner of what is seen of an element."""
-    from io import BytesIO
-
-    from PIL import Image
-
-    with Image.open(BytesIO(picture.screenshot())) as seen:
-        return seen.convert("RGB").getpixel((3, 3))  # type: ignore[return-value]
+    for theme, darkest, lightest in (("light", 251, 255), ("dark", 0, 29)):
+        opened.use_theme(theme)
+        expect(chart).to_be_visible()
+        with Image.open(BytesIO(chart.screenshot())) as seen:
+            corner = seen.convert("RGB").getpixel((3, 3))
+        assert darkest <= min(corner) <= max(corner) <= lightest
 
 
 def test_every_text_of_our_outputs_is_readable(opened: NotebookPage, home: NewHome) -> None:
@@ -126,22 +117,15 @@ def test_a_notebook_saved_with_its_forms_reopens_with_them_readable(
     opened: NotebookPage, browser: Browser, home: NewHome
 ) -> None:
     path = home.copies / "mine.ipynb"
-    write_notebook(path, [
-        "import b24nb\nfrom b24nb import forms\nb24 = b24nb.connect(b24nb.SandboxPortal())",
-        "forms.explorer(b24, run=True)",
-    ])  # fmt: skip
+    write_notebook(path, [START.replace("connect()", "connect(b24nb.SandboxPortal())"), EXPLORER])
     opened.open(path)
     opened.run_all()
-    expect(opened.shown.get_by_text("missedCall").first).to_be_visible()
     opened.page.evaluate("() => window.jupyterapp.commands.execute('docmanager:save')")
     opened.page.wait_for_function("() => !window.jupyterapp.shell.currentWidget.context.model.dirty")
-    opened.page.evaluate("() => window.jupyterapp.shell.currentWidget.sessionContext.shutdown()")
-
+    assert opened.leave()
     again = NotebookPage(browser, home)
-    again.open(path)
-    try:
+    with closing(again):
+        again.open(path)
         expect(again.shown.get_by_text("missedCall").first).to_be_visible()
-        assert again.page.get_by_text("Error displaying widget").count() == 0
+        expect(again.page.get_by_text("Error displaying widget")).to_have_count(0)
         assert again.evaluate("'b24nb' in __import__('sys').modules") == "False", "a new session"
-    finally:
-        again.close()

@@ -1,10 +1,7 @@
-"""Whole flows: without a mouse, from holding a badge to its delete, and on many portals."""
+"""Whole flows: without a mouse, and on many portals."""
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
-
-import pytest
 
 import b24nb
 from b24nb.sandbox import SandboxFleet
@@ -15,6 +12,7 @@ from tests.layers import require_package
 require_package("playwright")
 from playwright.sync_api import Locator, Page, expect  # noqa: E402
 
+from tests.browser.lab import tab_to  # noqa: E402
 from tests.browser.looks import faint, unfold  # noqa: E402
 
 #: In JupyterLab's command mode these delete, insert, cut and change cells, and restart the kernel.
@@ -26,7 +24,6 @@ FORMS = (
     "forms.list_form(b24, run=True)",
     "forms.inspect_form(b24, 'waitingPayment', run=True)",
     "forms.add_form(b24, 'vip', {'en': 'Client', 'de': 'Kunde'}, 'VIP')",
-    "form = forms.delete_form(b24); form.render(form.load()); form",
     "forms.delete_form(b24, ['waitingPayment', 'newsletter'], run=True)",
     "forms.calls_form(b24, run=True)",
     "forms.explorer(b24, run=True)",
@@ -59,7 +56,10 @@ def test_no_key_typed_in_a_form_reaches_the_cells(notebook: OpenNotebook) -> Non
     assert len(opened.page.evaluate(CELLS)) == len(cells) + 1
 
 
-def test_list_inspect_add_delete_undo(notebook: OpenNotebook, b24: b24nb.Client) -> None:
+def test_list_inspect_and_release_add_delete_undo(
+    notebook: OpenNotebook, portal: b24nb.SandboxPortal, b24: b24nb.Client
+) -> None:
+    held, link = str(portal.attach("documentSigned", deal=2)), f"{portal.url}/crm/deal/details/2/"
     opened = notebook(START, "explorer = forms.explorer(b24)\nexplorer")
     explorer, keys = opened.shown, opened.page.keyboard
 
@@ -67,30 +67,30 @@ def test_list_inspect_add_delete_undo(notebook: OpenNotebook, b24: b24nb.Client)
         return explorer.get_by_label(label, exact=True).filter(visible=True)
 
     def press(button: str) -> None:
-        opened.tab_to(explorer.get_by_role("button", name=button).filter(visible=True))
+        tab_to(opened.page, explorer.get_by_role("button", name=button).filter(visible=True))
         keys.press("Enter")
 
     def fill(label: str, text: str) -> None:
-        opened.tab_to(field(label))
+        tab_to(opened.page, field(label))
         keys.press("Control+A")
         keys.type(text)
 
     def turn_to(tab: str) -> None:
-        opened.tab_to(explorer.get_by_role("tab", selected=True))
+        tab_to(opened.page, explorer.get_by_role("tab", selected=True))
         keys.press("ArrowRight")
         expect(explorer.get_by_role("tab", name=tab)).to_be_focused()
         keys.press("Enter")
 
     press("List badges")
     expect(explorer.get_by_text("12 badges", exact=True).filter(visible=True)).to_be_visible()
-    opened.tab_to(field("Filter"))
+    tab_to(opened.page, field("Filter"))
     keys.type("contract")
     expect(explorer.get_by_text("1 of 12 badges", exact=True)).to_be_visible()
-    opened.tab_to(field("Language"))
+    tab_to(opened.page, field("Language"))
     for key in ("Alt+ArrowDown", "ArrowDown", "Enter"):
         keys.press(key)
     expect(explorer.get_by_role("gridcell", name="Unterschrieben").filter(visible=True)).to_be_visible()
-    opened.tab_to(explorer.get_by_role("row", name="documentSigned").filter(visible=True))
+    tab_to(opened.page, explorer.get_by_role("row", name="documentSigned").filter(visible=True))
     keys.press("Space")
     expect(explorer.get_by_text("1 of 12 badges, 1 selected")).to_be_visible()
 
@@ -98,13 +98,18 @@ def test_list_inspect_add_delete_undo(notebook: OpenNotebook, b24: b24nb.Client)
     expect(field("Badge code")).to_have_value("documentSigned")
     press("Inspect badge")
     expect(explorer.get_by_role("row", name="German")).to_contain_text("Unterschrieben")
+    expect(explorer.get_by_text("will refuse to delete documentSigned").filter(visible=True)).to_be_visible()
+    expect(explorer.get_by_role("link", name="deal 2").filter(visible=True)).to_have_attribute("href", link)
+    fill(f"Type {held}", held)
+    press("Release")
+    expect(explorer.get_by_text("1 of 1 released").filter(visible=True)).to_be_visible()
 
     turn_to("Add")
     fill("Badge code", "byKeyboard")
     chosen = explorer.get_by_role("button", name="primary")
-    opened.tab_to(chosen)
+    tab_to(opened.page, chosen)
     assert chosen.evaluate("element => getComputedStyle(element).outlineOffset") == "1px", "the focus can be seen"
-    opened.tab_to(explorer.get_by_role("button", name="warning"))
+    tab_to(opened.page, explorer.get_by_role("button", name="warning"))
     keys.press("Space")
     fill("Title", "Typed")
     fill("Pill text", "No mouse")
@@ -126,36 +131,6 @@ def test_list_inspect_add_delete_undo(notebook: OpenNotebook, b24: b24nb.Client)
     assert b24.badges.get("byKeyboard") == added
     assert opened.evaluate("explorer.last_error") == "None"
 
-
-def visible(form: Locator, role: str, name: str) -> Locator:
-    return form.get_by_role(role, name=name).filter(visible=True)  # type: ignore[arg-type]
-
-
-def test_hold_inspect_release_delete(notebook: OpenNotebook, portal: b24nb.SandboxPortal, b24: b24nb.Client) -> None:
-    held = str(portal.attach("birthday", deal=2))
-    opened = notebook(START, "forms.explorer(b24)")
-    form = opened.shown
-    visible(form, "tab", "Inspect").click()
-    form.get_by_label("Badge code").filter(visible=True).fill("birthday")
-    visible(form, "button", "Inspect badge").click()
-    expect(form.get_by_text("will refuse to delete birthday").filter(visible=True)).to_be_visible()
-    link = f"{portal.url}/crm/deal/details/2/"
-    expect(visible(form, "link", "deal 2")).to_have_attribute("href", link)
-
-    visible(form, "tab", "Delete").click()
-    visible(form, "button", "Preview deletion").focus()
-    opened.page.keyboard.press("Enter")
-    expect(form.get_by_text("Held, so they would be refused: 1 badge.").filter(visible=True)).to_be_visible()
-    opened.tab_to(form.get_by_label(f"Type {held}").filter(visible=True))
-    opened.page.keyboard.type(held)
-    opened.tab_to(visible(form, "button", "Release: delete activity (1)"))
-    opened.page.keyboard.press("Enter")
-    expect(form.get_by_text("1 of 1 released. 1 badge would be deleted.").filter(visible=True)).to_be_visible()
-    form.get_by_label("Confirm", exact=True).filter(visible=True).fill("birthday")
-    visible(form, "button", "Delete badge").click()
-    expect(form.get_by_text("The badge 'birthday' was deleted.").filter(visible=True)).to_be_visible()
-    assert "birthday" not in b24.badges.list()
-
     opened.page.goto(link)
     expect(opened.page.get_by_text("Deal 2", exact=True)).to_be_visible()
     assert opened.page.url == f"{portal.url}/#deal-2"
@@ -168,39 +143,24 @@ webhooks = json.load(open({!r}))
 wanted = [b24nb.Badge(code, {{"en": code, "de": "Kunde"}}, "V", "success") for code in ("vip", "paid")]
 form = b24nb.forms.fleet(b24nb.Fleet(webhooks, vault=webhooks.get), wanted=wanted, run=True)
 form"""
-SENTENCE = "22 changes on 11 portals"
 
 
-@pytest.fixture
-def sandboxes() -> Iterator[SandboxFleet]:
-    with SandboxFleet(12, revoked=0.08, seed=1) as fleet:
-        yield fleet
+def test_many_portals_are_compared_planned_and_changed(notebook: OpenNotebook, tmp_path: Path) -> None:
+    with SandboxFleet(12, revoked=0.08, seed=1) as sandboxes:
+        (tmp_path / "webhooks.json").write_text(json.dumps(sandboxes.webhooks))
+        opened = notebook(FLEET.format(str(tmp_path / "webhooks.json")))
+        opened.page.set_viewport_size({"width": 800, "height": 900})
+        form = opened.shown
+        expect(form.get_by_text("12 codes on 11 portals")).to_be_visible()
+        expect(form.get_by_text("SANDBOX", exact=True)).to_be_visible()
+        assert faint(opened, form) == []
 
-
-def test_compare_plan_apply_and_undo(notebook: OpenNotebook, sandboxes: SandboxFleet, tmp_path: Path) -> None:
-    (tmp_path / "webhooks.json").write_text(json.dumps(sandboxes.webhooks))
-    opened = notebook(FLEET.format(str(tmp_path / "webhooks.json")))
-    opened.page.set_viewport_size({"width": 800, "height": 900})
-    form = opened.shown
-    (revoked,) = sandboxes.trouble
-    expect(form.get_by_text("12 codes on 11 portals")).to_be_visible()
-    expect(form.get_by_text("SANDBOX", exact=True)).to_be_visible()
-    expect(form.get_by_text(f"1 revoked ({revoked})")).to_be_visible()
-    assert faint(opened, form) == []
-
-    form.get_by_role("button", name="Plan").click()
-    expect(form.get_by_text(f"{SENTENCE} would be made. Nothing has been sent yet.")).to_be_visible()
-    assert holding(sandboxes) == 0
-    form.get_by_role("button", name="Apply").click()
-    expect(form.get_by_text(f"Type {SENTENCE}.")).to_be_visible()
-    assert faint(opened, form) == []
-    form.get_by_label("Confirm", exact=True).fill(SENTENCE)
-    form.get_by_role("button", name="Apply").click()
-    expect(form.get_by_text("11 added")).to_be_visible()
-    assert holding(sandboxes) == 11
-    assert faint(opened, form) == []
-
-    form.get_by_role("button", name="Undo").click()
-    expect(form.get_by_text("11 deleted")).to_be_visible()
-    assert holding(sandboxes) == 0
-    assert form.evaluate("form => form.scrollWidth - form.clientWidth") <= 0, "nothing is cut off at 800 px"
+        form.get_by_role("button", name="Plan").click()
+        form.get_by_role("button", name="Apply").click()
+        expect(form.get_by_text("Type 22 changes on 11 portals.")).to_be_visible()
+        assert (holding(sandboxes), faint(opened, form)) == (0, [])
+        form.get_by_label("Confirm", exact=True).fill("22 changes on 11 portals")
+        form.get_by_role("button", name="Apply").click()
+        expect(form.get_by_text("11 added")).to_be_visible()
+        assert (holding(sandboxes), faint(opened, form)) == (11, [])
+        assert form.evaluate("form => form.scrollWidth - form.clientWidth") <= 0, "nothing is cut off at 800 px"

@@ -19,13 +19,7 @@ def test_list_filter_and_select(notebook: OpenNotebook) -> None:
     form.get_by_role("row", name="missedCall").click()
     expect(form.get_by_text("2 of 12 badges, 1 selected")).to_be_visible()
     opened.page.wait_for_timeout(500)  # the filter travels when one stops typing
-    assert opened.evaluate("list(form.df['code']), form.selection") == (
-        "(['callAnswered', 'missedCall'], ('missedCall',))"
-    )
-
-    form.get_by_label("Filter").fill("contract")
-    form.get_by_label("Language").select_option("German (de)")
-    expect(form.get_by_role("gridcell", name="Unterschrieben")).to_be_visible()
+    assert opened.evaluate("[*form.df['code'], form.selection]") == "['callAnswered', 'missedCall', ('missedCall',)]"
 
 
 def test_add_with_two_languages(notebook: OpenNotebook, b24: b24nb.Client) -> None:
@@ -60,14 +54,10 @@ def test_rows_are_chosen_with_the_mouse_deleted_and_brought_back(notebook: OpenN
     expect(explorer.get_by_text("12 badges, 3 selected").filter(visible=True)).to_be_visible()
     explorer.get_by_role("button", name="Preview deletion").click()
     expect(explorer.get_by_role("table", name="This will be deleted: 3")).to_be_visible()
-    explorer.get_by_role("button", name="Delete 3 badges").click()
-    expect(explorer.get_by_text("Type 3 to confirm.")).to_be_visible()
     explorer.get_by_label("Confirm").fill("3")
     explorer.get_by_role("button", name="Delete 3 badges").click()
     expect(explorer.get_by_text("3 badges of 3 deleted.")).to_be_visible()
-    explorer.get_by_role("tab", name="List").click()
-    expect(explorer.get_by_text("9 badges", exact=True).filter(visible=True)).to_be_visible()
-    explorer.get_by_role("tab", name="Delete").click()
+    assert len(b24.badges.list()) == 9
     explorer.get_by_role("button", name="Undo").click()
     expect(explorer.get_by_text("3 of 3 badges brought back")).to_be_visible()
     assert {badge.code: badge for badge in b24.badges.list()} == before

@@ -112,13 +112,12 @@ def test_tabs_have_titles_and_readers_without_a_kernel_see_the_rows(notebook: Op
     assert opened.evaluate("explorer.last_error") == "None"
 
 
-@pytest.fixture(scope="module")
-def voila(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Voila]:
+@pytest.fixture
+def voila(tmp_path: Path) -> Iterator[Voila]:
     Voila.python = python_with(*HOSTS)
-    directory = tmp_path_factory.mktemp("voila")
     for name in ("01-list", "03-delete"):
-        shutil.copy(NOTEBOOKS / f"{name}.ipynb", directory)
-    with jupyterlab(directory, Voila) as voila:
+        shutil.copy(NOTEBOOKS / f"{name}.ipynb", tmp_path)
+    with jupyterlab(tmp_path, Voila) as voila:
         yield voila
 
 
@@ -138,7 +137,7 @@ def form_of(page: Page, address: str) -> Locator:
     return form
 
 
-def test_voila_shows_the_walkthrough_on_lists(voila: Voila, page: Page) -> None:
+def test_voila_shows_the_walkthroughs_on_lists_and_on_deleting(voila: Voila, page: Page) -> None:
     form = form_of(page, voila.address("01-list.ipynb"))
     form.get_by_role("row", name="callAnswered").click()
     expect(form.get_by_text("12 badges, 1 selected")).to_be_visible()
@@ -147,8 +146,6 @@ def test_voila_shows_the_walkthrough_on_lists(voila: Voila, page: Page) -> None:
     form.get_by_role("button", name="List badges").click()
     expect(form.get_by_text("12 badges by one request.")).to_be_visible()
 
-
-def test_voila_shows_the_walkthrough_on_deleting(voila: Voila, page: Page) -> None:
     form = form_of(page, voila.address("03-delete.ipynb"))
     form.get_by_label("Confirm").fill("missedCall")
     form.get_by_role("button", name="Delete badge").click()

@@ -3,44 +3,39 @@
 import threading
 import time
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from b24nb import Badge, Client, Fleet, connect, errors, forms
-from b24nb.fleet import fleet_plan
+from b24nb import Badge, Fleet, connect, errors, forms
 from b24nb.sandbox import SandboxFleet
 from tests import fleets
+from tests.fleets import QUIET, fleet_of
 from tests.widgets import click, shown
 
-QUIET = {"progress": False}
 OLD, VIP, NEW = (Badge(code, "T", "V", "primary") for code in ("old", "vip", "new"))
-#: Used by functions that `map` calls; with an executor they are importable.
-INSIDE: list[Fleet] = []
 
 
 @pytest.fixture
-def sandboxes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[SandboxFleet]:
-    """Three portals that have one badge; the vault of `tests.fleets` knows them."""
+def sandboxes() -> Iterator[SandboxFleet]:
+    """Three portals that have one badge."""
     with SandboxFleet(3, badges=[OLD.to_wire()]) as sandboxes:
-        fleets.fill(tmp_path / "vault.json", sandboxes.webhooks, monkeypatch.setenv)
         yield sandboxes
 
 
-def fleet_of(sandboxes: SandboxFleet, vault: Any = fleets.webhook_of, **options: Any) -> Fleet:
-    return Fleet(sandboxes.names, vault=vault, **options)
-
-
-def using_the_fleet(b24: Client) -> int:
-    return len(INSIDE[0].badges(**QUIET).df)
-
-
-def test_undo_of_two_runs_minds_a_portal_that_was_renamed_between_them(sandboxes: SandboxFleet, tmp_path: Path) -> None:
+def test_undo_minds_a_portal_that_was_renamed_since(sandboxes: SandboxFleet, tmp_path: Path) -> None:
     before, vault, former = fleets.badges_of(sandboxes), dict(sandboxes.webhooks), sandboxes.webhooks["portal-0001"]
     fleet = fleet_of(sandboxes, vault.get, journal=tmp_path)
-    assert fleet.plan([VIP], **QUIET).apply(**QUIET).ok
+    first = fleet.plan([VIP], **QUIET)
+    assert first.apply(**QUIET).ok
+    vault["portal-0001"] = former.replace("127.0.0.1", "localhost")
+    report = first.undo(**QUIET)
+    assert report.missing == {"portal-0001": "not visited"}
+    assert "journal.adopt" in report.status["detail"][0]
+    vault["portal-0001"] = former
+    assert first.undo(**QUIET).counts == {"deleted": 1}
+    assert first.apply(**QUIET).ok
     vault["portal-0001"] = former.replace("127.0.0.1", "localhost")
     assert fleet.plan([NEW], **QUIET).apply(**QUIET).ok
     assert fleet.plan_undo(**QUIET).missing == {}, "the last run knew the new address"
@@ -83,27 +78,10 @@ def test_a_badge_that_is_not_any_more_what_it_was_is_not_called_kept(sandboxes: 
     assert plan.apply(**QUIET).missing == {"portal-0001": "changed"}, "nothing is left to be sent there"
 
 
-def test_a_function_that_uses_its_fleet_is_told_so_by_executors_too(sandboxes: SandboxFleet) -> None:
-    with ThreadPoolExecutor(1) as pool:
-        INSIDE[:] = [fleet_of(sandboxes, executor=pool)]
-        details = INSIDE[0].map(using_the_fleet, **QUIET).status["detail"]
-    assert all("it would wait for the portal" in detail for detail in details)
-
-
-@pytest.mark.parametrize(("first", "share", "begun"), [(None, 0.29, 30), (10, 0.1, 2), (4, 0.1, 1), (4, 1.0, 4)])
-def test_a_share_of_failures_is_one_of_the_portals_of_the_call(
-    monkeypatch: pytest.MonkeyPatch, first: Any, share: float, begun: int
-) -> None:
-    def refused(*_: Any) -> Any:
-        raise errors.ReadOnly("no")
-
-    monkeypatch.setattr(fleet_plan, "send", refused)
-    with fleets.simulated(100) as fleet:
-        report = fleet.plan([VIP], **QUIET).apply(first=first, max_failures=share, parallel=1, **QUIET)
-    assert list(report.missing.values()).count("no access") == begun
-
-
-@pytest.mark.parametrize("wrong", [{"confirm": "all"}, {"first": 0}, {"max_failures": -1}, {"cancle": None}])
+@pytest.mark.parametrize(
+    "wrong",
+    [{"confirm": "all"}, {"first": 0}, {"cancle": None}, *({"max_failures": one} for one in (-1, 1.5, True, "2%"))],
+)
 def test_after_a_call_that_was_refused_a_plan_still_knows_what_it_sent(sandboxes: SandboxFleet, wrong: Any) -> None:
     plan = fleet_of(sandboxes).plan([VIP], **QUIET)
     assert plan.apply(**QUIET).ok
@@ -161,16 +139,6 @@ def test_a_call_visits_as_many_portals_at_a_time_as_it_says(sandboxes: SandboxFl
     assert not any(together)
 
 
-@pytest.mark.parametrize(
-    ("names", "says"), [(["a", None], "number 2 is None"), ([1001, "b"], "number 1 is 1001"), (["a", "a "], "twice: a")]
-)
-def test_a_name_that_is_none_is_named_and_blanks_do_not_make_another(names: Any, says: str, tmp_path: Path) -> None:
-    with pytest.raises(errors.InvalidInput, match=says):
-        Fleet(names, vault=str)
-    (tmp_path / "portals.csv").write_text("portal,region\nacme ,eu\n")
-    assert Fleet(tmp_path / "portals.csv", vault=str).names == ("acme",)
-
-
 def test_an_option_that_a_run_does_not_have_is_refused_by_its_name(sandboxes: SandboxFleet) -> None:
     fleet = fleet_of(sandboxes)
     plan = fleet.plan([VIP], **QUIET)
@@ -179,11 +147,6 @@ def test_an_option_that_a_run_does_not_have_is_refused_by_its_name(sandboxes: Sa
             run(prgress=False)
     with pytest.raises(TypeError, match="no option keep_going="):
         fleet.badges(keep_going=True)
-
-
-def test_a_file_of_portals_that_is_not_there_is_named() -> None:
-    with pytest.raises(errors.InvalidInput, match=r"'missing\.csv' is no list of names.*No such file"):
-        Fleet("missing.csv", vault=fleets.webhook_of)
 
 
 def test_a_journal_that_a_task_shows_is_empty(sandboxes: SandboxFleet) -> None:

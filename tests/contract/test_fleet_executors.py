@@ -15,16 +15,15 @@ from typing import Any
 
 import pytest
 
-from b24nb import Badge, Fleet, OAuthToken, Webhook, errors
+from b24nb import Badge, Client, Fleet, OAuthToken, Webhook, errors
 from b24nb.sandbox import SandboxFleet
 from tests import fleets
 from tests.fakes import secrets_of
-from tests.fleets import rows
+from tests.fleets import QUIET, rows
 from tests.layers import require_package
 
 SHARES = {"revoked": 0.1, "noscope": 0.1, "limited": 0.1, "renamed": 0.1}
 WANTED = [Badge("vip", {"en": "Client", "de": "Kunde"}, "VIP", "primary"), Badge("paid", "Paid", "P", "success")]
-QUIET = {"progress": False}
 
 
 @pytest.fixture(scope="module")
@@ -128,6 +127,22 @@ def test_what_holds_a_secret_or_is_not_importable_is_not_submitted(sandboxes: Sa
         fleet.map(function, **QUIET)
     assert recording.sent == []
     assert address not in str(caught.value)
+
+
+#: What a function uses that `map` calls and that is importable.
+INSIDE: list[Fleet] = []
+
+
+def using_the_fleet(b24: Client) -> int:
+    return len(INSIDE[0].badges(**QUIET).df)
+
+
+def test_a_function_that_uses_its_fleet_is_told_so(sandboxes: SandboxFleet) -> None:
+    with ThreadPoolExecutor(1) as pool:
+        for executor in (None, pool):
+            INSIDE[:] = [Fleet(sandboxes.names, fleets.webhook_of, executor=executor)]
+            table = INSIDE[0].map(using_the_fleet, **QUIET).status
+            assert table["detail"].str.contains("it would wait for the portal").sum() == 7, "and 3 do not answer"
 
 
 def test_a_worker_closes_its_connections_after_a_task(sandboxes: SandboxFleet, monkeypatch: pytest.MonkeyPatch) -> None:

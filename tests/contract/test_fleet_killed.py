@@ -8,7 +8,9 @@ import sys
 import threading
 from collections import Counter
 from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
 from contextlib import suppress
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +19,7 @@ import pytest
 import b24nb
 from b24nb.sandbox import SandboxFleet
 from tests import fleets
+from tests.fleets import QUIET
 from tests.layers import require_package
 
 #: Two to add, two to replace, two to delete; two stay.
@@ -26,42 +29,32 @@ HERE = [
 ]
 WANTED = [b24nb.Badge(code, "New", "new", "success") for code in ("new1", "new2", "code0", "code1")]
 WANTED += [b24nb.Badge(**row) for row in HERE[2:4]]
-QUIET = {"progress": False}
-
-#: Applies the plan; its worker, or itself, is killed after some seconds.
-VICTIM = """
-import os, signal, sys, threading, time
-from concurrent.futures import ProcessPoolExecutor
-from multiprocessing import get_context
-
-import b24nb
-from tests import fleets
-from tests.contract.test_fleet_killed import WANTED
 
 
-def main():
-    where, whom, delay, journal, *names = sys.argv[1:]
+def victim(where: str, whom: str, delay: str, journal: str, *names: str) -> None:
+    """What a process of its own does: apply the plan; its worker, or itself, is killed after some seconds."""
     executor, workers = None, [os.getpid()]
     if where == "processes":
         executor = ProcessPoolExecutor(2, mp_context=get_context("spawn"))
         workers = [executor.submit(os.getpid).result()]
     if where == "dask":
         import distributed
+
         client = distributed.Client(n_workers=2, threads_per_worker=2, dashboard_address=":0", silence_logs=50)
         executor, workers = client.get_executor(), [*client.run(os.getpid).values()]
     fleet = b24nb.Fleet(names, fleets.webhook_of, executor=executor, journal=journal, parallel=8, settle_after=1)
-    plan = fleet.plan(WANTED, prune=True, progress=False)
-    victim = os.getpid() if whom == "coordinator" else workers[0]
+    plan = fleet.plan(WANTED, prune=True, **QUIET)
+    pid = os.getpid() if whom == "coordinator" else workers[0]
     print("ready", flush=True)
-    threading.Timer(float(delay), lambda: os.kill(victim, signal.SIGKILL)).start()
-    report = plan.apply(confirm=plan.confirmation, progress=False)
-    print(dict(report.counts), flush=True)
+    threading.Timer(float(delay), lambda: os.kill(pid, signal.SIGKILL)).start()
+    plan.apply(confirm=plan.confirmation, **QUIET)
     os._exit(0)
 
 
-if __name__ == "__main__":
-    main()
-"""
+def started(*command: str) -> subprocess.Popen[str]:
+    """A Python that is killed with all processes that it has started."""
+    options: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL, "text": True}
+    return subprocess.Popen([sys.executable, *command], start_new_session=True, **options)
 
 
 class Scene:
@@ -69,42 +62,29 @@ class Scene:
 
     def __init__(self, sandboxes: SandboxFleet, folder: Path) -> None:
         self.sandboxes, self.folder = sandboxes, folder
-        self.script = folder / "victim.py"
-        self.script.write_text(VICTIM)
 
     def sent(self) -> dict[str, Counter[str]]:
         """How often each method was called, alone or in a batch."""
-        found = {}
+        found = dict[str, Counter[str]]()
         for name, portal in self.sandboxes.portals.items():
-            found[name] = Counter[str]()
-            for record in portal.requests:
-                found[name] += Counter({record.method: 1}) + Counter(record.commands)
+            counts = (Counter([record.method]) + Counter(record.commands) for record in portal.requests)
+            found[name] = sum(counts, Counter())
         return found
-
-    def kill(self, where: str, whom: str, delay: float, journal: Path) -> subprocess.Popen[str]:
-        command = [sys.executable, str(self.script), where, whom, str(delay), str(journal), *self.sandboxes.names]
-        victim = subprocess.Popen(
-            command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, start_new_session=True
-        )
-        assert victim.stdout.readline() == "ready\n"
-        try:
-            victim.wait(60)
-        finally:
-            victim.kill()
-        return victim
 
     def play(self, where: str, whom: str, delay: float, number: int) -> int:
         """Kill, finish, take back; how many portals the victim had changed."""
         journal = self.folder / f"journal-{where}-{whom}-{number}"
         before, sent = fleets.badges_of(self.sandboxes), self.sent()
-        victim = self.kill(where, whom, delay, journal)
+        killed = started("-m", __name__, where, whom, str(delay), str(journal), *self.sandboxes.names)
         try:
+            assert killed.stdout.readline() == "ready\n"
+            killed.wait(60)
             changed = sum(fleets.badges_of(self.sandboxes)[name] != badges for name, badges in before.items())
             self.finish_and_take_back(journal, before, sent)
         finally:
             with suppress(ProcessLookupError):
-                os.killpg(victim.pid, signal.SIGKILL)  # workers that have lost their coordinator
-            victim.stdout.close()
+                os.killpg(killed.pid, signal.SIGKILL)  # also workers that have lost their coordinator
+            killed.stdout.close()
         return changed
 
     def finish_and_take_back(self, journal: Path, before: dict[str, list[str]], sent: dict[str, Counter[str]]) -> None:
@@ -147,14 +127,10 @@ def test_what_was_killed_is_finished_and_taken_back(scene: Scene, kills: int, wh
 
 
 CLUSTER = """
-import time
-
-import distributed
-
-if __name__ == "__main__":
-    cluster = distributed.LocalCluster(n_workers=2, threads_per_worker=2, dashboard_address=":0", silence_logs=50)
-    print(cluster.scheduler_address, flush=True)
-    time.sleep(600)
+import distributed, time
+options = {"n_workers": 2, "threads_per_worker": 2, "dashboard_address": ":0", "silence_logs": 50}
+print(distributed.LocalCluster(**options).scheduler_address, flush=True)
+time.sleep(600)
 """
 
 
@@ -162,12 +138,8 @@ def test_a_cluster_that_is_gone_leaves_rows_that_the_next_apply_finishes(scene: 
     require_package("distributed")
     import distributed
 
-    script = scene.folder / "cluster.py"
-    script.write_text(CLUSTER)
     before, sent, journal = fleets.badges_of(scene.sandboxes), scene.sent(), scene.folder / "journal-cluster"
-    cluster = subprocess.Popen(
-        [sys.executable, str(script)], stdout=subprocess.PIPE, stderr=-3, text=True, start_new_session=True
-    )
+    cluster = started("-c", CLUSTER)
     with cluster, distributed.Client(cluster.stdout.readline().strip(), timeout=3) as client:
         options: dict[str, Any] = {"executor": client.get_executor(), "parallel": 4, "settle_after": 1}
         fleet = b24nb.Fleet(scene.sandboxes.names, fleets.webhook_of, journal=journal, **options)
@@ -177,3 +149,7 @@ def test_a_cluster_that_is_gone_leaves_rows_that_the_next_apply_finishes(scene: 
         assert set(report.missing.values()) <= {"unknown", "not visited"}
         assert report.missing
     scene.finish_and_take_back(journal, before, sent)
+
+
+if __name__ == "__main__":
+    victim(*sys.argv[1:])

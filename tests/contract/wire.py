@@ -271,7 +271,7 @@ def live(id: str, says: str, source: str, *steps: Step, **options: Any) -> Fact:
 
 
 def missing(name: str) -> Answer:
-    """The refusal of a controller whose parameter is not there."""
+    """The refusal of a controller whose parameter is not there; its code is a text (documented: a number)."""
     return refused(400, "100", f"Could not find value for parameter {{{name}}}")
 
 

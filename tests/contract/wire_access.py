@@ -101,11 +101,10 @@ WEBHOOK = [
 ]
 
 TOKEN = [
-    fact("token.header", "Authorization: Bearer.", AUTHORIZATION, oauth("profile"), ANNA),
     *(fact(f"token.{name}", f"{name} in the query, in a form, in JSON.", AUTHORIZATION,
            get(f"/rest/profile?{name}=<token>"), ANNA, post("/rest/profile", f"{name}=<token>"), ANNA,
            call("profile", {name: "<token>"}, by="/rest"), ANNA) for name in ("auth", "access_token")),
-    fact("token.header-first", "The header wins over auth.", SERVER, issue("ben", user="ben"),
+    fact("token.header-first", "Authorization: Bearer is read, and wins over auth.", SERVER, issue("ben", user="ben"),
          call("profile", {"auth": "<token>"}, by="/rest", authorization="Bearer <ben>"), BEN),
     fact("token.auth-first", "auth wins over access_token.", SERVER, issue("ben", user="ben"),
          call("profile", {"auth": "<ben>", "access_token": "<token>"}, by="/rest"), BEN),
@@ -116,8 +115,6 @@ TOKEN = [
     fact("token.empty-falls-through", "Where one place is empty, the next counts.", SERVER,
          call("profile", {"auth": "", "access_token": "<token>"}, by="/rest"), ANNA),
     fact("token.unknown", "A token that nobody knows.", SDKS, oauth("profile", token="nobody"), UNKNOWN_TOKEN),
-    fact("token.expired", "After an hour.", RENEWAL,
-         wait(3590), oauth("profile"), ANNA, wait(20), oauth("profile"), EXPIRED, portal=CLOCK),
     fact("token.scope", "A scope that the application lacks.", SERVER,
          issue("narrow", scopes=["user_brief"]), oauth(GET, CODE, token="<narrow>"), TOKEN_SCOPE),
     fact("token.dismissed", "A user who can't log in any more.", SERVER,
@@ -141,7 +138,7 @@ RENEW = [
     fact("refresh.rotates", "The refresh token rotates: the old one is used up.", OAUTH,
          ask(token()), NEW_PAIR, take_pair, ask(token(refresh_token="<old_refresh>")),
          trouble(400, "invalid_grant"), ask(token()), NEW_PAIR),
-    fact("refresh.after-expiry", "It works when the access token is over.", RENEWAL,
+    fact("refresh.after-expiry", "It works when the access token is over, which it is after an hour.", RENEWAL,
          wait(3700), oauth("profile"), EXPIRED, ask(token()), NEW_PAIR, take_pair, oauth("profile"), ANNA,
          wait(3590), oauth("profile"), ANNA, wait(20), oauth("profile"), EXPIRED, portal=CLOCK),
     fact("refresh.180-days", "A refresh token lives 180 days.", OAUTH,

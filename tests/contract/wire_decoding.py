@@ -24,7 +24,6 @@ def multipart(name: str, boundary: str = "boundary") -> Send:
 
 # fmt: off
 BODIES = [
-    live("body.json", "A JSON body is read.", ENCODING, post(f"<admin>/{GET}", BODY, JSON_TYPE), FOUND),
     *(live(f"body.{kind}", f"{kind} is JSON.", SERVER, post(f"<admin>/{GET}", BODY, kind), FOUND)
       for kind in ("application/json; charset=utf-8", "Application/JSON", "application/vnd.api+json")),
     live("body.form", "An urlencoded form is read.", ENCODING, post(f"<admin>/{GET}", CODE), FOUND),

@@ -48,11 +48,6 @@ SUCCESS = [
          call(GET, CODE), Answer(200).with_bytes('"finish":1764000000,"duration":0,'), portal={"clock": True}),
 ]
 
-ERROR = [
-    live("error.code-is-text", "A numeric code is a text on the wire (documented: a number).", SERVER,
-         call(GET), Answer(400).with_bytes('{"error":"100",')),
-]
-
 SYSTEM = [
     system("ACCESS_DENIED", "Current user can't be authorized in this context", 401, SERVER,
            description="Current user can't"),
@@ -98,8 +93,6 @@ ESCAPING = [
     live("json.html", "What means something to HTML travels as an escape; the rest is raw UTF-8.", SERVER,
          call(ADD, new("<b>&\"x\"</b> 'y' `К` 🎉")), ok({"badge": new("<b>&\"x\"</b> 'y' `К` 🎉")})
          .with_bytes(r'"title":"\u003Cb\u003E\u0026\u0022x\u0022\u003C\/b\u003E \u0027y\u0027 `К` 🎉"')),
-    live("json.backslash", "A backslash is doubled.", SERVER, call("crm.activity.badge.update"),
-         Answer(400).with_bytes(r"Bitrix\\Crm\\Controller\\Activity\\Badge")),
     fact("json.invalid-utf8", "What is not UTF-8 is replaced.", SERVER, post(f"<admin>/{GET}", b"code=a%FFb"),
          Answer(400).with_bytes("Badge not found for code `a\N{REPLACEMENT CHARACTER}b`")),
 ]
@@ -121,4 +114,4 @@ XML = [
 ]
 # fmt: on
 
-FACTS: list[Fact] = [*SUCCESS, *ERROR, *SYSTEM, *HEADERS, *ESCAPING, *XML]
+FACTS: list[Fact] = [*SUCCESS, *SYSTEM, *HEADERS, *ESCAPING, *XML]

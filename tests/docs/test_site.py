@@ -18,7 +18,9 @@ from tests.layers import require_package
 
 require_package("sphinx")
 require_package("bs4")
+require_package("numpydoc")
 from bs4 import BeautifulSoup  # noqa: E402
+from numpydoc.docscrape import ClassDoc, FunctionDoc  # noqa: E402
 from sphinx.util.inventory import InventoryFile  # noqa: E402
 
 pytestmark = pytest.mark.slow  # the build takes half a minute; `make docs` shows sooner what is wrong with it
@@ -154,9 +156,6 @@ def test_every_public_name_is_in_the_reference(documented: set[str]) -> None:
 
 
 def test_every_entry_of_the_reference_says_something(documented: set[str]) -> None:
-    require_package("numpydoc")
-    from numpydoc.docscrape import FunctionDoc
-
     found = []
     for name in sorted(documented):
         thing = resolve(name)
@@ -183,14 +182,11 @@ def resolve(name: str) -> object | None:
     return thing if callable(thing) or isinstance(thing, property) else None
 
 
-def test_fields_of_values_are_described(documented: set[str]) -> None:
-    require_package("numpydoc")
-    from numpydoc.docscrape import ClassDoc
-
+def test_fields_of_values_are_described() -> None:
     for cls in (getattr(b24nb, name) for name in b24nb.__all__):
         if inspect.isclass(cls) and dataclasses.is_dataclass(cls):
             doc = ClassDoc(cls)
-            told = {parameter.name for part in ("Parameters", "Attributes") for parameter in doc[part]}
-            told = {name.strip() for names in told for name in names.split(",")}
+            parts = [*doc["Parameters"], *doc["Attributes"]]
+            told = {name.strip() for parameter in parts for name in parameter.name.split(",")}
             fields = {field.name for field in dataclasses.fields(cls) if not field.name.startswith("_")}
             assert fields <= told, cls

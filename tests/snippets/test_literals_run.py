@@ -1,38 +1,20 @@
 """Literals are read by the languages themselves: what comes out is what went in."""
 
 import json
-import random
 import subprocess
+from itertools import product
 from typing import Any
 
 from b24nb.display.literals import JS, PHP, bash
 from tests.layers import require_program
 
-#: Everything that means something to some language, every control character, and other planes.
-LETTERS = [*map(chr, range(160)), "\u2028", "\u2029", "\ufeff", "é", "Ж", "中", "😀", "ab", "</", "<!--", "?>", "${"]
-
-
-def values(count: int) -> list[Any]:
-    """Nested values of all kinds, always the same ones."""
-    chance = random.Random(1)
-
-    def text() -> str:
-        return "".join(chance.choices(LETTERS, k=chance.randrange(12)))
-
-    def value(depth: int) -> Any:
-        kind = chance.randrange(8 if depth else 6)
-        if kind < 3:
-            return text()
-        if kind < 6:
-            return chance.choice([True, False, None, chance.randrange(-(2**40), 2**40), 0.25])
-        items = [value(depth - 1) for _ in range(chance.randrange(1, 5))]
-        # a key that is a number is one to PHP and JavaScript; the portal's keys are words
-        return items if kind == 6 else {f"{text()}{place}_": item for place, item in enumerate(items)}
-
-    return [value(3) for _ in range(count)]
-
-
-VALUES = [*values(300), {"__proto__": "kept", "constructor": 1, "$a": 2, "a-b": 3, "": 4}]
+#: Everything that means something to some language, alone and before another, every control character, other planes.
+TEXTS = [*map(chr, range(160)), "\u2028", "\u2029", "\ufeff", "é", "Ж", "中", "😀", "ab", "</", "<!--", "?>", "${"]
+TEXTS += map("".join, product("\0\a\b\x1b\x7f\n\r\t '\"\\$`{}()%<>/?!-*#&=é😀nux019", repeat=2))
+VALUES = [TEXTS, [True, False, None, 0, 7, -(2**40), 2**40, 0.25, [[["x", False]], {"a": {"b": [None]}}]]]
+# A key that is a number is one to PHP and JavaScript; the portal's keys are words.
+VALUES += [{f"{text}_": [place, {text + "a": text}] for place, text in enumerate(TEXTS)}]
+VALUES += [{"__proto__": "kept", "constructor": 1, "$a": 2, "a-b": 3, "": 4}]
 
 
 def read_by(program: list[str], text: str) -> Any:
@@ -51,7 +33,7 @@ def test_php() -> None:
 
 
 def test_bash() -> None:
-    texts = [text.replace("\0", "") for text in VALUES if isinstance(text, str)]
+    texts = [text.replace("\0", "") for text in TEXTS]
     script = "printf '%s\\0' " + " ".join(map(bash, texts))
     ran = subprocess.run([require_program("bash")], input=script.encode(), capture_output=True, check=True, timeout=60)
     assert ran.stdout.decode().split("\0")[:-1] == texts
