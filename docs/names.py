@@ -41,7 +41,7 @@ def reference() -> tuple[dict[str, Any], dict[str, Any]]:
 
 
 def in_forms(cls: Any) -> bool:
-    """Whether this is a widget of ours: apart from its attributes, its inside is nobody's business."""
+    """Whether this is a widget of ours: only its attributes are documented."""
     return str(getattr(cls, "__module__", "")).startswith("b24nb.forms.")
 
 

@@ -15,6 +15,7 @@ import yaml
 
 import b24nb
 from tests.layers import require_program
+from tests.lowest import declared, lowest
 from tests.programs import python
 
 PACKAGE = Path(b24nb.__file__).parent
@@ -74,6 +75,13 @@ def test_imports_point_to_the_left(path: Path) -> None:
     assert imported_parts(path) <= allowed
 
 
+def test_few_imports_join_the_layers() -> None:
+    inside = [path for path in MODULES if part(dotted(path)) not in FACE]
+    arrows = {(ROOM_OF[part(dotted(path))], ROOM_OF[imported]) for path in inside for imported in imported_parts(path)}
+    between = sorted(f"{here} -> {there}" for here, there in arrows if here != there)
+    assert len(between) <= 36, between
+
+
 @pytest.mark.parametrize("path", MODULES, ids=dotted)
 def test_modules_and_functions_stay_readable(path: Path) -> None:
     source = path.read_text(encoding="utf-8")
@@ -127,6 +135,13 @@ def test_an_environment_of_conda_is_the_project_with_its_extras(project: dict[st
 def test_a_plain_install_brings_no_jupyterlab(project: dict[str, Any]) -> None:
     names = {re.split(r"[\[>=<]", requirement)[0] for requirement in project["dependencies"]}
     assert not names & {"jupyterlab", "matplotlib", "nbformat", "notebook", "qs-codec"}
+
+
+def test_each_requirement_says_from_which_version_on_it_works() -> None:
+    with pytest.raises(ValueError, match="requests<3: say"):
+        lowest("requests<3")
+    for requirement in declared():
+        lowest(requirement)
 
 
 def test_workflows_and_the_full_check_call_targets_that_exist() -> None:
