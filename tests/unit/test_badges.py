@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from b24nb import Client
 from b24nb.badges import files
-from b24nb.badges.badge import Badge, Badges, folded
+from b24nb.badges.badge import Badge, Badges, folded, listed
 from b24nb.badges.changes import Action, problems
 from b24nb.errors import InvalidInput
 from b24nb.spec import BadgeType
@@ -167,3 +167,11 @@ def test_a_backup_is_whole_or_not_there(tmp_path: Path, monkeypatch: pytest.Monk
         write(Badges(), path)
     assert path.read_bytes() == before
     assert [file.name for file in path.parent.iterdir()] == ["b.json"]
+
+
+def test_many_names_are_cut_off_and_counted() -> None:
+    assert [listed("abcde"[:count] + "fg") for count in (0, 3, 5)] == [
+        "f, g",
+        "a, b, c, f, g",
+        "a, b, c, d, e and 2 more",
+    ]
