@@ -181,21 +181,6 @@ def test_more_than_half_needs_its_number(many: SandboxPortal, b24: Client) -> No
     assert len(many.badges) == 149
 
 
-@pytest.mark.parametrize("suffix", ["csv", "json"])
-def test_backup_and_plan_bring_everything_back(suffix: str, tmp_path: Path) -> None:
-    with SandboxPortal() as portal, connect(portal) as b24:
-        b24.badges.add("ю\"'", {"en": 'a,b;\r\n"c"', "ja": "レビュー"}, "\t😀", "secondary")
-        before = portal.badges
-        path = b24.badges.backup(tmp_path / f"badges.{suffix}")
-        free = [badge["code"] for badge in before if b24.badges.holders(badge["code"]).empty]
-        b24.badges.delete_many(free, progress=False)
-        b24.badges.add("later", "t", "v", "primary")
-        report = b24.badges.plan(path, prune=True).apply(progress=False)
-        assert report.ok
-        assert sorted(portal.badges, key=str) == sorted(before, key=str)
-        assert b24.badges.plan(path, prune=True).counts["keep"] == len(before)
-
-
 def test_a_wanted_badge_that_a_portal_would_refuse_is_refused_by_the_plan(b24: Client) -> None:
     wanted = [Badge("c0001", "", "v", "primary"), Badge("x", "t", "v", "pink")]
     with pytest.raises(errors.InvalidInput, match=r"'c0001': The title is empty.*'x': The type 'pink'"):
