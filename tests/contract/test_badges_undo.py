@@ -67,16 +67,6 @@ def test_change_sets_and_threads_are_numbers(wrong: Any, b24: Client) -> None:
         b24.badges.delete_many(["paid"], parallel=wrong)
 
 
-def test_what_others_did_meanwhile_is_shown_in_the_plan(portal: SandboxPortal, b24: Client, tmp_path: Path) -> None:
-    b24.badges.delete_many(["missedCall", "birthday"], progress=False)
-    with connect(portal, journal=tmp_path / "theirs.db") as somebody:
-        somebody.badges.add("MISSEDCALL", "theirs", "v", "primary")
-    plan = b24.journal.plan_undo()
-    assert plan.counts == {"add": 1, "replace": 1, "delete": 0, "keep": 0}
-    assert "was Badge(code='MISSEDCALL'" in repr(plan)
-    assert "other code, title, value, type" in repr(plan)
-
-
 def test_an_add_that_nobody_knows_of_does_not_keep_an_earlier_one_from_its_undo(clock: FakeClock) -> None:
     with SandboxPortal(clock=clock) as portal, connect(portal, clock=clock) as b24:
         before = portal.badges
@@ -88,16 +78,23 @@ def test_an_add_that_nobody_knows_of_does_not_keep_an_earlier_one_from_its_undo(
         assert portal.badges == before
 
 
-def test_what_somebody_else_changed_since_is_not_deleted(portal: SandboxPortal, b24: Client, tmp_path: Path) -> None:
+def test_what_somebody_else_changed_since_is_shown_in_the_plan_and_not_deleted(
+    portal: SandboxPortal, b24: Client, tmp_path: Path
+) -> None:
+    b24.badges.delete_many(["missedCall", "birthday"], progress=False)
     b24.badges.add("one", "ours", "v", "primary")
     b24.badges.plan([Badge("two", "ours", "v", "primary"), Badge("paid", "ours", "v", "primary")]).apply(progress=False)
     with connect(portal, journal=tmp_path / "theirs.db") as somebody:
-        theirs = [Badge(code, "theirs", "v", "primary") for code in ("one", "paid")]
+        theirs = [Badge(code, "theirs", "v", "primary") for code in ("MISSEDCALL", "one", "paid")]
         somebody.badges.plan(theirs).apply(progress=False)
-    plan = b24.journal.plan_undo(last=2)
-    assert plan.df[["code", "action"]].values.tolist() == [["paid", "replace"], ["two", "delete"], ["one", "keep"]]
-    assert repr(plan).count("changed since") == 2
-    assert plan.apply(progress=False).counts == {"deleted": 1, "replaced": 1, "kept": 1}
+    plan = b24.journal.plan_undo(last=3)
+    assert plan.df[["code", "action"]].values.tolist() == [
+        *(["missedCall", "replace"], ["birthday", "add"], ["paid", "replace"], ["two", "delete"], ["one", "keep"])
+    ]
+    assert repr(plan).count("changed since") == 3
+    assert "was Badge(code='MISSEDCALL'" in repr(plan)
+    assert "other code, title, value, type" in repr(plan)
+    assert plan.apply(progress=False).counts == {"added": 1, "deleted": 1, "replaced": 2, "kept": 1}
     assert b24.badges.get("one").title == "theirs"
 
 
@@ -107,28 +104,20 @@ def test_what_is_restored_are_badges_each_once(b24: Client, given: Any) -> None:
         b24.journal.plan_restore(given)
 
 
-@pytest.fixture
-def steps(b24: Client) -> dict[str, Step]:
-    """One per way in which a killed change can be found."""
-    badges = {badge.code: badge for badge in b24.badges.list()}
-    new = Badge("missedCall", "new", "v", "primary")
-    gone, there = badges["newsletter"], badges["birthday"]
-    steps = {
-        "deleted": Step("newsletter", gone, None),
-        "not deleted": Step("birthday", there, None),
+def test_settle_finds_what_became_of_changes(portal: SandboxPortal, b24: Client) -> None:
+    badges = b24.badges.list()
+    steps = {  # one per way in which a killed change can be found
+        "deleted": Step("newsletter", badges["newsletter"], None),
+        "not deleted": Step("birthday", badges["birthday"], None),
         "added": Step("callAnswered", None, badges["callAnswered"]),
         "not added": Step("x", None, Badge("x", "t", "v", "primary")),
         "replaced": Step("demoBooked", Badge("demoBooked", "old", "v", "primary"), badges["demoBooked"]),
-        "not replaced": Step("missedCall", badges["missedCall"], new),
+        "not replaced": Step("missedCall", badges["missedCall"], Badge("missedCall", "new", "v", "primary")),
         "half replaced": Step("consent", badges["consent"], Badge("consent", "new", "v", "primary")),
         "changed": Step("paid", Badge("paid", "before", "v", "primary"), None),
     }
-    b24.call("crm.activity.badge.delete", {"code": "newsletter"})
-    b24.call("crm.activity.badge.delete", {"code": "consent"})
-    return steps
-
-
-def test_settle_finds_what_became_of_changes(portal: SandboxPortal, b24: Client, steps: dict[str, Step]) -> None:
+    for code in ("newsletter", "consent"):
+        b24.call("crm.activity.badge.delete", {"code": code})
     leave_unfinished(portal, "delete_many", *steps.values(), at=time.time() - 100)
     report = b24.journal.settle()
     verdicts = {name: str(outcome.verdict) for name, outcome in zip(steps, report, strict=True)}
