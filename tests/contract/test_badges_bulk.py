@@ -8,16 +8,13 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, nullcontext
-from functools import partial
-from pathlib import Path
 
 import pytest
 
 from b24nb import Client, SandboxPortal, connect, errors, spec
 from b24nb.badges.badge import Badge
 from b24nb.badges.plan import Report
-from tests.fakes import FakeClock, asked, ctrl_c, rows, together
-from tests.programs import python
+from tests.fakes import FakeClock, asked, ctrl_c, rows
 from tests.servers import Envelope, in_front_of
 
 
@@ -307,23 +304,6 @@ def test_five_thousand_deletes_keep_to_the_request_rate(clock: FakeClock) -> Non
         assert "QUERY_LIMIT_EXCEEDED" not in set(b24.calls.df["error"])
     requests = 1 + -(-count // spec.BATCH_SIZE)
     assert clock.time() - start <= 1.051 * (requests - tariff.burst - 1) / tariff.per_second
-
-
-def test_two_processes_share_portal_and_journal(many: SandboxPortal, tmp_path: Path) -> None:
-    code = """if True:
-        import sys, b24nb
-        with b24nb.connect(sys.argv[1], journal=sys.argv[2]) as b24:
-            assert b24.badges.delete_many(sys.argv[3:], parallel=2, progress=False).ok
-    """
-    journal, before = tmp_path / "journal.db", many.badges
-    many.switches.latency_ms = 100
-    together(*(partial(python, code, many.webhook, str(journal), *codes(300)[start::2]) for start in (0, 1)))
-    assert many.badges == []
-    with connect(many, journal=journal) as b24:
-        assert b24.journal.notice == ""
-        assert b24.journal.plan_undo().counts["add"] == 150
-        assert b24.journal.plan_undo(last=2).apply(progress=False).ok
-    assert sorted(many.badges, key=str) == sorted(before, key=str)
 
 
 def test_a_bar_shows_the_progress(b24: Client, capsys: pytest.CaptureFixture[str]) -> None:

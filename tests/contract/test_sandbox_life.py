@@ -132,19 +132,6 @@ def test_scopes_may_be_one_text(portal: SandboxPortal) -> None:
     assert rest(f"{portal.url}/rest/", "scope", {"auth": token}).json()["result"] == ["crm", "user"]
 
 
-def test_the_seed_is_a_small_realistic_portal(portal: SandboxPortal) -> None:
-    assert len(portal.badges) == 12
-    assert len({badge["type"] for badge in portal.badges}) == 5
-    assert any(isinstance(badge["title"], dict) for badge in portal.badges)
-    assert set(portal.webhooks) == {"admin", "employee", "noscope", "extranet", "dismissed", "disabled"}
-    verdicts = {}
-    for code in [badge["code"] for badge in portal.badges]:
-        answer = rest(portal.webhook, "crm.activity.badge.delete", {"code": code}).json()
-        verdicts.setdefault(answer.get("error", "deleted"), []).append(code)
-    assert "missedCall" in verdicts.pop("deleted")
-    assert verdicts == {"ENTITY_WITH_BADGE_EXISTS": ["waitingPayment", "deliveryLate", "reviewRequested", "onHold"]}
-
-
 def test_work_and_latency_take_the_portals_time(clock: FakeClock) -> None:
     costs = {"crm.activity.badge.list": 0.5}
     with SandboxPortal(latency_ms=200, cost=costs, clock=clock) as portal:
