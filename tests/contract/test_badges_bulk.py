@@ -157,7 +157,6 @@ def test_a_plan_is_applied_in_its_order(many: SandboxPortal, b24: Client) -> Non
     wanted = [Badge("c0001", "other", "v", "primary"), Badge("new", "t", "v", "success"), Badge.from_wire(rows(1)[0])]
     report = b24.badges.plan(wanted).apply(progress=False)
     assert verdicts(report) == ["replaced", "added", "kept"]
-    assert report.counts == {"added": 1, "replaced": 1, "kept": 1}
     assert report.ok
     assert b24.badges.plan(wanted).counts == {"add": 0, "replace": 0, "delete": 0, "keep": 3}
     b24.journal.plan_undo().apply(progress=False)

