@@ -202,22 +202,6 @@ def test_the_bundle_of_the_environment_is_used_or_a_given_one(monkeypatch: pytes
         assert connection_to(portal.webhook, verify=portal.ca_file).call("profile").result
 
 
-def test_a_kept_connection_that_the_server_drops_is_a_lost_write() -> None:
-    """The answer to the first call keeps the connection; the second request meets a reset."""
-
-    def once(connection: socket.socket) -> None:
-        connection.sendall(GOOD.replace(b"Connection: close", b"Connection: keep-alive"))
-        read_request(connection)
-        reset(connection)
-
-    with answering(once) as (connection, _):
-        assert connection.call(READ).result is True
-        with pytest.raises(errors.ConnectionFailed) as caught:
-            connection.call(WRITE)
-    assert caught.value.sent
-    assert connection.calls.last.outcome == "lost"
-
-
 def test_refusals_for_the_rate_do_not_use_up_the_repeats_of_a_read() -> None:
     with answering(RATE, RATE, RATE, reset, reset, GOOD) as (connection, _):
         assert connection.call(READ).result is True
