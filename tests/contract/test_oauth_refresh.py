@@ -191,20 +191,6 @@ def test_an_answer_without_a_pair_is_no_renewal(clock: FakeClock) -> None:
             assert connection.credentials is before
 
 
-def test_a_cell_that_connects_with_the_old_pair_can_be_run_again(aging: SandboxPortal, clock: FakeClock) -> None:
-    told: list[OAuthToken] = []
-    token = token_of(aging, on_refresh=told.append)
-    with connect(token, clock=clock) as b24:
-        clock.advance(3601)
-        assert b24.badges.get("missedCall")
-    with connect(token, clock=clock) as again:
-        clock.advance(3601)
-        assert again.badges.get("missedCall")
-    with connect(token_of(aging), clock=clock) as read_anew:
-        assert read_anew.badges.get("missedCall")
-    assert len(told) == len({one.access_token for one in told}) == 2, "a stored pair is not given once more"
-
-
 def no_json(token: OAuthToken) -> None:
     raise TypeError("Object of type Secret is not JSON serializable")
 
