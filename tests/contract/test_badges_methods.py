@@ -47,6 +47,17 @@ def test_delete_reads_first_and_returns_what_was_there(portal: SandboxPortal, b2
     assert Badge.from_wire(json.loads(row.before)) == before
 
 
+def test_an_employee_may_look_but_not_change(portal: SandboxPortal) -> None:
+    with connect(portal.webhooks["employee"]) as b24:
+        assert b24.badges.get("missedCall")
+        for call in (lambda: b24.badges.add("x", "t", "v", "primary"), lambda: b24.badges.delete("missedCall")):
+            with pytest.raises(errors.AccessDenied):
+                call()
+        report = b24.badges.delete_many(["missedCall", "birthday"], progress=False)
+        assert report.df["verdict"].tolist() == ["failed", "not sent"]
+        assert report.df["error"].tolist() == ["ACCESS_DENIED", ""]
+
+
 NO_CODES = [{"code": code} for code in (5, None, "", "\ud800")]
 
 

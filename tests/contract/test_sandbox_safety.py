@@ -143,6 +143,12 @@ def codes(portal: SandboxPortal) -> list[str]:
     return [badge["code"] for badge in portal.badges]
 
 
+def test_a_missing_scope_is_answered_as_the_webhook_without_it_is(portal: SandboxPortal) -> None:
+    portal.faults.next("insufficient_scope")
+    provoked, real = (rest(hook, DELETE, MISSED_CALL) for hook in (portal.webhook, portal.webhooks["noscope"]))
+    assert (provoked.status_code, provoked.json()) == (real.status_code, real.json())
+
+
 def test_times_and_method_choose_the_calls(portal: SandboxPortal) -> None:
     portal.faults.next("QUERY_LIMIT_EXCEEDED", times=2, method="Profile")
     assert len(portal.faults) == 2
