@@ -81,8 +81,7 @@ def test_kills_and_what_followed_are_undone(portal: b24nb.SandboxPortal, tmp_pat
         kill(portal, journal, seed + number)
         time.sleep(0.1)  # the portal may be at the last request still
         changed.append(by_code(portal.badges) != before)
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", UnfinishedChanges)
+        with warnings.catch_warnings(action="ignore", category=UnfinishedChanges):
             b24 = b24nb.connect(portal, journal=journal, settle_after=2, tariff="enterprise")
         with b24:
             go_on(b24, random.Random(seed + number))

@@ -67,7 +67,8 @@ class Portal(RuleBasedStateMachine):
 
     def connect(self) -> None:
         options: dict[str, Any] = {"journal": self.journal, "clock": self.clock, "tariff": "enterprise"}
-        self.b24 = self.stack.enter_context(b24nb.connect(self.portal, **options))
+        with warnings.catch_warnings(action="ignore"):  # of what a killed process left
+            self.b24 = self.stack.enter_context(b24nb.connect(self.portal, **options))
 
     def teardown(self) -> None:
         if hasattr(self, "stack"):
@@ -160,12 +161,7 @@ class Portal(RuleBasedStateMachine):
         """What was in its memory is gone; the file is as it is. The next one does not settle."""
         with applier_of(self.portal, self.journal) as left:
             self.open |= {entry.step.code.casefold() for entry in left.store.unfinished()}
-        self.connect_quietly()
-
-    def connect_quietly(self) -> None:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            self.connect()
+        self.connect()
 
     def change(self, codes: Any, rivals: Any, fault: Any, kill: Any, work: Any) -> Any:
         """Do something; the result, or the error; ``None`` where the process was killed."""
@@ -175,8 +171,7 @@ class Portal(RuleBasedStateMachine):
             self.blur(touched & {act[1].casefold() for act in rivals if act})
             self.open |= touched
         result = None
-        with self.at_work(rivals, fault, kill), warnings.catch_warnings():
-            warnings.simplefilter("ignore")
+        with self.at_work(rivals, fault, kill), warnings.catch_warnings(action="ignore"):
             try:
                 result = work()
             except errors.B24Error as error:

@@ -1,6 +1,9 @@
 """The journal: what was changed, the way back, and changes that a killed process left unfinished."""
 
+import sqlite3
+import threading
 import time
+from contextlib import closing
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -30,6 +33,7 @@ def test_undo_goes_back_one_change_set_at_a_time(portal: SandboxPortal, b24: Cli
         b24.badges.delete("onHold")
     with pytest.raises(errors.DuplicateCode):
         b24.badges.add("paid", "t", "v", "primary")
+    assert b24.journal.notice == ""
     b24.badges.delete_many(["nobody"], progress=False)
     assert b24.journal.plan_undo().apply(progress=False).counts == {"added": 2}
     assert same(portal, middle)
@@ -66,16 +70,6 @@ def test_change_sets_and_threads_are_numbers(wrong: Any, b24: Client) -> None:
         b24.badges.delete_many(["paid"], parallel=wrong)
 
 
-def test_what_others_did_meanwhile_is_shown_in_the_plan(portal: SandboxPortal, b24: Client, tmp_path: Path) -> None:
-    b24.badges.delete_many(["missedCall", "birthday"], progress=False)
-    with connect(portal, journal=tmp_path / "theirs.db") as somebody:
-        somebody.badges.add("MISSEDCALL", "theirs", "v", "primary")
-    plan = b24.journal.plan_undo()
-    assert plan.counts == {"add": 1, "replace": 1, "delete": 0, "keep": 0}
-    assert "was Badge(code='MISSEDCALL'" in repr(plan)
-    assert "other code, title, value, type" in repr(plan)
-
-
 def test_an_add_that_nobody_knows_of_does_not_keep_an_earlier_one_from_its_undo(clock: FakeClock) -> None:
     with SandboxPortal(clock=clock) as portal, connect(portal, clock=clock) as b24:
         before = portal.badges
@@ -87,16 +81,23 @@ def test_an_add_that_nobody_knows_of_does_not_keep_an_earlier_one_from_its_undo(
         assert portal.badges == before
 
 
-def test_what_somebody_else_changed_since_is_not_deleted(portal: SandboxPortal, b24: Client, tmp_path: Path) -> None:
+def test_what_somebody_else_changed_since_is_shown_in_the_plan_and_not_deleted(
+    portal: SandboxPortal, b24: Client, tmp_path: Path
+) -> None:
+    b24.badges.delete_many(["missedCall", "birthday"], progress=False)
     b24.badges.add("one", "ours", "v", "primary")
     b24.badges.plan([Badge("two", "ours", "v", "primary"), Badge("paid", "ours", "v", "primary")]).apply(progress=False)
     with connect(portal, journal=tmp_path / "theirs.db") as somebody:
-        theirs = [Badge(code, "theirs", "v", "primary") for code in ("one", "paid")]
+        theirs = [Badge(code, "theirs", "v", "primary") for code in ("MISSEDCALL", "one", "paid")]
         somebody.badges.plan(theirs).apply(progress=False)
-    plan = b24.journal.plan_undo(last=2)
-    assert plan.df[["code", "action"]].values.tolist() == [["paid", "replace"], ["two", "delete"], ["one", "keep"]]
-    assert repr(plan).count("changed since") == 2
-    assert plan.apply(progress=False).counts == {"deleted": 1, "replaced": 1, "kept": 1}
+    plan = b24.journal.plan_undo(last=3)
+    assert plan.df[["code", "action"]].values.tolist() == [
+        *(["missedCall", "replace"], ["birthday", "add"], ["paid", "replace"], ["two", "delete"], ["one", "keep"])
+    ]
+    assert repr(plan).count("changed since") == 3
+    assert "was Badge(code='MISSEDCALL'" in repr(plan)
+    assert "other code, title, value, type" in repr(plan)
+    assert plan.apply(progress=False).counts == {"added": 1, "deleted": 1, "replaced": 2, "kept": 1}
     assert b24.badges.get("one").title == "theirs"
 
 
@@ -106,28 +107,20 @@ def test_what_is_restored_are_badges_each_once(b24: Client, given: Any) -> None:
         b24.journal.plan_restore(given)
 
 
-@pytest.fixture
-def steps(b24: Client) -> dict[str, Step]:
-    """One per way in which a killed change can be found."""
-    badges = {badge.code: badge for badge in b24.badges.list()}
-    new = Badge("missedCall", "new", "v", "primary")
-    gone, there = badges["newsletter"], badges["birthday"]
-    steps = {
-        "deleted": Step("newsletter", gone, None),
-        "not deleted": Step("birthday", there, None),
+def test_settle_finds_what_became_of_changes(portal: SandboxPortal, b24: Client) -> None:
+    badges = b24.badges.list()
+    steps = {  # one per way in which a killed change can be found
+        "deleted": Step("newsletter", badges["newsletter"], None),
+        "not deleted": Step("birthday", badges["birthday"], None),
         "added": Step("callAnswered", None, badges["callAnswered"]),
         "not added": Step("x", None, Badge("x", "t", "v", "primary")),
         "replaced": Step("demoBooked", Badge("demoBooked", "old", "v", "primary"), badges["demoBooked"]),
-        "not replaced": Step("missedCall", badges["missedCall"], new),
+        "not replaced": Step("missedCall", badges["missedCall"], Badge("missedCall", "new", "v", "primary")),
         "half replaced": Step("consent", badges["consent"], Badge("consent", "new", "v", "primary")),
         "changed": Step("paid", Badge("paid", "before", "v", "primary"), None),
     }
-    b24.call("crm.activity.badge.delete", {"code": "newsletter"})
-    b24.call("crm.activity.badge.delete", {"code": "consent"})
-    return steps
-
-
-def test_settle_finds_what_became_of_changes(portal: SandboxPortal, b24: Client, steps: dict[str, Step]) -> None:
+    for code in ("newsletter", "consent"):
+        b24.call("crm.activity.badge.delete", {"code": code})
     leave_unfinished(portal, "delete_many", *steps.values(), at=time.time() - 100)
     report = b24.journal.settle()
     verdicts = {name: str(outcome.verdict) for name, outcome in zip(steps, report, strict=True)}
@@ -159,9 +152,8 @@ def test_settle_waits_as_long_as_an_effect_can_still_come(clock: FakeClock) -> N
 
 def test_connect_notices_and_undo_settles_first(portal: SandboxPortal, b24: Client) -> None:
     before = portal.badges
-    leave_unfinished(
-        portal, "delete_many", Step("missedCall", b24.badges.get("missedCall"), None), at=time.time() - 100
-    )
+    step = Step("missedCall", b24.badges.get("missedCall"), None)
+    leave_unfinished(portal, "delete_many", step, at=time.time() - 100)
     b24.call("crm.activity.badge.delete", {"code": "missedCall"})
     with pytest.warns(UnfinishedChanges, match=r"1 change.*b24\.journal\.settle"):
         again = connect(portal)
@@ -169,7 +161,6 @@ def test_connect_notices_and_undo_settles_first(portal: SandboxPortal, b24: Clie
         assert "settle" in repr(again)
         assert "settle" in repr(again.journal)
         assert again.journal.plan_undo().apply(progress=False).counts == {"added": 1}
-        assert again.journal.notice == ""
     assert same(portal, before)
     connect(portal).close()  # no warning any more
 
@@ -202,6 +193,18 @@ def test_threads_change_and_undo_through_one_client(portal: SandboxPortal, clock
     assert b24.journal.df["change_set"].is_unique
     assert b24.journal.plan_undo(last=66).apply(progress=False).counts == {"deleted": 6}
     assert same(portal, before)
+
+
+def test_a_journal_that_another_process_locks_for_a_moment_is_waited_for(portal: SandboxPortal, tmp_path: Path) -> None:
+    with connect(portal, journal=tmp_path / "j.db") as b24:
+        b24.badges.delete("missedCall")
+        with closing(sqlite3.connect(tmp_path / "j.db", isolation_level=None, check_same_thread=False)) as other:
+            other.execute("BEGIN IMMEDIATE")
+            moment = threading.Timer(0.2, other.execute, ["ROLLBACK"])
+            moment.start()
+            b24.badges.delete("birthday")
+            moment.join()
+        assert list(b24.journal.df["verdict"]) == ["deleted", "deleted"]
 
 
 def test_each_user_and_portal_undoes_his_own(portal: SandboxPortal, tmp_path: Path) -> None:

@@ -8,8 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from IPython.core.completer import provisionalcompleter
-from IPython.core.interactiveshell import InteractiveShell
 
 from b24nb import Badge, Client, OAuthToken, SandboxPortal, connect, errors, explain, spec
 from b24nb.credentials import Webhook
@@ -23,6 +21,7 @@ def test_who_am_i_is_asked_once_by_one_batch(portal: SandboxPortal) -> None:
     with connect(portal) as b24:
         repr(b24), b24._repr_html_(), repr(b24.portal), b24.portal._repr_html_(), b24.calls, b24.journal
         assert [request.method for request in portal.requests] == ["batch"]
+        assert len(b24.calls) == 0, "the log begins with what the user asks for"
         assert b24.portal.admin is True
         assert b24.portal.user_id == "1"
         assert "crm" in b24.portal.scopes
@@ -107,14 +106,6 @@ def test_a_portal_that_has_blocked_only_batches_is_asked_by_single_calls(portal:
         assert "crm" in b24.portal.scopes
 
 
-def test_the_call_log_begins_with_what_the_user_asked_for() -> None:
-    with connect() as b24:
-        assert len(b24.calls) == 0
-        b24.badges.list()
-        assert [*b24.calls.df["method"]] == ["crm.activity.badge.list"]
-        assert b24.calls.df["at"].dtype == b24.calls.df["operating_reset_at"].dtype
-
-
 def test_a_call_shows_what_it_was_and_how_long_it_took() -> None:
     with connect() as b24:
         with pytest.raises(errors.NotFound):
@@ -136,15 +127,6 @@ def test_values_name_the_package_that_they_are_imported_from() -> None:
     assert pickle.loads(pickle.dumps(badges[0])) == badges[0]
 
 
-def test_completion_tells_the_function_from_the_log() -> None:
-    shell = InteractiveShell()
-    with connect() as shell.user_ns["b24"], provisionalcompleter():
-        offered = {one.text: one for one in shell.Completer.completions("b24.call", 8)}
-    assert offered["call"].type == "function"
-    assert offered["call"].signature.startswith("(method: ")
-    assert offered["calls"].type != "function"
-
-
 GET, ADD = "crm.activity.badge.get", "crm.activity.badge.add"
 
 
@@ -158,6 +140,7 @@ def test_answers_come_in_the_callers_order_under_the_callers_keys(b24: Client, k
 
 def test_more_than_fifty_go_in_chunks(portal: SandboxPortal, b24: Client) -> None:
     before = len(portal.requests)
+    assert len(b24.batch({})) == 0
     answers = b24.batch({f"c{i}": (GET, {"code": "paid"}) for i in range(120)})
     assert len(answers) == 120
     log = b24.calls.df
@@ -255,12 +238,6 @@ def test_a_command_that_gave_null_has_a_time_and_no_result() -> None:
         answers = connection.batch({"a": ("crm.deal.delete", {"id": 1}), "b": ("im.null.update", None)})
     assert [answer.result for answer in answers.values()] == [True, None]
     assert answers["b"].time == {"duration": 0.5}
-
-
-def test_nothing_to_send_sends_nothing(portal: SandboxPortal, b24: Client) -> None:
-    before = len(portal.requests)
-    assert len(b24.batch({})) == 0
-    assert len(portal.requests) == before
 
 
 def test_an_answer_has_its_total_time_and_call_and_all_have_displays(b24: Client) -> None:

@@ -107,13 +107,14 @@ def check(portal: b24nb.SandboxPortal, raw: bytes) -> None:
         assert isinstance(decoded["error"], str | dict) if "error" in decoded else taken, body
 
 
-quietly = {"deadline": None, "suppress_health_check": list(HealthCheck)}
+@pytest.mark.parametrize("examples", [300, pytest.param(20_000, marks=pytest.mark.slow)])
+def test_generated_requests_are_answered(portal: b24nb.SandboxPortal, examples: int) -> None:
+    @settings(max_examples=examples, suppress_health_check=list(HealthCheck))
+    @given(requests())
+    def answered(raw: bytes) -> None:
+        check(portal, raw)
 
-
-@settings(max_examples=300, **quietly)
-@given(requests())
-def test_generated_requests_are_answered(portal: b24nb.SandboxPortal, raw: bytes) -> None:
-    check(portal, raw)
+    answered()
 
 
 @pytest.mark.parametrize(
@@ -128,10 +129,3 @@ def test_generated_requests_are_answered(portal: b24nb.SandboxPortal, raw: bytes
 def test_what_is_no_whole_request_leaves_the_portal_as_it_was(portal: b24nb.SandboxPortal, head: str) -> None:
     by_hand(portal, head.replace("<admin>", urlsplit(portal.webhook).path.rstrip("/")), hang_up=True)
     assert rest(portal.webhook, "profile").ok
-
-
-@pytest.mark.slow
-@settings(max_examples=20_000, **quietly)
-@given(requests())
-def test_20_000_generated_requests(portal: b24nb.SandboxPortal, raw: bytes) -> None:
-    check(portal, raw)

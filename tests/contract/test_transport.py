@@ -25,6 +25,12 @@ from tests.servers import Reply, answering, certified, drip, hang, http, read_re
 
 GOOD = http(b'{"result": true, "time": {"start": 1.5, "finish": 1.6, "duration": 0.0001}}')
 READ, WRITE = "crm.activity.badge.get", "crm.activity.badge.delete"
+SECRET = "abcdef0123456789"
+ELSEWHERE = f"https://portal.example/rest/1/{SECRET}/"
+
+
+def connection_to(webhook: str, timeout: tuple[float, float] = (5, 60), **options: Any) -> Connection:
+    return Connection(Webhook.parse(webhook), Transport(timeout, **options), clock=FakeClock())
 
 
 def bomb() -> bytes:
@@ -75,7 +81,7 @@ def test_a_wrong_answer_is_a_typed_error_in_time(
         assert raised.method == method
         if method == WRITE:
             assert log["outcome"].item() == "lost"
-        assert "abcdef0123456789" not in "".join(traceback.format_exception(raised))
+        assert SECRET not in "".join(traceback.format_exception(raised))
         assert raised.__context__ is raised.__cause__ is None
 
 
@@ -86,14 +92,13 @@ def test_a_slow_upload_may_take_the_total_time() -> None:
         connection.sendall(GOOD)
 
     with serving(stall, read=False) as server:
-        connection = Connection(Webhook.parse(server.webhook), Transport((0.2, 30)))
-        assert connection.call(WRITE, {"text": "x" * 12_000_000}).result is True
+        assert connection_to(server.webhook, (0.2, 30)).call(WRITE, {"text": "x" * 12_000_000}).result is True
 
 
 @pytest.mark.parametrize("method", [READ, WRITE])
 def test_a_connection_that_never_was_is_tried_again(method: str) -> None:
     with serving(GOOD) as server:
-        connection = Connection(Webhook.parse(server.webhook), Transport(), clock=FakeClock())
+        connection = connection_to(server.webhook)
     with pytest.raises(errors.ConnectionFailed, match="could not connect") as caught:
         connection.call(method)
     assert caught.value.sent is False
@@ -102,11 +107,8 @@ def test_a_connection_that_never_was_is_tried_again(method: str) -> None:
 
 
 def test_an_unknown_host_is_named_as_such() -> None:
-    connection = Connection(
-        Webhook.parse("https://nowhere.invalid/rest/1/abcdef0123456789/"), Transport(), clock=FakeClock()
-    )
     with pytest.raises(errors.ConnectionFailed, match="host not found"):
-        connection.call(READ)
+        connection_to(f"https://nowhere.invalid/rest/1/{SECRET}/").call(READ)
 
 
 RATE = http(b'{"error":"QUERY_LIMIT_EXCEEDED","error_description":"Too many requests"}', "503 Service Unavailable")
@@ -164,8 +166,7 @@ def test_a_proxy_that_refuses_has_not_sent_a_write(monkeypatch: pytest.MonkeyPat
     for reply, error in ((b"", errors.ConnectionFailed), (b"SSH-2.0\r\n", errors.BadResponse), (hang, errors.Timeout)):
         with serving(reply) as proxy:
             monkeypatch.setenv("HTTPS_PROXY", proxy.webhook.split("/rest/")[0])
-            webhook = Webhook.parse("https://portal.example/rest/1/abcdef0123456789/")
-            connection = Connection(webhook, Transport((0.3, 0.3)), clock=FakeClock())
+            connection = connection_to(ELSEWHERE, (0.3, 0.3))
             with pytest.raises(error) as caught:
                 connection.call(WRITE)
             assert caught.value.sent is False
@@ -185,8 +186,7 @@ def test_tls_that_breaks_after_the_request_left_is_a_lost_answer() -> None:
             tls.recv(1)
 
     with serving(garble, read=False) as server, authority.cert_pem.tempfile() as bundle:
-        webhook = Webhook.parse(server.webhook.replace("http:", "https:"))
-        connection = Connection(webhook, Transport((1, 1), verify=bundle), clock=FakeClock())
+        connection = connection_to(server.webhook.replace("http:", "https:"), (1, 1), verify=bundle)
         with pytest.raises(errors.ConnectionFailed, match="broke") as caught:
             connection.call(WRITE)
     assert caught.value.sent
@@ -196,31 +196,20 @@ def test_tls_that_breaks_after_the_request_left_is_a_lost_answer() -> None:
 def test_the_bundle_of_the_environment_is_used_or_a_given_one(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     (tmp_path / "other.pem").write_bytes(certified()[1].cert_pem.bytes())
     with SandboxPortal(tls=True) as portal:
-        webhook = Webhook.parse(portal.webhook)
         monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(portal.ca_file))
-        assert Connection(webhook, Transport()).call("profile").result
+        assert connection_to(portal.webhook).call("profile").result
         monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(tmp_path / "other.pem"))
-        assert Connection(webhook, Transport(verify=portal.ca_file)).call("profile").result
-
-
-def once(connection: socket.socket) -> None:
-    """The answer to the first call keeps the connection; the second request meets a reset."""
-    connection.sendall(GOOD.replace(b"Connection: close", b"Connection: keep-alive"))
-    read_request(connection)
-    reset(connection)
-
-
-def test_a_kept_connection_that_the_server_drops_is_a_lost_write() -> None:
-    with answering(once) as (connection, _):
-        assert connection.call(READ).result is True
-        with pytest.raises(errors.ConnectionFailed) as caught:
-            connection.call(WRITE)
-    assert caught.value.sent
-    assert connection.calls.last.outcome == "lost"
+        assert connection_to(portal.webhook, verify=portal.ca_file).call("profile").result
 
 
 def test_after_a_sleep_a_kept_connection_is_not_used_again(monkeypatch: pytest.MonkeyPatch) -> None:
     """It may be dead, and a call that waits for it takes the whole timeout."""
+
+    def once(connection: socket.socket) -> None:
+        connection.sendall(GOOD.replace(b"Connection: close", b"Connection: keep-alive"))
+        read_request(connection)
+        reset(connection)
+
     with answering(once, GOOD) as (connection, _):
         assert connection.call(READ).result is True
         now = time.time()
@@ -245,7 +234,7 @@ def test_an_interrupted_call_is_a_row_too() -> None:
     assert row.client_ms > 0
 
 
-NO_NAMES = ["", "crm.deal.list?x=1", "https://h/rest/1/abcdef0123456789/profile", "a/b", "crm.#", "метод"]
+NO_NAMES = ["", "crm.deal.list?x=1", f"https://h/rest/1/{SECRET}/profile", "a/b", "crm.#", "метод"]
 
 
 @pytest.mark.parametrize(
@@ -261,7 +250,7 @@ def test_what_can_not_be_called_is_refused_before_sending(method: str, params: A
         for send in (lambda: connection.call(method, params), lambda: connection.batch({"a": (method, params)})):
             with pytest.raises(errors.InvalidInput, match=says) as caught:
                 send()
-            assert "abcdef" not in str(caught.value)
+            assert SECRET not in str(caught.value)
         assert server.requests == []
 
 
@@ -317,6 +306,5 @@ def test_a_socks_proxy_carries_a_call(monkeypatch: pytest.MonkeyPatch) -> None:
 
     with serving(proxy, read=False) as server, authority.cert_pem.tempfile() as bundle:
         monkeypatch.setenv("HTTPS_PROXY", f"socks5h://127.0.0.1:{server.port}")
-        webhook = Webhook.parse("https://portal.example/rest/1/abcdef0123456789/")
-        assert Connection(webhook, Transport((5, 10), verify=bundle)).call(WRITE).result is True
+        assert connection_to(ELSEWHERE, (5, 10), verify=bundle).call(WRITE).result is True
     assert b"portal.example" in wanted[0]
