@@ -1,6 +1,7 @@
 """What is believed of a portal's answers: of those to a change, and of lists that are not all there, behind, or odd."""
 
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from itertools import count
 from typing import Any
 
@@ -10,7 +11,7 @@ from b24nb import Client, SandboxPortal, connect, errors
 from b24nb.badges import evidence
 from b24nb.badges.activities import find_holders
 from b24nb.badges.badge import Badge, Badges
-from b24nb.badges.changes import NotRestorable, StoredDifferently
+from b24nb.badges.changes import NotRestorable, StoredDifferently, to_restore
 from b24nb.rest.connection import Connection
 from tests.fakes import FakeClock, rows
 from tests.servers import Envelope, altered, answering, in_front_of
@@ -505,15 +506,25 @@ def test_an_undo_of_many_is_not_called_done_by_a_look_during_it(portal: SandboxP
     assert len(behind) > 1
 
 
-def test_a_badge_that_somebody_edits_while_a_delete_waits_for_the_rate_is_left_alone() -> None:
+@pytest.mark.parametrize("edited", [True, False])
+def test_a_badge_that_somebody_edits_while_a_delete_waits_for_the_rate_is_left_alone(edited: bool) -> None:
     def answer(method: str, pass_on: Callable[[], Envelope]) -> Envelope:
-        if method == DELETE:
-            b24.call(DELETE, {"code": "missedCall"})
-            b24.call(ADD, {**VIP, "code": "missedCall"})
+        if method == DELETE and not refused:
+            refused.append(method)
+            if edited:
+                b24.call(DELETE, {"code": "missedCall"})
+                b24.call(ADD, {**VIP, "code": "missedCall"})
             return 503, {"error": "QUERY_LIMIT_EXCEEDED", "error_description": "Too many requests"}
         return pass_on()
 
+    refused = list[str]()
     with SandboxPortal() as portal, connect(portal) as b24, in_front_of(portal, answer) as webhook:
-        with connect(webhook) as ours, pytest.raises(errors.BadgeChanged):
+        with connect(webhook) as ours, pytest.raises(errors.BadgeChanged) if edited else nullcontext():
             ours.badges.delete("missedCall")
-        assert b24.badges.get("missedCall").title == "Client"
+        left = [badge["title"] for badge in portal.badges if badge["code"] == "missedCall"]
+        assert left == (["Client"] if edited else [])
+
+
+def test_what_could_not_be_added_again_is_restored_as_it_was_planned() -> None:
+    good, odd = Badge("vip", "Client", "VIP", "primary"), Badge("vip", {"en": None}, "VIP", "primary")
+    assert [to_restore(*pair) for pair in ((odd, good), (good, odd), (None, odd))] == [good, good, odd]
