@@ -100,7 +100,7 @@ class AddForm(Form):
     writes = True
     state = AddState()
 
-    def arranged(self, badge: Badge = EMPTY) -> Sequence[Any]:
+    def make_widgets(self, badge: Badge = EMPTY) -> Sequence[Any]:
         texts = rows_of(badge)
         self.code = parts.field("Text", "Badge code", badge.code, continuous_update=True)
         self.type = parts.choice("Type", [*spec.BadgeType], badge.type)
@@ -118,7 +118,7 @@ class AddForm(Form):
         # A preview above the button would move the button while the user is moving the mouse to it.
         button = parts.row(self.add_button, indented=True)
         fields = [code, self.type, self.mode, self._rows, self._languages, button]
-        return [parts.row(widgets.VBox(fields), self.beside), self.messages, self.shown]
+        return [parts.row(widgets.VBox(fields), self.side_view), self.messages, self.result_view]
 
     @property
     def rows(self) -> tuple[TextRow, ...]:
@@ -167,13 +167,13 @@ class AddForm(Form):
 
     # -- drawing --------------------------------------------------------------------------------------
 
-    def picture(self, state: AddState) -> Iterable[Any]:
+    def result_html(self, state: AddState) -> Iterable[Any]:
         if state.existing:
             yield html.paragraph("The portal has this badge under the code:")
         if state.existing or (state.result and state.phase == "done"):
             yield html.badge_card(state.existing or state.result, self.shared.language)
 
-    def aside(self, state: AddState, *, live: bool = True) -> Iterable[Any]:
+    def side_html(self, state: AddState, *, live: bool = True) -> Iterable[Any]:
         """How the badge would look (until it is added: then the result shows it), and the call that adds it."""
         if any(row.title or row.value for row in self.texts):
             if state.phase != "done":
@@ -247,4 +247,4 @@ def add_form(
     for problem in problems(badge):  # the form has no button for another type, and shows texts only
         if problem.field == "type" or not isinstance(getattr(badge, problem.field), str | dict):
             raise problem
-    return AddForm(SharedState(b24), badge).started(run)
+    return AddForm(SharedState(b24), badge).run_if(run)

@@ -36,7 +36,7 @@ class CallsForm(Form):
     pace = 1.0
     df = timings = property(lambda self: self.call_log.df)
 
-    def arranged(self) -> Sequence[Any]:
+    def make_widgets(self) -> Sequence[Any]:
         self.call_log, self.steps = self.b24.calls, [self.look]
         self.chart_button = self.step_button("Draw chart", "bar-chart", self._draw_chart)
         self.clear_button = self.step_button("Clear log", "eraser", self.clear)
@@ -46,7 +46,7 @@ class CallsForm(Form):
         self._view_count = 0  # a number here makes ipywidgets count the views of this widget
         self.observe(lambda _: self._guarded(self._follow_log), "_view_count")
         buttons = parts.row(self.chart_button, self.clear_button, self.export_button)
-        return [buttons, self.messages, self._chart, self.beside, self.shown]
+        return [buttons, self.messages, self._chart, self.side_view, self.result_view]
 
     def look(self) -> Any:
         """Show the log as it is now; the last message stays."""
@@ -70,10 +70,10 @@ class CallsForm(Form):
         text = f"{self.call_log.counted}, commands of batches included, were written to {path}."
         return self.look().saying("done", text)
 
-    def aside(self, state: FormState, *, live: bool = True) -> Iterable[Any]:
+    def side_html(self, state: FormState, *, live: bool = True) -> Iterable[Any]:
         yield from self.call_log.limits.gauges()  # apart: while they drain, a text that is marked below stays so
 
-    def picture(self, state: FormState) -> Iterable[Any]:
+    def result_html(self, state: FormState) -> Iterable[Any]:
         if not state.result:
             yield Message("note", "No calls in the log.")
             return
@@ -86,11 +86,11 @@ class CallsForm(Form):
         requests = [call for call in self.call_log[:] if call.kind == "http"]
         yield html.calls_table(requests, f"Requests, newest first: {len(requests)}", SHOWN)
 
-    def still(self, state: FormState) -> Iterable[Any]:
+    def saved_html(self, state: FormState) -> Iterable[Any]:
         newest = self.look()  # as the visible form has them
-        return [*self.aside(newest), *self.picture(newest)]
+        return [*self.side_html(newest), *self.result_html(newest)]
 
-    def numbers(self, state: Any) -> Iterable[Any]:
+    def frames_html(self, state: Any) -> Iterable[Any]:
         return ()  # the picture already shows them
 
     def _draw_chart(self) -> Any:
@@ -143,4 +143,4 @@ def calls_form(b24: Client, *, run: bool = False) -> CallsForm:
     >>> form.df["method"].iloc[-1]
     'crm.activity.badge.list'
     """
-    return CallsForm(SharedState(b24)).started(run)
+    return CallsForm(SharedState(b24)).run_if(run)

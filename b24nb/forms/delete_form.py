@@ -55,7 +55,7 @@ class DeleteState(HoldersState):
         held = frozenset() if self.with_held else self.held
         return Badges(badge for badge in self.badges if badge.code not in held)
 
-    def knowing(self, **more: Any) -> Any:
+    def updated(self, **more: Any) -> Any:
         """This state with new attributes, and a message that says what the delete button would do now."""
         state = replace(self, phase="confirm", field_errors={}, **more)
         held, to_delete = state.held, state.to_delete
@@ -80,7 +80,7 @@ class DeleteForm(ReleaseForm):
     writes = True
     state = DeleteState()
 
-    def arranged(self, codes: Sequence[str] = ()) -> Sequence[Any]:
+    def make_widgets(self, codes: Sequence[str] = ()) -> Sequence[Any]:
         self._codes = tuple(codes) if len(codes) > 1 else ()  # chosen already, before the table has rows
         code = codes[0] if len(codes) == 1 else ""
         field = self.code_field(code, lambda: self._choose((), self.code.value))
@@ -90,7 +90,7 @@ class DeleteForm(ReleaseForm):
         self.table = Table(language=self.shared.language, label="Badges to choose from")
         self.on_change(self.table, lambda: self._choose(self.table.selected), "selected")
         self.held_too = parts.field("Checkbox", TO_SEND_HELD, False, width="auto")
-        self.on_change(self.held_too, lambda: self.know(with_held=self.held_too.value))
+        self.on_change(self.held_too, lambda: self.update(with_held=self.held_too.value))
         self.confirm = parts.field("Text", "Confirm", "")
         self._confirm = self.field_row("confirm", self.confirm)
         self.delete_button = self.step_button("Delete", "trash", self.delete, style="danger")
@@ -98,7 +98,7 @@ class DeleteForm(ReleaseForm):
         self._last_buttons = parts.row(self.delete_button, self.back_button, indented=True)
         self.undo_button = self.step_button("Undo", "undo", self.undo)
         last = [self.held_too, self._confirm, self._last_buttons, self.undo_button]
-        return [self._choosing, self.messages, *last, self.shown, self.releasing(), self.table]
+        return [self._choosing, self.messages, *last, self.result_view, self.releasing(), self.table]
 
     # -- choosing -------------------------------------------------------------------------------------
 
@@ -115,8 +115,8 @@ class DeleteForm(ReleaseForm):
         with self.drawing():
             self.table.selected = []
 
-    def follow(self, change: Change) -> None:
-        super().follow(change)
+    def shared_changed(self, change: Change) -> None:
+        super().shared_changed(change)
         self.table.language = self.shared.language
         if change == "badges":
             with self.drawing():
@@ -152,7 +152,7 @@ class DeleteForm(ReleaseForm):
         missing = tuple(code for code in codes if code not in found)
         if not found:
             return state.saying("check", f"No badge has one of these codes: {parts.named(missing)}.", phase="failed")
-        return state.knowing(badges=Badges(dict.fromkeys(found.values())), missing=missing)
+        return state.updated(badges=Badges(dict.fromkeys(found.values())), missing=missing)
 
     # -- deleting -------------------------------------------------------------------------------------
 
@@ -195,7 +195,7 @@ class DeleteForm(ReleaseForm):
 
     # -- drawing --------------------------------------------------------------------------------------
 
-    def picture(self, state: DeleteState) -> Iterable[Any]:
+    def result_html(self, state: DeleteState) -> Iterable[Any]:
         if state.badges:
             if state.missing:
                 yield Message("note", f"Not there, so nothing to delete: {parts.named(state.missing)}.")
@@ -217,10 +217,10 @@ class DeleteForm(ReleaseForm):
         caption = f"This will be deleted: {len(going)}" if going else "None of this will be deleted"
         return html.table(("badge", "code", "title", "what will happen"), rows, caption)
 
-    def numbers(self, state: DeleteState) -> Iterable[Any]:
+    def frames_html(self, state: DeleteState) -> Iterable[Any]:
         if state.to_delete:
             yield _as_code(state.to_delete)
-        yield from super().numbers(state)
+        yield from super().frames_html(state)
 
     def draw(self, state: DeleteState) -> None:
         super().draw(state)
@@ -285,4 +285,4 @@ def delete_form(b24: Client, codes: str | Badge | Iterable[str | Badge] = (), *,
     <DeleteForm on SANDBOX (this notebook), confirm: 1 badge would be deleted. No badge has been deleted yet.>
     """
     chosen = [] if isinstance(codes, str) and not codes else files.names_of(codes)
-    return DeleteForm(SharedState(b24), chosen).started(run)
+    return DeleteForm(SharedState(b24), chosen).run_if(run)

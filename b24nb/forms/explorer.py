@@ -66,9 +66,9 @@ class Explorer(parts.Panel):
         """Wait until the work of the open tab is done; returns whether it is."""
         return self.open_form.wait(timeout)
 
-    def static(self) -> Iterable[Any]:
+    def saved_page(self) -> Iterable[Any]:
         """What the open tab shows, without fields and buttons."""
-        return [self._banner, *self.open_form.static()]
+        return [self._banner, *self.open_form.saved_page()]
 
     def __repr__(self) -> str:
         return f"<Explorer of {', '.join(self.forms)}: {self.open_form!r}>"
@@ -100,4 +100,4 @@ def explorer(b24: Client, *, run: bool = False) -> Explorer:
     >>> len(explorer.df)
     12
     """
-    return Explorer(b24).started(run)
+    return Explorer(b24).run_if(run)

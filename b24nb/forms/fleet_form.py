@@ -73,7 +73,7 @@ class FleetForm(Form):
         said += f"; {html.REAL}" if self.live and not self.fleet.read_only else ""
         yield html.banner(self.kinds, where, said, live=self.live)
 
-    def arranged(self, wanted: Any = None, protect: Any = ()) -> Sequence[Any]:
+    def make_widgets(self, wanted: Any = None, protect: Any = ()) -> Sequence[Any]:
         self.fleet: Any = self.b24
         # A generator can be read only once, and each plan reads them.
         self.wanted, self.protect = ([*one] if isinstance(one, Iterator) else one for one in (wanted, protect))
@@ -93,7 +93,7 @@ class FleetForm(Form):
         self._sending_part = widgets.VBox(
             [self.field_row("first", self.first), self.field_row("confirm", self.confirm), self.apply_button]
         )
-        return [self.compare_button, file_row, self.messages, self._sending_part, self.undo_button, self.shown]
+        return [self.compare_button, file_row, self.messages, self._sending_part, self.undo_button, self.result_view]
 
     # -- clicks ---------------------------------------------------------------------------------------
 
@@ -159,7 +159,7 @@ class FleetForm(Form):
             self.field_rows["wanted"].say(state.field_errors.get("wanted", AGAIN))
         parts.show(self.undo_button, state.done)
 
-    def picture(self, state: FleetState) -> Iterable[Any]:
+    def result_html(self, state: FleetState) -> Iterable[Any]:
         found = state.result
         if found is None:
             return
@@ -217,4 +217,4 @@ def fleet(fleet: Fleet, *, wanted: Any = None, protect: Any = (), run: bool = Fa
     >>> form.df["portal"].nunique()
     3
     """
-    return FleetForm(SharedState(fleet, Fleet), wanted, protect).started(run)
+    return FleetForm(SharedState(fleet, Fleet), wanted, protect).run_if(run)

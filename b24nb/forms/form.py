@@ -108,21 +108,21 @@ class Form(parts.Panel):
         self._typed_at = float("-inf")
         self._worker: threading.Thread | None = None
         self._alone = alone
-        self._head, self._message, self._numbers, self._bar = (widgets.HTML() for _ in range(4))
-        self.shown, self.beside = widgets.HTML(), widgets.HTML()
+        self._head, self._message, self._frames, self._bar = (widgets.HTML() for _ in range(4))
+        self.result_view, self.side_view = widgets.HTML(), widgets.HTML()
         self.cancel_button = self.button("Cancel", "stop", self._cancel)
         self._busy = widgets.HBox([self._bar, self.cancel_button])
         self.messages = widgets.VBox([self._busy, self._message])
-        super().__init__([*([KeyGuard()] if alone else []), self._head, *self.arranged(*start), self._numbers])
+        super().__init__([*([KeyGuard()] if alone else []), self._head, *self.make_widgets(*start), self._frames])
         self.add_class("b24nb-form")
-        shared.observe(lambda change: self._guarded(partial(self.follow, change.name)))
+        shared.observe(lambda change: self._guarded(partial(self.shared_changed, change.name)))
         parts.show(self._busy, False)
         self.render(self.state)
 
     # -- overridden by each form ----------------------------------------------------------------------
 
-    def arranged(self, *start: Any) -> Sequence[Any]:
-        """Make the widgets and return them from top to bottom; ``messages, shown, beside`` exist already."""
+    def make_widgets(self, *start: Any) -> Sequence[Any]:
+        """Make the widgets and return them from top to bottom; ``messages, result_view, side_view`` exist already."""
         return ()
 
     def head(self) -> Iterable[Any]:
@@ -131,22 +131,22 @@ class Form(parts.Panel):
             yield from (html.portal_banner(self.b24.portal), html.heading(self.title))
         yield from standing_notices(self.b24.portal, changes=self.writes)
 
-    def picture(self, state: Any) -> Iterable[Any]:
+    def result_html(self, state: Any) -> Iterable[Any]:
         """The result as HTML."""
         return ()
 
-    def still(self, state: Any) -> Iterable[Any]:
+    def saved_html(self, state: Any) -> Iterable[Any]:
         """The result as HTML for a saved notebook without a kernel, which shows no widgets."""
-        return [*self.picture(state), *self.aside(state, live=False)]
+        return [*self.result_html(state), *self.side_html(state, live=False)]
 
-    def aside(self, state: Any, *, live: bool = True) -> Iterable[Any]:
-        """HTML for the widget ``beside``, apart from the result; ``live``: whether a kernel runs."""
+    def side_html(self, state: Any, *, live: bool = True) -> Iterable[Any]:
+        """HTML for ``side_view``, apart from the result; ``live``: whether a kernel runs."""
         return ()
 
     def draw(self, state: Any) -> None:
         """Set the form's own widgets."""
 
-    def follow(self, change: Change) -> None:
+    def shared_changed(self, change: Change) -> None:
         """Called when the shared badges, selection or language have changed."""
         if change == "language":
             self.redraw()
@@ -331,9 +331,9 @@ class Form(parts.Panel):
             parts.show(self._head, top)  # the style sheet in a hidden head still applies
             (self.add_class if self.live else self.remove_class)("b24nb-live-form")
             self._message.value = parts.fragment(state.message)
-            self.shown.value = parts.fragment(*self.picture(state))
-            self.beside.value = parts.fragment(*self.aside(state))
-            self._numbers.value = parts.fragment(*self.numbers(state))
+            self.result_view.value = parts.fragment(*self.result_html(state))
+            self.side_view.value = parts.fragment(*self.side_html(state))
+            self._frames.value = parts.fragment(*self.frames_html(state))
             for name, field_row in self.field_rows.items():
                 field_row.say(state.field_errors.get(name, ""))
             self.draw(state)
@@ -353,7 +353,7 @@ class Form(parts.Panel):
             finally:
                 self._in_drawing = outer
 
-    def numbers(self, state: Any) -> Iterable[Any]:
+    def frames_html(self, state: Any) -> Iterable[Any]:
         """Result and timings as tables of the DataFrames ``form.df`` and ``form.timings``."""
         if isinstance(state.table, Badges):  # without pandas, which is slow to import
             head, rows = [*FIELDS], [[*one.to_wire().values()] for one in state.table[:ROWS]]
@@ -364,10 +364,10 @@ class Form(parts.Panel):
         if self.calls:
             yield html.collapsed("What it cost: form.timings", html.calls_table(self.calls, "Last calls", ROWS))
 
-    def static(self) -> Iterable[Any]:
+    def saved_page(self) -> Iterable[Any]:
         """What the form shows, without fields and buttons."""
         state = self.state
-        return [*self.head(), state.message, *self.still(state), *self.numbers(state), SAVED]
+        return [*self.head(), state.message, *self.saved_html(state), *self.frames_html(state), SAVED]
 
     def __repr__(self) -> str:
         said = f": {self.state.message.text}" if self.state.message else ""

@@ -26,7 +26,7 @@ class InspectState(HoldersState):
 
     answer: Response | None = None
 
-    def knowing(self, **more: Any) -> Any:
+    def updated(self, **more: Any) -> Any:
         """This state with new attributes and its message."""
         text = f"The portal has the badge {self.result.code!r}."
         return self.saying("done", text, phase="done", field_errors={}, **more)
@@ -38,11 +38,11 @@ class InspectForm(ReleaseForm):
     title = "Inspect a badge"
     state = InspectState()
 
-    def arranged(self, code: str = "") -> Sequence[Any]:
+    def make_widgets(self, code: str = "") -> Sequence[Any]:
         field = self.code_field(code, self._typed)
         self.inspect_button = self.main_button("Inspect badge", "search", self.inspect, self.find_holders)
         buttons = parts.row(self.inspect_button, self.load_button, indented=True)
-        return [field, buttons, self.messages, self.shown, self.releasing()]
+        return [field, buttons, self.messages, self.result_view, self.releasing()]
 
     def inspect(self) -> Any:
         """Read the badge of this code; most portals ignore letter case."""
@@ -55,7 +55,7 @@ class InspectForm(ReleaseForm):
             return self.state
         badge = badge_of(answer, code)
         self.shared.see_changed(added=[badge])
-        return InspectState(result=badge, badges=Badges([badge]), answer=answer).knowing()
+        return InspectState(result=badge, badges=Badges([badge]), answer=answer).updated()
 
     def _typed(self) -> None:
         """Drop what is shown, and select this badge in the other forms of an explorer, too."""
@@ -64,8 +64,8 @@ class InspectForm(ReleaseForm):
             known = self.shared.find_all([code])
             self.shared.selection = tuple(badge.code for badge in known.values()) or (code,)
 
-    def follow(self, change: Change) -> None:
-        super().follow(change)
+    def shared_changed(self, change: Change) -> None:
+        super().shared_changed(change)
         shown, here = self.state.result, self.shared.badges
         if change == "badges" and shown and here is not None and here.find(shown.code) != shown:
             self.render(InspectState())  # it was changed or deleted by another form
@@ -74,18 +74,18 @@ class InspectForm(ReleaseForm):
                 self.code.value = self.shared.selection[0]
             self.render(InspectState())
 
-    def picture(self, state: InspectState) -> Iterable[Any]:
+    def result_html(self, state: InspectState) -> Iterable[Any]:
         if state.result:
             card = html.badge_card(state.result, self.shared.language, state.result.note)
             yield Markup('<div class="b24nb-side">{}{}</div>').format(card, html.viewers_table(state.result))
 
-    def numbers(self, state: InspectState) -> Iterable[Any]:
+    def frames_html(self, state: InspectState) -> Iterable[Any]:
         if state.result and state.answer:
             block = html.table(("key", "value"), ((key, str(said)) for key, said in (state.answer.time or {}).items()))
             yield html.collapsed("The time block", block)
             yield html.collapsed("The raw answer", html.answer(GET, state.answer.raw))
             yield call_as_code(GET, {"code": state.result.code})
-        yield from super().numbers(state)
+        yield from super().frames_html(state)
 
 
 def inspect_form(b24: Client, code: str | Badge | None = None, *, run: bool = False) -> InspectForm:
@@ -119,4 +119,4 @@ def inspect_form(b24: Client, code: str | Badge | None = None, *, run: bool = Fa
     given = code.code if isinstance(code, Badge) else "" if code is None else code
     if not isinstance(given, str):
         check_code(given)
-    return InspectForm(SharedState(b24), given).started(run)
+    return InspectForm(SharedState(b24), given).run_if(run)

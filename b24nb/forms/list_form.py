@@ -26,7 +26,7 @@ class ListForm(Form):
 
     title = "List badges"
 
-    def arranged(self, words: str = "", order: str = "") -> Sequence[Any]:
+    def make_widgets(self, words: str = "", order: str = "") -> Sequence[Any]:
         shared, options = self.shared, parts.languages(self.shared.language)
         self.list_button = self.main_button("List badges", "refresh", self._fetch)
         self.language = parts.field("Dropdown", "Language", shared.language, width="17em", options=options)
@@ -48,7 +48,7 @@ class ListForm(Form):
         text = f"{parts.counted(badges)} by one request."
         return FormState().saying("done", text, phase="done", result=self.table.matching)
 
-    def follow(self, change: Change) -> None:
+    def shared_changed(self, change: Change) -> None:
         with self.drawing():
             if change == "badges":
                 self.table.show(self.shared.badges or NO_BADGES, self.shared.selection)
@@ -66,7 +66,7 @@ class ListForm(Form):
     def draw(self, state: FormState) -> None:
         parts.show(self.table, self.shared.badges is not None)
 
-    def still(self, state: FormState) -> Iterable[Any]:
+    def saved_html(self, state: FormState) -> Iterable[Any]:
         if state.result is not None:
             total = len(self.shared.badges or ())
             matching = "" if len(state.result) == total else f"{len(state.result)} matching of "
@@ -112,4 +112,4 @@ def list_form(
     if sort not in (AS_REGISTERED, *FIELDS):
         hint = f"One of: {', '.join((AS_REGISTERED, *FIELDS))}."
         raise InvalidInput(f"Can't sort by {sort!r}.", field="sort", hint=hint)
-    return ListForm(SharedState(b24, language=language), filter, sort if sort in FIELDS else "").started(run)
+    return ListForm(SharedState(b24, language=language), filter, sort if sort in FIELDS else "").run_if(run)

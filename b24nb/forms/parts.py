@@ -21,12 +21,12 @@ LABEL_WIDTH = "8em"
 class Panel(widgets.VBox):  # type: ignore[misc]
     """A widget that also has an HTML display, for a saved notebook without a kernel.
 
-    ``run()`` does the same as its main button; ``static()`` returns what it shows, without fields and buttons.
+    ``run()`` does the same as its main button; ``saved_page()`` returns what it shows, without fields and buttons.
     """
 
     _ipython_display_ = None  # that of older ipywidgets would prevent the HTML display
 
-    def started(self, run: bool) -> Self:
+    def run_if(self, run: bool) -> Self:
         """Return this form; with ``run``, do first what its main button does."""
         if run:
             self.run()
@@ -34,7 +34,7 @@ class Panel(widgets.VBox):  # type: ignore[misc]
 
     def _repr_mimebundle_(self, **_: Any) -> dict[str, Any]:
         view = {"version_major": 2, "version_minor": 0, "model_id": self.model_id}
-        static = html.page(*self.static())
+        static = html.page(*self.saved_page())
         return {"text/plain": repr(self), "text/html": static, "application/vnd.jupyter.widget-view+json": view}
 
 

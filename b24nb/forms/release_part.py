@@ -67,7 +67,7 @@ class HoldersState(FormState):
 class ReleaseForm(Form):
     """A form about badges that activities may hold, with a part that releases them.
 
-    Its state has ``knowing(**more)``, which returns the state with new attributes and a message for them.
+    Its state has ``updated(**more)``, which returns the state with new attributes and a message for them.
     """
 
     def releasing(self) -> Any:
@@ -75,10 +75,10 @@ class ReleaseForm(Form):
         self.which = parts.field("Dropdown", "Release", (), options=[("", ())])
         self.word = parts.field("Text", "Confirm", "")
         self.release_button = self.step_button("Release", "unlink", self.release, style="danger")
-        self.on_change(self.which, self.know)
+        self.on_change(self.which, self.update)
         fields = [self.which, self.field_row("release", self.word), parts.row(self.release_button, indented=True)]
         self._releasing = widgets.VBox(fields)
-        return widgets.VBox([self.beside, self._releasing])
+        return widgets.VBox([self.side_view, self._releasing])
 
     def code_field(self, code: str, changed: Any) -> Any:
         """Make a field for a code that offers the known codes, and ``load_button``, which lists the badges."""
@@ -87,8 +87,8 @@ class ReleaseForm(Form):
         self.load_button = self.step_button("Load badges", "list", self.load)
         return self.field_row("code", self.code)
 
-    def follow(self, change: Change) -> None:
-        super().follow(change)
+    def shared_changed(self, change: Change) -> None:
+        super().shared_changed(change)
         self.code.options = self.shared.codes
 
     def failed(self, error: B24Error) -> Any:
@@ -111,12 +111,12 @@ class ReleaseForm(Form):
             known: dict[str, Any] = {"holders": self.b24.badges.release(state.badges), "unknown": None}
         except B24Error as error:
             known = {"holders": None, "unknown": message_for(error, sandbox=self.stops_here)}
-        return state.knowing(**known) if self.state is state else self.state  # another badge was chosen meanwhile
+        return state.updated(**known) if self.state is state else self.state  # another badge was chosen meanwhile
 
-    def know(self, **more: Any) -> None:
+    def update(self, **more: Any) -> None:
         """Show the state for another choice; the former message is replaced."""
         if not self._working:
-            self.render(self.state.knowing(**more))
+            self.render(self.state.updated(**more))
 
     # -- releasing ------------------------------------------------------------------------------------
 
@@ -136,7 +136,7 @@ class ReleaseForm(Form):
 
     # -- drawing --------------------------------------------------------------------------------------
 
-    def aside(self, state: HoldersState, *, live: bool = True) -> Iterable[Any]:
+    def side_html(self, state: HoldersState, *, live: bool = True) -> Iterable[Any]:
         # No links in a saved notebook to a sandbox that stopped with its kernel.
         links = live or not self.b24.portal.own_sandbox
         if state.released is not None:

@@ -30,7 +30,7 @@ def test_one_text(b24: Client) -> None:
     assert "was added" in shown(form)
     form.rows[0].title.value = "Customer"
     assert "was added" not in shown(form)
-    assert "Very important" not in form.shown.value
+    assert "Very important" not in form.result_view.value
     assert form.result.title == "Client"
 
 

@@ -65,7 +65,7 @@ def test_export_writes_a_new_file(b24: Client, monkeypatch: pytest.MonkeyPatch) 
 def test_columns_that_say_the_same_everywhere_are_left_out(b24: Client, portal: SandboxPortal) -> None:
     b24.badges.list()
     form = forms.calls_form(b24, run=True)
-    requests = form.shown.value.partition("newest first")[2]
+    requests = form.result_view.value.partition("newest first")[2]
     assert "client_ms" in requests
     assert not any(name in requests for name in ("attempt", "error"))
     assert "network_ms" in requests
@@ -73,7 +73,7 @@ def test_columns_that_say_the_same_everywhere_are_left_out(b24: Client, portal: 
     portal.faults.next("QUERY_LIMIT_EXCEEDED")
     b24.badges.list()
     form.run()
-    requests = form.shown.value.partition("newest first")[2]
+    requests = form.result_view.value.partition("newest first")[2]
     assert all(name in requests for name in ("attempt", "error", "QUERY_LIMIT_EXCEEDED"))
 
 
@@ -81,11 +81,11 @@ def test_a_gauge_that_drains_leaves_the_tables_alone(clock: FakeClock) -> None:
     with SandboxPortal(limits=True) as portal, connect(portal, clock=clock) as b24:
         b24.badges.list()
         form = forms.calls_form(b24, run=True)
-        tables, gauges = form.shown.value, form.beside.value
+        tables, gauges = form.result_view.value, form.side_view.value
         clock.advance(20)
         form.run()
-        assert form.shown.value == tables, "the browser would drop what is marked to be copied"
-        assert form.beside.value != gauges
+        assert form.result_view.value == tables, "the browser would drop what is marked to be copied"
+        assert form.side_view.value != gauges
 
 
 def test_the_log_is_followed_while_the_form_is_on_a_screen(b24: Client, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -136,9 +136,9 @@ def test_a_badge_chosen_while_another_one_is_looked_at_is_not_taken_for_it(
 def test_every_badge_that_will_go_is_named_and_the_call_of_each_is_shown() -> None:
     with SandboxPortal(badges=rows(300)) as portal, connect(portal) as b24:
         form = forms.delete_form(b24, b24.badges.list().df, run=True)
-        named = re.findall(r"\bc\d{4}\b", html.unescape(form.shown.value))
+        named = re.findall(r"\bc\d{4}\b", html.unescape(form.result_view.value))
         assert named == [row["code"] for row in portal.badges]
-        table, _, folded = form.shown.value.partition("<details>")
+        table, _, folded = form.result_view.value.partition("<details>")
         assert ("c0009" in table, "c0010" in table, "c0010" in folded) == (True, False, True)
         assert "The call as code: the first 50 of 300 badges" in shown(form)
         assert all(f"crm.activity.badge.delete?code=c{number:04}" in shown(form) for number in range(50))

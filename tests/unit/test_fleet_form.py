@@ -33,9 +33,9 @@ def form(sandboxes: SandboxFleet, monkeypatch: pytest.MonkeyPatch) -> Any:
 def test_it_compares_all_portals_and_says_which_are_missing(form: Any, sandboxes: SandboxFleet) -> None:
     (missing,) = sandboxes.trouble
     assert missing in shown(form)
-    assert missing in form.shown.value
-    assert "12 codes on 4 portals" in form.shown.value
-    assert "Portals that differ" not in form.shown.value
+    assert missing in form.result_view.value
+    assert "12 codes on 4 portals" in form.result_view.value
+    assert "Portals that differ" not in form.result_view.value
     assert form.df["portal"].nunique() == 4
     assert form.timings["method"].value_counts()["batch"] == 5
 
@@ -46,7 +46,7 @@ def test_plan_confirm_apply_and_undo_which_stays_until_all_is_undone(
     click(form, form.plan_button)
     assert "4 changes on 4 portals" in shown(form)
     assert "Plan of 4 of 5 portals: 4 add. To send it" in shown(form)
-    assert "Portals that differ: 4" in form.shown.value
+    assert "Portals that differ: 4" in form.result_view.value
     assert holding(sandboxes) == 0
     form.confirm.value = "yes"
     click(form, form.apply_button)
@@ -118,8 +118,8 @@ def test_names_and_texts_are_shown_as_text(portal: SandboxPortal) -> None:
 def test_a_thousand_portals_make_a_page_that_stays_small() -> None:
     with simulated(1000) as fleet:
         form = forms.fleet(fleet, run=True)
-    assert "12 codes on 1,000 portals" in form.shown.value
-    assert len(form.shown.value) < 60_000
+    assert "12 codes on 1,000 portals" in form.result_view.value
+    assert len(form.result_view.value) < 60_000
 
 
 def test_a_client_of_one_portal_is_refused_in_words(b24: Client) -> None:

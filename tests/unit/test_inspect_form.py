@@ -84,7 +84,7 @@ def test_holders_are_shown_with_their_deal_and_released_one_by_one_and_then_all(
     text = shown(form)
     told = ('deal 3 Licences "Small team"', "Delivery contract Haas", "this can't be undone", "clear its badgeCode")
     assert [words for words in told if words not in text] == []
-    assert f'href="{portal.url}/crm/deal/details/4/"' in form.beside.value
+    assert f'href="{portal.url}/crm/deal/details/4/"' in form.side_view.value
     assert portal.url not in form._repr_mimebundle_()["text/html"], "it ends with the notebook"
     assert form.release_button not in tree(forms.inspect_form(b24, "missedCall", run=True))
     assert form.which.options[0][0] == "all 2 activities"
