@@ -192,7 +192,7 @@ class Client:
         # Release the resources when the applier is garbage-collected. Client, badges, journal and plans all refer to
         # the applier; `release` itself must not refer to it, or it would never be collected.
         badges._applier.keeps_alive = on_close
-        self._release = weakref.finalize(badges._applier, in_this_process, os.getpid(), release)
+        self._release = weakref.finalize(badges._applier, unless_forked, os.getpid(), release)
 
     def call(self, method: str, params: Mapping[str, Any] | None = None) -> Response:
         """Call any REST method.
@@ -294,7 +294,7 @@ class Client:
         return html.page(html.portal_banner(self.portal), notice and html.message("check", notice))
 
 
-def in_this_process(owner: int, work: Callable[[], object]) -> None:
+def unless_forked(owner: int, work: Callable[[], object]) -> None:
     """Call ``work``, but not in a forked child, since its parent still uses the same files."""
     if os.getpid() == owner:
         work()

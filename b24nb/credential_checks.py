@@ -19,7 +19,7 @@ from b24nb.secret import Secret, without_frames
 _AUTH_NAMES = {"auth_id": "access_token", "refresh_id": "refresh_token"}
 #: Placeholders of documentation for a code or token, a user, and a host. Real users may have the id 1111, and real
 #: portals a name like your-it.
-TOKEN, USER = r"^your[-_]|^(.)\1{3,}$", r"^your[-_]|^(\D)\1{3,}$"
+TOKEN_PLACEHOLDER, USER_PLACEHOLDER = r"^your[-_]|^(.)\1{3,}$", r"^your[-_]|^(\D)\1{3,}$"
 _HOST = r"^your_|^your-(account|bitrix24|company|domain|name|portal|site)\b"
 
 
@@ -48,15 +48,15 @@ def refuse(message: str, hint: str = "") -> NoReturn:
     raise InvalidInput(message, field="credentials", hint=hint)
 
 
-def refuse_placeholders(what: str, text: str, words: str = TOKEN) -> None:
+def refuse_placeholders(what: str, text: str, pattern: str = TOKEN_PLACEHOLDER) -> None:
     """Refuse a text that this package has masked, and placeholders of documentation."""
     if "*" in text or "…" in text or "..." in text:
         refuse(f"The {what} is a masked one.", "Copy the address from the portal, not from an output.")
-    if re.search(rf"[{{}}<>\[\]]|^put_|{words}", text, re.IGNORECASE):
+    if re.search(rf"[{{}}<>\[\]]|^put_|{pattern}", text, re.IGNORECASE):
         refuse(f"The {what} is a placeholder of the documentation.", "Put your own in its place.")
 
 
-def split(secret: Secret, *, what: str) -> tuple[SplitResult, str]:
+def parse_address(secret: Secret, *, what: str) -> tuple[SplitResult, str]:
     """Parse and check the address of a webhook, a portal or an OAuth server; returns its parts and normalised host."""
     url = secret.reveal()
     if not isinstance(url, str) or not url.strip():
@@ -87,7 +87,7 @@ def split(secret: Secret, *, what: str) -> tuple[SplitResult, str]:
 def host_of(address: Secret) -> str:
     """The one spelling of a portal's host, which may be given with all that stands before and after it."""
     url = Secret(f"https://{str(address.reveal()).strip().rpartition('://')[2]}")
-    return without_frames(split, url, what="portal")[1]
+    return without_frames(parse_address, url, what="portal")[1]
 
 
 def _trimmed(url: str) -> str:
@@ -121,7 +121,7 @@ def _one_spelling(hostname: str, what: str) -> str:
     return host
 
 
-def typed() -> Secret:
+def ask_hidden() -> Secret:
     """Read the address from the keyboard without showing it."""
     import getpass  # takes a while, and few need it
 
@@ -169,7 +169,7 @@ def check_tokens(**tokens: Secret) -> None:
 
 def origin_of(address: Secret, what: str) -> str:
     """Scheme and host of a portal, also of its ``client_endpoint``, or of the authorization server."""
-    parts, host = split(address, what=what)
+    parts, host = parse_address(address, what=what)
     if what == "portal" and parts.path.strip("/") not in ("", "rest"):
         refuse("Give the portal's address without a path, for example https://example.bitrix24.com.")
     return f"{parts.scheme}://{host}"

@@ -16,14 +16,14 @@ from urllib.parse import urlencode, urlsplit
 
 from b24nb import spec
 from b24nb.credential_checks import (
-    USER,
+    USER_PLACEHOLDER,
+    ask_hidden,
     check_tokens,
     fields_of,
     origin_of,
+    parse_address,
     refuse,
     refuse_placeholders,
-    split,
-    typed,
     warn_of_cells,
 )
 from b24nb.secret import MASK, HiddenBytes, NotPicklable, Secret, without_frames
@@ -104,7 +104,7 @@ class Webhook(NotPicklable):
 
     @classmethod
     def _parsed(cls, url: Secret) -> Webhook:
-        parts, host = split(url, what="webhook")
+        parts, host = parse_address(url, what="webhook")
         segments = [segment for segment in parts.path.split("/") if segment]
         if not segments or segments[0] != "rest":
             refuse("The path of a webhook must start with /rest/.")
@@ -117,7 +117,7 @@ class Webhook(NotPicklable):
         user, secret = segments[1:]
         if parts.query or parts.fragment:
             refuse("A webhook has no ? or # part.", "Pass parameters to the call, not in the address.")
-        refuse_placeholders("user segment of the webhook", user, USER)
+        refuse_placeholders("user segment of the webhook", user, USER_PLACEHOLDER)
         refuse_placeholders("code of the webhook", secret)
         if not re.fullmatch(r"[\w.@+-]+", user, re.ASCII) or not re.fullmatch(r"[\w.~-]+", secret, re.ASCII):
             refuse("User and code of a webhook are plain letters and digits.", "Copy the address again.")
@@ -138,7 +138,7 @@ class Webhook(NotPicklable):
         InvalidInput
             As :meth:`parse`; also if there is no keyboard, or the input would be shown.
         """
-        return cls.parse(without_frames(typed))
+        return cls.parse(without_frames(ask_hidden))
 
     @property
     def masked(self) -> str:

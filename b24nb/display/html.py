@@ -315,7 +315,7 @@ def progress(text: str, done: int, total: int) -> Markup:
     return Markup("<label>{}{} <progress{}></progress></label>").format(text, count, known)
 
 
-REAL = "changes here are real"
+CHANGES_ARE_REAL = "changes here are real"
 
 
 def portal_banner(portal: Any) -> Markup:
@@ -323,7 +323,7 @@ def portal_banner(portal: Any) -> Markup:
     live = portal.kind != "SANDBOX"
     mark = Markup('<span class="b24nb-tag">{}</span>').format
     more = [mark(source) if source.startswith("read-only") else source for source in portal.sources]
-    more += [REAL] if live and not portal.read_only else []
+    more += [CHANGES_ARE_REAL] if live and not portal.read_only else []
     where = portal.where.removeprefix(f"{portal.kind} ")
     return banner(portal.kind, where, join((portal.who, *more), "; "), live=live)
 

@@ -25,7 +25,7 @@ from b24nb.badges.changes import Outcome, Step, diff, redone
 from b24nb.badges.files import clashes, csv_lines, names_of, read, refuse
 from b24nb.badges.journal import ADOPT, FLEET_RUN, journals_beside, reconciled, seconds_left, settled, steps_back
 from b24nb.badges.journal_store import Entry, JournalStore, default_journal_path
-from b24nb.client import Client, Portal, in_this_process
+from b24nb.client import Client, Portal, unless_forked
 from b24nb.fleet import visit
 from b24nb.fleet.fleet_plan import FleetPlan, matching, protected
 from b24nb.fleet.found import STATUS, FleetBadges, FleetCheck, FleetValues, Row
@@ -117,7 +117,7 @@ class Fleet:
         # For journals of sandboxes: a later sandbox may get the same port, but must not get the journal.
         self._temporary = Path(tempfile.mkdtemp(prefix="b24nb-journals-"))
         remove = partial(shutil.rmtree, self._temporary, ignore_errors=True)
-        weakref.finalize(self, in_this_process, os.getpid(), remove)
+        weakref.finalize(self, unless_forked, os.getpid(), remove)
         self.seen: dict[str, Portal] = {}
         self._hosts: defaultdict[str, dict[str, Portal]] = defaultdict(dict)  # by name, then by former addresses, too
         self._files = set[Path]()  # the journals of these portals that were read

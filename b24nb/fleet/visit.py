@@ -27,7 +27,7 @@ from b24nb.client import WHO_AM_I, Client, Portal
 from b24nb.credentials import Credentials, OAuthToken, Webhook
 from b24nb.rest.clock import SYSTEM_CLOCK, Clock
 from b24nb.rest.connection import Connection
-from b24nb.rest.token_renewals import answer_of, newest_of
+from b24nb.rest.token_renewals import call_sync, newest_of
 from b24nb.rest.transport import Transport
 from b24nb.secret import Secret, redact
 
@@ -178,7 +178,7 @@ def _store(access: Access, name: str, token: OAuthToken) -> None:
 def _vault(problem: str, work: Callable[..., Any], *args: Any) -> Any:
     """Call the vault. Its errors may hold a secret, so only the name of their class is shown."""
     try:
-        return answer_of(work, *args)
+        return call_sync(work, *args)
     except Exception as error:  # noqa: BLE001 - the user's function can raise anything
         why = error.message if isinstance(error, errors.InvalidInput) else f"It raised {type(error).__name__}."
     raise errors.VaultError(f"The vault {problem}. {why}", hint="Look at what it keeps.")

@@ -216,10 +216,10 @@ class CallLog(Sequence[Call]):
         """
         counted = call.method if call.kind == "http" else f"{call.method} in a batch"
         if call.error == _BLOCKED:
-            self.limits.blocked(counted)
+            self.limits.note_blocked(counted)
         if (listener := event_list.get()) is not None:
             listener.append(call)
-        self.limits.reported(counted, call.operating_s, call.operating_reset_at, (call.client_ms or 0) / 1000)
+        self.limits.note_reported(counted, call.operating_s, call.operating_reset_at, (call.client_ms or 0) / 1000)
         size += _ROW_BYTES
         with self._lock:
             self._rows.append((call, size))

@@ -64,15 +64,15 @@ def _proxy(cause: BaseException) -> tuple[str, str]:
     return "could not connect through the proxy", "Check HTTPS_PROXY, or name the portal's host in NO_PROXY."
 
 
-_RENEW = "Check the clock of this machine; if it is right, the portal's certificate has to be renewed."
-_TRUST = "connect(verify='authority.pem') takes the authority that signed it: a company proxy's, or your own."
-_NAME = "Check the host in the address; another server may answer under it, a proxy's or an old one."
-_RULE = "The certificate, or that of the authority that signed it, breaks a rule: its owner has to renew it."
+_RENEW_HINT = "Check the clock of this machine; if it is right, the portal's certificate has to be renewed."
+_TRUST_HINT = "connect(verify='authority.pem') takes the authority that signed it: a company proxy's, or your own."
+_NAME_HINT = "Check the host in the address; another server may answer under it, a proxy's or an old one."
+_RULE_HINT = "The certificate, or that of the authority that signed it, breaks a rule: its owner has to renew it."
 #: Code of OpenSSL for what is wrong with a certificate -> what to do.
 _CERTIFICATES = {
-    **dict.fromkeys((9, 10), _RENEW),
-    **dict.fromkeys((2, 18, 19, 20, 21), _TRUST),
-    **dict.fromkeys((62, 64), _NAME),
+    **dict.fromkeys((9, 10), _RENEW_HINT),
+    **dict.fromkeys((2, 18, 19, 20, 21), _TRUST_HINT),
+    **dict.fromkeys((62, 64), _NAME_HINT),
 }
 
 
@@ -82,7 +82,7 @@ def _tls(cause: BaseException) -> tuple[str, str]:
     code = getattr(cause, "verify_code", 62 if isinstance(cause, ValueError) else 0)
     if code or isinstance(cause, ssl.SSLCertVerificationError):
         why = getattr(cause, "verify_message", cause)
-        return f"the portal's certificate was not accepted ({why})", _CERTIFICATES.get(code, _RULE)
+        return f"the portal's certificate was not accepted ({why})", _CERTIFICATES.get(code, _RULE_HINT)
     if "WRONG_VERSION_NUMBER" in str(cause):
         return ("what answers there does not speak https", "Check the port and the proxy settings.")
     reason = str(getattr(cause, "reason", None) or type(cause).__name__).lower().replace("_", " ")

@@ -189,7 +189,9 @@ class Limits:
         self._clock = clock
         self._operating: dict[str, Operating] = {}
 
-    def reported(self, method: str, seconds: float | None, reset_at: float | None, waited: float = math.inf) -> None:
+    def note_reported(
+        self, method: str, seconds: float | None, reset_at: float | None, waited: float = math.inf
+    ) -> None:
         """Take note of ``operating`` and ``operating_reset_at`` of an answer.
 
         The first figure may include calls of earlier programs, and from the next reset on a part has expired: if
@@ -214,7 +216,7 @@ class Limits:
             per_call = grown if grown > _ROUNDING else per_call
         self._operating[method.lower()] = Operating(seconds, reset_at, self._clock.time(), per_call)
 
-    def blocked(self, method: str) -> None:
+    def note_blocked(self, method: str) -> None:
         """Note that the portal answered ``OPERATION_TIME_LIMIT``; its limit may be lower than the documented one.
 
         Parameters

@@ -11,11 +11,11 @@ if TYPE_CHECKING:
     import pandas as pd
 
 #: Percentile -> how many values are needed to compute it.
-NEEDED = {"p50": 5, "p90": 20, "p95": 20, "p99": 100}
+LEAST_VALUES = {"p50": 5, "p90": 20, "p95": 20, "p99": 100}
 _TIMES = ("client", "server", "processing", "network")
 _WHOLE = ("n", "errors", "retries", "bytes_out", "bytes_in")
 #: The columns that are shown by default; ``full`` shows all.
-READ = ("n", "errors", "retries", "client_p50", "client_p95", "client_max", "server_p50", "network_share")
+DEFAULT_COLUMNS = ("n", "errors", "retries", "client_p50", "client_p95", "client_max", "server_p50", "network_share")
 _GROUPS = ("method", "outcome", "error", "http_status", "attempt")
 
 
@@ -65,11 +65,11 @@ def summary(df: pd.DataFrame, by: str | Sequence[str] = "method", *, full: bool 
     frame = groups.agg(n=("kind", "size"), errors=("failed", "sum"), retries=("again", "sum"))
     for name in _TIMES:
         values = groups[f"{name}_ms"]
-        for figure, needed in NEEDED.items():
+        for figure, needed in LEAST_VALUES.items():
             frame[f"{name}_{figure}"] = values.quantile(int(figure[1:]) / 100).where(values.count() >= needed)
         frame[f"{name}_max"] = values.max()
     frame["network_share"] = groups["network_ms"].sum() / groups["waited_ms"].sum().replace(0, None)
     frame["bytes_out"], frame["bytes_in"] = groups["bytes_out"].sum(), groups["bytes_in"].sum()
     frame["commands_per_request"] = groups["commands"].mean()
     frame = frame.astype({name: "Int64" if name in _WHOLE else "Float64" for name in frame.columns})
-    return frame if full else frame[[*READ]]
+    return frame if full else frame[[*DEFAULT_COLUMNS]]

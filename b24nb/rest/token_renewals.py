@@ -49,7 +49,7 @@ class Renewal:
             return
         self.stored = True  # for the calls that the function itself makes
         try:
-            answer_of(renewed.on_refresh, renewed)
+            call_sync(renewed.on_refresh, renewed)
             return
         except BaseException as error:
             self.stored = False
@@ -61,7 +61,7 @@ class Renewal:
         raise errors.VaultError(text, sent=False, hint=hint)
 
 
-def answer_of(function: Callable[..., Any], *args: Any) -> Any:
+def call_sync(function: Callable[..., Any], *args: Any) -> Any:
     """Call a function of the application; refused if it is asynchronous, since it would store nothing."""
     answer = function(*args)
     if isawaitable(answer):

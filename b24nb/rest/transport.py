@@ -158,14 +158,14 @@ class Transport:
             self._open()  # a forked child must not read the answers of its parent
         total = self.total if total is None else total
         now = time.monotonic()
-        _call.sent, _call.sent_at, _call.end = False, now, now + total
+        _sending.sent, _sending.sent_at, _sending.end = False, now, now + total
         try:
             return without_frames(self._post, endpoint, body, method, total)
         except InvalidInput:  # a ValueError, so else one of FAILURES
             raise
         except FAILURES as error:
-            failure = failed(error, method, self.total, sent=_call.sent)
-            failure.waited = time.monotonic() - _call.sent_at
+            failure = failed(error, method, self.total, sent=_sending.sent)
+            failure.waited = time.monotonic() - _sending.sent_at
         raise failure  # outside of `except`: the original error, which quotes the address, would become its context
 
     def _post(self, endpoint: Endpoint, body: bytes, method: str, total: float) -> Answer:
@@ -241,7 +241,7 @@ class _Adapter(HTTPAdapter):
 
 #: ``sent``: whether the portal may have received a part of the call that this thread is making; ``sent_at``: when
 #: the last byte left, or the call began; ``end``: when its total time is over.
-_call = threading.local()
+_sending = threading.local()
 
 
 class _DeadlineReader(socket.SocketIO):
@@ -306,13 +306,13 @@ class _Connection(HTTPConnection):
     def request(self, *args: Any, **options: Any) -> None:
         if self.sock is None:
             self.connect()
-        self.timeout = max(0.001, _call.end - time.monotonic())  # not the one to connect any more
+        self.timeout = max(0.001, _sending.end - time.monotonic())  # not the one to connect any more
         self.sock.settimeout(self.timeout)
-        _call.sent = True
+        _sending.sent = True
         try:
             super().request(*args, **options)
         finally:
-            _call.sent_at, self.used_at = time.monotonic(), time.time()
+            _sending.sent_at, self.used_at = time.monotonic(), time.time()
 
 
 class _RedactFilter(logging.Filter):

@@ -246,9 +246,9 @@ def test_the_calls_that_are_left_are_none_after_a_refusal_and_unknown_where_nobo
     for one in told:
         if isinstance(one, tuple):
             method, seconds, until, *waited = one
-            limits.reported(method, seconds, clock() + until, *waited)
+            limits.note_reported(method, seconds, clock() + until, *waited)
         elif isinstance(one, str):
-            limits.blocked(one)
+            limits.note_blocked(one)
         else:
             clock.advance(one)
     rows = limits.df.set_index("method")[["operating_s", "calls_left"]].astype(object).itertuples()
@@ -261,9 +261,9 @@ def test_the_calls_that_are_left_are_none_after_a_refusal_and_unknown_where_nobo
 def test_frames_and_displays_say_how_much_is_left_and_that_others_share_the_bucket(
     clock: FakeClock, limits: Limits
 ) -> None:
-    limits.reported("crm.activity.badge.list", 240.0, clock() + 600)
-    limits.reported("profile", 1.0, clock() + 600)
-    limits.blocked("scope")
+    limits.note_reported("crm.activity.badge.list", 240.0, clock() + 600)
+    limits.note_reported("profile", 1.0, clock() + 600)
+    limits.note_blocked("scope")
     for _ in range(45):
         limits.bucket.enter(wait=False)
     for shown in (repr(limits), limits._repr_html_()):
