@@ -12,7 +12,7 @@ from typing import NoReturn
 from b24nb import lab
 from b24nb._version import __version__
 from b24nb.errors import B24Error, InvalidInput
-from b24nb.secret import redact
+from b24nb.secret import mask_address, redact
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -38,7 +38,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             stream.reconfigure(errors="backslashreplace")
     argv = sys.argv[1:] if argv is None else argv
     try:
-        if any(redact(one) != one for one in argv):
+        if any(mask_address(one) != one for one in argv):
             raise InvalidInput("An argument holds a secret.", hint="Put it into B24_WEBHOOK, or into a file .env.")
         if argv[:1] == ["lab"] and not {"-h", "--help"} & {*argv}:
             return lab.run(argv[1:])  # not parsed here, since the options are JupyterLab's
@@ -55,7 +55,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         """Print one line that names ``--help``; argparse itself would also print the whole usage."""
-        self.exit(2, f"{self.prog}: {message} (see {self.prog} --help)\n")
+        self.exit(2, f"{self.prog}: {redact(message)} (see {self.prog} --help)\n")
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -98,7 +98,7 @@ class Portal:
         try:
             answers = connection.batch(WHO_AM_I) if answers is None else answers
         except OperatingTimeExceeded:  # the portal counts a batch as a method of its own, and has blocked only that
-            answers = {key: connection.call(method) for key, (method, _) in WHO_AM_I.items()}
+            answers = {key: _ask_alone(connection, method) for key, (method, _) in WHO_AM_I.items()}
         credentials = connection.credentials
         profile = _result(answers["profile"], dict) or {}
         scopes = _result(answers["scope"], list)
@@ -298,6 +298,14 @@ def unless_forked(owner: int, work: Callable[[], object]) -> None:
     """Call ``work``, but not in a forked child, since its parent still uses the same files."""
     if os.getpid() == owner:
         work()
+
+
+def _ask_alone(connection: Connection, method: str) -> Response | ApiError:
+    """What a batch of this call would hold."""
+    try:
+        return connection.call(method)
+    except ApiError as error:
+        return error
 
 
 def _result(answer: Response | ApiError, kind: type) -> Any:

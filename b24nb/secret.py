@@ -224,10 +224,11 @@ def masked(value: Any, secrets: Iterable[Secret] = ()) -> Any:
     if isinstance(value, str):
         return redact(value, secrets)
     if isinstance(value, Mapping):
-        return {
-            masked(name, secrets): MASK if str(name).lower() in _SECRET_NAMES else masked(item, secrets)
-            for name, item in value.items()
-        }
+        shown = {}
+        for name, item in value.items():
+            key = redact(name, secrets) if isinstance(name, str) else name
+            shown[key] = MASK if str(name).lower() in _SECRET_NAMES else masked(item, secrets)
+        return shown
     if isinstance(value, list | tuple):
         return [masked(item, secrets) for item in value]
     return value.item() if getattr(value, "ndim", None) == 0 else value

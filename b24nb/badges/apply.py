@@ -189,6 +189,10 @@ class _Intent:
         self.ids = store.note_attempt(self.ids, clock.time(), answered=answered)
         step = self.steps[0]
         if self.change_set.kind == "delete":  # a single one: somebody may have changed the badge during the wait
-            now = get_badge(self.applier.connection, step.code)
+            try:
+                now = get_badge(self.applier.connection, step.code)
+            except errors.B24Error as error:
+                vars(error)["sent"] = False  # the delete was not
+                raise
             if now != step.before:
                 raise errors.BadgeChanged(step.code, step.before, now)

@@ -280,7 +280,7 @@ def to_restore(found: Any, before: Any) -> Any:
 def redone(kinds: Iterable[str]) -> list[str]:
     """A remark on a plan that undoes change sets of these kinds, if all of them are undos."""
     undos = [kind.startswith(UNDO) for kind in kinds]
-    return ["This undoes an undo: it makes those changes again."] if undos and all(undos) else []
+    return ["The last changes were an undo or a restore: this takes them back."] if undos and all(undos) else []
 
 
 def gone(step: Step, refusal: B24Error | None = None) -> Outcome:

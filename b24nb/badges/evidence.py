@@ -112,7 +112,7 @@ def judge_answers(step: Step, failure: B24Error | None, deleted: Reply | None, a
 
 
 def _without_effect(error: B24Error) -> bool:
-    return errors.raised_before_effect(error) if isinstance(error, ApiError) else not getattr(error, "sent", False)
+    return not getattr(error, "sent", isinstance(error, ApiError) and not errors.raised_before_effect(error))
 
 
 def reconcile(connection: Connection, doubts: Sequence[Outcome], deadline: float) -> list[Outcome]:

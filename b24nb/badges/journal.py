@@ -147,15 +147,15 @@ class Journal:
             If the portal can't be listed.
         """
         last = check_count(last, "last", "a number of change sets, 1 or more")
-        with suppress(JournalError):  # verdicts can't be written on a full disk, and the plan needs none
+        with suppress(JournalError):  # on a full disk no verdict can be written; the plan says what is unfinished
             self.settle()
         done = self._store.last(last)
         steps, total, lost = steps_back(self._applier.connection, done)
         left_out = {"deleted activities can't be brought back.": lost}
         left_out["change(s) are left out: what was there before can't be read."] = sum(bool(one.unread) for one in done)
-        left_out_texts = [f"{count} {what}" for what, count in left_out.items() if count]
-        remarks = [*self._foreign(), *left_out_texts, *redone(one.kind for one in done)]
-        return Plan(steps, kind=UNDO, total=total, applier=self._applier, remarks=remarks)
+        remarks = [self.unfinished, *self._foreign(), *redone(one.kind for one in done)]
+        remarks += [f"{count} {what}" for what, count in left_out.items() if count]
+        return Plan(steps, kind=UNDO, total=total, applier=self._applier, remarks=[*filter(None, remarks)])
 
     def plan_restore(self, badges: Iterable[Badge]) -> Plan:
         """A plan that adds badges again if their codes are free; it overwrites none.
@@ -386,11 +386,12 @@ def _undo_steps(left: dict[str, Badge | None], target: dict[str, Badge | None], 
     ours = {code: (left.get(now.code), target.get(now.code)) for code, now in here.items() if now}
     foreign = {code for code, known in ours.items() if here[code] not in (*known, left[code], target[code])}
     wanted = Badges(badge for badge in reversed(target.values()) if badge)
+    ours_last = Badges(badge for badge in left.values() if isinstance(badge, Badge))
     for step in diff(current, wanted, removable=target.keys() - foreign):
         if step.before and {step.code, step.before.code} & foreign:
             foreign -= {step.code, step.before.code}
             step = step._replace(remark="changed since")
-        elif step.after and not step.before and left.get(step.code):
+        elif step.after and not step.before and ours_last.find(step.code):
             step = step._replace(remark="deleted since")
         elif step.before and target.get(step.before.code, step.before) is None:  # added by us: delete it as spelled
             step = step._replace(code=step.before.code)

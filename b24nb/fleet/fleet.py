@@ -21,7 +21,7 @@ from b24nb import errors
 from b24nb._settings import READ_ONLY, read_settings
 from b24nb.badges.badge import folded, frame, listed
 from b24nb.badges.bulk import RunOptions
-from b24nb.badges.changes import Outcome, Step, diff, redone
+from b24nb.badges.changes import Outcome, Step, Verdict, diff, redone
 from b24nb.badges.files import clashes, csv_lines, names_of, read, refuse
 from b24nb.badges.journal import ADOPT, FLEET_RUN, journals_beside, reconciled, seconds_left, settled, steps_back
 from b24nb.badges.journal_store import Entry, JournalStore, default_journal_path
@@ -262,14 +262,16 @@ class Fleet:
             try:
                 with self._alone(name), self._journal(portal) as store:
                     self._settle(name, store)
-                    done = [one for one in self._changes(name, kinds) if one.kind in kinds]
+                    changes = [*self._changes(name, kinds)]
             except errors.B24Error as error:
                 return Visit.failed(error)
+            done = [one for one in changes if one.kind in kinds]
             found = self._visit(name, portal.host, steps_back, done) if done else Visit(value=((), 0))
             if found.status != OK:
                 return found
             steps, *more = found.value
-            kept = [_left_alone(step) if step.remark else step for step in steps]  # it was changed since
+            verdicts = {one.step.code: one.verdict for one in changes}  # the last ones
+            kept = [_left_alone(step, verdicts.get(step.code)) for step in steps]
             return replace(found, value=(kept, *more), portal=portal)
 
         remarks = [*self._elsewhere(kinds), *redone(kinds - {_ANY_RUN})] if looked else []
@@ -357,7 +359,11 @@ class Fleet:
         return f"<Fleet of {len(self.names):,} portals, {self.parallel} at a time, by {where}{only}>"
 
 
-def _left_alone(step: Step) -> Step:
+def _left_alone(step: Step, last: str | None) -> Step:
+    """A step of an undo; one that keeps what somebody has changed or deleted since, but not what our own undo has
+    deleted and could not add."""
+    if not step.remark or (step.before is None and last == Verdict.FAILED):
+        return step
     badge = step.before or step.after
     return step._replace(before=badge, after=badge)
 

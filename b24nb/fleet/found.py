@@ -94,6 +94,8 @@ class Found:
     @property
     def counts(self) -> dict[str, int]:
         """How many rows there are of each action, verdict or status."""
+        if not self._counted:
+            return dict(Counter(one.status for one in self.visits.values()))
         place = self._columns.index(self._counted)
         return dict(Counter([*cells][place] for _, cells in self._rows()))
 

@@ -198,7 +198,7 @@ class Connection:
         envelope, call = self._send_with_retries(
             "batch",
             {"halt": int(halt), "cmd": texts},
-            {"halt": int(halt), "cmd": {key: (method, params) for key, method, params in shown}},
+            {"halt": int(halt), "cmd": {str(key): (method, params) for key, method, params in shown}},
             write=write,
             before_send=before_send,
         )

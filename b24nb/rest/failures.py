@@ -78,8 +78,7 @@ _CERTIFICATES = {
 
 def _tls(cause: BaseException) -> tuple[str, str]:
     """Why TLS failed, and what to do."""
-    # Older urllib3 compares the host name by itself, and raises a ValueError of its own.
-    code = getattr(cause, "verify_code", 62 if isinstance(cause, ValueError) else 0)
+    code = getattr(cause, "verify_code", 0)
     if code or isinstance(cause, ssl.SSLCertVerificationError):
         why = getattr(cause, "verify_message", cause)
         return f"the portal's certificate was not accepted ({why})", _CERTIFICATES.get(code, _RULE_HINT)

@@ -215,7 +215,6 @@ def _read(response: requests.Response, method: str) -> bytes:
         text = f"{method}: the answer is packed in a way that was not asked for."
         hint = "Look at what answers at this address."
         raise BadResponse(text, method=method, http_status=response.status_code, hint=hint)
-    response.raw.enforce_content_length = True  # the default of urllib3 2: an incomplete answer is an error
     chunks = []
     size = 0
     for chunk in response.iter_content(_CHUNK):

@@ -528,3 +528,25 @@ def test_a_badge_that_somebody_edits_while_a_delete_waits_for_the_rate_is_left_a
 def test_what_could_not_be_added_again_is_restored_as_it_was_planned() -> None:
     good, odd = Badge("vip", "Client", "VIP", "primary"), Badge("vip", {"en": None}, "VIP", "primary")
     assert [to_restore(*pair) for pair in ((odd, good), (good, odd), (None, odd))] == [good, good, odd]
+
+
+@pytest.mark.parametrize(
+    ("status", "envelope"),
+    [(500, {"error": "INTERNAL_SERVER_ERROR", "error_description": "x"}), (502, {}), (200, {"result": []})],
+)
+def test_a_look_that_fails_before_a_delete_is_repeated_leaves_nothing_unknown(
+    status: int, envelope: dict[str, Any], clock: FakeClock
+) -> None:
+    def answer(method: str, pass_on: Callable[[], Envelope]) -> Envelope:
+        asked.append(method)
+        if method == DELETE:
+            return 503, {"error": "QUERY_LIMIT_EXCEEDED", "error_description": "Too many requests"}
+        return (status, envelope) if DELETE in asked else pass_on()
+
+    asked, begun = list[str](), clock.monotonic()
+    with SandboxPortal() as portal, in_front_of(portal, answer) as webhook, connect(webhook, clock=clock) as b24:
+        with pytest.raises(errors.B24Error) as caught:
+            b24.badges.delete("missedCall")
+        assert not isinstance(caught.value, errors.OutcomeUnknown | errors.NotApplied)
+        assert clock.monotonic() - begun < 30
+        assert {*b24.journal.df["verdict"]} <= {"not sent", "failed"}

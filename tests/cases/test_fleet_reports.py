@@ -164,4 +164,28 @@ def test_an_undo_leaves_a_badge_alone_that_somebody_has_deleted_since(sandboxes:
     assert report.counts == {"changed": 1, "replaced": 2}
     assert "deleted since" in repr(report)
     assert not sandboxes.portals["portal-0001"].badges
-    assert "undoes an undo" in repr(fleet.plan_undo(**QUIET))
+    assert "an undo or a restore" in repr(fleet.plan_undo(**QUIET))
+
+
+def test_a_second_undo_adds_what_the_first_one_has_deleted_and_could_not_add(sandboxes: SandboxFleet) -> None:
+    fleet, before = fleet_of(sandboxes), fleets.badges_of(sandboxes)
+    plan = fleet.plan([Badge("old", "New", "V", "primary")], **QUIET)
+    assert plan.apply(**QUIET).ok
+    portal = sandboxes.portals["portal-0001"]
+    portal.faults.next("ACCESS_DENIED", times=2, method="crm.activity.badge.add")
+    assert plan.undo(**QUIET).counts == {"failed": 1, "replaced": 2}
+    assert not portal.badges
+    assert plan.undo(**QUIET).ok
+    assert fleets.badges_of(sandboxes) == before
+
+
+def test_an_undo_leaves_alone_what_was_deleted_since_under_another_spelling(sandboxes: SandboxFleet) -> None:
+    plan = fleet_of(sandboxes).plan([Badge("OLD", "T", "V", "primary")], **QUIET)
+    assert plan.apply(**QUIET).ok
+    with connect(sandboxes.portals["portal-0001"]) as b24:
+        b24.badges.delete("old")
+    assert plan.undo(**QUIET).counts == {"changed": 1, "replaced": 2}
+
+
+def test_the_badges_of_a_fleet_are_counted_by_portal(sandboxes: SandboxFleet) -> None:
+    assert fleet_of(sandboxes).badges(**QUIET).counts == {"ok": 3}

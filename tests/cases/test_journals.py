@@ -323,7 +323,9 @@ def test_a_journal_that_was_locked_meanwhile_is_not_called_unwritten(
                     b24.badges.delete("missedCall")
             with warnings.catch_warnings(action="error"), pytest.raises(errors.JournalError):
                 b24.badges.delete("newsletter")  # refused, so nothing is said of what became of it
-            assert b24.journal.plan_undo().counts["add"] == 1, "a plan needs nothing written"
+            plan = b24.journal.plan_undo()
+            assert plan.counts["add"] == 1, "a plan needs nothing written"
+            assert "unfinished" in repr(plan)
             other.execute("ROLLBACK")
         with warnings.catch_warnings(action="error"):
             b24.badges.delete("newsletter")
@@ -428,7 +430,7 @@ def test_a_time_that_can_not_be_read_keeps_nobody_from_the_portal(
 def test_a_plan_that_undoes_an_undo_says_so(b24: Client) -> None:
     b24.badges.delete("missedCall")
     plan = b24.journal.plan_undo()
-    assert "undoes an undo" not in repr(plan)
+    assert "an undo or a restore" not in repr(plan)
     plan.apply(progress=False)
-    assert "This undoes an undo" in repr(b24.journal.plan_undo())
-    assert "undoes an undo" not in repr(b24.journal.plan_undo(last=2))
+    assert "an undo or a restore" in repr(b24.journal.plan_undo())
+    assert "an undo or a restore" not in repr(b24.journal.plan_undo(last=2))

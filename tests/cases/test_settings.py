@@ -211,6 +211,12 @@ def test_an_argument_that_is_a_webhook_is_refused_and_not_repeated(
     assert not [*Path().iterdir()]
 
 
+def test_a_path_that_looks_like_the_end_of_a_webhook_is_no_secret(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        cli.main(["doctor", "/home/forest/projects/b24nb-walkthroughs"])
+    assert "unrecognized arguments" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("port", [99999, -1, "taken"])
 def test_a_port_that_can_not_be_had_is_said_in_one_line(port: Any, capsys: pytest.CaptureFixture[str]) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:

@@ -104,6 +104,10 @@ def test_a_portal_that_has_blocked_only_batches_is_asked_by_single_calls(portal:
     with connect(portal) as b24:
         assert b24.portal.admin
         assert "crm" in b24.portal.scopes
+    portal.faults.next("ACCESS_DENIED", method="scope")
+    portal.faults.next("OPERATION_TIME_LIMIT", method="batch")
+    with connect(portal) as b24:
+        assert (b24.portal.admin, b24.portal.scopes) == (True, None)
 
 
 def test_a_call_shows_what_it_was_and_how_long_it_took() -> None:
