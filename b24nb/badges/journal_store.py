@@ -120,7 +120,7 @@ def default_journal_path(host: str) -> Path:
     try:
         return platformdirs.user_data_path("b24nb", appauthor=False) / "journals" / f"{name}.db"
     except RuntimeError as error:
-        raise JournalError(f"There is no place for the journal: {error}", hint=_HINT) from error
+        raise JournalError(f"There is no place for the journal: {error}.", hint=_HINT) from error
 
 
 _HINT = "What can't be remembered is not sent; connect(journal=...) names another file, such as a copy of your own."
@@ -287,10 +287,10 @@ class JournalStore:
     def _open(self, *, make: bool = False) -> sqlite3.Connection:
         """A connection to the file, which is the one that was opened first; ``make``: create it if there is none."""
         here = _identity(self.path)
+        hint = "Put it back, or connect again to go on with the file that is there now."
         if not (here or make):
-            raise JournalError(f"The journal {self.path} is gone; that of a sandbox ends with it.")
+            raise JournalError(f"The journal {self.path} is gone; that of a sandbox ends with it.", hint=hint)
         if self._opened not in (None, here):
-            hint = "Put it back, or connect again to go on with the file that is there now."
             raise JournalError(f"The journal {self.path} was removed or replaced while it was in use.", hint=hint)
         if self._connection is None:
             self._connection = _connect(self.path)

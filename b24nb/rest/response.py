@@ -23,6 +23,7 @@ _FILTER = (
 _OF_PHP = rb"(<br ?/?>\s*)?(<b>|PHP )?(Warning|Notice|Deprecated)(</b>)?: .* on line "
 #: Hints for an answer that is not JSON, by its HTTP status.
 _BY_STATUS = {
+    400: "The server before the portal refuses the call, perhaps for a missing client certificate: ask who runs it.",
     401: "Something before the portal wants a login of its own: ask who runs it to let /rest/ pass.",
     403: _FILTER,
     404: "There is no REST API at this address: check the host.",

@@ -202,8 +202,8 @@ def _authorities(verify: Any, hint: str) -> bool | str:
     """The path of an existing file of certificate authorities, or whether to check certificates at all."""
     if isinstance(verify, bool):
         return verify
-    if isinstance(verify, str | os.PathLike) and verify and Path(verify).exists():
-        return os.fspath(verify)
+    if isinstance(verify, str | os.PathLike) and verify and (path := Path(verify).expanduser().absolute()).exists():
+        return str(path)  # also after a chdir
     text = f"There is no file {redact(str(verify))!r} of certificate authorities. Nothing was sent."
     raise InvalidInput(text, field="verify", hint=hint)
 

@@ -123,7 +123,7 @@ class SandboxPortal:
         self.switches = Switches(**switches)
         self.faults = Faults()
         badges = None if badges is None else list(badges)
-        db = db if db in (None, IN_MEMORY) else Path(db).absolute()  # also after a chdir
+        db = db if db in (None, IN_MEMORY) else Path(db).expanduser().absolute()  # also after a chdir
         self._setup: dict[str, Any] = {"db": db, "port": port, "tls": tls, "seed": seed, "badges": badges}
         self._running: RunningPortal | None = None
         self._stop: Callable[[], object] = lambda: None

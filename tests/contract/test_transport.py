@@ -200,6 +200,10 @@ def test_the_bundle_of_the_environment_is_used_or_a_given_one(monkeypatch: pytes
         assert connection_to(portal.webhook).call("profile").result
         monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(tmp_path / "other.pem"))
         assert connection_to(portal.webhook, verify=portal.ca_file).call("profile").result
+        monkeypatch.chdir(Path(str(portal.ca_file)).parent)
+        connection = connection_to(portal.webhook, verify=Path(str(portal.ca_file)).name)
+        monkeypatch.chdir(tmp_path)
+        assert connection.call("profile").result, "also after a chdir"
 
 
 def test_after_a_sleep_a_kept_connection_is_not_used_again(monkeypatch: pytest.MonkeyPatch) -> None:

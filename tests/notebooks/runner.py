@@ -50,7 +50,7 @@ def tidy(notebook: NotebookNode) -> NotebookNode:
     for key in ("widgets", "signature"):
         notebook.metadata.pop(key, None)
     notebook.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3 (ipykernel)", "language": "python"}
-    notebook.metadata["language_info"] = {"name": "python"}
+    notebook.metadata["language_info"] = {"name": "python", "file_extension": ".py"}
     for cell in notebook.cells:
         cell.metadata.pop("execution", None)
         if cell.cell_type != "code":
