@@ -304,6 +304,8 @@ def _ask_alone(connection: Connection, method: str) -> Response | ApiError:
     """What a batch of this call would hold."""
     try:
         return connection.call(method)
+    except OperatingTimeExceeded:
+        raise
     except ApiError as error:
         return error
 

@@ -85,25 +85,20 @@ def apply_many(
 
 
 def in_threads(
-    work: Callable[[], object],
-    options: RunOptions,
-    stop: Callable[[str], object],
-    done: Sized,
-    total: int,
-    what: str,
-    unit: str,
+    work: Callable[[], object], options: RunOptions, stop: Callable[[str], object], done: Sized, total: int, *bar: str
 ) -> None:
     """Run ``work`` in ``options.parallel`` threads, with a progress bar, until all of them have returned.
 
-    ``done`` grows by ``total`` meanwhile; ``what`` and ``unit`` are shown beside the bar. Ctrl-C, what a handler of a
-    signal raises (``sys.exit``), or what ``work`` raises, calls ``stop``; the running requests are waited for in any
-    case.
+    ``done`` grows by ``total`` meanwhile; ``bar``: its description and unit. Ctrl-C, what a handler of a signal raises
+    (``sys.exit``), or what ``work`` raises, calls ``stop``; the running requests are waited for in any case.
     """
     from tqdm.auto import tqdm  # type: ignore[import-untyped]
 
     known, workers, end = len(done), list[Future[None]](), None
+    started = threading.Event()
 
     def begin() -> None:
+        started.wait()  # until all are in `workers`: Ctrl-C may come before the pool has returned one
         try:
             work()
         except BaseException as error:
@@ -112,17 +107,22 @@ def in_threads(
 
     hidden = not (options.progress and total and sys.stderr)  # a service may have no stderr
     left = min(options.parallel, total)
-    with tqdm(total=total, desc=what, unit=unit, disable=hidden) as shown, ThreadPoolExecutor(options.parallel) as pool:
+    with (
+        tqdm(total=total, desc=bar[0], unit=bar[1], disable=hidden) as shown,
+        ThreadPoolExecutor(options.parallel) as pool,
+    ):
         waiting = True
         while waiting:
             try:
                 while len(workers) < left:
                     workers.append(pool.submit(begin))
+                started.set()
                 waiting = bool(wait(workers, timeout=0.1).not_done)
                 shown.update(len(done) - known - shown.n)
             except BaseException as error:  # noqa: BLE001 - raised below, once the running requests have ended
                 left, end = 0, error
                 stop(INTERRUPTED if isinstance(error, KeyboardInterrupt) else f"stopped by {type(error).__name__}")
+                started.set()
     for worker in workers:
         worker.result()
     if end and not isinstance(end, KeyboardInterrupt):

@@ -391,8 +391,8 @@ def _text_problems(field: str, text: Any) -> Iterator[InvalidInput]:
 
 def _wrong(text: Any, language: Any = _ANY) -> str:
     """What is wrong with a text, or with its language; ``""`` if nothing."""
-    if not (language and isinstance(language, str)):
-        return "has a language that is not a text"
+    if not (language and isinstance(language, str)) or language.isdecimal():  # a list has the languages 0, 1, ...
+        return "has a language that is not a code like 'en'"
     if not isinstance(text, str):
         return "is not a text"
     if not text:

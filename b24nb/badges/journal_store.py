@@ -328,18 +328,19 @@ def _connect(path: Path) -> sqlite3.Connection:
         folder.mkdir(mode=0o700, exist_ok=True)
     if not path.exists():
         path.touch(mode=0o600)  # only its owner may read it
-    if path.stat().st_size:
-        try:
-            names = _tables(path, "ro")
-        except sqlite3.OperationalError as error:
-            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_READONLY:
-                raise
-            names = _tables(path, "rw")  # its writer was killed: SQLite first has to roll back its transaction
-        if names and not {"change_set", "step"} <= names:
-            raise sqlite3.DatabaseError("it is a database of something else")
+    try:
+        names = _tables(path, "ro")
+    except sqlite3.OperationalError as error:
+        if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_READONLY:
+            raise
+        names = _tables(path, "rw")  # its writer was killed: SQLite first has to roll back its transaction
+    if names and not {"change_set", "step"} <= names:
+        raise sqlite3.DatabaseError("it is a database of something else")
     db = sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
     db.create_function("folded", 1, folded, deterministic=True)
     try:
+        if db.execute("PRAGMA quick_check(1)").fetchone() != ("ok",):
+            raise sqlite3.DatabaseError("it is damaged")
         db.execute("PRAGMA synchronous = FULL")
         with suppress(sqlite3.OperationalError):  # another process is creating the file and sets this itself
             db.execute("PRAGMA journal_mode = WAL")
@@ -371,7 +372,6 @@ def _version(db: sqlite3.Connection) -> int:
 
 
 def _insert(db: sqlite3.Connection, table: str, values: Sequence[Any]) -> int:
-    """Insert a row and return its id."""
     query = f"INSERT INTO {table} VALUES ({', '.join('?' * len(values))})"
     return db.execute(query, values).lastrowid or 0
 

@@ -312,3 +312,26 @@ def test_a_bar_shows_the_progress(b24: Client, capsys: pytest.CaptureFixture[str
     assert shown.out == ""
     b24.badges.delete_many(codes(100)[60:], progress=False)
     assert capsys.readouterr() == ("", "")
+
+
+def test_ctrl_c_while_the_threads_start_leaves_no_thread_that_sends(
+    many: SandboxPortal, b24: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It can come when a thread runs already and its pool does not know it yet."""
+    start, interrupted = threading.Thread.start, list[threading.Thread]()
+
+    def start_and_interrupt(thread: threading.Thread) -> None:
+        start(thread)
+        if "ThreadPool" in thread.name and not interrupted:
+            interrupted.append(thread)
+            time.sleep(0.05)
+            raise KeyboardInterrupt
+
+    before = many.badges
+    with monkeypatch.context() as patched:
+        patched.setattr(threading.Thread, "start", start_and_interrupt)
+        with pytest.raises(errors.Interrupted) as caught:
+            b24.badges.delete_many(codes(120), parallel=4, progress=False)
+    interrupted[0].join()
+    assert caught.value.report.counts == {"not sent": 120}
+    assert many.badges == before
