@@ -44,6 +44,8 @@ html_css_files = ["site.css"]
 html_favicon = "_static/favicon.svg"
 html_copy_source = False
 html_domain_indices = False
+# Else the first page that somebody opens logs an error about the theme in the browser.
+html_context = {"default_mode": "auto"}
 html_theme_options = {
     "logo": {"text": "b24nb"},
     "secondary_sidebar_items": ["page-toc"],

@@ -18,6 +18,7 @@ from b24nb.display import html
 from b24nb.display.language import pick
 from b24nb.display.visible import visible
 from b24nb.errors import BadResponse
+from b24nb.secret import mask_address
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -249,7 +250,7 @@ class Badges(tuple[Badge, ...]):
         if isinstance(index, str):
             if badge := self.find(index):
                 return badge
-            raise KeyError(f"no badge has the code {index!r}")
+            raise KeyError(f"no badge has the code {mask_address(index)!r}")
         found = super().__getitem__(index)
         return found if isinstance(found, Badge) else Badges(found)
 

@@ -141,7 +141,7 @@ class Plan:
         total, there = sum(isinstance(one, Badge) for one in current), {one.code for one in current}
         deletes = sum(one.before is not None and one.after is None and one.before.code in there for one in self.steps)
         needed = options.confirm is not None or (guarded and 2 * deletes > total)
-        if self.steps and needed and options.confirm not in (deletes, self.deletes):
+        if self.steps and needed and (options.confirm is True or options.confirm not in (deletes, self.deletes)):
             hint = f"If that is meant, give confirm={self.deletes}."
             raise InvalidInput(self._warning(total), field="confirm", hint=hint)
         outcomes, end = apply_many(self._applier, self._kind, self.steps, current, options)

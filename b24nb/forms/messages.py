@@ -8,6 +8,7 @@ from typing import Literal
 from b24nb import errors
 from b24nb.client import Portal
 from b24nb.display import html
+from b24nb.display.explanations import page_of
 from b24nb.display.visible import visible
 from b24nb.secret import redact
 
@@ -64,7 +65,7 @@ def message_for(error: errors.B24Error, *, sandbox: bool = False) -> Message:
     if isinstance(error, errors.ApiError):
         fact = errors.find_fact(error.code, error.description, error.method)
         words = f"The portal's own words{status}: {visible(error.description) or '(none)'}"
-        words += f" More: b24nb.explain({error.code!r})." if fact else ""
+        words += f" More: b24nb.explain({error.code!r}), or {page_of(error.code)} of the site." if fact else ""
         return Message("error", fact.meaning if fact else _UNKNOWN, error.code, error.hint, words)
     renewal = getattr(error, "method", "") == "oauth.token"
     if sentence := _RENEWAL if renewal else _SENTENCES.get(type(error)):

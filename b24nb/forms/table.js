@@ -5,7 +5,6 @@ const PAGE = 15;
 const COLUMNS = { value: "Badge", code: "Code", title: "Title", type: "Type" };
 const GONE = "This form has no kernel: it was restarted, or the notebook was just opened. Run the cells to use it.";
 let fallback; // The language that a portal takes where a text lacks the viewer's; it comes with the rows.
-
 function make(tag, attributes = {}, ...children) {
   const element = document.createElement(tag);
   for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
