@@ -211,7 +211,10 @@ class Badges(tuple[Badge, ...]):
 
     @property
     def df(self) -> pd.DataFrame:
-        """A new DataFrame with the columns ``code, title, value, type``; language maps stay dicts."""
+        """A new DataFrame with the columns ``code, title, value, type``; language maps stay dicts.
+
+        No notebook can show a DataFrame that holds half a character; ``.map(ascii)`` makes one that can be shown.
+        """
         import pandas as pd
 
         return pd.DataFrame({name: [getattr(badge, name) for badge in self] for name in FIELDS}, dtype=object)
