@@ -364,3 +364,14 @@ def test_pauses_after_refusals_grow_and_differ_by_chance(clock: FakeClock) -> No
     before = clock.monotonic()
     LeakyBucket("standard", clock).refused(1, 30)
     assert clock.monotonic() - before == 30, "not before the portal said"
+
+
+def test_single_calls_are_paced_from_the_first_refusal_on(clock: FakeClock) -> None:
+    bucket, begun = LeakyBucket("standard", clock), clock.monotonic()
+    for _ in range(100):
+        bucket.enter(wait=False)
+    assert clock.monotonic() == begun, "the portal may count less strictly than the plan says"
+    bucket.overflowed()
+    for _ in range(20):
+        bucket.enter(wait=False)
+    assert clock.monotonic() - begun >= 10
