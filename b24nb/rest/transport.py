@@ -35,7 +35,7 @@ from b24nb.rest.failures import FAILURES, failed, moved
 from b24nb.secret import is_address, redact, without_frames
 
 MAX_BODY = 64 * 1024 * 1024
-_CHUNK = 64 * 1024
+_CHUNK = 1024 * 1024
 _DAY = 24 * 3600
 #: Seconds after which an idle connection is not used again: after a sleep or in another network it may be dead.
 _IDLE = 30
