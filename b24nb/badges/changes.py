@@ -352,9 +352,9 @@ def check_code(code: Any) -> None:
     """Raise :class:`InvalidInput` if this can't name a badge at all."""
     holds_secret = isinstance(code, str) and "://" in code and redact(code) != code
     if wrong := _wrong(code) or ("is an address that holds a secret" if holds_secret else ""):
-        hint = "Write it in quotes: codes are texts."
-        named, hint = ("", "") if isinstance(code, str) else (f" {short(code)}", hint)
-        raise InvalidInput(f"The code{named} {wrong}.", field="code", hint=hint)
+        if isinstance(code, str):
+            raise InvalidInput(f"The code {wrong}.", field="code")
+        raise InvalidInput(f"The code {short(code)} {wrong}.", field="code", hint="Write it in quotes: codes are texts.")
 
 
 def warn_if_not_restorable(badges: Iterable[Badge]) -> None:
