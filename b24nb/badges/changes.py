@@ -18,7 +18,7 @@ from b24nb.badges.badge import FIELDS, Badge, Badges
 from b24nb.errors import B24Error, BadgeChanged, InvalidInput
 from b24nb.rest.batch import fits_query
 from b24nb.rest.calls import event_list
-from b24nb.secret import redact, short
+from b24nb.secret import mask_address, short
 
 ADD = "crm.activity.badge.add"
 DELETE = "crm.activity.badge.delete"
@@ -350,11 +350,11 @@ def _garbled(step: Step) -> Iterator[InvalidInput]:
 
 def check_code(code: Any) -> None:
     """Raise :class:`InvalidInput` if this can't name a badge at all."""
-    holds_secret = isinstance(code, str) and "://" in code and redact(code) != code
-    if wrong := _wrong(code) or ("is an address that holds a secret" if holds_secret else ""):
-        if isinstance(code, str):
-            raise InvalidInput(f"The code {wrong}.", field="code")
-        raise InvalidInput(f"The code {short(code)} {wrong}.", field="code", hint="Write it in quotes: codes are texts.")
+    if not isinstance(code, str):
+        hint = "Write it in quotes: codes are texts."
+        raise InvalidInput(f"The code {short(code)} {_wrong(code)}.", field="code", hint=hint)
+    if wrong := _wrong(code) or ("is an address that holds a secret" if mask_address(code) != code else ""):
+        raise InvalidInput(f"The code {wrong}.", field="code")
 
 
 def warn_if_not_restorable(badges: Iterable[Badge]) -> None:
