@@ -339,7 +339,7 @@ def test_a_notebook_with_verbose_tracebacks_shows_no_secret(tmp_path: Path, monk
     assert all("Traceback" in output for output in outputs[1 : len(failing) + 1])
     assert "Hidden input is not possible" in outputs[len(failing)]
     assert "hook" in outputs[-2]
-    shown = "\n".join(outputs).replace(f"{{'B24_WEBHOOK': '{DOWN}'", "")
+    shown = "\n".join(outputs).replace(f"'B24_WEBHOOK': '{DOWN}'", "")
     assert SECRET not in shown, shown[shown.index(SECRET) - 500 :][:700]
 
 

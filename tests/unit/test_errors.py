@@ -3,6 +3,7 @@
 import inspect
 import re
 
+import IPython
 import nbformat
 import pandas as pd
 import pytest
@@ -189,6 +190,8 @@ def test_a_traceback_ends_with_what_it_means_and_keeps_the_failing_line(cells: d
     text = traceback(cells["not found"])
     (fact,) = explain(from_answer("NOT_FOUND", "", http_status=400, method="crm.activity.badge.get")).facts
     sentences = [fact.remedy, fact.meaning, fact.cause, f"Safe to repeat: {fact.repeat}."]
+    if IPython.version_info < (8,):  # Colab's shows the message, and no notes
+        sentences = [fact.remedy]
     places = [text.index(words) for words in ("b24.badges.get('nosuch')", *sentences)]
     assert places == sorted(places)
 

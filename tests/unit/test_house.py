@@ -4,8 +4,11 @@ import ast
 import doctest
 import re
 import subprocess
+import sys
 import tomllib
+from collections.abc import Iterator
 from importlib import import_module
+from importlib.metadata import packages_distributions
 from inspect import getsource
 from pathlib import Path
 from typing import Any
@@ -50,18 +53,17 @@ def dotted(path: Path) -> str:
     return ".".join(part for part in parts if part != "__init__")
 
 
-def imported_parts(path: Path) -> set[str]:
-    found: set[str] = set()
+def imports(path: Path) -> Iterator[str]:
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.ImportFrom):
             assert node.level == 0, f"{path}: imports are absolute"
-            names = [f"{node.module}.{alias.name}" for alias in node.names]
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
         elif isinstance(node, ast.Import):
-            names = [alias.name for alias in node.names]
-        else:
-            continue
-        found |= {part(name) for name in names if name.startswith("b24nb.")}
-    return found - ALWAYS
+            yield from (alias.name for alias in node.names)
+
+
+def imported_parts(path: Path) -> set[str]:
+    return {part(name) for name in imports(path) if name.startswith("b24nb.")} - ALWAYS
 
 
 @pytest.mark.parametrize("path", MODULES, ids=dotted)
@@ -135,6 +137,13 @@ def test_an_environment_of_conda_is_the_project_with_its_extras(project: dict[st
 def test_a_plain_install_brings_no_jupyterlab(project: dict[str, Any]) -> None:
     names = {re.split(r"[\[>=<]", requirement)[0] for requirement in project["dependencies"]}
     assert not names & {"jupyterlab", "matplotlib", "nbformat", "notebook", "qs-codec"}
+
+
+def test_every_library_that_the_package_imports_is_declared() -> None:
+    imported = {name.split(".")[0] for path in MODULES for name in imports(path)} - sys.stdlib_module_names - {"b24nb"}
+    provided = packages_distributions()
+    needed = {distribution.lower().replace("_", "-") for name in imported for distribution in provided[name]}
+    assert needed <= {re.split(r"[\[>=<]", requirement)[0] for requirement in declared()}
 
 
 def test_each_requirement_says_from_which_version_on_it_works() -> None:
