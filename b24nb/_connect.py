@@ -16,15 +16,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from b24nb._settings import READ_ONLY, WEBHOOK, Setting, read_settings
-from b24nb.badges.journal import UnfinishedChanges
 from b24nb.badges.journal_store import JournalStore
 from b24nb.badges.methods import BadgeMethods
+from b24nb.checks import check_journal, check_seconds, check_switch
 from b24nb.client import Client, Portal
 from b24nb.credentials import Credentials, OAuthToken, Webhook
-from b24nb.errors import ConnectionFailed, InvalidInput
+from b24nb.errors import ConnectionFailed, InvalidInput, UnfinishedChanges
 from b24nb.rest.clock import SYSTEM_CLOCK, Clock
 from b24nb.rest.connection import Connection
-from b24nb.rest.transport import Transport, check_journal, check_seconds, check_switch
+from b24nb.rest.transport import Transport
 from b24nb.secret import Secret, mask_address, masked
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from typing import Any, NoReturn
 from urllib.parse import SplitResult, urlsplit
 
 from b24nb import spec
-from b24nb.errors import InvalidInput
+from b24nb.errors import InvalidInput, SecretInCell
 from b24nb.secret import Secret, without_frames
 
 #: Names of the fields in an application's page -> their names in events and token answers.
@@ -21,10 +21,6 @@ _AUTH_NAMES = {"auth_id": "access_token", "refresh_id": "refresh_token"}
 #: portals a name like your-it.
 TOKEN_PLACEHOLDER, USER_PLACEHOLDER = r"^your[-_]|^(.)\1{3,}$", r"^your[-_]|^(\D)\1{3,}$"
 _HOST = r"^your_|^your-(account|bitrix24|company|domain|name|portal|site)\b"
-
-
-class SecretInCell(UserWarning):
-    """A notebook cell contains a webhook as text, which is saved with the notebook."""
 
 
 def is_loopback(host: str) -> bool:

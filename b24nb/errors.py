@@ -1,4 +1,4 @@
-"""All exceptions of b24nb.
+"""All exceptions and warnings of b24nb.
 
 ::
 
@@ -31,16 +31,22 @@
 
     Interrupted (a KeyboardInterrupt)      Ctrl-C ended a run between two requests; it has the report
 
+    UserWarning
+    ├── UnfinishedChanges                  the journal holds changes whose outcome is not known
+    ├── JournalNotWritten                  what became of a change is not in the journal
+    ├── NotRestorable                      the badge to delete could not be added again
+    ├── StoredDifferently                  the portal stored other texts than were sent
+    └── SecretInCell                       a notebook cell contains a webhook
+
 An unknown code of the vendor is raised as :class:`ApiError`, which keeps the code. Most errors have a ``hint``:
 it says what to do next. No message contains a secret.
 """
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
-from b24nb import spec
+from b24nb.error_codes import find_fact
 from b24nb.secret import redact
 
 
@@ -292,101 +298,21 @@ class PortalUnavailable(ApiError):
     """The portal is closed, overloaded, unpaid or broken."""
 
 
-_KINDS = {"ApiError": ApiError} | {cls.__name__: cls for cls in ApiError.__subclasses__()}
+class UnfinishedChanges(UserWarning):
+    """The journal holds changes whose outcome is not known, for example since their process was killed."""
 
 
-def _facts_of(code: str) -> list[spec.ErrorFact]:
-    return [fact for fact in spec.error_facts() if fact.code == code]
+class JournalNotWritten(UserWarning):
+    """What became of a change could not be written to the journal, which holds its intent."""
 
 
-def _says(fact: spec.ErrorFact, description: str) -> bool:
-    """Whether the description is the fact's literal message, in which ``{name}`` stands for anything."""
-    literal = re.split(r"\{\w+\}", fact.message)
-    return bool(re.fullmatch(".*".join(map(re.escape, literal)), description, re.DOTALL))
+class NotRestorable(UserWarning):
+    """``add`` would refuse a badge that is about to be deleted, so the delete can't be undone."""
 
 
-def find_fact(code: str, description: str = "", method: str = "") -> spec.ErrorFact | None:
-    """What is known about an error of a method; if a code has several meanings, the best match.
-
-    Parameters
-    ----------
-    code : str
-        The vendor's code.
-    description, method : str
-        Of the answer, to distinguish several meanings of one code; ``""``: not known.
-
-    Returns
-    -------
-    spec.ErrorFact or None
-        ``None`` for an unknown code, or one that is known only of other methods.
-
-    Examples
-    --------
-    >>> find_fact("NOT_FOUND", method="crm.activity.badge.get").kind
-    'NotFound'
-    >>> find_fact("SOMETHING_NEW") is None
-    True
-    """
-
-    def score(fact: spec.ErrorFact) -> int:
-        return 2 * _says(fact, description) + (method.lower() in fact.methods)
-
-    fact = max(_facts_of(code), key=score, default=None)
-    return None if fact and method and fact.methods and method.lower() not in fact.methods else fact
+class StoredDifferently(UserWarning):
+    """The portal accepted a badge and stored other texts than were sent."""
 
 
-def raised_before_effect(error: ApiError) -> bool:
-    """Whether the portal is known to raise this error before it changes anything.
-
-    A code without letters (``""``, ``"0"``, ``"100"``) counts only together with its text.
-
-    Parameters
-    ----------
-    error : ApiError
-        As it was raised, with the portal's code and text.
-
-    Returns
-    -------
-    bool
-        ``False`` also if it is not known: then look at the portal before you repeat a write.
-
-    Examples
-    --------
-    >>> raised_before_effect(ApiError("NOT_FOUND", "Badge not found for code `vip`"))
-    True
-    >>> raised_before_effect(ApiError("INTERNAL_SERVER_ERROR", "Internal server error"))
-    False
-    """
-    named = bool(error.code) and not error.code.isdigit()
-    return error.method == "oauth.token" or any(
-        fact.before_effect and (named or _says(fact, error.description)) for fact in _facts_of(error.code)
-    )
-
-
-def from_answer(code: str, description: str, *, http_status: int | None, method: str) -> ApiError:
-    """The exception for an error envelope.
-
-    Parameters
-    ----------
-    code, description : str
-        ``error`` and ``error_description`` of the envelope.
-    http_status : int or None
-        Status of the answer, ``None`` for a command in a batch.
-    method : str
-        The REST method.
-
-    Returns
-    -------
-    ApiError
-        Of the class for this kind of error; :class:`ApiError` itself for an unknown code.
-
-    Examples
-    --------
-    >>> type(from_answer("NOT_FOUND", "", http_status=400, method="crm.activity.badge.get")).__name__
-    'NotFound'
-    """
-    fact = find_fact(code, description, method) or find_fact(code, description)
-    cls = _KINDS[fact.kind] if fact else ApiError
-    if fact and cls in (DuplicateCode, BadgeInUse) and method and method.lower() not in fact.methods:
-        cls = ApiError  # these two are about badges
-    return cls(code, description, http_status=http_status, method=method)
+class SecretInCell(UserWarning):
+    """A notebook cell contains a webhook as text, which is saved with the notebook."""

@@ -27,10 +27,6 @@ Look = Callable[[Badges], object] | None
 _LOOK = "look"
 
 
-class JournalNotWritten(UserWarning):
-    """What became of a change could not be written to the journal, which holds its intent."""
-
-
 @dataclass
 class ChangeApplier:
     """Makes changes on one portal and writes them to its journal.
@@ -166,7 +162,7 @@ def warn_if_unwritten(store: JournalStore, outcomes: Sequence[Outcome], stacklev
         text = (
             f"What became of the change could not be written to the journal: {why} b24.journal.settle() completes it."
         )
-        warn(JournalNotWritten(text), stacklevel)
+        warn(errors.JournalNotWritten(text), stacklevel)
 
 
 @dataclass

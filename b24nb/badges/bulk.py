@@ -23,9 +23,9 @@ from b24nb.badges.badge import Badge, Badges
 from b24nb.badges.changes import UNDO, Outcome, Step, Verdict, gone, problems
 from b24nb.badges.evidence import Reply, contradicted, look_at
 from b24nb.badges.journal_store import ChangeSet
+from b24nb.checks import check_count, check_switch
 from b24nb.rest.batch import fits_query
 from b24nb.rest.calls import event_list
-from b24nb.rest.transport import check_count, check_switch
 
 Cancel = threading.Event | Callable[[], bool]
 #: A batch contains a look if the last one is older than so many seconds when the batch leaves.

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 from b24nb import spec
 from b24nb.badges.badge import FIELDS, Badge, Badges
-from b24nb.errors import B24Error, BadgeChanged, InvalidInput
+from b24nb.errors import B24Error, BadgeChanged, InvalidInput, NotRestorable
 from b24nb.rest.batch import fits_query
 from b24nb.rest.calls import event_list
 from b24nb.secret import mask_address, short
@@ -293,14 +293,6 @@ def gone(step: Step, refusal: B24Error | None = None) -> Outcome:
         return Outcome(step, Verdict.GONE, error=refusal, detail="it is not there any more")
     error = InvalidInput(f"No badge has the code {step.code!r}.", hint="badges.list() shows all.")
     return Outcome(step, Verdict.GONE, error=None if step.missing_ok else error, detail="no badge has this code")
-
-
-class NotRestorable(UserWarning):
-    """``add`` would refuse a badge that is about to be deleted, so the delete can't be undone."""
-
-
-class StoredDifferently(UserWarning):
-    """The portal accepted a badge and stored other texts than were sent."""
 
 
 def problems(badge: Badge, code_limit: int = spec.CODE_LIMIT) -> Iterator[InvalidInput]:

@@ -18,6 +18,7 @@ from b24nb import errors
 from b24nb.badges.activities import ActivityStep, look_at_activities, of_activities
 from b24nb.badges.badge import FIELDS, Badge, Badges, folded
 from b24nb.badges.changes import DONE, GET, LIST, Action, Outcome, Step, Verdict, gone
+from b24nb.error_codes import raised_before_effect
 from b24nb.errors import ApiError, B24Error, BadResponse, NotFound
 from b24nb.rest.batch import fits_query
 from b24nb.rest.connection import Connection, Response
@@ -112,7 +113,10 @@ def judge_answers(step: Step, failure: B24Error | None, deleted: Reply | None, a
 
 
 def _without_effect(error: B24Error) -> bool:
-    return not getattr(error, "sent", isinstance(error, ApiError) and not errors.raised_before_effect(error))
+    if isinstance(error, ApiError):  # one of a renewed token, or of a look before the change, is no answer to it
+        known = error.method == "oauth.token" or raised_before_effect(error.code, error.description)
+        return known or not getattr(error, "sent", True)
+    return not getattr(error, "sent", False)
 
 
 def reconcile(connection: Connection, doubts: Sequence[Outcome], deadline: float) -> list[Outcome]:

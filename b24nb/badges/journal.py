@@ -19,10 +19,10 @@ from b24nb.badges.evidence import contradicted, list_badges, reconcile
 from b24nb.badges.files import clashes, codes_of, refuse
 from b24nb.badges.journal_store import Entry, JournalStore, default_journal_path
 from b24nb.badges.plan import Plan, Report
+from b24nb.checks import check_count
 from b24nb.display import html
 from b24nb.errors import InvalidInput, JournalError
 from b24nb.rest.connection import Connection, host_of
-from b24nb.rest.transport import check_count
 from b24nb.secret import Secret
 
 if TYPE_CHECKING:
@@ -37,10 +37,6 @@ _COLUMNS = (
 )
 _CELLS = attrgetter(*_COLUMNS)
 _SHORT = ["change_set", "kind", "at", "code", "action", "verdict"]
-
-
-class UnfinishedChanges(UserWarning):
-    """The journal holds changes whose outcome is not known, for example since their process was killed."""
 
 
 #: How the changes of another address or user are counted.

@@ -16,9 +16,9 @@ from b24nb.badges.bulk import Cancel, RunOptions
 from b24nb.badges.journal import Journal
 from b24nb.badges.journal_store import JournalStore
 from b24nb.badges.plan import Activities, How, Plan, ReleasePlan, Report
-from b24nb.errors import BadgeChanged, NotFound
+from b24nb.checks import check_switch
+from b24nb.errors import BadgeChanged, NotFound, StoredDifferently
 from b24nb.rest.connection import Connection
-from b24nb.rest.transport import check_switch
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -155,7 +155,7 @@ class BadgeMethods:
         stored = self._applier.apply_one("add", changes.Step(code, None, badge), found).badge or badge
         if stored != badge:
             text = f"The portal stored the badge {code!r} differently: {stored!r} instead of {badge!r}."
-            changes.warn(changes.StoredDifferently(text), stacklevel=2)
+            changes.warn(StoredDifferently(text), stacklevel=2)
         return stored
 
     def delete(self, code: str | Badge) -> Badge:

@@ -12,6 +12,7 @@ from markupsafe import Markup
 
 from b24nb import errors, spec
 from b24nb.display import html
+from b24nb.error_codes import find_fact
 from b24nb.errors import ApiError, B24Error, Interrupted, InvalidInput, TransportError
 from b24nb.secret import mask_address
 
@@ -111,7 +112,7 @@ def explain(error: B24Error | str | int) -> Explanation:
     # The vendor's pages print some codes as numbers, and a table makes numbers of them.
     error = mask_address(error) if isinstance(error, str | BaseException) else str(error).removesuffix(".0")
     if isinstance(error, ApiError):
-        fact = errors.find_fact(error.code, error.description, error.method)
+        fact = find_fact(error.code, error.description, error.method)
         said = f": {error.description}" if error.description else ""
         title = f"{type(error).__name__} - {error.code or '(empty code)'}{said}"
         status = f"HTTP {error.http_status}" if error.http_status else "inside a batch"

@@ -25,13 +25,13 @@ from b24nb.badges.changes import Outcome, Step, Verdict, diff, redone
 from b24nb.badges.files import clashes, csv_lines, names_of, read, refuse
 from b24nb.badges.journal import ADOPT, FLEET_RUN, journals_beside, reconciled, seconds_left, settled, steps_back
 from b24nb.badges.journal_store import Entry, JournalStore, default_journal_path
+from b24nb.checks import check_count, check_journal, check_seconds, check_switch
 from b24nb.client import Client, Portal, unless_forked
 from b24nb.fleet import visit
 from b24nb.fleet.fleet_plan import FleetPlan, matching, protected
 from b24nb.fleet.found import STATUS, FleetBadges, FleetCheck, FleetValues, Row
 from b24nb.fleet.tasks import carry_out, prepare
 from b24nb.fleet.visit import OK, Access, Visit
-from b24nb.rest.transport import check_count, check_journal, check_seconds, check_switch
 from b24nb.secret import redact
 
 if TYPE_CHECKING:

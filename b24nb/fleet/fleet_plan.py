@@ -18,9 +18,9 @@ from b24nb.badges.files import refuse
 from b24nb.badges.journal import lease
 from b24nb.badges.journal_store import ChangeSet, JournalStore
 from b24nb.badges.plan import PLAN_COLUMNS, REPORT_COLUMNS, plan_row, report_row
+from b24nb.checks import check_count
 from b24nb.fleet.found import LOOKING, Found, Row, counted, run_options
 from b24nb.fleet.visit import NOT_VISITED, OK, UNKNOWN, Visit, send, status_of
-from b24nb.rest.transport import check_count
 
 if TYPE_CHECKING:
     import pandas as pd

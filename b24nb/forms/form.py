@@ -16,10 +16,9 @@ import ipywidgets as widgets  # type: ignore[import-untyped]
 from IPython import get_ipython
 
 from b24nb import spec
-from b24nb.badges.apply import JournalNotWritten
 from b24nb.badges.badge import FIELDS, Badges
 from b24nb.display import html
-from b24nb.errors import B24Error, InvalidInput
+from b24nb.errors import B24Error, InvalidInput, JournalNotWritten
 from b24nb.forms import parts
 from b24nb.forms.messages import Message, message_for, standing_notices, unexpected
 from b24nb.forms.state import Change, FormState, SharedState

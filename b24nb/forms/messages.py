@@ -10,6 +10,7 @@ from b24nb.client import Portal
 from b24nb.display import html
 from b24nb.display.explanations import page_of
 from b24nb.display.visible import visible
+from b24nb.error_codes import find_fact
 from b24nb.secret import redact
 
 _SENTENCES: dict[type, str] = {
@@ -55,15 +56,14 @@ def message_for(error: errors.B24Error, *, sandbox: bool = False) -> Message:
 
     Examples
     --------
-    >>> from b24nb.errors import from_answer
-    >>> error = from_answer("QUERY_LIMIT_EXCEEDED", "Too many requests", http_status=503, method="")
+    >>> error = errors.ApiError("QUERY_LIMIT_EXCEEDED", "Too many requests", http_status=503)
     >>> message_for(error).code
     'QUERY_LIMIT_EXCEEDED'
     """
     http_status = getattr(error, "http_status", None)
     status = f" (HTTP {http_status})" if http_status else ""
     if isinstance(error, errors.ApiError):
-        fact = errors.find_fact(error.code, error.description, error.method)
+        fact = find_fact(error.code, error.description, error.method)
         words = f"The portal's own words{status}: {visible(error.description) or '(none)'}"
         words += f" More: b24nb.explain({error.code!r}), or {page_of(error.code)} of the site." if fact else ""
         return Message("error", fact.meaning if fact else _UNKNOWN, error.code, error.hint, words)

@@ -17,6 +17,7 @@ from functools import partial
 from typing import Any
 
 from b24nb import errors, spec
+from b24nb.checks import check_switch
 from b24nb.credential_checks import host_of, is_loopback
 from b24nb.credentials import Credentials, Endpoint, OAuthToken
 from b24nb.display.literals import as_json
@@ -27,7 +28,7 @@ from b24nb.rest.clock import SYSTEM_CLOCK, Clock
 from b24nb.rest.limits import LeakyBucket, Limits
 from b24nb.rest.response import Response, parse_response, parse_token_response
 from b24nb.rest.token_renewals import lock_of, newest_of, renewal_of
-from b24nb.rest.transport import Answer, Transport, check_switch
+from b24nb.rest.transport import Answer, Transport
 from b24nb.secret import MASK, masked, redact, without_frames
 
 __all__ = ["Connection", "Response", "host_of"]

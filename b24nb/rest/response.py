@@ -10,11 +10,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from b24nb.credentials import Credentials
-from b24nb.errors import ApiError, BadResponse, from_answer
+from b24nb.error_codes import find_fact
+from b24nb.errors import ApiError, BadgeInUse, BadResponse, DuplicateCode
 from b24nb.rest.calls import Call
 from b24nb.rest.transport import Answer
 from b24nb.secret import Secret, redact, redact_known, without_frames
 
+#: The class of an error by its ``kind`` in the table of codes.
+_KINDS = {"ApiError": ApiError} | {cls.__name__: cls for cls in ApiError.__subclasses__()}
 _OTHER_SENDER = "Something between here and the portal answered, or the portal is in trouble; try later."
 _FILTER = (
     "A firewall or filter before the portal refuses this call, often for a text that looks like HTML or SQL: "
@@ -135,12 +138,21 @@ def error_of(envelope: Mapping[str, Any], method: str, credentials: Credentials,
     if isinstance(inside := envelope["error"], dict) and "code" in inside:  # an answer of REST 3.0
         envelope = {"error": inside["code"], "error_description": inside.get("message")}
     code, description = str(envelope["error"]), envelope.get("error_description")
-    return from_answer(
+    return api_error(
         redact(code, credentials.secrets),
         redact(description, credentials.secrets) if isinstance(description, str) else "",
         http_status=status,
         method=method,
     )
+
+
+def api_error(code: str, description: str, *, http_status: int | None, method: str) -> ApiError:
+    """The exception for the vendor's code and text; an unknown code is an :class:`ApiError` itself."""
+    fact = find_fact(code, description, method) or find_fact(code, description)
+    cls = _KINDS[fact.kind] if fact else ApiError
+    if fact and cls in (DuplicateCode, BadgeInUse) and method and method.lower() not in fact.methods:
+        cls = ApiError  # these two are about badges
+    return cls(code, description, http_status=http_status, method=method)
 
 
 def _decoded(answer: Answer, method: str, secrets: Iterable[Secret] = ()) -> Mapping[str, Any]:

@@ -17,7 +17,6 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from http.cookiejar import DefaultCookiePolicy
-from numbers import Integral, Real
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -28,15 +27,15 @@ from requests.adapters import HTTPAdapter
 from urllib3.connection import HTTPConnection
 
 from b24nb._version import __version__
+from b24nb.checks import check_seconds
 from b24nb.credential_checks import is_loopback
 from b24nb.credentials import Endpoint
 from b24nb.errors import BadResponse, InvalidInput
 from b24nb.rest.failures import FAILURES, failed, moved
-from b24nb.secret import is_address, redact, without_frames
+from b24nb.secret import redact, without_frames
 
 MAX_BODY = 64 * 1024 * 1024
 _CHUNK = 1024 * 1024
-_DAY = 24 * 3600
 #: Seconds after which an idle connection is not used again: after a sleep or in another network it may be dead.
 _IDLE = 30
 #: Uncompressed answers only: HTTP libraries have had vulnerabilities in decompression.
@@ -63,34 +62,6 @@ class Answer:
         with suppress(ValueError, OverflowError, urllib3.exceptions.InvalidHeader):
             return float(urllib3.Retry().parse_retry_after(self.headers.get("Retry-After", "")))
         return None
-
-
-def check_seconds(value: Any, field: str, *, least: float = 0) -> float:
-    """A number of seconds up to a day; anything else is refused."""
-    if isinstance(value, Real) and not isinstance(value, bool) and least <= value <= _DAY:  # type: ignore[operator]
-        return float(value)
-    raise InvalidInput(f"{field} wants seconds, from {least:g} to {_DAY}.", field=field)
-
-
-def check_count(value: Any, field: str, what: str = "a number, 1 or more", *, least: int = 1) -> int:
-    """A whole number, which may come out of a frame; anything else is refused."""
-    if isinstance(value, Integral) and not isinstance(value, bool) and int(value) >= least:
-        return int(value)
-    raise InvalidInput(f"{field} is {what}.", field=field)
-
-
-def check_switch(value: Any, field: str) -> bool:
-    """A yes or a no; anything else is refused, since Python takes a text like "no" for a yes."""
-    if type(value).__name__ in ("bool", "bool_"):  # also of numpy
-        return bool(value)
-    raise InvalidInput(f"{field} is True or False, not {value!r}.", field=field)
-
-
-def check_journal(value: Any, what: str) -> Any:
-    """The path of a journal or ``None``; an address is refused, since folders would get its name."""
-    if value is None or (value and isinstance(value, str | os.PathLike) and not is_address(value)):
-        return value
-    raise InvalidInput(f"journal is the path of a {what}.", field="journal")
 
 
 class Transport:

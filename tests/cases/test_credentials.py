@@ -11,9 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from b24nb.credential_checks import SecretInCell
 from b24nb.credentials import OAuthToken, Webhook
-from b24nb.errors import InvalidInput
+from b24nb.errors import InvalidInput, SecretInCell
 from b24nb.secret import Secret
 
 SECRET = "s3cr3tCode012345"

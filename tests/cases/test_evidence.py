@@ -11,7 +11,8 @@ from b24nb import Client, SandboxPortal, connect, errors
 from b24nb.badges import evidence
 from b24nb.badges.activities import find_holders
 from b24nb.badges.badge import Badge, Badges
-from b24nb.badges.changes import NotRestorable, StoredDifferently, to_restore
+from b24nb.badges.changes import to_restore
+from b24nb.errors import NotRestorable, StoredDifferently
 from b24nb.rest.connection import Connection
 from tests.fakes import FakeClock, rows
 from tests.servers import Envelope, altered, answering, in_front_of

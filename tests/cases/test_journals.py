@@ -14,11 +14,10 @@ from typing import Any
 import pytest
 
 from b24nb import Client, SandboxPortal, connect, errors, forms
-from b24nb.badges.apply import JournalNotWritten
 from b24nb.badges.badge import Badge
 from b24nb.badges.changes import Step
-from b24nb.badges.journal import UnfinishedChanges
 from b24nb.badges.journal_store import ChangeSet, JournalStore, default_journal_path
+from b24nb.errors import JournalNotWritten, UnfinishedChanges
 from tests.fakes import leave_unfinished
 from tests.servers import Envelope, in_front_of
 from tests.widgets import click, shown

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 import b24nb
-from b24nb.badges.journal import UnfinishedChanges
+from b24nb.errors import UnfinishedChanges
 from tests.fakes import translated
 
 COUNT = 400

@@ -7,7 +7,8 @@ import pytest
 
 from b24nb import Client, SandboxPortal, connect, errors
 from b24nb.badges.badge import Badge, Badges
-from b24nb.badges.changes import NotRestorable, Step
+from b24nb.badges.changes import Step
+from b24nb.errors import NotRestorable
 from tests.fakes import applier_of, asked, rows
 
 TEXTS = [

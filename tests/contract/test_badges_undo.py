@@ -13,7 +13,7 @@ import pytest
 from b24nb import Client, SandboxPortal, connect, errors
 from b24nb.badges.badge import Badge
 from b24nb.badges.changes import Step
-from b24nb.badges.journal import UnfinishedChanges
+from b24nb.errors import UnfinishedChanges
 from tests.fakes import FakeClock, leave_unfinished, together
 
 

@@ -15,8 +15,8 @@ import pandas as pd
 import pytest
 
 from b24nb import Badge, Client, Fleet, connect, errors
-from b24nb.badges.journal import UnfinishedChanges
 from b24nb.badges.journal_store import JournalStore
+from b24nb.errors import UnfinishedChanges
 from b24nb.fleet import fleet_plan, visit
 from b24nb.sandbox import SandboxFleet
 from tests import fleets

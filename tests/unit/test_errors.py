@@ -11,7 +11,8 @@ from markupsafe import escape
 from nbclient import NotebookClient
 
 from b24nb import catalogue, errors, explain, spec
-from b24nb.errors import ConnectionFailed, InvalidInput, NotApplied, OutcomeUnknown, Timeout, from_answer
+from b24nb.errors import ConnectionFailed, InvalidInput, NotApplied, OutcomeUnknown, Timeout
+from b24nb.rest.response import api_error
 from tests.servers import answering, hang
 
 ADD = "crm.activity.badge.add"
@@ -73,7 +74,7 @@ def test_every_fact_is_complete_and_explained_in_words_and_in_html(code: str) ->
 def test_an_answer_is_explained_by_the_meaning_that_it_has(
     code: str, description: str, method: str, words: str
 ) -> None:
-    error = from_answer(code, description, http_status=400, method=method)
+    error = api_error(code, description, http_status=400, method=method)
     explanation = explain(error)
     (fact,) = explanation.facts
     assert words in (error.hint if code == "0" else fact.meaning)
@@ -83,7 +84,7 @@ def test_an_answer_is_explained_by_the_meaning_that_it_has(
 
 
 def test_an_unknown_code_keeps_what_is_known() -> None:
-    words = repr(explain(from_answer("NEW", "Something", http_status=418, method="a.b")))
+    words = repr(explain(api_error("NEW", "Something", http_status=418, method="a.b")))
     assert words.startswith("ApiError - NEW: Something")
     assert "a.b, HTTP 418" in words
     with pytest.raises(InvalidInput, match="'NEW'"):
@@ -129,14 +130,18 @@ def test_without_docstrings_an_explanation_claims_no_meaning(monkeypatch: pytest
 
 
 def test_half_a_character_in_an_error_is_shown_since_a_cell_would_show_nothing() -> None:
-    assert str(from_answer("\ud83d", "half \ud83d", http_status=400, method="profile")).encode()
+    assert str(api_error("\ud83d", "half \ud83d", http_status=400, method="profile")).encode()
 
 
 def test_a_code_that_a_table_made_a_number_is_explained() -> None:
     assert explain(100).facts == explain(100.0).facts == explain("100").facts
 
 
-OURS = [name for name, one in vars(errors).items() if inspect.isclass(one) and one.__module__ == errors.__name__]
+OURS = [
+    name
+    for name, one in vars(errors).items()
+    if inspect.isclass(one) and one.__module__ == errors.__name__ and not issubclass(one, Warning)
+]
 
 
 @pytest.mark.parametrize("name", OURS)
@@ -155,7 +160,7 @@ def test_input_names_its_field() -> None:
 def test_texts_of_a_portal_are_escaped() -> None:
     attack = "<img src=x onerror=alert(1)>"
     for code in ("NOT_FOUND", attack):
-        shown = explain(from_answer(code, attack, http_status=400, method=attack))._repr_html_()
+        shown = explain(api_error(code, attack, http_status=400, method=attack))._repr_html_()
         assert "<img" not in shown
         assert "&lt;img" in shown
 
@@ -188,7 +193,7 @@ def traceback(cell: nbformat.NotebookNode) -> str:
 
 def test_a_traceback_ends_with_what_it_means_and_keeps_the_failing_line(cells: dict) -> None:
     text = traceback(cells["not found"])
-    (fact,) = explain(from_answer("NOT_FOUND", "", http_status=400, method="crm.activity.badge.get")).facts
+    (fact,) = explain(api_error("NOT_FOUND", "", http_status=400, method="crm.activity.badge.get")).facts
     sentences = [fact.remedy, fact.meaning, fact.cause, f"Safe to repeat: {fact.repeat}."]
     if IPython.version_info < (8,):  # Colab's shows the message, and no notes
         sentences = [fact.remedy]

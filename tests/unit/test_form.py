@@ -12,7 +12,8 @@ import pytest
 
 from b24nb import Client, Fleet, SandboxPortal, connect, forms
 from b24nb.badges.badge import Badge
-from b24nb.badges.changes import DELETE, NotRestorable
+from b24nb.badges.changes import DELETE
+from b24nb.errors import NotRestorable
 from b24nb.forms.form import Form
 from tests.fakes import eventually
 from tests.programs import python, sandbox_process
