@@ -70,8 +70,11 @@ def get_badge(connection: Connection, code: str) -> Badge:
 
 
 def badge_of(response: Response, code: str) -> Badge:
-    """The badge of an answer to ``get`` or ``add``, which must be the one that was asked for."""
-    badge = Badge.from_wire(response.result.get("badge") if isinstance(response.result, Mapping) else None)
+    """The badge of an answer to ``get`` or ``add``, which must be complete, and the one that was asked for."""
+    row: Any = response.result.get("badge") if isinstance(response.result, Mapping) else None
+    badge = Badge.from_wire(row)
+    if missing := ", ".join(field for field in FIELDS if field not in row):
+        raise BadResponse(f"The portal sent the badge {code!r} without its {missing}.")
     if folded(badge.code) != folded(code):
         raise BadResponse(f"The portal was asked for the badge {code!r} and sent {badge.code!r}.")
     return badge
@@ -102,7 +105,7 @@ def judge_answers(step: Step, failure: B24Error | None, deleted: Reply | None, a
         return Outcome(step, verdict, changed=step.deletes and not missing, error=refusal)
     with suppress(BadResponse):
         badge = badge_of(added, step.after.code)
-        if badge.code == step.after.code and added.result["badge"].keys() >= {*FIELDS}:
+        if badge.code == step.after.code:
             odd = f"stored differently: {badge!r}" if badge != step.after else ""
             verdict = Verdict.ADDED if missing else DONE[step.action]
             refused = deleted.code if isinstance(deleted, ApiError) and not isinstance(deleted, NotFound) else ""
@@ -194,7 +197,7 @@ def _judge(doubt: Outcome, here: Mapping[str, Any], *, last_look: bool) -> Outco
     half = step.action is Action.REPLACE and not present
     text = f"{_cause(doubt)}: {step.code!r} {'was deleted and not added again' if half else 'shows no effect'}."
     refused = doubt.error if isinstance(doubt.error, ApiError) else None
-    error = refused or errors.NotApplied(text, hint="It is safe to repeat.", sent=True)
+    error = refused or errors.NotApplied(text, hint=f"It is safe to repeat. {_advice(doubt)}".strip(), sent=True)
     return replace(doubt, verdict=Verdict.FAILED, changed=half, error=error, seen=True)
 
 
@@ -213,7 +216,13 @@ def _cause(doubt: Outcome) -> str:
     return f"The answer does not tell ({why})" if why else "The answer was lost or proves nothing"
 
 
+def _advice(doubt: Outcome) -> str:
+    """What to do about an answer of something else than the portal, such as a firewall."""
+    return doubt.error.hint if isinstance(doubt.error, BadResponse) else ""
+
+
 def _unknown(doubt: Outcome, what: str, *, open: bool = False) -> Outcome:
     hint = "b24.journal.settle() looks again." if open else "Look at it before you go on."
     text = f"{_cause(doubt)}, and {what.rstrip('.')}."
+    hint = f"{hint} {_advice(doubt)}".strip()
     return replace(doubt, error=errors.OutcomeUnknown(text, hint=hint), seen=not open, open=open)

@@ -206,10 +206,10 @@ def _rows(source: Any) -> Iterable[tuple[str, Any]]:
     elif (frame := frame_of(source)) is not None:
         return _table([*frame.columns], _numbered(frame.astype(object).itertuples(index=False, name=None)))
     if isinstance(source, Mapping):
-        source = _listed(source)
+        return _numbered(_listed(source))
     if isinstance(source, str | bytes) or not isinstance(source, Iterable):
         raise InvalidInput(f"Can't read badges from a {type(source).__name__}.", field="wanted")
-    return _numbered(source)
+    return _without_map_texts(_numbered(source))
 
 
 def _numbered(rows: Iterable[Any]) -> Iterator[tuple[str, Any]]:
@@ -259,14 +259,21 @@ def _table(names: Sequence[Any], rows: Iterable[tuple[str, Sequence[Any]]]) -> I
     """The rows of a table that are not blank, without their empty cells: an empty cell means no value."""
     if ("code", None) not in map(_heading, names):
         raise InvalidInput("There is no column `code`; the first row names the columns.", field="wanted")
-    for where, cells in rows:
-        row = Row((name, cell) for name, cell in zip(names, cells, strict=False) if not _is_empty(cell))
-        for name, cell in row:
-            if isinstance(cell, str) and MAP_TEXT.fullmatch(cell) and _heading(name)[0] in FIELDS:
-                text = f"{where}: the {name} is the text of a map; write a column per language, or JSON."
-                raise InvalidInput(text, field=_heading(name)[0])
+    pairs = ((where, zip(names, cells, strict=False)) for where, cells in rows)
+    found = ((where, Row((name, cell) for name, cell in row if not _is_empty(cell))) for where, row in pairs)
+    for where, row in _without_map_texts(found):
         if any(str(cell).strip() for _, cell in row):
             yield where, row
+
+
+def _without_map_texts(rows: Iterable[tuple[str, Any]]) -> Iterator[tuple[str, Any]]:
+    """The rows; refused if a cell is the text of a map: tables and other programs make texts of maps."""
+    for where, row in rows:
+        for name, cell in row.items() if isinstance(row, Mapping) else row if isinstance(row, Row) else ():
+            if isinstance(cell, str) and MAP_TEXT.fullmatch(cell) and _heading(name)[0] in FIELDS:
+                text = f"{where}: the {name} is the text of a map; give a map, or a column per language."
+                raise InvalidInput(text, field=_heading(name)[0])
+        yield where, row
 
 
 @lru_cache(maxsize=1000)

@@ -58,6 +58,13 @@ def test_the_page_of_a_firewall_is_named_and_not_asked_for_again(status: str, ne
         assert len(server.requests) == 1
 
 
+def test_a_change_that_a_firewall_refuses_says_so_after_the_look(portal: SandboxPortal) -> None:
+    with connect(portal, settle_after=0) as b24:
+        portal.faults.next("html", status=403, method="crm.activity.badge.add")
+        with pytest.raises(errors.NotApplied, match=r"safe to repeat\. A firewall .* word it otherwise"):
+            b24.badges.add("sale", "<b>50% off</b>", "S", "primary")
+
+
 @pytest.mark.parametrize(
     ("location", "says", "next_step"),
     [

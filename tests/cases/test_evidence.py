@@ -326,6 +326,7 @@ NO_ANSWERS: list[tuple[Callable[[Connection], Any], dict[str, Any], str]] = [
     *((ask, {"result": result}, ".") for ask in (ask_all, ask_one, ask_holders) for result in (None, True, {}, "x")),
     *((ask_all, {"result": result}, ".") for result in ([], {"badges": None}, {"badges": {}})),
     *((ask_one, {"result": result}, ".") for result in ([], {"badge": None}, {"badge": []}, {"badge": "vip"})),
+    (ask_one, {"result": {"badge": {"code": "vip", "value": "V", "type": "primary"}}}, "without its title"),
     *((ask_one, {"result": {"badge": ROW | {"code": other}}}, f"sent '{other}'") for other in ("vip2", "vi", " vip")),
 ]
 

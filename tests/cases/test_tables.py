@@ -11,6 +11,7 @@ import re
 import tracemalloc
 from collections.abc import Iterator
 from contextlib import suppress
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -115,11 +116,12 @@ def test_the_text_of_a_map_replaces_no_map_of_the_portal(title: dict[str, str]) 
         assert plan.counts["keep"] == 2
         for text in (json.dumps(title), str(title)):
             with pytest.raises(InvalidInput, match="'odd': The title is the text of a map"):
-                b24.badges.plan([{**odd.to_wire(), "title": text}, good])
+                b24.badges.plan([Badge("odd", text, "v", "primary"), good])
         Path("plan.json").write_text(plan.df.to_json(orient="records"))
-        for source in (plan.df.to_dict("records"), "plan.json"):
-            with pytest.raises(InvalidInput, match="text of a map"):
-                b24.badges.plan(source)
+        with b24nb.SandboxPortal(badges=[]) as empty, b24nb.connect(empty) as other:
+            for source, client in product((plan.df.to_dict("records"), "plan.json"), (b24, other)):
+                with pytest.raises(InvalidInput, match="Row 1: the title is the text of a map"):
+                    client.badges.plan(source)
 
 
 @pytest.mark.parametrize("heading", ["title .de", " Title . de ", "TITLE.DE"])
