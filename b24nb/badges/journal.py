@@ -82,7 +82,7 @@ class Journal:
                 begun = (
                     f"{len(entries)} change(s) since {datetime.fromtimestamp(entries[0].at, UTC):%Y-%m-%d %H:%M} UTC"
                 )
-                why = f"{begun} are unfinished: another process is at work, or it was killed."
+                why = f"{begun} are unfinished: still at work, interrupted or killed."
                 return f"{why} b24.journal.settle() looks at the portal and completes them."
         return ""
 

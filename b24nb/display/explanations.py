@@ -81,8 +81,8 @@ class Explanation:
     def _repr_html_(self) -> str:
         title = Markup("<strong>{}</strong>").format(self.title)
         if self.lines:
-            return html.page(html.card(title, self.lines, wide=True))
-        meanings = (html.card(fact.message or "(empty)", _block(fact), wide=True) for fact in self.facts)
+            return html.page(html.card(title, self.lines))
+        meanings = (html.card(fact.message or "(empty)", _block(fact)) for fact in self.facts)
         return html.page(title, *meanings)
 
 

@@ -102,12 +102,10 @@ def pill(text: str | Mapping[str, str], type: str, language: str | None = None) 
     )
 
 
-def card(head: Any, rows: Iterable[tuple[str, Any]], *, wide: bool = False) -> Markup:
+def card(head: Any, rows: Iterable[tuple[str, Any]]) -> Markup:
     """A box with a heading and labelled values."""
     fields = join((Markup("<dt>{}</dt> <dd>{}</dd>").format(label, _cell(value)) for label, value in rows), " ")
-    return Markup('<div class="b24nb-card{}"><div>{}</div> <dl>{}</dl></div>').format(
-        " b24nb-wide" if wide else "", head, fields
-    )
+    return Markup('<div class="b24nb-card"><div>{}</div> <dl>{}</dl></div>').format(head, fields)
 
 
 def badge_card(badge: Any, language: str | None = None, note: str = "") -> Markup:

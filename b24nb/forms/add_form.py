@@ -210,7 +210,7 @@ class AddForm(Form):
 
     def remove(self, row: TextRow) -> None:
         """Remove the row of a language."""
-        self._set_rows([other for other in self.rows if other is not row])
+        self._set_rows([other for other in self.rows if other is not row] or [row])  # a second click may come late
 
 
 def add_form(

@@ -119,8 +119,11 @@ class DeleteForm(ReleaseForm):
         super().shared_changed(change)
         self.table.language = self.shared.language
         if change == "badges":
+            here = self.shared.badges or NO_BADGES
             with self.drawing():
-                self.table.show(self.shared.badges or NO_BADGES, self._codes)
+                self.table.show(here, self._codes)
+            if self.shared.badges is not None and any(here.find(one.code) != one for one in self.state.badges):
+                self.state = self.forget()  # a badge of the preview was changed or deleted by another form
             self.redraw()
         elif change == "selection" and (selection := self.shared.selection):
             known = [badge.code for badge in self.shared.find_all(selection).values()]
@@ -171,11 +174,13 @@ class DeleteForm(ReleaseForm):
 
     def _delete_many(self, badges: Badges) -> Any:
         report = self.b24.badges.delete_many(badges, missing_ok=True, keep_going=True, **self.run_options(len(badges)))
-        gone = [one.step for one in report if one.verdict in (Verdict.DELETED, Verdict.GONE)]
+        gone = [one.step.code for one in report if one.verdict is Verdict.GONE]
         removed = Badges(was for one in report if one.done and (was := to_restore(one.found, one.step.before)))
-        self._choose_none()
-        self.shared.see_changed(gone=[step.code for step in gone])
+        if gone or removed:
+            self._choose_none()
+        self.shared.see_changed(gone=[*gone, *(badge.code for badge in removed)])
         text = f"{parts.counted(removed)} of {len(badges)} deleted."
+        text += f" {parts.counted(gone)} gone already." if gone else ""
         return _ended(report.ok, text, report, removed or self.state.removed, offer=bool(removed))
 
     @changes

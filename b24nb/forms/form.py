@@ -237,7 +237,7 @@ class Form(parts.Panel):
 
     def _cancel(self) -> None:
         self.cancel.set()
-        self.show_progress("Will stop before the next request", 0, 0)
+        self.show_progress("Will stop before the next step, if there is one", 0, 0)
 
     def _do(self, steps: Sequence[FormStep]) -> None:
         try:

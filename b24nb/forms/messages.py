@@ -17,6 +17,8 @@ _SENTENCES: dict[type, str] = {
     errors.ConnectionFailed: "The portal could not be reached, or the connection to it broke.",
     errors.Timeout: "The portal did not answer in time.",
     errors.BadResponse: "What came back is not an answer of the portal's REST API{status}.",
+    errors.NotApplied: "The portal gave no usable answer, and a look at it shows no effect.",
+    errors.OutcomeUnknown: "Nobody can tell yet whether the change was made.",
 }
 _RENEWAL = "The authorization server gave no new token{status}."
 _STOPPED = "The sandbox portal does not answer any more: it was stopped, or the notebook was restarted."

@@ -15,7 +15,7 @@ from b24nb.display import html
 from b24nb.display.language import language_name
 from b24nb.display.visible import visible
 
-LABEL_WIDTH = "8em"
+LABEL_WIDTH = "10em"
 
 
 class Panel(widgets.VBox):  # type: ignore[misc]
@@ -48,7 +48,7 @@ def style() -> Markup:
     return Markup("{}<style>{}</style>").format(html.css(), Markup(css))  # noqa: S704 - our own file
 
 
-def field(kind: str, label: str, value: Any, *, width: str = "26em", **options: Any) -> Any:
+def field(kind: str, label: str, value: Any, *, width: str = "28em", **options: Any) -> Any:
     """A labelled field: ``kind`` is a class of widgets with a description, which becomes the ``<label>``."""
     # If a text were sent with each letter, the browser would delay it while the kernel is busy, but not a click:
     # the button would read a text without its end. So a text is sent once, when the user leaves the field.

@@ -152,7 +152,7 @@ class Call:
         from b24nb.display import html
 
         rows = [*self._labelled(), ("parameters", json.dumps(self.params, ensure_ascii=False, default=str))]
-        return html.page(html.card(self.method, rows, wide=True))
+        return html.page(html.card(self.method, rows))
 
     def _labelled(self) -> list[tuple[str, str]]:
         """What is known of the call, as pairs of label and text."""

@@ -62,6 +62,7 @@ def test_trouble_is_a_sentence_with_code_and_next_step(
     assert form.state.phase == "failed"
     assert all(one in text for one in ("Error:", *words)), text
     assert re.fullmatch(r"(\S+ ){3,}\S+\.", message.text)
+    assert not re.search(r"crm\.|HTML|lost or", message.text), "the details have that"
     assert message.hint
     assert message.hint in text
     assert not any(untrue in text for untrue in ("was stopped", "error-new-trouble"))

@@ -72,6 +72,11 @@ def test_after_a_delete_nothing_is_chosen_in_the_list_either(b24: Client, portal
     delete("2")
     click(form, form.undo_button)
     assert not form.table.selected
+    other = forms.delete_form(b24, ["newsletter", "onHold"], run=True)
+    form.code.value = "newsletter"
+    delete("newsletter")
+    assert len(other.state.badges) == 0, "its preview is not true any more"
+    click(form, form.undo_button)
     form.table.selected = ["birthday", "paid"]
     portal.faults.next("ACCESS_DENIED", method="crm.activity.badge.delete")
     delete("2")
@@ -100,6 +105,7 @@ def test_a_badge_that_somebody_changed_meanwhile_is_left_alone_and_its_preview_g
     assert ("Corrected" in shown(form)) == there
     confirm(several, "2")
     assert list(several.df["verdict"]) == ["changed" if there else "already gone", "deleted"]
+    assert there or "1 badge of 2 deleted. 1 badge gone already." in shown(several)
     assert ("newsletter" in b24.badges.list()) == there
 
 
@@ -230,7 +236,7 @@ def test_while_badges_are_deleted_nothing_is_said_of_the_time_before_and_cancel_
                 eventually(lambda: form.cancel_button in tree(form))
                 assert "Nothing has been" not in shown(form)
                 form.cancel_button.click()
-                assert "Will stop before the next request" in shown(form)
+                assert "Will stop before the next step, if there is one" in shown(form)
         left = len(portal.badges)
         assert 0 < left < 120
         assert len(form.state.removed) == 120 - left

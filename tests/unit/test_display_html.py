@@ -192,6 +192,14 @@ def test_live_and_sandbox_differ_in_more_than_a_word() -> None:
     assert re.search(r"\.b24nb-live{[^}]*2px solid", str(html.css()))
 
 
+def test_an_output_below_does_not_take_the_red_of_an_error_or_of_a_live_portal() -> None:
+    """Each output has only its own rules, and the last one on the page wins between equal selectors."""
+    rules = re.findall(r"^([^{\n]+){", str(html.css()).replace("}", "}\n"), re.MULTILINE)
+    for name, more in (("banner", ["live"]), ("message", ["error", "done", "check"])):
+        assert {f".b24nb-{name}", *(f".b24nb-{name}.b24nb-{one}" for one in more)} <= {*rules}
+        assert not {f".b24nb-{one}" for one in more} & {*rules}
+
+
 # -- languages ------------------------------------------------------------------------------------
 
 
