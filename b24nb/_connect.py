@@ -23,7 +23,7 @@ from b24nb.client import Client, Portal
 from b24nb.credentials import Credentials, OAuthToken, Webhook
 from b24nb.errors import ConnectionFailed, InvalidInput, UnfinishedChanges
 from b24nb.rest.clock import SYSTEM_CLOCK, Clock
-from b24nb.rest.connection import Connection
+from b24nb.rest.connection import Connection, Hook, nothing
 from b24nb.rest.transport import Transport
 from b24nb.secret import Secret, mask_address, masked
 
@@ -36,7 +36,7 @@ def connect(
     *,
     tariff: str = "standard",
     timeout: tuple[float, float] = (5, 60),
-    verify: bool | str = True,
+    verify: bool | str | PathLike[str] = True,
     read_only: bool = False,
     journal: str | PathLike[str] | None = None,
     settle_after: float = 60,
@@ -108,7 +108,7 @@ def connect(
     read_only_from = _read_only_from(read_only, settings.get(READ_ONLY))
     path = check_journal(journal, "file")
     settle_after = check_seconds(settle_after, "settle_after")
-    on_close: Callable[[], object] = bool
+    on_close: Hook = nothing
     with ExitStack() as failed:
         if not isinstance(found, Webhook | OAuthToken):
             on_close = _starting(found)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 
 from b24nb.display.visible import visible
 from b24nb.errors import ApiError, OperatingTimeExceeded
-from b24nb.rest.connection import Connection, Response
+from b24nb.rest.connection import Connection, Hook, Response, nothing
 from b24nb.secret import mask_address
 
 if TYPE_CHECKING:
@@ -181,7 +181,7 @@ class Client:
         portal: Portal,
         badges: BadgeMethods,
         release: Callable[[], object],
-        on_close: Callable[[], object] = bool,
+        on_close: Hook = nothing,
     ) -> None:
         self._connection = connection
         self.portal = portal

@@ -50,6 +50,11 @@ from b24nb.error_codes import find_fact
 from b24nb.secret import redact
 
 
+def _printable(text: str) -> str:
+    """A text that a notebook can receive and show: half a character becomes its escape, a secret is masked."""
+    return redact(text).encode(errors="backslashreplace").decode()  # a caller may pass an address by mistake
+
+
 class B24Error(Exception):
     """An error of this package; its message says what happened.
 
@@ -64,9 +69,7 @@ class B24Error(Exception):
     retry_after: float | None = None
 
     def __init__(self, message: str, *, hint: str = "") -> None:
-        # A caller may have passed an address as the wrong argument: its secret is masked here.
-        # Half a character, which a notebook can't receive, becomes its escape: else a cell would show no error at all.
-        self.message, self.hint = (redact(text).encode(errors="backslashreplace").decode() for text in (message, hint))
+        self.message, self.hint = _printable(message), _printable(hint)
         super().__init__(self.message)
 
     def __str__(self) -> str:

@@ -21,7 +21,7 @@ BADGE_DOCS = "https://apidocs.bitrix24.com/api-reference/crm/timeline/activities
 
 
 class BadgeType(StrEnum):
-    """The five types of a badge; the type determines only its colour."""
+    """The types of a badge; the type determines only its colour."""
 
     SUCCESS = "success"
     FAILURE = "failure"
@@ -126,7 +126,7 @@ class Method(NamedTuple):
 _CODE = Parameter("code", "string", True, "Code of the badge, for example `missedCall`")
 _TITLE = Parameter("title", "string | map", True, "Title of the badge: a text, or a map language -> text")
 _VALUE = Parameter("value", "string | map", True, "Text of the pill: a text, or a map language -> text")
-_TYPE = Parameter("type", "string", True, "Colour: `success`, `failure`, `warning`, `primary` or `secondary`")
+_TYPE = Parameter("type", "string", True, f"Colour: {', '.join(f'`{one}`' for one in BadgeType)}")
 _ADMIN: Any = {
     "changes": True,
     "access": "the administrator of the portal",

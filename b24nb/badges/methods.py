@@ -335,7 +335,7 @@ class BadgeMethods:
         files.refuse(files.clashes((step.code for step in steps), current))
         changes.warn_if_not_restorable(step.before for step in steps if step.before)
         plan = Plan(steps, kind="delete_many", total=len(current), applier=self._applier)
-        return plan.send(current, options)
+        return plan._send(current, options)
 
     def plan(self, wanted: files.Source | pd.DataFrame, *, prune: bool = False) -> Plan:
         """Compare wanted badges with the portal's, and plan the changes.

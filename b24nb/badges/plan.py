@@ -119,25 +119,10 @@ class Plan:
         options = RunOptions(keep_going, parallel, progress, confirm, cancel)
         self._applier.refuse_if_read_only()
         current = look_at(self._applier.connection, self.steps)
-        return self.send(current, options, guarded=True)
+        return self._send(current, options, guarded=True)
 
-    def send(self, current: Sequence[Badge], options: RunOptions, *, guarded: bool = False) -> Report:
-        """Make the changes on a portal that has just been listed.
-
-        Parameters
-        ----------
-        current : sequence of Badge
-            What the portal holds.
-        options : RunOptions
-            Those of :meth:`apply`.
-        guarded : bool
-            Whether ``confirm`` is needed if more than half of the badges are deleted.
-
-        Returns
-        -------
-        Report
-            In the order of the plan.
-        """
+    def _send(self, current: Sequence[Badge], options: RunOptions, *, guarded: bool = False) -> Report:
+        """Make the changes on a portal that holds ``current``; ``guarded``: deleting most badges wants ``confirm``."""
         total, there = sum(isinstance(one, Badge) for one in current), {one.code for one in current}
         deletes = sum(one.before is not None and one.after is None and one.before.code in there for one in self.steps)
         needed = options.confirm is not None or (guarded and 2 * deletes > total)

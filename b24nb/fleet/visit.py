@@ -26,7 +26,7 @@ from b24nb.badges.methods import BadgeMethods
 from b24nb.client import WHO_AM_I, Client, Portal
 from b24nb.credentials import Credentials, OAuthToken, Webhook
 from b24nb.rest.clock import SYSTEM_CLOCK, Clock
-from b24nb.rest.connection import Connection
+from b24nb.rest.connection import Connection, nothing
 from b24nb.rest.token_renewals import call_sync, newest_of
 from b24nb.rest.transport import Transport
 from b24nb.secret import Secret, redact
@@ -212,7 +212,7 @@ def look(connection: Connection) -> tuple[Portal, Badges | errors.ApiError]:
 def call(connection: Connection, function: Callable[[Client], Any]) -> tuple[Portal, Any]:
     """Call a function with a client of the portal; returns the portal and the function's value."""
     portal, badges = Portal.ask(connection), BadgeMethods(connection, Permit(float("-inf")))  # type: ignore[arg-type]
-    value = function(Client(connection, portal=portal, badges=badges, release=bool))
+    value = function(Client(connection, portal=portal, badges=badges, release=nothing))
     with suppress(pickle.PicklingError, TypeError, AttributeError):  # with threads it need not be picklable
         refuse_secrets(pickle.dumps(value), connection.credentials.secrets)
     return portal, value

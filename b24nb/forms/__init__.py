@@ -16,4 +16,9 @@ from b24nb.forms.fleet_form import fleet
 from b24nb.forms.inspect_form import inspect_form
 from b24nb.forms.list_form import list_form
 
+fleet_form = fleet  # the other forms have such names
 __all__ = ["add_form", "calls_form", "delete_form", "explorer", "fleet", "inspect_form", "list_form"]
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -50,6 +50,10 @@ Reader = Callable[[Answer, str, Credentials], Mapping[str, Any] | errors.ApiErro
 Hook = Callable[[], object]
 
 
+def nothing() -> None:
+    """For a hook that is not given."""
+
+
 def is_write(method: str) -> bool:
     """Whether a method may change something; an unknown method counts as a write.
 
@@ -113,14 +117,14 @@ class Connection:
         self.is_sandbox = False
         self._closed = False
         self._transport = transport
-        self._close_transport: Hook = bool if shared else transport.close
+        self._close_transport: Hook = nothing if shared else transport.close
         self._failed_renewal: errors.B24Error | None = None
-        self._pass_on: Hook = bool  # gives a renewed token to the application once more, if it failed to store it
+        self._pass_on: Hook = nothing  # gives a renewed token to the application once more, if it failed to store it
         #: Called with a renewed token before it is used; called for a newer token if renewing was refused.
         self.store_token: Callable[[OAuthToken], object] = lambda _: None
         self.newer_token: Callable[[], Credentials | None] = lambda: None
 
-    def call(self, method: str, params: Params | None = None, *, before_send: Hook = bool) -> Response:
+    def call(self, method: str, params: Params | None = None, *, before_send: Hook = nothing) -> Response:
         """Call a method.
 
         Parameters
@@ -186,7 +190,9 @@ class Connection:
                 break
         return BatchResponse(answers, [key for key in commands if key not in answers])
 
-    def send_chunk(self, commands: Sequence[Command], *, halt: bool = False, before_send: Hook = bool) -> BatchResponse:
+    def send_chunk(
+        self, commands: Sequence[Command], *, halt: bool = False, before_send: Hook = nothing
+    ) -> BatchResponse:
         """Send up to 50 commands by one request, after waiting for room; ``before_send`` as in :meth:`call`.
 
         Raises
@@ -232,7 +238,7 @@ class Connection:
         return write
 
     def _send_with_retries(
-        self, method: str, params: Params, shown: Params, *, write: bool, before_send: Hook = bool
+        self, method: str, params: Params, shown: Params, *, write: bool, before_send: Hook = nothing
     ) -> tuple[Mapping[str, Any], Call]:
         """Send until an answer needs no repetition; every attempt is a row in the log."""
         body, total = as_json(params), self._transport.total

@@ -26,7 +26,7 @@ FAILURES = (
 )
 
 
-def failed(error: BaseException, method: str, total: float, *, sent: bool) -> TransportError:
+def failed(error: BaseException, method: str, origin: str, total: float, *, sent: bool) -> TransportError:
     """The error for a failed request; never quotes the original, which quotes the address."""
     cause = _innermost(error)
     if isinstance(error, requests.exceptions.ContentDecodingError):
@@ -47,7 +47,7 @@ def failed(error: BaseException, method: str, total: float, *, sent: bool) -> Tr
     elif isinstance(error, requests.exceptions.SSLError):
         what, hint = _tls(cause)
     elif isinstance(cause, socket.gaierror):
-        what = "host not found"
+        what = f"the host {urlsplit(origin).hostname} was not found"
     return ConnectionFailed(f"{method}: {what}.", method=method, sent=sent, hint=hint)
 
 

@@ -77,7 +77,7 @@ class Transport:
         To how many hosts connections are kept alive at a time.
     """
 
-    def __init__(self, timeout: tuple[float, float] = (5, 60), *, verify: bool | str = True, hosts: int = 2) -> None:
+    def __init__(self, timeout: tuple[float, float] = (5, 60), *, verify: Any = True, hosts: int = 2) -> None:
         self._hosts = hosts
         if not isinstance(timeout, tuple | list) or len(timeout) != 2:
             hint = "For example timeout=(5, 60)."
@@ -135,7 +135,7 @@ class Transport:
         except InvalidInput:  # a ValueError, so else one of FAILURES
             raise
         except FAILURES as error:
-            failure = failed(error, method, self.total, sent=_sending.sent)
+            failure = failed(error, method, endpoint.origin, self.total, sent=_sending.sent)
             failure.waited = time.monotonic() - _sending.sent_at
         raise failure  # outside of `except`: the original error, which quotes the address, would become its context
 

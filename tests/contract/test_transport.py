@@ -107,7 +107,7 @@ def test_a_connection_that_never_was_is_tried_again(method: str) -> None:
 
 
 def test_an_unknown_host_is_named_as_such() -> None:
-    with pytest.raises(errors.ConnectionFailed, match="host not found"):
+    with pytest.raises(errors.ConnectionFailed, match=r"the host nowhere\.invalid was not found"):
         connection_to(f"https://nowhere.invalid/rest/1/{SECRET}/").call(READ)
 
 

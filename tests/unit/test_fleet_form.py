@@ -124,6 +124,6 @@ def test_a_thousand_portals_make_a_page_that_stays_small() -> None:
 
 def test_a_client_of_one_portal_is_refused_in_words(b24: Client) -> None:
     with pytest.raises(errors.InvalidInput, match="shows a Fleet, not a Client"):
-        forms.fleet(b24)
+        forms.fleet_form(b24)
     with pytest.raises(errors.InvalidInput, match="shows a Client, not a str"):
         forms.explorer("https://example.bitrix24.com/rest/1/abcdef0123456789/")
