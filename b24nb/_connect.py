@@ -84,7 +84,7 @@ def connect(
 
     Warns
     -----
-    UnfinishedChanges
+    b24nb.errors.UnfinishedChanges
         If the journal holds changes of this user on this portal whose outcome is not known. If you turn warnings
         into errors, exclude this one: only a client can settle these changes.
 

@@ -152,8 +152,8 @@ class Portal:
 class Client:
     """One portal, one user: the badge methods, the call log and the journal.
 
-    Made by :func:`b24nb.connect`. A context manager; :meth:`close` also stops a sandbox that was
-    started for this client, and so does the garbage collection of a client.
+    :func:`b24nb.connect` returns one; the arguments of the class itself are internal. A context manager;
+    :meth:`close` also stops a sandbox that was started for this client, and so does the garbage collection.
 
     Attributes
     ----------

@@ -96,6 +96,13 @@ class Webhook(NotPicklable):
         -----
         SecretInCell
             If a cell of the notebook that runs this contains the address.
+
+        Examples
+        --------
+        >>> import b24nb
+        >>> webhook = b24nb.Webhook.parse("https://Example.bitrix24.com/rest/1/abcdef0123456789")
+        >>> webhook, webhook.host
+        (Webhook(https://example.bitrix24.com/rest/1/***/), 'example.bitrix24.com')
         """
         url = Secret(url)
         webhook = without_frames(cls._parsed, url)
@@ -137,6 +144,11 @@ class Webhook(NotPicklable):
         ------
         InvalidInput
             As :meth:`parse`; also if there is no keyboard, or the input would be shown.
+
+        Examples
+        --------
+        >>> import b24nb
+        >>> b24 = b24nb.connect(b24nb.Webhook.ask())  # doctest: +SKIP
         """
         return cls.parse(without_frames(ask_hidden))
 

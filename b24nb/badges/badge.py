@@ -206,6 +206,14 @@ class Badges(tuple[Badge, ...]):
         -------
         Badge or None
             ``None`` if there is none.
+
+        Examples
+        --------
+        >>> import b24nb
+        >>> with b24nb.connect(b24nb.SandboxPortal()) as b24:
+        ...     badges = b24.badges.list()
+        ...     badges.find("MISSEDCALL").code, badges.find("gold")
+        ('missedCall', None)
         """
         return self._by_code.get(code) or self._by_code.get(folded(code))
 
@@ -241,6 +249,13 @@ class Badges(tuple[Badge, ...]):
         Returns
         -------
         Badges
+
+        Examples
+        --------
+        >>> import b24nb
+        >>> with b24nb.connect(b24nb.SandboxPortal()) as b24:
+        ...     b24.badges.list().in_language("de")["documentSigned"]
+        Badge(code='documentSigned', title='Vertrag', value='Unterschrieben', type='success')
         """
         texts = ((badge, pick(badge.title, language)[0], pick(badge.value, language)[0]) for badge in self)
         return Badges(Badge(badge.code, title, value, badge.type) for badge, title, value in texts)

@@ -38,7 +38,6 @@ _COLUMNS = (
 _CELLS = attrgetter(*_COLUMNS)
 _SHORT = ["change_set", "kind", "at", "code", "action", "verdict"]
 
-
 #: How the changes of another address or user are counted.
 ADOPT = (
     "After journal = b24nb.connect(..., journal=<that file>).journal, journal.adopt(host=..., user=...) counts its"
@@ -54,9 +53,9 @@ class Journal:
     >>> import b24nb
     >>> with b24nb.connect(b24nb.SandboxPortal()) as b24:
     ...     badge = b24.badges.delete("missedCall")
-    ...     report = b24.journal.plan_undo().apply(progress=False)
-    ...     b24.badges.get("missedCall") == badge
-    True
+    ...     report = b24.journal.plan_restore([badge]).apply(progress=False)
+    ...     b24.journal.df[["action", "verdict"]].to_numpy().tolist()
+    [['delete', 'deleted'], ['add', 'added']]
     """
 
     def __init__(self, applier: ChangeApplier) -> None:
@@ -79,9 +78,8 @@ class Journal:
         """A message if changes are unfinished, with what to do; ``""`` if none are, or the journal can't be read."""
         with suppress(JournalError):
             if entries := self._store.unfinished():
-                begun = (
-                    f"{len(entries)} change(s) since {datetime.fromtimestamp(entries[0].at, UTC):%Y-%m-%d %H:%M} UTC"
-                )
+                at = datetime.fromtimestamp(entries[0].at, UTC)
+                begun = f"{len(entries)} change(s) since {at:%Y-%m-%d %H:%M} UTC"
                 why = f"{begun} are unfinished: still at work, interrupted or killed."
                 return f"{why} b24.journal.settle() looks at the portal and completes them."
         return ""
@@ -105,12 +103,12 @@ class Journal:
         Returns
         -------
         Report
-            A row per change that was unfinished.
+            A row per change that was unfinished; ``unknown`` if the portal could not be looked at.
 
         Raises
         ------
-        TransportError, ApiError
-            If the portal can't be listed.
+        JournalError
+            The journal can't be read or written.
         """
         return settled(self._store, self._look)
 
@@ -137,10 +135,16 @@ class Journal:
 
         Raises
         ------
-        InvalidInput
-            If ``last`` is not a positive number.
-        TransportError, ApiError
-            If the portal can't be listed.
+        InvalidInput, JournalError, TransportError, ApiError
+            ``last`` is not a positive number, or the journal can't be read or the portal can't be listed.
+
+        Examples
+        --------
+        >>> import b24nb
+        >>> with b24nb.connect(b24nb.SandboxPortal()) as b24:
+        ...     report = b24.badges.delete_many(["newsletter", "birthday"], progress=False)
+        ...     b24.journal.plan_undo().apply(progress=False).counts
+        {'added': 2}
         """
         last = check_count(last, "last", "a number of change sets, 1 or more")
         with suppress(JournalError):  # on a full disk no verdict can be written; the plan says what is unfinished
@@ -159,7 +163,7 @@ class Journal:
         Parameters
         ----------
         badges : iterable of Badge
-            As they were before they were deleted.
+            As they were before they were deleted: ``b24.badges.delete`` returns them so.
 
         Returns
         -------
@@ -195,8 +199,8 @@ class Journal:
 
         Raises
         ------
-        InvalidInput
-            The file holds no such changes, or the address is invalid.
+        InvalidInput, JournalError
+            The file holds no such changes, the address is invalid, or the journal can't be read or written.
         """
         address, host = Secret(host), ""  # it may be a whole webhook
         host = host_of(address) if address else self._store.host

@@ -27,16 +27,18 @@ if TYPE_CHECKING:
 
 
 class BadgeMethods:
-    """The badges of one portal.
+    """The badges of one portal: ``b24.badges`` of a client that :func:`b24nb.connect` returned.
 
-    Parameters
-    ----------
-    connection : Connection
-        To the portal.
-    store : JournalStore
-        Where changes are written down before they are sent.
-    settle_after : float
-        Seconds after sending until a write whose answer was lost counts as not applied.
+    The REST methods are ``list, get, add, delete``; ``holders, release`` are about activities that hold a badge;
+    ``delete_many, plan, backup`` about many badges. ``b24.journal`` can undo the changes of badges.
+
+    Examples
+    --------
+    >>> import b24nb
+    >>> with b24nb.connect(b24nb.SandboxPortal()) as b24:
+    ...     gold = b24.badges.add("gold", "Client", "Gold", "warning")
+    ...     b24.badges.get("GOLD") == gold, gold in b24.badges.list(), b24.badges.delete(gold) == gold
+    (True, True, True)
     """
 
     def __init__(self, connection: Connection, store: JournalStore, settle_after: float = 60) -> None:
@@ -47,6 +49,8 @@ class BadgeMethods:
     def list(self) -> Badges:
         """All badges, by one request: the method does not page.
 
+        Vendor page: https://apidocs.bitrix24.com/api-reference/crm/timeline/activities/configurable/badges/crm-activity-badge-list.html
+
         Returns
         -------
         Badges
@@ -54,14 +58,8 @@ class BadgeMethods:
 
         Raises
         ------
-        BadResponse
-            If the portal's ``total`` differs from the number of badges it sent.
         TransportError, ApiError
-            If there is no answer, or the answer is an error.
-
-        Notes
-        -----
-        Vendor page: https://apidocs.bitrix24.com/api-reference/crm/timeline/activities/configurable/badges/crm-activity-badge-list.html
+            There is no answer, or its ``total`` is not the number of badges (``BadResponse``), or it is an error.
 
         Examples
         --------
@@ -75,6 +73,8 @@ class BadgeMethods:
     def get(self, code: str) -> Badge:
         """One badge.
 
+        Vendor page: https://apidocs.bitrix24.com/api-reference/crm/timeline/activities/configurable/badges/crm-activity-badge-get.html
+
         Parameters
         ----------
         code : str
@@ -86,18 +86,18 @@ class BadgeMethods:
 
         Raises
         ------
-        NotFound
-            No badge has this code.
-
-        Notes
-        -----
-        Vendor page: https://apidocs.bitrix24.com/api-reference/crm/timeline/activities/configurable/badges/crm-activity-badge-get.html
+        InvalidInput, NotFound
+            This can't be a code (nothing was sent), or no badge has it.
+        TransportError, ApiError
+            There is no answer, or it is another error.
         """
         changes.check_code(code)
         return evidence.get_badge(self._connection, code)
 
     def add(self, code: str, title: Text, value: Text, type: str) -> Badge:
         """Register a badge, by two calls: the first looks whether the portal already has one with this code.
+
+        Vendor page: https://apidocs.bitrix24.com/api-reference/crm/timeline/activities/configurable/badges/crm-activity-badge-add.html
 
         Parameters
         ----------
@@ -115,26 +115,19 @@ class BadgeMethods:
 
         Raises
         ------
-        InvalidInput
-            Names the field that the portal would refuse; nothing was sent.
+        InvalidInput, ReadOnly, JournalError
+            A field is wrong (it says which), the client is read-only, or the journal can't be written; not sent.
         DuplicateCode
             A badge has this code already, on most portals in any letter case.
-        AccessDenied
-            The user is no administrator of the portal.
+        AccessDenied, ApiError, TransportError
+            The user is no administrator, or the portal answers with another error or can't be reached; not added.
         NotApplied, OutcomeUnknown
-            The answer was lost or proves nothing, and a look at the portal showed that the badge was not added, or
-            did not show what happened.
-        JournalError
-            The journal can't be written; no change was sent.
+            The answer was lost or proves nothing; a look at the portal showed no effect, or not what happened.
 
         Warns
         -----
-        StoredDifferently
-            The portal stored other texts than were sent.
-
-        Notes
-        -----
-        Vendor page: https://apidocs.bitrix24.com/api-reference/crm/timeline/activities/configurable/badges/crm-activity-badge-add.html
+        StoredDifferently, JournalNotWritten
+            The portal stored other texts than were sent; the journal does not hold what became of the change.
 
         Examples
         --------
@@ -161,11 +154,12 @@ class BadgeMethods:
     def delete(self, code: str | Badge) -> Badge:
         """Delete a badge. It is read first and written to the journal: ``b24.journal`` can restore it.
 
+        Vendor page: https://apidocs.bitrix24.com/api-reference/crm/timeline/activities/configurable/badges/crm-activity-badge-delete.html
+
         Parameters
         ----------
         code : str or Badge
-            A code, on most portals in any letter case. A badge means exactly this one: if the portal holds
-            another badge under its code, nothing is sent.
+            A code, on most portals in any letter case; a badge is deleted only if the portal holds exactly this one.
 
         Returns
         -------
@@ -174,28 +168,28 @@ class BadgeMethods:
 
         Raises
         ------
-        NotFound
-            No badge has this code.
-        BadgeChanged
-            The portal holds another badge than the given one; the error holds both.
+        InvalidInput, ReadOnly, JournalError
+            This can't be a code, the client is read-only, or the journal can't be written; no change was sent.
+        NotFound, BadgeChanged
+            No badge has this code, or the portal holds another badge than was given or seen; the error holds both.
         BadgeInUse
             Open activities hold it; :meth:`holders` names them.
-        AccessDenied
-            The user is no administrator of the portal.
+        AccessDenied, ApiError, TransportError
+            The user is no administrator, or the portal answers with another error or can't be reached; not deleted.
         NotApplied, OutcomeUnknown
-            The answer was lost or proves nothing, and a look at the portal showed that the badge is still there, or
-            did not show what happened.
-        JournalError
-            The journal can't be written; no change was sent.
+            The answer was lost or proves nothing; a look at the portal showed no effect, or not what happened.
 
         Warns
         -----
-        NotRestorable
-            Before the delete is sent, if ``add`` would refuse this badge.
+        NotRestorable, JournalNotWritten
+            Before it is sent: ``add`` would refuse this badge. After: the journal does not hold what became of it.
 
-        Notes
-        -----
-        Vendor page: https://apidocs.bitrix24.com/api-reference/crm/timeline/activities/configurable/badges/crm-activity-badge-delete.html
+        Examples
+        --------
+        >>> import b24nb
+        >>> with b24nb.connect(b24nb.SandboxPortal()) as b24:
+        ...     b24.badges.delete("newsletter").value
+        'Subscribed'
         """
         seen, name = (code, code.code) if isinstance(code, Badge) else (None, code)
         changes.check_code(name)
@@ -210,10 +204,10 @@ class BadgeMethods:
     def holders(self, code: str) -> pd.DataFrame:
         """The open activities that may hold a badge, and how to release it.
 
-        No REST method returns them. This reads every open configurable activity that the user may read and
-        keeps those that name the badge. The result is an estimate. It can contain too many: a badge is also
-        released when its item reaches a final stage or the attachment is 30 days old, which the activity does
-        not show. It can contain too few: activities that the user may not read are missing.
+        No REST method returns them. This reads every open configurable activity that the user may read (others
+        are missing), and keeps those that name the badge. They can be too many: a badge is also released when its
+        item reaches a final stage or the attachment is 30 days old, which the activity does not show.
+        Vendor page: https://apidocs.bitrix24.com/api-reference/crm/timeline/activities/activity-base/crm-activity-list.html
 
         Parameters
         ----------
@@ -227,9 +221,17 @@ class BadgeMethods:
             empty where the user may not read it), ``link`` (to it, in the portal), ``subject, last_updated,
             certainty`` (``likely``, ``possible``, ``no``), ``reason, release`` (how to release the badge).
 
-        Notes
-        -----
-        Vendor page: https://apidocs.bitrix24.com/api-reference/crm/timeline/activities/activity-base/crm-activity-list.html
+        Raises
+        ------
+        InvalidInput, TransportError, ApiError
+            This can't be a code (nothing was sent), or the activities can't be listed.
+
+        Examples
+        --------
+        >>> import b24nb
+        >>> with b24nb.connect(b24nb.SandboxPortal()) as b24:
+        ...     b24.badges.holders("onHold")[["owner_type", "title", "certainty"]].to_dict("records")
+        [{'owner_type': 'deal', 'title': 'Annual service, Café Lumière', 'certainty': 'likely'}]
         """
         changes.check_code(code)
         rows = add_titles(self._connection, find_holders(self._connection, {code}))
@@ -240,6 +242,7 @@ class BadgeMethods:
 
         A webhook can only delete the activity, which **can't be undone**. The application that made the activity
         can clear its ``badgeCode``, which ``b24.journal`` can undo. A person can also close it in the portal.
+        Vendor page: https://apidocs.bitrix24.com/api-reference/crm/timeline/activities/configurable/crm-activity-configurable-update.html
 
         Parameters
         ----------
@@ -258,21 +261,15 @@ class BadgeMethods:
 
         Raises
         ------
-        InvalidInput
-            No open activity with one of the ids names the badge, or these credentials can't do what ``how`` says.
-        TransportError, ApiError
-            If the activities can't be listed.
-
-        Notes
-        -----
-        Vendor page: https://apidocs.bitrix24.com/api-reference/crm/timeline/activities/configurable/crm-activity-configurable-update.html
+        InvalidInput, TransportError, ApiError
+            No open activity with one of the ids names the badge, these credentials can't do what ``how`` says, or
+            the activities can't be listed.
 
         Examples
         --------
         >>> import b24nb
         >>> with b24nb.connect(b24nb.SandboxPortal()) as b24:
-        ...     plan = b24.badges.release("onHold")
-        ...     report = plan.apply(confirm=1, progress=False)
+        ...     report = b24.badges.release("onHold").apply(confirm=1, progress=False)
         ...     b24.badges.delete("onHold").code
         'onHold'
         """
@@ -292,8 +289,7 @@ class BadgeMethods:
         confirm: int | None = None,
         cancel: Cancel | None = None,
     ) -> Report:
-        """Delete badges, 50 to a request. They are listed first and written to the journal; those that ``add`` would
-        refuse to restore are named by the warning :class:`NotRestorable` before.
+        """Delete badges, 50 to a request. They are listed first and written to the journal.
 
         Parameters
         ----------
@@ -301,12 +297,10 @@ class BadgeMethods:
             Each of them once. A badge is deleted only if the portal holds exactly this one.
         missing_ok : bool
             Whether the report may be ``ok`` although no badge has one of the codes.
-        keep_going : bool
-            Go on after a failure. If not, what comes after it is not sent.
+        keep_going, progress : bool
+            Go on after a failure (if not, what comes after it is not sent); show a bar.
         parallel : int
             How many requests run side by side; they share the request rate.
-        progress : bool
-            Show a bar.
         confirm : int, optional
             The number of badges that will be deleted. If it is another number, nothing is sent.
         cancel : threading.Event or callable, optional
@@ -320,12 +314,24 @@ class BadgeMethods:
         Raises
         ------
         InvalidInput
-            ``codes`` holds no codes, or codes that are repeated or differ only in letter case, unless the portal
-            has badges so spelled; no change was sent.
+            No codes, or one is repeated (in another letter case, too, unless the portal has both); nothing was deleted.
         Interrupted
             After Ctrl-C, with the report: running requests were finished, the rest was not sent.
         ReadOnly, TransportError, ApiError
             If nothing could be sent at all.
+
+        Warns
+        -----
+        NotRestorable, JournalNotWritten
+            As of :meth:`delete`, once for all badges.
+
+        Examples
+        --------
+        >>> import b24nb
+        >>> with b24nb.connect(b24nb.SandboxPortal()) as b24:
+        ...     b24.badges.delete_many(["newsletter", "birthday", "onHold"], progress=False)
+        Report: 2 deleted, 1 refused
+          'onHold'  delete: refused  ENTITY_WITH_BADGE_EXISTS  held by activity 5 of deal 5
         """
         wanted, missing_ok = files.codes_of(codes), check_switch(missing_ok, "missing_ok")
         options = RunOptions(keep_going, parallel, progress, confirm, cancel)
@@ -334,8 +340,7 @@ class BadgeMethods:
         steps = [*changes.deletions(current, wanted, missing_ok=missing_ok)]
         files.refuse(files.clashes((step.code for step in steps), current))
         changes.warn_if_not_restorable(step.before for step in steps if step.before)
-        plan = Plan(steps, kind="delete_many", total=len(current), applier=self._applier)
-        return plan._send(current, options)
+        return Plan(steps, kind="delete_many", total=len(current), applier=self._applier)._send(current, options)
 
     def plan(self, wanted: files.Source | pd.DataFrame, *, prune: bool = False) -> Plan:
         """Compare wanted badges with the portal's, and plan the changes.
@@ -343,8 +348,7 @@ class BadgeMethods:
         Parameters
         ----------
         wanted : path, DataFrame or iterable of Badge or mapping
-            A ``.csv`` or ``.json`` file, or badges; columns ``code, title, value, type``, and
-            ``title.en``, ``value.de`` and the like for languages.
+            A ``.csv`` or ``.json`` file, or badges; columns ``code, title, value, type``, by language ``title.en, …``.
         prune : bool
             Delete the badges that are not in ``wanted``. By default they are left alone.
 
@@ -362,11 +366,8 @@ class BadgeMethods:
         --------
         >>> import b24nb
         >>> with b24nb.connect(b24nb.SandboxPortal()) as b24:
-        ...     b24.badges.plan([b24nb.Badge("gold", "Client", "Gold", "warning")])
-        Plan: 1 add
-          + Badge(code='gold', title='Client', value='Gold', type='warning')
-        Added and replaced badges take the last places of the list.
-        Nothing has been sent. .apply() sends it.
+        ...     b24.badges.plan([b24nb.Badge("gold", "Client", "Gold", "warning")]).counts
+        {'add': 1, 'replace': 0, 'delete': 0, 'keep': 0}
         """
         prune, badges = check_switch(prune, "prune"), files.read(wanted)
         current = self.list()

@@ -115,6 +115,24 @@ class Plan:
             After Ctrl-C, with the report: running requests were finished, the rest was not sent.
         ReadOnly, TransportError, ApiError
             If nothing could be sent at all.
+
+        Warns
+        -----
+        JournalNotWritten
+            What became of the changes is not in the journal, which holds their intents.
+
+        Examples
+        --------
+        >>> import b24nb
+        >>> with b24nb.connect(b24nb.SandboxPortal()) as b24:
+        ...     plan = b24.badges.plan([b24nb.Badge("gold", "Client", "Gold", "warning")])
+        ...     plan
+        ...     plan.apply(progress=False)
+        Plan: 1 add
+          + Badge(code='gold', title='Client', value='Gold', type='warning')
+        Added and replaced badges take the last places of the list.
+        Nothing has been sent. .apply() sends it.
+        Report: 1 added
         """
         options = RunOptions(keep_going, parallel, progress, confirm, cancel)
         self._applier.refuse_if_read_only()
@@ -180,6 +198,16 @@ class ReleasePlan(Plan):
         ``note``.
     holders : tuple of dict
         All activities that were found, also those that are not to be released.
+
+    Examples
+    --------
+    >>> import b24nb
+    >>> with b24nb.connect(b24nb.SandboxPortal()) as b24:
+    ...     plan = b24.badges.release("onHold")
+    ...     plan.df[["action", "owner_type", "title"]].to_dict("records")
+    ...     plan.apply(confirm=1, progress=False).counts
+    [{'action': 'delete activity', 'owner_type': 'deal', 'title': 'Annual service, Café Lumière'}]
+    {'released': 1}
     """
 
     def __init__(self, holders: Holders, activities: Activities, how: How, applier: ChangeApplier) -> None:
@@ -208,6 +236,15 @@ class ReleasePlan(Plan):
         ------
         InvalidInput
             No open activity of one of the ids names the badge.
+
+        Examples
+        --------
+        >>> import b24nb
+        >>> with b24nb.SandboxPortal() as portal, b24nb.connect(portal) as b24:
+        ...     activity = portal.attach("onHold", deal=2)
+        ...     plan = b24.badges.release("onHold")
+        ...     len(plan), len(plan.only(activity))
+        (2, 1)
         """
         return ReleasePlan(self.holders, activities, self._how, self._applier)
 

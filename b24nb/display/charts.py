@@ -63,32 +63,7 @@ class Chart:
 
 
 def timeline(df: pd.DataFrame) -> Chart:
-    """A bar per HTTP attempt, the oldest at the top: how long the caller waited, and the portal's share of it.
-
-    Parameters
-    ----------
-    df : DataFrame
-        ``CallLog.df``; commands of a batch are part of their request. The last 40 attempts are drawn.
-
-    Returns
-    -------
-    Chart
-        The horizontal axis is in milliseconds. Retries are hatched, errors have a cross and their code; attempts
-        without a measured time have no bar.
-
-    Raises
-    ------
-    ImportError
-        If matplotlib is not installed.
-
-    Examples
-    --------
-    >>> import b24nb
-    >>> with b24nb.connect(b24nb.SandboxPortal()) as b24:
-    ...     _ = b24.badges.list()
-    ...     timeline(b24.calls.df).alt[:29]
-    'Timeline of 1 HTTP attempt, 2'
-    """
+    """The chart of ``CallLog.df`` that :meth:`CallLog.plot` describes."""
     try:
         import matplotlib.style
     except ImportError:

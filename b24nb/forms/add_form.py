@@ -234,6 +234,12 @@ def add_form(
     AddForm
         ``.result`` is the :class:`~b24nb.Badge` that was added.
 
+    Raises
+    ------
+    InvalidInput
+        ``type`` is none of the five, a text is no text, or ``b24`` is no client. Other problems of fields, and
+        errors of the portal, are shown in the form.
+
     Examples
     --------
     >>> import b24nb

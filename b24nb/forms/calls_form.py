@@ -34,7 +34,7 @@ class CallsForm(Form):
     title = "Calls"
     #: Seconds between two updates while the form is visible.
     pace = 1.0
-    df = timings = property(lambda self: self.call_log.df)
+    df = timings = property(lambda self: self.call_log.df, doc="The whole log of the client, as ``b24.calls.df``.")
 
     def make_widgets(self) -> Sequence[Any]:
         self.call_log, self.steps = self.b24.calls, [self.look]
@@ -132,6 +132,11 @@ def calls_form(b24: Client, *, run: bool = False) -> CallsForm:
     -------
     CallsForm
         ``.df`` and ``.timings`` are the whole log of the client.
+
+    Raises
+    ------
+    InvalidInput
+        ``b24`` is no client.
 
     Examples
     --------

@@ -280,6 +280,11 @@ def delete_form(b24: Client, codes: str | Badge | Iterable[str | Badge] = (), *,
     DeleteForm
         ``.result`` is the :class:`~b24nb.Badge` that was deleted, or the report for several.
 
+    Raises
+    ------
+    InvalidInput
+        ``codes`` holds no codes, or ``b24`` is no client. Errors of the portal are shown in the form.
+
     Examples
     --------
     >>> import b24nb

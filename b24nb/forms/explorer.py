@@ -33,9 +33,9 @@ class Explorer(parts.Panel):
         By the title of their tab.
     """
 
-    result = property(lambda self: self.open_form.result)
-    df = property(lambda self: self.open_form.df)
-    timings = property(lambda self: self.open_form.timings)
+    result = property(lambda self: self.open_form.result, doc="The last result of the open tab; ``None`` if none.")
+    df = property(lambda self: self.open_form.df, doc="The same as a DataFrame.")
+    timings = property(lambda self: self.open_form.timings, doc="The calls of the open tab, as in ``b24.calls.df``.")
 
     def __init__(self, b24: Client) -> None:
         shared = SharedState(b24)
@@ -88,6 +88,11 @@ def explorer(b24: Client, *, run: bool = False) -> Explorer:
     -------
     Explorer
         Its ``result``, ``df`` and ``timings`` are those of the open tab; ``.forms`` has each form by its tab's title.
+
+    Raises
+    ------
+    InvalidInput
+        ``b24`` is no client. Errors of the portal are shown in the form.
 
     Examples
     --------

@@ -207,6 +207,11 @@ def fleet(fleet: Fleet, *, wanted: Any = None, protect: Any = (), run: bool = Fa
     FleetForm
         ``.result`` is what was found, planned or done last, ``.df`` the same as a DataFrame.
 
+    Raises
+    ------
+    InvalidInput
+        ``fleet`` is no fleet. Errors of portals are shown in the form.
+
     Examples
     --------
     >>> import b24nb

@@ -86,9 +86,10 @@ class Form(parts.Panel):
     #: The steps of the main button.
     steps: Sequence[FormStep] = ()
 
-    result = property(lambda self: self.state.result)
-    df = property(lambda self: self.state.table.df)
-    timings = property(lambda self: calls_frame(self.calls))
+    result = property(lambda self: self.state.result, doc="The last result; ``None`` before there is one.")
+    df = property(lambda self: self.state.table.df, doc="The last result as a DataFrame.")
+    timings = property(lambda self: calls_frame(self.calls), doc="The calls of this form, as in ``b24.calls.df``.")
+    last_error = property(lambda self: self._last_error, doc="The last unexpected exception in a callback, if any.")
     #: Whether changes here are real.
     live = property(lambda self: self.b24.portal.kind != "SANDBOX")
     where = property(lambda self: self.b24.portal.where)
@@ -97,7 +98,7 @@ class Form(parts.Panel):
 
     def __init__(self, shared: SharedState, *start: Any, alone: bool = True) -> None:
         self.shared, self.b24 = shared, shared.b24
-        self.last_error: Exception | None = None
+        self._last_error: Exception | None = None
         self.cancel = threading.Event()
         self.calls: list[Call] = []
         self._last_change: tuple[Any, float] = None, 0.0
@@ -272,7 +273,7 @@ class Form(parts.Panel):
         try:
             handler()
         except Exception as error:  # noqa: BLE001
-            self.last_error = error
+            self._last_error = error
             self._message.value = parts.fragment(unexpected(error))
 
     # -- sending --------------------------------------------------------------------------------------

@@ -105,6 +105,11 @@ def inspect_form(b24: Client, code: str | Badge | None = None, *, run: bool = Fa
     InspectForm
         ``.result`` is the :class:`~b24nb.Badge`, ``.df`` the same as one row.
 
+    Raises
+    ------
+    InvalidInput
+        ``code`` is no text, or ``b24`` is no client. Errors of the portal are shown in the form.
+
     Examples
     --------
     >>> import b24nb

@@ -98,6 +98,11 @@ def list_form(
         ``.result`` is the :class:`~b24nb.Badges` that match, on all pages; ``.df`` the same as a DataFrame;
         ``.selection`` the codes of the rows that are selected.
 
+    Raises
+    ------
+    InvalidInput
+        ``sort`` is another word, or ``b24`` is no client. Errors of the portal are shown in the form.
+
     Examples
     --------
     >>> import b24nb

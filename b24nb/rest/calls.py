@@ -252,30 +252,64 @@ class CallLog(Sequence[Call]):
         return calls_frame(self[:])
 
     def summary(self, by: str | Sequence[str] = "method", *, full: bool = False) -> pd.DataFrame:
-        """Statistics per method, or by other columns: number of calls, errors, percentiles of the times.
+        """Statistics of HTTP attempts per method, or by other columns: how many, errors, percentiles of the times.
 
         Parameters
         ----------
-        by, full
-            See :func:`b24nb.rest.statistics.summary`.
+        by : str or sequence of str
+            Columns to group by: ``method``, ``outcome``, ``error``, ``http_status``, ``attempt``.
+        full : bool
+            All columns, not only the eight of the default.
 
         Returns
         -------
         pandas.DataFrame
-            A row per group; ``n, errors, retries, client_p50, client_p95, client_max, server_p50,
-            network_share``, times in ms.
+            A row per group, indexed by it. Columns: ``n, errors, retries``; ``client_p50, client_p95,
+            client_max, server_p50`` in ms; ``network_share``, the network's share of the time waited. With ``full``
+            also ``..._p90`` and ``..._p99`` of them, the same of ``processing`` and ``network`` (client minus server),
+            ``bytes_out, bytes_in``, and ``commands_per_request``: 1, for a batch that was answered the number of its
+            commands, for any other batch NA; of several requests the mean. Commands of a batch count nowhere else.
+            A percentile is NA below 5 values (p50), 20 (p90, p95) or 100 (p99). A figure that the portal did not
+            state, or that can't be trusted, is not counted as a value.
+
+        Raises
+        ------
+        InvalidInput
+            ``by`` names another column.
+
+        Examples
+        --------
+        >>> import b24nb
+        >>> with b24nb.connect(b24nb.SandboxPortal()) as b24:
+        ...     badges = [b24.badges.get(code) for code in ("missedCall", "birthday")]
+        ...     b24.calls.summary()["n"].to_dict()
+        {'crm.activity.badge.get': 2}
         """
         from b24nb.rest.statistics import summary
 
         return summary(self.df, by, full=full)
 
     def plot(self) -> Chart:
-        """A chart of the calls: a bar per HTTP attempt, and in it the portal's share of the time.
+        """A chart of the last 40 HTTP attempts, the oldest at the top; commands of a batch are part of their request.
 
         Returns
         -------
         Chart
-            See :func:`b24nb.display.charts.timeline`.
+            A bar per attempt: how long the caller waited in milliseconds, and the portal's share of it. Retries are
+            hatched, errors have a cross and their code; attempts without a measured time have no bar.
+
+        Raises
+        ------
+        ImportError
+            Matplotlib is not installed.
+
+        Examples
+        --------
+        >>> import b24nb
+        >>> with b24nb.connect(b24nb.SandboxPortal()) as b24:
+        ...     badges = b24.badges.list()
+        ...     b24.calls.plot().alt.partition(",")[0]
+        'Timeline of 1 HTTP attempt'
         """
         from b24nb.display.charts import timeline
 

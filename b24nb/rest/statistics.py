@@ -20,33 +20,7 @@ _GROUPS = ("method", "outcome", "error", "http_status", "attempt")
 
 
 def summary(df: pd.DataFrame, by: str | Sequence[str] = "method", *, full: bool = False) -> pd.DataFrame:
-    """Statistics of HTTP attempts; commands of a batch only count for ``commands_per_request``.
-
-    Parameters
-    ----------
-    df : DataFrame
-        ``CallLog.df``.
-    by : str or sequence of str
-        Columns to group by: ``method``, ``outcome``, ``error``, ``http_status``, ``attempt``.
-    full : bool
-        All columns, not only the eight of the default.
-
-    Returns
-    -------
-    DataFrame
-        A row per group, indexed by it. Columns: ``n, errors, retries``; ``client_p50, client_p95,
-        client_max, server_p50`` in ms; ``network_share``, the network's share of the time waited. With ``full``
-        also ``..._p90`` and ``..._p99`` of them, the same of ``processing`` and ``network`` (client minus server),
-        ``bytes_out, bytes_in``, and ``commands_per_request``: 1, for a batch that was answered the number of its
-        commands, for any other batch NA; of several requests the mean. A percentile is NA
-        below 5 values (p50), 20 (p90, p95) or 100 (p99). A figure that the portal did not state, or that can't be
-        trusted, is not counted as a value.
-
-    Raises
-    ------
-    InvalidInput
-        For another column.
-    """
+    """Statistics of ``CallLog.df``, as :meth:`CallLog.summary` describes them."""
     keys = [by] if isinstance(by, str) else list(by)
     if wrong := [key for key in keys or [""] if key not in _GROUPS]:
         raise InvalidInput(f"Can't group by {wrong[0]!r}.", field="by", hint=f"One of: {', '.join(_GROUPS)}.")

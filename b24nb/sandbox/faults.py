@@ -109,6 +109,15 @@ class Faults:
         ------
         ValueError
             ``what`` is neither a known code nor a kind of broken answer, or ``times`` or an effect is not possible.
+
+        Examples
+        --------
+        >>> import b24nb
+        >>> with b24nb.SandboxPortal() as portal, b24nb.connect(portal) as b24:
+        ...     portal.faults.next("reset", method="crm.activity.badge.delete", after_effect=True)
+        ...     badge = b24.badges.delete("newsletter")
+        ...     b24.calls.df[["method", "error", "outcome"]].iloc[1].to_list()
+        ['crm.activity.badge.delete', 'ConnectionFailed', 'seen']
         """
         if times < 1:
             raise ValueError("times is how many requests fail: 1 or more; clear() removes all faults")
