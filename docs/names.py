@@ -41,7 +41,7 @@ def reference() -> tuple[dict[str, Any], dict[str, Any]]:
 
 
 def in_forms(cls: Any) -> bool:
-    """Whether this is a widget of ours: only its attributes are documented."""
+    """Whether this is a widget of ours: only the attributes that code reads are documented."""
     return str(getattr(cls, "__module__", "")).startswith("b24nb.forms.")
 
 

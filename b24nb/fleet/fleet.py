@@ -21,14 +21,14 @@ from b24nb import errors
 from b24nb._settings import READ_ONLY, read_settings
 from b24nb.badges.badge import folded, frame, listed
 from b24nb.badges.bulk import RunOptions
-from b24nb.badges.changes import Outcome, Step, Verdict, diff, redone
+from b24nb.badges.changes import Outcome, diff, redone
 from b24nb.badges.files import clashes, csv_lines, names_of, read, refuse
 from b24nb.badges.journal import ADOPT, FLEET_RUN, journals_beside, reconciled, seconds_left, settled, steps_back
 from b24nb.badges.journal_store import Entry, JournalStore, default_journal_path
 from b24nb.checks import check_count, check_journal, check_seconds, check_switch
 from b24nb.client import Client, Portal, unless_forked
 from b24nb.fleet import visit
-from b24nb.fleet.fleet_plan import FleetPlan, matching, protected
+from b24nb.fleet.fleet_plan import FleetPlan, left_alone, matching, protected
 from b24nb.fleet.found import STATUS, FleetBadges, FleetCheck, FleetValues, Row
 from b24nb.fleet.tasks import carry_out, prepare
 from b24nb.fleet.visit import OK, Access, Visit
@@ -46,20 +46,18 @@ _OTHERS = "Of such runs there are changes of portals that were not seen here, or
 class Fleet:
     """Many portals as one: one DataFrame, one plan, one report.
 
-    One portal is one task; it never has two tasks at a time. An error of one portal is a row of the result and
-    does not end the run. Credentials come from a vault, which is called where a portal is visited; they are never
-    sent to another process. Changes are written to the journals of this machine before a task is submitted.
+    One portal is one task, and never has two at a time; its error is a row of the result and does not end the run.
+    Credentials come from a vault, which is called where a portal is visited; they are never sent to another process.
+    Changes are written to the journals of this machine before a task is submitted.
 
     Parameters
     ----------
     portals : iterable of str, DataFrame or path
-        Names, each once, read without blanks around them; or a table or CSV file with the column ``portal`` and
-        labels of your own.
+        Names, each once, read without blanks around; or a table or CSV file: a column ``portal``, and your labels.
     vault : callable
-        Returns the :class:`Webhook`, :class:`OAuthToken` or address of a webhook for a name. With an executor of
-        processes it must be importable: a function of a module. If it has a method ``store(name, token)``, that is
-        called with a renewed token before the token is used; without it (and without ``on_refresh``) only this
-        process knows the renewed token.
+        Returns the :class:`Webhook`, :class:`OAuthToken` or address of a webhook for a name; for an executor of
+        processes, a function of a module. If it has a method ``store(name, token)``, that is called with a renewed
+        token before its use; without it (and without ``on_refresh``) only this process knows the renewed token.
     executor : concurrent.futures.Executor, optional
         Runs the tasks. ``None``: threads. For Dask: ``distributed.Client(...).get_executor()``.
     parallel : int
@@ -67,12 +65,16 @@ class Fleet:
     read_only : bool
         Refuse every change before it is sent; so does ``B24_READ_ONLY=1``.
     journal : path, optional
-        A folder for the journals, a file per portal. ``None``: the user's data folder, where ``connect`` keeps
-        them too; journals of sandboxes are deleted with this object.
+        A folder: a file per portal. ``None``: where ``connect`` keeps them; those of sandboxes end with this object.
     timeout : (float, float)
         Seconds to connect, and in total.
     **settings
         ``tariff, verify, settle_after, clock``, as of :func:`connect`, for all portals.
+
+    Raises
+    ------
+    InvalidInput
+        The names, the vault or a setting are wrong; it says which.
 
     Examples
     --------
@@ -141,7 +143,6 @@ class Fleet:
         Returns
         -------
         FleetCheck
-            A row per portal.
         """
         names = self.names if limit is None else self.names[: check_count(limit, "limit")]
         return FleetCheck(self, self._look, options, names, unvisited=self.names)
@@ -167,9 +168,8 @@ class Fleet:
         Parameters
         ----------
         function : callable
-            With an executor of processes it must be importable: a function of a module. The badge methods of its
-            client refuse changes, since only :meth:`plan` writes them to the journals. Changes by ``call`` or
-            ``batch`` are not refused (unless the fleet is ``read_only``), and no journal holds them.
+            For processes, a function of a module. The badge methods of its client refuse changes, since only
+            :meth:`plan` writes them to journals; ``call`` and ``batch`` send them, unless the fleet is ``read_only``.
         **options
             As of :meth:`check`.
 
@@ -177,6 +177,11 @@ class Fleet:
         -------
         FleetValues
             ``.values`` and ``.df``: a value or an error per portal.
+
+        Raises
+        ------
+        InvalidInput
+            The executor's processes can't get the function; or this was called by a function of a fleet.
         """
         prepare(self._executor, self._access, function)
         return FleetValues(self, lambda name: self._look(name, visit.call, function), options)
@@ -222,22 +227,30 @@ class Fleet:
         return FleetPlan(self, compare, options, idle=idle)
 
     def plan_undo(self, last: int = 1, **options: Any) -> FleetPlan:
-        """A plan that undoes the last runs, whichever process of this machine made them.
+        """A plan that undoes the last runs, whichever process of this machine made them; ``apply`` sends it.
 
-        All changes of one plan are one run, and an undo is one too. Changes whose process was killed are settled
-        first, which can take a minute. Badges that were changed since are left alone.
+        Changes whose process was killed are settled first, which can take a minute. Badges changed since stay.
 
         Parameters
         ----------
         last : int
-            How many runs to undo.
+            How many runs to undo: all changes of one plan are one run, and so is an undo.
         **options
             As of :meth:`check`.
 
         Returns
         -------
         FleetPlan
-            Nothing is sent before its ``apply``.
+
+        Examples
+        --------
+        >>> import b24nb
+        >>> from b24nb.sandbox import SandboxFleet
+        >>> with SandboxFleet(3) as sandboxes:
+        ...     fleet = b24nb.Fleet(sandboxes.names, vault=sandboxes.webhooks.get)
+        ...     made = fleet.plan([b24nb.Badge("vip", "Deal", "VIP", "primary")], progress=False).apply(progress=False)
+        ...     fleet.plan_undo(progress=False).apply(progress=False).counts
+        {'deleted': 3}
         """
         check_count(last, "last")
         looked, runs = self.badges(**options).visits, dict[str, float]()  # when each run changed something last
@@ -271,7 +284,7 @@ class Fleet:
                 return found
             steps, *more = found.value
             verdicts = {one.step.code: one.verdict for one in changes}  # the last ones
-            kept = [_left_alone(step, verdicts.get(step.code)) for step in steps]
+            kept = [left_alone(step, verdicts.get(step.code)) for step in steps]
             return replace(found, value=(kept, *more), portal=portal)
 
         remarks = [*self._elsewhere(kinds), *redone(kinds - {_ANY_RUN})] if looked else []
@@ -326,8 +339,6 @@ class Fleet:
             if outcome.open and outcome.error:
                 raise outcome.error
 
-    # -- internal -------------------------------------------------------------------------------------
-
     def _look(self, name: str, work: Callable[..., Any] = visit.look, *args: Any) -> Visit:
         """Visit with work that also returns the portal, and remember the portal."""
         found = self._visit(name, "", work, *args)
@@ -357,15 +368,6 @@ class Fleet:
         where = type(self._executor).__name__ if self._executor else "threads"
         only = ", read-only" if self.read_only else ""
         return f"<Fleet of {len(self.names):,} portals, {self.parallel} at a time, by {where}{only}>"
-
-
-def _left_alone(step: Step, last: str | None) -> Step:
-    """A step of an undo; one that keeps what somebody has changed or deleted since, but not what our own undo has
-    deleted and could not add."""
-    if not step.remark or (step.before is None and last == Verdict.FAILED):
-        return step
-    badge = step.before or step.after
-    return step._replace(before=badge, after=badge)
 
 
 def _table_of(portals: Any) -> pd.DataFrame:

@@ -40,6 +40,20 @@ class FleetPlan(Found):
     The value of a visit: the steps, and how many badges the portal has.
 
     ``.df`` has a row per portal and badge: ``portal``, the labels, and the columns of ``b24.badges.plan(…).df``.
+
+    Examples
+    --------
+    >>> import b24nb
+    >>> from b24nb.sandbox import SandboxFleet
+    >>> with SandboxFleet(3) as sandboxes:
+    ...     fleet = b24nb.Fleet(sandboxes.names, vault=sandboxes.webhooks.get)
+    ...     fleet.plan([b24nb.Badge("gold", "Client", "Gold", "warning")], progress=False)
+    Plan of 3 of 3 portals: 3 add
+         portal add replace delete keep
+    portal-0001   1       0      0    0
+    portal-0002   1       0      0    0
+    portal-0003   1       0      0    0
+    Nothing has been sent. .apply(confirm='3 changes on 3 portals') sends it.
     """
 
     what = "Plan"
@@ -125,6 +139,18 @@ class FleetPlan(Found):
             After Ctrl-C, with the report.
         ReadOnly
             If nothing may be sent.
+
+        Examples
+        --------
+        >>> import b24nb
+        >>> from b24nb.sandbox import SandboxFleet
+        >>> with SandboxFleet(3) as sandboxes:
+        ...     fleet = b24nb.Fleet(sandboxes.names, vault=sandboxes.webhooks.get)
+        ...     plan = fleet.plan([b24nb.Badge("gold", "Client", "Gold", "warning")], progress=False)
+        ...     plan.apply(first=1, progress=False).ok
+        ...     plan.apply(confirm="3 changes on 3 portals", progress=False).counts
+        False
+        {'added': 3}
         """
         unmade = self.left
         left = unmade or [*dict(self._changes())]  # if all steps were made before, all portals are looked at again
@@ -155,6 +181,16 @@ class FleetPlan(Found):
         -------
         FleetReport
             Of the portals that this plan has begun; ``ok`` if everything there is as it was before.
+
+        Examples
+        --------
+        >>> import b24nb
+        >>> from b24nb.sandbox import SandboxFleet
+        >>> with SandboxFleet(3) as sandboxes:
+        ...     fleet = b24nb.Fleet(sandboxes.names, vault=sandboxes.webhooks.get)
+        ...     plan = fleet.plan([b24nb.Badge("gold", "Client", "Gold", "warning")], progress=False)
+        ...     plan.apply(progress=False).counts, plan.undo(progress=False).counts
+        ({'added': 3}, {'deleted': 3})
         """
         looking = {name: option for name, option in options.items() if name in LOOKING}
         plan = self._fleet._plan_back({*self._run}, [name for name in self.visits if name in self._begun], looking)
@@ -327,6 +363,15 @@ def protected(step: Step, patterns: Sequence[str]) -> Step:
         return step._replace(after=before or step.after)
     remark = "protected: left alone" if step.after else _NOT_WANTED
     return step._replace(after=before, remark=remark) if matching(before.code, patterns) else step
+
+
+def left_alone(step: Step, last: str | None) -> Step:
+    """A step of an undo; one that keeps what somebody has changed or deleted since, but not what our own undo has
+    deleted and could not add."""
+    if not step.remark or (step.before is None and last == Verdict.FAILED):
+        return step
+    badge = step.before or step.after
+    return step._replace(before=badge, after=badge)
 
 
 def matching(code: str, patterns: Sequence[str]) -> list[str]:

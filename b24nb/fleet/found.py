@@ -163,6 +163,18 @@ class FleetCheck(Found):
     ``.df`` has a row per portal: ``portal``, the labels, ``kind`` (``SANDBOX, LIVE``), ``host, user, admin``
     (``boolean``: whether the user is an administrator, which changes need), ``scopes, status, error, detail``; NA or
     ``None`` where the portal did not say.
+
+    Examples
+    --------
+    >>> import b24nb
+    >>> from b24nb.sandbox import SandboxFleet
+    >>> with SandboxFleet(3) as sandboxes:
+    ...     fleet = b24nb.Fleet(sandboxes.names, vault=sandboxes.webhooks.get)
+    ...     fleet.check(progress=False).df[["portal", "admin", "status"]]
+            portal  admin status
+    0  portal-0001   True     ok
+    1  portal-0002   True     ok
+    2  portal-0003   True     ok
     """
 
     what = "Access"
@@ -185,6 +197,17 @@ class FleetBadges(Found):
 
     ``.df`` has a row per portal and badge: ``portal``, the labels, ``code, title, value, type``; ``.flat`` has plain
     cells, for files, databases and grouping.
+
+    Examples
+    --------
+    >>> import b24nb
+    >>> from b24nb.sandbox import SandboxFleet
+    >>> with SandboxFleet(3) as sandboxes:
+    ...     fleet = b24nb.Fleet(sandboxes.names, vault=sandboxes.webhooks.get)
+    ...     with b24nb.connect(sandboxes.portals["portal-0002"]) as b24:
+    ...         badge = b24.badges.delete("newsletter")
+    ...     fleet.badges(progress=False).matrix.loc["newsletter"].to_dict()
+    {'portal-0001': 'same', 'portal-0002': 'missing', 'portal-0003': 'same'}
     """
 
     what = "Badges"
@@ -221,6 +244,15 @@ class FleetValues(Found):
     """What a function returned for each portal.
 
     ``.df`` has a row per portal: ``portal``, the labels, ``value`` (``None`` without one), ``status, error, detail``.
+
+    Examples
+    --------
+    >>> import b24nb
+    >>> from b24nb.sandbox import SandboxFleet
+    >>> with SandboxFleet(3) as sandboxes:
+    ...     fleet = b24nb.Fleet(sandboxes.names, vault=sandboxes.webhooks.get)
+    ...     fleet.map(lambda b24: len(b24.badges.list()), progress=False).values
+    {'portal-0001': 12, 'portal-0002': 12, 'portal-0003': 12}
     """
 
     what = "Results"

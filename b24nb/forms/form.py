@@ -88,8 +88,8 @@ class Form(parts.Panel):
 
     result = property(lambda self: self.state.result, doc="The last result; ``None`` before there is one.")
     df = property(lambda self: self.state.table.df, doc="The last result as a DataFrame.")
-    timings = property(lambda self: calls_frame(self.calls), doc="The calls of this form, as in ``b24.calls.df``.")
-    last_error = property(lambda self: self._last_error, doc="The last unexpected exception in a callback, if any.")
+    timings = property(lambda self: calls_frame(self.calls), doc="The calls of this form, as ``b24.calls.df``.")
+    last_error = property(lambda self: self._last_error, doc="An unexpected exception in a callback, such as a bug.")
     #: Whether changes here are real.
     live = property(lambda self: self.b24.portal.kind != "SANDBOX")
     where = property(lambda self: self.b24.portal.where)
