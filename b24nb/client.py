@@ -153,7 +153,7 @@ class Client:
     """One portal, one user: the badge methods, the call log and the journal.
 
     :func:`b24nb.connect` returns one; the arguments of the class itself are internal. A context manager;
-    :meth:`close` also stops a sandbox that was started for this client, and so does the garbage collection.
+    :meth:`close` also stops a sandbox that was started for it, and so does its garbage collection.
 
     Attributes
     ----------

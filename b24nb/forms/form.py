@@ -89,7 +89,9 @@ class Form(parts.Panel):
     result = property(lambda self: self.state.result, doc="The last result; ``None`` before there is one.")
     df = property(lambda self: self.state.table.df, doc="The last result as a DataFrame.")
     timings = property(lambda self: calls_frame(self.calls), doc="The calls of this form, as ``b24.calls.df``.")
-    last_error = property(lambda self: self._last_error, doc="An unexpected exception in a callback, such as a bug.")
+    last_error = property(
+        lambda self: self._error, lambda self, to: setattr(self, "_error", to), doc="An unexpected exception: a bug."
+    )
     #: Whether changes here are real.
     live = property(lambda self: self.b24.portal.kind != "SANDBOX")
     where = property(lambda self: self.b24.portal.where)
@@ -98,7 +100,7 @@ class Form(parts.Panel):
 
     def __init__(self, shared: SharedState, *start: Any, alone: bool = True) -> None:
         self.shared, self.b24 = shared, shared.b24
-        self._last_error: Exception | None = None
+        self.last_error = None
         self.cancel = threading.Event()
         self.calls: list[Call] = []
         self._last_change: tuple[Any, float] = None, 0.0
@@ -273,7 +275,7 @@ class Form(parts.Panel):
         try:
             handler()
         except Exception as error:  # noqa: BLE001
-            self._last_error = error
+            self.last_error = error
             self._message.value = parts.fragment(unexpected(error))
 
     # -- sending --------------------------------------------------------------------------------------
