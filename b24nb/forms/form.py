@@ -14,6 +14,7 @@ from typing import Any
 
 import ipywidgets as widgets  # type: ignore[import-untyped]
 from IPython import get_ipython
+from traitlets import TraitError
 
 from b24nb import spec
 from b24nb.badges.badge import FIELDS, Badges
@@ -89,9 +90,8 @@ class Form(parts.Panel):
     result = property(lambda self: self.state.result, doc="The last result; ``None`` before there is one.")
     df = property(lambda self: self.state.table.df, doc="The last result as a DataFrame.")
     timings = property(lambda self: calls_frame(self.calls), doc="The calls of this form, as ``b24.calls.df``.")
-    last_error = property(
-        lambda self: self._error, lambda self, to: setattr(self, "_error", to), doc="An unexpected exception: a bug."
-    )
+    #: An unexpected exception: a bug.
+    last_error: Exception | None = None
     #: Whether changes here are real.
     live = property(lambda self: self.b24.portal.kind != "SANDBOX")
     where = property(lambda self: self.b24.portal.where)
@@ -100,7 +100,6 @@ class Form(parts.Panel):
 
     def __init__(self, shared: SharedState, *start: Any, alone: bool = True) -> None:
         self.shared, self.b24 = shared, shared.b24
-        self.last_error = None
         self.cancel = threading.Event()
         self.calls: list[Call] = []
         self._last_change: tuple[Any, float] = None, 0.0
@@ -115,7 +114,11 @@ class Form(parts.Panel):
         self.cancel_button = self.button("Cancel", "stop", self._cancel)
         self._busy = widgets.HBox([self._bar, self.cancel_button])
         self.messages = widgets.VBox([self._busy, self._message])
-        super().__init__([*([KeyGuard()] if alone else []), self._head, *self.make_widgets(*start), self._frames])
+        try:
+            made = self.make_widgets(*start)
+        except TraitError as error:
+            raise InvalidInput(f"A form can't start with this: {error}") from None
+        super().__init__([*([KeyGuard()] if alone else []), self._head, *made, self._frames])
         self.add_class("b24nb-form")
         shared.observe(lambda change: self._guarded(partial(self.shared_changed, change.name)))
         parts.show(self._busy, False)

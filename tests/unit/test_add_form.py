@@ -128,6 +128,9 @@ def test_a_duplicate_shows_the_badge_that_has_the_code_until_a_field_changes(b24
     assert "The portal's code" not in shown(form)
 
 
-def test_a_type_that_does_not_exist_is_refused_at_once(b24: Client) -> None:
+def test_a_start_value_that_does_not_exist_is_refused_at_once(b24: Client) -> None:
     with pytest.raises(errors.InvalidInput, match="pink"):
         forms.add_form(b24, "vip", "t", "v", "pink")
+    for make in (lambda: forms.add_form(b24, title={"en": 5}), lambda: forms.list_form(b24, filter=5)):
+        with pytest.raises(errors.InvalidInput, match="not the int 5"):
+            make()
