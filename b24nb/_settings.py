@@ -39,7 +39,7 @@ class Setting(NamedTuple):
         known = word in _YES or word in _NO
         yes, word = word in _YES, ""  # cleared for tracebacks: the value may be a secret
         if not known:
-            _refuse(f"{self.source} is neither yes nor no.", "Write 1 or 0 (yes and no, on and off do too).")
+            _refuse(f"{self.source} is neither yes nor no.", "Write 1 or 0 (or yes, no, on, off).")
         return yes
 
 

@@ -71,7 +71,7 @@ def _parser() -> argparse.ArgumentParser:
     command = commands.add_parser("sandbox", help="run a sandbox portal until Ctrl-C")
     command.add_argument("--db", metavar="FILE", help="keep its data in FILE (default: gone when it stops)")
     command.add_argument("--port", type=int, default=0, help="port on 127.0.0.1 (default: a free one)")
-    command.add_argument("--tls", action="store_true", help="https, with a certificate made on the spot")
+    command.add_argument("--tls", action="store_true", help="https, with a certificate made at start")
     command.set_defaults(run=sandbox)
 
     command = commands.add_parser("doctor", help="is the portal reachable, who am I, how fast is it")
@@ -108,7 +108,9 @@ def doctor(args: argparse.Namespace) -> int:
     with connect() as b24:
         portal = b24.portal
         if portal.own_sandbox:
-            print(f"settings {portal.credentials_from}, nor in {Path('.env').resolve()}: an embedded sandbox portal")
+            print(
+                f"settings {portal.credentials_from}, also not in {Path('.env').resolve()}: an embedded sandbox portal"
+            )
         print(f"portal   {portal}")
         print(f"badges   {len(b24.badges.list())}")
         b24.calls.clear()

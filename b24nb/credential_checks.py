@@ -47,7 +47,7 @@ def refuse(message: str, hint: str = "") -> NoReturn:
 def refuse_placeholders(what: str, text: str, pattern: str = TOKEN_PLACEHOLDER) -> None:
     """Refuse a text that this package has masked, and placeholders of documentation."""
     if "*" in text or "…" in text or "..." in text:
-        refuse(f"The {what} is a masked one.", "Copy the address from the portal, not from an output.")
+        refuse(f"The {what} is a masked one.", "Copy it from the portal, not from an output.")
     if re.search(rf"[{{}}<>\[\]]|^put_|{pattern}", text, re.IGNORECASE):
         refuse(f"The {what} is a placeholder of the documentation.", "Put your own in its place.")
 

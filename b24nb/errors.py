@@ -3,9 +3,9 @@
 ::
 
     B24Error
-    ├── InvalidInput (also a ValueError)   caught before anything was sent
+    ├── InvalidInput (also a ValueError)   refused by b24nb; no change was sent
     ├── ReadOnly                           a write refused by read_only, before anything was sent
-    ├── BadgeChanged                       the badge is not what the caller saw; nothing was sent
+    ├── BadgeChanged                       the badge is not what the caller saw; no change was sent
     ├── JournalError                       the journal can't be used: what can't be remembered is not sent
     │   └── TooLate                        a task of a fleet started too late to send
     ├── ClientClosed                       the client was closed; nothing was sent
@@ -82,7 +82,7 @@ class B24Error(Exception):
 
 
 class InvalidInput(B24Error, ValueError):
-    """The input can't be right. Nothing was sent.
+    """b24nb refused this. No change was sent.
 
     Attributes
     ----------
@@ -103,7 +103,7 @@ class ReadOnly(B24Error):
 
 
 class BadgeChanged(B24Error):
-    """The portal holds another badge under this code than the caller saw. Nothing was sent.
+    """The portal holds another badge under this code than the caller saw. No change was sent for it.
 
     Attributes
     ----------
@@ -115,7 +115,7 @@ class BadgeChanged(B24Error):
 
     def __init__(self, code: str, seen: Any, now: Any) -> None:
         super().__init__(
-            f"The badge {code!r} has changed: it was {seen or 'none'} and is {now or 'none'} now. Nothing was sent.",
+            f"The badge {code!r} has changed: it was {seen or 'none'} and is {now or 'none'} now. It was left alone.",
             hint="Look at it; if the change is still wanted, make it again.",
         )
         self.seen = seen

@@ -48,7 +48,7 @@ def run(arguments: Sequence[str]) -> int:
         copied = copy_walkthroughs(directory)
     except OSError as error:
         raise B24Error(f"The walkthroughs can't be copied to {directory}: {error}.") from None
-    print(f"Begin with {directory / FIRST} ({len(copied)} new copies here; edit them as you like).", flush=True)
+    print(f"Begin with {directory / FIRST} (new copies: {len(copied)}; all are yours to edit).", flush=True)
     command = [sys.executable, "-m", "jupyterlab", str(directory)]
     if not any(one.startswith("--LabApp.default_url") for one in arguments):
         command.append(f"--LabApp.default_url=/lab/tree/{FIRST}")

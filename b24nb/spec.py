@@ -129,7 +129,7 @@ _VALUE = Parameter("value", "string | map", True, "Text of the pill: a text, or 
 _TYPE = Parameter("type", "string", True, f"Colour: {', '.join(f'`{one}`' for one in BadgeType)}")
 _ADMIN: Any = {
     "changes": True,
-    "access": "the administrator of the portal",
+    "access": "an administrator of the portal",
     "access_documented": "users with administrative access to the crm section",
 }
 _ONE = '{"badge": {"code", "title", "value", "type"}}'

@@ -159,9 +159,7 @@ def _last_seen(step: Step, now: Any) -> Any:
 def warn_if_unwritten(store: JournalStore, outcomes: Sequence[Outcome], stacklevel: int) -> None:
     """Warn if the journal does not hold the verdict of each change, after one was made."""
     if any(one.changed is not False for one in outcomes) and (why := store.finish()):
-        text = (
-            f"What became of the change could not be written to the journal: {why} b24.journal.settle() completes it."
-        )
+        text = f"What became of the change could not be written to the journal: {why} b24.journal.settle() writes it."
         warn(errors.JournalNotWritten(text), stacklevel)
 
 

@@ -125,7 +125,7 @@ class Step(NamedTuple):
             notes += [badge.note for badge in (self.before, self.after) if badge]
         if self.before and self.after:
             others = [name for name in FIELDS if getattr(self.before, name) != getattr(self.after, name)]
-            notes.append(f"other {', '.join(others)}" if others else "")
+            notes.append(f"new {', '.join(others)}" if others else "")
             if "code" in others:
                 notes.append(f"the portal has it as {self.before.code!r}")
         return "; ".join(filter(None, dict.fromkeys(notes)))
@@ -326,8 +326,8 @@ def complaints(steps: Iterable[Step]) -> Iterator[InvalidInput]:
         if step.after is None or step.after == step.before:
             continue
         for problem in (*problems(step.after), *_garbled(step)):
-            way_out = f" {_NEW_CODE_HINT}" if step.before and problem.field == "code" else ""
-            yield InvalidInput(f"{step.code!r}: {problem.message}{way_out}", field=problem.field)
+            hint = _NEW_CODE_HINT if step.before and problem.field == "code" else problem.hint
+            yield InvalidInput(f"{step.code!r}: {problem.message}", field=problem.field, hint=hint)
 
 
 def _garbled(step: Step) -> Iterator[InvalidInput]:

@@ -222,7 +222,7 @@ def _advice(doubt: Outcome) -> str:
 
 
 def _unknown(doubt: Outcome, what: str, *, open: bool = False) -> Outcome:
-    hint = "b24.journal.settle() looks again." if open else "Look at it before you go on."
+    hint = "b24.journal.settle() looks again." if open else "Check the badge first."
     text = f"{_cause(doubt)}, and {what.rstrip('.')}."
     hint = f"{hint} {_advice(doubt)}".strip()
     return replace(doubt, error=errors.OutcomeUnknown(text, hint=hint), seen=not open, open=open)

@@ -81,7 +81,7 @@ def read(source: Source | pd.DataFrame) -> Badges:
             _check(badge)
             badges.append(badge)
         except InvalidInput as problem:
-            complaints.append(InvalidInput(f"{where}: {problem.message}", field=problem.field))
+            complaints.append(InvalidInput(f"{where}: {problem.message}", field=problem.field, hint=problem.hint))
     refuse(complaints)
     return Badges(badges)
 
@@ -114,7 +114,7 @@ def codes_of(values: Any) -> list[str | Badge]:
     if isinstance(values, str | bytes | Mapping) or is_row or is_other or not isinstance(values, Iterable):
         what = "a row, or another column" if is_row or is_other else type(values).__name__
         what = what if frame is None else "a table without one"
-        text = f"codes is a list of codes or badges, or a table with one column `code`; this is {what}."
+        text = f"codes must be a list of codes or badges, or a table with one column `code`; this is {what}."
         raise InvalidInput(text, field="codes", hint="For one badge, write [code]; for another column, [*column].")
     found = [*values]
     for item in found:
@@ -147,10 +147,11 @@ def clashes(codes: Iterable[str], there: Iterable[Badge] = ()) -> Iterator[Inval
 
 def refuse(complaints: Iterable[InvalidInput]) -> None:
     """Raise one error for all complaints, if there are any; what several say is said once."""
-    if found := {complaint.message[:_WIDTH]: complaint.field for complaint in complaints}:
+    if found := {complaint.message[:_WIDTH]: complaint for complaint in complaints}:
         more = f" (and {len(found) - _SHOWN} more)" if len(found) > _SHOWN else ""
-        text = " ".join([*found][:_SHOWN])
-        raise InvalidInput(f"{text}{more}", field=next(iter(found.values())), hint="Nothing has been changed.")
+        text, shown = " ".join([*found][:_SHOWN]), [*found.values()][:_SHOWN]
+        hints = dict.fromkeys([*(complaint.hint for complaint in shown if complaint.hint), "Nothing has been changed."])
+        raise InvalidInput(f"{text}{more}", field=shown[0].field, hint=" ".join(hints))
 
 
 def write(badges: Badges, path: str | os.PathLike[str], *, portal: str, at: str) -> Path:
@@ -219,7 +220,7 @@ def _numbered(rows: Iterable[Any]) -> Iterator[tuple[str, Any]]:
 def _listed(content: Mapping[str, Any]) -> list[Any]:
     """The badges of a backup, or of a saved answer, which must be complete."""
     if content.get("format") == FORMAT and content.get("version") != VERSION:
-        raise InvalidInput("It was written by a newer version of b24nb.", field="wanted")
+        raise InvalidInput("This version of b24nb can't read it: update b24nb.", field="wanted")
     try:
         return whole_list({"result": content, **content})
     except BadResponse as error:

@@ -41,7 +41,7 @@ _SHORT = ["change_set", "kind", "at", "code", "action", "verdict"]
 #: How the changes of another address or user are counted.
 ADOPT = (
     "After journal = b24nb.connect(..., journal=<that file>).journal, journal.adopt(host=..., user=...) counts its"
-    " changes as yours, and journal.plan_undo() undoes them."
+    " changes as yours; then use journal.plan_undo()."
 )
 
 
@@ -81,7 +81,7 @@ class Journal:
                 at = datetime.fromtimestamp(entries[0].at, UTC)
                 begun = f"{len(entries)} change(s) since {at:%Y-%m-%d %H:%M} UTC"
                 why = f"{begun} are unfinished: still at work, interrupted or killed."
-                return f"{why} b24.journal.settle() looks at the portal and completes them."
+                return f"{why} b24.journal.settle() finds out what became of them."
         return ""
 
     @property

@@ -123,7 +123,7 @@ def default_journal_path(host: str) -> Path:
         raise JournalError(f"There is no place for the journal: {error}.", hint=_HINT) from error
 
 
-_HINT = "What can't be remembered is not sent; connect(journal=...) names another file, such as a copy of your own."
+_HINT = "Without it no change is sent. Try again, or use another file: connect(journal=...)."
 
 
 class JournalStore:
@@ -287,7 +287,7 @@ class JournalStore:
     def _open(self, *, make: bool = False) -> sqlite3.Connection:
         """A connection to the file, which is the one that was opened first; ``make``: create it if there is none."""
         here = _identity(self.path)
-        hint = "Put it back, or connect again to go on with the file that is there now."
+        hint = "Put the file back, or connect again."
         if not (here or make):
             raise JournalError(f"The journal {self.path} is gone; that of a sandbox ends with it.", hint=hint)
         if self._opened not in (None, here):

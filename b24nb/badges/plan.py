@@ -53,6 +53,7 @@ class Plan:
         self._total = total
         self._applier = applier
         self._remarks = remarks
+        self._applied = False
 
     @property
     def counts(self) -> dict[str, int]:
@@ -147,6 +148,7 @@ class Plan:
         if self.steps and needed and (options.confirm is True or options.confirm not in (deletes, self.deletes)):
             hint = f"If that is meant, give confirm={self.deletes}."
             raise InvalidInput(self._warning(total), field="confirm", hint=hint)
+        self._applied = True
         outcomes, end = apply_many(self._applier, self._kind, self.steps, current, options)
         report = Report(outcomes)
         if end:
@@ -182,7 +184,9 @@ class Plan:
         moved = self.counts["add"] or self.counts["replace"]
         place = ["Added and replaced badges take the last places of the list."] if moved else []
         confirm = f"confirm={self.deletes}" if 2 * self.deletes > self._total else ""
-        return [*self._remarks, *place, f"Nothing has been sent. .apply({confirm}) sends it."]
+        left = any(step.before != step.after for step in self.steps)
+        sends = f"Nothing has been sent. .apply({confirm}) sends it." if left else "Nothing is to be sent."
+        return [*self._remarks, *place, "This plan was applied." if self._applied else sends]
 
 
 class ReleasePlan(Plan):
@@ -216,7 +220,7 @@ class ReleasePlan(Plan):
         delete = _to_delete(self._rows, how, applier)
         steps = [_step(row, delete=row["activity_id"] in delete) for row in self._rows]
         gone = ["Deleted activities can't be brought back."] if delete else []
-        none = "No open activity that this user may read names it, as it is spelled here."
+        none = "No open activity that this user may read names this code in this spelling."
         keep = ["To keep an activity, close it in the portal: that releases the badge, too." if steps else none]
         super().__init__(steps, kind="release", total=0, applier=applier, remarks=[*gone, *keep])
 
@@ -266,7 +270,7 @@ class ReleasePlan(Plan):
         return frame(rows, ["action", *RELEASE_COLUMNS, "note"])
 
     def _tables(self) -> Iterator[Markup]:
-        yield html.holders_table(self, self._rows[:SHOWN])
+        yield html.holders_table(self, self._rows[:SHOWN], hidden=len(self._rows) - SHOWN)
         yield html.message("note", self._head)
 
     def _warning(self, total: int) -> str:

@@ -139,7 +139,7 @@ def _explain_own(cls: type, error: object) -> Explanation:
     lines.append(("field", getattr(error, "field", "")))
     if isinstance(error, TransportError):
         harmless = not error.sent or getattr(error.call, "outcome", "") == "failed"  # of a write it would be "lost"
-        repeat = "yes" if harmless else repeat
+        repeat = "yes" if harmless and repeat == "look first" else repeat
         perhaps = "perhaps: the portal may have carried it out" if repeat == "look first" else "perhaps"
         lines.append(("was it sent", perhaps if error.sent else "no"))
     title = cls.__name__
@@ -160,7 +160,7 @@ def _lines(fact: spec.ErrorFact) -> list[tuple[str, str]]:
         ("answered by", ", ".join(fact.methods) or "any method"),
         ("HTTP status", f"documentation: {fact.http_documented or 'not stated'}; portal: {observed or 'not known'}"),
         ("known from", ", ".join(_SOURCES[source] for source in fact.source.split(", "))),
-        ("on the site", page_of(fact.code)),
+        ("in the docs", page_of(fact.code)),
     ]
 
 

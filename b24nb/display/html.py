@@ -152,7 +152,7 @@ def viewers_table(badge: Any) -> Markup:
     return table(("viewer's language", "title", "pill"), rows, caption)
 
 
-def holders_table(plan: Any, rows: Sequence[Mapping[str, str]], *, links: bool = False) -> Markup:
+def holders_table(plan: Any, rows: Sequence[Mapping[str, str]], *, links: bool = False, hidden: int = 0) -> Markup:
     """Activities that name a badge: some rows of a plan's ``holders``, and what the plan would do to each."""
     first = 0 if len({row["code"] for row in plan.holders}) > 1 else 1  # the code, if there are several
 
@@ -168,7 +168,7 @@ def holders_table(plan: Any, rows: Sequence[Mapping[str, str]], *, links: bool =
         return (_code(row["code"]), row["activity_id"], owner, row["subject"], certainty, does)[first:]
 
     head = ("code", "activity", "belongs to", "subject", "holds it?", "release would")[first:]
-    return table(head, map(cells, rows), "Open activities that name it")
+    return table(head, map(cells, rows), "Open activities that name it", hidden=hidden)
 
 
 def changes_table(changes: Sequence[tuple[str, str, Any, Any, str]], caption: str, hidden: int = 0) -> Markup:
@@ -240,7 +240,7 @@ def table(
     def line(cell: Markup, values: Iterable[str]) -> Markup:
         return Markup("<tr>{}</tr> ").format(join(map(cell.format, marks, values), " "))
 
-    more = paragraph(f"{hidden:,} more rows not shown; .df has all.") if hidden > 0 else ""
+    more = paragraph(f"{hidden:,} more rows not shown; the DataFrame has all.") if hidden > 0 else ""
     return Markup(
         '<div class="b24nb-scroll"><table class="b24nb-table">{}<thead>{}</thead><tbody>{}</tbody></table>{}</div>'
     ).format(

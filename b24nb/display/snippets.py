@@ -142,7 +142,7 @@ def as_code(
         raise InvalidInput(f"{method!r} is no method of a portal.", field="method")
     values = json.loads(as_json(params or {}, errors="surrogatepass"))
     if not isinstance(values, dict):
-        raise InvalidInput("Parameters are a mapping from name to value.", field="params")
+        raise InvalidInput("Parameters must be a mapping from name to value.", field="params")
     given = masked({name: value for name, value in values.items() if name not in _RESERVED}, known_secrets())
     given, calls = _batch(given, flavour) if method == "batch" else (given, {})
     if flavour == "bx24js" and given.get("start"):

@@ -103,7 +103,7 @@ class Fleet:
             ("executor", executor and not isinstance(executor, Executor), "a concurrent.futures.Executor"),
         ):
             if wrong:
-                raise errors.InvalidInput(f"{field} is {kind}.", field=field)
+                raise errors.InvalidInput(f"{field} must be {kind}.", field=field)
         self._table = _table_of(portals)
         self.names: tuple[str, ...] = tuple(self._table["portal"])
         switch = read_settings().get(READ_ONLY)

@@ -75,13 +75,13 @@ class FleetPlan(Found):
         try:
             super()._visit(names)
         finally:  # check the steps also after Ctrl-C, since an incomplete plan can be applied, too
-            wrong: dict[tuple[str, str], list[str]] = {}
+            wrong: dict[tuple[str, str, str], list[str]] = {}
             for name, step in self._changes() if self._undoes is None else ():
                 for one in complaints([step]):
-                    wrong.setdefault((one.message, one.field), []).append(name)
+                    wrong.setdefault((one.message, one.field, one.hint), []).append(name)
             # What is wrong on all portals is wrong with the badge.
             where = {key: "" if len(names) == len(self.steps) else f"{listed(names)}: " for key, names in wrong.items()}
-            refuse(errors.InvalidInput(f"{where[text, field]}{text}", field=field) for text, field in wrong)
+            refuse(errors.InvalidInput(where[key] + key[0], field=key[1], hint=key[2]) for key in wrong)
 
     @property
     def steps(self) -> dict[str, Sequence[Step]]:
@@ -270,7 +270,7 @@ class FleetPlan(Found):
         if (many or confirm) and confirm != self.confirmation:
             why = f" On {counted(len(many), 'portal')} more than half of the badges are deleted." if many else ""
             hint = f"If that is meant, give confirm={self.confirmation!r}."
-            raise errors.InvalidInput(f"This makes {self.confirmation}.{why}", field="confirm", hint=hint)
+            raise errors.InvalidInput(f"Planned: {self.confirmation}.{why}", field="confirm", hint=hint)
 
     # -- display --------------------------------------------------------------------------------------
 

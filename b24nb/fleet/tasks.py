@@ -88,7 +88,7 @@ def run_packed(payload: bytes, _: str) -> bytes:
         with closing(access):
             return pickle.dumps(task(access, *args))
     except Exception as error:  # noqa: BLE001
-        text = f"The vault can't be imported by the worker, or the result can't travel: {type(error).__name__}."
+        text = f"The vault can't be imported by the worker, or the result can't be sent: {type(error).__name__}."
         return pickle.dumps(Visit.failed(errors.InvalidInput(text)))
 
 
@@ -97,7 +97,7 @@ def _packed(task: tuple[Any, ...]) -> bytes:
     try:
         payload = pickle.dumps(task)
     except Exception as error:  # noqa: BLE001 - pickling the user's objects can raise anything
-        text = f"The vault or the function can't travel to another process: {type(error).__name__}."
+        text = f"The vault or the function can't be sent to another process: {type(error).__name__}."
         hint = "Both are importable: functions of a module, without credentials in them."
         raise errors.InvalidInput(text, hint=hint) from None
     refuse_secrets(payload, known_secrets())

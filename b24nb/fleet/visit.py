@@ -125,8 +125,8 @@ def visit(access: Access, name: str, host: str, work: Callable[..., Any], *args:
     try:
         credentials = _look_up(access, name)
         if host and credentials.host != host:
-            text = f"The vault leads to {credentials.host} now, and this was made for {host}. Nothing was sent."
-            raise errors.JournalError(text, hint="Look at the portal again, with a new plan.")
+            text = f"The vault gives {credentials.host} now, and the plan was made for {host}. Nothing was sent."
+            raise errors.JournalError(text, hint="Make a new plan.")
         secrets, connection = credentials.secrets, access.connection(credentials)
         if hasattr(access.vault, "store"):
             connection.store_token = partial(_store, access, name)
@@ -148,9 +148,9 @@ def _look_up(access: Access, name: str) -> Credentials:
         given = access.vault(name)
         return Webhook.parse(given) if isinstance(given, str | Secret) else given
 
-    found = _vault(f"has no place for {name!r}", ask)
+    found = _vault(f"gave nothing for {name!r}", ask)
     if not isinstance(found, Webhook | OAuthToken):
-        hint = "It gives a Webhook, an OAuthToken or the address of a webhook for the name of a portal."
+        hint = "It must give a Webhook, an OAuthToken or the address of a webhook for the name of a portal."
         raise errors.VaultError(f"The vault gave a {type(found).__name__} for {name!r}.", hint=hint)
     kept = access.unstored.get(name)
     if kept and isinstance(found, OAuthToken) and (newest_of(found) or found.access_token == kept.access_token):
@@ -181,7 +181,7 @@ def _vault(problem: str, work: Callable[..., Any], *args: Any) -> Any:
         return call_sync(work, *args)
     except Exception as error:  # noqa: BLE001 - the user's function can raise anything
         why = error.message if isinstance(error, errors.InvalidInput) else f"It raised {type(error).__name__}."
-    raise errors.VaultError(f"The vault {problem}. {why}", hint="Look at what it keeps.")
+    raise errors.VaultError(f"The vault {problem}. {why}", hint="Check the vault.")
 
 
 def _newer(access: Access, name: str, connection: Connection) -> Credentials | None:
@@ -195,7 +195,7 @@ def refuse_secrets(payload: bytes, secrets: Iterable[Secret]) -> None:
     """Raise :class:`InvalidInput` if bytes that are about to leave this process hold a secret."""
     if _WEBHOOK.search(payload) or any(one.reveal().encode() in payload for one in secrets):
         hint = "Credentials come from the vault, where the portal is visited, and stay there."
-        raise errors.InvalidInput("It holds a secret, so it is not sent to another process.", hint=hint)
+        raise errors.InvalidInput("The task holds a secret, so it is not sent to another process.", hint=hint)
 
 
 # -- the work of tasks --------------------------------------------------------------------------------
@@ -236,7 +236,7 @@ def send(
     except errors.B24Error as error:
         if not permit.used:
             raise
-        failure = errors.OutcomeUnknown(f"It ended in the middle: {error}", hint="Apply the plan again.")
+        failure = errors.OutcomeUnknown(f"The task ended in the middle: {error}", hint="Apply the plan again.")
     raise failure
 
 
@@ -251,7 +251,7 @@ class Permit:
     def intend(self, change_set: object, steps: Sequence[Step], at: float, found: object = ()) -> list[int]:
         """Numbers as ids of the steps; raises :class:`JournalError` or :class:`ReadOnly` if nothing may be sent."""
         if self._until < 0:
-            raise errors.ReadOnly("In fleet.map the badge methods change nothing.", hint="fleet.plan(...) does.")
+            raise errors.ReadOnly("fleet.map allows no changes of badges.", hint="Use fleet.plan(...).")
         self.note_attempt((), at)
         self.used = True
         return [*range(len(steps))]
@@ -274,5 +274,5 @@ def _refuse_second_time(id: str) -> None:
             worker.get_worker()
             begun = sys.modules["distributed"].Event(id)
             if begun.is_set():
-                raise errors.OutcomeUnknown("The worker that began this died.", hint="Apply the plan again.")
+                raise errors.OutcomeUnknown("The worker that began this task died.", hint="Apply the plan again.")
             begun.set()

@@ -56,7 +56,7 @@ class CallsForm(Form):
         """Delete the calls; the limits stay, since the portal still counts these calls."""
         self.call_log.clear()
         self._chart.value = ""
-        return self.look().saying("done", "The log was emptied. The limits stay: the portal still counts these calls.")
+        return self.look().saying("done", "The log was cleared. The limits stay: the portal still counts these calls.")
 
     @changes
     def export(self) -> Any:

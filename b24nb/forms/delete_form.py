@@ -59,7 +59,7 @@ class DeleteState(HoldersState):
         """This state with new attributes, and a message that says what the delete button would do now."""
         state = replace(self, phase="confirm", field_errors={}, **more)
         held, to_delete = state.held, state.to_delete
-        why = "The portal will probably refuse" if state.with_held else "Held, so they would be refused:"
+        why = "The portal will probably refuse" if state.with_held else "Held, so probably refused:"
         stays = f" {why} {parts.counted(held)}." if held else ""
         text = f"{parts.counted(to_delete)} would be deleted.{stays} No badge has been deleted yet."
         what = "its code" if len(to_delete) == 1 else "the number of badges"
@@ -154,7 +154,9 @@ class DeleteForm(ReleaseForm):
         found = {code: badge for code in codes if (badge := here.find(code))}
         missing = tuple(code for code in codes if code not in found)
         if not found:
-            return state.saying("check", f"No badge has one of these codes: {parts.named(missing)}.", phase="failed")
+            return state.saying(
+                "check", f"No badge has one of these codes: {parts.named(missing)}. Load the badges.", phase="failed"
+            )
         return state.updated(badges=Badges(dict.fromkeys(found.values())), missing=missing)
 
     # -- deleting -------------------------------------------------------------------------------------
@@ -180,7 +182,7 @@ class DeleteForm(ReleaseForm):
             self._choose_none()
         self.shared.see_changed(gone=[*gone, *(badge.code for badge in removed)])
         text = f"{parts.counted(removed)} of {len(badges)} deleted."
-        text += f" {parts.counted(gone)} gone already." if gone else ""
+        text += f" {parts.counted(gone)} already gone." if gone else ""
         return _ended(report.ok, text, report, removed or self.state.removed, offer=bool(removed))
 
     @changes
@@ -217,7 +219,7 @@ class DeleteForm(ReleaseForm):
             yield from html.collapsed_after(state.result.trouble_first.df, table)
 
     def _preview_table(self, state: DeleteState, badges: Badges) -> Markup:
-        words, going = {True: "will be deleted", False: "held: would be refused"}, frozenset(state.to_delete)
+        words, going = {True: "will be deleted", False: "held: probably refused"}, frozenset(state.to_delete)
         rows = ((*html.badge_cells(badge, self.shared.language), words[badge in going]) for badge in badges)
         caption = f"This will be deleted: {len(going)}" if going else "None of this will be deleted"
         return html.table(("badge", "code", "title", "what will happen"), rows, caption)

@@ -67,7 +67,7 @@ def message_for(error: errors.B24Error, *, sandbox: bool = False) -> Message:
     if isinstance(error, errors.ApiError):
         fact = find_fact(error.code, error.description, error.method)
         words = f"The portal's own words{status}: {visible(error.description) or '(none)'}"
-        words += f" More: b24nb.explain({error.code!r}), or {page_of(error.code)} of the site." if fact else ""
+        words += f" More: b24nb.explain({error.code!r}), or {page_of(error.code)} in the docs." if fact else ""
         return Message("error", fact.meaning if fact else _UNKNOWN, error.code, error.hint, words)
     renewal = getattr(error, "method", "") == "oauth.token"
     if sentence := _RENEWAL if renewal else _SENTENCES.get(type(error)):

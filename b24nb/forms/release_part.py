@@ -182,6 +182,6 @@ def _verdict(state: HoldersState) -> Message:
     codes = parts.named(dict.fromkeys(row["code"] for row in state.rows if row["certainty"] != "no"))
     if not codes:
         return Message("note", "No open activity holds it, as far as this user may read.")
-    text = f"The portal {'will' if state.held else 'may'} refuse to delete {codes}: open activities hold it."
-    hint = "Release it below. Each counts until it is closed, or what it belongs to reaches a final stage."
+    text = f"The portal {'will probably' if state.held else 'may'} refuse to delete {codes}: open activities hold it."
+    hint = "Release it below. Closed activities, and those of items in a final stage, do not count."
     return Message("check", text, "ENTITY_WITH_BADGE_EXISTS", hint)

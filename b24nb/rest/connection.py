@@ -231,7 +231,9 @@ class Connection:
             hint = "For example crm.activity.badge.list; parameters go beside it."
             raise errors.InvalidInput(text, field="method", hint=hint)
         if params is not None and not isinstance(params, Mapping):
-            raise errors.InvalidInput(f"The parameters of {method} are a mapping from name to value.", field="params")
+            raise errors.InvalidInput(
+                f"The parameters of {method} must be a mapping from name to value.", field="params"
+            )
         write = is_write(method)
         if write and self.read_only:
             raise errors.ReadOnly(f"{method} may change something, and this client is read-only.")

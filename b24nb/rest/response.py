@@ -186,7 +186,10 @@ def _described(answer: Answer) -> tuple[str, str]:
     if not body:
         return "an empty answer", hint
     if re.match(_OF_PHP, body):
-        return "a message of PHP before the answer", "Its administrator has to switch PHP's display_errors off."
+        return (
+            "a message of PHP before the answer",
+            "The administrator of the server has to switch PHP's display_errors off.",
+        )
     if body[:1] == b"<":
         return "an HTML page instead of JSON", hint
     try:

@@ -66,7 +66,7 @@ def call_sync(function: Callable[..., Any], *args: Any) -> Any:
     answer = function(*args)
     if isawaitable(answer):
         getattr(answer, "close", bool)()
-        raise errors.InvalidInput("It is asynchronous: give a function that is done when it returns.")
+        raise errors.InvalidInput("The function is asynchronous: give a function that is done when it returns.")
     return answer
 
 

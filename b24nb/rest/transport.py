@@ -81,7 +81,9 @@ class Transport:
         self._hosts = hosts
         if not isinstance(timeout, tuple | list) or len(timeout) != 2:
             hint = "For example timeout=(5, 60)."
-            raise InvalidInput("timeout is a pair of seconds: to connect, and in total.", field="timeout", hint=hint)
+            raise InvalidInput(
+                "timeout must be a pair of seconds: to connect, and in total.", field="timeout", hint=hint
+            )
         self._connect, self.total = (check_seconds(part, "timeout", least=0.001) for part in timeout)
         hint = "verify is the path of such a file, or True; only False switches the check off."
         self._verify = _authorities(verify, hint)

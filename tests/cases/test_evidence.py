@@ -156,7 +156,7 @@ def test_a_badge_edited_between_two_requests_is_left_alone_or_comes_back_as_it_w
         report = b24.badges.delete_many([row["code"] for row in rows(120)], progress=False, cancel=somebody)
         assert report.counts == ({"deleted": 120} if late else {"deleted": 119, "changed": 1})
         told = report.df.set_index("code")["detail"][code]
-        assert ("somebody had changed it" if late else "Nothing was sent") in told
+        assert ("somebody had changed it" if late else "It was left alone") in told
         b24.journal.plan_undo().apply(progress=False)
         assert b24.badges.get(code).title == "theirs"
 

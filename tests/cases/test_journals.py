@@ -164,7 +164,7 @@ def test_a_journal_that_is_locked_after_the_effect_costs_no_verdict(
             form = forms.delete_form(b24, "missedCall", run=True)
             form.confirm.value = "missedCall"
             click(form, form.delete_button)
-            assert re.search(r"missedCall' was deleted.*not be written.*locked.*settle\(\) completes it", shown(form))
+            assert re.search(r"missedCall' was deleted.*not be written.*locked.*settle\(\) writes it", shown(form))
         else:
             with pytest.warns(JournalNotWritten, match=r"could not be written.*locked") as caught:
                 deleted: Any = getattr(b24.badges, by)(["missedCall"] if by == "delete_many" else "missedCall")

@@ -57,7 +57,7 @@ def test_a_word_for_no_is_not_taken_for_a_yes(portal: SandboxPortal, b24: Client
         lambda: b24.batch({"a": ("crm.activity.badge.list", None)}, halt=word),
     )
     for work in works:
-        with pytest.raises(errors.InvalidInput, match="is True or False"):
+        with pytest.raises(errors.InvalidInput, match="must be True or False"):
             work()
     assert len(portal.requests) == 1, "the one of connect"
     assert b24.badges.delete_many(["nonsense"], missing_ok=np.bool_(True), progress=False).ok
@@ -65,10 +65,10 @@ def test_a_word_for_no_is_not_taken_for_a_yes(portal: SandboxPortal, b24: Client
 
 def test_an_address_is_no_path_of_a_journal(portal: SandboxPortal) -> None:
     for given in (portal.webhook, Path(portal.webhook)):
-        with pytest.raises(errors.InvalidInput, match="journal is the path of a file"):
+        with pytest.raises(errors.InvalidInput, match="journal must be the path of a file"):
             connect(portal, journal=given)
     for wrong in (portal.webhook, Path(portal.webhook), "", 5, True):
-        with pytest.raises(errors.InvalidInput, match="journal is the path of a folder"):
+        with pytest.raises(errors.InvalidInput, match="journal must be the path of a folder"):
             Fleet([], vault=str, journal=wrong)
     assert not list(Path().glob("http*"))
 
@@ -170,7 +170,7 @@ def test_the_portal_says_where_its_settings_came_from(portal: SandboxPortal, mon
 
 
 def test_doctor_says_what_it_looks_at(portal: SandboxPortal) -> None:
-    assert f"B24_WEBHOOK is not set, nor in {Path('.env').resolve()}: an embedded" in run("doctor").stdout
+    assert f"B24_WEBHOOK is not set, also not in {Path('.env').resolve()}: an embedded" in run("doctor").stdout
     write(f"B24_WEBHOOK={portal.webhook}\nB24_READ_ONLY=1\n".encode())
     ended = run("doctor")
     said = ended.stdout

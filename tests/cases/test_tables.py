@@ -186,7 +186,7 @@ NO_BADGES: list[tuple[str, Any, str]] = [
     *(("b.json", text, "no list of badges under a key `badges`") for text in (b"{}", b'{"badges": {"x": 1}}')),
     ("b.json", b'{"badges": Infinity}', "."),
     ("b.json", b"[5]", "Row 1: This is a int"),
-    ("b.json", b'{"format": "b24nb badges", "version": 2}', "newer version"),
+    ("b.json", b'{"format": "b24nb badges", "version": 2}', "update b24nb"),
     *(("b.json", b"[" * deep + b"]" * deep, ".") for deep in (900, 100_000)),
     *(("b.json", b'[{"code": ' + code + b", " + ROW + b"}]", ".") for code in (b"9" * 5000, b'"\\ud800"', b"[]", DEEP)),
     *(

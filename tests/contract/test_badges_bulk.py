@@ -221,11 +221,16 @@ def test_a_stale_plan_leaves_alone_what_changed_since(many: SandboxPortal, b24: 
         somebody.badges.plan(theirs).apply(progress=False)
         somebody.badges.add("new", "t", "v", "primary")
         somebody.badges.delete("c0002")
+    assert "Nothing has been sent" in repr(plan)
     report = plan.apply(confirm=299, progress=False)
+    assert "This plan was applied." in repr(plan)
     assert verdicts(report)[:5] == ["changed", "kept", "changed", "already gone", "deleted"]
     assert not report.ok
-    assert all(text in report.df["detail"][0] for text in ("Title 0", "theirs", "Nothing was sent"))
+    assert all(text in report.df["detail"][0] for text in ("Title 0", "theirs", "left alone"))
     assert {badge["title"] for badge in many.badges} == {"theirs", "t"}
+    assert "Nothing is to be sent." in repr(b24.badges.plan(b24.badges.list()))
+    with pytest.raises(errors.InvalidInput, match=r"'pink' does not exist\. Choose one of success, .* been changed\."):
+        b24.badges.plan([Badge("new", "t", "v", "pink")])
 
 
 #: What can end a run between two requests, what it raises then, and what the report says of the rest.

@@ -101,7 +101,7 @@ def test_what_somebody_else_changed_since_is_shown_in_the_plan_and_not_deleted(
     ]
     assert repr(plan).count("changed since") == 3
     assert "was Badge(code='MISSEDCALL'" in repr(plan)
-    assert "other code, title, value, type" in repr(plan)
+    assert "new code, title, value, type" in repr(plan)
     assert plan.apply(progress=False).counts == {"added": 1, "deleted": 1, "replaced": 2, "kept": 1}
     assert b24.badges.get("one").title == "theirs"
 
@@ -175,7 +175,7 @@ def test_a_change_that_can_not_be_remembered_is_not_sent(portal: SandboxPortal, 
     with connect(portal, journal=tmp_path / "file" / "journal.db") as b24:
         before = portal.badges
         for change in (lambda: b24.badges.delete("missedCall"), lambda: b24.badges.add("new", "t", "v", "primary")):
-            with pytest.raises(errors.JournalError, match=r"journal.*is not sent"):
+            with pytest.raises(errors.JournalError, match=r"journal.*no change is sent"):
                 change()
         report = b24.badges.delete_many([row["code"] for row in before], keep_going=True, progress=False)
         assert report.counts == {"not sent": len(before)}

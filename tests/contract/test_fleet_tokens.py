@@ -76,7 +76,7 @@ def test_a_renewed_token_is_in_the_vault_before_it_is_used(
     found = Fleet(sandboxes.names, vault, clock=clock).badges(**QUIET)
     assert set(found.missing.values()) == {"no access"}
     assert found.status["detail"].str.contains("did not take the renewed token").all()
-    assert found.status["detail"].str.endswith("It raised OSError. Look at what it keeps.").all()
+    assert found.status["detail"].str.endswith("It raised OSError. Check the vault.").all()
     after = [portal.requests[count:] for portal, count in zip(sandboxes.portals.values(), before, strict=True)]
     assert [[record.error for record in records] for records in after] == [["expired_token", None]] * 3
 

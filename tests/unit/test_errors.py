@@ -154,7 +154,7 @@ def test_the_name_of_every_class_of_ours_is_explained(name: str) -> None:
 def test_input_names_its_field() -> None:
     lines = dict(explain(InvalidInput("Empty.", field="title", hint="Give one.")).lines)
     assert lines["field"] == "title"
-    assert "Nothing was sent" in lines["meaning"]
+    assert "No change was sent" in lines["meaning"]
 
 
 def test_texts_of_a_portal_are_escaped() -> None:

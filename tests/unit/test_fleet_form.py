@@ -60,7 +60,7 @@ def test_plan_confirm_apply_and_undo_which_stays_until_all_is_undone(
     assert "Type 4 changes on 4 portals." in shown(form)
     form.confirm.value, form.first.value = "4 changes on 4 portals", "some"
     click(form, form.apply_button)
-    assert "first is a number, 1 or more." in shown(form)
+    assert "first must be a number, 1 or more." in shown(form)
     assert holding(sandboxes) == 1
     form.first.value = ""
     click(form, form.apply_button)
