@@ -91,6 +91,11 @@ def test_a_walkthrough_just_opened_looks_as_it_was_made(opened: NotebookPage, ho
     assert opened.page.get_by_text("Error displaying widget").count() == 0
     banner = opened.page.locator(".b24nb-banner").first
     expect(banner).to_contain_text("SANDBOX Fleet of 20" if name.startswith("08") else "SANDBOX (this notebook): ")
+    if name == "03-delete.ipynb":
+        opened.run_all()
+        opened.page.get_by_label("Confirm").fill("missedCall")
+        opened.page.get_by_role("button", name="Delete badge").click()
+        expect(opened.page.get_by_text("The badge 'missedCall' was deleted.")).to_be_visible()
 
 
 def test_a_chart_has_the_ground_of_the_theme(opened: NotebookPage, home: NewHome) -> None:

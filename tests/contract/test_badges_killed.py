@@ -73,7 +73,7 @@ def go_on(b24: b24nb.Client, chance: random.Random) -> None:
     b24.badges.plan([b24nb.Badge(code, "later", "v", "primary") for code in some]).apply(progress=False)
 
 
-@pytest.mark.parametrize(("kills", "seed"), [(3, 1), pytest.param(50, 100, marks=pytest.mark.slow)])
+@pytest.mark.parametrize(("kills", "seed"), [(5, 1), pytest.param(50, 100, marks=pytest.mark.slow)])
 def test_kills_and_what_followed_are_undone(portal: b24nb.SandboxPortal, tmp_path: Path, kills: int, seed: int) -> None:
     before, changed = by_code(portal.badges), []
     for number in range(kills):

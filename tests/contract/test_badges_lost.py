@@ -211,7 +211,7 @@ def test_an_error_that_leaves_doubt_is_looked_into_at_once(
     assert sorted(portal.badges, key=str) == sorted(rows(COUNT), key=str)
 
 
-@pytest.mark.parametrize("breakage", ["reset", "html"])
+@pytest.mark.parametrize("breakage", BREAKAGES)
 @pytest.mark.parametrize("effect", ["before", "after"])
 @pytest.mark.parametrize("chunk", [0, 1, 2])
 def test_each_code_of_a_lost_batch_gets_its_true_verdict(
@@ -221,7 +221,7 @@ def test_each_code_of_a_lost_batch_gets_its_true_verdict(
 
     def arm() -> bool:
         if asked(portal).count("batch") == chunk and not len(portal.faults):
-            portal.faults.next(breakage, method="batch", after_effect=effect == "after")
+            portal.faults.next(breakage, method="batch", after_effect=effect == "after", **MORE.get(breakage, {}))
         return False
 
     report = b24.badges.delete_many(codes, keep_going=True, progress=False, cancel=arm)

@@ -1,5 +1,5 @@
-"""Random changes by processes that are killed, on a portal where somebody else is at work between any two
-requests: the journal's account, the verdicts and the portal agree, and undo never deletes what was there."""
+"""Random changes by two processes with one journal that are killed, on a portal where somebody else is at work between
+any two requests: the journal's account, the verdicts and the portal agree, and undo never deletes what was there."""
 
 import json
 import os
@@ -34,6 +34,7 @@ faults = st.none() | st.tuples(st.sampled_from(["reset", "cut", "html", "empty"]
 rivals = st.lists(st.none() | st.tuples(st.sampled_from(["put", "delete"]), st.sampled_from(CODES[:-1])), max_size=4)
 #: At which request of a change its process is killed, and whether after the effect; "late": it comes after the kill.
 kills = st.none() | st.tuples(st.integers(0, 3), st.sampled_from([False, True, "late"]))
+ALL = 10_000  # change sets to undo
 WRITES = ("crm.activity.badge.add", "crm.activity.badge.delete", "batch")
 _send = requests.Session.send
 
@@ -43,7 +44,7 @@ class Killed(BaseException):
 
 
 class Portal(RuleBasedStateMachine):
-    """One portal and one journal; processes of one user that come and go, and somebody else."""
+    """One portal and one journal; two processes of one user, of which one is killed and replaced; and somebody else."""
 
     @initialize(exact=st.booleans(), code_limit=st.sampled_from([30, 255]))
     def start(self, exact: bool, code_limit: int) -> None:
@@ -63,12 +64,14 @@ class Portal(RuleBasedStateMachine):
         self.blurred: set[str] = set()  # codes of which nobody can know who did what
         self.open: set[str] = set()  # codes, in lower case, of changes whose answer did not arrive, not judged yet
         self.late: tuple[float, requests.PreparedRequest] | None = None  # until when it can come, and what
-        self.connect()
+        self.sets: dict[int, dict[str, int]] = {}  # `known` of a change by its number, unless a late request followed
+        self.held: list[str] = []  # activities that hold badges
+        self.b24, self.other = self.connect(), self.connect()
 
-    def connect(self) -> None:
+    def connect(self) -> b24nb.Client:
         options: dict[str, Any] = {"journal": self.journal, "clock": self.clock, "tariff": "enterprise"}
         with warnings.catch_warnings(action="ignore"):  # of what a killed process left
-            self.b24 = self.stack.enter_context(b24nb.connect(self.portal, **options))
+            return self.stack.enter_context(b24nb.connect(self.portal, **options))
 
     def teardown(self) -> None:
         if hasattr(self, "stack"):
@@ -143,6 +146,7 @@ class Portal(RuleBasedStateMachine):
             self.note(before, after)
             changed = {code for code in before.keys() | after.keys() if before.get(code) != after.get(code)}
             self.known |= {code: len(self.ours[code]) for code in changed}
+            self.sets.clear()
             # A lost answer can't be told apart from it, and a single delete looks one request earlier.
             single = method.endswith("delete")
             self.blurred |= {code for code in changed if blur or (single and code in after)}
@@ -159,9 +163,12 @@ class Portal(RuleBasedStateMachine):
 
     def forget_the_process(self) -> None:
         """What was in its memory is gone; the file is as it is. The next one does not settle."""
-        with applier_of(self.portal, self.journal) as left:
-            self.open |= {entry.step.code.casefold() for entry in left.store.unfinished()}
-        self.connect()
+        self.open |= {entry.step.code.casefold() for entry in self.entries() if entry.verdict is None}
+        self.b24 = self.connect()
+
+    def entries(self) -> list[Any]:
+        with applier_of(self.portal, self.journal) as another:
+            return another.store.entries()
 
     def change(self, codes: Any, rivals: Any, fault: Any, kill: Any, work: Any) -> Any:
         """Do something; the result, or the error; ``None`` where the process was killed."""
@@ -176,6 +183,8 @@ class Portal(RuleBasedStateMachine):
                 result = work()
             except errors.B24Error as error:
                 result = error
+        for entry in self.entries()[-1:]:
+            self.sets.setdefault(entry.change_set, self.known)
         return result
 
     def effects(self, code: str) -> list[Any]:
@@ -189,25 +198,20 @@ class Portal(RuleBasedStateMachine):
         did = bool(effects)
         assert did == (verdict in ("added", "deleted", "replaced")), (verdict, code, effects)
 
+    def single(self, verdict: str, code: str, *change: Any) -> None:
+        result = self.change([code], *change)
+        if result is not None and not isinstance(result, errors.OutcomeUnknown):
+            self.settled(verdict if isinstance(result, Badge) else "failed", code, self.effects(code))
+
     @rule(badge=badges, rivals=rivals, fault=faults, kill=kills)
     def add(self, badge: Badge, rivals: Any, fault: Any, kill: Any) -> None:
-        result = self.change([badge.code], rivals, fault, kill, lambda: self.b24.badges.add(*badge.to_wire().values()))
-        effects = self.effects(badge.code)
-        if isinstance(result, Badge):
-            self.settled("added", badge.code, effects)
-        elif result is not None and not isinstance(result, errors.OutcomeUnknown):
-            self.settled("failed", badge.code, effects)
+        self.single("added", badge.code, rivals, fault, kill, lambda: self.b24.badges.add(*badge.to_wire().values()))
 
     @rule(code=st.sampled_from(CODES), rivals=rivals, fault=faults, kill=kills)
     def delete(self, code: str, rivals: Any, fault: Any, kill: Any) -> None:
         if any(act and self.key(act[1]) == self.key(code) for act in rivals):
             self.blurred.add(self.key(code))  # a single delete looks one request earlier
-        result = self.change([code], rivals, fault, kill, lambda: self.b24.badges.delete(code))
-        effects = self.effects(code)
-        if isinstance(result, Badge):
-            self.settled("deleted", code, effects)
-        elif result is not None and not isinstance(result, errors.OutcomeUnknown):
-            self.settled("failed", code, effects)
+        self.single("deleted", code, rivals, fault, kill, lambda: self.b24.badges.delete(code))
 
     @rule(
         codes=st.lists(st.sampled_from(CODES), unique_by=str.casefold),
@@ -226,64 +230,82 @@ class Portal(RuleBasedStateMachine):
         options = {"confirm": plan.counts["delete"], "keep_going": True, "progress": False}
         self.bulk([step.code for step in plan.steps], rivals, fault, kill, lambda: plan.apply(**options))
 
-    def bulk(self, codes: Any, rivals: Any, fault: Any, kill: Any, work: Any) -> None:
+    def bulk(self, codes: Any, rivals: Any, fault: Any, kill: Any, work: Any) -> Any:
         report = self.change(codes, rivals, fault, kill, work)
         if report is None or isinstance(report, errors.B24Error):
-            return
+            return None
         now = self.now()
         for row, outcome in zip(report.df.itertuples(), report, strict=True):
-            key = self.key(row.code)
-            if not outcome.half_done:
+            badge = outcome.step.after
+            same = badge and outcome.found == badge  # to replace it by the same has no effect
+            if not (outcome.half_done or same):
                 self.settled(row.verdict, row.code, self.effects(row.code))
-            if row.verdict in ("added", "replaced") and key not in self.blurred and not rivals:
-                assert now[key] == outcome.step.after
+            if row.verdict in ("added", "replaced") and self.key(row.code) not in self.blurred and not rivals:
+                assert badge in now.values()
+        return report
 
     @rule()
-    def undo_all(self) -> None:
-        """Everything back as our first change found it, but for what somebody else did since."""
+    def swap(self) -> None:
+        """From here on the other process is at work."""
+        self.b24, self.other = self.other, self.b24
+
+    @rule(code=st.sampled_from(CODES[:-1]))
+    def hold(self, code: str) -> None:
+        """An open activity holds a badge, so that nobody can delete it."""
+        if badge := self.now().get(self.key(code)):
+            self.held.append(str(self.portal.attach(badge.code)))
+
+    @rule()
+    def release(self) -> None:
+        while self.held:
+            self.b24.call("crm.activity.delete", {"id": self.held.pop()})
+
+    @rule(last=st.integers(1, 4), fault=faults)
+    def undo(self, last: int, fault: Any) -> None:
+        """Everything back as the last changes found it, but for what somebody else did since."""
         self.clock.advance(120)
         self.late = None
-        plan = self.b24.journal.plan_undo(10_000)
-        now = self.now()
-        report = plan.apply(confirm=plan.counts["delete"], keep_going=True, progress=False)
+        plan = self.b24.journal.plan_undo(last)
+        numbers = {entry.change_set for entry in self.entries() if entry.changed is not False}
+        since = self.sets.get(next(iter(sorted(numbers)[-last:]), 0), None if last < ALL else {})
+        ours = {code: effects[since.get(code, 0) :] for code, effects in self.ours.items()} if since is not None else {}
+        now, restored = self.now(), [effects[-1][1] for effects in self.ours.values() if effects]
+        options = {"confirm": plan.counts["delete"], "keep_going": True, "progress": False}
+        report = self.bulk([step.code for step in plan.steps], [], fault, None, lambda: plan.apply(**options))
         after = self.now()
         for code, badge in now.items():
-            if str(badge.title).startswith("theirs") and code not in after:
-                pytest.fail(f"undo deleted what somebody else had put there: {badge!r}")
-        for code, effects in self.ours.items():
-            if not effects:
-                continue
-            first, last = effects[0][0], effects[-1][1]
+            theirs = str(badge.title).startswith("theirs") and badge not in restored
+            assert code in after or not theirs, f"undo deleted what somebody else had put there: {badge!r}"
+        for code, effects in ours.items():
+            first, latest = (effects[0][0], effects[-1][1]) if effects else (now.get(code), now.get(code))
             spelled = {badge.code for effect in effects for badge in effect if badge}
-            if first is None and len(spelled) > 1:  # two badges for our client: it can't know how the portal compares
+            if len(spelled) > 1:  # two badges for our client: it can't know how the portal compares
                 continue
-            if code in self.blurred or self.unrestorable(first):
+            lost = first and len(first.code) > self.portal.switches.code_limit
+            if code in self.blurred or lost or (last < ALL and not (report is not None and report.ok)):
                 continue
-            if now.get(code) == last or now.get(code) == first:
+            if now.get(code) in (latest, first):
                 assert after.get(code) == first, (code, effects, now.get(code), after.get(code), report)
             elif first is None:
                 assert after.get(code) == now.get(code), (code, effects)
-        # From here on what is there is the state to go back to.
-        self.ours.clear()
-        self.known.clear()
-        self.blurred.clear()
-        self.open.clear()
-        self.b24.close()
-        self.journal = self.journal.with_name(f"{self.journal.stem}x.db")
-        self.connect()
 
-    def unrestorable(self, badge: Badge | None) -> bool:
-        return badge is not None and len(badge.code) > self.portal.switches.code_limit
+    @rule()
+    def undo_all(self) -> None:
+        self.release()
+        self.undo(ALL, None)
+        # From here on what is there is the state to go back to.
+        for memory in (self.ours, self.known, self.blurred, self.open, self.sets):
+            memory.clear()
+        self.b24.close()
+        self.other.close()
+        self.journal = self.journal.with_name(f"{self.journal.stem}x.db")
+        self.b24, self.other = self.connect(), self.connect()
 
     @invariant()
     def journal_agrees(self) -> None:
         """Every change of ours is in the journal, with the badge as it was last."""
-        if not hasattr(self, "b24"):
-            return
         entries: dict[str, list[Any]] = {}
-        with applier_of(self.portal, self.journal) as other:
-            written = other.store.entries()
-        for entry in written:
+        for entry in self.entries():
             if entry.changed is not False:
                 entries.setdefault(self.key(entry.step.code), []).append(entry)
         for code, effects in self.ours.items():

@@ -1,4 +1,4 @@
-"""The journal on disk: durable before it returns, shared by threads and processes, blind to others."""
+"""The journal on disk: durable before it returns, made by several clients at once, used on after a kill or a fork."""
 
 import json
 import os
@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -18,9 +19,10 @@ from b24nb.badges.activities import Activity, ActivityStep
 from b24nb.badges.badge import Badge
 from b24nb.badges.changes import Outcome, Step, Verdict
 from b24nb.badges.journal_store import ChangeSet, JournalStore, default_journal_path
+from tests.fakes import together
 from tests.programs import python
 
-OpenStore = Callable[..., JournalStore]
+OpenStore = Callable[[Path], JournalStore]
 HOST, USER = "example.bitrix24.com", "1"
 VIP = Badge("vip", {"en": "Client", "de": "Kunde"}, "VIP", "primary")
 DELETE = Step("vip", VIP, None)
@@ -31,7 +33,7 @@ ADD = Step("vip", None, VIP)
 def open_store() -> Iterator[OpenStore]:
     """Opens stores that are closed in the end: Python 3.13 warns of a database that nobody closed."""
     with ExitStack() as stack:
-        yield lambda path, host=HOST, user=USER: stack.enter_context(closing(JournalStore(path, host=host, user=user)))
+        yield lambda path: stack.enter_context(closing(JournalStore(path, host=HOST, user=USER)))
 
 
 @pytest.fixture
@@ -86,6 +88,13 @@ def test_an_intent_that_fails_leaves_no_number_behind(journal: JournalStore) -> 
     assert change_set.number is None
     journal.intend(change_set, [DELETE], 6.0)
     assert [entry.change_set for entry in journal.entries()] == [change_set.number]
+
+
+def test_clients_that_make_a_journal_at_once_share_it(tmp_path: Path, open_store: OpenStore) -> None:
+    for number in range(10):
+        stores = [open_store(tmp_path / f"{number}.db") for _ in range(8)]
+        together(*(partial(store.intend, ChangeSet("add"), [ADD], 1.0) for store in stores))
+        assert sorted(one.change_set for one in stores[0].entries()) == [*range(1, 9)]
 
 
 #: Dies in a transaction whose beginning is in the file, before the file has its write-ahead log.
@@ -233,5 +242,4 @@ def test_each_live_portal_has_a_file_of_its_own() -> None:
     one, other = default_journal_path("Example.bitrix24.com"), default_journal_path("portal.example.com:8443")
     assert one.name == "example.bitrix24.com.db"
     assert other.name == "portal.example.com_8443.db"
-    assert one.parent == other.parent
     assert str(one).startswith(os.environ["XDG_DATA_HOME"])

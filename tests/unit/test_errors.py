@@ -35,6 +35,30 @@ def test_the_catalogue_is_the_table_of_facts_and_has_each_error_of_a_method() ->
     assert set(deleting["code"]) == set(spec.METHODS["crm.activity.badge.delete"].errors)
 
 
+#: Class -> what it is raised for: codes of any method and of the authorization server, with a status other than 401.
+CLASSES = {
+    "PortalUnavailable": "ACCESS_DENIED ACCESS_DENIED ACCESS_DENIED:403 PORTAL_DELETED:403 OVERLOAD_LIMIT "
+    "CONNECTION_ERROR PAYMENT_REQUIRED PAYMENT_REQUIRED INTERNAL_SERVER_ERROR:500 ERROR_UNEXPECTED_ANSWER:500 "
+    "ERROR_CORE:500",
+    "AccessDenied": "ACCESS_DENIED " + "ACCESS_DENIED:403 " * 4 + "user_access_error METHOD_CONFIRM_WAITING "
+    "METHOD_CONFIRM_DENIED:403 WRONG_LICENSE:403 WRONG_AUTH_TYPE:403",
+    "BadCredentials": "NO_AUTH_FOUND INVALID_CREDENTIALS INVALID_REQUEST APPLICATION_NOT_FOUND authorization_error "
+    "NOT_INSTALLED ERROR_OAUTH invalid_token invalid_grant:400 invalid_client:400 invalid_request:400 wrong_client:200",
+    "InsufficientScope": "insufficient_scope insufficient_scope invalid_scope:403",
+    "ApiError": "ERROR_METHOD_NOT_FOUND:404 ERROR_MANIFEST_IS_NOT_AVAILABLE:404 WRONG_ENCODING:200 ERROR_CORE:400",
+    "BadArgument": "ERROR_ARGUMENT:400",
+    "OperatingTimeExceeded": "OPERATION_TIME_LIMIT:429",
+    "RateLimited": "QUERY_LIMIT_EXCEEDED:503",
+    "TokenExpired": "expired_token",
+}
+
+
+def test_the_table_gives_each_system_error_its_class_and_status() -> None:
+    facts = [fact for fact in FACTS if fact.section in ("system", "oauth")]
+    table = [(one.kind, f"{one.code}:{one.http_observed or one.http_documented}".removesuffix(":401")) for one in facts]
+    assert sorted(table) == sorted((kind, code) for kind, codes in CLASSES.items() for code in codes.split())
+
+
 @pytest.mark.parametrize("code", CODES, ids=lambda code: code or "empty")
 def test_every_fact_is_complete_and_explained_in_words_and_in_html(code: str) -> None:
     explanation = explain(code)

@@ -96,6 +96,7 @@ def test_holders_are_shown_with_their_deal_and_released_one_by_one_and_then_all(
     assert "to confirm." not in shown(form)
     assert (form.word.description, form.word.value) == ("Type 3", "3")
     click(form, form.release_button)
+    click(form, form.release_button)  # a double click
     assert form.state.message.text == "1 of 1 released. The portal has the badge 'waitingPayment'."
     assert "activity 3 of deal 4" in shown(form)
     assert [label for label, _ in form.which.options] == ['activity 2: deal 3 Licences "Small team"']
