@@ -63,9 +63,9 @@ def connect(
         Refuse every write before it is sent. ``B24_READ_ONLY=1`` in the environment or ``.env`` does the
         same; any other value than a yes or a no is an error.
     journal : path, optional
-        The file of the journal. ``None``: one file per portal in the user's data folder; for a sandbox of this
-        process: beside its database, and deleted with it; of another process: a temporary file, deleted with
-        the client.
+        The file of the journal. ``None``: one file per portal in the user's data folder, which in Colab and the
+        like is gone with the machine, so name a file on a drive there; for a sandbox of this process: beside its
+        database, and deleted with it; of another process: a temporary file, deleted with the client.
     settle_after : float
         Seconds after sending until a write whose answer was lost counts as not applied; at most a day.
     clock : Clock, optional

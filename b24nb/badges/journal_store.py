@@ -1,7 +1,6 @@
 """The SQLite file of the journal: each change is committed before it is sent, and its verdict after the answer.
 
-An *intent* holds the whole badge and is on disk before the request is sent. A process that is killed before the
-verdict leaves an intent without one, from which the badge can still be restored.
+An *intent* holds the whole badge. A process that is killed leaves it without a verdict; the badge can be restored.
 """
 
 from __future__ import annotations
@@ -32,10 +31,8 @@ _VERSION = 4
 _AT = "min(max(CAST(step.at AS REAL), 0.0), 4e9)"  # a damaged file may hold anything
 _COLUMNS = f"activity, change_set, {_AT}, code, before, after, found, verdict, changed, seen, error, detail"
 _ENTRIES = f"SELECT step.id, {_COLUMNS}, kind, host, user FROM step JOIN change_set ON change_set.id = change_set"
-_MINE = (
-    "(host, user) IN (SELECT :host, :user"
-    " UNION SELECT host, user FROM adopted WHERE by_host = :host AND by_user = :user)"
-)
+_ADOPTED = "SELECT host, user FROM adopted WHERE by_host = :host AND by_user = :user"
+_MINE = f"(host, user) IN (SELECT :host, :user UNION {_ADOPTED})"
 #: Of change sets: whether one of its steps changed something, or may have.
 _CHANGED = "EXISTS (SELECT 1 FROM step WHERE change_set = change_set.id AND changed IS NOT 0)"
 _LAST = f"SELECT id FROM change_set WHERE {_MINE} AND {_CHANGED} ORDER BY id DESC LIMIT :count"
@@ -252,6 +249,8 @@ class JournalStore:
 
     def close(self) -> None:
         """Close the file; the next use opens it again."""
+        if not globals()["suppress"]:  # the garbage collector calls this while Python ends: names are None by then
+            return
         with suppress(JournalError):  # a look at the portal finds the verdicts again
             self.conclude(())
         with self._lock:

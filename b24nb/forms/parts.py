@@ -8,6 +8,7 @@ from importlib import resources
 from typing import Any, Self
 
 import ipywidgets as widgets  # type: ignore[import-untyped]
+from anywidget import AnyWidget
 from markupsafe import Markup
 
 from b24nb import spec
@@ -32,10 +33,12 @@ class Panel(widgets.VBox):  # type: ignore[misc]
             self.run()
         return self
 
-    def _repr_mimebundle_(self, **_: Any) -> dict[str, Any]:
-        view = {"version_major": 2, "version_minor": 0, "model_id": self.model_id}
-        static = html.page(*self.saved_page())
-        return {"text/plain": repr(self), "text/html": static, "application/vnd.jupyter.widget-view+json": view}
+    def _repr_mimebundle_(self, **_: Any) -> Any:
+        # With the metadata without which Colab does not show the widgets of other packages; elsewhere there is none.
+        bundle: Any = AnyWidget._repr_mimebundle_(self)
+        data, metadata = bundle
+        data |= {"text/plain": repr(self), "text/html": html.page(*self.saved_page())}
+        return (data, metadata) if metadata else data
 
 
 @lru_cache(maxsize=1)

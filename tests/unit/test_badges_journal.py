@@ -1,5 +1,6 @@
 """The journal on disk: durable before it returns, made by several clients at once, used on after a kill or a fork."""
 
+import gc
 import json
 import os
 import signal
@@ -243,3 +244,11 @@ def test_each_live_portal_has_a_file_of_its_own() -> None:
     assert one.name == "example.bitrix24.com.db"
     assert other.name == "portal.example.com_8443.db"
     assert str(one).startswith(os.environ["XDG_DATA_HOME"])
+
+
+def test_nothing_is_printed_when_python_ends_before_the_journal(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    store = JournalStore(path, host=HOST, user=USER)
+    with monkeypatch.context() as late:
+        late.setattr("b24nb.badges.journal_store.suppress", None)  # as modules are left by then
+        del store  # what its end raises is a warning, and so an error here
+        gc.collect()

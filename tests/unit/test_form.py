@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -47,6 +48,15 @@ def test_making_and_showing_a_form_sends_nothing_and_every_field_has_a_label_and
     labels = {widget.description for widget in fields if isinstance(widget, widgets.Button)}
     verbs = "List Inspect Load Add Remove Preview Draw Clear Export Compare Plan Apply Undo Cancel"
     assert all(label.startswith(tuple(verbs.split())) for label in labels), labels
+
+
+def test_colab_gets_what_it_shows_a_widget_of_another_package_by(b24: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    colab = mock.Mock(_widgets=mock.Mock(_installed_url="https://colab.example/manager.js"))
+    for name in ("google", "google.colab", "google.colab.output"):
+        monkeypatch.setitem(sys.modules, name, colab)
+    data, metadata = forms.explorer(b24)._repr_mimebundle_()
+    assert "Run the cell to use it." in data["text/html"]
+    assert "https://colab.example/manager.js" in json.dumps(metadata)
 
 
 def test_a_saved_notebook_shows_what_the_form_showed(b24: Client) -> None:
