@@ -187,8 +187,7 @@ class JournalStore:
         """
         for id_, one in outcomes:
             result = one.verdict.value, one.changed, one.seen, one.error_name, one.detail
-            # An add succeeded, so there was no badge before, whatever the plan or a look said.
-            was_there = one.verdict is not Verdict.ADDED
+            was_there = one.verdict is not Verdict.ADDED  # whatever the plan or a look said
             badges = was_there, _dump(one.badge), was_there, _dump(one.found)
             if not one.open:
                 self._due.append((*result, *badges, id_, first_hand))
@@ -328,12 +327,12 @@ def _connect(path: Path) -> sqlite3.Connection:
     if not path.exists():
         path.touch(mode=0o600)  # only its owner may read it
     try:
-        names = _tables(path, "ro")
+        foreign = _is_foreign(path, "ro")
     except sqlite3.OperationalError as error:
         if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_READONLY:
             raise
-        names = _tables(path, "rw")  # its writer was killed: SQLite first has to roll back its transaction
-    if names and not {"change_set", "step"} <= names:
+        foreign = _is_foreign(path, "rw")  # its writer was killed: SQLite first has to roll back its transaction
+    if foreign:
         raise sqlite3.DatabaseError("it is a database of something else")
     db = sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
     db.create_function("folded", 1, folded, deterministic=True)
@@ -351,10 +350,12 @@ def _connect(path: Path) -> sqlite3.Connection:
     return db
 
 
-def _tables(path: Path, mode: str) -> set[str]:
+def _is_foreign(path: Path, mode: str) -> bool:
+    """Whether another program made the tables of this file."""
     address = f"file:{quote(bytes(path), safe='')}?mode={mode}"  # as_uri names a file server as SQLite refuses it
     with closing(sqlite3.connect(address, uri=True, timeout=BUSY_SECONDS)) as db:
-        return {name for (name,) in db.execute("SELECT name FROM sqlite_master")}
+        names = {name for (name,) in db.execute("SELECT name FROM sqlite_master")}
+        return bool(names) and not (_version(db) and {"change_set", "step"} <= names)
 
 
 def _migrate(db: sqlite3.Connection) -> None:

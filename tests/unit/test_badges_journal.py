@@ -123,18 +123,20 @@ def test_a_journal_of_a_killed_writer_can_be_used(open_store: OpenStore, path: P
 def test_what_can_not_be_a_journal_is_an_error_in_words_and_left_byte_for_byte_as_it_was(
     open_store: OpenStore, tmp_path: Path
 ) -> None:
-    noise, browser = tmp_path / "noise.db", tmp_path / "browser.db"
+    noise, browser, planner = files = [tmp_path / f"{name}.db" for name in ("noise", "browser", "planner")]
     noise.write_bytes(os.urandom(4096))
-    with closing(sqlite3.connect(browser)) as db, db:
-        db.execute("CREATE TABLE bookmark (url TEXT)")
-    before = [noise.read_bytes(), browser.read_bytes()]
+    tables = "CREATE TABLE step (id); CREATE TABLE change_set (id)"
+    for path, script in ((browser, "CREATE TABLE bookmark (url); PRAGMA user_version = 4"), (planner, tables)):
+        with closing(sqlite3.connect(path)) as db:
+            db.executescript(script)
+    before = [path.read_bytes() for path in files]
     for bad, says in (
         *((noise, "not a database"), (tmp_path, "folder; name a file in it")),
-        *((noise / "below.db", "can't be used"), (browser, "something else")),
+        *((noise / "below.db", "can't be used"), (browser, "something else"), (planner, "something else")),
     ):
         with pytest.raises(errors.JournalError, match=says):
             open_store(bad).intend(ChangeSet("delete"), [DELETE], 0.0)
-    assert [noise.read_bytes(), browser.read_bytes()] == before
+    assert [path.read_bytes() for path in files] == before
     assert not [*tmp_path.glob("*.db-*")]
 
 
