@@ -15,7 +15,7 @@ from typing import Any
 from b24nb import errors
 from b24nb.badges.badge import Badge, Badges
 from b24nb.badges.changes import DELETE, LIST, Action, Outcome, Step, StepCommand, Verdict, to_restore, warn
-from b24nb.badges.evidence import Reply, badges_of, get_badge, judge_answers, reconcile
+from b24nb.badges.evidence import Reply, badges_of, get_badge, is_whole, judge_answers, reconcile
 from b24nb.badges.journal_store import ChangeSet, JournalStore
 from b24nb.rest.calls import Call
 from b24nb.rest.connection import Connection, Response
@@ -152,8 +152,7 @@ class ChangeApplier:
 
 def _last_seen(step: Step, now: Any) -> Any:
     """What a look shows, if that is not ``step.before``, nor a badge of which the answer lacks a part."""
-    unfinished = isinstance(now, Badge) and None in now.to_wire().values()
-    return None if now == step.before or unfinished else now
+    return now if now != step.before and is_whole(now) else None
 
 
 def warn_if_unwritten(store: JournalStore, outcomes: Sequence[Outcome], stacklevel: int) -> None:

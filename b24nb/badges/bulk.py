@@ -21,7 +21,7 @@ from b24nb.badges.activities import name_holders
 from b24nb.badges.apply import ChangeApplier, Look, warn_if_unwritten
 from b24nb.badges.badge import Badge, Badges
 from b24nb.badges.changes import UNDO, Outcome, Step, Verdict, gone, problems
-from b24nb.badges.evidence import Reply, contradicted, look_at
+from b24nb.badges.evidence import Reply, contradicted, is_whole, look_at
 from b24nb.badges.journal_store import ChangeSet
 from b24nb.checks import check_count, check_switch
 from b24nb.rest.batch import fits_query
@@ -271,6 +271,9 @@ def _beforehand(step: Step, here: Badges) -> Outcome | None:
         return Outcome(step, Verdict.KEPT) if now else gone(step)
     if now != step.before:
         return step.left_alone(now)
+    if step.deletes and not is_whole(now):
+        text = f"The portal sent the badge {step.code!r} without all of its fields: no undo could bring it back."
+        return Outcome(step, Verdict.FAILED, error=errors.BadResponse(text))
     # Plans were checked before; this is for undo. A long code may be accepted by an older portal, so that is tried.
     for problem in problems(step.after, spec.CODE_WIDTH) if isinstance(step.after, Badge) else ():
         return Outcome(step, Verdict.FAILED, error=problem)

@@ -64,6 +64,11 @@ def whole_list(envelope: Mapping[str, Any]) -> list[Any]:
     return rows
 
 
+def is_whole(badge: object) -> bool:
+    """Whether the answer had all fields of a badge; without one of them no undo could bring it back."""
+    return not isinstance(badge, Badge) or None not in badge.to_wire().values()
+
+
 def get_badge(connection: Connection, code: str) -> Badge:
     """One badge; the portal's spelling of the code may differ in letter case."""
     return badge_of(connection.call(GET, {"code": code}), code)

@@ -314,7 +314,7 @@ class BadgeMethods:
         Raises
         ------
         InvalidInput
-            No codes, or one is repeated (in another letter case, too, unless the portal has both); nothing was deleted.
+            Not codes, or one is repeated (in another letter case, too, unless the portal has both); nothing is deleted.
         Interrupted
             After Ctrl-C, with the report: running requests were finished, the rest was not sent.
         ReadOnly, TransportError, ApiError

@@ -53,7 +53,7 @@ class Plan:
         self._total = total
         self._applier = applier
         self._remarks = remarks
-        self._applied = False
+        self._applied = ""  # what became of it
 
     @property
     def counts(self) -> dict[str, int]:
@@ -148,9 +148,9 @@ class Plan:
         if self.steps and needed and (options.confirm is True or options.confirm not in (deletes, self.deletes)):
             hint = f"If that is meant, give confirm={self.deletes}."
             raise InvalidInput(self._warning(total), field="confirm", hint=hint)
-        self._applied = True
         outcomes, end = apply_many(self._applier, self._kind, self.steps, current, options)
         report = Report(outcomes)
+        self._applied = f"This plan was applied: {_counted(report.counts)}."
         if end:
             end.add_note(repr(report))
             raise Interrupted(report) if isinstance(end, KeyboardInterrupt) else end
@@ -186,7 +186,7 @@ class Plan:
         confirm = f"confirm={self.deletes}" if 2 * self.deletes > self._total else ""
         left = any(step.before != step.after for step in self.steps)
         sends = f"Nothing has been sent. .apply({confirm}) sends it." if left else "Nothing is to be sent."
-        return [*self._remarks, *place, "This plan was applied." if self._applied else sends]
+        return [*self._remarks, *place, self._applied or sends]
 
 
 class ReleasePlan(Plan):

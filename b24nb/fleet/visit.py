@@ -195,7 +195,7 @@ def refuse_secrets(payload: bytes, secrets: Iterable[Secret]) -> None:
     """Raise :class:`InvalidInput` if bytes that are about to leave this process hold a secret."""
     if _WEBHOOK.search(payload) or any(one.reveal().encode() in payload for one in secrets):
         hint = "Credentials come from the vault, where the portal is visited, and stay there."
-        raise errors.InvalidInput("The task holds a secret, so it is not sent to another process.", hint=hint)
+        raise errors.InvalidInput("The task or its result holds a secret, so it was not passed on.", hint=hint)
 
 
 # -- the work of tasks --------------------------------------------------------------------------------

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
@@ -253,6 +253,8 @@ def add_form(
     """
     badge: Any = Badge(code, title, value, type)
     for problem in problems(badge):  # the form has no button for another type, and shows texts only
-        if problem.field == "type" or not isinstance(getattr(badge, problem.field), str | dict):
+        given = getattr(badge, problem.field)
+        texts = given.values() if isinstance(given, Mapping) else [given]
+        if problem.field == "type" or not all(isinstance(text, str) for text in texts):
             raise problem
     return AddForm(SharedState(b24), badge).run_if(run)

@@ -149,8 +149,7 @@ class DeleteForm(ReleaseForm):
         here = self.b24.badges.list() if len(codes) > 1 else Badges([self.b24.badges.get(codes[0])])
         if self.state is not state:  # another badge was chosen meanwhile
             return self.state
-        if len(codes) > 1:
-            self.shared.see(here)
+        self.shared.see(here) if len(codes) > 1 else self.shared.see_changed(added=here)
         found = {code: badge for code in codes if (badge := here.find(code))}
         missing = tuple(code for code in codes if code not in found)
         if not found:
@@ -165,7 +164,9 @@ class DeleteForm(ReleaseForm):
     def delete(self) -> Any:
         """Delete what the preview shows, if the confirmation was typed."""
         state: DeleteState = self.state
-        if not state.to_delete or self.confirm.value.strip() != state.word.strip():
+        if not state.to_delete:  # another form changed what the preview showed, right before the click
+            return state.refused(code="Preview again what would be deleted: it has changed.")
+        if self.confirm.value.strip() != state.word.strip():
             return state.refused(confirm=f"Type {state.word} to confirm.")
         if len(state.to_delete) > 1:
             return self._delete_many(state.to_delete)

@@ -14,7 +14,6 @@ from typing import Any
 
 import ipywidgets as widgets  # type: ignore[import-untyped]
 from IPython import get_ipython
-from traitlets import TraitError
 
 from b24nb import spec
 from b24nb.badges.badge import FIELDS, Badges
@@ -114,11 +113,7 @@ class Form(parts.Panel):
         self.cancel_button = self.button("Cancel", "stop", self._cancel)
         self._busy = widgets.HBox([self._bar, self.cancel_button])
         self.messages = widgets.VBox([self._busy, self._message])
-        try:
-            made = self.make_widgets(*start)
-        except TraitError as error:
-            raise InvalidInput(f"A form can't start with this: {error}") from None
-        super().__init__([*([KeyGuard()] if alone else []), self._head, *made, self._frames])
+        super().__init__([*([KeyGuard()] if alone else []), self._head, *self.make_widgets(*start), self._frames])
         self.add_class("b24nb-form")
         shared.observe(lambda change: self._guarded(partial(self.shared_changed, change.name)))
         parts.show(self._busy, False)

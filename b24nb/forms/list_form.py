@@ -114,6 +114,9 @@ def list_form(
     >>> form
     <ListForm on SANDBOX (this notebook), done: 12 badges by one request.>
     """
+    for field, value in (("filter", filter), ("language", language)):
+        if not isinstance(value, str):
+            raise InvalidInput(f"{field} must be a text.", field=field)
     if sort not in (AS_REGISTERED, *FIELDS):
         hint = f"One of: {', '.join((AS_REGISTERED, *FIELDS))}."
         raise InvalidInput(f"Can't sort by {sort!r}.", field="sort", hint=hint)

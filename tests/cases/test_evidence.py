@@ -112,6 +112,19 @@ def test_an_answer_to_an_add_without_its_texts_says_nothing_about_them(portal: S
     assert "vip" not in codes(portal)
 
 
+def test_a_badge_that_came_without_its_title_is_not_deleted(portal: SandboxPortal) -> None:
+    def answer(method: str, envelope: Any) -> None:
+        if method == "crm.activity.badge.list":
+            next(badge for badge in envelope["result"]["badges"] if badge["code"] == "birthday").pop("title")
+
+    with altered(portal, answer) as b24:
+        with pytest.warns(NotRestorable, match="birthday"):
+            report = b24.badges.delete_many(["birthday", "newsletter"], keep_going=True, progress=False)
+        assert list(report.df["verdict"]) == ["failed", "deleted"]
+        assert "without all of its fields" in report.df["detail"][0]
+    assert "birthday" in codes(portal)
+
+
 def test_an_undo_brings_back_what_was_planned_where_the_last_look_showed_no_whole_badge(portal: SandboxPortal) -> None:
     def answer(method: str, envelope: Any) -> None:
         look = envelope["result"]["result"].get("k0") if method == "batch" else None

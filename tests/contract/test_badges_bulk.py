@@ -223,7 +223,7 @@ def test_a_stale_plan_leaves_alone_what_changed_since(many: SandboxPortal, b24: 
         somebody.badges.delete("c0002")
     assert "Nothing has been sent" in repr(plan)
     report = plan.apply(confirm=299, progress=False)
-    assert "This plan was applied." in repr(plan)
+    assert "This plan was applied: 297 deleted, " in repr(plan)
     assert verdicts(report)[:5] == ["changed", "kept", "changed", "already gone", "deleted"]
     assert not report.ok
     assert all(text in report.df["detail"][0] for text in ("Title 0", "theirs", "left alone"))

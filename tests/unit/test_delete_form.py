@@ -98,12 +98,23 @@ def test_a_badge_that_somebody_changed_meanwhile_is_left_alone_and_its_preview_g
     assert ("has changed" if there else "No badge has this code") in shown(form)
     assert form.delete_button not in tree(form)
     assert "will be deleted" not in shown(form)
-    click(form, form.preview_button)
-    assert ("Corrected" in shown(form)) == there
     confirm(several, "2")
     assert list(several.df["verdict"]) == ["changed" if there else "already gone", "deleted"]
     assert there or "1 badge of 2 deleted. 1 badge already gone." in shown(several)
+    click(form, form.preview_button)
+    assert ("Corrected" in shown(form)) == there
     assert ("newsletter" in b24.badges.list()) == there
+
+
+def test_a_preview_stays_while_its_badge_is_as_it_shows(b24: Client) -> None:
+    tabs = forms.explorer(b24, run=True).forms
+    form, adding = tabs["Delete"], tabs["Add"]
+    b24.badges.add("vip", "t", "v", "primary")  # the list does not know it
+    form.code.value = "vip"
+    click(form, form.preview_button)
+    adding.code.value, adding.rows[0].title.value, adding.rows[0].value.value = "gold", "t", "v"
+    click(adding, adding.add_button)
+    assert [badge.code for badge in form.state.badges] == ["vip"]
 
 
 def test_the_report_of_many_begins_with_what_went_wrong(portal: SandboxPortal, b24: Client) -> None:
