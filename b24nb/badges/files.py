@@ -321,7 +321,8 @@ def _badge(row: Any) -> Badge:
         plain[field] = texts
     for field in FIELDS:
         if field not in plain:
-            raise InvalidInput(f"The {field} is missing.", field=field)
+            hint = "A row is a whole badge; badges.backup('badges.csv') writes all of them."
+            raise InvalidInput(f"The {field} is missing.", field=field, hint=hint)
     return Badge(**plain)
 
 

@@ -99,7 +99,7 @@ class Fleet:
         **settings: Any,
     ) -> None:
         for field, wrong, kind in (
-            ("vault", not callable(vault), "a function that gives credentials for a name"),
+            ("vault", not callable(vault), "a function that gives credentials for a name (of a dictionary: its .get)"),
             ("executor", executor and not isinstance(executor, Executor), "a concurrent.futures.Executor"),
         ):
             if wrong:

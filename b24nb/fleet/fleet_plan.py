@@ -326,8 +326,8 @@ class FleetReport(Found):
         return ((name, report_row(one)) for name, one in self._outcomes())
 
     def _notes(self) -> list[str]:
-        confirm = f"confirm={self._plan.confirmation!r}"
-        goes_on = f"Apply the plan again, {confirm}, to go on with the other {counted(self._others, 'portal')}."
+        others = counted(self._others, "other portal")
+        goes_on = f"Apply the plan again ({self._plan.confirmation}) to go on with {others}."
         return [*super()._notes(), *self._plan._remarks, *([goes_on] if self._others else [])]
 
     def _shown(self) -> pd.DataFrame:

@@ -220,9 +220,10 @@ class DeleteForm(ReleaseForm):
             yield from html.collapsed_after(state.result.trouble_first.df, table)
 
     def _preview_table(self, state: DeleteState, badges: Badges) -> Markup:
-        words, going = {True: "will be deleted", False: "held: probably refused"}, frozenset(state.to_delete)
+        will = "would" if self.b24.portal.read_only else "will"
+        words, going = {True: f"{will} be deleted", False: "held: probably refused"}, frozenset(state.to_delete)
         rows = ((*html.badge_cells(badge, self.shared.language), words[badge in going]) for badge in badges)
-        caption = f"This will be deleted: {len(going)}" if going else "None of this will be deleted"
+        caption = f"This {will} be deleted: {len(going)}" if going else "None of this will be deleted"
         return html.table(("badge", "code", "title", "what will happen"), rows, caption)
 
     def frames_html(self, state: DeleteState) -> Iterable[Any]:

@@ -81,7 +81,7 @@ class FleetForm(Form):
         given = "a CSV or JSON file" if self.wanted is None else "as given in the cell; or a CSV or JSON file"
         self.compare_button = self.main_button("Compare", "th", self.compare)
         self.file = parts.field("Text", "Wanted badges", file, width="34em", placeholder=given)
-        self.prune = parts.field("Checkbox", "delete what is not wanted", False, width="auto")
+        self.prune = parts.field("Checkbox", "delete what is not wanted", False, width="auto", indent=False)
         self.plan_button = self.step_button("Plan", "list", self.plan)
         for field in (self.file, self.prune):
             self.on_change(field, self.redraw)

@@ -51,6 +51,7 @@ class ListForm(Form):
     def shared_changed(self, change: Change) -> None:
         with self.drawing():
             if change == "badges":
+                self.state = replace(self.state, message=None)  # it counts the badges that were there
                 self.table.show(self.shared.badges or NO_BADGES, self.shared.selection)
             elif change == "selection":
                 self.table.selected = [*self.shared.selection]

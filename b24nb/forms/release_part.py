@@ -72,7 +72,7 @@ class ReleaseForm(Form):
 
     def releasing(self) -> Any:
         """Make the part: the holders, and below them the choice, the confirmation and the button."""
-        self.which = parts.field("Dropdown", "Release", (), options=[("", ())])
+        self.which = parts.field("Dropdown", "Release", (), width="44em", options=[("", ())])
         self.word = parts.field("Text", "Confirm", "")
         self.release_button = self.step_button("Release", "unlink", self.release, style="danger")
         self.on_change(self.which, self.update)

@@ -38,7 +38,8 @@ def failed(error: BaseException, method: str, origin: str, total: float, *, sent
         text = f"{method}: {f'no complete answer within {total:g} s' if sent else 'no connection in time'}."
         hint = "Is the portal slow or out of reach? connect(timeout=(connect, total)) sets the limits."
         return Timeout(text, method=method, sent=sent, hint=hint)
-    what, hint = "could not connect", "Check the address, the network and the proxy settings."
+    host = urlsplit(origin).hostname
+    what, hint = f"could not connect to {host}", "Check the address, the network and the proxy settings."
     if sent:
         what = "the connection broke before the answer was complete"
         hint = "The portal may have carried the call out: look before you repeat a write."
@@ -47,7 +48,7 @@ def failed(error: BaseException, method: str, origin: str, total: float, *, sent
     elif isinstance(error, requests.exceptions.SSLError):
         what, hint = _tls(cause)
     elif isinstance(cause, socket.gaierror):
-        what = f"the host {urlsplit(origin).hostname} was not found"
+        what = f"the host {host} was not found"
     return ConnectionFailed(f"{method}: {what}.", method=method, sent=sent, hint=hint)
 
 

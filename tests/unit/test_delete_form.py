@@ -115,6 +115,7 @@ def test_a_preview_stays_while_its_badge_is_as_it_shows(b24: Client) -> None:
     adding.code.value, adding.rows[0].title.value, adding.rows[0].value.value = "gold", "t", "v"
     click(adding, adding.add_button)
     assert [badge.code for badge in form.state.badges] == ["vip"]
+    assert "by one request" not in shown(tabs["List"]), "it counts the badges that were there before"
 
 
 def test_the_report_of_many_begins_with_what_went_wrong(portal: SandboxPortal, b24: Client) -> None:
