@@ -26,7 +26,6 @@ KEPT_BYTES = 64 * 2**20
 _ROW_BYTES = 500
 #: The largest epoch seconds that a timestamp of pandas can hold, or nearly so.
 _LATEST = 9e9
-_BLOCKED = "OPERATION_TIME_LIMIT"
 
 
 @dataclass(slots=True, repr=False)
@@ -215,7 +214,7 @@ class CallLog(Sequence[Call]):
             Size of its parameters in bytes.
         """
         counted = call.method if call.kind == "http" else f"{call.method} in a batch"
-        if call.error == _BLOCKED:
+        if call.error == "OPERATION_TIME_LIMIT":
             self.limits.note_blocked(counted)
         if (listener := event_list.get()) is not None:
             listener.append(call)
