@@ -237,7 +237,7 @@ class Journal:
     def _repr_html_(self) -> str:
         newest, notice = self._shown()
         table = newest is not None and html.frame(newest, caption=_head(newest), limit=SHOWN)
-        return html.page(table, notice and html.message("check", notice))
+        return html.page(table, notice and html.Message("check", notice))
 
     def _shown(self) -> tuple[pd.DataFrame | None, str]:
         """The newest changes and the notes on them; the file is asked once, and its error is the note."""

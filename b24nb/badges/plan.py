@@ -9,8 +9,6 @@ from enum import StrEnum
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Literal
 
-from markupsafe import Markup
-
 from b24nb.badges.activities import Activity, ActivityStep
 from b24nb.badges.apply import ChangeApplier
 from b24nb.badges.badge import SHOWN, Badge, frame, frame_html, listing
@@ -163,9 +161,9 @@ class Plan:
         return "\n".join([listing(self._head, self._changes(), _line), *self._notes()])
 
     def _repr_html_(self) -> str:
-        return html.page(*self._tables(), *(html.message("note", remark) for remark in self._notes()))
+        return html.page(*self._tables(), *(html.Message("note", remark) for remark in self._notes()))
 
-    def _tables(self) -> Iterator[Markup]:
+    def _tables(self) -> Iterator[Any]:
         changes = self._changes()
         rows = [(_SIGNS[one.action], one.code, one.before, one.after, one.note) for one in changes[:SHOWN]]
         yield html.changes_table(rows, self._head, hidden=len(changes) - len(rows))
@@ -269,9 +267,9 @@ class ReleasePlan(Plan):
         rows = ((one.action.value, *(row[name] for name in RELEASE_COLUMNS), one.remark) for one, row in pairs)
         return frame(rows, ["action", *RELEASE_COLUMNS, "note"])
 
-    def _tables(self) -> Iterator[Markup]:
+    def _tables(self) -> Iterator[Any]:
         yield html.holders_table(self, self._rows[:SHOWN], hidden=len(self._rows) - SHOWN)
-        yield html.message("note", self._head)
+        yield html.Message("note", self._head)
 
     def _warning(self, total: int) -> str:
         return f"This deletes {self.deletes} activit{'y' if self.deletes == 1 else 'ies'} for good."

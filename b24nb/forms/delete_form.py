@@ -21,7 +21,6 @@ from b24nb.display.visible import visible
 from b24nb.errors import B24Error, BadgeChanged, NotFound
 from b24nb.forms import parts
 from b24nb.forms.form import changes
-from b24nb.forms.messages import Message
 from b24nb.forms.release_part import HoldersState, ReleaseForm
 from b24nb.forms.state import NO_BADGES, Change, SharedState
 from b24nb.forms.table import Table
@@ -205,9 +204,9 @@ class DeleteForm(ReleaseForm):
     def result_html(self, state: DeleteState) -> Iterable[Any]:
         if state.badges:
             if state.missing:
-                yield Message("note", f"Not there, so nothing to delete: {parts.named(state.missing)}.")
+                yield html.Message("note", f"Not there, so nothing to delete: {parts.named(state.missing)}.")
             if lost := parts.named(badge.code for badge in state.to_delete if badge.note):
-                yield Message("check", f"Can't be brought back: the portal would refuse to add {lost}.")
+                yield html.Message("check", f"Can't be brought back: the portal would refuse to add {lost}.")
             yield from html.collapsed_after(state.badges[:ROWS], partial(self._preview_table, state))
             if more := replace(state, badges=state.badges[ROWS:]).to_delete:
                 codes = html.paragraph(parts.named(badge.code for badge in more))

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal
-
 from b24nb import errors
 from b24nb.client import Portal
-from b24nb.display import html
 from b24nb.display.explanations import page_of
+from b24nb.display.html import Message
 from b24nb.display.visible import visible
 from b24nb.error_codes import find_fact
 from b24nb.secret import redact
@@ -24,21 +21,6 @@ _RENEWAL = "The authorization server gave no new token{status}."
 _STOPPED = "The sandbox portal does not answer any more: it was stopped, or the notebook was restarted."
 _START_AGAIN = "Run the cell with connect() again, then the cell of this form."
 _UNKNOWN = "The portal answered with an error that nobody has described yet."
-
-
-@dataclass(frozen=True, slots=True)
-class Message:
-    """One sentence for the user, the vendor's code if there is one, and what to do next. Displayed as HTML."""
-
-    kind: Literal["done", "error", "check", "note"]
-    text: str
-    code: str | None = None
-    hint: str | None = None
-    details: str | None = None
-
-    def __html__(self) -> str:
-        details = html.paragraph(self.details) if self.details else None
-        return html.message(self.kind, self.text, self.code, self.hint, details)
 
 
 def message_for(error: errors.B24Error, *, sandbox: bool = False) -> Message:

@@ -337,7 +337,7 @@ class CallLog(Sequence[Call]):
         from b24nb.display import html
 
         shown = html.frame(calls_frame(self[-_SHOWN:]), caption=f"The last of {self.counted}")
-        return html.page(shown, *(html.message("note", reason) for reason in self.missing()))
+        return html.page(shown, *(html.Message("note", reason) for reason in self.missing()))
 
     def missing(self, *columns: str) -> list[str]:
         """Sentences that say why times of the portal are missing (NA) in calls that succeeded.

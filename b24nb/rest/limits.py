@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     import pandas as pd
     from markupsafe import Markup
 
+    from b24nb.display.html import Message
+
 #: Room that is kept free in the bucket, since the portal's clock may differ a little from ours.
 _RESERVE = 0.5
 _LONGEST_PAUSE = 8.0
@@ -292,17 +294,18 @@ class Limits:
 
         return html.page(*self.gauges())
 
-    def gauges(self) -> list[Markup]:
+    def gauges(self) -> list[Markup | Message]:
         """A bar for each limit, as HTML.
 
         Returns
         -------
-        list of Markup
+        list of Markup or Message
             The request rate first, then each method that has cost operating time.
         """
         from b24nb.display import html
 
-        bucket, rate = self.bucket, html.message("note", _NO_LIMIT)
+        bucket = self.bucket
+        rate: Markup | Message = html.Message("note", _NO_LIMIT)
         if bucket.tariff.limited:
             label = "Request rate (this client only; others on the same address fill the bucket too)"
             rate = html.gauge(label, round(bucket.level), bucket.tariff.burst, f"requests; {self._safe()}")
