@@ -13,7 +13,7 @@ from b24nb.badges.activities import Activity, ActivityStep
 from b24nb.badges.apply import ChangeApplier
 from b24nb.badges.badge import SHOWN, Badge, frame, frame_html, listing
 from b24nb.badges.bulk import Cancel, RunOptions, apply_many
-from b24nb.badges.changes import Action, Outcome, Step, Verdict, Way
+from b24nb.badges.changes import Action, Outcome, Step, Verdict, Way, error_name
 from b24nb.badges.evidence import look_at
 from b24nb.display import html
 from b24nb.display.visible import visible
@@ -28,7 +28,6 @@ RELEASE_COLUMNS = ("code", "activity_id", "owner_type", "owner_id", "title", "li
 REPORT_COLUMNS = ("code", "action", "verdict", "error", "detail")
 _SIGNS: dict[StrEnum, str] = {Action.ADD: "+", Action.DELETE: "-", Action.REPLACE: "~", Action.KEEP: "="}
 _SIGNS |= {Way.CLEAR: "~", Way.SET: "~", Way.DELETE: "-"}
-_NOTES = {Way.DELETE: "can't be undone", Way.CLEAR: "b24.journal.plan_undo() sets it again"}
 How = Literal["auto", "delete", "clear"]
 Holders = Sequence[dict[str, str]]
 Activities = Iterable[int | str] | int | str | None
@@ -320,7 +319,7 @@ def plan_row(step: Step) -> tuple[Any, ...]:
 
 def report_row(one: Outcome) -> tuple[str, ...]:
     """An outcome as plain cells, in the order of :data:`REPORT_COLUMNS`."""
-    return one.step.code, one.step.action.value, one.verdict.value, one.error_name, one.why
+    return one.step.code, one.step.action.value, one.verdict.value, error_name(one.error), one.why
 
 
 def _line(step: Step) -> str:
@@ -331,7 +330,7 @@ def _line(step: Step) -> str:
 
 
 def _report_line(one: Outcome) -> str:
-    return f"{one.step.code!r}  {one.step.action}: {one.verdict}  {one.error_name}  {one.why}".rstrip()
+    return f"{one.step.code!r}  {one.step.action}: {one.verdict}  {error_name(one.error)}  {one.why}".rstrip()
 
 
 def _counted(counts: Mapping[str, int]) -> str:
@@ -374,5 +373,5 @@ def _step(row: dict[str, str], *, delete: bool) -> ActivityStep:
     place = visible(f"{row['owner_type']} {row['owner_id']}")
     before = Activity(int(row["activity_id"]), row["code"], place=place)
     after = None if delete else Activity(before.id, "", place=place)
-    way = Way.DELETE if delete else Way.CLEAR
-    return ActivityStep(row["code"], before, after, _NOTES[way])  # type: ignore[arg-type]
+    remark = "can't be undone" if delete else "b24.journal.plan_undo() sets it again"
+    return ActivityStep(row["code"], before, after, remark)  # type: ignore[arg-type]

@@ -20,7 +20,7 @@ from b24nb import errors
 from b24nb.badges.apply import ChangeApplier
 from b24nb.badges.badge import Badges
 from b24nb.badges.bulk import RunOptions, apply_many
-from b24nb.badges.changes import LIST, Outcome, Step
+from b24nb.badges.changes import LIST, Outcome, Step, error_name
 from b24nb.badges.evidence import badges_of, list_badges
 from b24nb.badges.methods import BadgeMethods
 from b24nb.client import WHO_AM_I, Client, Portal
@@ -106,8 +106,7 @@ class Visit:
     @property
     def why(self) -> tuple[str, str, str]:
         """Status, the vendor's code or the class of the error, and the text of the error."""
-        name = getattr(self.failure, "code", "") or type(self.failure).__name__
-        return self.status, name if self.failure else "", str(self.failure or "")
+        return self.status, error_name(self.failure), str(self.failure or "")
 
 
 def status_of(error: BaseException | None, other: str = UNKNOWN) -> str:
