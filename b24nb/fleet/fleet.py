@@ -98,12 +98,10 @@ class Fleet:
         timeout: tuple[float, float] = (5, 60),
         **settings: Any,
     ) -> None:
-        for field, wrong, kind in (
-            ("vault", not callable(vault), "a function that gives credentials for a name"),
-            ("executor", executor and not isinstance(executor, Executor), "a concurrent.futures.Executor"),
-        ):
-            if wrong:
-                raise errors.InvalidInput(f"{field} must be {kind}.", field=field)
+        if not callable(vault):
+            raise errors.InvalidInput("vault must be a function that gives credentials for a name.", field="vault")
+        if executor and not isinstance(executor, Executor):
+            raise errors.InvalidInput("executor must be a concurrent.futures.Executor.", field="executor")
         self._table = _table_of(portals)
         self.names: tuple[str, ...] = tuple(self._table["portal"])
         switch = read_settings().get(READ_ONLY)
