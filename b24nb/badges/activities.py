@@ -174,9 +174,8 @@ def look_at_activities(connection: Connection, steps: Sequence[ActivityStep]) ->
         read = map(Activity.from_wire, (row for row in _rows(answer) if str(row.get("ID")).isdecimal()))
         asked = {one.id: one for one in read if one.id in page}
         if (count := max(answer.total or 0, len(answer.result))) > len(asked):
-            raise BadResponse(
-                f"Of {count} activities that the portal counts, {len(asked)} could be read.", method=ACTIVITY_LIST
-            )
+            text = f"Of {count} activities that the portal counts, {len(asked)} could be read."
+            raise BadResponse(text, method=ACTIVITY_LIST)
         found |= asked
     return [*found.values()]
 

@@ -27,7 +27,6 @@ from b24nb.forms.table import Table
 
 #: How many badges the preview shows with their texts; of the others it shows the codes.
 ROWS = 200
-TO_SEND_HELD = "send the held ones too, and let the portal decide"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,7 +87,8 @@ class DeleteForm(ReleaseForm):
         self._choosing = widgets.VBox([field, buttons])
         self.table = Table(language=self.shared.language, label="Badges to choose from")
         self.on_change(self.table, lambda: self._choose(self.table.selected), "selected")
-        self.held_too = parts.field("Checkbox", TO_SEND_HELD, False, width="auto")
+        label = "send the held ones too, and let the portal decide"
+        self.held_too = parts.field("Checkbox", label, False, width="auto")
         self.on_change(self.held_too, lambda: self.update(with_held=self.held_too.value))
         self.confirm = parts.field("Text", "Confirm", "")
         self._confirm = self.field_row("confirm", self.confirm)
@@ -153,9 +153,8 @@ class DeleteForm(ReleaseForm):
         found = {code: badge for code in codes if (badge := here.find(code))}
         missing = tuple(code for code in codes if code not in found)
         if not found:
-            return state.saying(
-                "check", f"No badge has one of these codes: {parts.named(missing)}. Load the badges.", phase="failed"
-            )
+            text = f"No badge has one of these codes: {parts.named(missing)}. Load the badges."
+            return state.saying("check", text, phase="failed")
         return state.updated(badges=Badges(dict.fromkeys(found.values())), missing=missing)
 
     # -- deleting -------------------------------------------------------------------------------------

@@ -17,9 +17,6 @@ _SENTENCES: dict[type, str] = {
     errors.NotApplied: "The portal gave no usable answer, and a look at it shows no effect.",
     errors.OutcomeUnknown: "Nobody can tell yet whether the change was made.",
 }
-_RENEWAL = "The authorization server gave no new token{status}."
-_STOPPED = "The sandbox portal does not answer any more: it was stopped, or the notebook was restarted."
-_START_AGAIN = "Run the cell with connect() again, then the cell of this form."
 _UNKNOWN = "The portal answered with an error that nobody has described yet."
 
 
@@ -52,11 +49,13 @@ def message_for(error: errors.B24Error, *, sandbox: bool = False) -> Message:
         words += f" More: b24nb.explain({error.code!r}), or {page_of(error.code)} in the docs." if fact else ""
         return Message("error", fact.meaning if fact else _UNKNOWN, error.code, error.hint, words)
     renewal = getattr(error, "method", "") == "oauth.token"
-    if sentence := _RENEWAL if renewal else _SENTENCES.get(type(error)):
+    sentence = "The authorization server gave no new token{status}." if renewal else _SENTENCES.get(type(error))
+    if sentence:
         details = f"{type(error).__name__}: {error.message}"
         hint = error.hint or "Try again in a moment."
         if sandbox and isinstance(error, errors.ConnectionFailed) and not (error.sent or renewal):
-            sentence, hint = _STOPPED, _START_AGAIN
+            sentence = "The sandbox portal does not answer any more: it was stopped, or the notebook was restarted."
+            hint = "Run the cell with connect() again, then the cell of this form."
         return Message("error", sentence.format(status=status), hint=hint, details=details)
     caught = isinstance(error, errors.InvalidInput | errors.ReadOnly | errors.BadgeChanged)
     return Message("check" if caught else "error", error.message, hint=error.hint)

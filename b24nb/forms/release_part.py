@@ -140,9 +140,8 @@ class ReleaseForm(Form):
         # No links in a saved notebook to a sandbox that stopped with its kernel.
         links = live or not self.b24.portal.own_sandbox
         if state.released is not None:
-            yield from html.collapsed_after(
-                state.released.trouble_first.df, partial(html.frame, caption="What became of each activity")
-            )
+            report = partial(html.frame, caption="What became of each activity")
+            yield from html.collapsed_after(state.released.trouble_first.df, report)
         if state.unknown:
             yield html.paragraph("Who holds it was not found out.")
             yield state.unknown
