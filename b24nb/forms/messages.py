@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from b24nb import errors
 from b24nb.client import Portal
 from b24nb.display.explanations import page_of
@@ -67,7 +69,7 @@ def unexpected(error: Exception) -> Message:
     return Message("error", text, hint="The form can still be used; its last_error holds the exception.")
 
 
-def standing_notices(portal: Portal, *, changes: bool) -> tuple[Message, ...]:
+def standing_notices(portal: Portal, *, changes: bool) -> Iterator[Message]:
     """Notices of what will be refused, by the rights and scopes that the portal stated when connecting.
 
     Parameters
@@ -77,17 +79,15 @@ def standing_notices(portal: Portal, *, changes: bool) -> tuple[Message, ...]:
     changes : bool
         Whether the form adds or deletes something.
     """
-    notices = []
     if portal.scopes is not None and "crm" not in portal.scopes:
         text = "These credentials lack the scope crm: the portal refuses every call about badges."
         hint = "Tick CRM in the settings of the webhook, or make a webhook that has it."
-        notices.append(Message("check", text, "insufficient_scope", hint))
+        yield Message("check", text, "insufficient_scope", hint)
     if changes and portal.admin is False:
         text = f"Adding and deleting badges takes an administrator of the portal; {portal.user or 'this user'} is none."
         hint = "Connect with a webhook that an administrator made."
-        notices.append(Message("check", text, "ACCESS_DENIED", hint))
+        yield Message("check", text, "ACCESS_DENIED", hint)
     if changes and portal.read_only:
         text = "This client is read-only: every change is refused before it is sent."
         hint = "Connect without read_only (and without B24_READ_ONLY) to change something."
-        notices.append(Message("check", text, hint=hint))
-    return tuple(notices)
+        yield Message("check", text, hint=hint)
