@@ -97,11 +97,11 @@ class Visit:
     @classmethod
     def failed(cls, error: BaseException, secrets: Iterable[Secret] = ()) -> Visit:
         """The visit for an error that the task raised."""
-        ours = isinstance(error, errors.B24Error)
-        failure = error if ours else errors.B24Error(f"{type(error).__name__}: {redact(str(error), secrets)}")
-        if not ours:
-            vars(failure)["code"] = type(error).__name__
-        return cls(status_of(error), None, failure)  # type: ignore[arg-type]
+        if isinstance(error, errors.B24Error):
+            return cls(status_of(error), None, error)
+        failure = errors.B24Error(f"{type(error).__name__}: {redact(str(error), secrets)}")
+        vars(failure)["code"] = type(error).__name__
+        return cls(status_of(error), None, failure)
 
     @property
     def why(self) -> tuple[str, str, str]:
