@@ -126,8 +126,7 @@ def parse_token_response(answer: Answer, method: str, credentials: Credentials) 
     envelope = _decoded(answer, method)
     if "error" in envelope:
         return error_of(envelope, method, credentials, answer.status)
-    names = ("access_token", "refresh_token")
-    pair = {name: envelope.get(name) for name in names}
+    pair = {name: envelope.get(name) for name in ("access_token", "refresh_token")}
     if answer.status >= 400 or not all(isinstance(token, str) and token for token in pair.values()):
         raise _not_of_rest_api(answer, method)
     return {name: Secret(token) for name, token in pair.items()}
