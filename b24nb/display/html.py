@@ -28,7 +28,6 @@ from b24nb.display.visible import visible
 if TYPE_CHECKING:
     import pandas as pd
 
-_NUMBER = Markup(' class="b24nb-number"')
 #: Escapes a text between tags; also its line breaks, since Markdown takes the lines after the first one for its own.
 _IN_CODE = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;", "\n": "&#10;"})
 #: How many rows are shown before those that are collapsed.
@@ -233,7 +232,7 @@ def table(
     """A table of values, with numbers to the right; ``aligned``: with one decimal each; ``hidden``: rows not shown."""
     lines = [[*row] for row in rows]
     columns = [*zip(*lines, strict=True)] or [()] * len(head)
-    marks = [_NUMBER if any(map(_is_number, column)) else "" for column in columns]
+    marks = [Markup(' class="b24nb-number"') if any(map(_is_number, column)) else "" for column in columns]
 
     def line(cell: Markup, values: Iterable[str]) -> Markup:
         return Markup("<tr>{}</tr> ").format(join(map(cell.format, marks, values), " "))
