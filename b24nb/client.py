@@ -291,7 +291,7 @@ class Client:
         from b24nb.display import html
 
         notice = self.journal.notice
-        return html.page(html.portal_banner(self.portal), notice and html.message("check", notice))
+        return html.page(html.portal_banner(self.portal), notice and html.Message("check", notice))
 
 
 def unless_forked(owner: int, work: Callable[[], object]) -> None:

@@ -24,7 +24,6 @@ from b24nb.rest.connection import Connection, Response
 
 ACTIVITY_LIST = "crm.activity.list"
 _DELETE, _UPDATE = "crm.activity.delete", "crm.activity.configurable.update"
-_STATE_FIELDS = ["ID", "COMPLETED", "PROVIDER_PARAMS"]
 _OPEN = {
     "filter": {"PROVIDER_ID": "CONFIGURABLE_REST_APP", "COMPLETED": "N"},
     "select": ["ID", "OWNER_TYPE_ID", "OWNER_ID", "SUBJECT", "LAST_UPDATED", "PROVIDER_PARAMS"],
@@ -170,13 +169,13 @@ def look_at_activities(connection: Connection, steps: Sequence[ActivityStep]) ->
     missing counts as deleted."""
     ids, found = [step.before.id for step in steps], dict[int, Activity]()
     for page in (ids[start : start + PAGE] for start in range(0, len(ids), PAGE)):
-        answer = connection.call(ACTIVITY_LIST, {"filter": {"@ID": page}, "select": _STATE_FIELDS})
+        params = {"filter": {"@ID": page}, "select": ["ID", "COMPLETED", "PROVIDER_PARAMS"]}
+        answer = connection.call(ACTIVITY_LIST, params)
         read = map(Activity.from_wire, (row for row in _rows(answer) if str(row.get("ID")).isdecimal()))
         asked = {one.id: one for one in read if one.id in page}
         if (count := max(answer.total or 0, len(answer.result))) > len(asked):
-            raise BadResponse(
-                f"Of {count} activities that the portal counts, {len(asked)} could be read.", method=ACTIVITY_LIST
-            )
+            text = f"Of {count} activities that the portal counts, {len(asked)} could be read."
+            raise BadResponse(text, method=ACTIVITY_LIST)
         found |= asked
     return [*found.values()]
 

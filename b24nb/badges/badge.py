@@ -314,7 +314,7 @@ def flat_frame(rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
 
 def frame_html(table: pd.DataFrame, caption: str, notes: Iterable[str] = ()) -> str:
     """The first rows of a table, and notes below them."""
-    return html.page(html.frame(table, caption=caption, limit=SHOWN), *(html.message("check", note) for note in notes))
+    return html.page(html.frame(table, caption=caption, limit=SHOWN), *(html.Message("check", note) for note in notes))
 
 
 def listing(head: str, items: Sequence[T], line: Callable[[T], str]) -> str:

@@ -231,11 +231,6 @@ class Outcome:
         return self.step.action is Action.REPLACE and self.verdict is Verdict.FAILED and bool(self.changed)
 
     @property
-    def error_name(self) -> str:
-        """The vendor's code, unless that is empty; else the name of the error's class; ``""`` without an error."""
-        return (getattr(self.error, "code", "") or type(self.error).__name__) if self.error else ""
-
-    @property
     def why(self) -> str:
         """The detail, else the text of the error; after the name of the activity, if the step has one."""
         why = self.detail or (str(self.error) if self.error else "")
@@ -281,6 +276,11 @@ def redone(kinds: Iterable[str]) -> list[str]:
     """A remark on a plan that undoes change sets of these kinds, if all of them are undos."""
     undos = [kind.startswith(UNDO) for kind in kinds]
     return ["The last changes were an undo or a restore: this takes them back."] if undos and all(undos) else []
+
+
+def error_name(error: B24Error | None) -> str:
+    """The vendor's code, unless that is empty; else the name of the error's class; ``""`` without an error."""
+    return (getattr(error, "code", "") or type(error).__name__) if error else ""
 
 
 def gone(step: Step, refusal: B24Error | None = None) -> Outcome:

@@ -35,7 +35,6 @@ _COLUMNS = (
     *("change_set", "kind", "at", "host", "user", "step.code", "step.action", "verdict"),
     *("seen", "error", "detail", "note", "step.before", "step.after"),
 )
-_CELLS = attrgetter(*_COLUMNS)
 _SHORT = ["change_set", "kind", "at", "code", "action", "verdict"]
 
 #: How the changes of another address or user are counted.
@@ -237,7 +236,7 @@ class Journal:
     def _repr_html_(self) -> str:
         newest, notice = self._shown()
         table = newest is not None and html.frame(newest, caption=_head(newest), limit=SHOWN)
-        return html.page(table, notice and html.message("check", notice))
+        return html.page(table, notice and html.Message("check", notice))
 
     def _shown(self) -> tuple[pd.DataFrame | None, str]:
         """The newest changes and the notes on them; the file is asked once, and its error is the note."""
@@ -348,7 +347,8 @@ def journals_beside(paths: Iterable[Path], kinds: Iterable[str]) -> list[Path]:
 def _frame(entries: Sequence[Entry]) -> pd.DataFrame:
     import pandas as pd
 
-    df = pd.DataFrame(map(_CELLS, entries), columns=[name.removeprefix("step.") for name in _COLUMNS], dtype=object)
+    names = [name.removeprefix("step.") for name in _COLUMNS]
+    df = pd.DataFrame(map(attrgetter(*_COLUMNS), entries), columns=names, dtype=object)
     texts = ("action", "verdict", "before", "after")  # with None where there is none: pandas 3 would make it NaN
     cells = {name: pd.Series([*map(_plain, df[name])], dtype=object) for name in texts}
     at = pd.to_datetime(df["at"].astype(float), unit="s", utc=True).dt.as_unit("us")

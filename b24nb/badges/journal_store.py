@@ -22,7 +22,7 @@ from urllib.parse import quote
 
 from b24nb.badges.activities import Activity, ActivityStep
 from b24nb.badges.badge import Badge, folded
-from b24nb.badges.changes import Outcome, Step, Verdict
+from b24nb.badges.changes import Outcome, Step, Verdict, error_name
 from b24nb.errors import B24Error, JournalError
 from b24nb.rest.connection import host_of
 from b24nb.secret import Secret
@@ -186,7 +186,7 @@ class JournalStore:
         the change; other verdicts never replace one that is there.
         """
         for id_, one in outcomes:
-            result = one.verdict.value, one.changed, one.seen, one.error_name, one.detail
+            result = one.verdict.value, one.changed, one.seen, error_name(one.error), one.detail
             was_there = one.verdict is not Verdict.ADDED  # whatever the plan or a look said
             badges = was_there, _dump(one.badge), was_there, _dump(one.found)
             if not one.open:

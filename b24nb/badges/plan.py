@@ -9,13 +9,11 @@ from enum import StrEnum
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Literal
 
-from markupsafe import Markup
-
 from b24nb.badges.activities import Activity, ActivityStep
 from b24nb.badges.apply import ChangeApplier
 from b24nb.badges.badge import SHOWN, Badge, frame, frame_html, listing
 from b24nb.badges.bulk import Cancel, RunOptions, apply_many
-from b24nb.badges.changes import Action, Outcome, Step, Verdict, Way
+from b24nb.badges.changes import Action, Outcome, Step, Verdict, Way, error_name
 from b24nb.badges.evidence import look_at
 from b24nb.display import html
 from b24nb.display.visible import visible
@@ -30,7 +28,6 @@ RELEASE_COLUMNS = ("code", "activity_id", "owner_type", "owner_id", "title", "li
 REPORT_COLUMNS = ("code", "action", "verdict", "error", "detail")
 _SIGNS: dict[StrEnum, str] = {Action.ADD: "+", Action.DELETE: "-", Action.REPLACE: "~", Action.KEEP: "="}
 _SIGNS |= {Way.CLEAR: "~", Way.SET: "~", Way.DELETE: "-"}
-_NOTES = {Way.DELETE: "can't be undone", Way.CLEAR: "b24.journal.plan_undo() sets it again"}
 How = Literal["auto", "delete", "clear"]
 Holders = Sequence[dict[str, str]]
 Activities = Iterable[int | str] | int | str | None
@@ -163,9 +160,9 @@ class Plan:
         return "\n".join([listing(self._head, self._changes(), _line), *self._notes()])
 
     def _repr_html_(self) -> str:
-        return html.page(*self._tables(), *(html.message("note", remark) for remark in self._notes()))
+        return html.page(*self._tables(), *(html.Message("note", remark) for remark in self._notes()))
 
-    def _tables(self) -> Iterator[Markup]:
+    def _tables(self) -> Iterator[Any]:
         changes = self._changes()
         rows = [(_SIGNS[one.action], one.code, one.before, one.after, one.note) for one in changes[:SHOWN]]
         yield html.changes_table(rows, self._head, hidden=len(changes) - len(rows))
@@ -269,9 +266,9 @@ class ReleasePlan(Plan):
         rows = ((one.action.value, *(row[name] for name in RELEASE_COLUMNS), one.remark) for one, row in pairs)
         return frame(rows, ["action", *RELEASE_COLUMNS, "note"])
 
-    def _tables(self) -> Iterator[Markup]:
+    def _tables(self) -> Iterator[Any]:
         yield html.holders_table(self, self._rows[:SHOWN], hidden=len(self._rows) - SHOWN)
-        yield html.message("note", self._head)
+        yield html.Message("note", self._head)
 
     def _warning(self, total: int) -> str:
         return f"This deletes {self.deletes} activit{'y' if self.deletes == 1 else 'ies'} for good."
@@ -322,7 +319,7 @@ def plan_row(step: Step) -> tuple[Any, ...]:
 
 def report_row(one: Outcome) -> tuple[str, ...]:
     """An outcome as plain cells, in the order of :data:`REPORT_COLUMNS`."""
-    return one.step.code, one.step.action.value, one.verdict.value, one.error_name, one.why
+    return one.step.code, one.step.action.value, one.verdict.value, error_name(one.error), one.why
 
 
 def _line(step: Step) -> str:
@@ -333,7 +330,7 @@ def _line(step: Step) -> str:
 
 
 def _report_line(one: Outcome) -> str:
-    return f"{one.step.code!r}  {one.step.action}: {one.verdict}  {one.error_name}  {one.why}".rstrip()
+    return f"{one.step.code!r}  {one.step.action}: {one.verdict}  {error_name(one.error)}  {one.why}".rstrip()
 
 
 def _counted(counts: Mapping[str, int]) -> str:
@@ -376,5 +373,5 @@ def _step(row: dict[str, str], *, delete: bool) -> ActivityStep:
     place = visible(f"{row['owner_type']} {row['owner_id']}")
     before = Activity(int(row["activity_id"]), row["code"], place=place)
     after = None if delete else Activity(before.id, "", place=place)
-    way = Way.DELETE if delete else Way.CLEAR
-    return ActivityStep(row["code"], before, after, _NOTES[way])  # type: ignore[arg-type]
+    remark = "can't be undone" if delete else "b24.journal.plan_undo() sets it again"
+    return ActivityStep(row["code"], before, after, remark)  # type: ignore[arg-type]

@@ -13,10 +13,11 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
 from importlib import resources
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from markupsafe import Markup, escape
 
@@ -27,9 +28,6 @@ from b24nb.display.visible import visible
 if TYPE_CHECKING:
     import pandas as pd
 
-_HEAD_CELL = Markup('<th scope="col"{}>{}</th>')
-_CELL = Markup("<td{}>{}</td>")
-_NUMBER = Markup(' class="b24nb-number"')
 #: Escapes a text between tags; also its line breaks, since Markdown takes the lines after the first one for its own.
 _IN_CODE = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;", "\n": "&#10;"})
 #: How many rows are shown before those that are collapsed.
@@ -97,9 +95,8 @@ def pill(text: str | Mapping[str, str], type: str, language: str | None = None) 
     """
     colour = type if str(type) in spec.BADGE_COLOURS else spec.BadgeType.SECONDARY
     # The style sheet hides the brackets. Without it they distinguish a pill from a plain text.
-    return Markup('<span class="b24nb-pill b24nb-pill-{}"{}><span>[</span>{}<span>]</span></span>').format(
-        str(colour), *_picked(text, language)
-    )
+    shown = Markup('<span class="b24nb-pill b24nb-pill-{}"{}><span>[</span>{}<span>]</span></span>')
+    return shown.format(str(colour), *_picked(text, language))
 
 
 def card(head: Any, rows: Iterable[tuple[str, Any]]) -> Markup:
@@ -235,28 +232,25 @@ def table(
     """A table of values, with numbers to the right; ``aligned``: with one decimal each; ``hidden``: rows not shown."""
     lines = [[*row] for row in rows]
     columns = [*zip(*lines, strict=True)] or [()] * len(head)
-    marks = [_NUMBER if any(map(_is_number, column)) else "" for column in columns]
+    marks = [Markup(' class="b24nb-number"') if any(map(_is_number, column)) else "" for column in columns]
 
     def line(cell: Markup, values: Iterable[str]) -> Markup:
         return Markup("<tr>{}</tr> ").format(join(map(cell.format, marks, values), " "))
 
     more = paragraph(f"{hidden:,} more rows not shown; the DataFrame has all.") if hidden > 0 else ""
-    return Markup(
-        '<div class="b24nb-scroll"><table class="b24nb-table">{}<thead>{}</thead><tbody>{}</tbody></table>{}</div>'
-    ).format(
-        Markup("<caption>{}</caption> ").format(caption) if caption else "",
-        line(_HEAD_CELL, head),
-        join(line(_CELL, [_cell(value, aligned=aligned) for value in values]) for values in lines),
-        more,
-    )
+    title = Markup("<caption>{}</caption> ").format(caption) if caption else ""
+    names = line(Markup('<th scope="col"{}>{}</th>'), head)
+    cell = Markup("<td{}>{}</td>")
+    body = join(line(cell, [_cell(value, aligned=aligned) for value in values]) for values in lines)
+    shown = Markup('<table class="b24nb-table">{}<thead>{}</thead><tbody>{}</tbody></table>').format(title, names, body)
+    return Markup('<div class="b24nb-scroll">{}{}</div>').format(shown, more)
 
 
-def message(
-    kind: str, text: str, code: str | None = None, hint: str | None = None, details: Markup | None = None
-) -> Markup:
-    """A message: what happened, and what to do next.
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One sentence for the user, and what to do next. Displayed as HTML.
 
-    Parameters
+    Attributes
     ----------
     kind : {"done", "error", "check", "note"}
         Its first word; the colour of the line beside it means the same.
@@ -266,13 +260,24 @@ def message(
         The vendor's code, verbatim.
     hint : str, optional
         What to do next.
-    details : Markup, optional
+    details : str, optional
         Shown below, collapsed.
     """
-    said = Markup("<strong>{}</strong> {}").format(_WORDS[kind], text) if kind in _WORDS else text
-    coded = code is not None and Markup("The portal's code: <code>{}</code>").format(code or "(empty)")
-    content = [*(paragraph(line) for line in (said, coded, hint) if line), details and collapsed("Details", details)]
-    return Markup('<div class="b24nb-message b24nb-{}" role="status">{}</div>').format(kind, join(content, " "))
+
+    kind: Literal["done", "error", "check", "note"]
+    text: str
+    code: str | None = None
+    hint: str | None = None
+    details: str | None = None
+
+    def __html__(self) -> str:
+        word = _WORDS.get(self.kind)
+        said = Markup("<strong>{}</strong> {}").format(word, self.text) if word else self.text
+        coded = self.code is not None and Markup("The portal's code: <code>{}</code>").format(self.code or "(empty)")
+        content = [paragraph(line) for line in (said, coded, self.hint) if line]
+        content += [collapsed("Details", paragraph(self.details))] if self.details else []
+        shown = Markup('<div class="b24nb-message b24nb-{}" role="status">{}</div>')
+        return shown.format(self.kind, join(content, " "))
 
 
 def collapsed_after(rows: Any, make: Callable[[Any], Markup]) -> Iterable[Markup]:
@@ -328,9 +333,8 @@ def portal_banner(portal: Any) -> Markup:
 
 def banner(kind: str, where: str, said: str, *, live: bool) -> Markup:
     """The line at the top of a display that says which portal it is about."""
-    return Markup(
-        '<div class="b24nb-banner{}"><span class="b24nb-tag">{}</span> <strong>{}</strong>: {}.</div>'
-    ).format(" b24nb-live" if live else "", kind, where, said)
+    line = Markup('<div class="b24nb-banner{}"><span class="b24nb-tag">{}</span> <strong>{}</strong>: {}.</div>')
+    return line.format(" b24nb-live" if live else "", kind, where, said)
 
 
 def _is_number(value: object) -> bool:

@@ -41,9 +41,9 @@ class Syntax(NamedTuple):
     text: Callable[[str], str]
     key: Callable[[str], str]
     pair: str
-    maps: tuple[str, str]
-    lists: tuple[str, str]
-    constants: tuple[str, str, str]
+    maps: tuple[str, str] = ("{", "}")
+    lists: tuple[str, str] = ("[", "]")
+    constants: tuple[str, str, str] = ("true", "false", "null")
     indent: str = "    "
     padding: str = ""
     last: str = ""
@@ -105,18 +105,17 @@ def _go(text: str) -> str:
     return _json(text).replace("\ufeff", "\\ufeff")
 
 
-_BRACES, _BRACKETS, _CONSTANTS = ("{", "}"), ("[", "]"), ("true", "false", "null")
-JSON = Syntax(_json, _json, ": ", _BRACES, _BRACKETS, _CONSTANTS, indent="  ")
+JSON = Syntax(_json, _json, ": ", indent="  ")
 #: For PowerShell, whose pipe may turn other characters into question marks.
 ASCII_JSON = JSON._replace(text=json.dumps, key=json.dumps)
-JS = Syntax(_js, _js_key, ": ", _BRACES, _BRACKETS, _CONSTANTS, indent="  ", padding=" ", largest=2**53 - 1)
+JS = Syntax(_js, _js_key, ": ", indent="  ", padding=" ", largest=2**53 - 1)
 #: BX24.js posts a form, in which PHP reads the word false as true; null is left out.
 BX24 = JS._replace(constants=("1", "0", "''"))
-PHP = Syntax(_php, _php, " => ", _BRACKETS, _BRACKETS, _CONSTANTS, last=",")
+PHP = Syntax(_php, _php, " => ", maps=("[", "]"), last=",")
 #: CRest sends a query string, from which PHP drops null; an empty text clears a field as well.
 CREST = PHP._replace(constants=("true", "false", "''"))
 #: Python's texts have the same escapes as JSON's.
-PYTHON = Syntax(_json, _json, ": ", _BRACES, _BRACKETS, ("True", "False", "None"), last=",")
+PYTHON = Syntax(_json, _json, ": ", constants=("True", "False", "None"), last=",")
 GO = Syntax(_go, _go, ": ", ("b24.Params{", "}"), ("[]any{", "}"), ("true", "false", "nil"), indent="\t", last=",")
 
 #: By the names of the filters of the templates.

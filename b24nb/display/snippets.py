@@ -188,10 +188,8 @@ def _environment() -> Environment:
 
 def _as_documented(known: spec.Method, given: Mapping[str, Any]) -> bool:
     """Whether a badge method is called as documented, so that b24pysdk's function for it takes the call."""
-    return {one.name for one in known.parameters} == set(given) and all(
-        isinstance(given[one.name], str) or ("map" in one.type and isinstance(given[one.name], dict))
-        for one in known.parameters
-    )
+    kinds: dict[str, Any] = {one.name: str | dict if "map" in one.type else str for one in known.parameters}
+    return kinds.keys() == given.keys() and all(isinstance(given[name], kind) for name, kind in kinds.items())
 
 
 def _batch(given: Mapping[str, Any], flavour: str) -> tuple[dict[str, Any], Any]:

@@ -19,7 +19,6 @@ _INVISIBLE = re.compile(
     "\U000e0000-\U000e0fff]|(?<![^\x00-\u058f])(?<![\xa9\xae])(?!\ufe0f\u20e3)[\u200c\u200d\ufe00-\ufe0f]"
 )
 _BLANKS = re.compile("^ +| +$| {2,}")
-_ASCII_LETTER = re.compile("[A-Za-z]")
 _WORD = re.compile(r"[^\W\d_]+")
 _LATIN = re.compile("[A-Za-z\u00c0-\u024f\u1e00-\u1eff]")
 _OTHER = re.compile("[\u0370-\u052f\u1f00-\u1fff]")
@@ -51,7 +50,7 @@ def visible(text: object, *, code: bool = False) -> str:
     text = _INVISIBLE.sub(lambda found: _number(found[0]), text)
     if not text.isascii():
         if not unicodedata.is_normalized("NFKC", text):
-            wide = not code and not _ASCII_LETTER.search(text)  # Japanese writes whole words so
+            wide = not code and not re.search("[A-Za-z]", text)  # Japanese writes whole words so
             odd = (char for char in {*text} if _is_variant(char) and not (wide and "\uff01" <= char <= "\uff5e"))
             text = text.translate({ord(char): char + _number(char) for char in odd})
         text = _WORD.sub(lambda word: _marked(word[0], looks_latin), text)

@@ -98,12 +98,11 @@ class Fleet:
         timeout: tuple[float, float] = (5, 60),
         **settings: Any,
     ) -> None:
-        for field, wrong, kind in (
-            ("vault", not callable(vault), "a function that gives credentials for a name (of a dictionary: its .get)"),
-            ("executor", executor and not isinstance(executor, Executor), "a concurrent.futures.Executor"),
-        ):
-            if wrong:
-                raise errors.InvalidInput(f"{field} must be {kind}.", field=field)
+        if not callable(vault):
+            what = "a function that gives credentials for a name (of a dictionary: its .get)"
+            raise errors.InvalidInput(f"vault must be {what}.", field="vault")
+        if executor and not isinstance(executor, Executor):
+            raise errors.InvalidInput("executor must be a concurrent.futures.Executor.", field="executor")
         self._table = _table_of(portals)
         self.names: tuple[str, ...] = tuple(self._table["portal"])
         switch = read_settings().get(READ_ONLY)

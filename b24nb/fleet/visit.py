@@ -20,7 +20,7 @@ from b24nb import errors
 from b24nb.badges.apply import ChangeApplier
 from b24nb.badges.badge import Badges
 from b24nb.badges.bulk import RunOptions, apply_many
-from b24nb.badges.changes import LIST, Outcome, Step
+from b24nb.badges.changes import LIST, Outcome, Step, error_name
 from b24nb.badges.evidence import badges_of, list_badges
 from b24nb.badges.methods import BadgeMethods
 from b24nb.client import WHO_AM_I, Client, Portal
@@ -97,17 +97,16 @@ class Visit:
     @classmethod
     def failed(cls, error: BaseException, secrets: Iterable[Secret] = ()) -> Visit:
         """The visit for an error that the task raised."""
-        ours = isinstance(error, errors.B24Error)
-        failure = error if ours else errors.B24Error(f"{type(error).__name__}: {redact(str(error), secrets)}")
-        if not ours:
-            vars(failure)["code"] = type(error).__name__
-        return cls(status_of(error), None, failure)  # type: ignore[arg-type]
+        if isinstance(error, errors.B24Error):
+            return cls(status_of(error), None, error)
+        failure = errors.B24Error(f"{type(error).__name__}: {redact(str(error), secrets)}")
+        vars(failure)["code"] = type(error).__name__
+        return cls(status_of(error), None, failure)
 
     @property
     def why(self) -> tuple[str, str, str]:
         """Status, the vendor's code or the class of the error, and the text of the error."""
-        name = getattr(self.failure, "code", "") or type(self.failure).__name__
-        return self.status, name if self.failure else "", str(self.failure or "")
+        return self.status, error_name(self.failure), str(self.failure or "")
 
 
 def status_of(error: BaseException | None, other: str = UNKNOWN) -> str:

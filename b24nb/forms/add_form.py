@@ -162,10 +162,10 @@ class AddForm(Form):
             wrong = {"code": f"The portal has a badge {existing.code!r}, shown below."}
             return AddState(phase="failed", message=message_for(error), field_errors=wrong, existing=existing)
         self.shared.see_changed(added=[added])
-        kind, hint = (
-            ("done", None) if added == badge else ("check", "The portal changed the texts: compare them below.")
-        )
-        return AddState(phase="done", result=added).saying(kind, f"The badge {added.code!r} was added.", hint)
+        state, text = AddState(phase="done", result=added), f"The badge {added.code!r} was added."
+        if added != badge:
+            return state.saying("check", text, "The portal changed the texts: compare them below.")
+        return state.saying("done", text)
 
     # -- drawing --------------------------------------------------------------------------------------
 

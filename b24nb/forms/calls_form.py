@@ -20,7 +20,6 @@ from b24nb.client import Client
 from b24nb.display import html
 from b24nb.forms import parts
 from b24nb.forms.form import Form, changes
-from b24nb.forms.messages import Message
 from b24nb.forms.state import FormState, SharedState
 
 #: Updates may take this share of the time, so that a long log does not slow the kernel down.
@@ -75,14 +74,14 @@ class CallsForm(Form):
 
     def result_html(self, state: FormState) -> Iterable[Any]:
         if not state.result:
-            yield Message("note", "No calls in the log.")
+            yield html.Message("note", "No calls in the log.")
             return
         summary = self.call_log.summary().rename(columns={"network_share": "network_share, %"})
         summary["network_share, %"] *= 100
         yield html.figures(*html.values_of(summary), "Statistics per method, times in ms")
         if self.call_log.dropped:
-            yield Message("note", f"The log has {self.call_log.counted}.")
-        yield from (Message("note", reason) for reason in self.call_log.missing("server_ms"))
+            yield html.Message("note", f"The log has {self.call_log.counted}.")
+        yield from (html.Message("note", reason) for reason in self.call_log.missing("server_ms"))
         requests = [call for call in self.call_log[:] if call.kind == "http"]
         yield html.calls_table(requests, f"Requests, newest first: {len(requests)}", SHOWN)
 

@@ -21,14 +21,12 @@ from b24nb.display.visible import visible
 from b24nb.errors import B24Error, BadgeChanged, NotFound
 from b24nb.forms import parts
 from b24nb.forms.form import changes
-from b24nb.forms.messages import Message
 from b24nb.forms.release_part import HoldersState, ReleaseForm
 from b24nb.forms.state import NO_BADGES, Change, SharedState
 from b24nb.forms.table import Table
 
 #: How many badges the preview shows with their texts; of the others it shows the codes.
 ROWS = 200
-TO_SEND_HELD = "send the held ones too, and let the portal decide"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,7 +87,8 @@ class DeleteForm(ReleaseForm):
         self._choosing = widgets.VBox([field, buttons])
         self.table = Table(language=self.shared.language, label="Badges to choose from")
         self.on_change(self.table, lambda: self._choose(self.table.selected), "selected")
-        self.held_too = parts.field("Checkbox", TO_SEND_HELD, False, width="auto")
+        label = "send the held ones too, and let the portal decide"
+        self.held_too = parts.field("Checkbox", label, False, width="auto")
         self.on_change(self.held_too, lambda: self.update(with_held=self.held_too.value))
         self.confirm = parts.field("Text", "Confirm", "")
         self._confirm = self.field_row("confirm", self.confirm)
@@ -153,9 +152,8 @@ class DeleteForm(ReleaseForm):
         found = {code: badge for code in codes if (badge := here.find(code))}
         missing = tuple(code for code in codes if code not in found)
         if not found:
-            return state.saying(
-                "check", f"No badge has one of these codes: {parts.named(missing)}. Load the badges.", phase="failed"
-            )
+            text = f"No badge has one of these codes: {parts.named(missing)}. Load the badges."
+            return state.saying("check", text, phase="failed")
         return state.updated(badges=Badges(dict.fromkeys(found.values())), missing=missing)
 
     # -- deleting -------------------------------------------------------------------------------------
@@ -206,9 +204,9 @@ class DeleteForm(ReleaseForm):
     def result_html(self, state: DeleteState) -> Iterable[Any]:
         if state.badges:
             if state.missing:
-                yield Message("note", f"Not there, so nothing to delete: {parts.named(state.missing)}.")
+                yield html.Message("note", f"Not there, so nothing to delete: {parts.named(state.missing)}.")
             if lost := parts.named(badge.code for badge in state.to_delete if badge.note):
-                yield Message("check", f"Can't be brought back: the portal would refuse to add {lost}.")
+                yield html.Message("check", f"Can't be brought back: the portal would refuse to add {lost}.")
             yield from html.collapsed_after(state.badges[:ROWS], partial(self._preview_table, state))
             if more := replace(state, badges=state.badges[ROWS:]).to_delete:
                 codes = html.paragraph(parts.named(badge.code for badge in more))

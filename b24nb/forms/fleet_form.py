@@ -90,9 +90,8 @@ class FleetForm(Form):
         self.apply_button = self.step_button("Apply", "check", self.apply, style="danger")
         self.undo_button = self.step_button("Undo", "undo", self.undo)
         file_row = parts.row(self.field_row("wanted", self.file), self.prune, self.plan_button)
-        self._sending_part = widgets.VBox(
-            [self.field_row("first", self.first), self.field_row("confirm", self.confirm), self.apply_button]
-        )
+        sending = [self.field_row("first", self.first), self.field_row("confirm", self.confirm), self.apply_button]
+        self._sending_part = widgets.VBox(sending)
         return [self.compare_button, file_row, self.messages, self._sending_part, self.undo_button, self.result_view]
 
     # -- clicks ---------------------------------------------------------------------------------------

@@ -20,7 +20,7 @@ from b24nb.badges.badge import FIELDS, Badges
 from b24nb.display import html
 from b24nb.errors import B24Error, InvalidInput, JournalNotWritten
 from b24nb.forms import parts
-from b24nb.forms.messages import Message, message_for, standing_notices, unexpected
+from b24nb.forms.messages import message_for, standing_notices, unexpected
 from b24nb.forms.state import Change, FormState, SharedState
 from b24nb.forms.table import KeyGuard
 from b24nb.rest.calls import Call, calls_frame, event_list
@@ -34,9 +34,9 @@ TYPING_PAUSE_SECONDS = 0.5
 #: Work that takes more seconds than this shows a progress bar and a Cancel button.
 BUSY_AFTER_SECONDS = 0.3
 ROWS = 10
-BUSY = parts.fragment(Message("note", "The last click is still being processed."))
-CANCELLED = Message("note", "Cancelled between two steps. What was done before is shown.")
-SAVED = Message("note", "This is what the form showed when it was displayed. Run the cell to use it.")
+BUSY = parts.fragment(html.Message("note", "The last click is still being processed."))
+CANCELLED = html.Message("note", "Cancelled between two steps. What was done before is shown.")
+SAVED = html.Message("note", "This is what the form showed when it was displayed. Run the cell to use it.")
 
 #: A bound method that may send requests and returns a new state.
 FormStep = Any

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal
+from collections.abc import Iterator
 
 from b24nb import errors
 from b24nb.client import Portal
-from b24nb.display import html
 from b24nb.display.explanations import page_of
+from b24nb.display.html import Message
 from b24nb.display.visible import visible
 from b24nb.error_codes import find_fact
 from b24nb.secret import redact
@@ -20,25 +19,7 @@ _SENTENCES: dict[type, str] = {
     errors.NotApplied: "The portal gave no usable answer, and a look at it shows no effect.",
     errors.OutcomeUnknown: "Nobody can tell yet whether the change was made.",
 }
-_RENEWAL = "The authorization server gave no new token{status}."
-_STOPPED = "The sandbox portal does not answer any more: it was stopped, or the notebook was restarted."
-_START_AGAIN = "Run the cell with connect() again, then the cell of this form."
 _UNKNOWN = "The portal answered with an error that nobody has described yet."
-
-
-@dataclass(frozen=True, slots=True)
-class Message:
-    """One sentence for the user, the vendor's code if there is one, and what to do next. Displayed as HTML."""
-
-    kind: Literal["done", "error", "check", "note"]
-    text: str
-    code: str | None = None
-    hint: str | None = None
-    details: str | None = None
-
-    def __html__(self) -> str:
-        details = html.paragraph(self.details) if self.details else None
-        return html.message(self.kind, self.text, self.code, self.hint, details)
 
 
 def message_for(error: errors.B24Error, *, sandbox: bool = False) -> Message:
@@ -70,11 +51,13 @@ def message_for(error: errors.B24Error, *, sandbox: bool = False) -> Message:
         words += f" More: b24nb.explain({error.code!r}), or {page_of(error.code)} in the docs." if fact else ""
         return Message("error", fact.meaning if fact else _UNKNOWN, error.code, error.hint, words)
     renewal = getattr(error, "method", "") == "oauth.token"
-    if sentence := _RENEWAL if renewal else _SENTENCES.get(type(error)):
+    sentence = "The authorization server gave no new token{status}." if renewal else _SENTENCES.get(type(error))
+    if sentence:
         details = f"{type(error).__name__}: {error.message}"
         hint = error.hint or "Try again in a moment."
         if sandbox and isinstance(error, errors.ConnectionFailed) and not (error.sent or renewal):
-            sentence, hint = _STOPPED, _START_AGAIN
+            sentence = "The sandbox portal does not answer any more: it was stopped, or the notebook was restarted."
+            hint = "Run the cell with connect() again, then the cell of this form."
         return Message("error", sentence.format(status=status), hint=hint, details=details)
     caught = isinstance(error, errors.InvalidInput | errors.ReadOnly | errors.BadgeChanged)
     return Message("check" if caught else "error", error.message, hint=error.hint)
@@ -86,7 +69,7 @@ def unexpected(error: Exception) -> Message:
     return Message("error", text, hint="The form can still be used; its last_error holds the exception.")
 
 
-def standing_notices(portal: Portal, *, changes: bool) -> tuple[Message, ...]:
+def standing_notices(portal: Portal, *, changes: bool) -> Iterator[Message]:
     """Notices of what will be refused, by the rights and scopes that the portal stated when connecting.
 
     Parameters
@@ -96,17 +79,15 @@ def standing_notices(portal: Portal, *, changes: bool) -> tuple[Message, ...]:
     changes : bool
         Whether the form adds or deletes something.
     """
-    notices = []
     if portal.scopes is not None and "crm" not in portal.scopes:
         text = "These credentials lack the scope crm: the portal refuses every call about badges."
         hint = "Tick CRM in the settings of the webhook, or make a webhook that has it."
-        notices.append(Message("check", text, "insufficient_scope", hint))
+        yield Message("check", text, "insufficient_scope", hint)
     if changes and portal.admin is False:
         text = f"Adding and deleting badges takes an administrator of the portal; {portal.user or 'this user'} is none."
         hint = "Connect with a webhook that an administrator made."
-        notices.append(Message("check", text, "ACCESS_DENIED", hint))
+        yield Message("check", text, "ACCESS_DENIED", hint)
     if changes and portal.read_only:
         text = "This client is read-only: every change is refused before it is sent."
         hint = "Connect without read_only (and without B24_READ_ONLY) to change something."
-        notices.append(Message("check", text, hint=hint))
-    return tuple(notices)
+        yield Message("check", text, hint=hint)

@@ -22,7 +22,7 @@ from b24nb.display.visible import visible
 from b24nb.errors import B24Error, NotFound
 from b24nb.forms import parts
 from b24nb.forms.form import Form, changes
-from b24nb.forms.messages import Message, message_for
+from b24nb.forms.messages import message_for
 from b24nb.forms.state import NO_BADGES, Change, FormState
 
 WAYS = (
@@ -50,7 +50,7 @@ class HoldersState(FormState):
 
     badges: Badges = NO_BADGES
     holders: ReleasePlan | None = None
-    unknown: Message | None = None
+    unknown: html.Message | None = None
     released: Report | None = None
 
     @property
@@ -130,7 +130,7 @@ class ReleaseForm(Form):
         report = plan.apply(confirm=plan.deletes, keep_going=True, **self.run_options(len(plan)))
         self.state = replace(self.state, released=report)
         state = self.find_holders()
-        said = state.message or Message("note", "")
+        said = state.message or html.Message("note", "")
         text = f"{sum(one.done for one in report)} of {len(report)} released. {said.text}".rstrip()
         return replace(state, message=replace(said, kind=said.kind if report.ok else "check", text=text))
 
@@ -140,9 +140,8 @@ class ReleaseForm(Form):
         # No links in a saved notebook to a sandbox that stopped with its kernel.
         links = live or not self.b24.portal.own_sandbox
         if state.released is not None:
-            yield from html.collapsed_after(
-                state.released.trouble_first.df, partial(html.frame, caption="What became of each activity")
-            )
+            report = partial(html.frame, caption="What became of each activity")
+            yield from html.collapsed_after(state.released.trouble_first.df, report)
         if state.unknown:
             yield html.paragraph("Who holds it was not found out.")
             yield state.unknown
@@ -178,10 +177,10 @@ def _choice(row: dict[str, str]) -> str:
     return visible(f"activity {row['activity_id']}: {row['owner_type']} {row['owner_id']} {row['title']}".rstrip())
 
 
-def _verdict(state: HoldersState) -> Message:
+def _verdict(state: HoldersState) -> html.Message:
     codes = parts.named(dict.fromkeys(row["code"] for row in state.rows if row["certainty"] != "no"))
     if not codes:
-        return Message("note", "No open activity holds it, as far as this user may read.")
+        return html.Message("note", "No open activity holds it, as far as this user may read.")
     text = f"The portal {'will probably' if state.held else 'may'} refuse to delete {codes}: open activities hold it."
     hint = "Release it below. Closed activities, and those of items in a final stage, do not count."
-    return Message("check", text, "ENTITY_WITH_BADGE_EXISTS", hint)
+    return html.Message("check", text, "ENTITY_WITH_BADGE_EXISTS", hint)

@@ -11,8 +11,8 @@ import traitlets
 
 from b24nb.badges.badge import Badge, Badges
 from b24nb.client import Client
+from b24nb.display.html import Message
 from b24nb.errors import InvalidInput
-from b24nb.forms.messages import Message
 from b24nb.spec import FALLBACK_LANGUAGE
 
 Phase = Literal["idle", "invalid", "confirm", "done", "failed"]

@@ -82,11 +82,8 @@ class Table(anywidget.AnyWidget):
         if not (self.words or self.kind or self.order):
             return self.badges
         wanted = self.words.lower().replace("\ufeff", " ").split()  # as in table.js
-        found = [
-            badge
-            for badge in self.badges
-            if (not self.kind or badge.type == self.kind) and all(word in _searched_text(badge) for word in wanted)
-        ]
+        found = [badge for badge in self.badges if not self.kind or badge.type == self.kind]
+        found = [badge for badge in found if all(word in _searched_text(badge) for word in wanted)]
         if column := self.order.removeprefix("-"):
 
             def key(badge: Badge) -> bytes:

@@ -26,7 +26,6 @@ KEPT_BYTES = 64 * 2**20
 _ROW_BYTES = 500
 #: The largest epoch seconds that a timestamp of pandas can hold, or nearly so.
 _LATEST = 9e9
-_BLOCKED = "OPERATION_TIME_LIMIT"
 
 
 @dataclass(slots=True, repr=False)
@@ -215,7 +214,7 @@ class CallLog(Sequence[Call]):
             Size of its parameters in bytes.
         """
         counted = call.method if call.kind == "http" else f"{call.method} in a batch"
-        if call.error == _BLOCKED:
+        if call.error == "OPERATION_TIME_LIMIT":
             self.limits.note_blocked(counted)
         if (listener := event_list.get()) is not None:
             listener.append(call)
@@ -338,7 +337,7 @@ class CallLog(Sequence[Call]):
         from b24nb.display import html
 
         shown = html.frame(calls_frame(self[-_SHOWN:]), caption=f"The last of {self.counted}")
-        return html.page(shown, *(html.message("note", reason) for reason in self.missing()))
+        return html.page(shown, *(html.Message("note", reason) for reason in self.missing()))
 
     def missing(self, *columns: str) -> list[str]:
         """Sentences that say why times of the portal are missing (NA) in calls that succeeded.

@@ -11,15 +11,12 @@ class Clock(Protocol):
 
     def time(self) -> float:
         """Seconds since 1970, UTC."""
-        ...
 
     def monotonic(self) -> float:
         """Seconds of a clock that never goes backwards."""
-        ...
 
     def sleep(self, seconds: float, /) -> None:
         """Wait."""
-        ...
 
 
 SYSTEM_CLOCK: Clock = time

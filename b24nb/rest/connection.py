@@ -202,13 +202,9 @@ class Connection:
         """
         texts, write = self._encoded(commands)
         shown = [(key, method, masked(params or {}, self.credentials.secrets)) for key, method, params in commands]
-        envelope, call = self._send_with_retries(
-            "batch",
-            {"halt": int(halt), "cmd": texts},
-            {"halt": int(halt), "cmd": {str(key): (method, params) for key, method, params in shown}},
-            write=write,
-            before_send=before_send,
-        )
+        params = {"halt": int(halt), "cmd": texts}
+        logged = {"halt": int(halt), "cmd": {str(key): (method, params) for key, method, params in shown}}
+        envelope, call = self._send_with_retries("batch", params, logged, write=write, before_send=before_send)
         answers, rows = batch.decode(shown, envelope, call, self.credentials, halt=halt)
         for row in rows:
             self.calls.record(row, (call.bytes_out or 0) // len(commands))
@@ -231,16 +227,15 @@ class Connection:
             hint = "For example crm.activity.badge.list; parameters go beside it."
             raise errors.InvalidInput(text, field="method", hint=hint)
         if params is not None and not isinstance(params, Mapping):
-            raise errors.InvalidInput(
-                f"The parameters of {method} must be a mapping from name to value.", field="params"
-            )
+            text = f"The parameters of {method} must be a mapping from name to value."
+            raise errors.InvalidInput(text, field="params")
         write = is_write(method)
         if write and self.read_only:
             raise errors.ReadOnly(f"{method} may change something, and this client is read-only.")
         return write
 
     def _send_with_retries(
-        self, method: str, params: Params, shown: Params, *, write: bool, before_send: Hook = nothing
+        self, method: str, params: Params, shown: Params, *, write: bool, before_send: Hook
     ) -> tuple[Mapping[str, Any], Call]:
         """Send until an answer needs no repetition; every attempt is a row in the log."""
         body, total = as_json(params), self._transport.total

@@ -65,16 +65,15 @@ def _proxy(cause: BaseException) -> tuple[str, str]:
     return "could not connect through the proxy", "Check HTTPS_PROXY, or name the portal's host in NO_PROXY."
 
 
-_RENEW_HINT = "Check the clock of this machine; if it is right, the portal's certificate has to be renewed."
-_TRUST_HINT = "connect(verify='authority.pem') takes the authority that signed it: a company proxy's, or your own."
-_NAME_HINT = "Check the host in the address; another server may answer under it, a proxy's or an old one."
-_RULE_HINT = "The certificate, or that of the authority that signed it, breaks a rule: its owner has to renew it."
-#: Code of OpenSSL for what is wrong with a certificate -> what to do.
-_CERTIFICATES = {
-    **dict.fromkeys((9, 10), _RENEW_HINT),
-    **dict.fromkeys((2, 18, 19, 20, 21), _TRUST_HINT),
-    **dict.fromkeys((62, 64), _NAME_HINT),
-}
+def _certificate_hint(code: int) -> str:
+    """What to do about a certificate, by OpenSSL's code for what is wrong with it."""
+    if code in (9, 10):
+        return "Check the clock of this machine; if it is right, the portal's certificate has to be renewed."
+    if code in (2, 18, 19, 20, 21):
+        return "connect(verify='authority.pem') takes the authority that signed it: a company proxy's, or your own."
+    if code in (62, 64):
+        return "Check the host in the address; another server may answer under it, a proxy's or an old one."
+    return "The certificate, or that of the authority that signed it, breaks a rule: its owner has to renew it."
 
 
 def _tls(cause: BaseException) -> tuple[str, str]:
@@ -82,7 +81,7 @@ def _tls(cause: BaseException) -> tuple[str, str]:
     code = getattr(cause, "verify_code", 0)
     if code or isinstance(cause, ssl.SSLCertVerificationError):
         why = getattr(cause, "verify_message", cause)
-        return f"the portal's certificate was not accepted ({why})", _CERTIFICATES.get(code, _RULE_HINT)
+        return f"the portal's certificate was not accepted ({why})", _certificate_hint(code)
     if "WRONG_VERSION_NUMBER" in str(cause):
         return ("what answers there does not speak https", "Check the port and the proxy settings.")
     reason = str(getattr(cause, "reason", None) or type(cause).__name__).lower().replace("_", " ")
@@ -118,10 +117,5 @@ def moved(response: requests.Response, method: str, secrets: Iterable[Secret]) -
     else:
         where = "another page of the same host"
         hint = "Check the address, https included; or something before the portal rewrites the path /rest/."
-    return BadResponse(
-        f"{method}: the answer is a redirect (HTTP {response.status_code}) to {redact(where, secrets)}. "
-        "It was not followed.",
-        method=method,
-        http_status=response.status_code,
-        hint=hint,
-    )
+    text = f"{method}: the answer is a redirect (HTTP {response.status_code}) to {redact(where, secrets)}."
+    return BadResponse(f"{text} It was not followed.", method=method, http_status=response.status_code, hint=hint)

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     import pandas as pd
     from markupsafe import Markup
 
+    from b24nb.display.html import Message
+
 #: Room that is kept free in the bucket, since the portal's clock may differ a little from ours.
 _RESERVE = 0.5
 _LONGEST_PAUSE = 8.0
@@ -49,9 +51,8 @@ class LeakyBucket:
 
     def __init__(self, tariff: str, clock: Clock) -> None:
         if not isinstance(tariff, str) or tariff not in spec.TARIFFS:
-            raise InvalidInput(
-                f"There is no tariff {tariff!r}.", field="tariff", hint=f"One of: {', '.join(spec.TARIFFS)}."
-            )
+            hint = f"One of: {', '.join(spec.TARIFFS)}."
+            raise InvalidInput(f"There is no tariff {tariff!r}.", field="tariff", hint=hint)
         self.tariff = spec.TARIFFS[tariff]
         self._clock = clock
         self._lock = threading.RLock()
@@ -189,9 +190,7 @@ class Limits:
         self._clock = clock
         self._operating: dict[str, Operating] = {}
 
-    def note_reported(
-        self, method: str, seconds: float | None, reset_at: float | None, waited: float = math.inf
-    ) -> None:
+    def note_reported(self, method: str, seconds: float | None, reset_at: float | None, waited: float) -> None:
         """Take note of ``operating`` and ``operating_reset_at`` of an answer.
 
         The first figure may include calls of earlier programs, and from the next reset on a part has expired: if
@@ -265,23 +264,19 @@ class Limits:
         """
         import pandas as pd
 
-        now = self._clock.time()
-        rows = [
-            (method, one.used(now), float(_LIMIT), one.calls_left(now), one.until)
-            for method, one in sorted(self._operating.items())
-        ]
+        now, methods = self._clock.time(), sorted(self._operating.items())
+        rows = [(name, one.used(now), float(_LIMIT), one.calls_left(now), one.until) for name, one in methods]
         frame = pd.DataFrame(rows, columns=["method", "operating_s", "limit_s", "calls_left", "reset_at"])
         frame["reset_at"] = pd.to_datetime(frame["reset_at"].astype("Float64"), unit="s", utc=True).dt.as_unit("us")
         return frame.astype({"method": "string", "operating_s": "Float64", "calls_left": "Int64"})
 
     def __repr__(self) -> str:
-        tariff = self.bucket.tariff
-        rate = (
-            f"Requests: {self.bucket.level:.0f} of {tariff.burst} in the bucket as this client sees it, "
-            f"draining {self.bucket.per_second:.2g}/s; {self._safe()}. Others on the same address fill it too."
-        )
+        bucket, rate = self.bucket, _NO_LIMIT
+        if bucket.tariff.limited:
+            rate = f"Requests: {bucket.level:.0f} of {bucket.tariff.burst} in the bucket as this client sees it, "
+            rate += f"draining {bucket.per_second:.2g}/s; {self._safe()}. Others on the same address fill it too."
         used = [f"{name}: {seconds:g} of {_LIMIT} {words}" for name, seconds, words in self._used()]
-        return "\n".join([rate if tariff.limited else _NO_LIMIT, *used])
+        return "\n".join([rate, *used])
 
     def _used(self) -> list[tuple[str, float, str]]:
         """For each method: name, seconds used up, and the text that follows the number."""
@@ -299,21 +294,19 @@ class Limits:
 
         return html.page(*self.gauges())
 
-    def gauges(self) -> list[Markup]:
+    def gauges(self) -> list[Markup | Message]:
         """A bar for each limit, as HTML.
 
         Returns
         -------
-        list of Markup
+        list of Markup or Message
             The request rate first, then each method that has cost operating time.
         """
         from b24nb.display import html
 
         bucket = self.bucket
-        label = "Request rate (this client only; others on the same address fill the bucket too)"
-        rate = (
-            html.gauge(label, round(bucket.level), bucket.tariff.burst, f"requests; {self._safe()}")
-            if bucket.tariff.limited
-            else html.message("note", _NO_LIMIT)
-        )
+        rate: Markup | Message = html.Message("note", _NO_LIMIT)
+        if bucket.tariff.limited:
+            label = "Request rate (this client only; others on the same address fill the bucket too)"
+            rate = html.gauge(label, round(bucket.level), bucket.tariff.burst, f"requests; {self._safe()}")
         return [rate, *(html.gauge(name, seconds, _LIMIT, words) for name, seconds, words in self._used() if seconds)]

@@ -126,33 +126,27 @@ def parse_token_response(answer: Answer, method: str, credentials: Credentials) 
     envelope = _decoded(answer, method)
     if "error" in envelope:
         return error_of(envelope, method, credentials, answer.status)
-    names = ("access_token", "refresh_token")
-    pair = {name: envelope.get(name) for name in names}
+    pair = {name: envelope.get(name) for name in ("access_token", "refresh_token")}
     if answer.status >= 400 or not all(isinstance(token, str) and token for token in pair.values()):
         raise _not_of_rest_api(answer, method)
     return {name: Secret(token) for name, token in pair.items()}
 
 
 def error_of(envelope: Mapping[str, Any], method: str, credentials: Credentials, status: int | None) -> ApiError:
-    """The exception for an envelope that has the key ``error``; ``status`` is None for a command of a batch."""
+    """The exception for an envelope that has the key ``error``: for an unknown code, :class:`ApiError` itself.
+
+    ``status`` is ``None`` for a command of a batch.
+    """
     if isinstance(inside := envelope["error"], dict) and "code" in inside:  # an answer of REST 3.0
         envelope = {"error": inside["code"], "error_description": inside.get("message")}
-    code, description = str(envelope["error"]), envelope.get("error_description")
-    return api_error(
-        redact(code, credentials.secrets),
-        redact(description, credentials.secrets) if isinstance(description, str) else "",
-        http_status=status,
-        method=method,
-    )
-
-
-def api_error(code: str, description: str, *, http_status: int | None, method: str) -> ApiError:
-    """The exception for the vendor's code and text; an unknown code is an :class:`ApiError` itself."""
+    code = redact(str(envelope["error"]), credentials.secrets)
+    said = envelope.get("error_description")
+    description = redact(said, credentials.secrets) if isinstance(said, str) else ""
     fact = find_fact(code, description, method) or find_fact(code, description)
     cls = _KINDS[fact.kind] if fact else ApiError
-    if fact and cls in (DuplicateCode, BadgeInUse) and method and method.lower() not in fact.methods:
+    if fact and cls in (DuplicateCode, BadgeInUse) and method.lower() not in fact.methods:
         cls = ApiError  # these two are about badges
-    return cls(code, description, http_status=http_status, method=method)
+    return cls(code, description, http_status=status, method=method)
 
 
 def _decoded(answer: Answer, method: str, secrets: Iterable[Secret] = ()) -> Mapping[str, Any]:
@@ -186,10 +180,8 @@ def _described(answer: Answer) -> tuple[str, str]:
     if not body:
         return "an empty answer", hint
     if re.match(_OF_PHP, body):
-        return (
-            "a message of PHP before the answer",
-            "The administrator of the server has to switch PHP's display_errors off.",
-        )
+        hint = "The administrator of the server has to switch PHP's display_errors off."
+        return "a message of PHP before the answer", hint
     if body[:1] == b"<":
         return "an HTML page instead of JSON", hint
     try:

@@ -80,10 +80,8 @@ class Transport:
     def __init__(self, timeout: tuple[float, float] = (5, 60), *, verify: Any = True, hosts: int = 2) -> None:
         self._hosts = hosts
         if not isinstance(timeout, tuple | list) or len(timeout) != 2:
-            hint = "For example timeout=(5, 60)."
-            raise InvalidInput(
-                "timeout must be a pair of seconds: to connect, and in total.", field="timeout", hint=hint
-            )
+            text = "timeout must be a pair of seconds: to connect, and in total."
+            raise InvalidInput(text, field="timeout", hint="For example timeout=(5, 60).")
         self._connect, self.total = (check_seconds(part, "timeout", least=0.001) for part in timeout)
         hint = "verify is the path of such a file, or True; only False switches the check off."
         self._verify = _authorities(verify, hint)
@@ -158,9 +156,8 @@ class Transport:
             return {"proxies": {}, "stream": True}  # plain http is only allowed for this machine: no proxy
         # `verify` is an argument here, since requests prefers REQUESTS_CA_BUNDLE to the session's `verify`.
         route = self._session.merge_environment_settings(origin, {}, True, self._verify, None)
-        route["verify"] = _authorities(
-            route["verify"], "REQUESTS_CA_BUNDLE or CURL_CA_BUNDLE in the environment names it."
-        )
+        hint = "REQUESTS_CA_BUNDLE or CURL_CA_BUNDLE in the environment names it."
+        route["verify"] = _authorities(route["verify"], hint)
         if is_loopback(urlsplit(origin).hostname or ""):
             route["proxies"] = {}  # no proxy can reach this machine
         return route

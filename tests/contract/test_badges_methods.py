@@ -100,7 +100,7 @@ def test_a_badge_without_a_way_back_is_warned_about_before_it_is_deleted() -> No
         assert caught[0].filename == __file__
         assert b24.journal.df["note"][0].startswith("not restorable: The title is not a text")
         report = b24.journal.plan_undo().apply(progress=False)
-        assert (report[0].verdict, report[0].error_name) == ("failed", "InvalidInput")
+        assert (report[0].verdict, report.df["error"][0]) == ("failed", "InvalidInput")
         assert asked(portal)[-1] == "list"  # not sent
 
 

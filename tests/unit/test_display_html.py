@@ -84,7 +84,7 @@ PLACES: dict[str, Callable[[], Any]] = {
     "table with maps": lambda: html.badges_table([Badge("c", {ATTACK: ATTACK}, {"en": ATTACK}, ATTACK)]),
     "frame": lambda: html.frame(attacked_frame(), caption=ATTACK),
     "holders": lambda: html.holders_table(SimpleNamespace(holders=[HOLDER, {"code": "c"}], actions={}), [HOLDER]),
-    "message": lambda: html.message("error", ATTACK, ATTACK, ATTACK),
+    "message": lambda: html.Message("error", ATTACK, ATTACK, ATTACK, ATTACK),
     "folded": lambda: html.collapsed(ATTACK, Markup("")),
     "table of anything": lambda: html.table([ATTACK], [[ATTACK]], ATTACK),
     "labelled values": lambda: html.card(ATTACK, [(ATTACK, ATTACK)]),
@@ -152,7 +152,7 @@ def test_words_stand_apart_without_any_style() -> None:
         "Missed call [Missed] code missedCall type failure title Missed call value Missed"
     )
     assert stripped(html.frame(pd.DataFrame({"a": [1], "b": [2]}))) == "a b 1 2"
-    assert stripped(html.message("error", "No.", "C", "Look.")) == "Error: No. The portal's code: C Look."
+    assert stripped(html.Message("error", "No.", "C", "Look.").__html__()) == "Error: No. The portal's code: C Look."
     assert stripped(html.answer("m", {})) == "m answered {}"
 
 
@@ -307,7 +307,7 @@ def test_every_table_marks_what_deceives_and_puts_numbers_to_the_right() -> None
 
 def test_messages_say_in_a_word_what_the_line_says_in_colour() -> None:
     for kind, word in {"done": "Done. ", "error": "Error: ", "check": "Check: ", "note": ""}.items():
-        seen = Seen(str(html.message(kind, "Text.")))
+        seen = Seen(html.Message(kind, "Text.").__html__())
         assert seen.text == f"{word}Text."
         assert ("role", "status") in seen.attributes
 

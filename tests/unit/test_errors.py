@@ -10,14 +10,19 @@ import pytest
 from markupsafe import escape
 from nbclient import NotebookClient
 
-from b24nb import catalogue, errors, explain, spec
-from b24nb.errors import ConnectionFailed, InvalidInput, NotApplied, OutcomeUnknown, Timeout
-from b24nb.rest.response import api_error
+from b24nb import Webhook, catalogue, errors, explain, spec
+from b24nb.errors import ApiError, ConnectionFailed, InvalidInput, NotApplied, OutcomeUnknown, Timeout
+from b24nb.rest.response import error_of
 from tests.servers import answering, hang
 
 ADD = "crm.activity.badge.add"
 FACTS = spec.error_facts()
 CODES = sorted({fact.code for fact in FACTS})
+WEBHOOK = Webhook.parse("https://portal.example/rest/1/abcdef0123456789/")
+
+
+def api_error(code: str, description: str, *, http_status: int, method: str) -> ApiError:
+    return error_of({"error": code, "error_description": description}, method, WEBHOOK, http_status)
 
 
 def test_the_catalogue_is_the_table_of_facts_and_has_each_error_of_a_method() -> None:

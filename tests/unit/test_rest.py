@@ -1,5 +1,6 @@
 """The call log of a client: its statistics, and the two limits as the client sees them."""
 
+import math
 import random
 from typing import Any
 
@@ -245,8 +246,8 @@ def test_the_calls_that_are_left_are_none_after_a_refusal_and_unknown_where_nobo
     """Told are the seconds that a method has used up and when some are forgotten, a refusal, or that time passes."""
     for one in told:
         if isinstance(one, tuple):
-            method, seconds, until, *waited = one
-            limits.note_reported(method, seconds, clock() + until, *waited)
+            method, seconds, until, waited = (*one, math.inf)[:4]
+            limits.note_reported(method, seconds, clock() + until, waited)
         elif isinstance(one, str):
             limits.note_blocked(one)
         else:
@@ -261,8 +262,8 @@ def test_the_calls_that_are_left_are_none_after_a_refusal_and_unknown_where_nobo
 def test_frames_and_displays_say_how_much_is_left_and_that_others_share_the_bucket(
     clock: FakeClock, limits: Limits
 ) -> None:
-    limits.note_reported("crm.activity.badge.list", 240.0, clock() + 600)
-    limits.note_reported("profile", 1.0, clock() + 600)
+    limits.note_reported("crm.activity.badge.list", 240.0, clock() + 600, math.inf)
+    limits.note_reported("profile", 1.0, clock() + 600, math.inf)
     limits.note_blocked("scope")
     for _ in range(45):
         limits.bucket.enter(wait=False)
