@@ -36,4 +36,4 @@ def test_the_lab_opens_what_came_with_the_wheel_and_no_webhook_travels_with_it(t
     answer = run("lab", str(directory), "--version", PYTHONPATH=str(installed))
     assert answer.returncode == 0, answer.stderr
     assert {path.name for path in directory.iterdir()} == {*shipped, "images"}
-    assert f"{len(shipped)} new copies" in answer.stdout
+    assert f"(new copies: {len(shipped)};" in answer.stdout
