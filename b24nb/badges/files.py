@@ -270,7 +270,7 @@ def _table(names: Sequence[Any], rows: Iterable[tuple[str, Sequence[Any]]]) -> I
 def _without_map_texts(rows: Iterable[tuple[str, Any]]) -> Iterator[tuple[str, Any]]:
     """The rows; refused if a cell is the text of a map: tables and other programs make texts of maps."""
     for where, row in rows:
-        for name, cell in row.items() if isinstance(row, Mapping) else row if isinstance(row, Row) else ():
+        for name, cell in dict(row).items() if isinstance(row, Row | Mapping) else ():
             if isinstance(cell, str) and MAP_TEXT.fullmatch(cell) and _heading(name)[0] in FIELDS:
                 text = f"{where}: the {name} is the text of a map; give a map, or a column per language."
                 raise InvalidInput(text, field=_heading(name)[0])

@@ -148,7 +148,10 @@ class DeleteForm(ReleaseForm):
         here = self.b24.badges.list() if len(codes) > 1 else Badges([self.b24.badges.get(codes[0])])
         if self.state is not state:  # another badge was chosen meanwhile
             return self.state
-        self.shared.see(here) if len(codes) > 1 else self.shared.see_changed(added=here)
+        if len(codes) > 1:
+            self.shared.see(here)
+        else:
+            self.shared.see_changed(added=here)
         found = {code: badge for code in codes if (badge := here.find(code))}
         missing = tuple(code for code in codes if code not in found)
         if not found:
