@@ -9,7 +9,6 @@ The vendor's pages: https://apidocs.bitrix24.com/api-reference/crm/timeline/acti
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache
 from types import MappingProxyType
@@ -209,8 +208,7 @@ OAUTH_HOSTS = frozenset({"oauth.bitrix.info", "oauth.bitrix24.tech"})
 # -- errors ---------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, kw_only=True)
-class ErrorFact:
+class ErrorFact(NamedTuple):
     """One error that a portal can answer, as documented and as observed.
 
     Attributes
@@ -245,17 +243,17 @@ class ErrorFact:
     code: str
     kind: str
     message: str
-    http_documented: int | None = None
-    http_observed: int | None = None
+    http_documented: int | None
+    http_observed: int | None
     meaning: str
     cause: str
     remedy: str
     repeat: str
-    before_effect: bool = False
+    before_effect: bool
     methods: tuple[str, ...]
     section: str
     source: str
-    system_page: bool = False
+    system_page: bool
 
 
 @lru_cache(maxsize=1)
@@ -276,4 +274,5 @@ def error_facts() -> tuple[ErrorFact, ...]:
     from importlib import resources
 
     table = tomllib.loads(resources.files(__package__).joinpath("error_codes.toml").read_text(encoding="utf-8"))
-    return tuple(ErrorFact(**row | {"methods": tuple(row.get("methods", ()))}) for row in table["error"])
+    absent = {"http_documented": None, "http_observed": None, "before_effect": False, "system_page": False}
+    return tuple(ErrorFact(**absent | row | {"methods": tuple(row.get("methods", ()))}) for row in table["error"])

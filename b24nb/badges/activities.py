@@ -12,7 +12,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Collection, Iterable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -220,7 +220,7 @@ def name_holders(connection: Connection, outcomes: Sequence[Outcome]) -> list[Ou
     except B24Error as error:
         nobody = f"who holds it could not be read: {error.message}"
     details = {code: f"held by {listed(names)}" if names else nobody for code, names in holders.items()}
-    return [replace(one, detail=details[code]) if code else one for one, code in zip(outcomes, codes, strict=True)]
+    return [one._replace(detail=details[code]) if code else one for one, code in zip(outcomes, codes, strict=True)]
 
 
 def _open_activities(connection: Connection) -> Collection[dict[str, Any]]:

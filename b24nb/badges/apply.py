@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 from b24nb import errors
@@ -107,7 +107,7 @@ class ChangeApplier:
             one = judge_answers(step, *answered) or Outcome(step, Verdict.UNKNOWN, None, refusal)
             edited = f"somebody had changed it just before; the journal keeps it as it was last: {before!r}"
             detail = one.detail or (edited if before and step.before and one.changed else "")
-            outcomes.append(replace(one, found=before, detail=detail))
+            outcomes.append(one._replace(found=before, detail=detail))
         if doubts := {place: one for place, one in enumerate(outcomes) if one.verdict is Verdict.UNKNOWN}:
             # Wait for the effect only while the portal may be working on it: not after an answer with HTTP 3xx or 4xx.
             end = self.connection.clock.monotonic()
@@ -137,16 +137,16 @@ class ChangeApplier:
         if outcome.half_done:
             (again,) = self._attempt(intent, [Step(step.code, None, to_restore(outcome.found, step.before))], [None])
             if again.verdict is Verdict.ADDED:
-                return replace(outcome, changed=False, detail=f"the old badge was put back, last in the list: {error}")
+                return outcome._replace(changed=False, detail=f"the old badge was put back, last in the list: {error}")
             detail = f"deleted, but not added, and putting the old badge back failed: {again.error}"
             verdict = Verdict.UNKNOWN if again.open else outcome.verdict
-            return replace(outcome, verdict=verdict, open=again.open, detail=detail)
+            return outcome._replace(verdict=verdict, open=again.open, detail=detail)
         nothing_there = isinstance(error, errors.NotFound) and error.method == DELETE
         if nothing_there and step.action is Action.REPLACE and step.before:
             (again,) = self._attempt(intent, [Step(step.code, None, step.after)], [None])
             respelled = f"beside {step.before.code!r}: this portal tells the two codes apart"
             why = respelled if step.before.code != step.code else "it was not there any more"
-            return replace(again, step=step, detail=why if again.verdict is Verdict.ADDED else again.detail)
+            return again._replace(step=step, detail=why if again.verdict is Verdict.ADDED else again.detail)
         return outcome
 
 

@@ -9,7 +9,6 @@ import json
 import re
 import warnings
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, NamedTuple
 
@@ -168,8 +167,7 @@ class Step(NamedTuple):
         return not _LONE_SURROGATE.search(self.code) and all(fits_query(params) for _, _, params in self.commands())
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(NamedTuple):
     """What became of a step, and how that is known.
 
     Attributes

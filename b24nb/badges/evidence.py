@@ -191,7 +191,7 @@ def _judge(doubt: Outcome, here: Mapping[str, Any], *, last_look: bool) -> Outco
             return _unknown(doubt, f"{step.code!r} was there before, so nobody can tell whether this call added it")
         beside = old and new and old.code != new.code  # this portal tells letter case apart
         verdict = Verdict.ADDED if beside else DONE[step.action]
-        return replace(doubt, verdict=verdict, changed=True, error=None, detail="seen by looking", seen=True)
+        return doubt._replace(verdict=verdict, changed=True, error=None, detail="seen by looking", seen=True)
     present = old or new
     if present and present not in (step.before, doubt.found):
         return _unknown(doubt, f"{step.about or repr(step.code)} is now different from what was sent")
@@ -203,7 +203,7 @@ def _judge(doubt: Outcome, here: Mapping[str, Any], *, last_look: bool) -> Outco
     text = f"{_cause(doubt)}: {step.code!r} {'was deleted and not added again' if half else 'shows no effect'}."
     refused = doubt.error if isinstance(doubt.error, ApiError) else None
     error = refused or errors.NotApplied(text, hint=f"It is safe to repeat. {_advice(doubt)}".strip(), sent=True)
-    return replace(doubt, verdict=Verdict.FAILED, changed=half, error=error, seen=True)
+    return doubt._replace(verdict=Verdict.FAILED, changed=half, error=error, seen=True)
 
 
 def _respelled(wanted: Badge, here: Mapping[str, Any]) -> str:
@@ -230,4 +230,4 @@ def _unknown(doubt: Outcome, what: str, *, open: bool = False) -> Outcome:
     hint = "b24.journal.settle() looks again." if open else "Check the badge first."
     text = f"{_cause(doubt)}, and {what.rstrip('.')}."
     hint = f"{hint} {_advice(doubt)}".strip()
-    return replace(doubt, error=errors.OutcomeUnknown(text, hint=hint), seen=not open, open=open)
+    return doubt._replace(error=errors.OutcomeUnknown(text, hint=hint), seen=not open, open=open)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import re
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from markupsafe import Markup
@@ -52,7 +52,7 @@ def catalogue() -> pd.DataFrame:
     """
     import pandas as pd
 
-    rows = [asdict(fact) | {"methods": ", ".join(fact.methods)} for fact in spec.error_facts()]
+    rows = [fact._asdict() | {"methods": ", ".join(fact.methods)} for fact in spec.error_facts()]
     return pd.DataFrame(rows).astype({"http_documented": "Int64", "http_observed": "Int64"})
 
 

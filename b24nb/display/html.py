@@ -13,11 +13,10 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
 from importlib import resources
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from markupsafe import Markup, escape
 
@@ -246,8 +245,7 @@ def table(
     return Markup('<div class="b24nb-scroll">{}{}</div>').format(shown, more)
 
 
-@dataclass(frozen=True, slots=True)
-class Message:
+class Message(NamedTuple):
     """One sentence for the user, and what to do next. Displayed as HTML.
 
     Attributes

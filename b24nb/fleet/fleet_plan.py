@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from dataclasses import replace
 from datetime import UTC, datetime
 from fnmatch import fnmatch
 from functools import partial
@@ -239,7 +238,7 @@ class FleetPlan(Found):
                 self._fleet._settle(name, store)
                 self._send(name, store, left, made, keep_going)
         except errors.B24Error as error:
-            made.update({code: replace(one, error=error) for code, one in made.items() if one.left_out})
+            made.update({code: one._replace(error=error) for code, one in made.items() if one.left_out})
         if any(one.changed is not False for one in made.values()):
             self._fleet.undone.update((kind, name) for kind in self._undoes or ())
         self._made[name] = _judged(made.values())

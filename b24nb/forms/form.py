@@ -297,7 +297,7 @@ class Form(parts.Panel):
             self._last_change = None if state.phase == "invalid" else change, time.monotonic()
         if not_written := [str(one) for one in events if isinstance(one, JournalNotWritten)]:
             hint = " ".join(filter(None, [state.message.hint, *not_written]))
-            state = replace(state, message=replace(state.message, hint=hint))
+            state = replace(state, message=state.message._replace(hint=hint))
         return state
 
     def failed(self, error: B24Error) -> Any:

@@ -132,7 +132,7 @@ class ReleaseForm(Form):
         state = self.find_holders()
         said = state.message or html.Message("note", "")
         text = f"{sum(one.done for one in report)} of {len(report)} released. {said.text}".rstrip()
-        return replace(state, message=replace(said, kind=said.kind if report.ok else "check", text=text))
+        return replace(state, message=said._replace(kind=said.kind if report.ok else "check", text=text))
 
     # -- drawing --------------------------------------------------------------------------------------
 

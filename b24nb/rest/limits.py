@@ -5,9 +5,8 @@ from __future__ import annotations
 import math
 import random
 import threading
-from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from b24nb import spec
 from b24nb.errors import InvalidInput
@@ -133,8 +132,7 @@ class LeakyBucket:
         self._clock.sleep(max(at_least, random.uniform(0, most)))  # noqa: S311 - no secret
 
 
-@dataclass
-class Operating:
+class Operating(NamedTuple):
     """Operating time of one method, as last reported.
 
     Attributes
@@ -228,8 +226,7 @@ class Limits:
         if known is None or now >= known.until:
             end = now + spec.OPERATING_WINDOW_SECONDS
             known = Operating(float(_LIMIT), end, now, known.per_call if known else None)
-        known.blocked = True
-        self._operating[method.lower()] = known
+        self._operating[method.lower()] = known._replace(blocked=True)
 
     @property
     def rate(self) -> pd.DataFrame:

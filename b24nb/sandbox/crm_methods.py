@@ -34,7 +34,6 @@ _CONDITIONS: Mapping[str, str] = {
     **{key: "{} NOT LIKE ?" if "!" in key else "{} LIKE ?" for key in ("=%", "%=", "!=%", "!%=")},
 }
 _READ_ONLY = {"ID", "TYPE_ID", "CREATED", "LAST_UPDATED"}
-_FILTER_KEY = re.compile(r"([!=@<>%]*)([A-Z_]+)")
 
 
 class Table(NamedTuple):
@@ -74,7 +73,7 @@ class Table(NamedTuple):
     def _conditions(self, wanted: Any) -> tuple[list[str], list[Any]]:
         conditions, parameters = list[str](), list[Any]()
         for key, value in php.items(wanted):
-            found = _FILTER_KEY.fullmatch(str(key))
+            found = re.fullmatch(r"([!=@<>%]*)([A-Z_]+)", str(key))
             if not found or found[2] not in self.fields or found[1] not in _CONDITIONS:
                 continue  # a portal ignores filters that it does not know
             column, operator = found[2].lower(), found[1]

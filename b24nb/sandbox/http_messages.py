@@ -207,18 +207,14 @@ def _json_body(body: bytes) -> Params:
     return dict(php.items(value))
 
 
-_BOUNDARY = re.compile(r'boundary=(?:"([^"]+)"|([^;\s]+))', re.IGNORECASE)
-_FIELD_NAME = re.compile(rb';\s*name=(?:"([^"]*)"|([^";\s]+))')
-
-
 def _multipart_body(options: str, body: bytes) -> Params:
-    boundary = _BOUNDARY.search(options)
+    boundary = re.search(r'boundary=(?:"([^"]+)"|([^;\s]+))', options, re.IGNORECASE)
     if not boundary:
         return {}
     pairs = []
     for part in body.split(b"--" + (boundary[1] or boundary[2]).encode())[1:]:
         head, _, value = part.partition(b"\r\n\r\n")
-        name = _FIELD_NAME.search(head)
+        name = re.search(rb';\s*name=(?:"([^"]*)"|([^";\s]+))', head)
         if name and b"filename=" not in head:  # files are not parameters
             pairs.append((_text(name[1] or name[2] or b""), _text(value.removesuffix(b"\r\n"))))
     return php.from_pairs(pairs, limit=MAX_PARAMETERS)

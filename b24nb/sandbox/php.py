@@ -266,10 +266,6 @@ def encode_ascii_json(value: Any) -> str:
     return json.dumps(value, separators=(",", ":")).replace("/", "\\/")
 
 
-_XML_NAME = re.compile(r"[A-Za-z_][\w.-]*", re.ASCII)
-_NOT_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
-
-
 def encode_xml(value: Any) -> str:
     """An answer as XML: ``<response>``, list members as ``<item>``, true as ``1``, false and null empty.
 
@@ -281,10 +277,10 @@ def encode_xml(value: Any) -> str:
 
 def _xml(value: Any) -> str:
     if not isinstance(value, list | dict):
-        return html.escape(_NOT_XML.sub("\ufffd", to_text(value)), quote=False)
+        return html.escape(re.sub("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]", "\ufffd", to_text(value)), quote=False)
     parts = []
     for key, inner in items(value):
         # A key that is not an XML name could inject markup.
-        name = key if isinstance(key, str) and _XML_NAME.fullmatch(key) else "item"
+        name = key if isinstance(key, str) and re.fullmatch(r"[A-Za-z_][\w.-]*", key, re.ASCII) else "item"
         parts.append(f"<{name}>{_xml(inner)}</{name}>")
     return "".join(parts)

@@ -45,8 +45,6 @@ _REST_HEADERS = {
 _NO_SUCH_METHOD_V3 = {
     "error": {"code": "BITRIX_REST_V3_EXCEPTION_METHODNOTFOUNDEXCEPTION", "message": "Method not found"}
 }
-#: The page of a deal on a portal; here it redirects to the card of the deal.
-_DEAL = re.compile(r"/crm/deal/details/(\d{1,18})/?", re.ASCII)
 _NOTHING = plain(404, "Nothing here. The portal's page is at /, its REST API at /rest/.")
 
 _Call = Callable[[], Awaitable[Reply]]
@@ -135,7 +133,8 @@ class Server(HTTPServerConnectionDelegate):
 
             html = page.render(self.api.store, self.records)
             return Reply(200, "text/html; charset=utf-8", html.encode(), page.HEADERS), None
-        if deal := _DEAL.fullmatch(path):
+        # The page of a deal on a portal; here it redirects to the card of the deal.
+        if deal := re.fullmatch(r"/crm/deal/details/(\d{1,18})/?", path, re.ASCII):
             return Reply(302, "text/plain", b"", {"Location": f"/#deal-{deal[1]}"}), None
         return _NOTHING, None
 
