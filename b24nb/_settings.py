@@ -69,9 +69,10 @@ def _from_file(path: Path) -> dict[str, Setting]:
     from dotenv.parser import parse_stream
 
     text = re.sub(r"\r\n?", "\n", _text_of(path))
-    values = dotenv_values(stream=io.StringIO(text))
-    found = {}
-    for binding in parse_stream(io.StringIO(text)):
+    bindings, found = [*parse_stream(io.StringIO(text))], {}
+    # Without the lines that can't be read, for each of which python-dotenv would log a warning.
+    values = dotenv_values(stream=io.StringIO("".join(one.original.string for one in bindings if not one.error)))
+    for binding in bindings:
         before = binding.original.string
         line = binding.original.line + before[: len(before) - len(before.lstrip())].count("\n")
         where = f"Line {line} of {_FILE}"

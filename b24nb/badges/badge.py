@@ -192,7 +192,7 @@ class Badges(tuple[Badge, ...]):
 
     @cached_property
     def _by_code(self) -> dict[str, Badge]:
-        return {folded(badge.code): badge for badge in self} | {badge.code: badge for badge in self}
+        return {key(badge.code): badge for key in reversed(_KEYS) for badge in self}
 
     def find(self, code: str) -> Badge | None:
         """The badge that the portal would find under a code.
@@ -215,7 +215,7 @@ class Badges(tuple[Badge, ...]):
         ...     badges.find("MISSEDCALL").code, badges.find("gold")
         ('missedCall', None)
         """
-        return self._by_code.get(code) or self._by_code.get(folded(code))
+        return next((found for key in _KEYS if (found := self._by_code.get(key(code)))), None)
 
     @property
     def df(self) -> pd.DataFrame:
@@ -288,6 +288,10 @@ def folded(code: str) -> str:
     return code.rstrip(" ").casefold()
 
 
+#: By what a code is found, the closest match first.
+_KEYS: tuple[Callable[[str], str], ...] = (str, str.lower, str.casefold, folded)
+
+
 def _kept(text: Any) -> Any:
     """A text as a badge keeps it: a map is made immutable."""
     return Texts(text) if isinstance(text, Mapping) else text
@@ -330,7 +334,8 @@ def listed(names: Sequence[str]) -> str:
 
 def _line(badge: Badge) -> str:
     note = badge.note and f"  ({badge.note})"
-    return f"{visible(badge.code, code=True)}  {visible(badge.type)}  {badge.title!r}  {badge.value!r}{note}"
+    cells = visible(badge.code, code=True), *map(visible, (badge.type, repr(badge.title), repr(badge.value)))
+    return f"{'  '.join(cells)}{note}"
 
 
 def _fits_column(item: tuple[Any, Any]) -> bool:

@@ -34,7 +34,7 @@ FORMAT, VERSION = "b24nb badges", 1
 #: How many complaints one error shows, and how many characters of each.
 _SHOWN, _WIDTH = 5, 600
 #: A cell that begins so is a formula for spreadsheets, and gets an apostrophe in front; this column names such cells.
-_FORMULA, _ESCAPED = tuple("=+-@\t\r\n＝＋－＠"), "with_apostrophe"
+FORMULA, _ESCAPED = tuple("=+-@\t\r\n＝＋－＠"), "with_apostrophe"
 #: The separator is given by a first line for Excel (``sep=;``), else it is the character beside a known heading.
 _SEP_LINE = re.compile(r'"?sep=([^"\r\n])"?[,;\t ]*(?:\r\n?|\n|$)', re.IGNORECASE)
 _HEADING = r'(?:^|[\r\n]|([,;\t|]))[ "]*{}[ "]*(?:([,;\t|])|[\r\n]|$)'
@@ -338,7 +338,7 @@ def _check(badge: Badge) -> None:
 def _csv_row(badge: Badge) -> dict[str, str]:
     """The cells of a badge, none of them a formula; refused if reading them would not give the same badge."""
     row = badge.cells()
-    if formulas := [name for name, cell in row.items() if str(cell).startswith(_FORMULA)]:
+    if formulas := [name for name, cell in row.items() if str(cell).startswith(FORMULA)]:
         row |= {name: f"'{row[name]}" for name in formulas} | {_ESCAPED: " ".join(formulas)}
     with suppress(InvalidInput, TypeError, UnicodeEncodeError):
         "".join(row.values()).encode()

@@ -143,7 +143,7 @@ class Plan:
         deletes = sum(one.before is not None and one.after is None and one.before.code in there for one in self.steps)
         needed = options.confirm is not None or (guarded and 2 * deletes > total)
         if self.steps and needed and (options.confirm is True or options.confirm not in (deletes, self.deletes)):
-            hint = f"If that is meant, give confirm={self.deletes}."
+            hint = f"If that is meant, give confirm={self.deletes}." if self.deletes else "Leave confirm out."
             raise InvalidInput(self._warning(total), field="confirm", hint=hint)
         outcomes, end = apply_many(self._applier, self._kind, self.steps, current, options)
         report = Report(outcomes)
@@ -183,6 +183,8 @@ class Plan:
         confirm = f"confirm={self.deletes}" if 2 * self.deletes > self._total else ""
         left = any(step.before != step.after for step in self.steps)
         sends = f"Nothing has been sent. .apply({confirm}) sends it." if left else "Nothing is to be sent."
+        if left and self._applier.connection.read_only:
+            sends = "Nothing has been sent: this client is read-only."
         return [*self._remarks, *place, self._applied or sends]
 
 
@@ -216,10 +218,10 @@ class ReleasePlan(Plan):
         self._rows = _chosen(holders, activities)
         delete = _to_delete(self._rows, how, applier)
         steps = [_step(row, delete=row["activity_id"] in delete) for row in self._rows]
-        gone = ["Deleted activities can't be brought back."] if delete else []
-        none = "No open activity that this user may read names this code in this spelling."
-        keep = ["To keep an activity, close it in the portal: that releases the badge, too." if steps else none]
-        super().__init__(steps, kind="release", total=0, applier=applier, remarks=[*gone, *keep])
+        keep = "To keep an activity, close it in the portal: that releases the badge, too."
+        gone = ["Deleted activities can't be brought back.", keep] if delete else []
+        none = ["No open activity that this user may read names this code in this spelling."]
+        super().__init__(steps, kind="release", total=0, applier=applier, remarks=gone if steps else none)
 
     def only(self, activities: Activities) -> ReleasePlan:
         """A plan for these activities only.
@@ -323,10 +325,10 @@ def report_row(one: Outcome) -> tuple[str, ...]:
 
 
 def _line(step: Step) -> str:
-    before = f"  was {step.before!r}" if step.action is Action.REPLACE else ""
+    before = f"  was {visible(repr(step.before))}" if step.action is Action.REPLACE else ""
     note = f"  ({step.note})" if step.note else ""
     what = repr(step.code) if step.about else step.after or step.before or repr(step.code)
-    return f"{_SIGNS[step.action]} {what}{before}{note}"
+    return f"{_SIGNS[step.action]} {visible(what)}{before}{note}"
 
 
 def _report_line(one: Outcome) -> str:

@@ -7,7 +7,7 @@ import shutil
 import tempfile
 import threading
 import weakref
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Executor
 from contextlib import closing, contextmanager, suppress
@@ -22,17 +22,17 @@ from b24nb._settings import READ_ONLY, read_settings
 from b24nb.badges.badge import folded, frame, listed
 from b24nb.badges.bulk import RunOptions
 from b24nb.badges.changes import Outcome, diff, redone
-from b24nb.badges.files import clashes, csv_lines, names_of, read, refuse
+from b24nb.badges.files import clashes, names_of, read, refuse
 from b24nb.badges.journal import ADOPT, FLEET_RUN, journals_beside, reconciled, seconds_left, settled, steps_back
 from b24nb.badges.journal_store import Entry, JournalStore, default_journal_path
 from b24nb.checks import check_count, check_journal, check_seconds, check_switch
 from b24nb.client import Client, Portal, unless_forked
 from b24nb.fleet import visit
 from b24nb.fleet.fleet_plan import FleetPlan, left_alone, matching, protected
-from b24nb.fleet.found import STATUS, FleetBadges, FleetCheck, FleetValues, Row
+from b24nb.fleet.found import FleetBadges, FleetCheck, FleetValues, Row, table_of
 from b24nb.fleet.tasks import carry_out, prepare
 from b24nb.fleet.visit import OK, Access, Visit
-from b24nb.secret import redact
+from b24nb.secret import Secret, mask_address, without_frames
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -86,6 +86,13 @@ class Fleet:
     {'ok': 2, 'revoked': 1}
     """
 
+    # What the repr shows has values from the start: a traceback may show it before all is checked.
+    names: tuple[str, ...] = ()
+    parallel = 0
+    #: Whether every change is refused before it is sent.
+    read_only = False
+    _executor: Executor | None = None
+
     def __init__(
         self,
         portals: Iterable[str] | pd.DataFrame | str | PathLike[str],
@@ -98,15 +105,16 @@ class Fleet:
         timeout: tuple[float, float] = (5, 60),
         **settings: Any,
     ) -> None:
-        if not callable(vault):
+        given, vault, journal = Secret(portals), vault if callable(vault) else None, mask_address(journal)
+        del portals  # a webhook in a wrong place must not be in a traceback
+        if vault is None:
             what = "a function that gives credentials for a name (of a dictionary: its .get)"
             raise errors.InvalidInput(f"vault must be {what}.", field="vault")
         if executor and not isinstance(executor, Executor):
             raise errors.InvalidInput("executor must be a concurrent.futures.Executor.", field="executor")
-        self._table = _table_of(portals)
-        self.names: tuple[str, ...] = tuple(self._table["portal"])
+        self._table = without_frames(table_of, given)
+        self.names = tuple(self._table["portal"])
         switch = read_settings().get(READ_ONLY)
-        #: Whether every change is refused before it is sent.
         self.read_only = check_switch(read_only, "read_only") or bool(switch and switch.is_on)
         self.settle_after = check_seconds(settings.pop("settle_after", 60), "settle_after")
         self._access = Access(vault, timeout, read_only=self.read_only, **settings)
@@ -289,8 +297,6 @@ class Fleet:
         remarks = [*self._elsewhere(kinds), *redone(kinds - {_ANY_RUN})] if looked else []
         return FleetPlan(self, compare, options, names, undoes=kinds, remarks=remarks)
 
-    # -- used by results and plans ----------------------------------------------------------------------
-
     def _frame(self, rows: Iterable[Row], columns: Iterable[str]) -> pd.DataFrame:
         """A DataFrame whose rows begin with the name and the labels of a portal."""
         found = frame(((name, *cells) for name, cells in rows), ["portal", *columns])
@@ -367,33 +373,3 @@ class Fleet:
         where = type(self._executor).__name__ if self._executor else "threads"
         only = ", read-only" if self.read_only else ""
         return f"<Fleet of {len(self.names):,} portals, {self.parallel} at a time, by {where}{only}>"
-
-
-def _table_of(portals: Any) -> pd.DataFrame:
-    """A table with the names of the portals, in their order, and the user's labels."""
-    try:
-        if isinstance(portals, str | PathLike):
-            _, names = next(lines := csv_lines(Path(portals).expanduser(), "portal"), ("", []))
-            portals = frame((cells for _, cells in lines), names)
-        portals = portals if hasattr(portals, "columns") else frame(([one] for one in portals), ["portal"])
-        table: pd.DataFrame = portals.reset_index(drop="portal" in portals or "portal" not in portals.index.names)
-        table = table.rename(columns=lambda one: "portal" if str(one).strip().lower() == "portal" else one)
-        if {*STATUS} <= {*table}:  # of an earlier run, as in Fleet(found.failed)
-            table = table.drop(columns=[*STATUS])
-        given = table["portal"].to_list()  # an AttributeError if there are several such columns
-        names = [one.strip() if isinstance(one, str) else "" for one in given]
-        again = [name for name, count in Counter(names).items() if count > 1]
-        text = table.to_csv()
-        wrong = "They hold an address with its secret, which is the vault's to keep." if redact(text) != text else ""
-        odd = [f"number {place} is {one!r:.50}" for place, one in enumerate(given, 1) if not names[place - 1]]
-        wrong = wrong or (f"Names are texts; {odd[0]}." if odd else "")
-        wrong = wrong or (f"Some are named twice: {listed(again)}." if again else "")
-    except errors.InvalidInput:  # of the file's encoding, or of one of its lines
-        raise
-    except OSError as error:
-        wrong = f"{str(portals)!r} is no list of names, and can't be read as a file: {error.strerror}."
-    except (RuntimeError, ValueError, TypeError, KeyError, AttributeError) as error:
-        wrong = f"There is no list of names, nor a table with the column `portal`: {type(error).__name__}."
-    if wrong:
-        raise errors.InvalidInput(f"portals: {wrong}", field="portals")
-    return table.assign(portal=table["portal"].astype(object).str.strip())

@@ -279,7 +279,8 @@ class FleetPlan(Found):
     def _notes(self) -> list[str]:
         left = len(self.left)
         begun = f"{counted(len(self._made), 'portal')} begun, {left} left." if self._made else "Nothing has been sent."
-        sends = f"{begun} .apply(confirm={self.confirmation!r}) sends it."
+        how = f".apply(confirm={self.confirmation!r}) sends it."
+        sends = f"{begun} {'This fleet is read-only.' if self._fleet.read_only else how}"
         unsure = ["The last runs are those on the portals that answered."] if self._undoes and self.missing else []
         if self._idle and not self.missing:
             unsure.append(f"Nothing is protected by {listed(sorted(map(repr, self._idle)))}: no badge has such a code.")

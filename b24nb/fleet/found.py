@@ -1,4 +1,4 @@
-"""The results of visits to many portals: a DataFrame of all, and a row per portal with its status."""
+"""The table of many portals, and the results of visits: a DataFrame of all, a row per portal with its status."""
 
 from __future__ import annotations
 
@@ -6,13 +6,17 @@ import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from copy import copy
+from os import PathLike
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from b24nb.badges.badge import FIELDS, SHOWN, Badge, flat_frame, frame, frame_html, listed
 from b24nb.badges.bulk import INTERRUPTED, RunOptions
-from b24nb.errors import Interrupted
+from b24nb.badges.files import csv_lines
+from b24nb.errors import Interrupted, InvalidInput
 from b24nb.fleet.tasks import each, prepare
 from b24nb.fleet.visit import NOT_VISITED, OK, Visit
+from b24nb.secret import Secret, redact
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -276,3 +280,34 @@ def _text(badge: Badge) -> str:
 def counted(count: int, noun: str) -> str:
     """``1 portal``, ``1,204 portals``."""
     return f"{count:,} {noun}{'s' * (count != 1)}"
+
+
+def table_of(secret: Secret) -> pd.DataFrame:
+    """A table with the names of the portals, in their order, and the user's labels."""
+    portals: Any = secret.reveal()
+    try:
+        if isinstance(portals, str | PathLike):
+            _, names = next(lines := csv_lines(Path(portals).expanduser(), "portal"), ("", []))
+            portals = frame((cells for _, cells in lines), names)
+        portals = portals if hasattr(portals, "columns") else frame(([one] for one in portals), ["portal"])
+        table: pd.DataFrame = portals.reset_index(drop="portal" in portals or "portal" not in portals.index.names)
+        table = table.rename(columns=lambda one: "portal" if str(one).strip().lower() == "portal" else one)
+        if {*STATUS} <= {*table}:  # of an earlier run, as in Fleet(found.failed)
+            table = table.drop(columns=[*STATUS])
+        given = table["portal"].to_list()  # an AttributeError if there are several such columns
+        names = [one.strip() if isinstance(one, str) else "" for one in given]
+        again = [name for name, count in Counter(names).items() if count > 1]
+        text = table.to_csv()
+        wrong = "They hold an address with its secret, which is the vault's to keep." if redact(text) != text else ""
+        odd = [f"number {place} is {one!r:.50}" for place, one in enumerate(given, 1) if not names[place - 1]]
+        wrong = wrong or (f"Names are texts; {odd[0]}." if odd else "")
+        wrong = wrong or (f"Some are named twice: {listed(again)}." if again else "")
+    except InvalidInput:  # of the file's encoding, or of one of its lines
+        raise
+    except OSError as error:
+        wrong = f"{str(portals)!r} is no list of names, and can't be read as a file: {error.strerror}."
+    except (RuntimeError, ValueError, TypeError, KeyError, AttributeError) as error:
+        wrong = f"There is no list of names, nor a table with the column `portal`: {type(error).__name__}."
+    if wrong:
+        raise InvalidInput(f"portals: {wrong}", field="portals")
+    return table.assign(portal=table["portal"].astype(object).str.strip())

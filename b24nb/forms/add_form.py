@@ -20,7 +20,7 @@ from b24nb.errors import DuplicateCode, InvalidInput
 from b24nb.forms import parts
 from b24nb.forms.form import Form, changes
 from b24nb.forms.messages import message_for
-from b24nb.forms.state import NO_BADGES, FormState, SharedState
+from b24nb.forms.state import FormState, SharedState
 
 ONE, SEVERAL = "one text for all languages", "a text per language"
 EMPTY = Badge("", "", "", spec.BadgeType.PRIMARY)
@@ -187,7 +187,7 @@ class AddForm(Form):
         self._typed_at = time.monotonic()
         if not self._working:
             wrong = check(self.badge, self.texts, complete=False)
-            if twin := (self.shared.badges or NO_BADGES).find(self.code.value):
+            if twin := self.shared.badges.find(self.code.value):
                 wrong["code"] = f"The portal has a badge {twin.code!r}: add would be refused."
             self.render(replace(self.state, phase="idle", message=None, field_errors=wrong, existing=None))
 

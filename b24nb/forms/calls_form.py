@@ -16,6 +16,7 @@ from typing import Any
 import ipywidgets as widgets  # type: ignore[import-untyped]
 from markupsafe import Markup
 
+from b24nb.badges.files import FORMULA
 from b24nb.client import Client
 from b24nb.display import html
 from b24nb.forms import parts
@@ -60,10 +61,12 @@ class CallsForm(Form):
     @changes
     def export(self) -> Any:
         """Write the log as CSV to a new file, named by the time. An existing file is never replaced."""
-        path = Path(f"calls-{datetime.now():%Y%m%d-%H%M%S}.csv")
+        path, log = Path(f"calls-{datetime.now():%Y%m%d-%H%M%S}.csv"), self.call_log.df
+        for name in ("key", "error"):  # what others have named must be no formula in a spreadsheet
+            log[name] = [f"'{cell}" if str(cell).startswith(FORMULA) else cell for cell in log[name]]
         try:
             with path.open("x", encoding="utf-8-sig", newline="") as file:
-                self.call_log.df.to_csv(file, index=False)
+                log.to_csv(file, index=False)
         except OSError as error:
             return self.look().saying("check", f"{path} can't be written: {error.strerror}.")
         text = f"{self.call_log.counted}, commands of batches included, were written to {path}."

@@ -118,14 +118,15 @@ class DeleteForm(ReleaseForm):
         super().shared_changed(change)
         self.table.language = self.shared.language
         if change == "badges":
-            here = self.shared.badges or NO_BADGES
+            here = self.shared.badges
             with self.drawing():
                 self.table.show(here, self._codes)
-            if self.shared.badges is not None and any(here.find(one.code) != one for one in self.state.badges):
+            if any(here.find(one.code) != one for one in self.state.badges):
                 self.state = self.forget()  # a badge of the preview was changed or deleted by another form
             self.redraw()
         elif change == "selection" and (selection := self.shared.selection):
-            known = [badge.code for badge in self.shared.find_all(selection).values()]
+            # A badge that is not in the table is shown by its typed code.
+            known = [badge.code for badge in self.shared.find_all(selection).values() if self.shared.listed]
             self._choose(known, "" if known else selection[0])
 
     def forget(self) -> Any:
@@ -235,7 +236,7 @@ class DeleteForm(ReleaseForm):
     def draw(self, state: DeleteState) -> None:
         super().draw(state)
         parts.show(self._choosing, not state.badges)
-        parts.show(self.table, self.shared.badges and not state.badges)
+        parts.show(self.table, self.shared.listed and self.shared.badges and not state.badges)
         parts.show(self.held_too, state.held)
         parts.show(self._confirm, state.to_delete)
         parts.show(self.delete_button, state.to_delete)

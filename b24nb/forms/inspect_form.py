@@ -67,7 +67,7 @@ class InspectForm(ReleaseForm):
     def shared_changed(self, change: Change) -> None:
         super().shared_changed(change)
         shown, here = self.state.result, self.shared.badges
-        if change == "badges" and shown and here is not None and here.find(shown.code) != shown:
+        if change == "badges" and shown and here.find(shown.code) != shown:
             self.render(InspectState())  # it was changed or deleted by another form
         if change == "selection" and self.shared.selection and self.code.value != self.shared.selection[0]:
             with self.drawing():

@@ -12,7 +12,7 @@ from b24nb.display import html
 from b24nb.errors import InvalidInput
 from b24nb.forms import parts
 from b24nb.forms.form import Form
-from b24nb.forms.state import NO_BADGES, Change, FormState, SharedState
+from b24nb.forms.state import Change, FormState, SharedState
 from b24nb.forms.table import Table
 from b24nb.spec import FALLBACK_LANGUAGE
 
@@ -52,7 +52,7 @@ class ListForm(Form):
         with self.drawing():
             if change == "badges":
                 self.state = replace(self.state, message=None)  # it counts the badges that were there
-                self.table.show(self.shared.badges or NO_BADGES, self.shared.selection)
+                self.table.show(self.shared.badges, self.shared.selection)
             elif change == "selection":
                 self.table.selected = [*self.shared.selection]
             self.language.value = self.table.language = self.shared.language
@@ -60,16 +60,16 @@ class ListForm(Form):
 
     def _arrange(self) -> None:
         """Set the result to what the table shows now, in its order."""
-        if self.shared.badges is not None:
+        if self.shared.listed:
             self.state = replace(self.state, result=self.table.matching)
             self.redraw()
 
     def draw(self, state: FormState) -> None:
-        parts.show(self.table, self.shared.badges is not None)
+        parts.show(self.table, self.shared.listed)
 
     def saved_html(self, state: FormState) -> Iterable[Any]:
         if state.result is not None:
-            total = len(self.shared.badges or ())
+            total = len(self.shared.badges)
             matching = "" if len(state.result) == total else f"{len(state.result)} matching of "
             caption = f"Badges: {matching}{total}"
             yield html.badges_table(state.result, self.shared.language, STILL_ROWS, caption)

@@ -90,6 +90,8 @@ class ReleaseForm(Form):
     def shared_changed(self, change: Change) -> None:
         super().shared_changed(change)
         self.code.options = self.shared.codes
+        if change == "released" and self.state.rows:
+            self.update(holders=None)
 
     def failed(self, error: B24Error) -> Any:
         state, shown = super().failed(error), visible(self.code.value, code=True)
@@ -129,6 +131,7 @@ class ReleaseForm(Form):
         plan = state.holders.only(ids)
         report = plan.apply(confirm=plan.deletes, keep_going=True, **self.run_options(len(plan)))
         self.state = replace(self.state, released=report)
+        self.shared.see_released(ids)
         state = self.find_holders()
         said = state.message or html.Message("note", "")
         text = f"{sum(one.done for one in report)} of {len(report)} released. {said.text}".rstrip()

@@ -16,7 +16,7 @@ from b24nb.errors import InvalidInput
 from b24nb.spec import FALLBACK_LANGUAGE
 
 Phase = Literal["idle", "invalid", "confirm", "done", "failed"]
-Change = Literal["badges", "selection", "language"]
+Change = Literal["badges", "listed", "selection", "released", "language"]
 NO_BADGES = Badges()
 
 
@@ -63,22 +63,28 @@ class SharedState(traitlets.HasTraits):
 
     All forms of an explorer have the same one, so that a badge selected in the list is also selected in the other
     forms; a form alone has one of its own. If one form of a client changes the badges or lists them, all shared
-    states of this client are updated in which they were listed before. Forms observe the traits.
+    states of this client are updated. Forms observe the traits.
 
     Attributes
     ----------
     b24 : Client
         The portal.
-    badges : Badges or None
-        As last listed, updated by the changes that forms make; ``None`` before the first list.
+    badges : Badges
+        As last listed, updated by what forms read and change; before the first list only these.
+    listed : bool
+        Whether ``badges`` are all badges of the portal, to be shown in tables.
     selection : tuple of str
         Selected codes, in the order they were chosen.
+    released : tuple of str
+        Ids of the activities that some form of this client has released last.
     language : str
         The language in which texts are shown.
     """
 
-    badges: Badges | None = traitlets.Any()  # type: ignore[assignment]
+    badges: Badges = traitlets.Any(NO_BADGES)  # type: ignore[assignment]
+    listed: bool = traitlets.Bool(False)  # type: ignore[assignment]
     selection: tuple[str, ...] = traitlets.Tuple()  # type: ignore[assignment]
+    released: tuple[str, ...] = traitlets.Tuple()  # type: ignore[assignment]
     language: str = traitlets.Unicode(FALLBACK_LANGUAGE)  # type: ignore[assignment]
 
     def __init__(self, b24: Any, kind: type = Client, **traits: Any) -> None:
@@ -92,17 +98,15 @@ class SharedState(traitlets.HasTraits):
     @property
     def codes(self) -> tuple[str, ...]:
         """Known codes, in the portal's order; without those with a lone surrogate, which no browser can receive."""
-        return tuple(one.code for one in self.badges or () if one.code.encode(errors="ignore").decode() == one.code)
+        return tuple(one.code for one in self.badges if one.code.encode(errors="ignore").decode() == one.code)
 
     def find_all(self, codes: Iterable[str]) -> dict[str, Badge]:
         """The badges that the portal would find under these codes, among those last seen."""
-        here = self.badges or NO_BADGES
-        return {code: badge for code in codes if (badge := here.find(code))}
+        return {code: badge for code in codes if (badge := self.badges.find(code))}
 
     def see(self, badges: Badges) -> None:
         """Take over the badges that the portal has listed."""
-        if self.badges is None:
-            self.badges = badges
+        self.listed = True
         self._change(lambda _: badges)
 
     def see_changed(self, gone: Iterable[str] = (), added: Iterable[Badge] = ()) -> None:
@@ -110,12 +114,19 @@ class SharedState(traitlets.HasTraits):
         fresh, left_out = {badge.code: badge for badge in added}, {*gone}
         self._change(lambda known: ({b.code: b for b in known if b.code not in left_out} | fresh).values())
 
+    def see_released(self, ids: tuple[str, ...]) -> None:
+        """Take over that activities were released: other forms show no holders that may be gone."""
+        for shared in self._alive():
+            shared.released = ids
+
+    def _alive(self) -> Iterable[SharedState]:
+        """All shared states of this client; safe while other threads add some."""
+        return filter(None, (ref() for ref in self._siblings.keyrefs()))
+
     def _change(self, change: Callable[[Badges], Iterable[Badge]]) -> None:
-        """Apply a change to all shared states of this client in which the badges were listed."""
-        for ref in self._siblings.keyrefs():  # safe while other threads add
-            if (shared := ref()) is None or (before := shared.badges) is None:
-                continue
-            shared.badges = Badges(change(before))
+        """Apply a change to all shared states of this client."""
+        for shared in self._alive():
+            before, shared.badges = shared.badges, Badges(change(shared.badges))
             if shared.selection and shared.badges != before:
                 shared.selection = tuple(shared.find_all(shared.selection))
 

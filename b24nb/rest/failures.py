@@ -24,6 +24,8 @@ FAILURES = (
     http.client.HTTPException,
     ValueError,  # for a host name that is not valid in DNS, or a chunk of negative size
 )
+#: A proxy that can't be used: refused, with a malformed address, or of a kind that needs another library.
+_OF_PROXY = (requests.exceptions.ProxyError, requests.exceptions.InvalidURL, requests.exceptions.InvalidSchema)
 
 
 def failed(error: BaseException, method: str, origin: str, total: float, *, sent: bool) -> TransportError:
@@ -43,12 +45,14 @@ def failed(error: BaseException, method: str, origin: str, total: float, *, sent
     if sent:
         what = "the connection broke before the answer was complete"
         hint = "The portal may have carried the call out: look before you repeat a write."
-    elif isinstance(error, requests.exceptions.ProxyError):
+    elif isinstance(error, _OF_PROXY):
         what, hint = _proxy(cause)
     elif isinstance(error, requests.exceptions.SSLError):
         what, hint = _tls(cause)
     elif isinstance(cause, socket.gaierror):
         what = f"the host {host} was not found"
+    elif "SOCKS" in str(error):  # the class of its connection
+        what, hint = _proxy(cause)
     return ConnectionFailed(f"{method}: {what}.", method=method, sent=sent, hint=hint)
 
 
@@ -59,10 +63,14 @@ def _proxy(cause: BaseException) -> tuple[str, str]:
     if code == "407":
         hint = "Put user and password into HTTPS_PROXY=http://user:password@proxy:port, or ask who runs it."
         return "the proxy wants a user name and a password (HTTP 407)", hint
+    if code >= "500":
+        return f"the proxy could not reach the portal (HTTP {code})", "Check the host in the address."
     if code:
         hint = "Ask who runs the proxy to let this host pass, or name the host in NO_PROXY."
         return f"the proxy refused to connect to the portal (HTTP {code})", hint
-    return "could not connect through the proxy", "Check HTTPS_PROXY, or name the portal's host in NO_PROXY."
+    socks = "For a SOCKS proxy: pip install pysocks. " if "Missing dependencies" in str(cause) else ""
+    hint = "Check HTTPS_PROXY and ALL_PROXY, or name the portal's host in NO_PROXY."
+    return "could not connect through the proxy", socks + hint
 
 
 def _certificate_hint(code: int) -> str:

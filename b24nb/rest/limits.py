@@ -265,7 +265,7 @@ class Limits:
         rows = [(name, one.used(now), float(_LIMIT), one.calls_left(now), one.until) for name, one in methods]
         frame = pd.DataFrame(rows, columns=["method", "operating_s", "limit_s", "calls_left", "reset_at"])
         frame["reset_at"] = pd.to_datetime(frame["reset_at"].astype("Float64"), unit="s", utc=True).dt.as_unit("us")
-        return frame.astype({"method": "string", "operating_s": "Float64", "calls_left": "Int64"})
+        return frame.astype({"method": "string", "operating_s": "Float64", "limit_s": "float64", "calls_left": "Int64"})
 
     def __repr__(self) -> str:
         bucket, rate = self.bucket, _NO_LIMIT

@@ -167,7 +167,8 @@ def _json_of(answer: Answer, secrets: Iterable[Secret]) -> Any:
 
 
 def _not_of_rest_api(answer: Answer, method: str) -> BadResponse:
-    return _bad(answer, method, "JSON that is no answer of the REST API", "Check that the address is a portal's.")
+    hint = _BY_STATUS.get(answer.status, "Check that the address is a portal's.")
+    return _bad(answer, method, "JSON that is no answer of the REST API", hint)
 
 
 def _bad(answer: Answer, method: str, what: str, hint: str) -> BadResponse:

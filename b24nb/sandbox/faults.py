@@ -83,21 +83,21 @@ class Faults:
             ``"reset"`` (the connection is reset before a byte of the answer), ``"cut"`` (half of the answer),
             ``"hang"`` (no answer for ``seconds``, then the connection closes), ``"drip"`` (a byte every
             ``seconds``), ``"html"`` (a page with ``status``; 302 redirects to another host), ``"empty"``
-            (status 200, no body), ``"charset"`` (windows-1251 declared as UTF-8), ``"gzip"`` (plain JSON
+            (no body), ``"charset"`` (windows-1251 declared as UTF-8), ``"gzip"`` (plain JSON
             declared as gzip), ``"list"`` (a list instead of an envelope), ``"oversized"`` (``size`` bytes).
         times : int
             How many requests.
         method : str, optional
             Only calls of this method. An error by code also applies to commands of a batch with this method. A portal
             refuses a whole request for its credentials or its rate: use ``"batch"`` for these errors.
-            ``"oauth/token"`` is the token endpoint. ``None``: the next requests, whatever they call.
+            ``"oauth.token"`` is the token endpoint. ``None``: the next requests, whatever they call.
         after_effect : bool
             Whether the call is carried out before it fails.
         effect_after : float, optional
             For a broken answer: the call is carried out this many seconds after its connection was closed.
         description : str, optional
-            For a code with several texts: which one (its beginning is enough). With ``status``: the text
-            of an error that is not known yet.
+            For a code with several texts: which one (its beginning is enough; usually that for a webhook, in
+            English). With ``status``: the text of an error that is not known yet.
         status : int, optional
             HTTP status, if it should differ from the observed one; ``"html"`` has 502 by default.
         seconds : float, optional
@@ -127,7 +127,7 @@ class Faults:
         fault = Fault(
             kind=what if what in BROKEN else "error",
             times=times,
-            method=method.lower() if method else None,
+            method=method.lower().replace("oauth.token", "oauth/token") if method else None,
             effect=effect,
             delay=effect_after or 0,
             refusal=None if what in BROKEN else _refusal(what, method, description, status),

@@ -28,8 +28,8 @@ class SandboxPortal:
     and payments except ``tariff`` and ``rest_available``, rights finer than administrator, employee and
     extranet, more than one application, leads, contacts and companies, custom activity types, the content of
     layouts, the texts of localised errors other than those of the badges, redirects from http to https, the end
-    of requests after sixty seconds, a security filter for HTML-like texts, and caches: a change of
-    rights takes effect at once. Its speed is that of this machine.
+    of requests after sixty seconds, a security filter for HTML-like texts, operating time of ``batch`` itself (as in
+    the newest builds), and caches: a change of rights takes effect at once. Its speed is that of this machine.
 
     What it is: a replacement for a Bitrix24 portal, over real HTTP on 127.0.0.1, with its data in SQLite. It
     starts with a small company: an administrator, an employee, an extranet user and a dismissed user; a
@@ -47,11 +47,11 @@ class SandboxPortal:
                  everything at once with ``total``, decoding as PHP does it, JSON escaping, the empty
                  map as ``[]``, the order of checks, when a badge counts as used, the unusual statuses of
                  the authorization server; seen in answers or read in the vendor's server code
-    assumed      codes are compared without letter case, texts that are too long are cut silently (both
-                 are switches), the place of the check for more than 30 characters of a code, the texts
-                 of errors of configurable activities and of ``allowed_only_intranet_user``, deals, who
-                 may read which activity, the signature for ``state``, one common operating time for the
-                 commands of webhooks' batches
+    assumed      codes are compared without letter case, but with blanks at their end; texts that are too
+                 long are cut silently (both are switches); the place of the check for 30 characters of a
+                 code; the texts of errors of configurable activities and of ``allowed_only_intranet_user``;
+                 deals; who may read which activity; the signature for ``state``; one common operating time
+                 for the commands of webhooks' batches
     ===========  ==================================================================================
 
     Parameters

@@ -9,8 +9,10 @@ from concurrent.futures import ThreadPoolExecutor
 from email.utils import formatdate
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
+import requests
 
 from b24nb import OAuthToken, SandboxPortal, connect, errors, explain
 from b24nb.credentials import Webhook
@@ -49,10 +51,19 @@ def failure(webhook: str, method: str = READ, **options: Any) -> errors.B24Error
     ],
 )
 @pytest.mark.parametrize("method", [READ, WRITE])
-def test_the_page_of_a_firewall_is_named_and_not_asked_for_again(status: str, next_step: str, method: str) -> None:
-    with serving(http(b"<html><h1>request blocked</h1></html>", status)) as server:
+@pytest.mark.parametrize(
+    ("page", "says"),
+    [
+        (b"<html><h1>request blocked</h1></html>", "an HTML page instead of JSON"),
+        (b'{"message": "Forbidden"}', "JSON that is no answer of the REST API"),
+    ],
+)
+def test_the_page_of_a_firewall_is_named_and_not_asked_for_again(
+    status: str, next_step: str, method: str, page: bytes, says: str
+) -> None:
+    with serving(http(page, status)) as server:
         error = failure(server.webhook, method)
-        assert f"an HTML page instead of JSON, HTTP {status[:3]}" in str(error)
+        assert f"{says}, HTTP {status[:3]}" in str(error)
         assert next_step in error.hint
         assert error.sent, "a write is looked at"
         assert len(server.requests) == 1
@@ -90,7 +101,11 @@ def test_a_redirect_says_where_to(location: str, says: str, next_step: str, meth
 
 @pytest.mark.parametrize(
     ("status", "says", "next_step"),
-    [("407 Proxy Authentication Required", "HTTP 407", "user:password@"), ("403 Forbidden", "HTTP 403", "NO_PROXY")],
+    [
+        ("407 Proxy Authentication Required", "HTTP 407", "user:password@"),
+        ("403 Forbidden", "HTTP 403", "NO_PROXY"),
+        ("503 Service Unavailable", "could not reach the portal (HTTP 503)", "Check the host"),
+    ],
 )
 def test_a_proxy_that_refuses_is_named(monkeypatch: pytest.MonkeyPatch, status: str, says: str, next_step: str) -> None:
     with serving(http(b"", status)) as proxy:
@@ -102,10 +117,24 @@ def test_a_proxy_that_refuses_is_named(monkeypatch: pytest.MonkeyPatch, status: 
     assert not error.sent
 
 
-def test_a_proxy_that_is_not_there_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    with serving() as proxy:
-        monkeypatch.setenv("HTTPS_PROXY", f"http://127.0.0.1:{proxy.port}")
-    assert "through the proxy" in str(failure("https://portal.example/rest/1/abcdef0123456789/"))
+@pytest.mark.parametrize(
+    ("proxy", "hint"),
+    [
+        ("http://127.0.0.1:{}", "NO_PROXY"),
+        ("socks5h://127.0.0.1:{}", "ALL_PROXY"),
+        ("socks5h://127.0.0.1:{} without its library", "pip install pysocks"),
+        ("http://host:abc", "HTTPS_PROXY"),
+    ],
+)
+def test_a_proxy_that_is_not_there_is_named(monkeypatch: pytest.MonkeyPatch, proxy: str, hint: str) -> None:
+    if "without" in proxy:
+        missing = requests.exceptions.InvalidSchema("Missing dependencies for SOCKS support.")
+        monkeypatch.setattr("requests.adapters.SOCKSProxyManager", Mock(side_effect=missing))
+    with serving() as server:
+        monkeypatch.setenv("HTTPS_PROXY", proxy.partition(" ")[0].format(server.port))
+    error = failure("https://portal.example/rest/1/abcdef0123456789/")
+    assert "through the proxy" in str(error)
+    assert hint in error.hint
 
 
 PAST = dt.datetime(2020, 1, 1, tzinfo=dt.UTC)

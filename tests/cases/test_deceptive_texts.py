@@ -65,6 +65,8 @@ def test_badges_plans_and_reports_show_it(b24: Client) -> None:
         assert [mark for mark in MARKS if mark not in shown] == []
         assert "␣Kunde" in html.unescape(shown)
     assert "vi⟨U+200B⟩p" in repr(badges)
+    looks_like = b24.badges.plan([Badge("vіp", "Cliеnt", "VIP", "primary")])
+    assert "'vі⟨U+0456⟩p', title='Cliе⟨U+0435⟩nt'" in repr(looks_like)
     assert [mark for mark in MARKS[:3] if mark not in plan._repr_html_()] == []
     assert "U+200B" in plan.apply(progress=False)._repr_html_()
 

@@ -121,7 +121,7 @@ def test_a_badge_that_came_without_its_title_is_not_deleted(portal: SandboxPorta
         with pytest.warns(NotRestorable, match="birthday"):
             report = b24.badges.delete_many(["birthday", "newsletter"], keep_going=True, progress=False)
         assert list(report.df["verdict"]) == ["failed", "deleted"]
-        assert "without all of its fields" in report.df["detail"][0]
+        assert "no title, value or type of 'birthday'" in report.df["detail"][0]
     assert "birthday" in codes(portal)
 
 

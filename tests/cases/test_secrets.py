@@ -192,6 +192,9 @@ def refused_settings() -> Iterator[Callable[[], object]]:
     yield lambda: connect(HOOK, tariff=HOOK)
     yield lambda: connect(HOOK, timeout=HOOK)
     yield lambda: connect(HOOK, read_only=HOOK)
+    for vault, portals in (({"acme": HOOK}, ["acme"]), (HOOK, ["acme"]), (str, HOOK), (str, [HOOK])):
+        yield partial(b24nb.Fleet, portals, vault)
+    yield lambda: b24nb.Fleet(["acme"], str, journal=HOOK)
     yield lambda: connect(file=f"B24_WEBHOOK={DOWN}\n")
     yield lambda: connect(file=f"B24_WEBHOOK={HOOK}profile\n")
     yield lambda: connect(file=f'B24_WEBHOOK="{HOOK}\n')

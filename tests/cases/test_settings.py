@@ -122,12 +122,15 @@ def test_a_file_is_read_as_editors_write_it(portal: SandboxPortal, written: obje
         (b"B24_WEBHOOK=nonsense\n", "B24_WEBHOOK in .env: The address"),
     ],
 )
-def test_a_line_that_cannot_be_read_is_named_and_not_repeated(data: bytes, says: str) -> None:
+def test_a_line_that_cannot_be_read_is_named_and_not_repeated(
+    data: bytes, says: str, caplog: pytest.LogCaptureFixture
+) -> None:
     write(data)
     with pytest.raises(errors.InvalidInput) as caught:
         connect()
     assert says in str(caught.value)
     assert SECRET not in str(caught.value)
+    assert not caplog.records, "one line says it"
 
 
 @pytest.mark.parametrize(
@@ -167,6 +170,7 @@ def test_the_portal_says_where_its_settings_came_from(portal: SandboxPortal, mon
             assert "read-only by B24_READ_ONLY in .env" in shown
     with connect(portal, read_only=True) as b24:
         assert (b24.portal.credentials_from, b24.portal.read_only_from) == ("argument", "B24_READ_ONLY in .env")
+        assert "Nothing has been sent: this client is read-only." in repr(b24.badges.plan([], prune=True))
 
 
 def test_doctor_says_what_it_looks_at(portal: SandboxPortal) -> None:

@@ -177,6 +177,9 @@ def test_hundreds_go_in_requests_of_fifty_and_can_be_cancelled(portal: SandboxPo
 def test_the_application_clears_and_undo_brings_badge_and_holders_back(portal: SandboxPortal, app: Client) -> None:
     plan = app.badges.release(HELD)
     assert list(plan.df["action"]) == ["clear badgeCode"] * 2
+    assert "close it in the portal" not in repr(plan), "no activity is lost"
+    with pytest.raises(errors.InvalidInput, match=r"Leave confirm out\."):
+        plan.apply(confirm=2)
     assert "plan_undo() sets it again" in repr(plan)
     assert plan.apply(progress=False).ok
     badge = app.badges.delete(HELD)

@@ -583,8 +583,10 @@ def test_a_held_badge_is_a_verdict_and_hides_no_trouble_with_the_portal(trouble:
 
 
 def test_read_only_refuses_every_change(sandboxes: SandboxFleet, monkeypatch: pytest.MonkeyPatch) -> None:
+    plan = fleet_of(sandboxes, read_only=True).plan([VIP], **QUIET)
+    assert "This fleet is read-only." in repr(plan)
     with pytest.raises(errors.ReadOnly):
-        fleet_of(sandboxes, read_only=True).plan([VIP], **QUIET).apply(**QUIET)
+        plan.apply(**QUIET)
     monkeypatch.setenv("B24_READ_ONLY", "1")
     with pytest.raises(errors.ReadOnly):
         fleet_of(sandboxes).plan([VIP], **QUIET).apply(**QUIET)

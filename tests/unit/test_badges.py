@@ -103,6 +103,12 @@ def test_a_plan_says_how_the_portal_spells_a_code_and_a_blank_behind_it_makes_no
         b24.badges.plan([Badge("missedCall ", "Missed call", "Call back", "failure")])
 
 
+@pytest.mark.parametrize("twins", [("missedCall", "missedCall "), ("Straße", "Strasse")])
+def test_of_two_codes_that_are_almost_the_same_the_closest_one_is_found(twins: tuple[str, str]) -> None:
+    for badges in (Badges(Badge(**GOOD | {"code": code}) for code in order) for order in (twins, twins[::-1])):
+        assert [badges[code.upper() if code == twins[0] == "missedCall" else code].code for code in twins] == [*twins]
+
+
 characters = st.characters(exclude_categories=["Cs"])
 words = st.text(characters, min_size=1).filter(lambda text: not text.strip().startswith("{"))  # a map is refused
 languages = st.sampled_from(["en", "de", "ru", "pt-BR", "zh_CN"])

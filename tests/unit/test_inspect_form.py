@@ -91,6 +91,8 @@ def test_holders_are_shown_with_their_deal_and_released_one_by_one_and_then_all(
     form.word.value = "2"  # the id of an activity, and how many there are
     click(form, form.release_button)
     assert "Type 2 activities to confirm." in shown(form)
+    other = forms.delete_form(b24, "waitingPayment", run=True)
+    assert other.release_button in tree(other)
     form.word.value = "3"
     form.which.value = ("3",)
     assert "to confirm." not in shown(form)
@@ -102,17 +104,22 @@ def test_holders_are_shown_with_their_deal_and_released_one_by_one_and_then_all(
     assert [label for label, _ in form.which.options] == ['activity 2: deal 3 Licences "Small team"']
     assert list(b24.badges.holders("waitingPayment")["activity_id"]) == ["2"]
     assert list(form.df["code"]) == ["waitingPayment"]
+    assert other.release_button not in tree(other), "what it showed is out of date"
 
 
-def test_a_badge_that_another_form_deletes_is_not_shown_any_more(b24: Client) -> None:
-    explorer = forms.explorer(b24, run=True)
+@pytest.mark.parametrize("listed", [True, False])
+def test_a_badge_that_another_form_deletes_is_not_shown_any_more(b24: Client, listed: bool) -> None:
+    explorer = forms.explorer(b24, run=listed)
+    other = forms.delete_form(b24, "newsletter", run=True)
     inspecting, deleting = explorer.forms["Inspect"], explorer.forms["Delete"]
     inspecting.code.value = "newsletter"
     click(inspecting, inspecting.inspect_button)
+    deleting.code.value = "newsletter"
     click(deleting, deleting.preview_button)
     confirm(deleting, "newsletter")
     assert "The portal has the badge" not in shown(inspecting)
     assert inspecting.result is None
+    assert "would be deleted" not in shown(other)
 
 
 def test_what_inspect_has_read_is_newer_than_the_list(b24: Client, portal: SandboxPortal) -> None:
