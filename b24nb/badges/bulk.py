@@ -272,7 +272,7 @@ def _beforehand(step: Step, here: Badges) -> Outcome | None:
     if now != step.before:
         return step.left_alone(now)
     if step.deletes and not is_whole(now):
-        text = f"The portal sent the badge {step.code!r} without all of its fields: no undo could bring it back."
+        text = f"The portal sent the badge {step.code!r} without all of its fields: no undo could restore it."
         return Outcome(step, Verdict.FAILED, error=errors.BadResponse(text))
     # Plans were checked before; this is for undo. A long code may be accepted by an older portal, so that is tried.
     for problem in problems(step.after, spec.CODE_WIDTH) if isinstance(step.after, Badge) else ():

@@ -216,7 +216,7 @@ class ReleasePlan(Plan):
         self._rows = _chosen(holders, activities)
         delete = _to_delete(self._rows, how, applier)
         steps = [_step(row, delete=row["activity_id"] in delete) for row in self._rows]
-        gone = ["Deleted activities can't be brought back."] if delete else []
+        gone = ["Deleted activities can't be restored."] if delete else []
         none = "No open activity that this user may read names this code in this spelling."
         keep = ["To keep an activity, close it in the portal: that releases the badge, too." if steps else none]
         super().__init__(steps, kind="release", total=0, applier=applier, remarks=[*gone, *keep])

@@ -44,7 +44,7 @@ def test_add_with_two_languages(notebook: OpenNotebook, b24: b24nb.Client) -> No
     )
 
 
-def test_rows_are_chosen_with_the_mouse_deleted_and_brought_back(notebook: OpenNotebook, b24: b24nb.Client) -> None:
+def test_rows_are_chosen_with_the_mouse_deleted_and_restored(notebook: OpenNotebook, b24: b24nb.Client) -> None:
     before = {badge.code: badge for badge in b24.badges.list()}
     opened = notebook(START, EXPLORER)
     explorer = opened.shown
@@ -59,7 +59,7 @@ def test_rows_are_chosen_with_the_mouse_deleted_and_brought_back(notebook: OpenN
     expect(explorer.get_by_text("3 badges of 3 deleted.")).to_be_visible()
     assert len(b24.badges.list()) == 9
     explorer.get_by_role("button", name="Undo").click()
-    expect(explorer.get_by_text("3 of 3 badges brought back")).to_be_visible()
+    expect(explorer.get_by_text("3 of 3 badges restored")).to_be_visible()
     assert {badge.code: badge for badge in b24.badges.list()} == before
     assert opened.evaluate("explorer.last_error") == "None"
 
