@@ -34,7 +34,7 @@ def test_add_with_two_languages(notebook: OpenNotebook, b24: b24nb.Client) -> No
     languages.nth(1).select_option("German (de)")
     for place, (title, value) in enumerate([("Client", "Important"), ("Kunde", "Wichtig")]):
         form.get_by_label("Title", exact=True).nth(place).fill(title)
-        form.get_by_label("Pill text", exact=True).nth(place).fill(value)
+        form.get_by_label("Value (pill text)", exact=True).nth(place).fill(value)
     expect(form.get_by_text("Important", exact=True).first).to_be_visible()  # the preview
     form.get_by_role("button", name="Add badge").click()
 
