@@ -50,8 +50,8 @@ def connect(
         A webhook's address or one of the other types. ``None``: ``B24_WEBHOOK`` from the environment or from
         the ``.env`` of the working directory; if there is none, a sandbox portal started for this client.
     tariff : {"standard", "enterprise", "self-hosted"}
-        The portal's tariff, for the request rate: 50 requests at once and 2/s, or 250 and 5/s; a self-hosted portal has no
-        limit. With ``standard``, a sandbox of this process is paced by its own setting.
+        The portal's tariff, for the request rate: 50 requests at once and 2/s, or 250 and 5/s; a self-hosted portal
+        has no limit. With ``standard``, a sandbox of this process is paced by its own setting.
     timeout : (float, float)
         Seconds to connect, over all addresses of the host together, and in total until the answer to a
         call is complete: looking up the name, connecting, sending, waiting, reading, and repeating a read or a

@@ -23,8 +23,8 @@ INSTANCES: weakref.WeakKeyDictionary[SandboxPortal, None] = weakref.WeakKeyDicti
 
 
 class SandboxPortal:
-    """What it does not reproduce: the https check and the limit of the request rate (both are switches, off by default),
-    REST 3.0, browser sessions (``sessid``), a login screen (:meth:`authorize` returns the code), tariffs
+    """What it does not reproduce: the https check and the limit of the request rate (both are switches, off by
+    default), REST 3.0, browser sessions (``sessid``), a login screen (:meth:`authorize` returns the code), tariffs
     and payments except ``tariff`` and ``rest_available``, rights finer than administrator, employee and
     extranet, more than one application, leads, contacts and companies, custom activity types, the content of
     layouts, the texts of localised errors other than those of the badges, redirects from http to https, the end
