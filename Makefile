@@ -49,7 +49,7 @@ $(LOWEST)/installed-test: pyproject.toml tests/lowest.py
 	$(LOWEST)/bin/python $(PIP_INSTALL) --constraint $(LOWEST)/constraints.txt -e '.[test]'
 	touch $@
 
-lab: $(VENV)/installed     ## open JupyterLab on the walkthroughs, against the embedded sandbox portal
+lab: $(VENV)/installed     ## open JupyterLab on the walkthroughs, against the sandbox portal
 	$(BIN)/b24nb lab $(LAB_DIR) $(ARGS)
 
 test: $(VENV)/installed-test       ## everything but the slow tests

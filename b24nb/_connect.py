@@ -50,8 +50,8 @@ def connect(
         A webhook's address or one of the other types. ``None``: ``B24_WEBHOOK`` from the environment or from
         the ``.env`` of the working directory; if there is none, a sandbox portal started for this client.
     tariff : {"standard", "enterprise", "self-hosted"}
-        The plan, for the request rate: 50 requests at once and 2/s, or 250 and 5/s; a self-hosted portal has no
-        limit. With ``standard``, a sandbox of this process is paced by its own setting.
+        The portal's tariff, for the request rate: 50 requests at once and 2/s, or 250 and 5/s; a self-hosted portal
+        has no limit. With ``standard``, a sandbox of this process is paced by its own setting.
     timeout : (float, float)
         Seconds to connect, over all addresses of the host together, and in total until the answer to a
         call is complete: looking up the name, connecting, sending, waiting, reading, and repeating a read or a
@@ -85,7 +85,7 @@ def connect(
     Warns
     -----
     b24nb.errors.UnfinishedChanges
-        If the journal holds changes of this user on this portal whose outcome is not known. If you turn warnings
+        If the journal holds changes of this user on this portal without a verdict. If you turn warnings
         into errors, exclude this one: only a client can settle these changes.
 
     Notes
@@ -137,7 +137,7 @@ def _starting(sandbox: SandboxPortal) -> Callable[[], object]:
         return sandbox.start_for()
     except (RuntimeError, OSError) as error:  # threads or sockets are missing, as in Python in a browser
         hint = "Give connect() the webhook of a portal that is reachable from here."
-        text = f"The embedded portal can't start here: {str(error).rstrip('.')}."
+        text = f"The sandbox portal can't start here: {str(error).rstrip('.')}."
         raise ConnectionFailed(text, hint=hint) from None
 
 

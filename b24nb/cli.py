@@ -108,9 +108,7 @@ def doctor(args: argparse.Namespace) -> int:
     with connect() as b24:
         portal = b24.portal
         if portal.own_sandbox:
-            print(
-                f"settings {portal.credentials_from}, also not in {Path('.env').resolve()}: an embedded sandbox portal"
-            )
+            print(f"settings {portal.credentials_from}, also not in {Path('.env').resolve()}: a sandbox portal")
         print(f"portal   {portal}")
         print(f"badges   {len(b24.badges.list())}")
         b24.calls.clear()

@@ -154,7 +154,7 @@ class Webhook(NotPicklable):
 
     @property
     def masked(self) -> str:
-        """The address with the code hidden."""
+        """The address with the code masked."""
         return f"{self.origin}/rest/{self.user}/{MASK}/"
 
     @property
@@ -200,11 +200,11 @@ class OAuthToken(NotPicklable):
         As the authorization server issued them. The attributes are masked: ``.reveal()`` returns the text, which
         is needed to store it.
     client_id, client_secret : str, optional
-        Of the application; needed to refresh.
+        Of the application; needed to renew the access token.
     auth_server : str, optional
         ``https://oauth.bitrix.info`` by default; some regions use another.
     on_refresh : callable, optional
-        Called with the new :class:`OAuthToken` after each refresh; if it raises, again before each later call.
+        Called with the new :class:`OAuthToken` after each renewal; if it raises, again before each later call.
 
     Notes
     -----

@@ -18,7 +18,7 @@
     │   └── VaultError                     no credentials, or a renewed token could not be stored
     └── ApiError                           the portal answered with an error
         ├── NotFound                       no such badge or item
-        ├── AccessDenied                   this user, application or plan may not
+        ├── AccessDenied                   this user, application or tariff may not
         ├── BadCredentials                 webhook or application not accepted
         ├── TokenExpired                   the access token has expired, after one hour
         ├── InsufficientScope              the webhook or token lacks a scope
@@ -32,7 +32,7 @@
     Interrupted (a KeyboardInterrupt)      Ctrl-C ended a run between two requests; it has the report
 
     UserWarning
-    ├── UnfinishedChanges                  the journal holds changes whose outcome is not known
+    ├── UnfinishedChanges                  the journal holds changes without a verdict
     ├── JournalNotWritten                  what became of a change is not in the journal
     ├── NotRestorable                      the badge to delete could not be added again
     ├── StoredDifferently                  the portal stored other texts than were sent
@@ -262,7 +262,7 @@ class NotFound(ApiError):
 
 
 class AccessDenied(ApiError):
-    """This user, application or plan may not do that."""
+    """This user, application or tariff may not do that."""
 
 
 class BadCredentials(ApiError):
@@ -302,7 +302,7 @@ class PortalUnavailable(ApiError):
 
 
 class UnfinishedChanges(UserWarning):
-    """The journal holds changes whose outcome is not known, for example since their process was killed."""
+    """The journal holds changes without a verdict, for example since their process was killed."""
 
 
 class JournalNotWritten(UserWarning):

@@ -263,7 +263,7 @@ def _holder(row: dict[str, Any], code: str, oldest: float, origin: str) -> dict[
     if len(code) > spec.ATTACHED_CODE_WIDTH:
         certainty = "no", f"a code over {spec.ATTACHED_CODE_WIDTH} characters is never matched"
     elif _is_before(updated, oldest):
-        certainty = "possible", "portals drop attachments after 30, 60 or 90 days, unless the activity was reopened"
+        certainty = "possible", "an activity this old may not count any more (after 30, 60 or 90 days)"
     else:
         certainty = "likely", "it counts until it is closed or its item reaches a final stage"
     release = f"close it in the portal, or b24.badges.release({code!r}, activities=[{number}])"

@@ -137,8 +137,8 @@ class ChangeApplier:
         if outcome.half_done:
             (again,) = self._attempt(intent, [Step(step.code, None, to_restore(outcome.found, step.before))], [None])
             if again.verdict is Verdict.ADDED:
-                return outcome._replace(changed=False, detail=f"the old badge was put back, last in the list: {error}")
-            detail = f"deleted, but not added, and putting the old badge back failed: {again.error}"
+                return outcome._replace(changed=False, detail=f"the old badge was restored, last in the list: {error}")
+            detail = f"deleted, but not added, and restoring the old badge failed: {again.error}"
             verdict = Verdict.UNKNOWN if again.open else outcome.verdict
             return outcome._replace(verdict=verdict, open=again.open, detail=detail)
         nothing_there = isinstance(error, errors.NotFound) and error.method == DELETE

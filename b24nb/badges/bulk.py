@@ -272,7 +272,7 @@ def _beforehand(step: Step, here: Badges) -> Outcome | None:
     if now != step.before:
         return step.left_alone(now)
     if step.deletes and not is_whole(now):
-        text = f"The portal's list has no title, value or type of {step.code!r}: no undo could bring it back."
+        text = f"The portal's list has no title, value or type of {step.code!r}: no undo could restore it."
         hint = "badges.delete asks for this badge alone."
         return Outcome(step, Verdict.FAILED, error=errors.BadResponse(text, hint=hint))
     # Plans were checked before; this is for undo. A long code may be accepted by an older portal, so that is tried.

@@ -273,7 +273,7 @@ def to_restore(found: Any, before: Any) -> Any:
 def redone(kinds: Iterable[str]) -> list[str]:
     """A remark on a plan that undoes change sets of these kinds, if all of them are undos."""
     undos = [kind.startswith(UNDO) for kind in kinds]
-    return ["The last changes were an undo or a restore: this takes them back."] if undos and all(undos) else []
+    return ["The last changes were an undo or a restore: this undoes them."] if undos and all(undos) else []
 
 
 def error_name(error: B24Error | None) -> str:

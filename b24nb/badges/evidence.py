@@ -65,7 +65,7 @@ def whole_list(envelope: Mapping[str, Any]) -> list[Any]:
 
 
 def is_whole(badge: object) -> bool:
-    """Whether the answer had all fields of a badge; without one of them no undo could bring it back."""
+    """Whether the answer had all fields of a badge; without one of them no undo could restore it."""
     return not isinstance(badge, Badge) or None not in badge.to_wire().values()
 
 

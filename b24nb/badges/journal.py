@@ -150,7 +150,7 @@ class Journal:
             self.settle()
         done = self._store.last(last)
         steps, total, lost = steps_back(self._applier.connection, done)
-        left_out = {"deleted activities can't be brought back.": lost}
+        left_out = {"deleted activities can't be restored.": lost}
         left_out["change(s) are left out: what was there before can't be read."] = sum(bool(one.unread) for one in done)
         remarks = [self.unfinished, *self._foreign(), *redone(one.kind for one in done)]
         remarks += [f"{count} {what}" for what, count in left_out.items() if count]

@@ -206,7 +206,7 @@ class BadgeMethods:
 
         No REST method returns them. This reads every open configurable activity that the user may read (others
         are missing), and keeps those that name the badge. They can be too many: a badge is also released when its
-        item reaches a final stage or the attachment is 30 (60, 90) days old, which the activity does not show.
+        item reaches a final stage, or 30 (60, 90) days after the activity got it, which the activity does not show.
         Vendor page: https://apidocs.bitrix24.com/api-reference/crm/timeline/activities/activity-base/crm-activity-list.html
 
         Parameters

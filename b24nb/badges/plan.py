@@ -219,7 +219,7 @@ class ReleasePlan(Plan):
         delete = _to_delete(self._rows, how, applier)
         steps = [_step(row, delete=row["activity_id"] in delete) for row in self._rows]
         keep = "To keep an activity, close it in the portal: that releases the badge, too."
-        gone = ["Deleted activities can't be brought back.", keep] if delete else []
+        gone = ["Deleted activities can't be restored.", keep] if delete else []
         none = ["No open activity that this user may read names this code in this spelling."]
         super().__init__(steps, kind="release", total=0, applier=applier, remarks=gone if steps else none)
 

@@ -271,7 +271,7 @@ class Message(NamedTuple):
     def __html__(self) -> str:
         word = _WORDS.get(self.kind)
         said = Markup("<strong>{}</strong> {}").format(word, self.text) if word else self.text
-        coded = self.code is not None and Markup("The portal's code: <code>{}</code>").format(self.code or "(empty)")
+        coded = self.code is not None and Markup("Error code: <code>{}</code>").format(self.code or "(empty)")
         content = [paragraph(line) for line in (said, coded, self.hint) if line]
         content += [collapsed("Details", paragraph(self.details))] if self.details else []
         shown = Markup('<div class="b24nb-message b24nb-{}" role="status">{}</div>')

@@ -236,7 +236,7 @@ class Fleet:
     def plan_undo(self, last: int = 1, **options: Any) -> FleetPlan:
         """A plan that undoes the last runs, whichever process of this machine made them; ``apply`` sends it.
 
-        Changes whose process was killed are settled first, which can take a minute. Badges changed since stay.
+        Unfinished changes are settled first, which can take a minute. Badges changed since are left alone.
 
         Parameters
         ----------

@@ -27,7 +27,7 @@ EMPTY = Badge("", "", "", spec.BadgeType.PRIMARY)
 
 
 class RowTexts(NamedTuple):
-    """Title and pill text in one language; ``language`` is ``""`` for one text for all languages."""
+    """Title and value in one language; ``language`` is ``""`` for one text for all languages."""
 
     language: str
     title: str
@@ -68,7 +68,7 @@ def check(badge: Badge, rows: Sequence[RowTexts], *, complete: bool = True) -> d
 
 def _worded(problem: InvalidInput) -> str:
     """The text of a problem, with the field named as its label does."""
-    return problem.message.replace("The code", "The badge code", 1).replace("The value", "The pill text", 1)
+    return problem.message.replace("The code", "The badge code", 1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,13 +79,13 @@ class AddState(FormState):
 
 
 class TextRow(parts.FieldRow):
-    """Fields for title and pill text in one language; with a hidden head: for all languages."""
+    """Fields for title and value in one language; with a hidden head: for all languages."""
 
     def __init__(self, form: AddForm, texts: RowTexts) -> None:
         language = texts.language or spec.FALLBACK_LANGUAGE
         self.language = parts.field("Dropdown", "Language", language, options=parts.languages(language))
         self.title = parts.field("Text", "Title", texts.title, continuous_update=True)
-        self.value = parts.field("Text", "Pill text", texts.value, continuous_update=True)
+        self.value = parts.field("Text", "Value (pill text)", texts.value, continuous_update=True)
         self.remove_button = form.button("Remove", "trash", lambda: form.remove(self))
         for field in (self.language, self.title, self.value):
             form.on_change(field, form.check_early)

@@ -199,7 +199,7 @@ class DeleteForm(ReleaseForm):
         there = [outcome.step.code for outcome in report if outcome.verdict is Verdict.KEPT]
         added = report.counts.get("added", 0)
         place = ", as the last of the list" if added else ""
-        text = f"{added} of {parts.counted(removed)} brought back{place}."
+        text = f"{added} of {parts.counted(removed)} restored{place}."
         text += f" There already: {parts.named(there)}." if there else ""
         return _ended(report.ok, text, report, left, offer=False)
 
@@ -210,7 +210,7 @@ class DeleteForm(ReleaseForm):
             if state.missing:
                 yield html.Message("note", f"Not there, so nothing to delete: {parts.named(state.missing)}.")
             if lost := parts.named(badge.code for badge in state.to_delete if badge.note):
-                yield html.Message("check", f"Can't be brought back: the portal would refuse to add {lost}.")
+                yield html.Message("check", f"Can't be restored: the portal would refuse to add {lost}.")
             yield from html.collapsed_after(state.badges[:ROWS], partial(self._preview_table, state))
             if more := replace(state, badges=state.badges[ROWS:]).to_delete:
                 codes = html.paragraph(parts.named(badge.code for badge in more))
@@ -247,7 +247,7 @@ class DeleteForm(ReleaseForm):
         count, removed = len(state.to_delete), state.removed
         self.delete_button.description = "Delete badge" if count == 1 else f"Delete {count} badges"
         what = parts.named([removed[0].code]) if len(removed) == 1 else f"{len(removed)} badges"
-        self.undo_button.description = f"Undo: bring back {what}"
+        self.undo_button.description = f"Undo: restore {what}"
 
 
 def _ended(ok: bool, text: str, result: Any, removed: Badges, *, offer: bool = True) -> Any:
@@ -256,7 +256,7 @@ def _ended(ok: bool, text: str, result: Any, removed: Badges, *, offer: bool = T
     if not ok:
         return ended.saying("check", text, "The report says why.", phase="failed")
     part = ", as far as the portal takes it" if any(badge.note for badge in removed) else ""
-    return ended.saying("done", text, f"Undo brings back what was deleted{part}." if offer else None, phase="done")
+    return ended.saying("done", text, f"Undo restores what was deleted{part}." if offer else None, phase="done")
 
 
 def _as_code(badges: Badges) -> Markup:

@@ -168,7 +168,7 @@ class FleetForm(Form):
             yield html.figures(*html.values_of(done.head(ROWS)), "What was done", len(done) - ROWS)
         if len(found.failed):
             trouble = found.failed.drop(columns="error")  # the detail begins with it
-            yield html.frame(trouble, caption="Portals in trouble or not visited", limit=ROWS)
+            yield html.frame(trouble, caption="Portals that are not ok", limit=ROWS)
 
 
 def _matrix(matrix: pd.DataFrame) -> Iterable[Markup]:

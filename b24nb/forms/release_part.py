@@ -166,7 +166,7 @@ class ReleaseForm(Form):
         self.word.description = f"Type {_word(ids)}"
         ways = Counter(actions[id_] for id_ in ids)
         self.release_button.description = f"Release: {', '.join(f'{way} ({n})' for way, n in ways.items())}"
-        lasting = "deleted activities can't be brought back" if Way.DELETE in ways else ""
+        lasting = "deleted activities can't be restored" if Way.DELETE in ways else ""
         self.field_rows["release"].say(state.field_errors.get("release", lasting))
         parts.show(self._releasing, rows)
 

@@ -92,7 +92,7 @@ class Connection:
     shared : bool
         Whether other connections use the transport, so that it is not closed with this one.
     tariff : str
-        The plan, which sets the request rate.
+        The portal's tariff, which sets the request rate.
     read_only : bool
         Refuse writes before they are sent.
     clock : Clock
@@ -150,7 +150,7 @@ class Connection:
         return Response.of(*self._send_with_retries(method, params or {}, shown, write=write, before_send=before_send))
 
     def batch(self, commands: Mapping[str, tuple[str, Params | None]], *, halt: bool = False) -> BatchResponse:
-        """Send any number of commands, 50 to a request, at the pace that the plan allows.
+        """Send any number of commands, 50 to a request, at the pace that the tariff allows.
 
         Parameters
         ----------

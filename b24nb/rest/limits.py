@@ -76,7 +76,7 @@ class LeakyBucket:
 
     @property
     def per_second(self) -> float:
-        """How many requests drain per second: fewer than the plan allows after a slow-down."""
+        """How many requests drain per second: fewer than the tariff allows after a slow-down."""
         with self._lock:
             self._drain()
             return self._per_second

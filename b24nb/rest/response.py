@@ -18,7 +18,7 @@ from b24nb.secret import Secret, redact, redact_known, without_frames
 
 #: The class of an error by its ``kind`` in the table of codes.
 _KINDS = {"ApiError": ApiError} | {cls.__name__: cls for cls in ApiError.__subclasses__()}
-_OTHER_SENDER = "Something between here and the portal answered, or the portal is in trouble; try later."
+_OTHER_SENDER = "Something between here and the portal answered, or the portal has a fault; try later."
 _FILTER = (
     "A firewall or filter before the portal refuses this call, often for a text that looks like HTML or SQL: "
     "word it otherwise, or ask who runs it to let /rest/ pass. Repeating gives the same."

@@ -1,4 +1,4 @@
-"""The embedded portal: a replacement for Bitrix24 that answers over real HTTP on this machine.
+"""The sandbox portal: a replacement for Bitrix24 that answers over real HTTP on this machine.
 
 Layers, each of which uses those before it: store, methods, API, messages, server. It shares the vendor's facts
 (:mod:`b24nb.spec`) with the client, but no code.

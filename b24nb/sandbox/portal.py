@@ -23,8 +23,8 @@ INSTANCES: weakref.WeakKeyDictionary[SandboxPortal, None] = weakref.WeakKeyDicti
 
 
 class SandboxPortal:
-    """What it does not reproduce: the https check and the request limit (both are switches, off by default),
-    REST 3.0, browser sessions (``sessid``), a login screen (:meth:`authorize` returns the code), plans
+    """What it does not reproduce: the https check and the limit of the request rate (both are switches, off by
+    default), REST 3.0, browser sessions (``sessid``), a login screen (:meth:`authorize` returns the code), tariffs
     and payments except ``tariff`` and ``rest_available``, rights finer than administrator, employee and
     extranet, more than one application, leads, contacts and companies, custom activity types, the content of
     layouts, the texts of localised errors other than those of the badges, redirects from http to https, the end
@@ -65,7 +65,7 @@ class SandboxPortal:
     https_required : bool
         Whether a webhook over plain http is refused, as on a real portal.
     tariff : {"standard", "enterprise", "self-hosted"}
-        The plan: 50 requests at once and 2/s, or 250 and 5/s. A self-hosted portal has no limit,
+        The portal's tariff: 50 requests at once and 2/s, or 250 and 5/s. A self-hosted portal has no limit,
         starts with ``cloud_headers=False``, and counts operating time only if ``operating`` is a number.
     operating : bool or float
         Whether operating time is counted, with 429 ``OPERATION_TIME_LIMIT`` after 480 seconds in ten
@@ -84,8 +84,8 @@ class SandboxPortal:
     tls : bool
         Use https, with a new certificate (needs the extra ``tls``); see :attr:`ca_file`.
     **switches
-        Any other field of :class:`Switches`: ``cost``: seconds of work by method, in lower case;
-        ``rest_available=False``: a plan without REST; ``cloud_headers=False``; ``integer_time=False``:
+        Any other field of :class:`Switches`: ``cost``: operating seconds by method, in lower case;
+        ``rest_available=False``: a tariff without REST; ``cloud_headers=False``; ``integer_time=False``:
         ``start`` and ``processing`` with fractions, as in older builds; ``case_sensitive=True``: for codes;
         ``strict_sql=True``: texts that are too long are refused; ``language="ru"``: of localised errors;
         ``languages``: the codes that a map may have; ``attachment_days``: 30, 60 or 90.

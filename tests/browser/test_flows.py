@@ -112,7 +112,7 @@ def test_list_inspect_and_release_add_delete_undo(
     tab_to(opened.page, explorer.get_by_role("button", name="warning"))
     keys.press("Space")
     fill("Title", "Typed")
-    fill("Pill text", "No mouse")
+    fill("Value (pill text)", "No mouse")
     press("Add badge")
     expect(explorer.get_by_text("The badge 'byKeyboard' was added.")).to_be_visible()
     added = b24nb.Badge("byKeyboard", "Typed", "No mouse", "warning")

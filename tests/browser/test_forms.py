@@ -34,7 +34,7 @@ def test_add_with_two_languages(notebook: OpenNotebook, b24: b24nb.Client) -> No
     languages.nth(1).select_option("German (de)")
     for place, (title, value) in enumerate([("Client", "Important"), ("Kunde", "Wichtig")]):
         form.get_by_label("Title", exact=True).nth(place).fill(title)
-        form.get_by_label("Pill text", exact=True).nth(place).fill(value)
+        form.get_by_label("Value (pill text)", exact=True).nth(place).fill(value)
     expect(form.get_by_text("Important", exact=True).first).to_be_visible()  # the preview
     form.get_by_role("button", name="Add badge").click()
 
@@ -44,7 +44,7 @@ def test_add_with_two_languages(notebook: OpenNotebook, b24: b24nb.Client) -> No
     )
 
 
-def test_rows_are_chosen_with_the_mouse_deleted_and_brought_back(notebook: OpenNotebook, b24: b24nb.Client) -> None:
+def test_rows_are_chosen_with_the_mouse_deleted_and_restored(notebook: OpenNotebook, b24: b24nb.Client) -> None:
     before = {badge.code: badge for badge in b24.badges.list()}
     opened = notebook(START, EXPLORER)
     explorer = opened.shown
@@ -59,7 +59,7 @@ def test_rows_are_chosen_with_the_mouse_deleted_and_brought_back(notebook: OpenN
     expect(explorer.get_by_text("3 badges of 3 deleted.")).to_be_visible()
     assert len(b24.badges.list()) == 9
     explorer.get_by_role("button", name="Undo").click()
-    expect(explorer.get_by_text("3 of 3 badges brought back")).to_be_visible()
+    expect(explorer.get_by_text("3 of 3 badges restored")).to_be_visible()
     assert {badge.code: badge for badge in b24.badges.list()} == before
     assert opened.evaluate("explorer.last_error") == "None"
 

@@ -152,4 +152,4 @@ def test_voila_shows_the_walkthroughs_on_lists_and_on_deleting(voila: Voila, pag
     expect(form.get_by_text("The badge 'missedCall' was deleted.")).to_be_visible()
     form.get_by_role("button", name="Undo").click()
     expect(form.get_by_role("button", name="Undo")).to_be_hidden()
-    expect(form.get_by_text("brought back")).to_be_visible()
+    expect(form.get_by_text("1 of 1 badge restored")).to_be_visible()

@@ -51,7 +51,7 @@ def test_a_button_reads_what_was_typed_last(notebook: OpenNotebook) -> None:
 def test_a_click_that_lasts_is_a_click(notebook: OpenNotebook, portal: SandboxPortal) -> None:
     """The press ends the editing of a field, the form draws, and the button is still there on release."""
     form = notebook(START, "form = forms.add_form(b24)\nform").shown
-    for label in ("Badge code", "Pill text", "Title"):
+    for label in ("Badge code", "Value (pill text)", "Title"):
         form.get_by_label(label).fill("calm")
     form.get_by_role("button", name="Add badge").click(delay=200)
     expect(form.get_by_text("The badge 'calm' was added.")).to_be_visible()
@@ -88,7 +88,7 @@ def test_a_hostile_badge_stays_text_everywhere(notebook: OpenNotebook, portal: S
         assert_harmless(opened.page)
 
     explorer.get_by_role("tab", name="Add").click()
-    for label, text in [("Badge code", HOSTILE_CODE), ("Title", HOSTILE), ("Pill text", HOSTILE)]:
+    for label, text in [("Badge code", HOSTILE_CODE), ("Title", HOSTILE), ("Value (pill text)", HOSTILE)]:
         explorer.get_by_label(label, exact=True).filter(visible=True).fill(text)
     expect(explorer.get_by_text(HOSTILE).filter(visible=True).first).to_be_visible()  # the preview
     explorer.get_by_role("button", name="Add badge").click()

@@ -86,10 +86,10 @@ def test_what_a_form_says_of_codes_marks_it() -> None:
     with SandboxPortal(badges=rows) as portal, connect(portal) as b24:
         form = forms.delete_form(b24, [codes[2], "nos\u202euch", "vip"], run=True)
         said = words_of(form)
-        assert "Can't be brought back: the portal would refuse to add vi⟨U+200B⟩p" in said
+        assert "Can't be restored: the portal would refuse to add vi⟨U+200B⟩p" in said
         assert "nothing to delete: nos⟨U+202E⟩uch, vip." in said
         for code in codes[:2]:
             form = forms.delete_form(b24, code, run=True)
             form.confirm.value = form.state.word
             click(form, form.delete_button)
-            assert form.undo_button.description == f"Undo: bring back {visible(code, code=True)}"
+            assert form.undo_button.description == f"Undo: restore {visible(code, code=True)}"

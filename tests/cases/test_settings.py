@@ -174,7 +174,7 @@ def test_the_portal_says_where_its_settings_came_from(portal: SandboxPortal, mon
 
 
 def test_doctor_says_what_it_looks_at(portal: SandboxPortal) -> None:
-    assert f"B24_WEBHOOK is not set, also not in {Path('.env').resolve()}: an embedded" in run("doctor").stdout
+    assert f"B24_WEBHOOK is not set, also not in {Path('.env').resolve()}: a sandbox" in run("doctor").stdout
     write(f"B24_WEBHOOK={portal.webhook}\nB24_READ_ONLY=1\n".encode())
     ended = run("doctor")
     said = ended.stdout
@@ -282,7 +282,7 @@ def test_connect_says_that_no_portal_can_start_here(
 ) -> None:
     monkeypatch.setattr(missing, mock.Mock(side_effect=error))
     before = {*threading.enumerate()}  # of these some may end
-    with pytest.raises(ConnectionFailed, match=f"embedded portal can't start here: {error}"):
+    with pytest.raises(ConnectionFailed, match=f"sandbox portal can't start here: {error}"):
         connect()
     assert {*threading.enumerate()} <= before
 

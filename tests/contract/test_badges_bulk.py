@@ -194,10 +194,10 @@ def test_a_replace_whose_add_fails_puts_the_old_badge_back(putting_back: str, ma
     assert (sorted(many.badges, key=str) == before) == (putting_back == "works")
     if putting_back == "works":
         assert report.df["error"][0] == "0"
-        assert report.df["detail"][0].startswith("the old badge was put back, last in the list: 0: Language `xx`")
+        assert report.df["detail"][0].startswith("the old badge was restored, last in the list: 0: Language `xx`")
         assert len(b24.journal.plan_undo()) == 0  # nothing was changed
     else:
-        assert "putting the old badge back failed: ACCESS_DENIED" in report.df["detail"][0]
+        assert "restoring the old badge failed: ACCESS_DENIED" in report.df["detail"][0]
         assert b24.journal.plan_undo().apply(progress=False).counts == {"added": 1}
         assert sorted(many.badges, key=str) == before
 

@@ -119,7 +119,7 @@ def test_a_webhook_deletes_the_activities_for_good_once_their_number_is_confirme
     assert [json.loads(row)["id"] for row in rows["before"][:2]] == [2, 3]
     undo = b24.journal.plan_undo(2)
     assert [step.code for step in undo.steps] == [HELD]
-    assert "2 deleted activities can't be brought back." in repr(undo)
+    assert "2 deleted activities can't be restored." in repr(undo)
     assert undo.apply(progress=False).ok
     assert b24.badges.holders(HELD).empty
 

@@ -562,7 +562,7 @@ def test_a_half_done_replace_is_mended_after_the_lease_too(clock: FakeClock) -> 
         plan = fleet_of(sandboxes, clock=clock).plan([Badge("paid", "Ours", "V", "success")], **QUIET)
         portal.faults.next("ACCESS_DENIED", method="crm.activity.badge.add", description="Access denied")
         portal.faults.next("reset", method="batch", after_effect=True)
-        assert "put back" in plan.apply(**QUIET).df["detail"][0]
+        assert "the old badge was restored" in plan.apply(**QUIET).df["detail"][0]
         assert {badge["code"] for badge in portal.badges} == before
 
 

@@ -38,10 +38,10 @@ def b24(portal: SandboxPortal, clock: FakeClock) -> Iterator[Client]:
 NEW = {"what": "NEW_TROUBLE", "description": "?", "status": 418}
 #: What a reader has to find of a fault.
 FAULTS: list[tuple[dict[str, Any], list[str]]] = [
-    ({"what": "expired_token"}, ["The portal's code: expired_token"]),
-    ({"what": "OPERATION_TIME_LIMIT"}, ["The portal's code: OPERATION_TIME_LIMIT", "minutes"]),
-    ({"what": "ACCESS_DENIED"}, ["The portal's code: ACCESS_DENIED"]),
-    ({"what": "insufficient_scope"}, ["The portal's code: insufficient_scope", "crm"]),
+    ({"what": "expired_token"}, ["Error code: expired_token"]),
+    ({"what": "OPERATION_TIME_LIMIT"}, ["Error code: OPERATION_TIME_LIMIT", "minutes"]),
+    ({"what": "ACCESS_DENIED"}, ["Error code: ACCESS_DENIED"]),
+    ({"what": "insufficient_scope"}, ["Error code: insufficient_scope", "crm"]),
     (NEW, ["NEW_TROUBLE", "nobody has described"]),
     ({"what": "html", "times": 9}, ["an HTML page instead of JSON", "HTTP 502"]),
     ({"what": "reset", "times": 9}, []),

@@ -20,7 +20,7 @@ def test_one_text(b24: Client) -> None:
     form = forms.add_form(b24)
     click(form, form.add_button)
     assert "The badge code is empty." in shown(form)
-    assert "The pill text is empty." in shown(form.rows[0])
+    assert "The value is empty." in shown(form.rows[0])
     fill(form, "vip", ("Client", "Very important"))
     assert not any(gone in shown(form) for gone in ("is empty", "Nothing has been sent"))
     form.type.value = "success"
@@ -125,7 +125,7 @@ def test_a_duplicate_shows_the_badge_that_has_the_code_until_a_field_changes(b24
     assert form.result is None
     form.code.value = "vip"
     assert "Missed call" not in shown(form)
-    assert "The portal's code" not in shown(form)
+    assert "Error code" not in shown(form)
 
 
 def test_a_start_value_that_does_not_exist_is_refused_at_once(b24: Client) -> None:

@@ -31,7 +31,7 @@ def test_delete_one_and_undo(b24: Client, portal: SandboxPortal) -> None:
     new = b24.badges.add("new", "t", "v", "primary").to_wire()  # whatever happens meanwhile
     click(form, form.undo_button)
     click(form, form.undo_button)
-    assert "1 of 1 badge brought back" in shown(form)
+    assert "1 of 1 badge restored" in shown(form)
     assert (times_asked(portal, "delete"), portal.requests[-1].method) == (1, "batch"), "the second clicks send nothing"
     assert portal.badges == [*before[1:], new, before[0]]
     assert form.undo_button not in tree(form)
@@ -181,7 +181,7 @@ def test_choosing_anew_drops_the_preview(b24: Client, portal: SandboxPortal) -> 
     assert "nonsense, more" in shown(several)
 
 
-def test_undo_brings_back_what_can_come_back_as_it_was_last_and_tells_of_the_rest() -> None:
+def test_undo_restores_what_can_be_restored_as_it_was_last_and_tells_of_the_rest() -> None:
     long, broken = Badge("x" * 36, "t", "v", "primary"), Badge("broken", "", "v", "primary")
     badges = [Badge("vip", "t", "v", "primary"), long, broken]
     with SandboxPortal(badges=[one.to_wire() for one in badges], code_limit=255) as portal, connect(portal) as b24:
@@ -195,10 +195,10 @@ def test_undo_brings_back_what_can_come_back_as_it_was_last_and_tells_of_the_res
         form.show_progress = somebody
         confirm(form, "3")
         assert list(form.df["verdict"]) == ["deleted"] * 3
-        assert "Undo brings back what was deleted, as far as the portal takes it." in shown(form)
+        assert "Undo restores what was deleted, as far as the portal takes it." in shown(form)
         click(form, form.undo_button)
         assert portal.badges == [one.to_wire() for one in (replace(badges[0], title="Edited"), long)]
-        assert form.state.message.text.startswith("2 of 3 badges brought back")
+        assert form.state.message.text.startswith("2 of 3 badges restored")
         assert list(form.state.removed) == [broken]
         assert "The title is empty." in shown(form)
 
@@ -223,7 +223,7 @@ def test_undo_neither_counts_nor_overwrites_what_is_there_again(b24: Client) -> 
     confirm(form, "2")
     b24.journal.plan_restore([form.state.removed[1]]).apply(progress=False)
     click(form, form.undo_button)
-    text = "1 of 2 badges brought back, as the last of the list. There already: newsletter."
+    text = "1 of 2 badges restored, as the last of the list. There already: newsletter."
     assert (form.state.phase, form.state.message.text) == ("done", text)
     form.code.value = "missedCall"
     form.run()

@@ -152,7 +152,7 @@ def test_words_stand_apart_without_any_style() -> None:
         "Missed call [Missed] code missedCall type failure title Missed call value Missed"
     )
     assert stripped(html.frame(pd.DataFrame({"a": [1], "b": [2]}))) == "a b 1 2"
-    assert stripped(html.Message("error", "No.", "C", "Look.").__html__()) == "Error: No. The portal's code: C Look."
+    assert stripped(html.Message("error", "No.", "C", "Look.").__html__()) == "Error: No. Error code: C Look."
     assert stripped(html.answer("m", {})) == "m answered {}"
 
 

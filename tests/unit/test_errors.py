@@ -88,7 +88,7 @@ def test_every_fact_is_complete_and_explained_in_words_and_in_html(code: str) ->
     [
         ("ACCESS_DENIED", "Доступ запрещен", "crm.activity.badge.delete", "administrator of the portal"),
         ("ACCESS_DENIED", "REST is available only by subscription.", "profile", "no REST for webhooks"),
-        ("ACCESS_DENIED", "REST API is available only on commercial plans", ADD, "plan of this portal"),
+        ("ACCESS_DENIED", "REST API is available only on commercial plans", ADD, "tariff of this portal"),
         ("ACCESS_DENIED", "Access denied! Application context required", "app.info", "for applications"),
         ("100", "Invalid value {5} to match with parameter {code}. Should be value of type string.",
          "crm.activity.badge.get", "wrong type"),

@@ -145,7 +145,7 @@ def test_the_application_clears_and_what_it_did_can_be_undone(portal: SandboxPor
     with connect(OAuthToken(**portal.issue_token())) as app:
         form = forms.inspect_form(app, "onHold", run=True)
         assert form.release_button.description == "Release: clear badgeCode (1)"
-        assert "can't be brought back" not in shown(form)
+        assert "can't be restored" not in shown(form)
         form.word.value = "5"
         click(form, form.release_button)
         assert app.badges.holders("onHold").empty
