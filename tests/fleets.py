@@ -49,6 +49,10 @@ def adding(b24: b24nb.Client) -> None:
     b24.badges.add("sneaked", "In", "in", "success")
 
 
+async def waiting(b24: b24nb.Client) -> None:
+    raise AssertionError("nobody waits for it")
+
+
 def tidying(b24: b24nb.Client) -> None:
     b24.badges.delete_many(b24.badges.list(), progress=False)
 

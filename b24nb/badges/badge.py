@@ -288,8 +288,14 @@ def folded(code: str) -> str:
     return code.rstrip(" ").casefold()
 
 
+def bare(code: str) -> str:
+    """The code also without blanks at its ends and without invisible characters, which come along with a paste."""
+    return folded(code if code.isascii() else re.sub(_INVISIBLE, "", code)).strip()
+
+
+_INVISIBLE = "[\u00ad\u200b-\u200f\u2028-\u202e\u2060-\u2064\ufeff]"
 #: By what a code is found, the closest match first.
-_KEYS: tuple[Callable[[str], str], ...] = (str, str.lower, str.casefold, folded)
+_KEYS: tuple[Callable[[str], str], ...] = (str, str.lower, str.casefold, folded, bare)
 
 
 def _kept(text: Any) -> Any:

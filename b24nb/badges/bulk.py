@@ -47,6 +47,8 @@ class RunOptions:
         check_count(self.parallel, "parallel", "a number of threads, 1 or more")
         check_switch(self.keep_going, "keep_going")
         check_switch(self.progress, "progress")
+        if not (self.cancel is None or callable(self.cancel) or hasattr(self.cancel, "is_set")):
+            raise errors.InvalidInput("cancel must be a threading.Event or a function.", field="cancel")
 
     @property
     def cancelled(self) -> bool:

@@ -329,9 +329,10 @@ def complaints(steps: Iterable[Step]) -> Iterator[InvalidInput]:
 
 
 def _garbled(step: Step) -> Iterator[InvalidInput]:
-    """Complaints about texts of maps where the portal has a map, and about blanks after a code."""
+    """Complaints about texts of maps where the portal has a map, and about blanks in a code."""
     if step.before and step.before.code.casefold() != step.code.casefold():
-        yield InvalidInput(f"The code has other blanks at its end than the portal's {step.before.code!r}.")
+        text = f"The code differs from the portal's {step.before.code!r} only in blanks or invisible characters."
+        yield InvalidInput(text)
     for field in ("title", "value"):
         was, text = getattr(step.before, field, None), getattr(step.after, field)
         if isinstance(was, Mapping) and isinstance(text, str) and MAP_TEXT.fullmatch(text):
@@ -347,11 +348,11 @@ def check_code(code: Any) -> None:
         raise InvalidInput(f"The code {wrong}.", field="code")
 
 
-def warn_if_not_restorable(badges: Iterable[Badge]) -> None:
+def warn_if_not_restorable(badges: Iterable[Badge], stacklevel: int = 3) -> None:
     """Warn before these are deleted, if one of them could not be restored."""
     if names := ", ".join(repr(badge.code) for badge in badges if badge.note):
         text = f"add would refuse {names} as it stands, so it can't be restored by the journal."
-        warn(NotRestorable(text), stacklevel=3)
+        warn(NotRestorable(text), stacklevel)
 
 
 def warn(warning: UserWarning, stacklevel: int) -> None:

@@ -339,7 +339,6 @@ class BadgeMethods:
         current = self.list()
         steps = [*changes.deletions(current, wanted, missing_ok=missing_ok)]
         files.refuse(files.clashes((step.code for step in steps), current))
-        changes.warn_if_not_restorable(step.before for step in steps if step.before)
         return Plan(steps, kind="delete_many", total=len(current), applier=self._applier)._send(current, options)
 
     def plan(self, wanted: files.Source | pd.DataFrame, *, prune: bool = False) -> Plan:

@@ -13,7 +13,7 @@ from b24nb.badges.activities import Activity, ActivityStep
 from b24nb.badges.apply import ChangeApplier
 from b24nb.badges.badge import SHOWN, Badge, frame, frame_html, listing
 from b24nb.badges.bulk import Cancel, RunOptions, apply_many
-from b24nb.badges.changes import Action, Outcome, Step, Verdict, Way, error_name
+from b24nb.badges.changes import Action, Outcome, Step, Verdict, Way, error_name, warn_if_not_restorable
 from b24nb.badges.evidence import look_at
 from b24nb.display import html
 from b24nb.display.visible import visible
@@ -116,8 +116,8 @@ class Plan:
 
         Warns
         -----
-        JournalNotWritten
-            What became of the changes is not in the journal, which holds their intents.
+        NotRestorable, JournalNotWritten
+            As of ``b24.badges.delete``, once for all badges.
 
         Examples
         --------
@@ -145,6 +145,8 @@ class Plan:
         if self.steps and needed and (options.confirm is True or options.confirm not in (deletes, self.deletes)):
             hint = f"If that is meant, give confirm={self.deletes}." if self.deletes else "Leave confirm out."
             raise InvalidInput(self._warning(total), field="confirm", hint=hint)
+        deleted = (one.before for one in self.steps if one.deletes and isinstance(one.before, Badge))
+        warn_if_not_restorable(deleted, stacklevel=4)
         outcomes, end = apply_many(self._applier, self._kind, self.steps, current, options)
         report = Report(outcomes)
         self._applied = f"This plan was applied: {_counted(report.counts)}."
@@ -220,7 +222,9 @@ class ReleasePlan(Plan):
         steps = [_step(row, delete=row["activity_id"] in delete) for row in self._rows]
         keep = "To keep an activity, close it in the portal: that releases the badge, too."
         gone = ["Deleted activities can't be restored.", keep] if delete else []
-        none = ["No open activity that this user may read names this code in this spelling."]
+        none = ["None of the activities that name it is chosen."]
+        if not holders:
+            none = ["No open activity that this user may read names this code in this spelling."]
         super().__init__(steps, kind="release", total=0, applier=applier, remarks=gone if steps else none)
 
     def only(self, activities: Activities) -> ReleasePlan:

@@ -123,6 +123,7 @@ def explain(error: B24Error | str | int) -> Explanation:
     if isinstance(cls, type) and issubclass(cls, B24Error | Interrupted) and not issubclass(cls, ApiError):
         return _explain_own(cls, error)
     facts = tuple(fact for fact in spec.error_facts() if error in (fact.code, fact.kind))
+    facts = facts or tuple(fact for fact in spec.error_facts() if error.strip().lower() == fact.code.lower())
     if not facts:
         raise InvalidInput(f"No error {error!r} is known.", hint="b24nb.catalogue() lists those that are.")
     if len(facts) > 1:

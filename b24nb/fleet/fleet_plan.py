@@ -239,6 +239,9 @@ class FleetPlan(Found):
                 self._send(name, store, left, made, keep_going)
         except errors.B24Error as error:
             made.update({code: one._replace(error=error) for code, one in made.items() if one.left_out})
+            sent = [made[step.code] for step in left]
+            unwritten = f"what became of it is not in the journal: {error.message}"
+            made.update({one.step.code: one._replace(detail=unwritten) for one in sent if one.changed})
         if any(one.changed is not False for one in made.values()):
             self._fleet.undone.update((kind, name) for kind in self._undoes or ())
         self._made[name] = _judged(made.values())
@@ -284,6 +287,8 @@ class FleetPlan(Found):
         unsure = ["The last runs are those on the portals that answered."] if self._undoes and self.missing else []
         if self._idle and not self.missing:
             unsure.append(f"Nothing is protected by {listed(sorted(map(repr, self._idle)))}: no badge has such a code.")
+        if lost := sorted({repr(one.code) for _, one in self._changes() if one.before and one.before.note}):
+            unsure.append(f"Not restorable, since add would refuse it: {listed(lost)}.")
         unsure += [*self._remarks, *self._fleet._warnings()]
         return [*super()._notes(), *unsure, sends if left else "Nothing is to be sent."]
 

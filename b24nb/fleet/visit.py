@@ -211,7 +211,7 @@ def look(connection: Connection) -> tuple[Portal, Badges | errors.ApiError]:
 def call(connection: Connection, function: Callable[[Client], Any]) -> tuple[Portal, Any]:
     """Call a function with a client of the portal; returns the portal and the function's value."""
     portal, badges = Portal.ask(connection), BadgeMethods(connection, Permit(float("-inf")))  # type: ignore[arg-type]
-    value = function(Client(connection, portal=portal, badges=badges, release=nothing))
+    value = call_sync(function, Client(connection, portal=portal, badges=badges, release=nothing))
     with suppress(pickle.PicklingError, TypeError, AttributeError):  # with threads it need not be picklable
         refuse_secrets(pickle.dumps(value), connection.credentials.secrets)
     return portal, value

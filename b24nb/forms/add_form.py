@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import ipywidgets as widgets  # type: ignore[import-untyped]
 
 from b24nb import spec
-from b24nb.badges.badge import Badge, Text
+from b24nb.badges.badge import Badge, Text, bare
 from b24nb.badges.changes import ADD, problems
 from b24nb.client import Client
 from b24nb.display import html
@@ -61,8 +61,8 @@ def check(badge: Badge, rows: Sequence[RowTexts], *, complete: bool = True) -> d
             found["code"].append(_worded(problem))
         elif problem.field != "code" and whole:  # each text is right, but together they are too long
             found["texts.0"].append(_worded(problem))
-    if badge.code != badge.code.strip():
-        found["code"].append("The badge code begins or ends with a space.")
+    if bare(badge.code) != badge.code.casefold():
+        found["code"].append("The badge code begins or ends with a space, or has an invisible character.")
     return {name: " ".join(texts) for name, texts in found.items() if texts}
 
 

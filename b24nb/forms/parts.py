@@ -12,6 +12,7 @@ from anywidget import AnyWidget
 from markupsafe import Markup
 
 from b24nb import spec
+from b24nb.checks import check_switch
 from b24nb.display import html
 from b24nb.display.language import language_name
 from b24nb.display.visible import visible
@@ -29,7 +30,7 @@ class Panel(widgets.VBox):  # type: ignore[misc]
 
     def run_if(self, run: bool) -> Self:
         """Return this form; with ``run``, do first what its main button does."""
-        if run:
+        if check_switch(run, "run"):
             self.run()
         return self
 

@@ -133,5 +133,4 @@ def decode(
 
 
 def _incomplete(what: str, sent: Call) -> BadResponse:
-    hint = "Commands may have been carried out: look before you repeat a write."
-    return BadResponse(f"batch: the answer {what}.", method="batch", http_status=sent.http_status, hint=hint)
+    return BadResponse(f"batch: the answer {what}.", method="batch", http_status=sent.http_status)

@@ -182,6 +182,8 @@ class Connection:
             try:
                 part = self.send_chunk(chunk, halt=halt)
             except (errors.ApiError, errors.TransportError) as error:
+                if isinstance(error, errors.BadResponse):
+                    error.add_note("Commands may have been carried out: look before you repeat a write.")
                 if answers:
                     error.add_note(f"The {len(answers)} commands before were sent; the call log has them.")
                 raise

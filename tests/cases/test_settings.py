@@ -10,7 +10,7 @@ from unittest import mock
 import numpy as np
 import pytest
 
-from b24nb import Client, Fleet, SandboxPortal, cli, connect, errors
+from b24nb import Client, Fleet, SandboxPortal, cli, connect, errors, forms
 from b24nb.errors import ConnectionFailed
 from tests.programs import run
 
@@ -55,12 +55,15 @@ def test_a_word_for_no_is_not_taken_for_a_yes(portal: SandboxPortal, b24: Client
         lambda: connect(portal, read_only=word),
         lambda: b24.badges.delete_many(["missedCall"], progress=word),
         lambda: b24.batch({"a": ("crm.activity.badge.list", None)}, halt=word),
+        lambda: forms.add_form(b24, "vip", "Client", "VIP", run=word),
     )
     for work in works:
         with pytest.raises(errors.InvalidInput, match="must be True or False"):
             work()
     assert len(portal.requests) == 1, "the one of connect"
     assert b24.badges.delete_many(["nonsense"], missing_ok=np.bool_(True), progress=False).ok
+    with pytest.raises(errors.InvalidInput, match="cancel must be a"):
+        b24.badges.delete_many(["missedCall"], cancel=True)
 
 
 def test_an_address_is_no_path_of_a_journal(portal: SandboxPortal) -> None:

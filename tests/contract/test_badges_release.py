@@ -99,6 +99,7 @@ def test_a_webhook_deletes_the_activities_for_good_once_their_number_is_confirme
     portal: SandboxPortal, b24: Client
 ) -> None:
     plan = b24.badges.release(HELD)
+    assert "None of the activities that name it is chosen." in repr(plan.only([]))
     assert list(plan.df["action"]) == ["delete activity"] * 2
     for says in ("can't be undone", "close it in the portal", ".apply(confirm=2)"):
         assert says in repr(plan)

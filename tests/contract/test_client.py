@@ -196,7 +196,9 @@ def test_a_chunk_that_fails_says_what_was_sent_before() -> None:
     first = EMPTY | {"result": {f"k{i}": True for i in range(50)}}
     with answering({"result": first}, http(b"<html>")) as (connection, _), pytest.raises(errors.BadResponse) as caught:
         connection.batch({str(i): ("crm.activity.badge.delete", {"code": "x"}) for i in range(60)})
-    assert caught.value.__notes__ == ["The 50 commands before were sent; the call log has them."]
+    *_, perhaps, sent = caught.value.__notes__
+    assert "look before you repeat a write" in perhaps
+    assert sent == "The 50 commands before were sent; the call log has them."
     assert [call.kind for call in connection.calls].count("command") == 50
 
 

@@ -234,6 +234,7 @@ def test_a_function_gives_a_value_per_portal(sandboxes: SandboxFleet) -> None:
         (fleets.broken, "ValueError", "ValueError: not today"),
         (lambda b24: sys.exit("no"), "SystemExit", "no"),
         *((function, "ReadOnly", "fleet.plan") for function in (fleets.adding, fleets.tidying)),
+        (fleets.waiting, "InvalidInput", "asynchronous"),
     ],
 )
 def test_what_a_function_may_not_do_is_a_row(sandboxes: SandboxFleet, function: Any, error: str, detail: str) -> None:
@@ -353,7 +354,7 @@ def test_a_plan_that_one_portal_makes_impossible_names_it_also_when_it_is_retrie
         with connect(sandboxes.webhooks["portal-0002"]) as b24:
             b24.badges.delete("vip")
             b24.badges.add("vip ", "T", "V", "primary")
-        fleet, impossible = fleet_of(sandboxes), r"portal-0002: 'vip': The code has other blanks"
+        fleet, impossible = fleet_of(sandboxes), r"portal-0002: 'vip': The code differs from the portal's"
         with pytest.raises(errors.InvalidInput, match=impossible):
             fleet.plan([VIP], **QUIET)
         with pytest.raises(errors.InvalidInput, match=r"^'bad': The title is empty"):
@@ -602,6 +603,30 @@ def test_what_can_not_be_remembered_is_not_sent(sandboxes: SandboxFleet, tmp_pat
     assert set(report.df["error"]) == set(report.status["error"]) == {"JournalError"}
     assert len(plan.left) == 4
     assert not any("vip" in found for found in codes(sandboxes).values())
+
+
+def test_a_verdict_that_can_not_be_written_is_said_in_its_row(
+    sandboxes: SandboxFleet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plan = fleet_of(sandboxes).plan([VIP], **QUIET)
+    conclude = JournalStore.conclude
+
+    def full_after_the_effect(store: JournalStore, outcomes: Any, **options: Any) -> None:
+        if any("vip" in found for found in codes(sandboxes).values()):
+            raise errors.JournalError("The disk is full.")
+        conclude(store, outcomes, **options)
+
+    monkeypatch.setattr(JournalStore, "conclude", full_after_the_effect)
+    report = plan.apply(**{**QUIET, "parallel": 1})
+    assert report.counts == {"added": 1, "not sent": 3}
+    assert report.df["detail"][0] == "what became of it is not in the journal: The disk is full."
+
+
+def test_a_plan_names_the_badges_that_no_undo_can_restore() -> None:
+    old = {"code": "x" * 31, "title": "T", "value": "V", "type": "success"}
+    with SandboxFleet(2, badges=lambda name: [old] * (name == "portal-0002")) as sandboxes:
+        plan = fleet_of(sandboxes).plan([], prune=True, **QUIET)
+        assert f"Not restorable, since add would refuse it: '{'x' * 31}'." in repr(plan)
 
 
 def test_ctrl_c_waits_for_what_is_under_way_and_gives_the_report(sandboxes: SandboxFleet) -> None:
