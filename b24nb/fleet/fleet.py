@@ -150,6 +150,11 @@ class Fleet:
         Returns
         -------
         FleetCheck
+
+        Raises
+        ------
+        InvalidInput
+            ``limit`` or an option is wrong. What is wrong with a portal is its row.
         """
         names = self.names if limit is None else self.names[: check_count(limit, "limit")]
         return FleetCheck(self, self._look, options, names, unvisited=self.names)
@@ -166,6 +171,11 @@ class Fleet:
         -------
         FleetBadges
             ``.df`` a row per portal and badge, ``.status`` a row per portal, ``.matrix``, ``.failed``, ``.retry()``.
+
+        Raises
+        ------
+        InvalidInput
+            An option is wrong. What is wrong with a portal is its row.
         """
         return FleetBadges(self, self._look, options)
 
@@ -189,6 +199,15 @@ class Fleet:
         ------
         InvalidInput
             The executor's processes can't get the function; or this was called by a function of a fleet.
+
+        Examples
+        --------
+        >>> import b24nb
+        >>> from b24nb.sandbox import SandboxFleet
+        >>> with SandboxFleet(2) as sandboxes:
+        ...     fleet = b24nb.Fleet(sandboxes.names, vault=sandboxes.webhooks.get)
+        ...     fleet.map(lambda b24: b24.portal.admin, progress=False).values
+        {'portal-0001': True, 'portal-0002': True}
         """
         prepare(self._executor, self._access, function)
         return FleetValues(self, lambda name: self._look(name, visit.call, function), options)
