@@ -295,7 +295,7 @@ def bare(code: str) -> str:
 
 _INVISIBLE = "[\u00ad\u200b-\u200f\u2028-\u202e\u2060-\u2064\ufeff]"
 #: By what a code is found, the closest match first.
-_KEYS: tuple[Callable[[str], str], ...] = (str, str.lower, str.casefold, folded, bare)
+_KEYS: tuple[Callable[[str], str], ...] = (str, str.lower, str.casefold, folded)
 
 
 def _kept(text: Any) -> Any:

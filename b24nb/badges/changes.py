@@ -13,7 +13,7 @@ from enum import StrEnum
 from typing import Any, NamedTuple
 
 from b24nb import spec
-from b24nb.badges.badge import FIELDS, Badge, Badges
+from b24nb.badges.badge import FIELDS, Badge, Badges, bare
 from b24nb.errors import B24Error, BadgeChanged, InvalidInput, NotRestorable
 from b24nb.rest.batch import fits_query
 from b24nb.rest.calls import event_list
@@ -253,6 +253,14 @@ def diff(current: Badges, wanted: Badges, removable: Collection[str] | None = ()
     for badge in current:
         if badge.code not in replaced and (removable is None or badge.code in removable):
             yield Step(badge.code, badge, None)
+
+
+def planned(current: Badges, wanted: Badges, *, prune: bool) -> Iterator[Step]:
+    """The steps of a plan. A code that came with blanks or invisible characters from a paste gets the badge that it
+    means as ``before``: :func:`complaints` refuses it."""
+    for step in diff(current, wanted, removable=None if prune else ()):
+        meant = None if step.before else current.find(bare(step.code))
+        yield step._replace(before=meant) if meant and not wanted.find(meant.code) else step
 
 
 def deletions(current: Badges, wanted: Iterable[str | Badge], *, missing_ok: bool) -> Iterator[Step]:

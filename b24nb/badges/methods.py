@@ -371,7 +371,7 @@ class BadgeMethods:
         prune, badges = check_switch(prune, "prune"), files.read(wanted)
         current = self.list()
         files.refuse(files.clashes((badge.code for badge in badges), current))
-        steps = [*changes.diff(current, badges, removable=None if prune else ())]
+        steps = [*changes.planned(current, badges, prune=prune)]
         files.refuse(changes.complaints(steps))
         return Plan(steps, kind="apply", total=len(current), applier=self._applier)
 

@@ -127,7 +127,7 @@ def explain(error: B24Error | str | int) -> Explanation:
     if not facts:
         raise InvalidInput(f"No error {error!r} is known.", hint="b24nb.catalogue() lists those that are.")
     if len(facts) > 1:
-        return Explanation(f"{error or '(empty code)'} has {len(facts)} meanings", facts, ())
+        return Explanation(f"{str(error).strip() or '(empty code)'} has {len(facts)} meanings", facts, ())
     said = f": {facts[0].message}" if facts[0].message else ""
     return Explanation(f"{facts[0].kind} - {facts[0].code}{said}", facts, tuple(_lines(facts[0])))
 

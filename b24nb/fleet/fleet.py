@@ -21,7 +21,7 @@ from b24nb import errors
 from b24nb._settings import READ_ONLY, read_settings
 from b24nb.badges.badge import folded, frame, listed
 from b24nb.badges.bulk import RunOptions
-from b24nb.badges.changes import Outcome, diff, redone
+from b24nb.badges.changes import Outcome, planned, redone
 from b24nb.badges.files import clashes, names_of, read, refuse
 from b24nb.badges.journal import ADOPT, FLEET_RUN, journals_beside, reconciled, seconds_left, settled, steps_back
 from b24nb.badges.journal_store import Entry, JournalStore, default_journal_path
@@ -105,7 +105,7 @@ class Fleet:
         timeout: tuple[float, float] = (5, 60),
         **settings: Any,
     ) -> None:
-        given, vault, journal = Secret(portals), vault if callable(vault) else None, mask_address(journal)
+        given, vault, journal = Secret([portals]), vault if callable(vault) else None, mask_address(journal)
         del portals  # a webhook in a wrong place must not be in a traceback
         if vault is None:
             what = "a function that gives credentials for a name (of a dictionary: its .get)"
@@ -247,7 +247,7 @@ class Fleet:
             if found.status != OK:
                 return found
             idle.difference_update(one for badge in found.value for one in matching(badge.code, patterns))
-            steps = diff(found.value, badges, removable=None if prune else ())
+            steps = planned(found.value, badges, prune=prune)
             return replace(found, value=([protected(step, patterns) for step in steps], len(found.value)))
 
         return FleetPlan(self, compare, options, idle=idle)

@@ -239,9 +239,9 @@ class FleetPlan(Found):
                 self._send(name, store, left, made, keep_going)
         except errors.B24Error as error:
             made.update({code: one._replace(error=error) for code, one in made.items() if one.left_out})
-            sent = [made[step.code] for step in left]
-            unwritten = f"what became of it is not in the journal: {error.message}"
-            made.update({one.step.code: one._replace(detail=unwritten) for one in sent if one.changed})
+            for one in (made[step.code] for step in left if made[step.code].changed):
+                unwritten = f"what became of it is not in the journal: {error.message}"
+                made[one.step.code] = one._replace(detail="; ".join(filter(None, [one.detail, unwritten])))
         if any(one.changed is not False for one in made.values()):
             self._fleet.undone.update((kind, name) for kind in self._undoes or ())
         self._made[name] = _judged(made.values())

@@ -284,7 +284,7 @@ def counted(count: int, noun: str) -> str:
 
 def table_of(secret: Secret) -> pd.DataFrame:
     """A table with the names of the portals, in their order, and the user's labels."""
-    portals: Any = secret.reveal()
+    portals: Any = secret.reveal()[0]  # in a list: a name of a portal is none of the secrets that are masked
     try:
         if isinstance(portals, str | PathLike):
             _, names = next(lines := csv_lines(Path(portals).expanduser(), "portal"), ("", []))

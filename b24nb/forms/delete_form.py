@@ -117,10 +117,10 @@ class DeleteForm(ReleaseForm):
     def shared_changed(self, change: Change) -> None:
         super().shared_changed(change)
         self.table.language = self.shared.language
-        if change == "badges":
+        if change in ("badges", "listed"):
             here = self.shared.badges
             with self.drawing():
-                self.table.show(here, self._codes)
+                self.table.show(here if self.shared.listed else NO_BADGES, self._codes)
             if any(here.find(one.code) != one for one in self.state.badges):
                 self.state = self.forget()  # a badge of the preview was changed or deleted by another form
             self.redraw()

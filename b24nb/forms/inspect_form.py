@@ -61,7 +61,7 @@ class InspectForm(ReleaseForm):
         """Drop what is shown, and select this badge in the other forms of an explorer, too."""
         self.render(InspectState())
         if code := self.code.value:
-            known = self.shared.find_all([code])
+            known = self.shared.find_all([code]) if self.shared.listed else {}
             self.shared.selection = tuple(badge.code for badge in known.values()) or (code,)
 
     def shared_changed(self, change: Change) -> None:

@@ -90,7 +90,7 @@ class ReleaseForm(Form):
     def shared_changed(self, change: Change) -> None:
         super().shared_changed(change)
         self.code.options = self.shared.codes
-        if change == "released" and self.state.rows:
+        if change == "released" and any(row["activity_id"] in self.shared.released for row in self.state.rows):
             self.update(holders=None)
 
     def failed(self, error: B24Error) -> Any:

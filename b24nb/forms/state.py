@@ -97,8 +97,9 @@ class SharedState(traitlets.HasTraits):
 
     @property
     def codes(self) -> tuple[str, ...]:
-        """Known codes, in the portal's order; without those with a lone surrogate, which no browser can receive."""
-        return tuple(one.code for one in self.badges if one.code.encode(errors="ignore").decode() == one.code)
+        """The listed codes, in the portal's order; without those with a lone surrogate, which no browser can receive."""
+        here = self.badges if self.listed else ()
+        return tuple(one.code for one in here if one.code.encode(errors="ignore").decode() == one.code)
 
     def find_all(self, codes: Iterable[str]) -> dict[str, Badge]:
         """The badges that the portal would find under these codes, among those last seen."""
@@ -127,7 +128,7 @@ class SharedState(traitlets.HasTraits):
         """Apply a change to all shared states of this client."""
         for shared in self._alive():
             before, shared.badges = shared.badges, Badges(change(shared.badges))
-            if shared.selection and shared.badges != before:
+            if shared.listed and shared.selection and shared.badges != before:
                 shared.selection = tuple(shared.find_all(shared.selection))
 
 

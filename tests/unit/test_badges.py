@@ -110,6 +110,14 @@ def test_of_two_codes_that_are_almost_the_same_the_closest_one_is_found(twins: t
         assert [badges[code.upper() if code == twins[0] == "missedCall" else code].code for code in twins] == [*twins]
 
 
+def test_a_look_alike_beside_it_does_not_keep_a_badge_from_being_restored(b24: Client) -> None:
+    b24.badges.add("missedCall\u200b", "Twin", "Twin", "primary")
+    deleted = b24.badges.delete("missedCall")
+    assert "missedCall" not in b24.badges.list()
+    assert b24.journal.plan_restore([deleted]).apply(progress=False).counts == {"added": 1}
+    assert b24.badges.plan(b24.badges.list()).counts["keep"] == 13
+
+
 characters = st.characters(exclude_categories=["Cs"])
 words = st.text(characters, min_size=1).filter(lambda text: not text.strip().startswith("{"))  # a map is refused
 languages = st.sampled_from(["en", "de", "ru", "pt-BR", "zh_CN"])

@@ -91,7 +91,7 @@ def test_holders_are_shown_with_their_deal_and_released_one_by_one_and_then_all(
     form.word.value = "2"  # the id of an activity, and how many there are
     click(form, form.release_button)
     assert "Type 2 activities to confirm." in shown(form)
-    other = forms.delete_form(b24, "waitingPayment", run=True)
+    other, third = (forms.delete_form(b24, code, run=True) for code in ("waitingPayment", "onHold"))
     assert other.release_button in tree(other)
     form.word.value = "3"
     form.which.value = ("3",)
@@ -105,6 +105,27 @@ def test_holders_are_shown_with_their_deal_and_released_one_by_one_and_then_all(
     assert list(b24.badges.holders("waitingPayment")["activity_id"]) == ["2"]
     assert list(form.df["code"]) == ["waitingPayment"]
     assert other.release_button not in tree(other), "what it showed is out of date"
+    assert third.release_button in tree(third), "it is about another badge"
+
+
+def test_before_the_list_two_codes_that_differ_in_letter_case_are_two_badges() -> None:
+    badges = [{"code": code, "title": code, "value": "V", "type": "primary"} for code in ("vip", "VIP")]
+    with SandboxPortal(badges=badges, case_sensitive=True) as portal, connect(portal) as b24:
+        form = forms.inspect_form(b24, "vip", run=True)
+        form.code.value = "VIP"
+        click(form, form.inspect_button)
+        assert form.result.title == "VIP"
+
+
+def test_the_first_badge_of_an_empty_portal_can_be_chosen_in_the_delete_tab() -> None:
+    with SandboxPortal(badges=[]) as portal, connect(portal) as b24:
+        explorer = forms.explorer(b24)
+        listing, adding, deleting = (explorer.forms[name] for name in ("List", "Add", "Delete"))
+        adding.code.value, adding.rows[0].title.value, adding.rows[0].value.value = "ours", "T", "V"
+        click(adding, adding.add_button)
+        assert deleting.table not in tree(deleting)
+        click(listing, listing.list_button)
+        assert deleting.table in tree(deleting)
 
 
 @pytest.mark.parametrize("listed", [True, False])
