@@ -25,7 +25,10 @@ help:                      ## this list
 environment = $(1)/bin/python -c "import pip, tomllib" 2>/dev/null || \
   $(PYTHON) -m venv $(if $(wildcard $(1)/pyvenv.cfg),--clear) $(1)
 
-# The stamps make a second call start at once; a changed pyproject.toml installs again.
+# The stamps make a second call start at once; a changed pyproject.toml or a moved checkout installs again.
+ifneq ($(wildcard $(VENV)/installed),)
+  $(if $(shell $(BIN)/b24nb --version 2>/dev/null),,$(shell rm -f $(VENV)/installed*))
+endif
 $(VENV)/installed: pyproject.toml
 	$(call environment,$(VENV))
 	$(BIN)/python $(PIP_INSTALL) -e '.[lab,fleet]'
@@ -50,7 +53,7 @@ $(LOWEST)/installed-test: pyproject.toml tests/lowest.py
 	touch $@
 
 lab: $(VENV)/installed     ## open JupyterLab on the walkthroughs, against the sandbox portal
-	$(BIN)/b24nb lab $(LAB_DIR) $(ARGS)
+	$(BIN)/b24nb lab $(if $(LAB_DIR),'$(LAB_DIR)') $(ARGS)
 
 test: $(VENV)/installed-test       ## everything but the slow tests
 	$(BIN)/python $(PYTEST) -m "not slow" $(ARGS)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
@@ -43,9 +44,13 @@ def main(argv: Sequence[str] | None = None) -> int:
         if argv[:1] == ["lab"] and not {"-h", "--help"} & {*argv}:
             return lab.run(argv[1:])  # not parsed here, since the options are JupyterLab's
         args = _parser().parse_args(argv)
-        return int(args.run(args))
+        code = int(args.run(args))
+        print(end="", flush=True)
+        return code
+    except BrokenPipeError:  # the reader has ended, as `| head -1` does; Python would say so when it ends
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except (B24Error, ImportError, OSError, RuntimeError, ValueError) as error:
-        gone = isinstance(error, FileNotFoundError) and not error.filename  # only os.getcwd() names no file
+        gone = str(error) == "[Errno 2] No such file or directory"  # only os.getcwd() names no file
         print("b24nb:", *("The working directory has gone." if gone else str(error)).split(), file=sys.stderr)
     except KeyboardInterrupt:
         print("b24nb: interrupted", file=sys.stderr)
@@ -99,6 +104,7 @@ def doctor(args: argparse.Namespace) -> int:
 
     from b24nb._connect import connect
     from b24nb._settings import WEBHOOK, read_settings
+    from b24nb.badges.journal_store import default_journal_path
     from b24nb.credentials import Webhook
 
     with suppress(InvalidInput):  # connecting says what is wrong
@@ -118,4 +124,9 @@ def doctor(args: argparse.Namespace) -> int:
         print(f"speed    {times.median():.1f} ms per call (median of {len(times)}: server.time)")
         if b24.journal.notice:
             print(f"journal  {b24.journal.notice}")
+        elif portal.kind == "LIVE":
+            path = default_journal_path(portal.host)
+            there = next(one for one in (path, *path.parents) if one.exists())
+            if not os.access(there, os.W_OK):
+                print(f"journal  {path} can't be written, so no change will be sent: connect(journal=…) names another")
     return 0

@@ -37,7 +37,7 @@ def run(arguments: Sequence[str]) -> int:
         JupyterLab is not installed, or the copies can't be written.
     """
     if find_spec("jupyterlab") is None:
-        raise B24Error('JupyterLab is not installed: pip install "b24nb[lab]"')
+        raise B24Error('JupyterLab is not installed: pip install "b24nb[lab,fleet]"')
     named = bool(arguments) and not arguments[0].startswith("-")
     directory = Path(arguments[0] if named else DIRECTORY)
     try:

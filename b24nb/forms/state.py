@@ -97,7 +97,7 @@ class SharedState(traitlets.HasTraits):
 
     @property
     def codes(self) -> tuple[str, ...]:
-        """The listed codes, in the portal's order; without those with a lone surrogate, which no browser can receive."""
+        """The listed codes, in the portal's order, without those with a lone surrogate: no browser can receive them."""
         here = self.badges if self.listed else ()
         return tuple(one.code for one in here if one.code.encode(errors="ignore").decode() == one.code)
 

@@ -369,30 +369,23 @@ class SandboxPortal:
         return f"SandboxPortal({self.url})" if self._running else "SandboxPortal(not running)"
 
 
-def serve(
-    db: str | Path | None = None,
-    port: int = 0,
-    tls: bool = False,
-    *,
-    on_ready: Callable[[SandboxPortal], None],
-    **switches: Any,
-) -> None:
-    """Run a portal until SIGINT or SIGTERM. Call it from the main thread.
+def serve(*, on_ready: Callable[[SandboxPortal], None], **options: Any) -> None:
+    """Run a portal until SIGINT, SIGTERM or SIGHUP. Call it from the main thread.
 
     Parameters
     ----------
-    db, port, tls
-        As of :class:`SandboxPortal`.
     on_ready : callable
         Called with the portal once it answers.
-    **switches
+    **options
         As of :class:`SandboxPortal`.
     """
     over = threading.Event()
-    signals = (signal.SIGINT, signal.SIGTERM)
+    signals = [signal.SIGINT, signal.SIGTERM]
+    if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:  # nohup ignores it
+        signals.append(signal.SIGHUP)
     before = {number: signal.signal(number, lambda *_: over.set()) for number in signals}
     try:
-        with SandboxPortal(db=db, port=port, tls=tls, **switches) as portal:
+        with SandboxPortal(**options) as portal:
             on_ready(portal)
             over.wait()
     finally:

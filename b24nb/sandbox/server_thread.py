@@ -119,6 +119,8 @@ class RunningPortal:
         self.url = f"{'https' if tls else 'http'}://{address}"
         own = thread.directory / f"{address.partition(':')[2]}.db"
         self.journal_path = f"{own if db in (None, IN_MEMORY) else db}.client-journal.db"
+        self.ca_file = str(own.with_suffix(".pem")) if tls else None
+        certificate = _certificate(self.ca_file) if self.ca_file else None
         self.store = Store(str(db or own), keep=db is not None, switches=switches)
         cleanup.callback(self.store.close)
         self.accounts = Accounts(self.store, seed=seed)
@@ -127,8 +129,6 @@ class RunningPortal:
         api = RestApi(self.accounts, faults, _sleep_of(switches.clock))
         server = Server(api, self.url)
         self.records = server.records
-        self.ca_file = str(own.with_suffix(".pem")) if tls else None
-        certificate = _certificate(self.ca_file) if self.ca_file else None
         # Server checks the size of bodies itself and answers 413; Tornado would only close the connection.
         http = HTTPServer(server, ssl_options=certificate, max_body_size=1 << 40, max_header_size=1 << 20)
         http.add_socket(listener)

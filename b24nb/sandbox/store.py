@@ -62,7 +62,8 @@ class Store:
                 later = "PRAGMA journal_mode=WAL; PRAGMA foreign_keys=ON;"
                 self._db.executescript(f"{pragmas} BEGIN IMMEDIATE; {schema} COMMIT; {later}")
             except (sqlite3.DatabaseError, OSError) as error:
-                raise RuntimeError(f"The sandbox can't use {path}: {error}.") from None
+                why = "another sandbox uses it" if "locked" in str(error) else error
+                raise RuntimeError(f"The sandbox can't use {path}: {why}.") from None
             on_error.pop_all()
         self._db.row_factory = sqlite3.Row
 
@@ -112,7 +113,7 @@ class Store:
 
 def _check_file(path: Path, schema: str) -> None:
     """Create the file, readable for this user only; refuse an existing file that is not a sandbox's, unchanged."""
-    if path.exists() and path.stat().st_size:
+    if path.exists() and (path.stat().st_size or not path.is_file()):  # a device has no size, and stays as it is
         address = f"file:{quote(bytes(path), safe='')}?immutable=1"  # as_uri names a file server as SQLite refuses it
         with (
             closing(sqlite3.connect(address, uri=True, timeout=0.2)) as there,

@@ -7,6 +7,8 @@ import sqlite3
 import subprocess
 import sys
 from contextlib import closing, suppress
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -17,6 +19,7 @@ import requests
 from nbformat.sign import NotebookNotary
 
 from b24nb import SandboxPortal, __version__, cli, connect, lab
+from b24nb.client import Portal
 from tests.contract.rest import rest
 from tests.fakes import FakeClock, eventually
 from tests.programs import run
@@ -47,6 +50,18 @@ def test_doctor_measures_only_calls_that_were_answered(
     assert "(median of 5: server.time)" in capsys.readouterr().out
 
 
+def test_doctor_says_where_no_journal_can_be_written(
+    portal: SandboxPortal, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("B24_WEBHOOK", portal.webhook)
+    ask = Portal.ask
+    monkeypatch.setattr(Portal, "ask", lambda *args, **more: replace(ask(*args, **more), kind="LIVE"))
+    for writable in (True, False):
+        monkeypatch.setattr("os.access", lambda *_, writable=writable: writable)
+        assert cli.main(["doctor"]) == 0
+        assert ("can't be written, so no change will be sent" in capsys.readouterr().out) is not writable
+
+
 def test_sandbox_keeps_all_that_it_confirmed_when_it_is_interrupted_terminated_or_killed(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "b24nb", "sandbox", "--db", str(tmp_path / "portal.db")]
     kept: list[str] = []
@@ -67,6 +82,36 @@ def test_sandbox_keeps_all_that_it_confirmed_when_it_is_interrupted_terminated_o
             assert process.wait(10) == (-number if number == signal.SIGKILL else 0)
         with SandboxPortal(db=tmp_path / "portal.db") as portal:
             assert [badge["code"] for badge in portal.badges if badge["code"].startswith("k")] == kept
+
+
+def test_a_sandbox_whose_terminal_is_closed_leaves_nothing_behind(tmp_path: Path) -> None:
+    command, folder = [sys.executable, "-m", "b24nb", "sandbox"], tmp_path / "temporary"
+    folder.mkdir()
+    there = os.environ | {"TMPDIR": str(folder)}
+    usual = partial(signal.signal, signal.SIGHUP, signal.SIG_DFL)  # the tests may run under nohup
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=there, preexec_fn=usual) as process:
+        assert "SANDBOX" in process.stdout.readline()
+        process.send_signal(signal.SIGHUP)
+        assert process.wait(10) == 0
+    assert [*folder.iterdir()] == []
+
+
+def test_a_reader_that_ends_first_is_no_error_of_doctor() -> None:
+    buffered = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
+    command = [sys.executable, "-m", "b24nb", "doctor"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=buffered) as process:
+        process.stdout.close()
+        assert process.stderr.read() == b""
+    assert process.returncode == 1
+
+
+def test_what_is_no_file_is_no_database_of_a_sandbox_and_stays_as_it_is(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe, 0o644)
+    before = pipe.stat().st_mode
+    assert "can't use" in run("sandbox", "--db", str(pipe)).stderr
+    assert pipe.stat().st_mode == before
+    assert [*tmp_path.glob("pipe*")] == [pipe]
 
 
 def test_sandbox_runs_where_nobody_can_read_its_output() -> None:
@@ -140,7 +185,7 @@ def test_lab_without_jupyterlab_says_what_to_install(
 ) -> None:
     monkeypatch.setitem(sys.modules, "jupyterlab", None)
     assert cli.main(["lab", "mine"]) == 1
-    assert capsys.readouterr().err == 'b24nb: JupyterLab is not installed: pip install "b24nb[lab]"\n'
+    assert capsys.readouterr().err == 'b24nb: JupyterLab is not installed: pip install "b24nb[lab,fleet]"\n'
     assert not Path("mine").exists()
 
 

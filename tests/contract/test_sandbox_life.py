@@ -79,7 +79,7 @@ def test_a_file_keeps_badges_and_secrets_in_any_folder(tmp_path: Path, monkeypat
 
 def test_a_file_belongs_to_one_portal_at_a_time(tmp_path: Path) -> None:
     path = tmp_path / "portal.db"
-    with SandboxPortal(db=path) as portal, pytest.raises(RuntimeError, match=r"portal\.db: database is locked"):
+    with SandboxPortal(db=path) as portal, pytest.raises(RuntimeError, match=r"portal\.db: another sandbox uses it"):
         SandboxPortal(db=path).start()
     assert not portal.running
     SandboxPortal(db=path).start().stop()
