@@ -5,6 +5,7 @@ The module is not called ``connect``, since it would hide the function of that n
 
 from __future__ import annotations
 
+import errno
 import shutil
 import sys
 import tempfile
@@ -137,6 +138,8 @@ def _starting(sandbox: SandboxPortal) -> Callable[[], object]:
         return sandbox.start_for()
     except (RuntimeError, OSError) as error:  # threads or sockets are missing, as in Python in a browser
         hint = "Give connect() the webhook of a portal that is reachable from here."
+        if getattr(error, "errno", 0) == errno.EMFILE:
+            hint = "Restart the kernel, or close() the clients that are not used any more."
         text = f"The sandbox portal can't start here: {str(error).rstrip('.')}."
         raise ConnectionFailed(text, hint=hint) from None
 

@@ -168,12 +168,15 @@ def look_at_activities(connection: Connection, steps: Sequence[ActivityStep]) ->
     """The activities of these steps as they are; refused if an answer has more than can be read, since one that is
     missing counts as deleted."""
     ids, found = [step.before.id for step in steps], dict[int, Activity]()
-    for page in (ids[start : start + PAGE] for start in range(0, len(ids), PAGE)):
-        params = {"filter": {"@ID": page}, "select": ["ID", "COMPLETED", "PROVIDER_PARAMS"]}
-        answer = connection.call(ACTIVITY_LIST, params)
-        read = map(Activity.from_wire, (row for row in _rows(answer) if str(row.get("ID")).isdecimal()))
+    pages = {f"from{start}": ids[start : start + PAGE] for start in range(0, len(ids), PAGE)}
+    select = ["ID", "COMPLETED", "PROVIDER_PARAMS"]
+    looks = {key: (ACTIVITY_LIST, {"filter": {"@ID": page}, "select": select}) for key, page in pages.items()}
+    single = [connection.call(*look) for look in looks.values()] if len(looks) == 1 else []
+    for page, answer in zip(pages.values(), single or connection.batch(looks).values(), strict=True):
+        rows = _rows(answer)
+        read = map(Activity.from_wire, (row for row in rows if str(row.get("ID")).isdecimal()))
         asked = {one.id: one for one in read if one.id in page}
-        if (count := max(answer.total or 0, len(answer.result))) > len(asked):
+        if (count := max(getattr(answer, "total", None) or 0, len(rows))) > len(asked):
             text = f"Of {count} activities that the portal counts, {len(asked)} could be read."
             raise BadResponse(text, method=ACTIVITY_LIST)
         found |= asked

@@ -13,7 +13,7 @@ from enum import StrEnum
 from typing import Any, NamedTuple
 
 from b24nb import spec
-from b24nb.badges.badge import FIELDS, Badge, Badges, bare
+from b24nb.badges.badge import FIELDS, Badge, Badges, bare, listed
 from b24nb.errors import B24Error, BadgeChanged, InvalidInput, NotRestorable
 from b24nb.rest.batch import fits_query
 from b24nb.rest.calls import event_list
@@ -358,8 +358,8 @@ def check_code(code: Any) -> None:
 
 def warn_if_not_restorable(badges: Iterable[Badge], stacklevel: int = 3) -> None:
     """Warn before these are deleted, if one of them could not be restored."""
-    if names := ", ".join(repr(badge.code) for badge in badges if badge.note):
-        text = f"add would refuse {names} as it stands, so it can't be restored by the journal."
+    if names := [repr(badge.code) for badge in badges if badge.note]:
+        text = f"add would refuse {listed(names)} as it stands, so it can't be restored by the journal."
         warn(NotRestorable(text), stacklevel)
 
 

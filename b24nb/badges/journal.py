@@ -248,7 +248,7 @@ class Journal:
 
 
 def _head(newest: pd.DataFrame | None) -> str:
-    return "Journal" if newest is None or len(newest) < SHOWN else f"Journal: the newest {SHOWN}; .df has all"
+    return "Journal" if newest is None or len(newest) < SHOWN else f"Journal: at most the newest {SHOWN}; .df has all"
 
 
 def settled(store: JournalStore, look: Callable[[Sequence[Entry]], Sequence[Outcome]]) -> Report:

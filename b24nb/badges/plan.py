@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from b24nb.badges.activities import Activity, ActivityStep
 from b24nb.badges.apply import ChangeApplier
-from b24nb.badges.badge import SHOWN, Badge, frame, frame_html, listing
+from b24nb.badges.badge import SHOWN, Badge, frame, frame_html, listed, listing
 from b24nb.badges.bulk import Cancel, RunOptions, apply_many
 from b24nb.badges.changes import Action, Outcome, Step, Verdict, Way, error_name, warn_if_not_restorable
 from b24nb.badges.evidence import look_at
@@ -183,11 +183,14 @@ class Plan:
         moved = self.counts["add"] or self.counts["replace"]
         place = ["Added and replaced badges take the last places of the list."] if moved else []
         confirm = f"confirm={self.deletes}" if 2 * self.deletes > self._total else ""
+        hidden = (step.before for step in self._changes()[SHOWN:])  # the others have a note in their row
+        lost = [repr(badge.code) for badge in hidden if isinstance(badge, Badge) and badge.note]
+        cut = [f"Not restorable, since add would refuse it: {listed(lost)}."] if lost else []
         left = any(step.before != step.after for step in self.steps)
         sends = f"Nothing has been sent. .apply({confirm}) sends it." if left else "Nothing is to be sent."
         if left and self._applier.connection.read_only:
             sends = "Nothing has been sent: this client is read-only."
-        return [*self._remarks, *place, self._applied or sends]
+        return [*self._remarks, *cut, *place, self._applied or sends]
 
 
 class ReleasePlan(Plan):
@@ -357,7 +360,7 @@ def _chosen(holders: Holders, activities: Activities) -> Holders:
     given = activities if isinstance(activities, Iterable) and not isinstance(activities, str) else [activities]
     ids = set(map(str, given))
     if strange := sorted(ids - {row["activity_id"] for row in numbered}):
-        text = f"No open activity {', '.join(strange)} names this badge."
+        text = f"No open activity {listed(strange)} names this badge."
         raise InvalidInput(text, field="activities", hint="badges.holders(code) shows those that do.")
     return [row for row in numbered if row["activity_id"] in ids]
 
@@ -370,7 +373,7 @@ def _to_delete(holders: Holders, how: How, applier: ChangeApplier) -> set[str]:
     made_by = {row["activity_id"]: row["application"] for row in holders}
     others = {id_ for id_, made in made_by.items() if client_id is None or (client_id and made not in ("", client_id))}
     if how == "clear" and others:
-        text = f"Only the application that made them can clear the activities {', '.join(sorted(others))}."
+        text = f"Only the application that made them can clear the activities {listed(sorted(others))}."
         raise InvalidInput(text, field="how", hint="how='delete' deletes them; or close them in the portal.")
     return {row["activity_id"] for row in holders} if how == "delete" else others
 

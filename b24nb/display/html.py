@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 _IN_CODE = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;", "\n": "&#10;"})
 #: How many rows are shown before those that are collapsed.
 _SHOWN_FIRST = 10
+#: How many characters of an answer are shown.
+_LONGEST = 20_000
 _WORDS = {"done": "Done.", "error": "Error:", "check": "Check:"}
 
 
@@ -151,6 +153,7 @@ def viewers_table(badge: Any) -> Markup:
 def holders_table(plan: Any, rows: Sequence[Mapping[str, str]], *, links: bool = False, hidden: int = 0) -> Markup:
     """Activities that name a badge: some rows of a plan's ``holders``, and what the plan would do to each."""
     first = 0 if len({row["code"] for row in plan.holders}) > 1 else 1  # the code, if there are several
+    actions = plan.actions
 
     def cells(row: Mapping[str, str]) -> Sequence[str]:
         place = visible(f"{row['owner_type']} {row['owner_id']}")
@@ -159,7 +162,7 @@ def holders_table(plan: Any, rows: Sequence[Mapping[str, str]], *, links: bool =
             opener = Markup('<a class="b24nb-link" href="{}" target="_blank" rel="noopener">{}</a>')
             place = opener.format(row["link"], place)
         certainty = row["certainty"] if row["certainty"] == "likely" else f"{row['certainty']}: {row['reason']}"
-        does = plan.actions.get(row["activity_id"], "do nothing")
+        does = actions.get(row["activity_id"], "do nothing")
         owner = join([place, visible(row["title"])], " ")
         return (_code(row["code"]), row["activity_id"], owner, row["subject"], certainty, does)[first:]
 
@@ -299,7 +302,14 @@ def code(text: str, label: str) -> Markup:
 def answer(method: str, envelope: Mapping[str, Any]) -> Markup:
     """The answer of a portal as JSON."""
     text = json.dumps(envelope, indent=2, ensure_ascii=False)
-    return Markup("<div><code>{}</code> answered</div> {}").format(method, code(text, f"answer of {method}"))
+    more = f"\n… {len(text) - _LONGEST:,} more characters; .raw has all" if len(text) > _LONGEST else ""
+    shown = code(text[:_LONGEST] + more, f"answer of {method}")
+    return Markup("<div><code>{}</code> answered</div> {}").format(method, shown)
+
+
+def shortened(text: str) -> str:
+    """The beginning of a text for a cell, since one value must not make an output too large for a notebook."""
+    return text if len(text) <= 200 else f"{text[:200]}…"
 
 
 def gauge(label: str, value: float, limit: float, unit: str) -> Markup:

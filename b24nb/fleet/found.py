@@ -271,6 +271,11 @@ class FleetValues(Found):
     def _rows(self) -> Iterable[Row]:
         return ((name, (one.value, *one.why)) for name, one in self.visits.items())
 
+    def _shown(self) -> pd.DataFrame:
+        table, plain = self.df, int | float | None  # others, such as lists of badges, may be long
+        texts = [one if isinstance(one, plain) or len(str(one)) <= 200 else f"{one!s:.200}…" for one in table["value"]]
+        return table.assign(value=texts)
+
 
 def _text(badge: Badge) -> str:
     """A text that is the same for equal badges; their hash is that of the code only."""

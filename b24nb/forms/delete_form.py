@@ -184,7 +184,7 @@ class DeleteForm(ReleaseForm):
         if gone or removed:
             self._choose_none()
         self.shared.see_changed(gone=[*gone, *(badge.code for badge in removed)])
-        text = f"{parts.counted(removed)} of {len(badges)} deleted."
+        text = f"{parts.counted(removed)} of {len(badges):,} deleted."
         text += f" {parts.counted(gone)} already gone." if gone else ""
         return _ended(report.ok, text, report, removed or self.state.removed, offer=bool(removed))
 
@@ -199,7 +199,7 @@ class DeleteForm(ReleaseForm):
         there = [outcome.step.code for outcome in report if outcome.verdict is Verdict.KEPT]
         added = report.counts.get("added", 0)
         place = ", as the last of the list" if added else ""
-        text = f"{added} of {parts.counted(removed)} restored{place}."
+        text = f"{added:,} of {parts.counted(removed)} restored{place}."
         text += f" There already: {parts.named(there)}." if there else ""
         return _ended(report.ok, text, report, left, offer=False)
 
@@ -213,8 +213,8 @@ class DeleteForm(ReleaseForm):
                 yield html.Message("check", f"Can't be restored: the portal would refuse to add {lost}.")
             yield from html.collapsed_after(state.badges[:ROWS], partial(self._preview_table, state))
             if more := replace(state, badges=state.badges[ROWS:]).to_delete:
-                codes = html.paragraph(parts.named(badge.code for badge in more))
-                yield html.collapsed(f"{len(more)} more will be deleted: their codes", codes)
+                codes = html.paragraph(", ".join(visible(badge.code, code=True) for badge in more))
+                yield html.collapsed(f"{len(more):,} more will be deleted: their codes", codes)
         elif isinstance(state.result, Badge):
             yield html.badges_table([state.result], self.shared.language, caption="Deleted")
         elif state.result is not None:

@@ -162,8 +162,8 @@ class FleetForm(Form):
         found = state.result
         if found is None:
             return
-        if hasattr(found, "matrix"):
-            yield from _matrix(found.matrix)
+        if (matrix := getattr(found, "matrix", None)) is not None:
+            yield from _matrix(matrix)
         if isinstance(found, FleetReport) and len(done := found._shown()):
             yield html.figures(*html.values_of(done.head(ROWS)), "What was done", len(done) - ROWS)
         if len(found.failed):
@@ -173,6 +173,8 @@ class FleetForm(Form):
 
 def _matrix(matrix: pd.DataFrame) -> Iterable[Markup]:
     """Two tables: on how many portals each code is the same, differs or is missing; and the portals that differ."""
+    same = (matrix == "same").all(axis=1)
+    matrix = matrix.loc[[*matrix.index[~same], *matrix.index[same]]]  # what differs first, since the rest may be cut
     words, rows = sorted({*matrix.to_numpy().ravel()}), []
     for code, cells in matrix.head(2 * ROWS).iterrows():
         portals = {word: [*cells.index[cells == word]] for word in words}
@@ -182,7 +184,7 @@ def _matrix(matrix: pd.DataFrame) -> Iterable[Markup]:
     yield html.table(["code", *words, "where"], rows, caption, hidden=len(matrix) - len(rows))
     odd = [name for name in matrix if (matrix[name] != "same").any()]
     if odd:
-        part = matrix[odd[:PORTALS]].head(2 * ROWS)
+        part = matrix[odd[:PORTALS]]
         more = f"; the first {PORTALS} of them" if len(odd) > PORTALS else ""
         yield html.frame(part, caption=f"Portals that differ: {len(odd):,}{more}", limit=2 * ROWS)
 

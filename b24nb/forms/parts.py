@@ -12,6 +12,7 @@ from anywidget import AnyWidget
 from markupsafe import Markup
 
 from b24nb import spec
+from b24nb.badges.badge import listed
 from b24nb.checks import check_switch
 from b24nb.display import html
 from b24nb.display.language import language_name
@@ -106,8 +107,8 @@ def languages(chosen: str) -> list[tuple[str, str]]:
 
 
 def named(codes: Iterable[str]) -> str:
-    """Codes for a sentence, with deceptive characters made visible."""
-    return ", ".join(visible(code, code=True) for code in codes)
+    """The first codes, for a sentence, with deceptive characters made visible."""
+    return listed([visible(code, code=True) for code in codes])
 
 
 def counted(badges: Sized) -> str:

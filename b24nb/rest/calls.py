@@ -150,8 +150,8 @@ class Call:
     def _repr_html_(self) -> str:
         from b24nb.display import html
 
-        rows = [*self._labelled(), ("parameters", json.dumps(self.params, ensure_ascii=False, default=str))]
-        return html.page(html.card(self.method, rows))
+        text = json.dumps(self.params, ensure_ascii=False, default=str)
+        return html.page(html.card(self.method, [*self._labelled(), ("parameters", html.shortened(text))]))
 
     def _labelled(self) -> list[tuple[str, str]]:
         """What is known of the call, as pairs of label and text."""
@@ -336,7 +336,9 @@ class CallLog(Sequence[Call]):
     def _repr_html_(self) -> str:
         from b24nb.display import html
 
-        shown = html.frame(calls_frame(self[-_SHOWN:]), caption=f"The last of {self.counted}")
+        frame = calls_frame(self[-_SHOWN:])
+        frame["params"] = [html.shortened(text) for text in frame["params"]]
+        shown = html.frame(frame, caption=f"The last of {self.counted}")
         return html.page(shown, *(html.Message("note", reason) for reason in self.missing()))
 
     def missing(self, *columns: str) -> list[str]:

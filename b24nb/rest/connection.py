@@ -167,6 +167,8 @@ class Connection:
         ------
         InvalidInput, ReadOnly
             For one of the commands; then none was sent.
+        TransportError, ApiError
+            For one of the requests; its attribute ``answers`` has what the requests before answered.
         """
         check_switch(halt, "halt")
         try:
@@ -185,7 +187,8 @@ class Connection:
                 if isinstance(error, errors.BadResponse):
                     error.add_note("Commands may have been carried out: look before you repeat a write.")
                 if answers:
-                    error.add_note(f"The {len(answers)} commands before were sent; the call log has them.")
+                    vars(error)["answers"] = answers
+                    error.add_note(f"The {len(answers)} commands before were sent; its attribute `answers` has theirs.")
                 raise
             answers.update(part)
             if halt and part.errors:

@@ -87,10 +87,11 @@ class Response:
         )
 
     def __repr__(self) -> str:
+        from b24nb.display.html import shortened
+
         text = json.dumps(self.result, ensure_ascii=False).encode(errors="backslashreplace").decode()
-        shown = text if len(text) <= 200 else f"{text[:200]}…"
         total = "" if self.total is None else f", total={self.total}"
-        return f"<Response {self.call.method}: {shown}{total}>"
+        return f"<Response {self.call.method}: {shortened(text)}{total}>"
 
     def _repr_html_(self) -> str:
         from b24nb.display import html

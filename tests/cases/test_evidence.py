@@ -283,6 +283,12 @@ def test_a_code_over_30_characters_is_deleted_with_a_warning_and_its_undo_tried(
         assert report.ok or "30 characters" in str(report)
 
 
+def test_a_plan_says_what_no_undo_restores_also_where_its_row_is_not_shown() -> None:
+    with SandboxPortal(badges=[*rows(120), {**VIP, "code": LONG}], code_limit=255) as portal, connect(portal) as b24:
+        plan = b24.badges.plan([], prune=True)
+        assert f"Not restorable, since add would refuse it: '{LONG}'." in repr(plan)
+
+
 @pytest.mark.parametrize("hours", [-1, 1])
 @pytest.mark.parametrize("effect_after", [None, 20.0])
 def test_a_leap_of_the_time_of_day_neither_ends_nor_extends_the_wait(hours: int, effect_after: float | None) -> None:

@@ -198,7 +198,8 @@ def test_a_chunk_that_fails_says_what_was_sent_before() -> None:
         connection.batch({str(i): ("crm.activity.badge.delete", {"code": "x"}) for i in range(60)})
     *_, perhaps, sent = caught.value.__notes__
     assert "look before you repeat a write" in perhaps
-    assert sent == "The 50 commands before were sent; the call log has them."
+    assert sent == "The 50 commands before were sent; its attribute `answers` has theirs."
+    assert len(caught.value.answers) == 50
     assert [call.kind for call in connection.calls].count("command") == 50
 
 

@@ -154,6 +154,7 @@ def test_words_stand_apart_without_any_style() -> None:
     assert stripped(html.frame(pd.DataFrame({"a": [1], "b": [2]}))) == "a b 1 2"
     assert stripped(html.Message("error", "No.", "C", "Look.").__html__()) == "Error: No. Error code: C Look."
     assert stripped(html.answer("m", {})) == "m answered {}"
+    assert "10,013 more characters; .raw has all" in stripped(html.answer("m", {"a": "x" * 30_000}))
 
 
 HERE = {"kind": "SANDBOX", "own_sandbox": True}

@@ -30,6 +30,19 @@ def form(sandboxes: SandboxFleet, monkeypatch: pytest.MonkeyPatch) -> Any:
     return forms.fleet(Fleet(sandboxes.names, vault=sandboxes.webhooks.get), wanted=[VIP], run=True)
 
 
+def test_of_many_codes_those_that_differ_come_first() -> None:
+    def badges(name: str) -> list[dict[str, str]]:
+        texts = ["other" if (name, code) == ("portal-0002", 55) else "T" for code in range(60)]
+        return [{"code": f"c{code}", "title": text, "value": "V", "type": "primary"} for code, text in enumerate(texts)]
+
+    with SandboxFleet(3, badges=badges) as sandboxes:
+        form = forms.fleet(Fleet(sandboxes.names, vault=sandboxes.webhooks.get), run=True)
+        both, differing = form.result_view.value.split("Portals that differ: 1")
+        assert both.index(">c55<") < both.index(">c0<")
+        assert differing.count(">differs<") == 1
+        assert "10 more rows not shown" in differing
+
+
 def test_it_compares_all_portals_and_says_which_are_missing(form: Any, sandboxes: SandboxFleet) -> None:
     (missing,) = sandboxes.trouble
     assert missing in shown(form)
