@@ -170,7 +170,7 @@ class _Run:
             todo, self._todo = self._todo, deque()
             for place, step in todo:
                 # Nothing is called done by a list that may be out of date.
-                if type(step) is Step and (now := here.find(step.code)) not in (step.before, step.after):
+                if type(step) is Step and (now := _there(step, here)) not in (step.before, step.after):
                     self.outcomes[place] = step.left_alone(now)
                 else:
                     self._todo.append((place, step))
@@ -266,9 +266,16 @@ class _Run:
                 self.stopped = f"stopped: {error.message}"
 
 
+def _there(step: Step, here: Badges) -> Any:
+    """What the portal finds for a step: the exact spelling first. An add beside another spelling is left to the portal,
+    since only some tell letter case apart."""
+    now = here.find(step.key)
+    return now if now is None or step.before or now.code == step.key else None
+
+
 def _beforehand(step: Step, here: Badges) -> Outcome | None:
     """The outcome of a step that need not or must not be sent."""
-    now = here.find(step.key)  # as the portal finds it: the exact spelling first
+    now = _there(step, here)
     if now == step.after:
         return Outcome(step, Verdict.KEPT) if now else gone(step)
     if now != step.before:

@@ -311,8 +311,8 @@ def table_of(secret: Secret) -> pd.DataFrame:
         raise
     except OSError as error:
         wrong = f"{str(portals)!r} is no list of names, and can't be read as a file: {error.strerror}."
-    except (RuntimeError, ValueError, TypeError, KeyError, AttributeError) as error:
-        wrong = f"There is no list of names, nor a table with the column `portal`: {type(error).__name__}."
+    except (RuntimeError, ValueError, TypeError, KeyError, AttributeError):
+        wrong = "There is no list of names, nor a table with one column `portal`."
     if wrong:
         raise InvalidInput(f"portals: {wrong}", field="portals")
     return table.assign(portal=table["portal"].astype(object).str.strip())

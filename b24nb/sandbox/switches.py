@@ -38,8 +38,8 @@ class Switches:
         words = _WORDS.get(name)
         if words and value not in words:
             raise ValueError(f"{name} is one of {', '.join(words)}, not {value!r}")
-        if not words and isinstance(value, str):
-            raise ValueError(f"{name} can't be a text: {value!r}")
+        if not words and (value is None or isinstance(value, str)):
+            raise ValueError(f"{name} can't be {'a text: ' if value else ''}{value!r}")
         object.__setattr__(self, name, value)
 
     def __post_init__(self) -> None:

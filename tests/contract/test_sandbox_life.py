@@ -100,6 +100,7 @@ SWITCHES: Refused = [
     (lambda portal: setattr(portal.switches, "tariff", "free"), "tariff is one of .*, self-hosted"),
     (lambda portal: setattr(portal.switches, "limits", "no"), "limits can't be a text: 'no'"),
     *((lambda _, name=name: SandboxPortal(**{name: "no"}), f"{name} can't be a text: 'no'") for name in TEXTS),
+    *((lambda _, name=name: SandboxPortal(**{name: None}), f"{name} can't be None") for name in (*TEXTS, "cost")),
 ]
 NO_BADGES = (["vip"], [{"code": "vip"}], "b.csv", [{**BADGE, "code": 7}])
 DATA: Refused = [

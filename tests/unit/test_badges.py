@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from b24nb import Client
+from b24nb import Client, SandboxPortal, connect
 from b24nb.badges import files
 from b24nb.badges.badge import Badge, Badges, folded, listed
 from b24nb.badges.changes import Action, problems
@@ -102,6 +102,14 @@ def test_a_plan_says_how_the_portal_spells_a_code_and_a_blank_behind_it_makes_no
     for pasted in ("missedCall ", "missedCall\u200b", "\ufeffmissedCall", "missedCall\xa0", "missed\u2060Call"):
         with pytest.raises(InvalidInput, match=r"differs from the portal's 'missedCall' only in blanks or invisible"):
             b24.badges.plan([Badge(pasted, "Missed call", "Call back", "failure")], prune=True)
+
+
+def test_of_two_codes_that_differ_in_letter_case_the_deleted_one_is_restored() -> None:
+    badges = [Badge("vip", "a", "A", "primary"), Badge("VIP", "b", "B", "primary")]
+    with SandboxPortal(badges=badges, case_sensitive=True) as portal, connect(portal) as b24:
+        deleted = b24.badges.delete("VIP")
+        assert b24.journal.plan_restore([deleted]).apply(progress=False).counts == {"added": 1}
+        assert [*b24.badges.list()] == badges
 
 
 @pytest.mark.parametrize("twins", [("missedCall", "missedCall "), ("Straße", "Strasse")])
