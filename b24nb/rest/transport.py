@@ -284,13 +284,11 @@ class _Connection(HTTPConnection):
             _sending.sent_at, self.used_at = time.monotonic(), time.time()
 
 
-class _RedactFilter(logging.Filter):
-    """Removes secrets from urllib3's log records: they quote the address, as do the frames of their exceptions."""
-
-    def filter(self, record: logging.LogRecord) -> bool:
-        record.msg, record.args, record.exc_info = redact(record.getMessage()), (), None
-        return True
+def _redacted(record: logging.LogRecord) -> bool:
+    """Remove secrets from a log record of urllib3: it quotes the address, as do the frames of its exception."""
+    record.msg, record.args, record.exc_info = redact(record.getMessage()), (), None
+    return True
 
 
 for _name in ("urllib3.connectionpool", "urllib3.util.retry", "urllib3.connection", "urllib3.poolmanager"):
-    logging.getLogger(_name).addFilter(_RedactFilter())
+    logging.getLogger(_name).addFilter(_redacted)
