@@ -13,8 +13,8 @@ from b24nb.errors import InvalidInput
 from b24nb.secret import Secret, without_frames
 
 WEBHOOK, READ_ONLY = "B24_WEBHOOK", "B24_READ_ONLY"
-_YES = frozenset({"1", "true", "t", "yes", "y", "on", "enable", "enabled", "да", "д"})
-_NO = frozenset({"0", "false", "f", "no", "n", "off", "disable", "disabled", "нет", "н"})
+_SWITCH = dict.fromkeys(("1", "true", "t", "yes", "y", "on", "enable", "enabled", "да", "д"), True)
+_SWITCH |= dict.fromkeys(("0", "false", "f", "no", "n", "off", "disable", "disabled", "нет", "н"), False)
 _FILE = ".env"
 #: Cyrillic letters that look like Latin ones.
 _LATIN = str.maketrans("веокану", "beokahy")
@@ -35,12 +35,10 @@ class Setting(NamedTuple):
         InvalidInput
             For a value that is neither yes nor no.
         """
-        word = self.value.reveal().strip("\"' ").lower()
-        known = word in _YES or word in _NO
-        yes, word = word in _YES, ""  # cleared for tracebacks: the value may be a secret
-        if not known:
+        on = _SWITCH.get(self.value.reveal().strip("\"' ").lower())  # no variable: the value may be a secret
+        if on is None:
             _refuse(f"{self.source} is neither yes nor no.", "Write 1 or 0 (or yes, no, on, off).")
-        return yes
+        return on
 
 
 def read_settings() -> dict[str, Setting]:

@@ -15,8 +15,6 @@ from b24nb.rest.connection import Connection, Hook, Response, nothing
 from b24nb.secret import mask_address
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from b24nb.badges.methods import BadgeMethods
     from b24nb.rest.batch import BatchResponse
 
@@ -68,12 +66,7 @@ class Portal:
 
     @classmethod
     def ask(
-        cls,
-        connection: Connection,
-        *,
-        answers: Mapping[str, Response | ApiError] | None = None,
-        own_sandbox: bool = False,
-        **sources: str,
+        cls, connection: Connection, *, answers: Mapping[str, Response | ApiError] | None = None, **known: Any
     ) -> Portal:
         """Ask a portal for the user and the scopes, by one batch of two commands.
 
@@ -83,8 +76,8 @@ class Portal:
             An open connection.
         answers : mapping, optional
             The answers to :data:`WHO_AM_I`, if they were sent in another batch already.
-        own_sandbox, **sources
-            See the attributes; the portal does not know these.
+        **known
+            Attributes that the portal does not know.
 
         Returns
         -------
@@ -112,8 +105,7 @@ class Portal:
             scopes=None if scopes is None else tuple(map(visible, scopes)),
             asked_at=datetime.fromtimestamp(connection.clock.time(), UTC),
             read_only=connection.read_only,
-            own_sandbox=own_sandbox and connection.is_sandbox,
-            **sources,
+            **known,
         )
 
     @property
@@ -175,13 +167,7 @@ class Client:
     """
 
     def __init__(
-        self,
-        connection: Connection,
-        *,
-        portal: Portal,
-        badges: BadgeMethods,
-        release: Callable[[], object],
-        on_close: Hook = nothing,
+        self, connection: Connection, *, portal: Portal, badges: BadgeMethods, release: Hook, on_close: Hook = nothing
     ) -> None:
         self._connection = connection
         self.portal = portal
@@ -294,7 +280,7 @@ class Client:
         return html.page(html.portal_banner(self.portal), notice and html.Message("check", notice))
 
 
-def unless_forked(owner: int, work: Callable[[], object]) -> None:
+def unless_forked(owner: int, work: Hook) -> None:
     """Call ``work``, but not in a forked child, since its parent still uses the same files."""
     if os.getpid() == owner:
         work()

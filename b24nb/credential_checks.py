@@ -72,10 +72,8 @@ def parse_address(secret: Secret, *, what: str) -> tuple[SplitResult, str]:
     if not hostname or parts.username or parts.password:
         refuse(f"The address of the {what} needs a host and no user name before it.")
     if parts.scheme == "http" and not is_loopback(hostname):
-        refuse(
-            "http:// would send the secret in clear over the network.",
-            "Use https://; plain http is accepted for this machine only.",
-        )
+        hint = "Use https://; plain http is accepted for this machine only."
+        refuse("http:// would send the secret in clear over the network.", hint)
     host = _one_spelling(hostname, what)
     return parts, host if port in (None, {"https": 443, "http": 80}[parts.scheme]) else f"{host}:{port}"
 
@@ -101,10 +99,8 @@ def _one_spelling(hostname: str, what: str) -> str:
     for label in hostname.split("."):
         scripts = {unicodedata.name(char, "?").split()[0] for char in label if char.isalpha()}
         if len(scripts) > 1:
-            refuse(
-                f"A name in the host of the {what} mixes alphabets: one letter looks like another.",
-                "Type the address instead of copying it.",
-            )
+            text = f"A name in the host of the {what} mixes alphabets: one letter looks like another."
+            refuse(text, "Type the address instead of copying it.")
     name = hostname.lower().rstrip(".")
     try:
         host = name.encode("idna").decode()
@@ -136,14 +132,10 @@ def warn_of_cells(secret: Secret) -> None:
     """In a notebook, warn if one of its cells contains the secret as text."""
     shell = getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)()
     if hasattr(shell, "kernel") and without_frames(_is_in_a_cell, secret, shell):
+        text = "This webhook is written into a cell, and is saved with the notebook. Put it into a file .env "
+        text += "beside the notebook (B24_WEBHOOK=…) and call connect(), or use connect(Webhook.ask())."
         # Not `warn`, which would show the line of code, and so the secret.
-        warnings.warn_explicit(
-            "This webhook is written into a cell, and is saved with the notebook. Put it into a file .env "
-            "beside the notebook (B24_WEBHOOK=…) and call connect(), or use connect(Webhook.ask()).",
-            SecretInCell,
-            "b24nb",
-            1,
-        )
+        warnings.warn_explicit(text, SecretInCell, "b24nb", 1)
 
 
 def _is_in_a_cell(secret: Secret, shell: Any) -> bool:

@@ -114,10 +114,9 @@ class BadgeChanged(B24Error):
     """
 
     def __init__(self, code: str, seen: Any, now: Any) -> None:
-        super().__init__(
-            f"The badge {code!r} has changed: it was {seen or 'none'} and is {now or 'none'} now. It was left alone.",
-            hint="Look at it; if the change is still wanted, make it again.",
-        )
+        what = f"The badge {code!r} has changed: it was {seen or 'none'} and is {now or 'none'} now."
+        hint = "Look at it; if the change is still wanted, make it again."
+        super().__init__(f"{what} It was left alone.", hint=hint)
         self.seen = seen
         self.now = now
 
@@ -234,22 +233,13 @@ class ApiError(B24Error):
         The REST method.
     """
 
-    def __init__(
-        self,
-        code: str,
-        description: str = "",
-        *,
-        http_status: int | None = None,
-        method: str = "",
-        hint: str | None = None,
-    ) -> None:
+    def __init__(self, code: str, description: str = "", *, http_status: int | None = None, method: str = "") -> None:
         self.code = code
         self.description = description
         self.http_status = http_status
         self.method = method
         fact = find_fact(code, description, method)
-        if hint is None:
-            hint = fact.remedy if fact else "b24nb.catalogue() lists the errors that are known."
+        hint = fact.remedy if fact else "b24nb.catalogue() lists the errors that are known."
         where = ", ".join(part for part in (method, f"HTTP {http_status}" if http_status else "") if part)
         text = f"{code or '(empty code)'}: {description}" if description else (code or "(empty code)")
         super().__init__(f"{text} ({where})." if where else f"{text}.", hint=hint)

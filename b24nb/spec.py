@@ -11,7 +11,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from enum import StrEnum
 from functools import lru_cache
-from types import MappingProxyType
 from typing import Any, NamedTuple
 
 BADGE_DOCS = "https://apidocs.bitrix24.com/api-reference/crm/timeline/activities/configurable/badges"
@@ -41,15 +40,13 @@ class BadgeColour(NamedTuple):
 
 
 #: The colours of the portal's kanban. A change of a colour is needed only here.
-BADGE_COLOURS: Mapping[str, BadgeColour] = MappingProxyType(
-    {
-        BadgeType.SUCCESS: BadgeColour("#76950b", "#e9f6d6", "#5e7709"),
-        BadgeType.FAILURE: BadgeColour("#dd4e5f", "#f3d5d3", "#a83b48"),
-        BadgeType.WARNING: BadgeColour("#755c18", "#ebe997", "#755c18"),
-        BadgeType.PRIMARY: BadgeColour("#1097c2", "#dcf5fd", "#0c7697"),
-        BadgeType.SECONDARY: BadgeColour("#79818b", "#e0e2e4", "#5e656c"),
-    }
-)
+BADGE_COLOURS: Mapping[str, BadgeColour] = {
+    BadgeType.SUCCESS: BadgeColour("#76950b", "#e9f6d6", "#5e7709"),
+    BadgeType.FAILURE: BadgeColour("#dd4e5f", "#f3d5d3", "#a83b48"),
+    BadgeType.WARNING: BadgeColour("#755c18", "#ebe997", "#755c18"),
+    BadgeType.PRIMARY: BadgeColour("#1097c2", "#dcf5fd", "#0c7697"),
+    BadgeType.SECONDARY: BadgeColour("#79818b", "#e0e2e4", "#5e656c"),
+}
 
 #: Characters of a code that ``add`` accepts on newer portal builds; older ones accept up to ``CODE_WIDTH``.
 #: Longer codes that were added before can be listed, read and deleted there, but never be added again.
@@ -75,7 +72,7 @@ class Language(NamedTuple):
 
 
 #: Codes of the culture table of a cloud portal. Portals may have others; no REST method returns them.
-LANGUAGES: Mapping[str, Language] = MappingProxyType({
+LANGUAGES: Mapping[str, Language] = {
     code: Language(name, tag) for code, name, tag in (
         ("en", "English", "en"), ("de", "German", "de"), ("la", "Spanish", "es"), ("fr", "French", "fr"),
         ("br", "Portuguese (Brazil)", "pt-BR"), ("it", "Italian", "it"), ("pl", "Polish", "pl"),
@@ -84,7 +81,7 @@ LANGUAGES: Mapping[str, Language] = MappingProxyType({
         ("ja", "Japanese", "ja"), ("vn", "Vietnamese", "vi"), ("id", "Indonesian", "id"), ("ms", "Malay", "ms"),
         ("th", "Thai", "th"),
     )
-})  # fmt: skip
+}  # fmt: skip
 FALLBACK_LANGUAGE = "en"
 
 # -- methods --------------------------------------------------------------------------------------
@@ -141,29 +138,18 @@ _GET_DOCUMENTED, _GET_ERRORS = ("ACCESS_DENIED", "NOT_FOUND"), (_INTRANET, "100"
 _DELETE_DOCUMENTED = ("ACCESS_DENIED", "NOT_FOUND", "ENTITY_WITH_BADGE_EXISTS")
 _DELETE_ERRORS = (_INTRANET, "100", *_DELETE_DOCUMENTED)
 _ADD_SUMMARY = "Registers a badge for configurable activities"
-_LIST_SUMMARY = "Returns every badge of the portal at once"
 _TEXTS = (_CODE, _TITLE, _VALUE, _TYPE)
 
 #: Name, summary, parameters, result, errors as documented, errors as they are answered.
-METHODS: Mapping[str, Method] = MappingProxyType(
-    {
-        method.name: method
-        for method in (
-            Method("crm.activity.badge.add", _ADD_SUMMARY, _TEXTS, _ONE, _ADD_DOCUMENTED, _ADD_ERRORS, **_ADMIN),
-            Method("crm.activity.badge.get", "Returns one badge", (_CODE,), _ONE, _GET_DOCUMENTED, _GET_ERRORS),
-            Method("crm.activity.badge.list", _LIST_SUMMARY, (), _ALL, (), (_INTRANET,)),
-            Method(
-                "crm.activity.badge.delete",
-                "Deletes a badge",
-                (_CODE,),
-                "true",
-                _DELETE_DOCUMENTED,
-                _DELETE_ERRORS,
-                **_ADMIN,
-            ),
-        )
-    }
+_METHODS = (
+    Method("crm.activity.badge.add", _ADD_SUMMARY, _TEXTS, _ONE, _ADD_DOCUMENTED, _ADD_ERRORS, **_ADMIN),
+    Method("crm.activity.badge.get", "Returns one badge", (_CODE,), _ONE, _GET_DOCUMENTED, _GET_ERRORS),
+    Method("crm.activity.badge.list", "Returns every badge of the portal at once", (), _ALL, (), (_INTRANET,)),
+    Method(
+        "crm.activity.badge.delete", "Deletes a badge", (_CODE,), "true", _DELETE_DOCUMENTED, _DELETE_ERRORS, **_ADMIN
+    ),
 )
+METHODS: Mapping[str, Method] = {method.name: method for method in _METHODS}
 
 # -- limits ---------------------------------------------------------------------------------------
 
@@ -180,14 +166,12 @@ class Tariff(NamedTuple):
         return self.burst < 10**9
 
 
-TARIFFS: Mapping[str, Tariff] = MappingProxyType(
-    {
-        "standard": Tariff(burst=50, per_second=2),
-        "enterprise": Tariff(burst=250, per_second=5),
-        # A self-hosted portal has no limit; these numbers are never reached.
-        "self-hosted": Tariff(burst=10**9, per_second=10**9),
-    }
-)
+TARIFFS: Mapping[str, Tariff] = {
+    "standard": Tariff(burst=50, per_second=2),
+    "enterprise": Tariff(burst=250, per_second=5),
+    # A self-hosted portal has no limit; these numbers are never reached.
+    "self-hosted": Tariff(burst=10**9, per_second=10**9),
+}
 
 BATCH_SIZE = 50
 #: Seconds of work per method and credential in the window, after which ``OPERATION_TIME_LIMIT`` is answered. This is

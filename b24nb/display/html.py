@@ -120,9 +120,7 @@ def badge_card(badge: Any, language: str | None = None, note: str = "") -> Marku
     return card(head, rows)
 
 
-def badges_table(
-    badges: Sequence[Any], language: str | None = None, limit: int = 200, caption: str | None = None
-) -> Markup:
+def badges_table(badges: Sequence[Any], language: str | None = None, limit: int = 200, caption: str = "") -> Markup:
     """Badges as a table; for a text in several languages it shows one, and how many more there are."""
     rows = [
         (*badge_cells(badge, language), badge.type, ", ".join(languages_of(badge.title, badge.value)))
@@ -182,7 +180,7 @@ def changes_table(changes: Sequence[tuple[str, str, Any, Any, str]], caption: st
     return table(("", "code", "before", "after", "note"), rows, caption, hidden=hidden)
 
 
-def frame(df: pd.DataFrame, caption: str | None = None, limit: int = 50) -> Markup:
+def frame(df: pd.DataFrame, caption: str = "", limit: int = 50) -> Markup:
     """The first rows of any DataFrame."""
     return table(*values_of(df.head(limit)), caption, hidden=len(df) - limit)
 
@@ -224,12 +222,7 @@ def calls_table(calls: Sequence[Any], caption: str, limit: int) -> Markup:
 
 
 def table(
-    head: Sequence[Any],
-    rows: Iterable[Iterable[Any]],
-    caption: str | None = None,
-    *,
-    hidden: int = 0,
-    aligned: bool = False,
+    head: Sequence[Any], rows: Iterable[Iterable[Any]], caption: str = "", *, hidden: int = 0, aligned: bool = False
 ) -> Markup:
     """A table of values, with numbers to the right; ``aligned``: with one decimal each; ``hidden``: rows not shown."""
     lines = [[*row] for row in rows]

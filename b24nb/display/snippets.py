@@ -47,8 +47,6 @@ TEMPLATES = {
 }
 #: The flavours of :func:`as_code`, with their titles.
 FLAVOURS = {name: title for name, (title, _) in TEMPLATES.items()}
-#: The shells that the flavours ``curl`` and ``curl-oauth`` are written for.
-SHELLS = ("bash", "powershell")
 
 #: A part of another command's result in a command, plain or percent-encoded.
 _REFERENCE = re.compile(r"(\$|%24)(result|error|total|next|time)(\[|%5B)")
@@ -134,7 +132,7 @@ def as_code(
     })
     """
     method, flavour = mask_address(method), mask_address(flavour)
-    for field, value, known in (("flavour", flavour, FLAVOURS), ("shell", shell, SHELLS)):
+    for field, value, known in (("flavour", flavour, FLAVOURS), ("shell", shell, ("bash", "powershell"))):
         if value not in known:
             hint = f"One of: {', '.join(known)}."
             raise InvalidInput(f"There is no {field} {value!r}.", field=field, hint=hint)

@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
-import ipywidgets as widgets  # type: ignore[import-untyped]
 from markupsafe import Markup
 
 from b24nb import spec
@@ -81,10 +80,8 @@ class DeleteForm(ReleaseForm):
     def make_widgets(self, codes: Sequence[str] = ()) -> Sequence[Any]:
         self._codes = tuple(codes) if len(codes) > 1 else ()  # chosen already, before the table has rows
         code = codes[0] if len(codes) == 1 else ""
-        field = self.code_field(code, lambda: self._choose((), self.code.value))
         self.preview_button = self.main_button("Preview deletion", "eye", self.preview, self.find_holders)
-        buttons = parts.row(self.preview_button, self.load_button, indented=True)
-        self._choosing = widgets.VBox([field, buttons])
+        self._choosing = self.choosing(self.preview_button, code, lambda: self._choose((), self.code.value))
         self.table = Table(language=self.shared.language, label="Badges to choose from")
         self.on_change(self.table, lambda: self._choose(self.table.selected), "selected")
         label = "send the held ones too, and let the portal decide"

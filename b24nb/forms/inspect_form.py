@@ -14,7 +14,6 @@ from b24nb.badges.evidence import badge_of
 from b24nb.client import Client
 from b24nb.display import html
 from b24nb.display.snippets import call_as_code
-from b24nb.forms import parts
 from b24nb.forms.release_part import HoldersState, ReleaseForm
 from b24nb.forms.state import Change, SharedState
 from b24nb.rest.connection import Response
@@ -39,10 +38,9 @@ class InspectForm(ReleaseForm):
     state = InspectState()
 
     def make_widgets(self, code: str = "") -> Sequence[Any]:
-        field = self.code_field(code, self._typed)
         self.inspect_button = self.main_button("Inspect badge", "search", self.inspect, self.find_holders)
-        buttons = parts.row(self.inspect_button, self.load_button, indented=True)
-        return [field, buttons, self.messages, self.result_view, self.releasing()]
+        choosing = self.choosing(self.inspect_button, code, self._typed)
+        return [choosing, self.messages, self.result_view, self.releasing()]
 
     def inspect(self) -> Any:
         """Read the badge of this code; most portals ignore letter case."""

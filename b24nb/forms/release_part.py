@@ -80,12 +80,12 @@ class ReleaseForm(Form):
         self._releasing = widgets.VBox(fields)
         return widgets.VBox([self.side_view, self._releasing])
 
-    def code_field(self, code: str, changed: Any) -> Any:
-        """Make a field for a code that offers the known codes, and ``load_button``, which lists the badges."""
+    def choosing(self, main: Any, code: str, changed: Any) -> Any:
+        """Make a field for a code that offers the known codes, and below it the main button and ``load_button``."""
         self.code = parts.field("Combobox", "Badge code", code, options=self.shared.codes)
         self.on_change(self.code, changed)
         self.load_button = self.step_button("Load badges", "list", self.load)
-        return self.field_row("code", self.code)
+        return widgets.VBox([self.field_row("code", self.code), parts.row(main, self.load_button, indented=True)])
 
     def shared_changed(self, change: Change) -> None:
         super().shared_changed(change)

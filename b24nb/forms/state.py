@@ -15,7 +15,6 @@ from b24nb.display.html import Message
 from b24nb.errors import InvalidInput
 from b24nb.spec import FALLBACK_LANGUAGE
 
-Phase = Literal["idle", "invalid", "confirm", "done", "failed"]
 Change = Literal["badges", "listed", "selection", "released", "language"]
 NO_BADGES = Badges()
 
@@ -36,7 +35,7 @@ class FormState:
         The last result. It stays if a later step fails.
     """
 
-    phase: Phase = "idle"
+    phase: Literal["idle", "invalid", "confirm", "done", "failed"] = "idle"
     message: Message | None = None
     field_errors: Mapping[str, str] = field(default_factory=dict)
     result: Any = None

@@ -55,6 +55,7 @@ class Table(anywidget.AnyWidget):
 
     _esm = KeyGuard._esm
     _css = KeyGuard._css
+    badges = Badges()
     rows = traitlets.Unicode("").tag(sync=True)
     selected = traitlets.List(traitlets.Unicode()).tag(sync=True)
     words = traitlets.Unicode("").tag(sync=True)
@@ -63,10 +64,6 @@ class Table(anywidget.AnyWidget):
     language = traitlets.Unicode(spec.FALLBACK_LANGUAGE).tag(sync=True)
     label = traitlets.Unicode("Badges").tag(sync=True)
     types = traitlets.List([str(kind) for kind in spec.BadgeType]).tag(sync=True)
-
-    def __init__(self, **traits: Any) -> None:
-        self.badges = Badges()
-        super().__init__(**traits)
 
     def show(self, badges: Badges, selected: Iterable[str] = ()) -> None:
         """Show these badges and select those of ``selected`` that are among them."""

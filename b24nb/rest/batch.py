@@ -123,7 +123,7 @@ def decode(
             answers[key] = error = error_of(failed, method, credentials, None)
             row.error, row.outcome = error.code, "error"
         elif "result" in single or "time" in single:  # a result of null leaves only its time
-            answers[key] = Response.of({"result": None} | single, row)
+            answers[key] = Response({"result": None} | single, row)
         elif halt and any(row.error is not None for row in rows):
             continue
         else:

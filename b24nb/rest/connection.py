@@ -147,7 +147,7 @@ class Connection:
         """
         write = self._check_call(method, params)
         shown = masked(params or {}, self.credentials.secrets)
-        return Response.of(*self._send_with_retries(method, params or {}, shown, write=write, before_send=before_send))
+        return Response(*self._send_with_retries(method, params or {}, shown, write=write, before_send=before_send))
 
     def batch(self, commands: Mapping[str, tuple[str, Params | None]], *, halt: bool = False) -> BatchResponse:
         """Send any number of commands, 50 to a request, at the pace that the tariff allows.
@@ -257,7 +257,9 @@ class Connection:
             used = self.credentials
             call = Call(self.clock.time(), "http", method, "", shown, attempt)
             try:
-                found = self._attempt(used.endpoint(method), body, call, write=write, total=total - spent)
+                found = self._attempt(
+                    used.endpoint(method), body, call, parse_response, write=write, total=total - spent
+                )
             except errors.TransportError as error:
                 failures += 1
                 pause = max(_PAUSE * failures, error.retry_after or 0)
@@ -278,14 +280,7 @@ class Connection:
                 raise found
 
     def _attempt(
-        self,
-        endpoint: Endpoint,
-        body: bytes,
-        call: Call,
-        *,
-        write: bool,
-        read: Reader = parse_response,
-        total: float | None = None,
+        self, endpoint: Endpoint, body: bytes, call: Call, read: Reader, *, write: bool, total: float
     ) -> Mapping[str, Any] | errors.ApiError:
         """Send one request; it is measured and recorded whether it succeeds or fails."""
         started = time.perf_counter()
@@ -322,12 +317,13 @@ class Connection:
     def _renewed(self, token: OAuthToken) -> Mapping[str, Any] | errors.ApiError:
         """A new pair of tokens, or the server's error. A connection that was never made is tried again."""
         shown = {"grant_type": "refresh_token", "client_secret": MASK, "refresh_token": MASK}
+        endpoint, body, total = token.token_endpoint, token.renewal(), self._transport.total
         attempt = 0
         while True:
             attempt += 1
             call = Call(self.clock.time(), "http", "oauth.token", "", shown, attempt)
             try:
-                return self._attempt(token.token_endpoint, token.renewal(), call, write=True, read=parse_token_response)
+                return self._attempt(endpoint, body, call, parse_token_response, write=True, total=total)
             except errors.TransportError as error:
                 if attempt == _ATTEMPTS or not _may_be_repeated(error, write=True):
                     raise

@@ -17,13 +17,8 @@ from b24nb.errors import BadResponse, ConnectionFailed, Timeout, TransportError
 from b24nb.secret import Secret, redact
 
 _CUT = http.client.RemoteDisconnected | http.client.IncompleteRead
-FAILURES = (
-    requests.RequestException,
-    urllib3.exceptions.HTTPError,
-    OSError,
-    http.client.HTTPException,
-    ValueError,  # for a host name that is not valid in DNS, or a chunk of negative size
-)
+#: Those of requests are an OSError. ValueError: a host name that is not valid in DNS, or a chunk of negative size.
+FAILURES = (OSError, ValueError, http.client.HTTPException, urllib3.exceptions.HTTPError)
 #: A proxy that can't be used: refused, with a malformed address, or of a kind that needs another library.
 _OF_PROXY = (requests.exceptions.ProxyError, requests.exceptions.InvalidURL, requests.exceptions.InvalidSchema)
 

@@ -6,7 +6,6 @@ import json
 import re
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import Any
 
 from b24nb.credentials import Credentials
@@ -36,7 +35,6 @@ _BY_STATUS = {
 }
 
 
-@dataclass(frozen=True, repr=False)
 class Response:
     """A successful answer.
 
@@ -54,37 +52,14 @@ class Response:
         The whole answer; for a command of a batch, composed of its parts in the batch's answer.
     """
 
-    result: Any
-    total: int | None
-    next: int | None
-    time: Mapping[str, Any] | None
-    call: Call
-    raw: Mapping[str, Any]
-
-    @classmethod
-    def of(cls, envelope: Mapping[str, Any], call: Call) -> Response:
-        """The response for a decoded answer.
-
-        Parameters
-        ----------
-        envelope : mapping
-            The decoded answer, which has the key ``result``.
-        call : Call
-            The call that it answers.
-
-        Returns
-        -------
-        Response
-        """
+    def __init__(self, envelope: Mapping[str, Any], call: Call) -> None:
+        self.result = envelope["result"]
+        self.total = whole_number(envelope.get("total"))
+        self.next = whole_number(envelope.get("next"))
         time = envelope.get("time")
-        return cls(
-            result=envelope["result"],
-            total=whole_number(envelope.get("total")),
-            next=whole_number(envelope.get("next")),
-            time=time if isinstance(time, dict) else None,
-            call=call,
-            raw=envelope,
-        )
+        self.time: Mapping[str, Any] | None = time if isinstance(time, dict) else None
+        self.call = call
+        self.raw = envelope
 
     def __repr__(self) -> str:
         from b24nb.display.html import shortened

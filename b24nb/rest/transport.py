@@ -101,7 +101,7 @@ class Transport:
         """Close the connections."""
         self._session.close()
 
-    def post(self, endpoint: Endpoint, body: bytes, *, method: str, total: float | None = None) -> Answer:
+    def post(self, endpoint: Endpoint, body: bytes, *, method: str, total: float) -> Answer:
         """Send a body.
 
         Parameters
@@ -112,8 +112,8 @@ class Transport:
             JSON; the form of a token renewal says so in its headers.
         method : str
             For messages.
-        total : float, optional
-            Seconds until the answer is complete; by default those of ``timeout``.
+        total : float
+            Seconds until the answer is complete.
 
         Returns
         -------
@@ -127,7 +127,6 @@ class Transport:
         """
         if self._owner != os.getpid():
             self._open()  # a forked child must not read the answers of its parent
-        total = self.total if total is None else total
         now = time.monotonic()
         _sending.sent, _sending.sent_at, _sending.end = False, now, now + total
         try:
@@ -284,13 +283,11 @@ class _Connection(HTTPConnection):
             _sending.sent_at, self.used_at = time.monotonic(), time.time()
 
 
-class _RedactFilter(logging.Filter):
-    """Removes secrets from urllib3's log records: they quote the address, as do the frames of their exceptions."""
-
-    def filter(self, record: logging.LogRecord) -> bool:
-        record.msg, record.args, record.exc_info = redact(record.getMessage()), (), None
-        return True
+def _redacted(record: logging.LogRecord) -> bool:
+    """Remove secrets from a log record of urllib3: it quotes the address, as do the frames of its exception."""
+    record.msg, record.args, record.exc_info = redact(record.getMessage()), (), None
+    return True
 
 
 for _name in ("urllib3.connectionpool", "urllib3.util.retry", "urllib3.connection", "urllib3.poolmanager"):
-    logging.getLogger(_name).addFilter(_RedactFilter())
+    logging.getLogger(_name).addFilter(_redacted)

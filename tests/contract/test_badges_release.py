@@ -310,7 +310,7 @@ DONE, LOOK = Verdict.RELEASED, None
     ],
 )
 def test_only_the_one_answer_that_means_success_is_believed(step: ActivityStep, result: Any, verdict: Any) -> None:
-    outcome = step.judge(Response.of({"result": result}, Call(0.0, "http", DELETE, "", {})))
+    outcome = step.judge(Response({"result": result}, Call(0.0, "http", DELETE, "", {})))
     assert (outcome and outcome.verdict) is verdict
 
 

@@ -196,8 +196,8 @@ def test_texts_of_a_portal_are_escaped() -> None:
 
 
 def test_messages_speak_to_the_reader() -> None:
-    error = errors.ApiError("", "", http_status=400, method="crm.activity.get", hint="Do this.")
-    assert str(error) == "(empty code) (crm.activity.get, HTTP 400). Do this."
+    error = errors.ApiError("", "", http_status=400, method="crm.activity.get")
+    assert str(error) == f"(empty code) (crm.activity.get, HTTP 400). {error.hint}"
 
 
 #: Name of an output -> the cell that makes it.
