@@ -30,7 +30,7 @@ from b24nb.rest.calls import event_list
 Cancel = threading.Event | Callable[[], bool]
 #: A batch contains a look if the last one is older than so many seconds when the batch leaves.
 _STALE = 1.0
-INTERRUPTED = "stopped by Ctrl-C"
+INTERRUPTED, _AT_FAILURE = "stopped by Ctrl-C", "stopped at a failure"
 
 
 @dataclass(frozen=True)
@@ -74,7 +74,8 @@ def apply_many(
         run.send()
     except BaseException as error:  # noqa: BLE001 - raised by the caller's `cancel`, or a bug of this package
         end = error
-    not_sent = {place: Outcome(step, Verdict.NOT_SENT, detail=run.stopped) for place, step in enumerate(steps)}
+    stopped = run.stopped or ("" if end else _AT_FAILURE)
+    not_sent = {place: Outcome(step, Verdict.NOT_SENT, detail=stopped) for place, step in enumerate(steps)}
     outcomes = [*(not_sent | run.outcomes).values()]
     try:
         warn_if_unwritten(applier.store, outcomes, stacklevel=5)
@@ -147,7 +148,7 @@ class _Run:
         """Put the steps into ``_todo``, but set the outcomes of those that, as a look shows, must not be sent."""
         steps = [*steps]
         lagging = self._lagging([step for _, step in steps], here)
-        for number, (place, step) in enumerate(steps, 1):
+        for place, step in steps:
             if step.code in lagging:
                 text = f"The portal's list and its answer to get do not agree about {step.code!r}."
                 answer = lagging[step.code]
@@ -155,9 +156,7 @@ class _Run:
                 if isinstance(answer, errors.ApiError) and not isinstance(answer, errors.NotFound):
                     error = answer
                 self.outcomes[place] = Outcome(step, Verdict.UNKNOWN, error=error)
-                if not self._options.keep_going:
-                    left = "stopped at a failure"
-                    self.outcomes |= {at: Outcome(one, Verdict.NOT_SENT, detail=left) for at, one in steps[number:]}
+                if not self._options.keep_going:  # those before it are sent
                     break
             elif type(step) is Step and (outcome := _beforehand(step, here)):  # activities: _as_planned
                 self.outcomes[place] = outcome
@@ -181,13 +180,9 @@ class _Run:
         A badge that the list shows as wanted is asked for by an undo only: a list that is behind shows just that.
         """
         undo = self._change_set.kind == UNDO
-        codes = []
-        for one in steps:
-            if type(one) is not Step or one.before == one.after:
-                continue
-            now = here.find(one.code)
-            if now != one.before and (undo or now is None or now != one.after):
-                codes.append(one.code)
+        found = [(one, here.find(one.code)) for one in steps if type(one) is Step and one.before != one.after]
+        strange = [(one, now) for one, now in found if now != one.before]
+        codes = (one.code for one, now in strange if undo or now is None or now != one.after)
         return contradicted(self._connection, here, codes)
 
     def send(self) -> None:
@@ -254,7 +249,7 @@ class _Run:
         self.outcomes |= {place: one for place, one in zip(chunk, made, strict=True) if not one.left_out}
         failed = [one for one in made if one.failed]
         if failed and (halt or isinstance(failed[0].error, errors.JournalError | errors.ClientClosed)):
-            self.stopped = self.stopped or "stopped at a failure"
+            self.stopped = self.stopped or _AT_FAILURE
         rest = [item for item in chunk.items() if item[0] not in self.outcomes]
         if not failed and 0 < len(rest) < len(chunk):
             # The portal halted at a badge that somebody else deleted: look at what the other steps find now.
