@@ -150,8 +150,9 @@ class Badge:
         """
         cells: dict[str, Any] = {}
         for name, text in self.to_wire().items():
-            if isinstance(text, dict) and text and all(map(_fits_column, text.items())):
-                cells |= {f"{name}.{language}": words for language, words in text.items()}
+            texts = text.items() if isinstance(text, dict) else ()
+            if texts and all(isinstance(one, str) and one and LANGUAGE.fullmatch(language) for language, one in texts):
+                cells |= {f"{name}.{language}": one for language, one in texts}
             else:
                 cells[name] = json.dumps(text) if isinstance(text, dict | list) else text
         return cells
@@ -342,8 +343,3 @@ def _line(badge: Badge) -> str:
     note = badge.note and f"  ({badge.note})"
     cells = visible(badge.code, code=True), *map(visible, (badge.type, repr(badge.title), repr(badge.value)))
     return f"{'  '.join(cells)}{note}"
-
-
-def _fits_column(item: tuple[Any, Any]) -> bool:
-    language, words = item
-    return bool(isinstance(words, str) and words and LANGUAGE.fullmatch(language))

@@ -225,7 +225,9 @@ class Journal:
         path, others = self._store.path, self._others()
         with suppress(JournalError):  # there is no data folder
             if path.name == default_journal_path(self._store.host).name and not path.exists():
-                others += former_journals(self._store.host, path)
+                names = sorted(file.name for file in path.parent.glob("*.db"))
+                text = f"No changes of {self._store.host} are known. If its address was another one before, see the"
+                others += [f"{text} journals in {path.parent}: {listed(names)}. {ADOPT}"] if names else []
         return others
 
     def __repr__(self) -> str:
@@ -326,13 +328,6 @@ def steps_back(connection: Connection, done: Sequence[Entry]) -> tuple[list[Step
     first = [step for step in holding if step.action is Way.CLEAR]
     later = [step for step in holding if step.action is Way.SET]
     return [*first, *_undo_steps(left, target, here), *later], len(current), sum(now is None for now, _ in pairs)
-
-
-def former_journals(host: str, path: Path) -> list[str]:
-    """Where the changes of a portal without a journal may be, if journals of other portals lie beside it."""
-    names = sorted(file.name for file in path.parent.glob("*.db"))
-    text = f"No changes of {host} are known. If its address was another one before, see the journals in"
-    return [f"{text} {path.parent}: {listed(names)}. {ADOPT}"] if names else []
 
 
 def journals_beside(paths: Iterable[Path], kinds: Iterable[str]) -> list[Path]:
