@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 from b24nb.badges.activities import Activity, ActivityStep
 from b24nb.badges.apply import ChangeApplier
-from b24nb.badges.badge import SHOWN, Badge, Badges, listed
-from b24nb.badges.changes import DONE, UNDO, Outcome, Step, Verdict, Way, diff, redone, to_restore
+from b24nb.badges.badge import SHOWN, Badge, Badges, frame, listed
+from b24nb.badges.changes import DONE, UNDO, Action, Outcome, Step, Verdict, Way, diff, redone, to_restore
 from b24nb.badges.evidence import contradicted, list_badges, reconcile
 from b24nb.badges.files import clashes, codes_of, refuse
 from b24nb.badges.journal_store import Entry, JournalStore, default_journal_path
@@ -342,19 +342,17 @@ def journals_beside(paths: Iterable[Path], kinds: Iterable[str]) -> list[Path]:
 def _frame(entries: Sequence[Entry]) -> pd.DataFrame:
     import pandas as pd
 
-    names = [name.removeprefix("step.") for name in _COLUMNS]
-    df = pd.DataFrame(map(attrgetter(*_COLUMNS), entries), columns=names, dtype=object)
-    texts = ("action", "verdict", "before", "after")  # with None where there is none: pandas 3 would make it NaN
-    cells = {name: pd.Series([*map(_plain, df[name])], dtype=object) for name in texts}
+    rows = (map(_plain, attrgetter(*_COLUMNS)(entry)) for entry in entries)
+    df = frame(rows, [name.removeprefix("step.") for name in _COLUMNS])
     at = pd.to_datetime(df["at"].astype(float), unit="s", utc=True).dt.as_unit("us")
-    return df.astype({"change_set": "int64", "seen": bool}).assign(at=at, **cells)
+    return df.astype({"change_set": "int64", "seen": bool}).assign(at=at)
 
 
-def _plain(cell: Badge | Activity | str | None) -> str | None:
-    """A badge or activity as JSON text; anything else as text."""
+def _plain(cell: Any) -> Any:
+    """A badge or activity as JSON text, an action as text; anything else as it is."""
     if isinstance(cell, Badge | Activity):
         return json.dumps(cell.to_wire(), ensure_ascii=False)
-    return cell and str(cell)
+    return str(cell) if isinstance(cell, Action | Way) else cell
 
 
 def _left_and_target(done: Sequence[Entry]) -> tuple[dict[str, Any], dict[str, Any]]:
