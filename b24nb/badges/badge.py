@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 T = TypeVar("T")
+K = TypeVar("K")
 Text = str | Mapping[str, str]
 
 FIELDS = ("code", "title", "value", "type")
@@ -332,6 +333,14 @@ def listing(head: str, items: Sequence[T], line: Callable[[T], str]) -> str:
     """A text with a line per item, for the first 100 items."""
     more = [f"  ({len(items) - SHOWN} more not shown; .df has all)"] if len(items) > SHOWN else []
     return "\n".join([head, *(f"  {line(item)}" for item in items[:SHOWN]), *more])
+
+
+def grouped(pairs: Iterable[tuple[K, T]]) -> dict[K, list[T]]:
+    """The values of each key."""
+    groups: dict[K, list[T]] = {}
+    for key, value in pairs:
+        groups.setdefault(key, []).append(value)
+    return groups
 
 
 def listed(names: Sequence[str]) -> str:

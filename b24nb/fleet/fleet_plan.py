@@ -11,7 +11,7 @@ from secrets import token_hex
 from typing import TYPE_CHECKING, Any
 
 from b24nb import errors
-from b24nb.badges.badge import folded, listed
+from b24nb.badges.badge import folded, grouped, listed
 from b24nb.badges.changes import UNDO, Action, Outcome, Step, Verdict, complaints
 from b24nb.badges.files import refuse
 from b24nb.badges.journal import lease
@@ -74,10 +74,9 @@ class FleetPlan(Found):
         try:
             super()._visit(names)
         finally:  # check the steps also after Ctrl-C, since an incomplete plan can be applied, too
-            wrong: dict[tuple[str, str, str], list[str]] = {}
-            for name, step in self._changes() if self._undoes is None else ():
-                for one in complaints([step]):
-                    wrong.setdefault((one.message, one.field, one.hint), []).append(name)
+            steps = self._changes() if self._undoes is None else ()
+            found = ((one, name) for name, step in steps for one in complaints([step]))
+            wrong = grouped(((one.message, one.field, one.hint), name) for one, name in found)
             # What is wrong on all portals is wrong with the badge.
             where = {key: "" if len(names) == len(self.steps) else f"{listed(names)}: " for key, names in wrong.items()}
             refuse(errors.InvalidInput(where[key] + key[0], field=key[1], hint=key[2]) for key in wrong)

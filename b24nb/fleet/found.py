@@ -10,7 +10,7 @@ from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-from b24nb.badges.badge import FIELDS, SHOWN, Badge, flat_frame, frame, frame_html, listed
+from b24nb.badges.badge import FIELDS, SHOWN, Badge, flat_frame, frame, frame_html, grouped, listed
 from b24nb.badges.bulk import INTERRUPTED, RunOptions
 from b24nb.badges.files import csv_lines
 from b24nb.errors import Interrupted, InvalidInput
@@ -142,9 +142,7 @@ class Found:
         return f"{self.what} of {answered}{counts and f': {counts}'}"
 
     def _notes(self) -> list[str]:
-        groups: dict[str, list[str]] = {}
-        for name, status in self.missing.items():
-            groups.setdefault(status, []).append(name)
+        groups = grouped((status, name) for name, status in self.missing.items())
         text = "; ".join(f"{len(names):,} {status} ({listed(names)})" for status, names in groups.items())
         return [f"Not complete: {text}. {self._stopped and f'The run was {self._stopped}.'}".strip()] if text else []
 
