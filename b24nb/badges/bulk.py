@@ -12,6 +12,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence, Sized
 from concurrent.futures import Future, ThreadPoolExecutor, wait
+from contextvars import copy_context
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
@@ -25,7 +26,6 @@ from b24nb.badges.evidence import Reply, contradicted, is_whole, look_at
 from b24nb.badges.journal_store import ChangeSet
 from b24nb.checks import check_count, check_switch
 from b24nb.rest.batch import fits_query
-from b24nb.rest.calls import event_list
 
 Cancel = threading.Event | Callable[[], bool]
 #: A batch contains a look if the last one is older than so many seconds when the batch leaves.
@@ -80,11 +80,11 @@ def apply_many(
     try:
         warn_if_unwritten(applier.store, outcomes, stacklevel=5)
         outcomes = name_holders(applier.connection, outcomes)
-    except KeyboardInterrupt:
-        run.stopped = INTERRUPTED
+    except KeyboardInterrupt as error:
+        end = error
     # With ReadOnly nothing at all could be written: raise it, since a row in a report is easily overlooked.
     end = end or next((one.error for one in outcomes if isinstance(one.error, errors.ReadOnly)), None)
-    return outcomes, KeyboardInterrupt() if run.stopped == INTERRUPTED else end
+    return outcomes, end
 
 
 def in_threads(
@@ -93,7 +93,7 @@ def in_threads(
     """Run ``work`` in ``options.parallel`` threads, with a progress bar, until all of them have returned.
 
     ``done`` grows by ``total`` meanwhile; ``bar``: its description and unit. Ctrl-C, what a handler of a signal raises
-    (``sys.exit``), or what ``work`` raises, calls ``stop``; the running requests are waited for in any case.
+    (``sys.exit``), or what ``work`` raises, calls ``stop``, and is raised when the running requests have ended.
     """
     from tqdm.auto import tqdm  # type: ignore[import-untyped]
 
@@ -118,7 +118,8 @@ def in_threads(
         while waiting:
             try:
                 while len(workers) < left:
-                    workers.append(pool.submit(begin))
+                    # A new thread has an empty context, and a call is noted in the list of events of this one.
+                    workers.append(pool.submit(copy_context().run, begin))
                 started.set()
                 waiting = bool(wait(workers, timeout=0.1).not_done)
                 shown.update(len(done) - known - shown.n)
@@ -126,10 +127,10 @@ def in_threads(
                 left, end = 0, error
                 stop(INTERRUPTED if isinstance(error, KeyboardInterrupt) else f"stopped by {type(error).__name__}")
                 started.set()
+    if end:
+        raise end
     for worker in workers:
         worker.result()
-    if end and not isinstance(end, KeyboardInterrupt):
-        raise end
 
 
 class _Run:
@@ -142,7 +143,6 @@ class _Run:
         self._todo: deque[tuple[int, Step]] = deque()
         self.outcomes: dict[int, Outcome] = {}
         self._looked_at = self._connection.clock.time()
-        self._event_list = event_list.get()  # a new thread has an empty context, so the workers are given this
 
     def queue(self, steps: Iterable[tuple[int, Step]], here: Badges) -> None:
         """Put the steps into ``_todo``, but set the outcomes of those that, as a look shows, must not be sent."""
@@ -191,9 +191,11 @@ class _Run:
         in_threads(self._work, self._options, stop, self.outcomes, len(self._todo), self._change_set.kind, "badge")
 
     def _work(self) -> None:
-        event_list.set(self._event_list)
         while chunk := self._take():
-            self._send_chunk(*chunk)
+            try:
+                self._send_chunk(*chunk)
+            except errors.B24Error as error:  # of a look
+                self.stopped = f"stopped: {error.message}"
 
     def _take(self) -> tuple[dict[int, Step], bool] | None:
         """The steps of the next request, 50 commands at most, and whether one of these commands is a look."""
@@ -227,11 +229,7 @@ class _Run:
         has a request of its own, right before: one in the same batch would be answered too late."""
         if all(type(step) is Step for step in chunk.values()):
             return chunk
-        try:
-            here = Badges(look_at(self._connection, [*chunk.values()]))
-        except errors.B24Error as error:
-            self.stopped = f"stopped: {error.message}"
-            return {}
+        here = Badges(look_at(self._connection, [*chunk.values()]))
         self.outcomes |= {place: one for place, step in chunk.items() if (one := _beforehand(step, here))}
         return {place: step for place, step in chunk.items() if place not in self.outcomes}
 
@@ -253,12 +251,9 @@ class _Run:
         rest = [item for item in chunk.items() if item[0] not in self.outcomes]
         if not failed and 0 < len(rest) < len(chunk):
             # The portal halted at a badge that somebody else deleted: look at what the other steps find now.
-            try:
-                here = Badges(look_at(self._connection, [step for _, step in rest]))
-                with self._lock:
-                    self.queue(rest, here)
-            except errors.B24Error as error:
-                self.stopped = f"stopped: {error.message}"
+            here = Badges(look_at(self._connection, [step for _, step in rest]))
+            with self._lock:
+                self.queue(rest, here)
 
 
 def _there(step: Step, here: Badges) -> Any:

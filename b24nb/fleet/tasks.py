@@ -13,7 +13,6 @@ from typing import Any
 from b24nb import errors
 from b24nb.badges.bulk import INTERRUPTED, RunOptions, in_threads
 from b24nb.fleet.visit import NOT_VISITED, Visit, refuse_secrets, visiting
-from b24nb.rest.calls import event_list
 from b24nb.secret import known_secrets
 
 #: After so many seconds without a result, check whether the executor still accepts tasks.
@@ -30,10 +29,9 @@ def each(
     """
     todo, found, failed, stopped = [*names], dict[str, Visit](), list[str](), list[str]()
     raised: BaseException | None = None
-    remaining, listener = iter(todo), event_list.get()
+    remaining = iter(todo)
 
     def visit_remaining() -> None:
-        event_list.set(listener)
         for name in remaining:  # the threads share this iterator
             if options.cancelled:
                 stopped.append("cancelled")
