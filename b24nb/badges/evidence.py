@@ -25,7 +25,6 @@ from b24nb.rest.connection import Connection, Response
 from b24nb.rest.response import whole_number
 
 Reply = Response | ApiError
-_FIRST_PAUSE = 0.25
 _AGAIN = "Somebody may be changing them; list again."
 
 
@@ -135,7 +134,7 @@ def reconcile(connection: Connection, doubts: Sequence[Outcome], deadline: float
     appear any more. If the look fails, the outcome is ``open``.
     """
     known: dict[int, Outcome] = {}
-    pause = _FIRST_PAUSE
+    pause = 0.25
     while True:
         last_look = connection.clock.monotonic() >= deadline
         missing = {place: doubt for place, doubt in enumerate(doubts) if place not in known}

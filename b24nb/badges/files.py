@@ -38,8 +38,6 @@ FORMULA, _ESCAPED = tuple("=+-@\t\r\n＝＋－＠"), "with_apostrophe"
 #: The separator is given by a first line for Excel (``sep=;``), else it is the character beside a known heading.
 _SEP_LINE = re.compile(r'"?sep=([^"\r\n])"?[,;\t ]*(?:\r\n?|\n|$)', re.IGNORECASE)
 _HEADING = r'(?:^|[\r\n]|([,;\t|]))[ "]*{}[ "]*(?:([,;\t|])|[\r\n]|$)'
-#: Types whose values mean that there is nothing; pandas need not be loaded.
-_MISSING = {"NoneType", "NAType", "NaTType"}
 
 
 class Row(list[tuple[Any, Any]]):
@@ -283,8 +281,8 @@ def _heading(name: Hashable) -> tuple[str, str | None]:
 
 
 def _is_missing(cell: Any) -> bool:
-    """Whether it is ``None``, NaN, NaT or ``pandas.NA``."""
-    return type(cell).__name__ in _MISSING or (isinstance(cell, float) and cell != cell)
+    """Whether it is ``None``, NaN, NaT or ``pandas.NA``; pandas need not be loaded."""
+    return type(cell).__name__ in ("NoneType", "NAType", "NaTType") or (isinstance(cell, float) and cell != cell)
 
 
 def _is_empty(cell: Any) -> bool:

@@ -30,7 +30,6 @@ if TYPE_CHECKING:
 
 #: The kind of a run of a fleet.
 FLEET_RUN = re.compile(f"(fleet|{UNDO}) ")
-_LEAST_LEASE = 5.0
 _COLUMNS = (
     *("change_set", "kind", "at", "host", "user", "step.code", "step.action", "verdict"),
     *("seen", "error", "detail", "note", "step.before", "step.after"),
@@ -270,7 +269,7 @@ def settled(store: JournalStore, look: Callable[[Sequence[Entry]], Sequence[Outc
 
 def lease(settle_after: float) -> float:
     """How many seconds after its intent a task of a fleet may begin to send."""
-    return max(_LEAST_LEASE, settle_after)
+    return max(5.0, settle_after)
 
 
 def seconds_left(entries: Iterable[Entry], settle_after: float, now: float) -> float:
