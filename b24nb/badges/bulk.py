@@ -166,13 +166,11 @@ class _Run:
     def _see(self, here: Badges) -> None:
         """Drop each waiting step whose badge has changed, as the look in the last batch shows."""
         with self._lock:
-            todo, self._todo = self._todo, deque()
-            for place, step in todo:
-                # Nothing is called done by a list that may be out of date.
-                if type(step) is Step and (now := _there(step, here)) not in (step.before, step.after):
-                    self.outcomes[place] = step.left_alone(now)
-                else:
-                    self._todo.append((place, step))
+            found = [(place, step, _there(step, here)) for place, step in self._todo if type(step) is Step]
+            # Nothing is called done by a list that may be out of date.
+            changed = [(place, step, now) for place, step, now in found if now not in (step.before, step.after)]
+            self.outcomes |= {place: step.left_alone(now) for place, step, now in changed}
+            self._todo = deque(item for item in self._todo if item[0] not in self.outcomes)
 
     def _lagging(self, steps: Sequence[Step], here: Badges) -> Mapping[str, Reply]:
         """The answers of ``get``, by code, that contradict the list about badges which are not as planned there.
