@@ -112,10 +112,8 @@ class ActivityStep(Step):
         list of (str, str, mapping)
             Key, method and parameters.
         """
-        params: dict[str, Any] = {"id": self.before.id}
-        if self.after is None:
-            return [(f"{prefix}-delete", _DELETE, params)]
-        return [(f"{prefix}-delete", _UPDATE, {**params, "fields": {"badgeCode": self.after.badge}})]
+        fields = {"fields": {"badgeCode": self.after.badge}} if self.after else {}
+        return [(f"{prefix}-delete", _UPDATE if self.after else _DELETE, {"id": self.before.id, **fields})]
 
     def left_alone(self, now: Any) -> Outcome:
         """The outcome if a look shows something else than the step was made for.

@@ -34,7 +34,6 @@ _COLUMNS = (
     *("change_set", "kind", "at", "host", "user", "step.code", "step.action", "verdict"),
     *("seen", "error", "detail", "note", "step.before", "step.after"),
 )
-_SHORT = ["change_set", "kind", "at", "code", "action", "verdict"]
 
 #: How the changes of another address or user are counted.
 ADOPT = (
@@ -242,7 +241,7 @@ class Journal:
     def _shown(self) -> tuple[pd.DataFrame | None, str]:
         """The newest changes and the notes on them; the file is asked once, and its error is the note."""
         try:
-            df = _frame(self._store.entries(newest=SHOWN))[_SHORT]
+            df = _frame(self._store.entries(newest=SHOWN))[["change_set", "kind", "at", "code", "action", "verdict"]]
             return df.assign(at=df["at"].dt.floor("s")), " ".join(filter(None, [self.unfinished, *self._foreign()]))
         except JournalError as error:
             return None, str(error)
