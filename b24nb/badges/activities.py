@@ -10,7 +10,7 @@ its ``badgeCode``, and set it again.
 from __future__ import annotations
 
 import sys
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -57,9 +57,7 @@ class Activity:
     @classmethod
     def from_wire(cls, row: dict[str, Any]) -> Activity:
         """Read a row of ``crm.activity.list``."""
-        params = row.get("PROVIDER_PARAMS")
-        badge = params.get("badgeCode") if isinstance(params, dict) else ""
-        return cls(int(row["ID"]), badge if isinstance(badge, str) else "", row.get("COMPLETED") == "Y")
+        return cls(int(row["ID"]), _badge_code(row), row.get("COMPLETED") == "Y")
 
     def to_wire(self) -> dict[str, Any]:
         """The activity as the journal stores it.
@@ -114,10 +112,8 @@ class ActivityStep(Step):
         list of (str, str, mapping)
             Key, method and parameters.
         """
-        params: dict[str, Any] = {"id": self.before.id}
-        if self.after is None:
-            return [(f"{prefix}-delete", _DELETE, params)]
-        return [(f"{prefix}-delete", _UPDATE, {**params, "fields": {"badgeCode": self.after.badge}})]
+        fields = {"fields": {"badgeCode": self.after.badge}} if self.after else {}
+        return [(f"{prefix}-delete", _UPDATE if self.after else _DELETE, {"id": self.before.id, **fields})]
 
     def left_alone(self, now: Any) -> Outcome:
         """The outcome if a look shows something else than the step was made for.
@@ -159,11 +155,6 @@ class ActivityStep(Step):
         return Outcome(self, DONE[self.action], changed=True) if proof else None
 
 
-def of_activities(steps: Iterable[Step]) -> list[ActivityStep]:
-    """Those of the steps that change activities."""
-    return [step for step in steps if isinstance(step, ActivityStep)]
-
-
 def look_at_activities(connection: Connection, steps: Sequence[ActivityStep]) -> list[Activity]:
     """The activities of these steps as they are; refused if an answer has more than can be read, since one that is
     missing counts as deleted."""
@@ -187,10 +178,8 @@ def find_holders(connection: Connection, codes: Collection[str]) -> list[dict[st
     """The open configurable activities that name one of these codes: rows with :data:`COLUMNS` (titles empty) and
     ``application``, the id of the application that made it."""
     oldest = connection.clock.time() - spec.ATTACHMENT_DAYS * 24 * 3600
-    named = [(row, row.get("PROVIDER_PARAMS")) for row in _open_activities(connection)]
-    held = [(row, params.get("badgeCode")) for row, params in named if isinstance(params, dict)]
-    origin = connection.credentials.origin
-    return [_holder(row, code, oldest, origin) for row, code in held if isinstance(code, str) and code in codes]
+    named = [(row, _badge_code(row)) for row in _open_activities(connection)]
+    return [_holder(row, code, oldest, connection.credentials.origin) for row, code in named if code in codes]
 
 
 def add_titles(connection: Connection, holders: Sequence[dict[str, str]]) -> Sequence[dict[str, str]]:
@@ -251,6 +240,13 @@ def _rows(answer: Response | ApiError) -> list[dict[str, Any]]:
     if not isinstance(answer.result, list):
         raise BadResponse("The portal answered without a list of activities.", method=ACTIVITY_LIST)
     return [row for row in answer.result if isinstance(row, dict)]
+
+
+def _badge_code(row: dict[str, Any]) -> str:
+    """The code of the badge that an activity names; ``""`` if none."""
+    params = row.get("PROVIDER_PARAMS")
+    code = params.get("badgeCode") if isinstance(params, dict) else ""
+    return code if isinstance(code, str) else ""
 
 
 def _is_before(text: str, oldest: float) -> bool:

@@ -92,7 +92,8 @@ class ChangeApplier:
         if isinstance(looked, Response) and look:
             with suppress(errors.BadResponse):
                 here = badges_of(looked)
-                found = [_last_seen(step, here.find(step.key)) for step in steps]
+                seen = [(step, here.find(step.key)) for step in steps]
+                found = [now if now != step.before and is_whole(now) else None for step, now in seen]
                 look(here)
         return self._judged(steps, found, answers, failure)
 
@@ -148,11 +149,6 @@ class ChangeApplier:
             why = respelled if step.before.code != step.code else "it was not there any more"
             return again._replace(step=step, detail=why if again.verdict is Verdict.ADDED else again.detail)
         return outcome
-
-
-def _last_seen(step: Step, now: Any) -> Any:
-    """What a look shows, if that is not ``step.before``, nor a badge of which the answer lacks a part."""
-    return now if now != step.before and is_whole(now) else None
 
 
 def warn_if_unwritten(store: JournalStore, outcomes: Sequence[Outcome], stacklevel: int) -> None:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 T = TypeVar("T")
+K = TypeVar("K")
 Text = str | Mapping[str, str]
 
 FIELDS = ("code", "title", "value", "type")
@@ -150,8 +151,9 @@ class Badge:
         """
         cells: dict[str, Any] = {}
         for name, text in self.to_wire().items():
-            if isinstance(text, dict) and text and all(map(_fits_column, text.items())):
-                cells |= {f"{name}.{language}": words for language, words in text.items()}
+            texts = text.items() if isinstance(text, dict) else ()
+            if texts and all(isinstance(one, str) and one and LANGUAGE.fullmatch(language) for language, one in texts):
+                cells |= {f"{name}.{language}": one for language, one in texts}
             else:
                 cells[name] = json.dumps(text) if isinstance(text, dict | list) else text
         return cells
@@ -333,17 +335,26 @@ def listing(head: str, items: Sequence[T], line: Callable[[T], str]) -> str:
     return "\n".join([head, *(f"  {line(item)}" for item in items[:SHOWN]), *more])
 
 
+def grouped(pairs: Iterable[tuple[K, T]]) -> dict[K, list[T]]:
+    """The values of each key."""
+    groups: dict[K, list[T]] = {}
+    for key, value in pairs:
+        groups.setdefault(key, []).append(value)
+    return groups
+
+
 def listed(names: Sequence[str]) -> str:
     """The first names, and how many more there are."""
     return ", ".join(names[:_NAMED]) + (f" and {len(names) - _NAMED:,} more" if len(names) > _NAMED else "")
+
+
+def not_restorable(badges: Iterable[Any]) -> list[str]:
+    """A remark on those of these that could not be restored, if there are any."""
+    names = dict.fromkeys(repr(badge.code) for badge in badges if isinstance(badge, Badge) and badge.note)
+    return [f"Not restorable, since add would refuse it: {listed([*names])}."] if names else []
 
 
 def _line(badge: Badge) -> str:
     note = badge.note and f"  ({badge.note})"
     cells = visible(badge.code, code=True), *map(visible, (badge.type, repr(badge.title), repr(badge.value)))
     return f"{'  '.join(cells)}{note}"
-
-
-def _fits_column(item: tuple[Any, Any]) -> bool:
-    language, words = item
-    return bool(isinstance(words, str) and words and LANGUAGE.fullmatch(language))

@@ -12,6 +12,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence, Sized
 from concurrent.futures import Future, ThreadPoolExecutor, wait
+from contextvars import copy_context
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
@@ -25,12 +26,11 @@ from b24nb.badges.evidence import Reply, contradicted, is_whole, look_at
 from b24nb.badges.journal_store import ChangeSet
 from b24nb.checks import check_count, check_switch
 from b24nb.rest.batch import fits_query
-from b24nb.rest.calls import event_list
 
 Cancel = threading.Event | Callable[[], bool]
 #: A batch contains a look if the last one is older than so many seconds when the batch leaves.
 _STALE = 1.0
-INTERRUPTED = "stopped by Ctrl-C"
+INTERRUPTED, _AT_FAILURE = "stopped by Ctrl-C", "stopped at a failure"
 
 
 @dataclass(frozen=True)
@@ -74,16 +74,17 @@ def apply_many(
         run.send()
     except BaseException as error:  # noqa: BLE001 - raised by the caller's `cancel`, or a bug of this package
         end = error
-    not_sent = {place: Outcome(step, Verdict.NOT_SENT, detail=run.stopped) for place, step in enumerate(steps)}
+    stopped = run.stopped or ("" if end else _AT_FAILURE)
+    not_sent = {place: Outcome(step, Verdict.NOT_SENT, detail=stopped) for place, step in enumerate(steps)}
     outcomes = [*(not_sent | run.outcomes).values()]
     try:
         warn_if_unwritten(applier.store, outcomes, stacklevel=5)
         outcomes = name_holders(applier.connection, outcomes)
-    except KeyboardInterrupt:
-        run.stopped = INTERRUPTED
+    except KeyboardInterrupt as error:
+        end = error
     # With ReadOnly nothing at all could be written: raise it, since a row in a report is easily overlooked.
     end = end or next((one.error for one in outcomes if isinstance(one.error, errors.ReadOnly)), None)
-    return outcomes, KeyboardInterrupt() if run.stopped == INTERRUPTED else end
+    return outcomes, end
 
 
 def in_threads(
@@ -92,7 +93,7 @@ def in_threads(
     """Run ``work`` in ``options.parallel`` threads, with a progress bar, until all of them have returned.
 
     ``done`` grows by ``total`` meanwhile; ``bar``: its description and unit. Ctrl-C, what a handler of a signal raises
-    (``sys.exit``), or what ``work`` raises, calls ``stop``; the running requests are waited for in any case.
+    (``sys.exit``), or what ``work`` raises, calls ``stop``, and is raised when the running requests have ended.
     """
     from tqdm.auto import tqdm  # type: ignore[import-untyped]
 
@@ -117,7 +118,8 @@ def in_threads(
         while waiting:
             try:
                 while len(workers) < left:
-                    workers.append(pool.submit(begin))
+                    # A new thread has an empty context, and a call is noted in the list of events of this one.
+                    workers.append(pool.submit(copy_context().run, begin))
                 started.set()
                 waiting = bool(wait(workers, timeout=0.1).not_done)
                 shown.update(len(done) - known - shown.n)
@@ -125,10 +127,10 @@ def in_threads(
                 left, end = 0, error
                 stop(INTERRUPTED if isinstance(error, KeyboardInterrupt) else f"stopped by {type(error).__name__}")
                 started.set()
+    if end:
+        raise end
     for worker in workers:
         worker.result()
-    if end and not isinstance(end, KeyboardInterrupt):
-        raise end
 
 
 class _Run:
@@ -141,13 +143,12 @@ class _Run:
         self._todo: deque[tuple[int, Step]] = deque()
         self.outcomes: dict[int, Outcome] = {}
         self._looked_at = self._connection.clock.time()
-        self._event_list = event_list.get()  # a new thread has an empty context, so the workers are given this
 
     def queue(self, steps: Iterable[tuple[int, Step]], here: Badges) -> None:
         """Put the steps into ``_todo``, but set the outcomes of those that, as a look shows, must not be sent."""
         steps = [*steps]
         lagging = self._lagging([step for _, step in steps], here)
-        for number, (place, step) in enumerate(steps, 1):
+        for place, step in steps:
             if step.code in lagging:
                 text = f"The portal's list and its answer to get do not agree about {step.code!r}."
                 answer = lagging[step.code]
@@ -155,9 +156,7 @@ class _Run:
                 if isinstance(answer, errors.ApiError) and not isinstance(answer, errors.NotFound):
                     error = answer
                 self.outcomes[place] = Outcome(step, Verdict.UNKNOWN, error=error)
-                if not self._options.keep_going:
-                    left = "stopped at a failure"
-                    self.outcomes |= {at: Outcome(one, Verdict.NOT_SENT, detail=left) for at, one in steps[number:]}
+                if not self._options.keep_going:  # those before it are sent
                     break
             elif type(step) is Step and (outcome := _beforehand(step, here)):  # activities: _as_planned
                 self.outcomes[place] = outcome
@@ -167,13 +166,11 @@ class _Run:
     def _see(self, here: Badges) -> None:
         """Drop each waiting step whose badge has changed, as the look in the last batch shows."""
         with self._lock:
-            todo, self._todo = self._todo, deque()
-            for place, step in todo:
-                # Nothing is called done by a list that may be out of date.
-                if type(step) is Step and (now := _there(step, here)) not in (step.before, step.after):
-                    self.outcomes[place] = step.left_alone(now)
-                else:
-                    self._todo.append((place, step))
+            found = [(place, step, _there(step, here)) for place, step in self._todo if type(step) is Step]
+            # Nothing is called done by a list that may be out of date.
+            changed = [(place, step, now) for place, step, now in found if now not in (step.before, step.after)]
+            self.outcomes |= {place: step.left_alone(now) for place, step, now in changed}
+            self._todo = deque(item for item in self._todo if item[0] not in self.outcomes)
 
     def _lagging(self, steps: Sequence[Step], here: Badges) -> Mapping[str, Reply]:
         """The answers of ``get``, by code, that contradict the list about badges which are not as planned there.
@@ -181,13 +178,9 @@ class _Run:
         A badge that the list shows as wanted is asked for by an undo only: a list that is behind shows just that.
         """
         undo = self._change_set.kind == UNDO
-        codes = []
-        for one in steps:
-            if type(one) is not Step or one.before == one.after:
-                continue
-            now = here.find(one.code)
-            if now != one.before and (undo or now is None or now != one.after):
-                codes.append(one.code)
+        found = [(one, here.find(one.code)) for one in steps if type(one) is Step and one.before != one.after]
+        strange = [(one, now) for one, now in found if now != one.before]
+        codes = (one.code for one, now in strange if undo or now is None or now != one.after)
         return contradicted(self._connection, here, codes)
 
     def send(self) -> None:
@@ -196,9 +189,11 @@ class _Run:
         in_threads(self._work, self._options, stop, self.outcomes, len(self._todo), self._change_set.kind, "badge")
 
     def _work(self) -> None:
-        event_list.set(self._event_list)
         while chunk := self._take():
-            self._send_chunk(*chunk)
+            try:
+                self._send_chunk(*chunk)
+            except errors.B24Error as error:  # of a look
+                self.stopped = f"stopped: {error.message}"
 
     def _take(self) -> tuple[dict[int, Step], bool] | None:
         """The steps of the next request, 50 commands at most, and whether one of these commands is a look."""
@@ -232,11 +227,7 @@ class _Run:
         has a request of its own, right before: one in the same batch would be answered too late."""
         if all(type(step) is Step for step in chunk.values()):
             return chunk
-        try:
-            here = Badges(look_at(self._connection, [*chunk.values()]))
-        except errors.B24Error as error:
-            self.stopped = f"stopped: {error.message}"
-            return {}
+        here = Badges(look_at(self._connection, [*chunk.values()]))
         self.outcomes |= {place: one for place, step in chunk.items() if (one := _beforehand(step, here))}
         return {place: step for place, step in chunk.items() if place not in self.outcomes}
 
@@ -254,16 +245,13 @@ class _Run:
         self.outcomes |= {place: one for place, one in zip(chunk, made, strict=True) if not one.left_out}
         failed = [one for one in made if one.failed]
         if failed and (halt or isinstance(failed[0].error, errors.JournalError | errors.ClientClosed)):
-            self.stopped = self.stopped or "stopped at a failure"
+            self.stopped = self.stopped or _AT_FAILURE
         rest = [item for item in chunk.items() if item[0] not in self.outcomes]
         if not failed and 0 < len(rest) < len(chunk):
             # The portal halted at a badge that somebody else deleted: look at what the other steps find now.
-            try:
-                here = Badges(look_at(self._connection, [step for _, step in rest]))
-                with self._lock:
-                    self.queue(rest, here)
-            except errors.B24Error as error:
-                self.stopped = f"stopped: {error.message}"
+            here = Badges(look_at(self._connection, [step for _, step in rest]))
+            with self._lock:
+                self.queue(rest, here)
 
 
 def _there(step: Step, here: Badges) -> Any:

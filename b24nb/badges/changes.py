@@ -13,7 +13,7 @@ from enum import StrEnum
 from typing import Any, NamedTuple
 
 from b24nb import spec
-from b24nb.badges.badge import FIELDS, Badge, Badges, bare, listed
+from b24nb.badges.badge import FIELDS, Badge, Badges, bare, not_restorable
 from b24nb.errors import B24Error, BadgeChanged, InvalidInput, NotRestorable
 from b24nb.rest.batch import fits_query
 from b24nb.rest.calls import event_list
@@ -356,10 +356,9 @@ def check_code(code: Any) -> None:
         raise InvalidInput(f"The code {wrong}.", field="code")
 
 
-def warn_if_not_restorable(badges: Iterable[Badge], stacklevel: int = 3) -> None:
+def warn_if_not_restorable(badges: Iterable[Any], stacklevel: int = 3) -> None:
     """Warn before these are deleted, if one of them could not be restored."""
-    if names := [repr(badge.code) for badge in badges if badge.note]:
-        text = f"add would refuse {listed(names)} as it stands, so it can't be restored by the journal."
+    for text in not_restorable(badges):
         warn(NotRestorable(text), stacklevel)
 
 

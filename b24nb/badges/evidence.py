@@ -15,7 +15,7 @@ from dataclasses import replace
 from typing import Any
 
 from b24nb import errors
-from b24nb.badges.activities import ActivityStep, look_at_activities, of_activities
+from b24nb.badges.activities import ActivityStep, look_at_activities
 from b24nb.badges.badge import FIELDS, Badge, Badges, folded
 from b24nb.badges.changes import DONE, GET, LIST, Action, Outcome, Step, Verdict, gone
 from b24nb.error_codes import raised_before_effect
@@ -25,7 +25,6 @@ from b24nb.rest.connection import Connection, Response
 from b24nb.rest.response import whole_number
 
 Reply = Response | ApiError
-_FIRST_PAUSE = 0.25
 _AGAIN = "Somebody may be changing them; list again."
 
 
@@ -45,7 +44,7 @@ def badges_of(response: Response) -> Badges:
 
 def look_at(connection: Connection, steps: Sequence[Step]) -> list[Any]:
     """What the portal has now: all badges, unless there are steps of activities only; and these activities."""
-    activities = of_activities(steps)
+    activities = [step for step in steps if isinstance(step, ActivityStep)]
     badges = [] if activities and len(activities) == len(steps) else list_badges(connection)
     return [*badges, *look_at_activities(connection, activities)]
 
@@ -135,7 +134,7 @@ def reconcile(connection: Connection, doubts: Sequence[Outcome], deadline: float
     appear any more. If the look fails, the outcome is ``open``.
     """
     known: dict[int, Outcome] = {}
-    pause = _FIRST_PAUSE
+    pause = 0.25
     while True:
         last_look = connection.clock.monotonic() >= deadline
         missing = {place: doubt for place, doubt in enumerate(doubts) if place not in known}
@@ -173,7 +172,7 @@ def _look(connection: Connection, steps: Sequence[Step], *, thorough: bool) -> d
     """What the portal has for these steps, by its own spelling of the codes: one by ``get``, several by ``list``."""
     codes = {badge.code for step in steps for badge in (step.before, step.after) if badge}
     try:
-        alone = len(codes) == 1 and not of_activities(steps)
+        alone = len(codes) == 1 and type(steps[0]) is Step
         found = [get_badge(connection, *codes)] if alone else look_at(connection, steps)
     except NotFound:
         # If the portal stored the code in another spelling, only the whole list shows it.

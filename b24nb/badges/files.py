@@ -19,7 +19,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from b24nb.badges.badge import FIELDS, LANGUAGE, Badge, Badges, Texts, flat_frame, folded, text_of
+from b24nb.badges.badge import FIELDS, LANGUAGE, Badge, Badges, flat_frame, folded, grouped, text_of
 from b24nb.badges.changes import MAP_TEXT, check_code
 from b24nb.badges.evidence import whole_list
 from b24nb.errors import BadResponse, InvalidInput
@@ -38,8 +38,6 @@ FORMULA, _ESCAPED = tuple("=+-@\t\r\n＝＋－＠"), "with_apostrophe"
 #: The separator is given by a first line for Excel (``sep=;``), else it is the character beside a known heading.
 _SEP_LINE = re.compile(r'"?sep=([^"\r\n])"?[,;\t ]*(?:\r\n?|\n|$)', re.IGNORECASE)
 _HEADING = r'(?:^|[\r\n]|([,;\t|]))[ "]*{}[ "]*(?:([,;\t|])|[\r\n]|$)'
-#: Types whose values mean that there is nothing; pandas need not be loaded.
-_MISSING = {"NoneType", "NAType", "NaTType"}
 
 
 class Row(list[tuple[Any, Any]]):
@@ -78,7 +76,7 @@ def read(source: Source | pd.DataFrame) -> Badges:
     for where, row in _rows(source):
         try:
             badge = _badge(row)
-            _check(badge)
+            check_code(badge.code)
             badges.append(badge)
         except InvalidInput as problem:
             complaints.append(InvalidInput(f"{where}: {problem.message}", field=problem.field, hint=problem.hint))
@@ -134,10 +132,7 @@ def clashes(codes: Iterable[str], there: Iterable[Badge] = ()) -> Iterator[Inval
     ``there``: badges that a portal has side by side: it tells their codes apart.
     """
     known = {badge.code for badge in there}
-    spelled: dict[str, list[str]] = {}
-    for code in codes:
-        spelled.setdefault(folded(code), []).append(code)
-    for same in spelled.values():
+    for same in grouped((folded(code), code) for code in codes).values():
         names = [*dict.fromkeys(same)]
         if len(same) > 1 and not (names == same and known.issuperset(names)):
             what = "differ only in letter case or blanks at the end: one code on most portals"
@@ -286,8 +281,8 @@ def _heading(name: Hashable) -> tuple[str, str | None]:
 
 
 def _is_missing(cell: Any) -> bool:
-    """Whether it is ``None``, NaN, NaT or ``pandas.NA``."""
-    return type(cell).__name__ in _MISSING or (isinstance(cell, float) and cell != cell)
+    """Whether it is ``None``, NaN, NaT or ``pandas.NA``; pandas need not be loaded."""
+    return type(cell).__name__ in ("NoneType", "NAType", "NaTType") or (isinstance(cell, float) and cell != cell)
 
 
 def _is_empty(cell: Any) -> bool:
@@ -324,15 +319,6 @@ def _badge(row: Any) -> Badge:
             hint = "A row is a whole badge; badges.backup('badges.csv') writes all of them."
             raise InvalidInput(f"The {field} is missing.", field=field, hint=hint)
     return Badge(**plain)
-
-
-def _check(badge: Badge) -> None:
-    """Refuse what no portal could list: a value that can't be a code, and nested texts."""
-    check_code(badge.code)
-    for field, text in badge.to_wire().items():
-        for words in text.values() if isinstance(text, Texts) else [text]:
-            if not isinstance(words, str | int | float | None):
-                raise InvalidInput(f"The {field} is not a text but a {type(words).__name__}.", field=field)
 
 
 def _csv_row(badge: Badge) -> dict[str, str]:

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 from b24nb.badges.activities import Activity, ActivityStep
 from b24nb.badges.apply import ChangeApplier
-from b24nb.badges.badge import SHOWN, Badge, Badges, listed
-from b24nb.badges.changes import DONE, UNDO, Outcome, Step, Verdict, Way, diff, redone, to_restore
+from b24nb.badges.badge import SHOWN, Badge, Badges, frame, listed
+from b24nb.badges.changes import DONE, UNDO, Action, Outcome, Step, Verdict, Way, diff, redone, to_restore
 from b24nb.badges.evidence import contradicted, list_badges, reconcile
 from b24nb.badges.files import clashes, codes_of, refuse
 from b24nb.badges.journal_store import Entry, JournalStore, default_journal_path
@@ -30,12 +30,10 @@ if TYPE_CHECKING:
 
 #: The kind of a run of a fleet.
 FLEET_RUN = re.compile(f"(fleet|{UNDO}) ")
-_LEAST_LEASE = 5.0
 _COLUMNS = (
     *("change_set", "kind", "at", "host", "user", "step.code", "step.action", "verdict"),
     *("seen", "error", "detail", "note", "step.before", "step.after"),
 )
-_SHORT = ["change_set", "kind", "at", "code", "action", "verdict"]
 
 #: How the changes of another address or user are counted.
 ADOPT = (
@@ -225,7 +223,9 @@ class Journal:
         path, others = self._store.path, self._others()
         with suppress(JournalError):  # there is no data folder
             if path.name == default_journal_path(self._store.host).name and not path.exists():
-                others += former_journals(self._store.host, path)
+                names = sorted(file.name for file in path.parent.glob("*.db"))
+                text = f"No changes of {self._store.host} are known. If its address was another one before, see the"
+                others += [f"{text} journals in {path.parent}: {listed(names)}. {ADOPT}"] if names else []
         return others
 
     def __repr__(self) -> str:
@@ -241,7 +241,7 @@ class Journal:
     def _shown(self) -> tuple[pd.DataFrame | None, str]:
         """The newest changes and the notes on them; the file is asked once, and its error is the note."""
         try:
-            df = _frame(self._store.entries(newest=SHOWN))[_SHORT]
+            df = _frame(self._store.entries(newest=SHOWN))[["change_set", "kind", "at", "code", "action", "verdict"]]
             return df.assign(at=df["at"].dt.floor("s")), " ".join(filter(None, [self.unfinished, *self._foreign()]))
         except JournalError as error:
             return None, str(error)
@@ -268,7 +268,7 @@ def settled(store: JournalStore, look: Callable[[Sequence[Entry]], Sequence[Outc
 
 def lease(settle_after: float) -> float:
     """How many seconds after its intent a task of a fleet may begin to send."""
-    return max(_LEAST_LEASE, settle_after)
+    return max(5.0, settle_after)
 
 
 def seconds_left(entries: Iterable[Entry], settle_after: float, now: float) -> float:
@@ -328,13 +328,6 @@ def steps_back(connection: Connection, done: Sequence[Entry]) -> tuple[list[Step
     return [*first, *_undo_steps(left, target, here), *later], len(current), sum(now is None for now, _ in pairs)
 
 
-def former_journals(host: str, path: Path) -> list[str]:
-    """Where the changes of a portal without a journal may be, if journals of other portals lie beside it."""
-    names = sorted(file.name for file in path.parent.glob("*.db"))
-    text = f"No changes of {host} are known. If its address was another one before, see the journals in"
-    return [f"{text} {path.parent}: {listed(names)}. {ADOPT}"] if names else []
-
-
 def journals_beside(paths: Iterable[Path], kinds: Iterable[str]) -> list[Path]:
     """The other journals in the folders of these that hold changes of these kinds (patterns of LIKE)."""
     found, folders = list[Path](), {path.parent for path in paths}
@@ -347,19 +340,17 @@ def journals_beside(paths: Iterable[Path], kinds: Iterable[str]) -> list[Path]:
 def _frame(entries: Sequence[Entry]) -> pd.DataFrame:
     import pandas as pd
 
-    names = [name.removeprefix("step.") for name in _COLUMNS]
-    df = pd.DataFrame(map(attrgetter(*_COLUMNS), entries), columns=names, dtype=object)
-    texts = ("action", "verdict", "before", "after")  # with None where there is none: pandas 3 would make it NaN
-    cells = {name: pd.Series([*map(_plain, df[name])], dtype=object) for name in texts}
+    rows = (map(_plain, attrgetter(*_COLUMNS)(entry)) for entry in entries)
+    df = frame(rows, [name.removeprefix("step.") for name in _COLUMNS])
     at = pd.to_datetime(df["at"].astype(float), unit="s", utc=True).dt.as_unit("us")
-    return df.astype({"change_set": "int64", "seen": bool}).assign(at=at, **cells)
+    return df.astype({"change_set": "int64", "seen": bool}).assign(at=at)
 
 
-def _plain(cell: Badge | Activity | str | None) -> str | None:
-    """A badge or activity as JSON text; anything else as text."""
+def _plain(cell: Any) -> Any:
+    """A badge or activity as JSON text, an action as text; anything else as it is."""
     if isinstance(cell, Badge | Activity):
         return json.dumps(cell.to_wire(), ensure_ascii=False)
-    return cell and str(cell)
+    return str(cell) if isinstance(cell, Action | Way) else cell
 
 
 def _left_and_target(done: Sequence[Entry]) -> tuple[dict[str, Any], dict[str, Any]]:

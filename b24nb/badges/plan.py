@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from b24nb.badges.activities import Activity, ActivityStep
 from b24nb.badges.apply import ChangeApplier
-from b24nb.badges.badge import SHOWN, Badge, frame, frame_html, listed, listing
+from b24nb.badges.badge import SHOWN, Badge, frame, frame_html, listed, listing, not_restorable
 from b24nb.badges.bulk import Cancel, RunOptions, apply_many
 from b24nb.badges.changes import Action, Outcome, Step, Verdict, Way, error_name, warn_if_not_restorable
 from b24nb.badges.evidence import look_at
@@ -145,8 +145,7 @@ class Plan:
         if self.steps and needed and (options.confirm is True or options.confirm not in (deletes, self.deletes)):
             hint = f"If that is meant, give confirm={self.deletes}." if self.deletes else "Leave confirm out."
             raise InvalidInput(self._warning(total), field="confirm", hint=hint)
-        deleted = (one.before for one in self.steps if one.deletes and isinstance(one.before, Badge))
-        warn_if_not_restorable(deleted, stacklevel=4)
+        warn_if_not_restorable((one.before for one in self.steps if one.deletes), stacklevel=4)
         outcomes, end = apply_many(self._applier, self._kind, self.steps, current, options)
         report = Report(outcomes)
         self._applied = f"This plan was applied: {_counted(report.counts)}."
@@ -183,14 +182,12 @@ class Plan:
         moved = self.counts["add"] or self.counts["replace"]
         place = ["Added and replaced badges take the last places of the list."] if moved else []
         confirm = f"confirm={self.deletes}" if 2 * self.deletes > self._total else ""
-        hidden = (step.before for step in self._changes()[SHOWN:])  # the others have a note in their row
-        lost = [repr(badge.code) for badge in hidden if isinstance(badge, Badge) and badge.note]
-        cut = [f"Not restorable, since add would refuse it: {listed(lost)}."] if lost else []
+        lost = not_restorable(step.before for step in self._changes()[SHOWN:])  # the others have a note in their row
         left = any(step.before != step.after for step in self.steps)
         sends = f"Nothing has been sent. .apply({confirm}) sends it." if left else "Nothing is to be sent."
         if left and self._applier.connection.read_only:
             sends = "Nothing has been sent: this client is read-only."
-        return [*self._remarks, *cut, *place, self._applied or sends]
+        return [*self._remarks, *lost, *place, self._applied or sends]
 
 
 class ReleasePlan(Plan):

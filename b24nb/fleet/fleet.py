@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from b24nb import errors
 from b24nb._settings import READ_ONLY, read_settings
-from b24nb.badges.badge import folded, frame, listed
+from b24nb.badges.badge import folded, frame, grouped, listed
 from b24nb.badges.bulk import RunOptions
 from b24nb.badges.changes import Outcome, planned, redone
 from b24nb.badges.files import clashes, names_of, read, refuse
@@ -377,9 +377,7 @@ class Fleet:
         seen = [(name, self.seen[name]) for name in self.names if name in self.seen]
         sandboxes = [name for name, portal in seen if portal.kind != "LIVE"]
         mixed = [f"Sandboxes among live portals: {listed(sandboxes)}."] if 0 < len(sandboxes) < len(seen) else []
-        hosts: dict[str, list[str]] = {}
-        for name, portal in seen:
-            hosts.setdefault(portal.host, []).append(name)
+        hosts = grouped((portal.host, name) for name, portal in seen)
         same = ((listed(names), host) for host, names in hosts.items() if names[1:])
         return [*mixed, *(f"One portal under several names: {names} are {host}." for names, host in same)]
 

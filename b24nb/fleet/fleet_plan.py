@@ -11,7 +11,7 @@ from secrets import token_hex
 from typing import TYPE_CHECKING, Any
 
 from b24nb import errors
-from b24nb.badges.badge import folded, listed
+from b24nb.badges.badge import folded, grouped, listed, not_restorable
 from b24nb.badges.changes import UNDO, Action, Outcome, Step, Verdict, complaints
 from b24nb.badges.files import refuse
 from b24nb.badges.journal import lease
@@ -74,10 +74,9 @@ class FleetPlan(Found):
         try:
             super()._visit(names)
         finally:  # check the steps also after Ctrl-C, since an incomplete plan can be applied, too
-            wrong: dict[tuple[str, str, str], list[str]] = {}
-            for name, step in self._changes() if self._undoes is None else ():
-                for one in complaints([step]):
-                    wrong.setdefault((one.message, one.field, one.hint), []).append(name)
+            steps = self._changes() if self._undoes is None else ()
+            found = ((one, name) for name, step in steps for one in complaints([step]))
+            wrong = grouped(((one.message, one.field, one.hint), name) for one, name in found)
             # What is wrong on all portals is wrong with the badge.
             where = {key: "" if len(names) == len(self.steps) else f"{listed(names)}: " for key, names in wrong.items()}
             refuse(errors.InvalidInput(where[key] + key[0], field=key[1], hint=key[2]) for key in wrong)
@@ -287,8 +286,7 @@ class FleetPlan(Found):
         unsure = ["The last runs are those on the portals that answered."] if self._undoes and self.missing else []
         if self._idle and not self.missing:
             unsure.append(f"Nothing is protected by {listed(sorted(map(repr, self._idle)))}: no badge has such a code.")
-        if lost := sorted({repr(one.code) for _, one in self._changes() if one.before and one.before.note}):
-            unsure.append(f"Not restorable, since add would refuse it: {listed(lost)}.")
+        unsure += not_restorable(one.before for _, one in self._changes())
         unsure += [*self._remarks, *self._fleet._warnings()]
         return [*super()._notes(), *unsure, sends if left else "Nothing is to be sent."]
 

@@ -10,8 +10,8 @@ from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-from b24nb.badges.badge import FIELDS, SHOWN, Badge, flat_frame, frame, frame_html, listed
-from b24nb.badges.bulk import INTERRUPTED, RunOptions
+from b24nb.badges.badge import FIELDS, SHOWN, Badge, flat_frame, frame, frame_html, grouped, listed
+from b24nb.badges.bulk import RunOptions
 from b24nb.badges.files import csv_lines
 from b24nb.errors import Interrupted, InvalidInput
 from b24nb.fleet.tasks import each, prepare
@@ -62,13 +62,11 @@ class Found:
 
     def _visit(self, names: Sequence[str]) -> None:
         prepare(self._fleet._executor, self._fleet._access)
-        found, self._stopped, raised = each(names, self._work, self.what, self._options, self._failures)
+        found, self._stopped, end = each(names, self._work, self.what, self._options, self._failures)
         self.visits = self.visits | found
-        if self._stopped == INTERRUPTED:
-            raise Interrupted(self)
-        if raised:
-            raised.add_note(repr(self))
-            raise raised
+        if end:
+            end.add_note(repr(self))
+            raise Interrupted(self) if isinstance(end, KeyboardInterrupt) else end
 
     @property
     def status(self) -> pd.DataFrame:
@@ -142,9 +140,7 @@ class Found:
         return f"{self.what} of {answered}{counts and f': {counts}'}"
 
     def _notes(self) -> list[str]:
-        groups: dict[str, list[str]] = {}
-        for name, status in self.missing.items():
-            groups.setdefault(status, []).append(name)
+        groups = grouped((status, name) for name, status in self.missing.items())
         text = "; ".join(f"{len(names):,} {status} ({listed(names)})" for status, names in groups.items())
         return [f"Not complete: {text}. {self._stopped and f'The run was {self._stopped}.'}".strip()] if text else []
 
@@ -235,12 +231,10 @@ class FleetBadges(Found):
         ``same``: as on most portals. If two versions are equally frequent, as on the first of these portals. Codes
         are compared as they are spelled; plans compare them as portals do.
         """
-        found = [(name, badge, _text(badge)) for name, badges in self._answered() for badge in badges]
-        versions: dict[str, Counter[str]] = {}
-        for _, badge, text in found:
-            versions.setdefault(badge.code, Counter())[text] += 1
-        usual = {counts.most_common(1)[0][0] for counts in versions.values()}
-        cells = ((name, badge.code, "same" if text in usual else "differs") for name, badge, text in found)
+        found = [(name, badge.code, _text(badge)) for name, badges in self._answered() for badge in badges]
+        versions = Counter((code, text) for _, code, text in found).most_common()
+        usual = dict(version for version, _ in reversed(versions))  # by code; the most frequent comes last, so it stays
+        cells = ((name, code, "same" if usual[code] == text else "differs") for name, code, text in found)
         return self._matrix(cells, absent="missing")
 
 

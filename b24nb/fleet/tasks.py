@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pickle
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Executor, wait
 from contextlib import closing, suppress
 from dataclasses import replace
@@ -13,7 +13,6 @@ from typing import Any
 from b24nb import errors
 from b24nb.badges.bulk import INTERRUPTED, RunOptions, in_threads
 from b24nb.fleet.visit import NOT_VISITED, Visit, refuse_secrets, visiting
-from b24nb.rest.calls import event_list
 from b24nb.secret import known_secrets
 
 #: After so many seconds without a result, check whether the executor still accepts tasks.
@@ -21,19 +20,17 @@ _CHECK_SECONDS = 5
 
 
 def each(
-    names: Iterable[str], work: Callable[[str], Visit], what: str, options: RunOptions, failures: int | None
+    names: Sequence[str], work: Callable[[str], Visit], what: str, options: RunOptions, failures: int | None
 ) -> tuple[dict[str, Visit], str, BaseException | None]:
     """Call ``work`` for each portal; returns the visits that were made, what stopped the run (``""``: nothing), and
-    what the caller's ``cancel`` raised.
+    Ctrl-C or what the caller's ``cancel`` raised.
 
     A failed visit is a result, too. More than ``failures`` of them end the run, after the running visits.
     """
-    todo, found, failed, stopped = [*names], dict[str, Visit](), list[str](), list[str]()
+    remaining, found, failed, stopped = iter(names), dict[str, Visit](), list[str](), list[str]()
     raised: BaseException | None = None
-    remaining, listener = iter(todo), event_list.get()
 
     def visit_remaining() -> None:
-        event_list.set(listener)
         for name in remaining:  # the threads share this iterator
             if options.cancelled:
                 stopped.append("cancelled")
@@ -46,8 +43,8 @@ def each(
                 failed.append(name)
 
     try:
-        in_threads(visit_remaining, options, stopped.append, found, len(todo), what, "portal")
-    except BaseException as error:  # noqa: BLE001 - raised by the caller's `cancel`, or a bug of this package
+        in_threads(visit_remaining, options, stopped.append, found, len(names), what, "portal")
+    except BaseException as error:  # noqa: BLE001 - Ctrl-C, raised by the caller's `cancel`, or a bug of this package
         raised = error
     return found, INTERRUPTED if INTERRUPTED in stopped else next(iter(stopped), ""), raised
 

@@ -34,8 +34,6 @@ from b24nb.secret import Secret, redact
 OK, UNKNOWN, NOT_VISITED = "ok", "unknown", "not visited"
 #: Seconds before the vault is asked again: another process may be about to store a renewed token, or it was busy.
 _PAUSE = 0.5
-#: To how many portals each process keeps connections alive: about as many as are visited at a time.
-_KEPT_ALIVE = 64
 #: Whether this thread is running a task. What it calls must not use the fleet: it would wait for itself.
 visiting = threading.local()
 #: The address of a webhook: its code has a digit or is long, which tells it from the words of other addresses.
@@ -60,7 +58,8 @@ class Access:
         self.vault = vault
         self.clock: Clock = settings.get("clock", SYSTEM_CLOCK)
         # One for all visits in this process: to make one for each would take longer than the rest of a visit.
-        self._transport = Transport(timeout, verify=verify, hosts=_KEPT_ALIVE)
+        # It keeps connections to as many portals alive as are visited at a time, about.
+        self._transport = Transport(timeout, verify=verify, hosts=64)
         self.close, self._settings = self._transport.close, settings
         #: Renewed tokens that the vault could not store, by portal: the portal no longer accepts the old ones.
         self.unstored: dict[str, OAuthToken] = {}
@@ -227,16 +226,10 @@ def send(
     _refuse_second_time(id)
     permit = Permit(until)
     applier = ChangeApplier(connection, permit, settle_after)  # type: ignore[arg-type]
-    try:
-        found, end = apply_many(applier, kind, steps, list_badges(connection), RunOptions(keep_going, progress=False))
-        if end and not permit.used:
-            raise end
-        return found
-    except errors.B24Error as error:
-        if not permit.used:
-            raise
-        failure = errors.OutcomeUnknown(f"The task ended in the middle: {error}", hint="Apply the plan again.")
-    raise failure
+    found, end = apply_many(applier, kind, steps, list_badges(connection), RunOptions(keep_going, progress=False))
+    if end and not permit.used:
+        raise end
+    return found
 
 
 class Permit:

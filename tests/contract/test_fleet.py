@@ -516,9 +516,10 @@ def test_an_undo_that_stopped_half_way_can_be_finished(sandboxes: SandboxFleet, 
 @pytest.mark.parametrize("sends", [True, False], ids=["after it has sent", "before it sends"])
 def test_a_task_that_breaks_says_unknown_only_if_it_may_have_sent(sandboxes: SandboxFleet, sends: bool) -> None:
     def broken(*args: Any) -> Any:
-        if sends:
-            real(*args)
-        raise errors.Timeout("the portal is slow", sent=False)
+        if not sends:
+            raise errors.Timeout("the portal is slow", sent=False)
+        real(*args)
+        raise RuntimeError("a bug")
 
     real, plan = visit.apply_many, fleet_of(sandboxes, settle_after=0).plan([VIP], **QUIET)
     with mock.patch.object(visit, "apply_many", broken):
