@@ -12,12 +12,13 @@ import sqlite3
 import threading
 import weakref
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from importlib import resources
 from os import PathLike
 from pathlib import Path
 from typing import Any, NamedTuple
+from urllib.parse import quote
 
 from b24nb.badges.activities import Activity, ActivityStep
 from b24nb.badges.badge import Badge, folded
@@ -325,12 +326,17 @@ def _connect(path: Path) -> sqlite3.Connection:
         folder.mkdir(mode=0o700, exist_ok=True)
     if not path.exists():
         path.touch(mode=0o600)  # only its owner may read it
+    try:
+        foreign = _is_foreign(path, "ro")
+    except sqlite3.OperationalError as error:
+        if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_READONLY:
+            raise
+        foreign = _is_foreign(path, "rw")  # its writer was killed: SQLite first has to roll back its transaction
+    if foreign:
+        raise sqlite3.DatabaseError("it is a database of something else")
     db = sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
     db.create_function("folded", 1, folded, deterministic=True)
     try:
-        names = {name for (name,) in db.execute("SELECT name FROM sqlite_master")}
-        if names and not (_version(db) and {"change_set", "step"} <= names):
-            raise sqlite3.DatabaseError("it is a database of something else")
         if db.execute("PRAGMA quick_check(1)").fetchone() != ("ok",):
             raise sqlite3.DatabaseError("it is damaged")
         db.execute("PRAGMA synchronous = FULL")
@@ -342,6 +348,14 @@ def _connect(path: Path) -> sqlite3.Connection:
         db.close()
         raise
     return db
+
+
+def _is_foreign(path: Path, mode: str) -> bool:
+    """Whether another program made the tables of this file; one that is only read is left byte for byte as it was."""
+    address = f"file:{quote(bytes(path), safe='')}?mode={mode}"  # as_uri names a file server as SQLite refuses it
+    with closing(sqlite3.connect(address, uri=True, timeout=BUSY_SECONDS)) as db:
+        names = {name for (name,) in db.execute("SELECT name FROM sqlite_master")}
+        return bool(names) and not (_version(db) and {"change_set", "step"} <= names)
 
 
 def _migrate(db: sqlite3.Connection) -> None:

@@ -19,6 +19,7 @@ from b24nb.badges.changes import Step
 from b24nb.badges.journal_store import ChangeSet, JournalStore, default_journal_path
 from b24nb.errors import JournalNotWritten, UnfinishedChanges
 from tests.fakes import leave_unfinished
+from tests.programs import python
 from tests.servers import Envelope, in_front_of
 from tests.widgets import click, shown
 
@@ -448,3 +449,16 @@ def test_a_journal_with_a_damaged_page_is_refused_before_anything_is_sent(
         b24.badges.delete("missedCall")
     assert path.read_bytes() == content
     assert "missedCall" in [badge["code"] for badge in portal.badges]
+
+
+def test_a_database_that_another_program_left_when_it_was_killed_stays_byte_for_byte(
+    portal: SandboxPortal, tmp_path: Path
+) -> None:
+    path = tmp_path / "theirs.db"
+    killed = "import os, sqlite3, sys; db = sqlite3.connect(sys.argv[1]); db.execute('PRAGMA journal_mode = WAL')"
+    python(f"{killed}; db.execute('CREATE TABLE step (theirs)'); db.commit(); os._exit(0)", str(path))
+    before = {part.name: part.read_bytes() for part in tmp_path.glob("theirs.db*") if not part.name.endswith("-shm")}
+    assert len(before) == 2, "what is not in the file yet is in the log beside it"
+    with connect(portal, journal=path) as b24, pytest.raises(errors.JournalError, match="something else"):
+        b24.badges.delete("missedCall")
+    assert {name: (tmp_path / name).read_bytes() for name in before} == before
