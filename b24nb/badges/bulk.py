@@ -22,7 +22,7 @@ from b24nb.badges.activities import name_holders
 from b24nb.badges.apply import ChangeApplier, Look, warn_if_unwritten
 from b24nb.badges.badge import Badge, Badges
 from b24nb.badges.changes import UNDO, Outcome, Step, Verdict, gone, problems
-from b24nb.badges.evidence import Reply, contradicted, is_whole, look_at
+from b24nb.badges.evidence import Reply, ask_for, confirms, is_whole, look_at
 from b24nb.badges.journal_store import ChangeSet
 from b24nb.checks import check_count, check_switch
 from b24nb.rest.batch import fits_query
@@ -181,7 +181,8 @@ class _Run:
         found = [(one, here.find(one.code)) for one in steps if type(one) is Step and one.before != one.after]
         strange = [(one, now) for one, now in found if now != one.before]
         codes = (one.code for one, now in strange if undo or now is None or now != one.after)
-        return contradicted(self._connection, here, codes)
+        answers = ask_for(self._connection, codes)
+        return {code: answer for code, answer in answers.items() if not confirms(answer, code, here)}
 
     def send(self) -> None:
         """Send the steps in ``_todo`` until none is left, or the run is stopped or interrupted."""

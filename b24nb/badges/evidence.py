@@ -152,14 +152,13 @@ def reconcile(connection: Connection, doubts: Sequence[Outcome], deadline: float
         pause *= 2
 
 
-def contradicted(connection: Connection, here: Badges, codes: Iterable[str]) -> dict[str, Reply]:
-    """The answers of ``get``, by code, that do not confirm this list: one of the two may be out of date."""
+def ask_for(connection: Connection, codes: Iterable[str]) -> Mapping[str, Reply]:
+    """The answers of ``get``, by code: the list of badges may be out of date."""
     gets = {code: (GET, {"code": code}) for code in codes if fits_query({"code": code})}
-    answers = connection.batch(gets) if gets else {}
-    return {code: answer for code, answer in answers.items() if not _confirms(answer, code, here)}
+    return connection.batch(gets) if gets else {}
 
 
-def _confirms(answer: Reply, code: str, here: Badges) -> bool:
+def confirms(answer: Reply, code: str, here: Badges) -> bool:
     """Whether an answer to ``get`` says the same about a code as the list."""
     if isinstance(answer, ApiError):  # a portal that tells letter case apart finds only the exact code
         return isinstance(answer, NotFound) and code not in {badge.code for badge in here}

@@ -15,13 +15,13 @@ from b24nb.badges.activities import Activity, ActivityStep
 from b24nb.badges.apply import ChangeApplier
 from b24nb.badges.badge import SHOWN, Badge, Badges, frame, listed
 from b24nb.badges.changes import DONE, UNDO, Action, Outcome, Step, Verdict, Way, diff, redone, to_restore
-from b24nb.badges.evidence import contradicted, list_badges, reconcile
+from b24nb.badges.evidence import ask_for, confirms, list_badges, reconcile
 from b24nb.badges.files import clashes, codes_of, refuse
 from b24nb.badges.journal_store import Entry, JournalStore, default_journal_path
 from b24nb.badges.plan import Plan, Report
 from b24nb.checks import check_count
 from b24nb.display import html
-from b24nb.errors import InvalidInput, JournalError
+from b24nb.errors import InvalidInput, JournalError, NotFound
 from b24nb.rest.connection import Connection, host_of
 from b24nb.secret import Secret
 
@@ -172,7 +172,7 @@ class Journal:
         InvalidInput
             These are no badges, or two have the same code.
         """
-        found = codes_of(badges)
+        found = codes_of([badges] if isinstance(badges, str) else badges)
         given = [one for one in found if isinstance(one, Badge)]
         if given != found:
             raise InvalidInput("These are codes, not badges.", field="badges", hint="Give badges as they were.")
@@ -299,6 +299,8 @@ def _proved_by_next(store: JournalStore, entry: Entry) -> Outcome | None:
         return None
     elif found == step.before or (found and found == entry.found):
         verdict, changed = Verdict.FAILED, False
+    elif step.before and step.after and not found:  # of a replace only the delete was made
+        verdict, changed = Verdict.FAILED, True
     detail = "shown by the next change of this badge"
     return Outcome(step, verdict, changed, detail=detail, seen=True, found=entry.found)
 
@@ -317,9 +319,13 @@ def steps_back(connection: Connection, done: Sequence[Entry]) -> tuple[list[Step
     left, target = _left_and_target(done)
     held = {key: target.pop(key) for key, was in [*target.items()] if isinstance(was, Activity)}
     # The list may be out of date where it does not show what our changes left, so ask with `get`.
-    lagging = contradicted(connection, current, (code for code in target if current.find(code) != left[code]))
+    answers = ask_for(connection, (code for code in target if current.find(code) != left[code]))
+    lagging = {code for code, answer in answers.items() if not confirms(answer, code, current)}
+    # If `get` finds none, a badge with the code in another spelling is another badge.
+    free = [code for code, answer in answers.items() if isinstance(answer, NotFound)]
+    beside = {badge.code for code in free if (badge := current.find(code))} - target.keys()
     ours = [badge for code in lagging if (badge := left[code])]
-    here = Badges([*(badge for badge in current if badge.code not in lagging), *ours])
+    here = Badges([*(badge for badge in current if badge.code not in lagging | beside), *ours])
     pairs = [(left[key], was) for key, was in reversed(held.items())]
     holding = [ActivityStep(was.badge or now.badge, now, was) for now, was in pairs if now and now != was]
     # A badge has to exist while an activity names it.

@@ -224,7 +224,7 @@ class ReleasePlan(Plan):
         gone = ["Deleted activities can't be restored.", keep] if delete else []
         none = ["None of the activities that name it is chosen."]
         if not holders:
-            none = ["No open activity that this user may read names this code in this spelling."]
+            none = ["No open activity that this user may read names such a code, spelled so."]
         super().__init__(steps, kind="release", total=0, applier=applier, remarks=gone if steps else none)
 
     def only(self, activities: Activities) -> ReleasePlan:

@@ -28,7 +28,8 @@ _ALLOWED = "a number of portals, or a share of them from 0.0 to 1.0"
 #: How often in succession a task is submitted that starts too late to send anything.
 _ATTEMPTS = 5
 #: The remark on a badge that is not wanted and stays.
-_NOT_WANTED = "protected: left alone, though not wanted"
+_PROTECTED = "protected: left alone"
+_NOT_WANTED = f"{_PROTECTED}, though not wanted"
 #: By remark or action; any other: ``differs``.
 _SEEN = {Action.KEEP: "same", Action.ADD: "missing", Action.DELETE: "not wanted", _NOT_WANTED: "not wanted"}
 
@@ -287,6 +288,8 @@ class FleetPlan(Found):
         if self._idle and not self.missing:
             unsure.append(f"Nothing is protected by {listed(sorted(map(repr, self._idle)))}: no badge has such a code.")
         unsure += not_restorable(one.before for _, one in self._changes())
+        kept = {repr(one.code) for steps in self.steps.values() for one in steps if one.remark.startswith(_PROTECTED)}
+        unsure += [f"Protected, so left alone: {listed(sorted(kept))}."] if kept else []
         unsure += [*self._remarks, *self._fleet._warnings()]
         return [*super()._notes(), *unsure, sends if left else "Nothing is to be sent."]
 
@@ -364,7 +367,7 @@ def protected(step: Step, patterns: Sequence[str]) -> Step:
     before = step.before
     if before in (None, step.after):  # a badge to keep is one object, which makes the task smaller
         return step._replace(after=before or step.after)
-    remark = "protected: left alone" if step.after else _NOT_WANTED
+    remark = _PROTECTED if step.after else _NOT_WANTED
     return step._replace(after=before, remark=remark) if matching(before.code, patterns) else step
 
 

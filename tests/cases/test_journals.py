@@ -416,6 +416,17 @@ def test_a_killed_delete_in_another_spelling_is_judged_by_the_next_add_of_the_ba
         assert portal.badges == [upper.to_wire()]
 
 
+def test_a_replace_that_was_killed_between_its_calls_is_told_by_the_next_add_of_its_code() -> None:
+    new = Badge("vip", "Client", "New", "primary")
+    with SandboxPortal(badges=[BADGE.to_wire()]) as portal, connect(portal) as b24:
+        leave_unfinished(portal, "apply", Step("vip", BADGE, new))
+        b24.call(DELETE, {"code": "vip"})
+        b24.badges.add("vip", "Somebody's", "V", "primary")
+        assert list(b24.journal.settle().df["verdict"]) == ["failed"]
+        assert b24.journal.plan_undo(last=2).apply(progress=False).ok
+        assert portal.badges == [BADGE.to_wire()]
+
+
 @pytest.mark.parametrize("at", ["soon", "Infinity", 1.8e12, -1e18, b"x"])
 def test_a_time_that_can_not_be_read_keeps_nobody_from_the_portal(
     portal: SandboxPortal, tmp_path: Path, at: object

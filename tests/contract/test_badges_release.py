@@ -335,4 +335,4 @@ def test_a_second_release_of_an_activity_tells_what_became_of_the_first(portal: 
 
 
 def test_a_release_says_where_no_activity_names_the_badge_as_it_is_spelled(b24: Client) -> None:
-    assert "in this spelling" in repr(b24.badges.release(HELD.upper()))
+    assert "names such a code, spelled so" in repr(b24.badges.release(HELD.upper()))

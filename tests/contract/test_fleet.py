@@ -209,6 +209,7 @@ def test_what_differs_is_seen_at_a_glance() -> None:
         for protect in ((), ["m*", "rare"]):  # what is left alone differs all the same
             plan = fleet.plan(wanted, prune=True, protect=protect, **QUIET)
             assert plan.counts.get("keep", 0) == (4 if protect else 1)
+            assert ("Protected, so left alone: 'mark', 'rare'." in repr(plan)) is bool(protect)
             assert plan.matrix.T.to_dict() == {
                 "mark": {"portal-0001": "same", "portal-0002": "differs", "portal-0003": "differs"},
                 "rare": {"portal-0001": "not wanted", "portal-0002": "same", "portal-0003": "same"},
@@ -243,6 +244,16 @@ def test_what_a_function_may_not_do_is_a_row(sandboxes: SandboxFleet, function: 
     assert set(table["error"]) == {error}
     assert table["detail"].str.contains(detail).all()
     assert codes(sandboxes) == before
+
+
+def test_a_badge_beside_another_spelling_of_its_code_is_restored_where_the_portals_tell_them_apart() -> None:
+    both = [{"code": code, "title": code, "value": "V", "type": "success"} for code in ("vip", "VIP", "x")]
+    with SandboxFleet(2, badges=lambda name: both, case_sensitive=True) as sandboxes:
+        fleet = fleet_of(sandboxes)
+        plan = fleet.plan([both[0], both[2]], prune=True, **QUIET)
+        assert plan.apply(**QUIET).counts == {"kept": 4, "deleted": 2}
+        assert fleet.plan_undo(**QUIET).apply(**QUIET).counts == {"added": 2}
+        assert all(sorted(found) == ["VIP", "vip", "x"] for found in codes(sandboxes).values())
 
 
 def test_ensure_twice_sends_nothing_the_second_time(sandboxes: SandboxFleet) -> None:
