@@ -39,7 +39,7 @@ def run(arguments: Sequence[str]) -> int:
     if find_spec("jupyterlab") is None:
         raise B24Error('JupyterLab is not installed: pip install "b24nb[lab,fleet]"')
     named = bool(arguments) and not arguments[0].startswith("-")
-    directory = Path(arguments[0] if named else DIRECTORY)
+    directory = Path(arguments[0] if named else DIRECTORY).expanduser()
     try:
         sign(sorted(_shipped().glob("*.ipynb")))
     except (OSError, sqlite3.Error) as error:  # JupyterLab runs all the same

@@ -268,7 +268,8 @@ def deletions(current: Badges, wanted: Iterable[str | Badge], *, missing_ok: boo
     for item in wanted:
         code, given = (item.code, item) if isinstance(item, Badge) else (item, None)
         there = current.find(code)
-        yield Step(code, given or there, None, missing_ok=missing_ok or bool(given or there))
+        meant = given or there or current.find(bare(code))  # a code that came with blanks from a paste names a badge
+        yield Step(code, given or there, None, missing_ok=bool(given or there) or (missing_ok and not meant))
 
 
 def to_restore(found: Any, before: Any) -> Any:

@@ -106,6 +106,8 @@ def judge_answers(step: Step, failure: B24Error | None, deleted: Reply | None, a
     if not isinstance(added, Response):
         refusal = added or failure or (deleted if isinstance(deleted, NotFound) else None)
         verdict = Verdict.FAILED if refusal or step.deletes else Verdict.NOT_SENT
+        if isinstance(added, errors.DuplicateCode) and not step.deletes:  # its code is taken by now
+            verdict = Verdict.CHANGED
         return Outcome(step, verdict, changed=step.deletes and not missing, error=refusal)
     with suppress(BadResponse):
         badge = badge_of(added, step.after.code)

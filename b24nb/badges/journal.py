@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from b24nb.badges.activities import Activity, ActivityStep
 from b24nb.badges.apply import ChangeApplier
-from b24nb.badges.badge import SHOWN, Badge, Badges, frame, listed
+from b24nb.badges.badge import SHOWN, Badge, Badges, folded, frame, listed
 from b24nb.badges.changes import DONE, UNDO, Action, Outcome, Step, Verdict, Way, diff, redone, to_restore
 from b24nb.badges.evidence import ask_for, confirms, list_badges, reconcile
 from b24nb.badges.files import clashes, codes_of, refuse
@@ -322,8 +322,8 @@ def steps_back(connection: Connection, done: Sequence[Entry]) -> tuple[list[Step
     answers = ask_for(connection, (code for code in target if current.find(code) != left[code]))
     lagging = {code for code, answer in answers.items() if not confirms(answer, code, current)}
     # If `get` finds none, a badge with the code in another spelling is another badge.
-    free = [code for code, answer in answers.items() if isinstance(answer, NotFound)]
-    beside = {badge.code for code in free if (badge := current.find(code))} - target.keys()
+    free = {folded(code) for code, answer in answers.items() if isinstance(answer, NotFound)}
+    beside = {badge.code for badge in current if folded(badge.code) in free} - target.keys()
     ours = [badge for code in lagging if (badge := left[code])]
     here = Badges([*(badge for badge in current if badge.code not in lagging | beside), *ours])
     pairs = [(left[key], was) for key, was in reversed(held.items())]

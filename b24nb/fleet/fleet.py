@@ -86,13 +86,6 @@ class Fleet:
     {'ok': 2, 'revoked': 1}
     """
 
-    # What the repr shows has values from the start: a traceback may show it before all is checked.
-    names: tuple[str, ...] = ()
-    parallel = 0
-    #: Whether every change is refused before it is sent.
-    read_only = False
-    _executor: Executor | None = None
-
     def __init__(
         self,
         portals: Iterable[str] | pd.DataFrame | str | PathLike[str],
@@ -113,9 +106,9 @@ class Fleet:
         if executor and not isinstance(executor, Executor):
             raise errors.InvalidInput("executor must be a concurrent.futures.Executor.", field="executor")
         self._table = without_frames(table_of, given)
-        self.names = tuple(self._table["portal"])
+        self.names: tuple[str, ...] = tuple(self._table["portal"])
         switch = read_settings().get(READ_ONLY)
-        self.read_only = check_switch(read_only, "read_only") or bool(switch and switch.is_on)
+        self.read_only = check_switch(read_only, "read_only") or bool(switch and switch.is_on)  #: refuses changes
         self.settle_after = check_seconds(settings.pop("settle_after", 60), "settle_after")
         self._access = Access(vault, timeout, read_only=self.read_only, **settings)
         self._time = self._access.clock.time
@@ -387,6 +380,8 @@ class Fleet:
         return [_OTHERS.format(found[0].parent, listed([path.name for path in found])) + ADOPT] if found else []
 
     def __repr__(self) -> str:
+        if not hasattr(self, "parallel"):  # a traceback may show it before all is checked
+            return "<Fleet>"
         where = type(self._executor).__name__ if self._executor else "threads"
         only = ", read-only" if self.read_only else ""
         return f"<Fleet of {len(self.names):,} portals, {self.parallel} at a time, by {where}{only}>"

@@ -268,7 +268,7 @@ class FleetValues(Found):
     def _shown(self) -> pd.DataFrame:
         table, plain = self.df, int | float | None  # others, such as lists of badges, may be long
         texts = [one if isinstance(one, plain) or len(str(one)) <= 200 else f"{one!s:.200}…" for one in table["value"]]
-        return table.assign(value=texts)
+        return table.assign(value=frame(([one] for one in texts), ["value"])["value"])
 
 
 def _text(badge: Badge) -> str:

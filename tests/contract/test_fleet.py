@@ -1,6 +1,7 @@
 """Many portals as one: each portal is a row, whatever ails it, and nothing is sent twice or by surprise."""
 
 import json
+import re
 import resource
 import sys
 import time
@@ -227,6 +228,9 @@ def test_those_that_failed_are_visited_again(sandboxes: SandboxFleet) -> None:
 
 def test_a_function_gives_a_value_per_portal(sandboxes: SandboxFleet) -> None:
     assert fleet_of(sandboxes).map(fleets.code_count, **QUIET).values == dict.fromkeys(sandboxes.names, 12)
+    sandboxes.portals["portal-0002"].faults.next("INVALID_CREDENTIALS")
+    shown = repr(fleet_of(sandboxes).map(fleets.code_count, **QUIET))
+    assert re.search(r"portal-0001 +12 +ok", shown), "a whole number, although another portal has none"
 
 
 @pytest.mark.parametrize(

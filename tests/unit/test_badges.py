@@ -112,6 +112,24 @@ def test_of_two_codes_that_differ_in_letter_case_the_deleted_one_is_restored() -
         assert [*b24.badges.list()] == badges
 
 
+def test_a_code_that_is_taken_in_another_spelling_keeps_no_other_badge_from_being_restored(b24: Client) -> None:
+    gone = [b24.badges.delete(code) for code in ("missedCall", "newsletter", "birthday")]
+    b24.badges.add("MISSEDCALL", "Theirs", "V", "primary")
+    assert b24.journal.plan_restore(gone).apply(progress=False).counts == {"added": 2, "changed": 1}
+
+
+def test_an_undo_restores_a_badge_beside_two_other_spellings_of_its_code() -> None:
+    badges = [Badge(code, code, "V", "primary") for code in ("AA", "Aa", "aa")]
+    with SandboxPortal(badges=badges, case_sensitive=True) as portal, connect(portal) as b24:
+        b24.badges.delete("aa")
+        assert b24.journal.plan_undo().apply(progress=False).counts == {"added": 1}
+
+
+def test_a_pasted_code_is_not_taken_for_one_that_is_gone(b24: Client) -> None:
+    assert not b24.badges.delete_many(["missedCall\xa0"], missing_ok=True, progress=False).ok
+    assert b24.badges.delete_many(["nobody"], missing_ok=True, progress=False).ok
+
+
 @pytest.mark.parametrize("twins", [("missedCall", "missedCall "), ("Straße", "Strasse")])
 def test_of_two_codes_that_are_almost_the_same_the_closest_one_is_found(twins: tuple[str, str]) -> None:
     for badges in (Badges(Badge(**GOOD | {"code": code}) for code in order) for order in (twins, twins[::-1])):
