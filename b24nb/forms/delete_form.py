@@ -117,7 +117,7 @@ class DeleteForm(ReleaseForm):
         if change in ("badges", "listed"):
             here = self.shared.badges
             with self.drawing():
-                self.table.show(here if self.shared.listed else NO_BADGES, self._codes)
+                self.table.show(self.shared.shown, self._codes)
             if any(here.find(one.code) != one for one in self.state.badges):
                 self.state = self.forget()  # a badge of the preview was changed or deleted by another form
             self.redraw()
@@ -233,7 +233,7 @@ class DeleteForm(ReleaseForm):
     def draw(self, state: DeleteState) -> None:
         super().draw(state)
         parts.show(self._choosing, not state.badges)
-        parts.show(self.table, self.shared.listed and self.shared.badges and not state.badges)
+        parts.show(self.table, self.shared.shown and not state.badges)
         parts.show(self.held_too, state.held)
         parts.show(self._confirm, state.to_delete)
         parts.show(self.delete_button, state.to_delete)

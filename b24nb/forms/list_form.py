@@ -50,9 +50,9 @@ class ListForm(Form):
 
     def shared_changed(self, change: Change) -> None:
         with self.drawing():
-            if change == "badges":
+            if change in ("badges", "listed"):
                 self.state = replace(self.state, message=None)  # it counts the badges that were there
-                self.table.show(self.shared.badges, self.shared.selection)
+                self.table.show(self.shared.shown, self.shared.selection)
             elif change == "selection":
                 self.table.selected = [*self.shared.selection]
             self.language.value = self.table.language = self.shared.language

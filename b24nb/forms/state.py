@@ -95,10 +95,14 @@ class SharedState(traitlets.HasTraits):
         self._siblings[self] = None
 
     @property
+    def shown(self) -> Badges:
+        """The badges for tables and choices: none before the first list."""
+        return self.badges if self.listed else NO_BADGES
+
+    @property
     def codes(self) -> tuple[str, ...]:
         """The listed codes, in the portal's order, without those with a lone surrogate: no browser can receive them."""
-        here = self.badges if self.listed else ()
-        return tuple(one.code for one in here if one.code.encode(errors="ignore").decode() == one.code)
+        return tuple(one.code for one in self.shown if one.code.encode(errors="ignore").decode() == one.code)
 
     def find_all(self, codes: Iterable[str]) -> dict[str, Badge]:
         """The badges that the portal would find under these codes, among those last seen."""

@@ -126,6 +126,7 @@ def test_the_first_badge_of_an_empty_portal_can_be_chosen_in_the_delete_tab() ->
         assert deleting.table not in tree(deleting)
         click(listing, listing.list_button)
         assert deleting.table in tree(deleting)
+        assert [badge.code for badge in listing.result] == ["ours"]
 
 
 @pytest.mark.parametrize("listed", [True, False])
