@@ -27,7 +27,7 @@ Look = Callable[[Badges], object] | None
 _LOOK = "look"
 
 
-@dataclass
+@dataclass(eq=False, repr=False)
 class ChangeApplier:
     """Makes changes on one portal and writes them to its journal.
 
@@ -158,7 +158,7 @@ def warn_if_unwritten(store: JournalStore, outcomes: Sequence[Outcome], stacklev
         warn(errors.JournalNotWritten(text), stacklevel)
 
 
-@dataclass
+@dataclass(eq=False, repr=False)
 class _Intent:
     """Commits steps to the journal right before their first request is sent; notes the time of later requests."""
 

@@ -33,7 +33,7 @@ _STALE = 1.0
 INTERRUPTED, _AT_FAILURE = "stopped by Ctrl-C", "stopped at a failure"
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False, repr=False)
 class RunOptions:
     """How a run of many steps is made: the options of ``delete_many`` and ``apply``."""
 

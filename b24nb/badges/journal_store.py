@@ -73,7 +73,7 @@ if hasattr(os, "register_at_fork"):  # Windows has no fork
     os.register_at_fork(before=_lock_all, after_in_parent=_release_all, after_in_child=_disown_all)
 
 
-@dataclass
+@dataclass(eq=False, repr=False)
 class ChangeSet:
     """The changes that one undo takes back. Its first intent gives it a number in the file of the journal."""
 

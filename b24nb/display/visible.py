@@ -18,10 +18,10 @@ _INVISIBLE = re.compile(
     "\u2028-\u202f\u205f-\u206f\u2423\u27e8\u2800\u3000\u3164\ufeff\uffa0\ufff9-\ufffb\ud800-\udfff"
     "\U000e0000-\U000e0fff]|(?<![^\x00-\u058f])(?<![\xa9\xae])(?!\ufe0f\u20e3)[\u200c\u200d\ufe00-\ufe0f]"
 )
-_BLANKS = re.compile("^ +| +$| {2,}")
-_WORD = re.compile(r"[^\W\d_]+")
-_LATIN = re.compile("[A-Za-z\u00c0-\u024f\u1e00-\u1eff]")
-_OTHER = re.compile("[\u0370-\u052f\u1f00-\u1fff]")
+_BLANKS = "^ +| +$| {2,}"
+_WORD = r"[^\W\d_]+"
+_LATIN = "[A-Za-z\u00c0-\u024f\u1e00-\u1eff]"
+_OTHER = "[\u0370-\u052f\u1f00-\u1fff]"
 #: Cyrillic and Greek letters that look like Latin ones, and Latin ones that look like those.
 _LOOKS_LATIN = frozenset("аеорсухѕіјһԁԛԝАВЕКМНОРСТУХЅІЈԚԜοανρυικΑΒΕΖΗΙΚΜΝΟΡΤΥΧ")
 _LOOKS_OTHER = frozenset("aeopcyxsijhdqwvukABEKMHOPCTYXSIJQWZN")
@@ -46,15 +46,15 @@ def visible(text: object, *, code: bool = False) -> str:
     text = str(text)
     if text.isascii() and text.isprintable() and "  " not in text and text == text.strip():
         return text  # a quick path for nearly all texts, since a table may have thousands
-    looks_latin = code and {*_OTHER.findall(text)} <= _LOOKS_LATIN
+    looks_latin = code and {*re.findall(_OTHER, text)} <= _LOOKS_LATIN
     text = _INVISIBLE.sub(lambda found: _number(found[0]), text)
     if not text.isascii():
         if not unicodedata.is_normalized("NFKC", text):
             wide = not code and not re.search("[A-Za-z]", text)  # Japanese writes whole words so
             odd = (char for char in {*text} if _is_variant(char) and not (wide and "\uff01" <= char <= "\uff5e"))
             text = text.translate({ord(char): char + _number(char) for char in odd})
-        text = _WORD.sub(lambda word: _marked(word[0], looks_latin), text)
-    return _BLANKS.sub(lambda found: "␣" * len(found[0]), text)
+        text = re.sub(_WORD, lambda word: _marked(word[0], looks_latin), text)
+    return re.sub(_BLANKS, lambda found: "␣" * len(found[0]), text)
 
 
 def _is_variant(char: str) -> bool:
@@ -65,8 +65,8 @@ def _is_variant(char: str) -> bool:
 
 def _marked(word: str, looks_latin: bool) -> str:
     """A word in which letters are marked that look like those of another script."""
-    other = set(_OTHER.findall(word))
-    latin = set(_LATIN.findall(word)) if other else set()
+    other = set(re.findall(_OTHER, word))
+    latin = set(re.findall(_LATIN, word)) if other else set()
     if not (latin or (other and looks_latin)):
         return word
     odd = other if other <= _LOOKS_LATIN else latin & _LOOKS_OTHER

@@ -36,7 +36,7 @@ if hasattr(os, "register_at_fork"):  # Windows has no fork
     os.register_at_fork(before=_GUARD.acquire, after_in_parent=_GUARD.release, after_in_child=_in_child)
 
 
-@dataclass
+@dataclass(eq=False, repr=False)
 class Renewal:
     """A pair of tokens that this process got, and whether its application has stored it."""
 

@@ -15,7 +15,7 @@ import threading
 import time
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from http.cookiejar import DefaultCookiePolicy
 from pathlib import Path
 from typing import Any
@@ -48,13 +48,13 @@ _HEADERS = {
 }
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False, repr=False)
 class Answer:
     """What came back: status, headers and the whole body."""
 
     status: int
-    headers: Mapping[str, str] = field(repr=False)  # not in repr: headers and body may hold the secret or tokens
-    body: bytes = field(repr=False)
+    headers: Mapping[str, str]  # not in repr: headers and body may hold the secret or tokens
+    body: bytes
 
     @property
     def retry_after(self) -> float | None:

@@ -79,7 +79,7 @@ class Reply(NamedTuple):
     error: str | None = None
 
 
-@dataclass
+@dataclass(eq=False, repr=False)
 class Request:
     """An HTTP request, the REST call in it, and what is learned while it is handled."""
 

@@ -85,7 +85,7 @@ class Caller(NamedTuple):
         return not method.scopes or any(scope in self.scopes for scope in method.scopes)
 
 
-@dataclass(slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True, eq=False, repr=False)
 class Call:
     """One call of one method, alone or as a command of a batch."""
 

@@ -13,7 +13,7 @@ from b24nb import spec
 _WORDS = {"tariff": [*spec.TARIFFS], "language": ["en", "ru"]}
 
 
-@dataclass(slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True, eq=False, repr=False)
 class Switches:
     """The settings of one portal. They may be changed while it runs."""
 
