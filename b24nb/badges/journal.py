@@ -286,10 +286,10 @@ def reconciled(connection: Connection, entries: Sequence[Entry], seconds: float)
 
 def _proved_by_next(store: JournalStore, entry: Entry) -> Outcome | None:
     """The outcome that the next change of the same badge proves, by what it found before; ``None`` if none."""
-    later = store.next_of(entry, any_case=True)
+    later = None if entry.unread else store.next_of(entry, any_case=True)
     if later and not _same_badge(entry.step, later):
         later = store.next_of(entry, any_case=False)
-    if later is None or entry.unread or later.unread:
+    if later is None or later.unread:
         return None
     step, found = entry.step, later.found or later.step.before
     verdict, changed = Verdict.UNKNOWN, None
@@ -299,7 +299,7 @@ def _proved_by_next(store: JournalStore, entry: Entry) -> Outcome | None:
         return None
     elif found == step.before or (found and found == entry.found):
         verdict, changed = Verdict.FAILED, False
-    elif step.before and step.after and not found:  # of a replace only the delete was made
+    elif not found:  # of a replace only the delete was made
         verdict, changed = Verdict.FAILED, True
     detail = "shown by the next change of this badge"
     return Outcome(step, verdict, changed, detail=detail, seen=True, found=entry.found)
@@ -308,8 +308,8 @@ def _proved_by_next(store: JournalStore, entry: Entry) -> Outcome | None:
 def _same_badge(step: Step, later: Entry) -> bool:
     """Whether a later entry is of the step's badge also on a portal that tells letter case apart."""
     found, ours = later.found or later.step.before, step.after or step.before
-    deleted = ours.code if ours and step.after is None else step.code  # the portal found it in the caller's spelling
-    return later.step.code in (step.code, deleted) or bool(found and ours and found.code == ours.code)
+    spellings = step.code, getattr(ours, "code", "")  # of the caller, in which the portal found it, and its own
+    return later.step.code in spellings or bool(found and found.code in spellings)
 
 
 def steps_back(connection: Connection, done: Sequence[Entry]) -> tuple[list[Step], int, int]:

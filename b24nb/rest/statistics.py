@@ -35,7 +35,7 @@ def summary(df: pd.DataFrame, by: str | Sequence[str] = "method", *, full: bool 
         again=http["attempt"] > 1,
         commands=commands.reindex(http.index).where(batch, 1.0),
     )
-    groups = http.groupby(keys if len(keys) > 1 else keys[0], dropna=False)
+    groups = http.groupby(keys, dropna=False)
     frame = groups.agg(n=("kind", "size"), errors=("failed", "sum"), retries=("again", "sum"))
     for name in _TIMES:
         values = groups[f"{name}_ms"]

@@ -15,10 +15,10 @@ import pytest
 
 from b24nb import Client, SandboxPortal, connect, errors, forms
 from b24nb.badges.badge import Badge
-from b24nb.badges.changes import Step
+from b24nb.badges.changes import Outcome, Step, Verdict
 from b24nb.badges.journal_store import ChangeSet, JournalStore, default_journal_path
 from b24nb.errors import JournalNotWritten, UnfinishedChanges
-from tests.fakes import leave_unfinished
+from tests.fakes import applier_of, leave_unfinished
 from tests.programs import python
 from tests.servers import Envelope, in_front_of
 from tests.widgets import click, shown
@@ -69,7 +69,8 @@ def test_a_killed_delete_that_takes_effect_during_the_next_one_can_be_undone(
             killed.intend(ChangeSet("delete"), [Step("missedCall", badge, None)], 1_764_000_000.0)
         left.append("missedCall")
         if bulk:
-            assert ours.badges.delete_many(["missedCall"], progress=False).counts == {"already gone": 1}
+            report = ours.badges.delete_many(["missedCall"], progress=False)
+            assert (report.counts, report.ok) == ({"already gone": 1}, True)
         else:
             with pytest.raises(errors.NotFound, match="not found") as caught:
                 ours.badges.delete("missedCall")
@@ -116,6 +117,43 @@ def test_a_change_whose_entry_can_not_be_read_is_left_out_of_the_way_back(tmp_pa
         assert "1 change(s) are left out" in repr(plan)
         assert plan.apply(confirm=1, progress=False).counts == {"deleted": 1}
         assert portal.badges == [new.to_wire()]
+
+
+OTHER, NEW = Badge("vip", "Somebody's", "V", "success"), Badge("vip", "New", "VIP", "primary")
+
+
+@pytest.mark.parametrize(
+    ("killed", "seen", "later", "later_seen", "verdict"),
+    [
+        (Step("vip", None, BADGE), None, Step("vip", BADGE, None), None, "added"),
+        (Step("vip", None, BADGE), BADGE, Step("vip", BADGE, None), None, "failed"),  # it was there before
+        (Step("vip", BADGE, None), None, Step("vip", BADGE, None), None, "failed"),
+        (Step("vip", BADGE, None), OTHER, Step("vip", OTHER, None), None, "failed"),
+        (Step("vip", BADGE, None), None, Step("vip", OTHER, None), None, "unknown"),  # somebody made another one
+        (Step("vip", BADGE, None), None, Step("vip", OTHER, None), BADGE, "failed"),
+        (Step("vip", BADGE, NEW), None, Step("vip", OTHER, None), None, "unknown"),
+    ],
+)
+def test_what_the_next_change_found_proves_what_became_of_a_killed_one(
+    portal: SandboxPortal, b24: Client, killed: Step, seen: Badge, later: Step, later_seen: Badge, verdict: str
+) -> None:
+    with applier_of(portal) as other:
+        other.store.intend(ChangeSet("apply"), [killed], 1_764_000_000.0, [seen])
+        (row,) = other.store.intend(ChangeSet("apply"), [later], 1_764_000_001.0, [later_seen])
+        other.store.conclude([(row, Outcome(later, Verdict.DELETED, changed=True, found=later_seen))])
+    (outcome,) = b24.journal.settle()
+    assert (outcome.verdict, outcome.changed) == (verdict, {"added": True, "failed": False}.get(verdict))
+    assert [request.method for request in portal.requests] == ["batch"], "only what connect asks"
+
+
+def test_of_two_killed_deletes_of_a_badge_neither_proves_that_the_other_failed() -> None:
+    with SandboxPortal(badges=[BADGE.to_wire()]) as portal, connect(portal) as b24:
+        for kind in ("delete", "delete_many"):
+            leave_unfinished(portal, kind, Step("vip", BADGE, None))
+        b24.call(DELETE, {"code": "vip"})
+        assert list(b24.journal.settle().df["verdict"]) == ["deleted", "deleted"]
+        assert b24.journal.plan_undo(last=2).apply(progress=False).ok
+        assert portal.badges == [BADGE.to_wire()]
 
 
 def test_a_change_that_its_portal_shows_tells_of_the_one_before() -> None:

@@ -359,6 +359,8 @@ def test_the_flat_table_has_plain_cells_and_a_column_per_language() -> None:
     assert len(flat.drop_duplicates()) == flat["code"].nunique() == 2
     assert list(Badges().flat.columns) == ["code", "type", "title", "value"]
     assert list(Badges().df.columns) == ["code", "title", "value", "type"]
+    odd = Badges([Badge("a", {}, {"de": ""}, "primary"), Badge("b", {"1": "x"}, {"en": None}, "primary")]).flat
+    assert odd[["title", "value"]].to_numpy().tolist() == [["{}", '{"de": ""}'], ['{"1": "x"}', '{"en": null}']]
 
 
 def test_calls_can_be_compared_and_stored_also_by_the_documented_line_for_excel(b24: b24nb.Client) -> None:

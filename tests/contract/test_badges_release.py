@@ -257,6 +257,23 @@ def test_activities_that_change_between_two_requests_are_left_alone(
     assert [row["ID"] for row in rows] == [str(id_) for id_ in (ids[0], *theirs[:-1])]
 
 
+def test_an_activity_that_is_deleted_before_it_is_cleared_holds_nothing_any_more(app: Client) -> None:
+    plan = app.badges.release(HELD)
+    app.call(DELETE, {"id": 2})
+    assert plan.apply(progress=False).counts == {"already gone": 1, "released": 1}
+
+
+@pytest.mark.parametrize(
+    ("error", "verdicts"), [("NOT_FOUND", ["already gone", "released"]), ("ACCESS_DENIED", ["failed", "not sent"])]
+)
+def test_what_the_portal_answers_to_a_release_is_told(
+    portal: SandboxPortal, b24: Client, error: str, verdicts: list[str]
+) -> None:
+    plan = b24.badges.release(HELD)
+    portal.faults.next(error, method=DELETE)
+    assert list(plan.apply(confirm=2, progress=False).df["verdict"]) == verdicts
+
+
 def test_undo_restores_what_a_look_right_before_the_release_found(portal: SandboxPortal, tmp_path: Path) -> None:
     journal = tmp_path / "journal.db"
     with connect(token_of(portal), journal=journal) as app, applier_of(portal, journal) as other:

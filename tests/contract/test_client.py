@@ -4,6 +4,7 @@ import os
 import pickle
 import re
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -190,6 +191,15 @@ def test_an_answer_that_says_nothing_about_a_command_is_no_answer(result: object
     with answering({"result": result}) as (connection, _), refused as caught:
         connection.batch({c: ("crm.activity.badge.delete", {"code": c}) for c in ("a", "b")}, halt=halt)
     assert caught.value.sent
+
+
+@pytest.mark.parametrize("halt", [False, True])
+def test_a_command_behind_a_refused_one_counts_as_not_sent_only_where_the_batch_halts(halt: bool) -> None:
+    refused = EMPTY | {"result_error": {"k0": {"error": "NOT_FOUND", "error_description": ""}}}
+    unsure = nullcontext() if halt else pytest.raises(errors.BadResponse, match="'b'")
+    with answering({"result": refused}) as (connection, _), unsure:
+        answers = connection.batch({c: ("crm.activity.badge.delete", {"code": c}) for c in ("a", "b")}, halt=halt)
+        assert answers.not_sent == ("b",)
 
 
 def test_a_chunk_that_fails_says_what_was_sent_before() -> None:

@@ -160,7 +160,11 @@ def test_the_log_says_why_figures_of_the_portal_are_missing() -> None:
 
     whole = {"start": 1, "duration": 0.004, "processing": 0}
     late, exact = ({"X-Bitrix-Rest-Time": seconds} for seconds in ("0.0200", "0.0040"))
-    log = log_of(told(whole, {}), told(whole, late), told({}, {}), told(whole, exact), told({}, exact))
+    refused, command = told({}, {}), told({}, {})  # of these no time is expected
+    refused.outcome, command.kind = "error", "command"
+    log = log_of(
+        told(whole, {}), told(whole, late), told({}, {}), told(whole, exact), told({}, exact), refused, command
+    )
     assert log.missing() == [
         "No server time for 1 call: the portal counts in whole seconds and sends no exact header.",
         "No server time for 1 call: the portal's figure is more than the caller waited.",
@@ -254,6 +258,7 @@ def test_the_calls_that_are_left_are_none_after_a_refusal_and_unknown_where_nobo
             clock.advance(one)
     rows = limits.df.set_index("method")[["operating_s", "calls_left"]].astype(object).itertuples()
     assert {row.Index: (row.operating_s, None if pd.isna(row.calls_left) else row.calls_left) for row in rows} == known
+    assert "None" not in repr(limits)
     assert ("blocked until" in repr(limits)) == (0 in [left for _, left in known.values()])
     # Only a part is forgotten then, unless the portal has not stated when: then all of it is.
     assert ("blocked until at least" in repr(limits)) == (known.get(LIST, (0, None))[1] == 0)
@@ -279,6 +284,9 @@ def test_frames_and_displays_say_how_much_is_left_and_that_others_share_the_buck
     assert (frame["level"].iloc[0], frame["capacity"].iloc[0], frame["drains_per_s"].iloc[0]) == (45, 50, 2)
     assert list(limits.df) == ["method", "operating_s", "limit_s", "calls_left", "reset_at"]
     assert str(limits.df["reset_at"].dt.tz) == "UTC"
+    assert limits.bucket.seconds_until(50) == math.inf
+    clock.advance(10)
+    assert limits.bucket.level == 25
 
 
 def test_the_forecast_does_not_rise_when_a_part_expires(clock: FakeClock) -> None:
