@@ -195,6 +195,7 @@ def test_tls_that_breaks_after_the_request_left_is_a_lost_answer() -> None:
 
 def test_the_bundle_of_the_environment_is_used_or_a_given_one(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     (tmp_path / "other.pem").write_bytes(certified()[1].cert_pem.bytes())
+    monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:9/")  # which could not reach this machine
     with SandboxPortal(tls=True) as portal:
         monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(portal.ca_file))
         assert connection_to(portal.webhook).call("profile").result

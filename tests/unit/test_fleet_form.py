@@ -40,6 +40,8 @@ def test_of_many_codes_those_that_differ_come_first() -> None:
         both, differing = form.result_view.value.split("Portals that differ: 1")
         assert both.index(">c55<") < both.index(">c0<")
         assert differing.count(">differs<") == 1
+        assert "differs: portal-0002" in both
+        assert "same:" not in both
         assert "10 more rows not shown" in differing
 
 
