@@ -7,7 +7,7 @@ import pytest
 from b24nb import Client, SandboxPortal, as_code, errors, forms
 from b24nb.badges.badge import Badge
 from tests.fakes import together
-from tests.widgets import click, shown, times_asked
+from tests.widgets import click, shown, times_asked, tree
 
 
 def fill(form: Any, code: str, *texts: tuple[str, str]) -> None:
@@ -28,6 +28,8 @@ def test_one_text(b24: Client) -> None:
     click(form, form.add_button)
     assert b24.badges.get("vip") == form.result == Badge("vip", "Client", "Very important", "success")
     assert "was added" in shown(form)
+    assert "The portal has this badge" not in shown(form)
+    assert form.add_language_button not in tree(form)
     form.rows[0].title.value = "Customer"
     assert "was added" not in shown(form)
     assert "Very important" not in form.result_view.value
@@ -39,6 +41,7 @@ def test_a_text_per_language(b24: Client) -> None:
     fill(form, "vip", ("Client", "VIP"))
     form.mode.value = form.mode.options[1]
     assert [row.language.value for row in form.rows] == ["en"]
+    assert form.add_language_button in tree(form)
     form.add_language_button.click()
     form.add_language_button.click()
     form.rows[1].remove_button.click()

@@ -69,6 +69,7 @@ def test_after_a_delete_nothing_is_chosen_in_the_list_either(b24: Client, portal
     delete("2")
     assert not {"newsletter", "paid"} & {badge.code for badge in listing.table.badges}
     click(form, form.undo_button)
+    assert {"newsletter", "paid"} <= {badge.code for badge in listing.table.badges}
     assert not form.table.selected
     other = forms.delete_form(b24, ["newsletter", "onHold"], run=True)
     form.code.value = "newsletter"

@@ -83,6 +83,7 @@ def test_plan_confirm_apply_and_undo_which_stays_until_all_is_undone(
     click(form, form.compare_button)
     click(form, form.plan_button)
     assert "0 changes on 0 portals" in shown(form)
+    assert form.apply_button not in tree(form)
     sandboxes.portals[healthy[0]].faults.next("ACCESS_DENIED", times=1, method="crm.activity.badge.delete")
     for left, shows in ((1, None), (0, "none")):
         assert form.undo_button.layout.display is None
