@@ -53,7 +53,7 @@ class ListForm(Form):
             if change in ("badges", "listed"):
                 self.state = replace(self.state, message=None)  # it counts the badges that were there
                 self.table.show(self.shared.shown, self.shared.selection)
-            elif change == "selection":
+            else:
                 self.table.selected = [*self.shared.selection]
             self.language.value = self.table.language = self.shared.language
         self._arrange()

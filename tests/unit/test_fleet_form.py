@@ -61,6 +61,7 @@ def test_plan_confirm_apply_and_undo_which_stays_until_all_is_undone(
     click(form, form.plan_button)
     assert "4 changes on 4 portals" in shown(form)
     assert "Plan of 4 of 5 portals: 4 add. To send it" in shown(form)
+    assert "made for other choices" not in shown(form)
     assert "Portals that differ: 4" in form.result_view.value
     assert holding(sandboxes) == 0
     form.confirm.value = "yes"
@@ -114,7 +115,11 @@ def test_cancel_ends_between_two_portals(sandboxes: SandboxFleet, healthy: list[
     form.confirm.value = "4 changes on 4 portals"
     click(form, form.apply_button)
     assert "The run was cancelled." in shown(form)
+    assert form.state.message.kind == "check"
     assert 0 < holding(sandboxes) < 4
+    del form.show_progress
+    click(form, form.compare_button)
+    assert form.state.message.kind == "done"
 
 
 def test_without_wanted_badges_it_asks_for_a_file(sandboxes: SandboxFleet) -> None:

@@ -155,6 +155,7 @@ def test_what_inspect_has_read_is_newer_than_the_list(b24: Client, portal: Sandb
     click(adding, adding.add_button)
     assert inspecting.result.code == "theirs"
     assert "theirs" in explorer.forms["List"].result
+    assert explorer.forms["List"].table.selected == ["theirs"]
 
 
 def test_no_more_than_one_badge_is_inspected(b24: Client) -> None:
