@@ -31,6 +31,7 @@ def test_trouble_with_the_holders_leaves_the_badge(b24: Client, portal: SandboxP
     form = forms.inspect_form(b24, b24.badges.get("missedCall"), run=True)
     assert (form.state.phase, form.result.code) == ("done", "missedCall")
     assert form.state.unknown.code == "insufficient_scope"
+    assert "Who holds it was not found out." in shown(form)
     assert "insufficient_scope" in shown(form)
 
 
