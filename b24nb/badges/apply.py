@@ -15,7 +15,7 @@ from typing import Any
 from b24nb import errors
 from b24nb.badges.badge import Badge, Badges
 from b24nb.badges.changes import DELETE, LIST, Action, Outcome, Step, StepCommand, Verdict, to_restore, warn
-from b24nb.badges.evidence import Reply, badges_of, get_badge, is_whole, judge_answers, reconcile
+from b24nb.badges.evidence import Reply, badges_of, is_whole, judge_answers, look_at, reconcile
 from b24nb.badges.journal_store import ChangeSet, JournalStore
 from b24nb.rest.calls import Call
 from b24nb.rest.connection import Connection, Response
@@ -78,6 +78,7 @@ class ChangeApplier:
         commands += [command for place, step in enumerate(steps) for command in step.commands(f"s{place}")]
         answers: dict[str, Reply] = {}
         intent.answers.append(answers)
+        intent.looks = bool(look)
         failure: errors.B24Error | None = None
         try:
             together = len(commands) if batch else 2 if look else 0  # a look and a delete always fit a batch
@@ -86,6 +87,8 @@ class ChangeApplier:
             self._call_each(commands[together:], intent, answers)
         except errors.B24Error as error:
             failure = error
+        if batch and isinstance(failure, errors.BadgeChanged):  # seen after a wait: all have to be looked at again
+            return [Outcome(step, Verdict.NOT_SENT) for step in steps]
         looked = answers.get(_LOOK)
         if isinstance(looked, errors.ApiError) and len(answers) == 1:  # the look was refused: send without it
             return self._attempt(intent, steps, found, batch=batch, halt=halt)
@@ -168,6 +171,7 @@ class _Intent:
     found: LastSeen
     ids: Sequence[int] = ()
     answers: list[Mapping[str, Reply]] = field(default_factory=list)
+    looks: bool = False  # whether the request itself looks at the badges
 
     def __call__(self) -> None:
         clock, store = self.applier.connection.clock, self.applier.store
@@ -176,12 +180,13 @@ class _Intent:
             return
         answered = len(self.answers) > 1 or any(self.answers)
         self.ids = store.note_attempt(self.ids, clock.time(), answered=answered)
-        step = self.steps[0]
-        if self.change_set.kind == "delete":  # a single one: somebody may have changed the badge during the wait
+        replaced = [step for step in self.steps if step.deletes]
+        if replaced and not (answered or self.looks):  # somebody may have changed them during the wait
             try:
-                now = get_badge(self.applier.connection, step.code)
+                here = Badges(look_at(self.applier.connection, replaced))
             except errors.B24Error as error:
-                vars(error)["sent"] = False  # the delete was not
+                vars(error)["sent"] = False  # the change was not
                 raise
-            if now != step.before:
-                raise errors.BadgeChanged(step.code, step.before, now)
+            for step in replaced:
+                if (now := here.find(step.key)) != step.before:
+                    raise errors.BadgeChanged(step.code, step.before, now)

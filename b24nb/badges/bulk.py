@@ -248,8 +248,8 @@ class _Run:
         if failed and (halt or isinstance(failed[0].error, errors.JournalError | errors.ClientClosed)):
             self.stopped = self.stopped or _AT_FAILURE
         rest = [item for item in chunk.items() if item[0] not in self.outcomes]
-        if not failed and 0 < len(rest) < len(chunk):
-            # The portal halted at a badge that somebody else deleted: look at what the other steps find now.
+        if not failed and rest and not self.stopped:
+            # The portal halted at a badge that somebody else deleted, or something changed while the request waited.
             here = Badges(look_at(self._connection, [step for _, step in rest]))
             with self._lock:
                 self.queue(rest, here)
@@ -273,7 +273,9 @@ def _beforehand(step: Step, here: Badges) -> Outcome | None:
         text = f"The portal's list has no title, value or type of {step.code!r}: no undo could restore it."
         hint = "badges.delete asks for this badge alone."
         return Outcome(step, Verdict.FAILED, error=errors.BadResponse(text, hint=hint))
-    # Plans were checked before; this is for undo. A long code may be accepted by an older portal, so that is tried.
-    for problem in problems(step.after, spec.CODE_WIDTH) if isinstance(step.after, Badge) else ():
+    # Plans were checked before; this is for undo. A long code may be accepted by an older portal, so that is tried,
+    # unless it would cost the badge that has the code now.
+    limit = spec.CODE_LIMIT if step.deletes else spec.CODE_WIDTH
+    for problem in problems(step.after, limit) if isinstance(step.after, Badge) else ():
         return Outcome(step, Verdict.FAILED, error=problem)
     return None

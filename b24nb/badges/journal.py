@@ -222,8 +222,8 @@ class Journal:
         """As :meth:`_others`; without a journal, where that of a former address of this portal may be."""
         path, others = self._store.path, self._others()
         with suppress(JournalError):  # there is no data folder
-            if path.name == default_journal_path(self._store.host).name and not path.exists():
-                names = sorted(file.name for file in path.parent.glob("*.db"))
+            if path.name == default_journal_path(self._store.host).name and not self._store.last(1):
+                names = sorted(file.name for file in path.parent.glob("*.db") if file != path)
                 text = f"No changes of {self._store.host} are known. If its address was another one before, see the"
                 others += [f"{text} journals in {path.parent}: {listed(names)}. {ADOPT}"] if names else []
         return others
@@ -331,7 +331,9 @@ def steps_back(connection: Connection, done: Sequence[Entry]) -> tuple[list[Step
     # A badge has to exist while an activity names it.
     first = [step for step in holding if step.action is Way.CLEAR]
     later = [step for step in holding if step.action is Way.SET]
-    return [*first, *_undo_steps(left, target, here), *later], len(current), sum(now is None for now, _ in pairs)
+    steps = [*first, *_undo_steps(left, target, here), *later]
+    steps.sort(key=lambda step: isinstance(step.after, Badge) and bool(step.after.note))  # its failure ends the run
+    return steps, len(current), sum(now is None for now, _ in pairs)
 
 
 def journals_beside(paths: Iterable[Path], kinds: Iterable[str]) -> list[Path]:

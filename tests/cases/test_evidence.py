@@ -283,6 +283,39 @@ def test_a_code_over_30_characters_is_deleted_with_a_warning_and_its_undo_tried(
         assert report.ok or "30 characters" in str(report)
 
 
+@pytest.mark.filterwarnings("ignore::b24nb.errors.NotRestorable")
+@pytest.mark.parametrize("theirs", [[], [{**VIP, "code": LONG, "title": "theirs"}]], ids=["free", "taken"])
+def test_a_badge_that_can_not_be_added_again_keeps_no_other_from_its_undo_and_costs_none(theirs: list[Any]) -> None:
+    with SandboxPortal(badges=[{**VIP, "code": LONG}, VIP], code_limit=255) as portal, connect(portal) as b24:
+        b24.badges.delete_many([LONG, "vip"], progress=False)
+        for badge in theirs:
+            b24.call(ADD, badge)
+        portal.switches.code_limit = 30  # the portal was updated
+        assert b24.journal.plan_undo().apply(progress=False).counts == {"added": 1, "failed": 1}
+        assert portal.badges == [*theirs, VIP]
+
+
+def test_a_badge_that_is_edited_while_a_request_waits_for_the_rate_is_left_alone(clock: FakeClock) -> None:
+    def answer(method: str, pass_on: Callable[[], Envelope]) -> Envelope:
+        if edited and method == "batch":
+            somebody.badges.delete(edited[0])
+            somebody.badges.add(edited.pop(), "theirs", "V", "success")
+            return 503, {"error": "QUERY_LIMIT_EXCEEDED", "error_description": "Too many requests"}
+        return pass_on()
+
+    edited: list[str] = []
+    with (
+        SandboxPortal(badges=rows(60)) as portal,
+        connect(portal) as somebody,
+        in_front_of(portal, answer) as webhook,
+        connect(webhook, clock=clock) as b24,
+    ):
+        edited.append("c0003")
+        fifty = [row["code"] for row in rows(50)]  # these leave no room for a look in the request
+        assert b24.badges.delete_many(fifty, progress=False).counts == {"deleted": 49, "changed": 1}
+        assert b24.badges.get("c0003").title == "theirs"
+
+
 def test_a_plan_says_what_no_undo_restores_also_where_its_row_is_not_shown() -> None:
     with SandboxPortal(badges=[*rows(120), {**VIP, "code": LONG}], code_limit=255) as portal, connect(portal) as b24:
         plan = b24.badges.plan([], prune=True)

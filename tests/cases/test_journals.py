@@ -241,6 +241,8 @@ def test_the_changes_of_a_renamed_portal_are_adopted_within_their_file(portal: S
             host, old = b24.portal.host, default_journal_path(b24.portal.host)
         with connect(webhook) as b24:
             (old.parent / "never.example.db").touch()
+            with pytest.raises(errors.DuplicateCode):  # which makes a file for the new address
+                b24.badges.add("birthday", "T", "V", "primary")
             for told in (repr(b24.journal), b24.journal._repr_html_(), repr(b24.journal.plan_undo())):
                 assert f"before, see the journals in {old.parent}: {old.name}, never.example.db. After " in told
             assert "address" not in repr(b24)  # who looks after several portals has other journals

@@ -1,7 +1,7 @@
 """Badges are released from the activities that hold them: by a webhook, and by the application that made them."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ from b24nb.display import html
 from b24nb.rest.calls import Call
 from b24nb.rest.connection import Response
 from tests.fakes import FakeClock, applier_of, leave_unfinished
-from tests.servers import answering
+from tests.servers import Envelope, answering, in_front_of
 
 HELD = "waitingPayment"  # by the activities 2 and 3, of the deals 3 and 4
 DELETE, UPDATE = "crm.activity.delete", "crm.activity.configurable.update"
@@ -255,6 +255,22 @@ def test_activities_that_change_between_two_requests_are_left_alone(
     assert told == [(verdict, why) for *_, verdict, why in (MEANWHILE[0], *MEANWHILE)]
     rows = b24.call("crm.activity.list", {"filter": {"@ID": ids}, "select": ["ID"]}).result
     assert [row["ID"] for row in rows] == [str(id_) for id_ in (ids[0], *theirs[:-1])]
+
+
+def test_an_activity_that_changes_while_a_release_waits_for_the_rate_is_left_alone(
+    portal: SandboxPortal, app: Client, clock: FakeClock
+) -> None:
+    def answer(method: str, pass_on: Callable[[], Envelope]) -> Envelope:
+        if closed and method == "batch":
+            app.call(UPDATE, {"id": closed.pop(), "fields": {"completed": "Y"}})
+            return 503, {"error": "QUERY_LIMIT_EXCEEDED", "error_description": "Too many requests"}
+        return pass_on()
+
+    closed: list[int] = []
+    with in_front_of(portal, answer) as webhook, connect(webhook, clock=clock) as b24:
+        plan = b24.badges.release(HELD)
+        closed.append(2)
+        assert plan.apply(confirm=2, progress=False).counts == {"changed": 1, "released": 1}
 
 
 def test_an_activity_that_is_deleted_before_it_is_cleared_holds_nothing_any_more(app: Client) -> None:
