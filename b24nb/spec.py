@@ -155,7 +155,7 @@ METHODS: Mapping[str, Method] = {method.name: method for method in _METHODS}
 
 
 class Tariff(NamedTuple):
-    """Request rate of a plan: a bucket of ``burst`` requests that drains ``per_second``."""
+    """Request rate of a tariff: a bucket of ``burst`` requests that drains ``per_second``."""
 
     burst: int
     per_second: float
@@ -175,7 +175,7 @@ TARIFFS: Mapping[str, Tariff] = {
 
 BATCH_SIZE = 50
 #: Seconds of work per method and credential in the window, after which ``OPERATION_TIME_LIMIT`` is answered. This is
-#: the documented number; a plan may have another.
+#: the documented number; a tariff may have another.
 OPERATING_LIMIT_SECONDS = 480
 OPERATING_WINDOW_SECONDS = 600
 OPERATING_BASKET_SECONDS = 60

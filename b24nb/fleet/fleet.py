@@ -29,7 +29,7 @@ from b24nb.checks import check_count, check_journal, check_seconds, check_switch
 from b24nb.client import Client, Portal, unless_forked
 from b24nb.fleet import visit
 from b24nb.fleet.fleet_plan import FleetPlan, left_alone, matching, protected
-from b24nb.fleet.found import FleetBadges, FleetCheck, FleetValues, Row, table_of
+from b24nb.fleet.found import FleetBadges, FleetCheck, FleetValues, Row, counted, table_of
 from b24nb.fleet.tasks import carry_out, prepare
 from b24nb.fleet.visit import OK, Access, Visit
 from b24nb.secret import Secret, mask_address, without_frames
@@ -67,7 +67,7 @@ class Fleet:
     journal : path, optional
         A folder: a file per portal. ``None``: where ``connect`` keeps them; those of sandboxes end with this object.
     timeout : (float, float)
-        Seconds to connect, and in total.
+        Seconds to connect, and in total. Refusals for the request rate are waited out besides, for about a minute.
     **settings
         ``tariff, verify, settle_after, clock``, as of :func:`connect`, for all portals.
 
@@ -384,4 +384,4 @@ class Fleet:
             return "<Fleet>"
         where = type(self._executor).__name__ if self._executor else "threads"
         only = ", read-only" if self.read_only else ""
-        return f"<Fleet of {len(self.names):,} portals, {self.parallel} at a time, by {where}{only}>"
+        return f"<Fleet of {counted(len(self.names), 'portal')}, {self.parallel} at a time, by {where}{only}>"

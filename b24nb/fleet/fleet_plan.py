@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from fnmatch import fnmatch
 from functools import partial
@@ -76,11 +77,11 @@ class FleetPlan(Found):
             super()._visit(names)
         finally:  # check the steps also after Ctrl-C, since an incomplete plan can be applied, too
             steps = self._changes() if self._undoes is None else ()
-            found = ((one, name) for name, step in steps for one in complaints([step]))
-            wrong = grouped(((one.message, one.field, one.hint), name) for one, name in found)
-            # What is wrong on all portals is wrong with the badge.
-            where = {key: "" if len(names) == len(self.steps) else f"{listed(names)}: " for key, names in wrong.items()}
-            refuse(errors.InvalidInput(where[key] + key[0], field=key[1], hint=key[2]) for key in wrong)
+            found = [(one, name) for name, step in steps for one in complaints([step])]
+            where, answered = grouped((one.message, name) for one, name in found), len(self.steps)
+            # What is wrong on all portals is wrong with the badge; else it is a row of these portals.
+            refuse(one for one, _ in found if len(where[one.message]) == answered)
+            self.visits |= {name: replace(Visit.failed(one), status=NOT_VISITED) for one, name in found}
 
     @property
     def steps(self) -> dict[str, Sequence[Step]]:
@@ -153,6 +154,7 @@ class FleetPlan(Found):
         """
         unmade = self.left
         left = unmade or [*dict(self._changes())]  # if all steps were made before, all portals are looked at again
+        left.sort(key=self._begun.__contains__)  # those that failed before keep no others waiting
         names = left if first is None else left[: check_count(first, "first")]
         if isinstance(max_failures, float) and 0 <= max_failures <= 1:
             max_failures = int(round(max_failures * len(names), 9))  # 0.29 * 100 is 28.999999999999996

@@ -270,9 +270,10 @@ class Connection:
                 continue
             if not isinstance(found, errors.ApiError):
                 return found, call
-            if isinstance(found, errors.RateLimited) and refusals < _REFUSALS and (found.retry_after or 0) <= total:
+            wait, limited = found.retry_after or 0, isinstance(found, errors.RateLimited)
+            if limited and refusals < _REFUSALS and wait * (refusals + 1) <= total:
                 refusals, spent = refusals + 1, 0.0
-                self.bucket.refused(refusals, found.retry_after or 0)
+                self.bucket.refused(refusals, wait)
             elif isinstance(found, errors.TokenExpired) and used.can_refresh and renewals < 2:
                 self._refresh(used)
                 renewals += 1

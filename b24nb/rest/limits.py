@@ -37,7 +37,7 @@ class LeakyBucket:
     Parameters
     ----------
     tariff : str
-        Name of a plan in :data:`b24nb.spec.TARIFFS`.
+        Name of a tariff in :data:`b24nb.spec.TARIFFS`.
     clock : Clock
         For the draining and waiting.
 
