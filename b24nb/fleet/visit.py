@@ -27,7 +27,7 @@ from b24nb.client import WHO_AM_I, Client, Portal
 from b24nb.credentials import Credentials, OAuthToken, Webhook
 from b24nb.rest.clock import SYSTEM_CLOCK, Clock
 from b24nb.rest.connection import Connection, nothing
-from b24nb.rest.token_renewals import call_sync, newest_of
+from b24nb.rest.token_renewals import call_sync
 from b24nb.rest.transport import Transport
 from b24nb.secret import Secret, redact
 
@@ -61,8 +61,6 @@ class Access:
         # It keeps connections to as many portals alive as are visited at a time, about.
         self._transport = Transport(timeout, verify=verify, hosts=64)
         self.close, self._settings = self._transport.close, settings
-        #: Renewed tokens that the vault could not store, by portal: the portal no longer accepts the old ones.
-        self.unstored: dict[str, OAuthToken] = {}
 
     def __reduce__(self) -> tuple[Any, ...]:
         return self._given, ()
@@ -150,27 +148,20 @@ def _look_up(access: Access, name: str) -> Credentials:
     if not isinstance(found, Webhook | OAuthToken):
         hint = "It must give a Webhook, an OAuthToken or the address of a webhook for the name of a portal."
         raise errors.VaultError(f"The vault gave a {type(found).__name__} for {name!r}.", hint=hint)
-    kept = access.unstored.get(name)
-    if kept and isinstance(found, OAuthToken) and (newest_of(found) or found.access_token == kept.access_token):
-        _store(access, name, kept)
-        return kept
-    access.unstored.pop(name, None)  # since then the vault got a newer pair from somebody else
     return found
 
 
 def _store(access: Access, name: str, token: OAuthToken) -> None:
-    """Store a renewed token before it is used; if the vault can't, keep it for the next visit."""
-    access.unstored[name] = token
+    """Store a renewed token before it is used. If the vault can't, the next visit finds it among the renewals."""
     problem = f"did not take the renewed token of {name!r}, which a fleet in threads keeps for the next visit"
     for pause in (_PAUSE, _PAUSE, 0):
         try:
             _vault(problem, access.vault.store, name, token)
-            break
+            return
         except errors.VaultError:
             if not pause:
                 raise
             access.clock.sleep(pause)
-    del access.unstored[name]
 
 
 def _vault(problem: str, work: Callable[..., Any], *args: Any) -> Any:
