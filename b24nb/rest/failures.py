@@ -33,7 +33,7 @@ def failed(error: BaseException, method: str, origin: str, total: float, *, sent
         return BadResponse(f"{method}: what came back is not HTTP.", method=method, sent=sent, hint=hint)
     if isinstance(cause, TimeoutError | ReadTimeoutError):
         text = f"{method}: {f'no complete answer within {total:g} s' if sent else 'no connection in time'}."
-        hint = "Is the portal slow or out of reach? connect(timeout=(connect, total)) sets the limits."
+        hint = "Is the portal slow or out of reach? timeout=(connect, total) sets the limits."
         return Timeout(text, method=method, sent=sent, hint=hint)
     host = urlsplit(origin).hostname
     what, hint = f"could not connect to {host}", "Check the address, the network and the proxy settings."

@@ -1,6 +1,7 @@
 """The form of many portals: compare, plan, confirm, apply, take back."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -120,6 +121,16 @@ def test_cancel_ends_between_two_portals(sandboxes: SandboxFleet, healthy: list[
     del form.show_progress
     click(form, form.compare_button)
     assert form.state.message.kind == "done"
+
+
+def test_a_badge_that_is_refused_keeps_no_other_of_its_portal_from_being_sent(sandboxes: SandboxFleet) -> None:
+    portal = sandboxes.portals[name := "portal-0002"]
+    form = forms.fleet(Fleet([name], vault=sandboxes.webhooks.get), wanted=[VIP, replace(VIP, code="two")])
+    click(form, form.plan_button)
+    portal.faults.next("ACCESS_DENIED", method="crm.activity.badge.add")
+    form.confirm.value = "2 changes on 1 portal"
+    click(form, form.apply_button)
+    assert [badge["code"] for badge in portal.badges if badge["code"] in ("vip", "two")] == ["two"]
 
 
 def test_without_wanted_badges_it_asks_for_a_file(sandboxes: SandboxFleet) -> None:
