@@ -13,7 +13,7 @@ QUICK := tests/unit tests/contract tests/cases tests/foreign
 # As many tests at a time as there are cores; who is done first takes over from the others.
 PYTEST := -m pytest -n auto --dist worksteal
 SLOW := tests/docs $(addprefix tests/browser/test_, first_contact.py hosts.py looks.py safety.py) \
-  $(addprefix tests/contract/test_, badges_killed.py wheel.py)
+  $(addprefix tests/contract/test_, badges_killed.py fleet_killed.py wheel.py)
 
 .DEFAULT_GOAL := help
 .PHONY: help lab test test-slow test-full test-quick test-lowest check notebooks screenshots docs docs-serve dist clean

@@ -248,7 +248,7 @@ ENDS: dict[str, tuple[Callable[[Client], object], type[BaseException] | None, st
 @pytest.mark.parametrize("name", ENDS)
 def test_a_run_that_is_ended_leaves_a_true_report(name: str, parallel: int, many: SandboxPortal, b24: Client) -> None:
     end, error, says = ENDS[name]
-    many.switches.latency_ms = 20
+    many.switches.latency_ms = 50
     before = signal.signal(signal.SIGTERM, lambda *_: sys.exit("ended by the system"))
     try:
         with pytest.raises(error) if error else nullcontext() as caught:
