@@ -219,7 +219,7 @@ class Journal:
         ]
 
     def _foreign(self) -> list[str]:
-        """As :meth:`_others`; without a journal, where that of a former address of this portal may be."""
+        """As :meth:`_others`; as long as nothing can be undone, where the journal of a former address may be."""
         path, others = self._store.path, self._others()
         with suppress(JournalError):  # there is no data folder
             if path.name == default_journal_path(self._store.host).name and not self._store.last(1):

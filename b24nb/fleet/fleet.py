@@ -228,7 +228,8 @@ class Fleet:
         Raises
         ------
         InvalidInput
-            Names what is wrong with the wanted badges, or with the codes to protect.
+            Names what is wrong with the wanted badges, or with the codes to protect. What is wrong with a portal is
+            its row.
         """
         badges, prune = read(wanted), check_switch(prune, "prune")
         patterns = [folded(one.strip()) for one in names_of(protect)]

@@ -12,7 +12,7 @@ from secrets import token_hex
 from typing import TYPE_CHECKING, Any
 
 from b24nb import errors
-from b24nb.badges.badge import folded, grouped, listed, not_restorable
+from b24nb.badges.badge import folded, listed, not_restorable
 from b24nb.badges.changes import UNDO, Action, Outcome, Step, Verdict, complaints
 from b24nb.badges.files import refuse
 from b24nb.badges.journal import lease
@@ -77,11 +77,10 @@ class FleetPlan(Found):
             super()._visit(names)
         finally:  # check the steps also after Ctrl-C, since an incomplete plan can be applied, too
             steps = self._changes() if self._undoes is None else ()
-            found = [(one, name) for name, step in steps for one in complaints([step])]
-            where, answered = grouped((one.message, name) for one, name in found), len(self.steps)
-            # What is wrong on all portals is wrong with the badge; else it is a row of these portals.
-            refuse(one for one, _ in found if len(where[one.message]) == answered)
-            self.visits |= {name: replace(Visit.failed(one), status=NOT_VISITED) for one, name in found}
+            found = [(one, name, step.after) for name, step in steps for one in complaints([step])]
+            refuse(one for one, _, badge in found if badge and badge.note)  # add refuses it anywhere
+            # The others are about what these portals have.
+            self.visits |= {name: replace(Visit.failed(one), status=NOT_VISITED) for one, name, _ in found}
 
     @property
     def steps(self) -> dict[str, Sequence[Step]]:

@@ -366,11 +366,17 @@ def test_a_plan_names_what_protects_nothing(sandboxes: SandboxFleet) -> None:
 
 
 def test_a_badge_that_one_portal_can_not_take_is_its_row_and_one_that_none_can_take_is_refused() -> None:
+    long = replace(VIP, code="c" * 40)
     with SandboxFleet(3, badges=[VIP]) as sandboxes:
         with connect(sandboxes.webhooks["portal-0002"]) as b24:
             b24.badges.delete("vip")
             b24.badges.add("vip ", "T", "V", "primary")
+            sandboxes.portals["portal-0001"].switches.code_limit = 255
+        with connect(sandboxes.webhooks["portal-0001"]) as b24:
+            b24.call("crm.activity.badge.add", long.to_wire())
         fleet = fleet_of(sandboxes)
+        with pytest.raises(errors.InvalidInput, match="takes at most 30"):  # although one portal has it
+            fleet.plan([long], **QUIET)
         with pytest.raises(errors.InvalidInput, match=r"^'bad': The title is empty"):
             fleet.plan([Badge("bad", "", "V", "primary")], **QUIET)
         sandboxes.portals["portal-0002"].faults.next("OPERATION_TIME_LIMIT")
