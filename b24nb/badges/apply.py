@@ -23,6 +23,8 @@ from b24nb.rest.connection import Connection, Response
 Steps = Sequence[Step]
 LastSeen = Sequence[Badge | None]
 Look = Callable[[Badges], object] | None
+#: So many seconds after a look, somebody may have changed what it showed.
+STALE = 1.0
 #: Key of the look in a batch.
 _LOOK = "look"
 
@@ -163,7 +165,10 @@ def warn_if_unwritten(store: JournalStore, outcomes: Sequence[Outcome], stacklev
 
 @dataclass(eq=False, repr=False)
 class _Intent:
-    """Commits steps to the journal right before their first request is sent; notes the time of later requests."""
+    """Commits steps to the journal right before their first request is sent; notes the time of later requests.
+
+    Somebody may change the badges while a request waits for the request rate: then it looks at them once more.
+    """
 
     applier: ChangeApplier
     change_set: ChangeSet
@@ -173,15 +178,15 @@ class _Intent:
     answers: list[Mapping[str, Reply]] = field(default_factory=list)
     looks: bool = False  # whether the request itself looks at the badges
 
+    def __post_init__(self) -> None:
+        self.made = self.applier.connection.clock.monotonic()
+
     def __call__(self) -> None:
         clock, store = self.applier.connection.clock, self.applier.store
-        if not self.ids:
-            self.ids = store.intend(self.change_set, self.steps, clock.time(), self.found)
-            return
         answered = len(self.answers) > 1 or any(self.answers)
-        self.ids = store.note_attempt(self.ids, clock.time(), answered=answered)
+        waited = self.ids or (clock.monotonic() - self.made > STALE and not self.looks)
         replaced = [step for step in self.steps if step.deletes]
-        if replaced and not (answered or self.looks):  # somebody may have changed them during the wait
+        if waited and replaced and not answered:
             try:
                 here = Badges(look_at(self.applier.connection, replaced))
             except errors.B24Error as error:
@@ -190,3 +195,7 @@ class _Intent:
             for step in replaced:
                 if (now := here.find(step.key)) != step.before:
                     raise errors.BadgeChanged(step.code, step.before, now)
+        if self.ids:
+            self.ids = store.note_attempt(self.ids, clock.time(), answered=answered)
+        else:
+            self.ids = store.intend(self.change_set, self.steps, clock.time(), self.found)

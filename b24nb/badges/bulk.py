@@ -12,6 +12,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence, Sized
 from concurrent.futures import Future, ThreadPoolExecutor, wait
+from contextlib import nullcontext
 from contextvars import copy_context
 from dataclasses import dataclass, replace
 from functools import partial
@@ -19,7 +20,7 @@ from typing import Any
 
 from b24nb import errors, spec
 from b24nb.badges.activities import name_holders
-from b24nb.badges.apply import ChangeApplier, Look, warn_if_unwritten
+from b24nb.badges.apply import STALE, ChangeApplier, Look, warn_if_unwritten
 from b24nb.badges.badge import Badge, Badges
 from b24nb.badges.changes import UNDO, Outcome, Step, Verdict, gone, problems
 from b24nb.badges.evidence import Reply, ask_for, confirms, is_whole, look_at
@@ -28,8 +29,6 @@ from b24nb.checks import check_count, check_switch
 from b24nb.rest.batch import fits_query
 
 Cancel = threading.Event | Callable[[], bool]
-#: A batch contains a look if the last one is older than so many seconds when the batch leaves.
-_STALE = 1.0
 INTERRUPTED, _AT_FAILURE = "stopped by Ctrl-C", "stopped at a failure"
 
 
@@ -111,7 +110,7 @@ def in_threads(
     hidden = not (options.progress and total and sys.stderr)  # a service may have no stderr
     left = min(options.parallel, total)
     with (
-        tqdm(total=total, desc=bar[0], unit=bar[1], disable=hidden) as shown,
+        nullcontext() if hidden else tqdm(total=total, desc=bar[0], unit=bar[1]) as shown,
         ThreadPoolExecutor(options.parallel) as pool,
     ):
         waiting = True
@@ -122,7 +121,8 @@ def in_threads(
                     workers.append(pool.submit(copy_context().run, begin))
                 started.set()
                 waiting = bool(wait(workers, timeout=0.1).not_done)
-                shown.update(len(done) - known - shown.n)
+                if shown is not None:
+                    shown.update(len(done) - known - shown.n)
             except BaseException as error:  # noqa: BLE001 - raised below, once the running requests have ended
                 left, end = 0, error
                 stop(INTERRUPTED if isinstance(error, KeyboardInterrupt) else f"stopped by {type(error).__name__}")
@@ -211,7 +211,7 @@ class _Run:
             left = len(self._todo) * len(step.commands())  # about so many commands
             # A request that is refused leaves later; a look that needs no additional request costs nothing.
             free = bucket.enforced or math.ceil(left / (size - 1)) == math.ceil(left / size)
-            look = kind is Step and (free or abs(leaves_at - self._looked_at) > _STALE)  # at activities: _as_planned
+            look = kind is Step and (free or abs(leaves_at - self._looked_at) > STALE)  # at activities: _as_planned
             self._looked_at = leaves_at if look else self._looked_at
             chunk: dict[int, Step] = {}
             room = size - 1 if look else size
@@ -252,7 +252,9 @@ class _Run:
             # The portal halted at a badge that somebody else deleted, or something changed while the request waited.
             here = Badges(look_at(self._connection, [step for _, step in rest]))
             with self._lock:
+                later, self._todo = self._todo, deque()
                 self.queue(rest, here)
+                self._todo += later  # a badge has to exist before an activity can name it
 
 
 def _there(step: Step, here: Badges) -> Any:

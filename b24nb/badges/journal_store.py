@@ -6,6 +6,7 @@ An *intent* holds the whole badge. A process that is killed leaves it without a 
 from __future__ import annotations
 
 import json
+import mmap
 import os
 import re
 import sqlite3
@@ -17,6 +18,7 @@ from dataclasses import dataclass
 from importlib import resources
 from os import PathLike
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import Any, NamedTuple
 from urllib.parse import quote
 
@@ -41,6 +43,7 @@ _CONCLUDE = (
     " after = coalesce(?, after), found = CASE WHEN ? THEN coalesce(?, found) END"
     " WHERE id = ? AND (? OR verdict IS NULL)"
 )
+_HINT = "Without it no change is sent. Try again, or use another file: connect(journal=...)."
 BUSY_SECONDS = 2.0
 #: Open connections, kept here so that only their stores close them: not the garbage collector, which may take a
 #: connection before its store, and not a forked child, which must not touch those of its parent.
@@ -120,9 +123,6 @@ def default_journal_path(host: str) -> Path:
         raise JournalError(f"There is no place for the journal: {error}.", hint=_HINT) from error
 
 
-_HINT = "Without it no change is sent. Try again, or use another file: connect(journal=...)."
-
-
 class JournalStore:
     """The changes of one user on one portal, in a file that several processes and threads may share.
 
@@ -134,8 +134,7 @@ class JournalStore:
     def __init__(self, path: str | PathLike[str] | None, *, host: str, user: str) -> None:
         # Absolute, so that it is the same after a chdir. Without a home folder, `~` is a name like any other.
         self._path = None if path is None else Path(os.path.expanduser(path)).absolute()  # noqa: PTH111
-        self.host = host
-        self.user = user
+        self.host, self.user = host, user
         self._lock = threading.RLock()
         _STORES[self] = None
         self._connection: sqlite3.Connection | None = None
@@ -168,10 +167,8 @@ class JournalStore:
         return ids
 
     def note_attempt(self, ids: Sequence[int], at: float, *, answered: bool = True) -> Sequence[int]:
-        """Note that steps are sent once more; returns their ids. Errors are ignored, since their intent is on disk.
-
-        Unless the portal has ``answered`` a part of the change, they get new ids, after what others sent meanwhile.
-        """
+        """Note that steps are sent once more; returns their ids: new ones, after what others sent meanwhile, unless the
+        portal has ``answered`` a part of the change. Errors are ignored, since their intent is on disk."""
         with suppress(JournalError), self._writing() as db:
             (newest,) = db.execute("SELECT max(id) FROM step").fetchone()
             new = ids if answered else range(newest + 1, newest + 1 + len(ids))
@@ -340,7 +337,9 @@ def _connect(path: Path) -> sqlite3.Connection:
         if db.execute("PRAGMA quick_check(1)").fetchone() != ("ok",):
             raise sqlite3.DatabaseError("it is damaged")
         db.execute("PRAGMA synchronous = FULL")
-        with suppress(sqlite3.OperationalError):  # another process is creating the file and sets this itself
+        # Not where a drive has no shared memory (in Colab, on a network), or another process is just setting it.
+        with suppress(OSError, sqlite3.OperationalError), TemporaryFile(dir=path.parent) as probe:
+            mmap.mmap(probe.fileno(), probe.truncate(1)).close()
             db.execute("PRAGMA journal_mode = WAL")
         if _version(db) < _VERSION:
             _migrate(db)

@@ -67,7 +67,7 @@ class Fleet:
     journal : path, optional
         A folder: a file per portal. ``None``: where ``connect`` keeps them; those of sandboxes end with this object.
     timeout : (float, float)
-        Seconds to connect, and in total. Refusals for the request rate are waited out besides, for about a minute.
+        Seconds to connect, and in total. Besides, refusals of each request for its rate are waited out for a minute.
     **settings
         ``tariff, verify, settle_after, clock``, as of :func:`connect`, for all portals.
 

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, nullcontext
 
 import pytest
+from tqdm.auto import tqdm
 
 from b24nb import Client, SandboxPortal, connect, errors, spec
 from b24nb.badges.badge import Badge
@@ -308,6 +309,14 @@ def test_five_thousand_deletes_keep_to_the_request_rate(clock: FakeClock) -> Non
         assert "QUERY_LIMIT_EXCEEDED" not in set(b24.calls.df["error"])
     requests = 1 + -(-count // spec.BATCH_SIZE)
     assert clock.time() - start <= 1.051 * (requests - tariff.burst - 1) / tariff.per_second
+
+
+def test_a_run_without_a_bar_does_not_wait_for_one_that_was_interrupted_while_it_was_drawn(b24: Client) -> None:
+    with tqdm.get_lock():
+        run = threading.Thread(target=lambda: b24.badges.delete_many(["c0001"], progress=False), daemon=True)
+        run.start()
+        run.join(10)
+        assert not run.is_alive()
 
 
 def test_a_bar_shows_the_progress(b24: Client, capsys: pytest.CaptureFixture[str]) -> None:

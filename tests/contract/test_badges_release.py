@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from b24nb import Client, OAuthToken, SandboxPortal, connect, errors
+from b24nb import Badge, Client, OAuthToken, SandboxPortal, connect, errors
 from b24nb.badges.activities import Activity, ActivityStep, add_titles, find_holders
 from b24nb.badges.changes import Outcome, Verdict
 from b24nb.badges.journal_store import ChangeSet
@@ -299,6 +299,21 @@ def test_undo_restores_what_a_look_right_before_the_release_found(portal: Sandbo
         other.store.conclude([(row, Outcome(step, Verdict.RELEASED, True, found=Activity(2, "paid")))])
         assert app.journal.plan_undo().apply(progress=False).ok
         assert numbers(app, "paid") == ["2"]
+
+
+def test_an_undo_brings_a_badge_back_before_its_activities_whatever_somebody_deletes_meanwhile(app: Client) -> None:
+    def somebody() -> bool:
+        if app.badges.list().find("birthday") == mine:
+            app.call("crm.activity.badge.delete", {"code": "birthday"})
+        return False
+
+    mine = Badge("birthday", "mine", "V", "primary")
+    app.badges.plan([mine]).apply(progress=False)
+    app.badges.release(HELD).apply(progress=False)
+    app.badges.delete(HELD)
+    report = app.journal.plan_undo(last=3).apply(progress=False, cancel=somebody)
+    assert report.counts == {"added": 2, "held again": 2}
+    assert HELD in app.badges.list()
 
 
 def test_undo_leaves_an_activity_alone_that_somebody_else_used_since(app: Client) -> None:

@@ -2,6 +2,7 @@
 
 import gc
 import json
+import mmap
 import os
 import signal
 import sqlite3
@@ -59,6 +60,15 @@ def test_the_first_change_makes_a_file_that_only_its_owner_may_read_and_is_writt
     assert opened[-1].execute("PRAGMA synchronous").fetchone() == (2,)  # FULL
     assert {file.stat().st_mode & 0o777 for file in path.parent.iterdir()} == {0o600}
     assert path.parent.stat().st_mode & 0o777 == 0o700
+
+
+def test_a_drive_without_shared_memory_holds_a_journal_too(
+    journal: JournalStore, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(mmap, "mmap", lambda *_: Path("no such file").stat())
+    journal.intend(ChangeSet("delete"), [DELETE], 6.0)
+    assert path.read_bytes()[18:20] == b"\1\1", "not the two of a write-ahead log, which such a drive can't open"
+    assert [file.name for file in path.parent.iterdir()] == [path.name]
 
 
 def test_verdicts_are_on_disk_at_once(open_store: OpenStore, journal: JournalStore, path: Path) -> None:
