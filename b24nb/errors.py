@@ -34,7 +34,7 @@
     UserWarning
     ├── UnfinishedChanges                  the journal holds changes without a verdict
     ├── JournalNotWritten                  what became of a change is not in the journal
-    ├── NotRestorable                      the badge to delete could not be added again
+    ├── NotRestorable                      add would refuse the badge that is deleted
     ├── StoredDifferently                  the portal stored other texts than were sent
     └── SecretInCell                       a notebook cell contains a webhook
 
@@ -44,15 +44,19 @@ it says what to do next. No message contains a secret.
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from b24nb.error_codes import find_fact
 from b24nb.secret import redact
 
+_NOT_SHOWN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+
 
 def _printable(text: str) -> str:
-    """A text that a notebook can receive and show: half a character becomes its escape, a secret is masked."""
-    return redact(text).encode(errors="backslashreplace").decode()  # a caller may pass an address by mistake
+    """A text that any display can show: without secrets, which a caller may pass by mistake, half characters, and those
+    that control a terminal or the direction of the text."""
+    return _NOT_SHOWN.sub(lambda found: ascii(found[0])[1:-1], redact(text))
 
 
 class B24Error(Exception):
@@ -98,7 +102,7 @@ class InvalidInput(B24Error, ValueError):
 class ReadOnly(B24Error):
     """A call that changes something, refused because this client is read-only. Nothing was sent."""
 
-    def __init__(self, why: str, *, hint: str = "Connect without read_only, and without B24_READ_ONLY.") -> None:
+    def __init__(self, why: str, *, hint: str = "Leave out read_only, and B24_READ_ONLY.") -> None:
         super().__init__(f"{why} Nothing was sent.", hint=hint)
 
 
@@ -234,8 +238,7 @@ class ApiError(B24Error):
     """
 
     def __init__(self, code: str, description: str = "", *, http_status: int | None = None, method: str = "") -> None:
-        self.code = code
-        self.description = description
+        self.code, self.description = code, description = _printable(code), _printable(description)
         self.http_status = http_status
         self.method = method
         fact = find_fact(code, description, method)
@@ -300,7 +303,7 @@ class JournalNotWritten(UserWarning):
 
 
 class NotRestorable(UserWarning):
-    """``add`` would refuse a badge that is about to be deleted, so the delete can't be undone."""
+    """``add`` would refuse a badge that is about to be deleted, so perhaps no undo can restore it."""
 
 
 class StoredDifferently(UserWarning):

@@ -198,8 +198,8 @@ def _spelled(sign: str) -> str:
     codes = [ord(case) for case in (sign.lower(), sign.upper())]
     hexadecimal, decimal = "|".join(f"{code:x}" for code in codes), "|".join(map(str, codes))
     return (
-        rf"(?:{re.escape(sign)}|%(?:25)*(?:{hexadecimal})|\\{{1,4}}(?:u00|x)(?:{hexadecimal})"
-        rf"|&\#(?:0*(?:{decimal})(?!\d);?|x0*(?:{hexadecimal})(?![\da-f]);?))"
+        rf"(?>%(?:25)*(?:{hexadecimal})|\\{{1,4}}(?:u00|x)(?:{hexadecimal})"  # atomic: else a near miss takes minutes
+        rf"|&\#(?:0*(?:{decimal})(?!\d);?|x0*(?:{hexadecimal})(?![\da-f]);?)|{re.escape(sign)})"
     )
 
 

@@ -31,6 +31,7 @@ _OPEN = {
 }
 #: The number of rows that ``crm.activity.list`` returns at most.
 PAGE = 50
+MOST = 500_000
 COLUMNS = (
     *("code", "activity_id", "owner_type", "owner_id", "title", "link", "subject", "last_updated"),
     *("certainty", "reason", "release"),
@@ -165,7 +166,7 @@ def look_at_activities(connection: Connection, steps: Sequence[ActivityStep]) ->
     single = [connection.call(*look) for look in looks.values()] if len(looks) == 1 else []
     for page, answer in zip(pages.values(), single or connection.batch(looks).values(), strict=True):
         rows = _rows(answer)
-        read = map(Activity.from_wire, (row for row in rows if str(row.get("ID")).isdecimal()))
+        read = map(Activity.from_wire, (row for row in rows if is_id(row.get("ID"))))
         asked = {one.id: one for one in read if one.id in page}
         if (count := max(getattr(answer, "total", None) or 0, len(rows))) > len(asked):
             text = f"Of {count} activities that the portal counts, {len(asked)} could be read."
@@ -229,6 +230,8 @@ def _open_activities(connection: Connection) -> Collection[dict[str, Any]]:
         starts = (counted or range(start, sys.maxsize if pages[-1].next else 0, PAGE))[: spec.BATCH_SIZE]
         if len(found) == before or not starts:
             return found.values()
+        if start > MOST:
+            raise BadResponse(f"After {start} open activities the portal still sends more.", method=ACTIVITY_LIST)
         pages = [*connection.batch({f"from{at}": (ACTIVITY_LIST, {**_OPEN, "start": at}) for at in starts}).values()]
         start = starts[-1] + PAGE
 
@@ -240,6 +243,12 @@ def _rows(answer: Response | ApiError) -> list[dict[str, Any]]:
     if not isinstance(answer.result, list):
         raise BadResponse("The portal answered without a list of activities.", method=ACTIVITY_LIST)
     return [row for row in answer.result if isinstance(row, dict)]
+
+
+def is_id(cell: object) -> bool:
+    """Whether it can be the id of something: a whole number that a database holds."""
+    text = str(cell)
+    return text.isascii() and text.isdecimal() and len(text) < 19
 
 
 def _badge_code(row: dict[str, Any]) -> str:
@@ -265,9 +274,10 @@ def _holder(row: dict[str, Any], code: str, oldest: float, origin: str) -> dict[
         certainty = "possible", "an activity this old may not count any more (after 30, 60 or 90 days)"
     else:
         certainty = "likely", "it counts until it is closed or its item reaches a final stage"
-    release = f"close it in the portal, or b24.badges.release({code!r}, activities=[{number}])"
+    release = "close it in the portal"
+    if is_id(number):
+        release += f", or b24.badges.release({code!r}, activities=[{number}])"
     kind, owner_id = _OWNERS.get(owner, f"item of type {owner}"), texts.get("OWNER_ID", "")
-    known = kind in _NAMES and owner_id.isascii() and owner_id.isdecimal()
-    link = f"{origin}/crm/{kind}/details/{owner_id}/" if known else ""
+    link = f"{origin}/crm/{kind}/details/{owner_id}/" if kind in _NAMES and is_id(owner_id) else ""
     cells = (code, number, kind, owner_id, "", link, texts.get("SUBJECT", ""), updated, *certainty, release)
     return {**dict(zip(COLUMNS, cells, strict=True)), "application": str(row["PROVIDER_PARAMS"].get("clientId") or "")}

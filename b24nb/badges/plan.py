@@ -9,7 +9,7 @@ from enum import StrEnum
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Literal
 
-from b24nb.badges.activities import Activity, ActivityStep
+from b24nb.badges.activities import Activity, ActivityStep, is_id
 from b24nb.badges.apply import ChangeApplier
 from b24nb.badges.badge import SHOWN, Badge, frame, frame_html, listed, listing, not_restorable
 from b24nb.badges.bulk import Cancel, RunOptions, apply_many
@@ -351,7 +351,7 @@ def _texts(badge: Badge | None) -> list[Any]:
 
 def _chosen(holders: Holders, activities: Activities) -> Holders:
     """The holders with these ids; with ``None`` all that may hold the badge."""
-    numbered = [row for row in holders if row["activity_id"].isascii() and row["activity_id"].isdecimal()]
+    numbered = [row for row in holders if is_id(row["activity_id"])]
     if activities is None:
         return [row for row in numbered if row["certainty"] != "no"]
     given = activities if isinstance(activities, Iterable) and not isinstance(activities, str) else [activities]

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 _SOURCES = {"docs": "the documentation", "server": "the vendor's server code", "observed": "observed on portals"}
 
 _CHANGE_FIRST = ["BadgeChanged", "ClientClosed", "InvalidInput", "JournalError", "ReadOnly", "VaultError"]
+_OURS = B24Error | Interrupted | UserWarning
 #: Whether to repeat after an error of this package: "look first", but for these. The vendor's are in the catalogue.
 _REPEAT = dict.fromkeys(_CHANGE_FIRST, "after a change") | {"NotApplied": "yes", "TooLate": "yes"}
 
@@ -110,7 +111,7 @@ def explain(error: B24Error | str | int) -> Explanation:
     'after waiting'
     """
     # The vendor's pages print some codes as numbers, and a table makes numbers of them.
-    error = mask_address(error) if isinstance(error, str | BaseException) else str(error).removesuffix(".0")
+    error = mask_address(error) if isinstance(error, str | _OURS) else str(error).removesuffix(".0")
     if isinstance(error, ApiError):
         fact = find_fact(error.code, error.description, error.method)
         said = f": {error.description}" if error.description else ""
@@ -120,7 +121,7 @@ def explain(error: B24Error | str | int) -> Explanation:
         lines += _lines(fact) if fact else [("what to do", error.hint)]
         return Explanation(title, (fact,) if fact else (), tuple(lines))
     cls = getattr(errors, error, None) if isinstance(error, str) else type(error)
-    if isinstance(cls, type) and issubclass(cls, B24Error | Interrupted) and not issubclass(cls, ApiError):
+    if isinstance(cls, type) and issubclass(cls, _OURS) and not issubclass(cls, ApiError):
         return _explain_own(cls, error)
     facts = tuple(fact for fact in spec.error_facts() if error in (fact.code, fact.kind))
     facts = facts or tuple(fact for fact in spec.error_facts() if error.strip().lower() == fact.code.lower())
@@ -147,7 +148,7 @@ def _explain_own(cls: type, error: object) -> Explanation:
     if isinstance(error, B24Error):
         title += f" - {error.message}"
         lines.append(("what to do", error.hint))
-    lines.append(("safe to repeat", repeat))
+    lines.append(("safe to repeat", "" if issubclass(cls, UserWarning) else repeat))
     return Explanation(title, (), tuple(line for line in lines if line[1]))
 
 

@@ -14,7 +14,7 @@ from b24nb.errors import ApiError, BadResponse, InvalidInput
 from b24nb.rest.calls import Call
 from b24nb.rest.response import Response, error_of
 
-Command = tuple[str, str, Mapping[str, Any] | None]
+Commands = Sequence[tuple[str, str, Mapping[str, Any] | None]]
 
 #: PHP turns a map with the keys 0, 1, 2 into a list; with a letter in front it stays a map.
 _PREFIX = "k"
@@ -74,7 +74,7 @@ def fits_query(params: Mapping[str, Any]) -> bool:
     return not _UNFIT.search(json.dumps(params, default=str))
 
 
-def encode(commands: Sequence[Command]) -> dict[str, str]:
+def encode(commands: Commands) -> dict[str, str]:
     """The commands as query strings by the keys that are sent (``k0``, ``k1``, ...); references are changed to them.
 
     Raises
@@ -95,11 +95,11 @@ def encode(commands: Sequence[Command]) -> dict[str, str]:
 
 
 def decode(
-    commands: Sequence[Command], envelope: Mapping[str, Any], sent: Call, credentials: Credentials, *, halt: bool
+    commands: Commands, envelope: Mapping[str, Any], sent: Call, credentials: Credentials, *, halt: bool, write: bool
 ) -> tuple[BatchResponse, list[Call]]:
     """Answers in the caller's order, and a row for the log per command that ran.
 
-    ``commands``: with secrets masked, since they are written to the log.
+    ``commands``: with secrets masked, since they are written to the log; ``write``: one may change something.
 
     Raises
     ------
@@ -108,7 +108,7 @@ def decode(
     """
     parts = envelope["result"]
     if not isinstance(parts, dict) or not isinstance(parts.get("result"), dict | list):
-        raise _incomplete("has no results", sent)
+        raise _incomplete("has no results", sent, write)
     # PHP writes an empty map as a list.
     maps = {name: parts[part] if isinstance(parts.get(part), dict) else {} for name, part in _PARTS.items()}
     answers: dict[str, Response | ApiError] = {}
@@ -119,18 +119,21 @@ def decode(
         failed = single.get("error")
         row = Call(sent.at, "command", method, key, params or {})
         row.note_times(single.get("time"), {}, sent.client_ms)
-        if isinstance(failed, dict) and "error" in failed:
+        if isinstance(failed, dict) and "error" in failed and not single.get("result"):
             answers[key] = error = error_of(failed, method, credentials, None)
             row.error, row.outcome = error.code, "error"
-        elif "result" in single or "time" in single:  # a result of null leaves only its time
+        elif not failed and ("result" in single or "time" in single):  # a result of null leaves only its time
             answers[key] = Response({"result": None} | single, row)
-        elif halt and any(row.error is not None for row in rows):
+        elif halt and not single and any(row.error is not None for row in rows):
             continue
         else:
-            raise _incomplete(f"says nothing about the command {key!r} ({method})", sent)
+            says = "contradicts itself" if single else "says nothing"
+            raise _incomplete(f"{says} about the command {key!r} ({method})", sent, write)
         rows.append(row)
     return BatchResponse(answers, [key for key, *_ in commands if key not in answers]), rows
 
 
-def _incomplete(what: str, sent: Call) -> BadResponse:
-    return BadResponse(f"batch: the answer {what}.", method="batch", http_status=sent.http_status)
+def _incomplete(what: str, sent: Call, write: bool) -> BadResponse:
+    error = BadResponse(f"batch: the answer {what}.", method="batch", http_status=sent.http_status)
+    error.call, sent.error, sent.outcome = sent, type(error).__name__, "lost" if write else "failed"
+    return error

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from copy import copy
 from dataclasses import replace
@@ -22,7 +22,7 @@ from b24nb.credential_checks import host_of, is_loopback
 from b24nb.credentials import Credentials, Endpoint, OAuthToken
 from b24nb.display.literals import as_json
 from b24nb.rest import batch
-from b24nb.rest.batch import BatchResponse, Command
+from b24nb.rest.batch import BatchResponse, Commands
 from b24nb.rest.calls import Call, CallLog
 from b24nb.rest.clock import SYSTEM_CLOCK, Clock
 from b24nb.rest.limits import LeakyBucket, Limits
@@ -195,9 +195,7 @@ class Connection:
                 break
         return BatchResponse(answers, [key for key in commands if key not in answers])
 
-    def send_chunk(
-        self, commands: Sequence[Command], *, halt: bool = False, before_send: Hook = nothing
-    ) -> BatchResponse:
+    def send_chunk(self, commands: Commands, *, halt: bool = False, before_send: Hook = nothing) -> BatchResponse:
         """Send up to 50 commands by one request, after waiting for room; ``before_send`` as in :meth:`call`.
 
         Raises
@@ -210,7 +208,7 @@ class Connection:
         params = {"halt": int(halt), "cmd": texts}
         logged = {"halt": int(halt), "cmd": {str(key): (method, params) for key, method, params in shown}}
         envelope, call = self._send_with_retries("batch", params, logged, write=write, before_send=before_send)
-        answers, rows = batch.decode(shown, envelope, call, self.credentials, halt=halt)
+        answers, rows = batch.decode(shown, envelope, call, self.credentials, halt=halt, write=write)
         for row in rows:
             self.calls.record(row, (call.bytes_out or 0) // len(commands))
         return answers
@@ -220,7 +218,7 @@ class Connection:
         self._closed = True
         self._close_transport()
 
-    def _encoded(self, commands: Sequence[Command]) -> tuple[dict[str, str], bool]:
+    def _encoded(self, commands: Commands) -> tuple[dict[str, str], bool]:
         """The texts of commands, and whether one may change something; refuses what must not be sent."""
         writes = [self._check_call(method, params) for _, method, params in commands]
         return batch.encode(commands), any(writes)

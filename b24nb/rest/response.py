@@ -86,10 +86,10 @@ def parse_response(answer: Answer, method: str, credentials: Credentials) -> Map
         For anything that the REST API does not send.
     """
     envelope = _decoded(answer, method, credentials.secrets)
-    if "error" in envelope:
+    if "error" in envelope and not envelope.get("result"):
         return error_of(envelope, method, credentials, answer.status)
-    # A batch with results can have the error status of one of its commands.
-    if "result" not in envelope or (answer.status >= 400 and method != "batch"):
+    # A batch with results can have the error status of one of its commands. An error beside a result proves neither.
+    if "result" not in envelope or "error" in envelope or (answer.status >= 400 and method != "batch"):
         raise _not_of_rest_api(answer, method)
     return envelope
 

@@ -32,10 +32,10 @@ from b24nb.credential_checks import is_loopback
 from b24nb.credentials import Endpoint
 from b24nb.errors import BadResponse, InvalidInput
 from b24nb.rest.failures import FAILURES, failed, moved
-from b24nb.secret import redact, without_frames
+from b24nb.secret import known_secrets, redact, without_frames
 
 MAX_BODY = 64 * 1024 * 1024
-_CHUNK = 1024 * 1024
+_CHUNK = 16 * 1024  # some versions of urllib3 unpack a thousand times as much at once
 #: Seconds after which an idle connection is not used again: after a sleep or in another network it may be dead.
 _IDLE = 30
 #: Uncompressed answers only: HTTP libraries have had vulnerabilities in decompression.
@@ -285,7 +285,7 @@ class _Connection(HTTPConnection):
 
 def _redacted(record: logging.LogRecord) -> bool:
     """Remove secrets from a log record of urllib3: it quotes the address, as do the frames of its exception."""
-    record.msg, record.args, record.exc_info = redact(record.getMessage()), (), None
+    record.msg, record.args, record.exc_info = redact(record.getMessage(), known_secrets()), (), None
     return True
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from b24nb import Client, SandboxPortal, connect, errors
-from b24nb.badges import evidence
+from b24nb.badges import activities, evidence
 from b24nb.badges.activities import find_holders
 from b24nb.badges.badge import Badge, Badges
 from b24nb.badges.changes import to_restore
@@ -17,7 +17,7 @@ from b24nb.rest.connection import Connection
 from tests.fakes import FakeClock, rows
 from tests.servers import Envelope, altered, answering, in_front_of
 
-ADD, DELETE = "crm.activity.badge.add", "crm.activity.badge.delete"
+ADD, DELETE, GET = (f"crm.activity.badge.{verb}" for verb in ("add", "delete", "get"))
 LONG = "c" * 40
 VIP = {"code": "vip", "title": "Client", "value": "VIP", "type": "primary"}
 
@@ -39,9 +39,23 @@ def to_deletes(result: Any) -> Callable[[str, Any], None]:
     return answer
 
 
-@pytest.mark.parametrize("result", [False, None, [], 1, "true"], ids=repr)
-def test_a_delete_that_is_not_answered_by_true_is_looked_at(result: Any, portal: SandboxPortal) -> None:
-    with altered(portal, to_deletes(result)) as b24:
+def an_error_beside(method: str, envelope: Any) -> None:
+    error = {"error": "ENTITY_WITH_BADGE_EXISTS", "error_description": "It is in use."}
+    if method == DELETE:
+        envelope |= error
+    if method == "batch":
+        told = envelope["result"]
+        told["result_error"] = {key: error for key, value in told["result"].items() if value is True}
+
+
+ODD_ANSWERS = [*map(to_deletes, [False, None, [], 1, "true"]), an_error_beside]
+
+
+@pytest.mark.parametrize("answer", ODD_ANSWERS, ids=["false", "null", "[]", "1", "a text", "true and an error"])
+def test_a_delete_that_is_not_answered_by_true_is_looked_at(
+    answer: Callable[[str, Any], None], portal: SandboxPortal
+) -> None:
+    with altered(portal, answer) as b24:
         assert b24.badges.delete("missedCall").code == "missedCall"
         assert b24.badges.delete_many(["birthday", "newsletter"], progress=False).counts == {"deleted": 2}
         assert not codes(portal) & {"missedCall", "birthday", "newsletter"}
@@ -295,7 +309,8 @@ def test_a_badge_that_can_not_be_added_again_keeps_no_other_from_its_undo_and_co
         assert portal.badges == [*theirs, VIP]
 
 
-def test_a_badge_that_is_edited_while_a_request_waits_for_the_rate_is_left_alone(clock: FakeClock) -> None:
+@pytest.mark.parametrize("count", [3, 50])  # fifty leave no room for a look in the request
+def test_a_badge_that_is_edited_while_a_request_waits_for_the_rate_is_left_alone(count: int, clock: FakeClock) -> None:
     def answer(method: str, pass_on: Callable[[], Envelope]) -> Envelope:
         if edited and method == "batch":
             somebody.badges.delete(edited[0])
@@ -310,10 +325,39 @@ def test_a_badge_that_is_edited_while_a_request_waits_for_the_rate_is_left_alone
         in_front_of(portal, answer) as webhook,
         connect(webhook, clock=clock) as b24,
     ):
-        edited.append("c0003")
-        fifty = [row["code"] for row in rows(50)]  # these leave no room for a look in the request
-        assert b24.badges.delete_many(fifty, progress=False).counts == {"deleted": 49, "changed": 1}
-        assert b24.badges.get("c0003").title == "theirs"
+        edited.append("c0002")
+        codes = [row["code"] for row in rows(count)]
+        assert b24.badges.delete_many(codes, progress=False).counts == {"deleted": count - 1, "changed": 1}
+        assert b24.badges.get("c0002").title == "theirs"
+
+
+def test_a_badge_that_is_edited_while_its_delete_waits_in_our_own_queue_is_left_alone() -> None:
+    class Clock(FakeClock):
+        def sleep(self, seconds: float) -> None:
+            super().sleep(seconds)
+            if seconds > 1 and asked[-1:] == [GET]:
+                somebody.badges.delete("c0001")
+                somebody.badges.add("c0001", "theirs", "V", "success")
+
+    def answer(method: str, pass_on: Callable[[], Envelope]) -> Envelope:
+        if refusals:
+            return 503, {"error": refusals.pop(), "error_description": "Too many requests"}
+        asked.append(method)
+        return pass_on()
+
+    asked, refusals = list[str](), list[str]()
+    with (
+        SandboxPortal(badges=rows(3)) as portal,
+        connect(portal) as somebody,
+        in_front_of(portal, answer) as webhook,
+        connect(webhook, clock=Clock()) as b24,
+    ):
+        for _ in range(4):  # the client takes its time after that
+            refusals += ["QUERY_LIMIT_EXCEEDED"] * 5
+            b24.badges.list()
+        with pytest.raises(errors.BadgeChanged):
+            b24.badges.delete("c0001")
+        assert {badge["title"] for badge in portal.badges if badge["code"] == "c0001"} == {"theirs"}
 
 
 def test_a_plan_says_what_no_undo_restores_also_where_its_row_is_not_shown() -> None:
@@ -460,6 +504,7 @@ HOLDER |= {"LAST_UPDATED": "2026-01-01T00:00:00+03:00", "PROVIDER_PARAMS": {"bad
         ({**HOLDER, "LAST_UPDATED": "9999-12-31T23:59:59-14:00"}, {"likely"}),
         ({**HOLDER, "LAST_UPDATED": 5}, {"likely"}),
         ({**dict.fromkeys(HOLDER), "PROVIDER_PARAMS": {"badgeCode": "c1"}}, {"likely"}),
+        *(({**HOLDER, "ID": id_}, {"likely"}) for id_ in ("1]); import os; ([", "9" * 25)),
     ],
 )
 def test_odd_activities_do_not_hide_the_others(row: Any, certainty: set[str] | None) -> None:
@@ -470,6 +515,7 @@ def test_odd_activities_do_not_hide_the_others(row: Any, certainty: set[str] | N
     assert len(found) == 1 + (certainty is not None)
     assert certainty is None or found[0]["certainty"] in certainty
     assert all(isinstance(cell, str) for cells in found for cell in cells.values())
+    assert not any(odd in cells["release"] for cells in found for odd in ("import", "999"))
 
 
 def page(start: int) -> list[dict[str, Any]]:
@@ -483,6 +529,18 @@ def test_activities_that_are_counted_but_not_there_cost_one_more_request(total: 
     with answering({"result": page(0), "total": total}, batch) as (connection, server):
         assert len(find_holders(connection, {"c1"})) == 50
         assert len(server.requests) == 2
+
+
+def test_a_portal_that_never_stops_sending_activities_does_not_keep_a_form_busy_for_ever(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(activities, "MOST", 100)
+    more = [{"result": {"result": {f"k{n}": page(1000 * at + 50 * n) for n in range(50)}}} for at in (1, 2)]
+    for batch in more:
+        batch["result"] |= {"result_error": [], "result_total": [], "result_next": {"k49": 50}}
+    endless = pytest.raises(errors.BadResponse, match="still sends more")
+    with answering({"result": page(0), "next": 50}, *more) as (connection, _), endless:
+        find_holders(connection, {"c1"})
 
 
 @pytest.mark.parametrize("more", [{"total": "107"}, {"next": 50}, *({"total": n, "next": 50} for n in (0, 50, 70))])

@@ -471,10 +471,12 @@ def test_an_answer_that_echoes_the_secret_shows_it_nowhere(name: str) -> None:
 
 
 def test_a_broken_header_does_not_log_the_address_in_a_frame(caplog: pytest.LogCaptureFixture) -> None:
-    answer = b'HTTP/1.1 200 OK\r\nContent-Length: 13\r\nWarning in x.php\r\n\r\n{"result": 1}'
+    quoted = b"X-Code: " + SECRET.encode()
+    answer = b"HTTP/1.1 200 OK\r\nContent-Length: 13\r\nWarning in x.php\r\n" + quoted + b'\r\n\r\n{"result": 1}'
     with answering(answer) as (connection, _):
         assert connection.call("server.time").result == 1
     assert "headers" in caplog.text
+    assert SECRET not in caplog.text
     errors_of = [one.exc_info for one in caplog.records if one.exc_info]
     frames = [traceback.TracebackException(*error, capture_locals=True) for error in errors_of]
     assert not any(SECRET in line for frame in frames for line in frame.format())

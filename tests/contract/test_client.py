@@ -188,9 +188,18 @@ SAYS_NOTHING += [EMPTY | {"result": {"k0": True}, "result_error": {"k1": "denied
 def test_an_answer_that_says_nothing_about_a_command_is_no_answer(result: object, halt: bool) -> None:
     """To call such a command not sent would be a guess: it may have been carried out."""
     refused = pytest.raises(errors.BadResponse, match="batch: the answer")
-    with answering({"result": result}) as (connection, _), refused as caught:
-        connection.batch({c: ("crm.activity.badge.delete", {"code": c}) for c in ("a", "b")}, halt=halt)
+    with answering({"result": result}) as (connection, _):
+        with refused as caught:
+            connection.batch({c: ("crm.activity.badge.delete", {"code": c}) for c in ("a", "b")}, halt=halt)
+        assert [(call.error, call.outcome) for call in connection.calls] == [("BadResponse", "lost")]
     assert caught.value.sent
+    assert caught.value.call
+
+
+def test_a_batch_of_reads_without_its_answers_is_safe_to_repeat() -> None:
+    with answering({"result": EMPTY}) as (connection, _), pytest.raises(errors.BadResponse) as caught:
+        connection.batch({"me": ("profile", None)})
+    assert dict(explain(caught.value).lines)["safe to repeat"] == "yes"
 
 
 @pytest.mark.parametrize("halt", [False, True])

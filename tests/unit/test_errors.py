@@ -152,6 +152,17 @@ def test_what_logs_and_reports_call_our_errors_is_explained() -> None:
     assert dict(explain("NotApplied").lines)["safe to repeat"] == "yes"
     assert "not sent" in dict(explain(errors.JournalError("It is locked.")).lines)["meaning"]
     assert repr(explain(errors.Interrupted("a report"))) == repr(explain("Interrupted"))
+    assert (
+        list(dict(explain(errors.NotRestorable("vip")).lines))
+        == list(dict(explain("NotRestorable").lines))
+        == ["meaning"]
+    )
+
+
+@pytest.mark.parametrize("error", [KeyError("vip"), FileNotFoundError("x.csv"), "Any"], ids=repr)
+def test_what_is_no_error_of_ours_is_said_to_be_unknown(error: object) -> None:
+    with pytest.raises(InvalidInput, match="is known"):
+        explain(error)
 
 
 def test_without_docstrings_an_explanation_claims_no_meaning(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -160,7 +171,12 @@ def test_without_docstrings_an_explanation_claims_no_meaning(monkeypatch: pytest
 
 
 def test_half_a_character_in_an_error_is_shown_since_a_cell_would_show_nothing() -> None:
-    assert str(api_error("\ud83d", "half \ud83d", http_status=400, method="profile")).encode()
+    error = api_error("\ud83d", "half \ud83d", http_status=400, method="profile")
+    assert all(text.encode() for text in (str(error), error.code, error.description, repr(explain(error))))
+
+
+def test_an_error_of_a_portal_does_not_control_the_terminal() -> None:
+    assert str(api_error("\x1b[2J", "a\u202eb\x07", http_status=400, method="profile")).isprintable()
 
 
 def test_a_code_that_a_table_made_a_number_is_explained() -> None:
