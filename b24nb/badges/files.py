@@ -316,7 +316,7 @@ def _badge(row: Any) -> Badge:
         plain[field] = texts
     for field in FIELDS:
         if field not in plain:
-            hint = "A row is a whole badge; badges.backup('badges.csv') writes all of them."
+            hint = "A row is a whole badge; badges.backup('portal.csv') writes those of the portal."
             raise InvalidInput(f"The {field} is missing.", field=field, hint=hint)
     return Badge(**plain)
 

@@ -204,9 +204,10 @@ class BadgeMethods:
     def holders(self, code: str) -> pd.DataFrame:
         """The open activities that may hold a badge, and how to release it.
 
-        No REST method returns them. This reads every open configurable activity that the user may read (others
-        are missing), and keeps those that name the badge. They can be too many: a badge is also released when its
-        item reaches a final stage, or 30 (60, 90) days after the activity got it, which the activity does not show.
+        No REST method returns them. This reads every open configurable activity that the user may read, and keeps
+        those that name the badge. Others are missing, and some if activities are closed meanwhile. They can be too
+        many: a badge is also released when its item reaches a final stage, or 30 (60, 90) days after the activity got
+        it, which the activity does not show.
         Vendor page: https://apidocs.bitrix24.com/api-reference/crm/timeline/activities/activity-base/crm-activity-list.html
 
         Parameters
@@ -358,8 +359,8 @@ class BadgeMethods:
 
         Raises
         ------
-        InvalidInput
-            Names what is wrong, by row and field.
+        InvalidInput, OSError, TransportError, ApiError
+            What is wrong, by row and field; the file can't be read; the portal can't be listed.
 
         Examples
         --------
@@ -389,8 +390,8 @@ class BadgeMethods:
 
         Raises
         ------
-        InvalidInput
-            The path has another suffix, or a badge can't be written as CSV; JSON holds every badge.
+        InvalidInput, OSError, TransportError, ApiError
+            Another suffix, or a badge that only JSON can hold; no file can be written; the portal can't be listed.
         """
         at = datetime.fromtimestamp(self._connection.clock.time(), UTC).isoformat(timespec="seconds")
         return files.write(self.list(), path, portal=self._connection.credentials.host, at=at)

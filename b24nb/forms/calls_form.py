@@ -112,7 +112,7 @@ class CallsForm(Form):
     def _poll_log(self) -> None:
         pause, shown, log = self.pace, None, self.call_log
         while self._view_count:
-            now = log.dropped + len(log), log.limits.bucket.level  # also while the bucket drains
+            now = log.dropped + len(log), log[-1:], log.limits.bucket.level  # also after clear(), and while it drains
             if now != shown:
                 shown, started = now, time.monotonic()
                 self._guarded(lambda: self.render(self.look()))

@@ -131,8 +131,10 @@ class DeleteForm(ReleaseForm):
         return DeleteState(removed=self.state.removed)
 
     def failed(self, error: B24Error) -> Any:
-        if isinstance(error, NotFound | BadgeChanged):
-            self.state = self.forget()  # the portal does not hold what the preview shows
+        if isinstance(error, NotFound | BadgeChanged):  # the portal does not hold what preview and table show
+            chosen = [badge.code for badge in self.state.to_delete] or [self.code.value, *self._codes]
+            self.shared.see_changed(gone=() if _now([error]) else chosen, added=_now([error]))
+            self.state = self.forget()
         return super().failed(error)
 
     # -- looking --------------------------------------------------------------------------------------
@@ -180,9 +182,11 @@ class DeleteForm(ReleaseForm):
         removed = Badges(was for one in report if one.done and (was := to_restore(one.found, one.step.before)))
         if gone or removed:
             self._choose_none()
-        self.shared.see_changed(gone=[*gone, *(badge.code for badge in removed)])
+        changed = _now(one.error for one in report)
+        self.shared.see_changed(gone=[*gone, *(badge.code for badge in removed)], added=changed)
         text = f"{parts.counted(removed)} of {len(badges):,} deleted."
         text += f" {parts.counted(gone)} already gone." if gone else ""
+        text += f" {parts.counted(changed)} changed, and left alone." if changed else ""
         return _ended(report.ok, text, report, removed or self.state.removed, offer=bool(removed))
 
     @changes
@@ -192,8 +196,9 @@ class DeleteForm(ReleaseForm):
         plan = self.b24.journal.plan_restore(removed)
         report = plan.apply(keep_going=True, **self.run_options(len(removed)))
         self.shared.see_changed(added=[outcome.badge for outcome in report if outcome.badge])
-        left = Badges(outcome.step.after for outcome in report if not outcome.done and outcome.step.after)
         there = [outcome.step.code for outcome in report if outcome.verdict is Verdict.KEPT]
+        missing = (one.step.after for one in report if not (one.done or one.verdict is Verdict.KEPT))
+        left = Badges(badge for badge in missing if badge)
         added = report.counts.get("added", 0)
         place = ", as the last of the list" if added else ""
         text = f"{added:,} of {parts.counted(removed)} restored{place}."
@@ -241,6 +246,8 @@ class DeleteForm(ReleaseForm):
         parts.show(self.undo_button, state.removed)
         self.held_too.value = state.with_held
         self.confirm.value = self.confirm.value if state.badges else ""
+        # Sent at once with the button, so that the kernel gets what is typed before the click, also while a cell runs.
+        self.confirm.placeholder = state.word
         count, removed = len(state.to_delete), state.removed
         self.delete_button.description = "Delete badge" if count == 1 else f"Delete {count} badges"
         what = parts.named([removed[0].code]) if len(removed) == 1 else f"{len(removed)} badges"
@@ -254,6 +261,11 @@ def _ended(ok: bool, text: str, result: Any, removed: Badges, *, offer: bool = T
         return ended.saying("check", text, "The report says why.", phase="failed")
     part = ", as far as the portal takes it" if any(badge.note for badge in removed) else ""
     return ended.saying("done", text, f"Undo restores what was deleted{part}." if offer else None, phase="done")
+
+
+def _now(errors: Iterable[B24Error | None]) -> list[Badge]:
+    """The badges that the portal holds instead of those that were shown."""
+    return [error.now for error in errors if isinstance(error, BadgeChanged) and error.now]
 
 
 def _as_code(badges: Badges) -> Markup:

@@ -107,7 +107,7 @@ class FleetForm(Form):
 
     def plan(self) -> Any:
         """Compare the portals' badges with the wanted ones. Changes nothing."""
-        asked, wanted = self.choices, self.file.value or self.wanted
+        asked, wanted = self.choices, self.file.value.strip(' "') or self.wanted
         if wanted is None:
             return self.state.refused(wanted="Name a CSV or JSON file, or give fleet(..., wanted=...).")
         self.confirm.value = ""

@@ -45,7 +45,7 @@ class ListForm(Form):
     def _fetch(self) -> Any:
         badges = self.b24.badges.list()
         self.shared.see(badges)
-        text = f"{parts.counted(badges)} by one request."
+        text = f"{parts.counted(badges)} in one answer."
         return FormState().saying("done", text, phase="done", result=self.table.matching)
 
     def shared_changed(self, change: Change) -> None:
@@ -113,7 +113,7 @@ def list_form(
     >>> list(form.df["code"])
     ['callAnswered', 'missedCall']
     >>> form
-    <ListForm on SANDBOX (this notebook), done: 12 badges by one request.>
+    <ListForm on SANDBOX (this notebook), done: 12 badges in one answer.>
     """
     for field, value in (("filter", filter), ("language", language)):
         if not isinstance(value, str):

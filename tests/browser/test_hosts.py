@@ -144,7 +144,7 @@ def test_voila_shows_the_walkthroughs_on_lists_and_on_deleting(voila: Voila, pag
     form.get_by_label("Language").select_option("German (de)")
     expect(form.get_by_role("gridcell", name="Unterschrieben")).to_be_visible()
     form.get_by_role("button", name="List badges").click()
-    expect(form.get_by_text("12 badges by one request.")).to_be_visible()
+    expect(form.get_by_text("12 badges in one answer.")).to_be_visible()
 
     form = form_of(page, voila.address("03-delete.ipynb"))
     form.get_by_label("Confirm").fill("missedCall")

@@ -262,4 +262,4 @@ def test_a_bar_that_is_shown_late_does_not_take_the_message(b24: Client, monkeyp
     monkeypatch.setattr(Form, "render", render_and_show_bar)
     form = forms.list_form(b24)
     click(form, form.list_button)
-    assert "by one request" in form._message.value
+    assert "in one answer" in form._message.value

@@ -19,7 +19,7 @@ def test_one_request_then_filter_and_sort(b24: Client, portal: SandboxPortal) ->
     form = forms.list_form(b24)
     assert form.table not in tree(form)
     click(form, form.list_button)
-    assert "12 badges by one request" in shown(form)
+    assert "12 badges in one answer" in shown(form)
     assert [badge.to_wire() for badge in form.result] == portal.badges
     form.table.words = "call"  # as the browser reports it
     assert list(form.df["code"]) == ["missedCall", "callAnswered"]
