@@ -13,6 +13,8 @@ from tests.widgets import times_asked
 require_package("playwright")
 from playwright.sync_api import Page, expect  # noqa: E402
 
+from tests.browser.lab import EVALUATE  # noqa: E402
+
 HOSTILE = "<img src=x onerror=window.pwned=1> $5 to $10"
 HOSTILE_CODE = "<img src=x onerror=pwned=1>"  # codes over 30 characters are a trouble of their own
 
@@ -46,6 +48,19 @@ def test_a_button_reads_what_was_typed_last(notebook: OpenNotebook) -> None:
         opened.shown.get_by_role("button", name="Inspect badge").click()
         expect(opened.shown.get_by_text(f"The portal has the badge '{code}'.")).to_be_visible()
         opened.evaluate("form.wait(20)")  # who holds it is looked up still
+
+
+def test_what_is_typed_counts_at_the_click_after_it_while_a_cell_runs(notebook: OpenNotebook) -> None:
+    """The kernel handles messages of a form on two threads, and one of them waits for the cell."""
+    opened = notebook(START, "form = forms.delete_form(b24, 'missedCall')\nform")
+    opened.shown.get_by_role("button", name="Preview deletion").click()
+    expect(opened.shown.get_by_label("Confirm")).to_be_visible()
+    opened.page.evaluate(f"() => {{ window.running = ({EVALUATE})('__import__(\"time\").sleep(60)') }}")
+    opened.shown.get_by_label("Confirm").focus()
+    opened.page.keyboard.type("missedCall")
+    opened.shown.get_by_role("button", name="Delete badge").click()
+    expect(opened.shown.get_by_text("The badge 'missedCall' was deleted.")).to_be_visible()
+    opened.page.evaluate("() => window.jupyterapp.commands.execute('notebook:interrupt-kernel')")
 
 
 def test_a_click_that_lasts_is_a_click(notebook: OpenNotebook, portal: SandboxPortal) -> None:

@@ -355,7 +355,7 @@ def test_a_badge_that_is_edited_while_its_delete_waits_in_our_own_queue_is_left_
         for _ in range(4):  # the client takes its time after that
             refusals += ["QUERY_LIMIT_EXCEEDED"] * 5
             b24.badges.list()
-        with pytest.raises(errors.BadgeChanged, match="its title was .Title 1. and is .theirs. now"):
+        with pytest.raises(errors.BadgeChanged, match=r"its title was .Title 1. and is .theirs. now"):
             b24.badges.delete("c0001")
         assert {badge["title"] for badge in portal.badges if badge["code"] == "c0001"} == {"theirs"}
 
