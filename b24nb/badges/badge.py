@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, NoReturn, SupportsIndex, TypeVar, overload
+from unicodedata import normalize
 
 from b24nb import spec
 from b24nb.display import html
@@ -291,8 +292,9 @@ def folded(code: str) -> str:
 
 
 def bare(code: str) -> str:
-    """The code also without blanks at its ends and without invisible characters, which come along with a paste."""
-    return folded(code if code.isascii() else re.sub(_INVISIBLE, "", code)).strip()
+    """The code also without blanks at its ends and without invisible characters, which come along with a paste, and
+    with letters and their accents in one character."""
+    return folded(code if code.isascii() else normalize("NFC", re.sub(_INVISIBLE, "", code))).strip()
 
 
 _INVISIBLE = "[\u00ad\u200b-\u200f\u2028-\u202e\u2060-\u2064\ufeff]"

@@ -340,7 +340,7 @@ def complaints(steps: Iterable[Step]) -> Iterator[InvalidInput]:
 def _garbled(step: Step) -> Iterator[InvalidInput]:
     """Complaints about texts of maps where the portal has a map, and about blanks in a code."""
     if step.before and step.before.code.casefold() != step.code.casefold():
-        text = f"The code differs from the portal's {step.before.code!r} only in blanks or invisible characters."
+        text = f"The code differs from the portal's {step.before.code!r} only in what can't be seen, such as a blank."
         yield InvalidInput(text)
     for field in ("title", "value"):
         was, text = getattr(step.before, field, None), getattr(step.after, field)

@@ -80,7 +80,8 @@ def badge_of(response: Response, code: str) -> Badge:
     if missing := ", ".join(field for field in FIELDS if field not in row):
         raise BadResponse(f"The portal sent the badge {code!r} without its {missing}.")
     if folded(badge.code) != folded(code):
-        raise BadResponse(f"The portal was asked for the badge {code!r} and sent {badge.code!r}.")
+        hint = "If it takes the two codes for one, use its spelling."
+        raise BadResponse(f"The portal was asked for the badge {code!a} and sent {badge.code!a}.", hint=hint)
     return badge
 
 

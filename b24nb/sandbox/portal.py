@@ -387,7 +387,8 @@ def serve(*, on_ready: Callable[[SandboxPortal], None], **options: Any) -> None:
     try:
         with SandboxPortal(**options) as portal:
             on_ready(portal)
-            over.wait()
+            while not over.wait(1):  # Ctrl-C does not end a wait without a timeout on Windows
+                pass
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)

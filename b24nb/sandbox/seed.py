@@ -9,7 +9,7 @@ import json
 import sqlite3
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict
-from pathlib import Path
+from importlib import resources
 from typing import Any
 
 from b24nb.sandbox import configurable_activities
@@ -24,7 +24,7 @@ def fill(store: Store, accounts: Accounts, badges: Iterable[Any] | None) -> int:
     With ``badges`` there are no activities, since those hold the usual badges.
     """
     if not store.count("SELECT count(*) FROM user"):
-        company = json.loads(Path(__file__).with_name("seed.json").read_text(encoding="utf-8"))
+        company = json.loads(resources.files(__package__).joinpath("seed.json").read_text(encoding="utf-8"))
         with store.transaction():
             for user in company["users"]:
                 store.insert("user", user)

@@ -11,6 +11,7 @@ import json
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager
+from importlib import resources
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -46,7 +47,7 @@ class Store:
     def __init__(self, path: str, *, keep: bool, switches: Switches) -> None:
         self.switches = switches
         self.badges = Badges(self)
-        schema = Path(__file__).with_name("schema.sql").read_text(encoding="utf-8")
+        schema = resources.files(__package__).joinpath("schema.sql").read_text(encoding="utf-8")
         durability = "NORMAL" if keep else "OFF"
         with ExitStack() as on_error:
             try:
