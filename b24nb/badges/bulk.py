@@ -23,7 +23,7 @@ from b24nb.badges.activities import name_holders
 from b24nb.badges.apply import STALE, ChangeApplier, Look, warn_if_unwritten
 from b24nb.badges.badge import Badge, Badges
 from b24nb.badges.changes import UNDO, Outcome, Step, Verdict, gone, problems
-from b24nb.badges.evidence import Reply, ask_for, confirms, is_whole, look_at
+from b24nb.badges.evidence import Reply, ask_for, confirms, is_whole, list_badges, look_at
 from b24nb.badges.journal_store import ChangeSet
 from b24nb.checks import check_count, check_switch
 from b24nb.rest.batch import fits_query
@@ -56,18 +56,34 @@ class RunOptions:
         return bool(asked and asked())
 
 
+def compare(applier: ChangeApplier, kind: str, steps: Sequence[Step], options: RunOptions) -> list[Outcome]:
+    """The outcomes of the steps that need not or must not be sent, as a look shows; sends nothing.
+
+    The others are left out: their verdict is ``not sent``, and those after a failure have a ``detail``.
+    """
+    run = _Run(applier, ChangeSet(kind), options)
+    run.queue(enumerate(steps), list_badges(applier.connection))
+    stopped = dict.fromkeys(range(len(steps)), _AT_FAILURE) | dict.fromkeys(dict(run.todo), "")
+    left = {place: Outcome(step, Verdict.NOT_SENT, detail=stopped[place]) for place, step in enumerate(steps)}
+    return [*(left | run.outcomes).values()]
+
+
 def apply_many(
-    applier: ChangeApplier, kind: str, steps: Sequence[Step], current: Iterable[Badge], options: RunOptions
+    applier: ChangeApplier,
+    kind: str,
+    steps: Sequence[Step],
+    current: Iterable[Badge],
+    options: RunOptions,
+    looked_at: float | None = None,
 ) -> tuple[list[Outcome], BaseException | None]:
     """Send many steps as one change set; return their outcomes in order, and what ended the run early.
 
-    That is a KeyboardInterrupt, or an error that no outcome holds. ``current`` is what the portal has now: a step
-    that was made for something else is not sent.
+    That is a KeyboardInterrupt, or an error that no outcome holds. ``current`` is what the portal has now, or had at
+    ``looked_at``: a step that was made for something else is not sent.
     """
     if len({*map(type, steps)}) > 1:  # a badge has to exist before an activity can name it, so keep the order
         options = replace(options, parallel=1)
-    change_set, end = ChangeSet(kind), None
-    run = _Run(applier, change_set, options)
+    run, end = _Run(applier, ChangeSet(kind), options, looked_at), None
     try:
         run.queue(enumerate(steps), Badges(current))
         run.send()
@@ -136,16 +152,18 @@ def in_threads(
 class _Run:
     """One run over many steps: those still to send, and the outcomes of the others."""
 
-    def __init__(self, applier: ChangeApplier, change_set: ChangeSet, options: RunOptions) -> None:
+    def __init__(
+        self, applier: ChangeApplier, change_set: ChangeSet, options: RunOptions, looked_at: float | None = None
+    ) -> None:
         self._applier, self._change_set, self._options = applier, change_set, options
         self._connection, self.stopped = applier.connection, ""
         self._lock = threading.Lock()
-        self._todo: deque[tuple[int, Step]] = deque()
+        self.todo: deque[tuple[int, Step]] = deque()
         self.outcomes: dict[int, Outcome] = {}
-        self._looked_at = self._connection.clock.time()
+        self._looked_at = self._connection.clock.time() if looked_at is None else looked_at
 
     def queue(self, steps: Iterable[tuple[int, Step]], here: Badges) -> None:
-        """Put the steps into ``_todo``, but set the outcomes of those that, as a look shows, must not be sent."""
+        """Put the steps into ``todo``, but set the outcomes of those that, as a look shows, must not be sent."""
         steps = [*steps]
         lagging = self._lagging([step for _, step in steps], here)
         for place, step in steps:
@@ -161,16 +179,16 @@ class _Run:
             elif type(step) is Step and (outcome := _beforehand(step, here)):  # activities: _as_planned
                 self.outcomes[place] = outcome
             else:
-                self._todo.append((place, step))
+                self.todo.append((place, step))
 
     def _see(self, here: Badges) -> None:
         """Drop each waiting step whose badge has changed, as the look in the last batch shows."""
         with self._lock:
-            found = [(place, step, _there(step, here)) for place, step in self._todo if type(step) is Step]
+            found = [(place, step, _there(step, here)) for place, step in self.todo if type(step) is Step]
             # Nothing is called done by a list that may be out of date.
             changed = [(place, step, now) for place, step, now in found if now not in (step.before, step.after)]
             self.outcomes |= {place: step.left_alone(now) for place, step, now in changed}
-            self._todo = deque(item for item in self._todo if item[0] not in self.outcomes)
+            self.todo = deque(item for item in self.todo if item[0] not in self.outcomes)
 
     def _lagging(self, steps: Sequence[Step], here: Badges) -> Mapping[str, Reply]:
         """The answers of ``get``, by code, that contradict the list about badges which are not as planned there.
@@ -185,9 +203,9 @@ class _Run:
         return {code: answer for code, answer in answers.items() if not confirms(answer, code, here)}
 
     def send(self) -> None:
-        """Send the steps in ``_todo`` until none is left, or the run is stopped or interrupted."""
+        """Send the steps in ``todo`` until none is left, or the run is stopped or interrupted."""
         stop = partial(setattr, self, "stopped")
-        in_threads(self._work, self._options, stop, self.outcomes, len(self._todo), self._change_set.kind, "badge")
+        in_threads(self._work, self._options, stop, self.outcomes, len(self.todo), self._change_set.kind, "badge")
 
     def _work(self) -> None:
         while chunk := self._take():
@@ -201,25 +219,25 @@ class _Run:
         with self._lock:
             if not self.stopped and self._options.cancelled:
                 self.stopped = "cancelled"
-            if self.stopped or not self._todo:
+            if self.stopped or not self.todo:
                 return None
-            if not (step := self._todo[0][1]).fits_batch:
-                place, step = self._todo.popleft()
+            if not (step := self.todo[0][1]).fits_batch:
+                place, step = self.todo.popleft()
                 return {place: step}, fits_query(step.commands()[0][2])
             size, kind, bucket = spec.BATCH_SIZE, type(step), self._connection.bucket
             leaves_at = self._connection.clock.time() + bucket.seconds_until()
-            left = len(self._todo) * len(step.commands())  # about so many commands
+            left = len(self.todo) * len(step.commands())  # about so many commands
             # A request that is refused leaves later; a look that needs no additional request costs nothing.
             free = bucket.enforced or math.ceil(left / (size - 1)) == math.ceil(left / size)
             look = kind is Step and (free or abs(leaves_at - self._looked_at) > STALE)  # at activities: _as_planned
             self._looked_at = leaves_at if look else self._looked_at
             chunk: dict[int, Step] = {}
             room = size - 1 if look else size
-            while self._todo and type(step := self._todo[0][1]) is kind and step.fits_batch:
+            while self.todo and type(step := self.todo[0][1]) is kind and step.fits_batch:
                 room -= len(step.commands())
                 if room < 0:
                     break
-                place, step = self._todo.popleft()
+                place, step = self.todo.popleft()
                 chunk[place] = step
             return chunk, look
 
@@ -252,9 +270,9 @@ class _Run:
             # The portal halted at a badge that somebody else deleted, or something changed while the request waited.
             here = Badges(look_at(self._connection, [step for _, step in rest]))
             with self._lock:
-                later, self._todo = self._todo, deque()
+                later, self.todo = self.todo, deque()
                 self.queue(rest, here)
-                self._todo += later  # a badge has to exist before an activity can name it
+                self.todo += later  # a badge has to exist before an activity can name it
 
 
 def _there(step: Step, here: Badges) -> Any:

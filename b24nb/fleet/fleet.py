@@ -249,7 +249,8 @@ class Fleet:
     def plan_undo(self, last: int = 1, **options: Any) -> FleetPlan:
         """A plan that undoes the last runs, whichever process of this machine made them; ``apply`` sends it.
 
-        Unfinished changes are settled first, which can take a minute. Badges changed since are left alone.
+        Unfinished changes are settled first, which can take two minutes: Ctrl-C ends it after that, too. Badges changed
+        since are left alone.
 
         Parameters
         ----------

@@ -20,7 +20,7 @@ from b24nb.badges.journal_store import ChangeSet, JournalStore
 from b24nb.badges.plan import PLAN_COLUMNS, REPORT_COLUMNS, plan_row, report_row
 from b24nb.checks import check_count
 from b24nb.fleet.found import LOOKING, Found, Row, counted, run_options
-from b24nb.fleet.visit import NOT_VISITED, OK, UNKNOWN, Visit, send, status_of
+from b24nb.fleet.visit import NOT_VISITED, OK, UNKNOWN, Visit, before_sending, send, status_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -167,7 +167,7 @@ class FleetPlan(Found):
         if not unmade or all((self._run[-1], name) in self._fleet.undone for name in self._made):
             self._run.append(f"{self._word} {at.isoformat()} {token_hex(2)}")
             self._made.clear()
-        return FleetReport(self, work, options, names, failures=allowed, others=len(left) - len(names))
+        return FleetReport(self, work, options, names, failures=allowed)
 
     def undo(self, **options: Any) -> FleetReport:
         """Undo what this plan has changed; badges that were changed since are left alone.
@@ -250,12 +250,19 @@ class FleetPlan(Found):
 
     def _send(self, name: str, store: JournalStore, left: list[Step], made: dict[str, Any], keep_going: bool) -> None:
         change_set, attempts, settle_after = ChangeSet(self._run[-1]), _ATTEMPTS, self._fleet.settle_after
-        # The task looks at the badges to keep, too. They have no intents.
         kept = [one.step for one in made.values() if one.step.action is Action.KEEP and not one.step.remark]
         while attempts:
+            # Look before the intents: what is as wanted already must not count as made by a task that is lost.
+            looked_at = self._fleet._time()
+            found = self._fleet._visit(name, store.host, before_sending, self._word, [*left, *kept], keep_going)
+            outcomes = found.value or [*_same(left, Verdict.NOT_SENT, found.failure).values()]
+            made.update((one.step.code, one) for one in outcomes)
+            left = [one.step for one in outcomes if one.left_out and not one.detail]
+            if not left:
+                return
             now = self._fleet._time()
             ids = store.intend(change_set, left, now)
-            task = settle_after, self._word, [*left, *kept], keep_going, now + lease(settle_after), token_hex(8)
+            task = settle_after, self._word, left, keep_going, looked_at, now + lease(settle_after), token_hex(8)
             found = self._fleet._visit(name, store.host, send, *task)
             made.update((one.step.code, one) for one in found.value or ())
             if found.failure:
@@ -265,7 +272,7 @@ class FleetPlan(Found):
             if not any(isinstance(made[step.code].error, errors.TooLate) for step in left):
                 return
             unsent = [step for step in left if made[step.code].verdict is Verdict.NOT_SENT]
-            attempts, left = attempts - 1 if unsent == left else _ATTEMPTS, unsent
+            attempts, left, kept = attempts - 1 if unsent == left else _ATTEMPTS, unsent, []
 
     def _refuse_unconfirmed(self, confirm: str) -> None:
         deletes = Counter(name for name, step in self._changes() if step.after is None)
@@ -286,8 +293,9 @@ class FleetPlan(Found):
         how = f".apply(confirm={self.confirmation!r}) sends it."
         sends = f"{begun} {'This fleet is read-only.' if self._fleet.read_only else how}"
         unsure = ["The last runs are those on the portals that answered."] if self._undoes and self.missing else []
-        if self._idle and not self.missing:
-            unsure.append(f"Nothing is protected by {listed(sorted(map(repr, self._idle)))}: no badge has such a code.")
+        if self._idle:
+            idle = listed(sorted(map(repr, self._idle)))
+            unsure.append(f"Nothing is protected by {idle}: no badge that was seen has such a code.")
         unsure += not_restorable(one.before for _, one in self._changes())
         kept = {repr(one.code) for steps in self.steps.values() for one in steps if one.remark.startswith(_PROTECTED)}
         unsure += [f"Protected, so left alone: {listed(sorted(kept))}."] if kept else []
@@ -312,8 +320,8 @@ class FleetReport(Found):
     _columns = REPORT_COLUMNS
     _counted = "verdict"
 
-    def __init__(self, plan: FleetPlan, *args: Any, others: int, **limits: Any) -> None:
-        self._plan, self._others = plan, others  # how many portals are left to a second call
+    def __init__(self, plan: FleetPlan, *args: Any, **limits: Any) -> None:
+        self._plan = plan
         super().__init__(plan._fleet, *args, **limits)
 
     def _visit(self, names: Sequence[str]) -> None:
@@ -333,9 +341,9 @@ class FleetReport(Found):
         return ((name, report_row(one)) for name, one in self._outcomes())
 
     def _notes(self) -> list[str]:
-        others = counted(self._others, "other portal")
-        goes_on = f"Apply the plan again ({self._plan.confirmation}) to go on with {others}."
-        return [*super()._notes(), *self._plan._remarks, *([goes_on] if self._others else [])]
+        others = len({*self._plan.left}.difference(self._names))
+        goes_on = f"Apply the plan again ({self._plan.confirmation}) to go on with {counted(others, 'other portal')}."
+        return [*super()._notes(), *self._plan._remarks, *([goes_on] if others else [])]
 
     def _shown(self) -> pd.DataFrame:
         """The rows of :attr:`df` without the badges that were kept; first those that are not as wanted."""
@@ -349,7 +357,7 @@ def _judged(found: Iterable[Outcome]) -> Visit:
 
     def word(one: Outcome) -> str:
         status = one.verdict.value if one.verdict in (UNKNOWN, Verdict.CHANGED) else status_of(one.error, OK)
-        return NOT_VISITED if one.left_out else status
+        return NOT_VISITED if one.verdict is Verdict.NOT_SENT and status in (OK, UNKNOWN) else status
 
     outcomes = [*found]
     bad = [one for one in outcomes if not one.ok]

@@ -19,9 +19,9 @@ from typing import Any
 from b24nb import errors
 from b24nb.badges.apply import ChangeApplier
 from b24nb.badges.badge import Badges
-from b24nb.badges.bulk import RunOptions, apply_many
+from b24nb.badges.bulk import RunOptions, apply_many, compare
 from b24nb.badges.changes import LIST, Outcome, Step, error_name
-from b24nb.badges.evidence import badges_of, list_badges
+from b24nb.badges.evidence import badges_of
 from b24nb.badges.methods import BadgeMethods
 from b24nb.client import WHO_AM_I, Client, Portal
 from b24nb.credentials import Credentials, OAuthToken, Webhook
@@ -207,17 +207,31 @@ def call(connection: Connection, function: Callable[[Client], Any]) -> tuple[Por
     return portal, value
 
 
+def before_sending(connection: Connection, kind: str, steps: list[Step], keep_going: bool) -> list[Outcome]:
+    """The outcomes of the steps that need not or must not be sent; the others are left out."""
+    applier = ChangeApplier(connection, Permit(float("-inf")), 0)  # type: ignore[arg-type]
+    return compare(applier, kind, steps, RunOptions(keep_going))
+
+
 def send(
-    connection: Connection, settle_after: float, kind: str, steps: list[Step], keep_going: bool, until: float, id: str
+    connection: Connection,
+    settle_after: float,
+    kind: str,
+    steps: list[Step],
+    keep_going: bool,
+    looked_at: float,
+    until: float,
+    id: str,
 ) -> list[Outcome]:
     """Make changes by the one write path; the coordinator has written them to its journal.
 
-    ``until``: steps that were not begun by this time are not sent. ``id``: of the task, which may run only once.
+    ``looked_at``: when the badges were as the steps say. ``until``: steps that were not begun by this time are not
+    sent. ``id``: of the task, which may run only once.
     """
     _refuse_second_time(id)
-    permit = Permit(until)
+    permit, here = Permit(until), [step.before for step in steps if step.before]
     applier = ChangeApplier(connection, permit, settle_after)  # type: ignore[arg-type]
-    found, end = apply_many(applier, kind, steps, list_badges(connection), RunOptions(keep_going, progress=False))
+    found, end = apply_many(applier, kind, steps, here, RunOptions(keep_going, progress=False), looked_at)
     if end and not permit.used:
         raise end
     return found

@@ -204,10 +204,11 @@ def test_a_broken_pool_is_a_row_per_portal_and_a_new_one_finishes(
     dying = Dying(silent=silent)
     fleet = Fleet(sandboxes.names, fleets.webhook_of, executor=dying, settle_after=0, parallel=1)
     plan = fleet.plan(WANTED[:1], **QUIET)
-    dying.left = 4
+    dying.left = 7  # a look and a task for each portal, after the one that starts the processes
     report = plan.apply(**QUIET)
     assert report.counts == {"added": 2, "not sent": 3, "unknown": 1}
     assert set(report.df[report.df["verdict"] == "unknown"]["error"]) == {"OutcomeUnknown"}
+    assert [report.missing[name] for name in sandboxes.names[4:7]] == ["unknown", "not visited", "not visited"]
     found = fleet.badges(**QUIET)
     assert set(found.missing.values()) == {"not visited"}
     assert set(found.status["error"]) == {"BrokenProcessPool"}
