@@ -159,7 +159,7 @@ def redact_known(text: str, secrets: Iterable[Secret]) -> str:
 
 
 def _redact(text: str, secrets: tuple[Secret, ...], places: tuple[tuple[tuple[str, ...], str], ...]) -> str:
-    secrets = tuple(secret for secret in secrets if len(secret.reveal()) >= _SHORTEST)
+    secrets = tuple(secret for secret in secrets if _SHORTEST <= len(secret.reveal()) <= len(text))
     lowered = text.lower()
     for secret in secrets:
         if secret.reveal().lower() in lowered:

@@ -184,7 +184,7 @@ class _Intent:
     def __call__(self) -> None:
         clock, store = self.applier.connection.clock, self.applier.store
         answered = len(self.answers) > 1 or any(self.answers)
-        waited = self.ids or (clock.monotonic() - self.made > STALE and not self.looks)
+        waited = self.ids or clock.monotonic() - self.made > (5 * STALE if self.looks else STALE)
         replaced = [step for step in self.steps if step.deletes]
         if waited and replaced and not answered:
             try:

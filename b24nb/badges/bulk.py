@@ -225,11 +225,13 @@ class _Run:
                 place, step = self.todo.popleft()
                 return {place: step}, fits_query(step.commands()[0][2])
             size, kind, bucket = spec.BATCH_SIZE, type(step), self._connection.bucket
-            leaves_at = self._connection.clock.time() + bucket.seconds_until()
+            waits = bucket.seconds_until()
+            leaves_at = self._connection.clock.time() + waits
             left = len(self.todo) * len(step.commands())  # about so many commands
             # A request that is refused leaves later; a look that needs no additional request costs nothing.
             free = bucket.enforced or math.ceil(left / (size - 1)) == math.ceil(left / size)
-            look = kind is Step and (free or abs(leaves_at - self._looked_at) > STALE)  # at activities: _as_planned
+            stale = max(waits, abs(leaves_at - self._looked_at)) > STALE
+            look = kind is Step and (free or stale)  # at activities: _as_planned
             self._looked_at = leaves_at if look else self._looked_at
             chunk: dict[int, Step] = {}
             room = size - 1 if look else size

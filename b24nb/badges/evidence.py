@@ -91,7 +91,8 @@ def judge_answers(step: Step, failure: B24Error | None, deleted: Reply | None, a
         return None
     if failure and deleted is None:
         verdict = Verdict.FAILED if isinstance(failure, ApiError) else Verdict.NOT_SENT
-        return Outcome(step, verdict, error=failure)
+        changed = isinstance(failure, errors.BadgeChanged)
+        return Outcome(step, Verdict.CHANGED if changed else verdict, error=failure)
     if isinstance(step, ActivityStep):
         return step.judge(deleted)
     # An add that succeeded proves that no badge was in the way, also where the delete was refused for another reason.

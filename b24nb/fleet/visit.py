@@ -126,7 +126,7 @@ def visit(access: Access, name: str, host: str, work: Callable[..., Any], *args:
         secrets, connection = credentials.secrets, access.connection(credentials)
         if hasattr(access.vault, "store"):
             connection.store_token = partial(_store, access, name)
-        connection.newer_token = partial(_newer, access, name, connection)
+        connection.newer_token = partial(_newer, access, name)
         try:
             return Visit(value=work(connection, *args))
         finally:

@@ -29,6 +29,15 @@ class Panel(widgets.VBox):  # type: ignore[misc]
 
     _ipython_display_ = None  # that of older ipywidgets would prevent the HTML display
 
+    def close(self) -> None:
+        """Close all its widgets, too: their callbacks hold the client."""
+        inside: list[Any] = [*self.children]
+        while inside:
+            widget = inside.pop()
+            inside += getattr(widget, "children", ())
+            widget.close()
+        super().close()
+
     def run_if(self, run: bool) -> Self:
         """Return this form; with ``run``, do first what its main button does."""
         if check_switch(run, "run"):

@@ -122,7 +122,7 @@ class Connection:
         self._pass_on: Hook = nothing  # gives a renewed token to the application once more, if it failed to store it
         #: Called with a renewed token before it is used; called for a newer token if renewing was refused.
         self.store_token: Callable[[OAuthToken], object] = lambda _: None
-        self.newer_token: Callable[[], Credentials | None] = lambda: None
+        self.newer_token: Callable[[Connection], Credentials | None] = lambda _: None
 
     def call(self, method: str, params: Params | None = None, *, before_send: Hook = nothing) -> Response:
         """Call a method.
@@ -346,7 +346,7 @@ class Connection:
                 self._failed_renewal = copy(error)  # a copy has no traceback, which would keep the client alive
                 raise
             used_up = isinstance(pair, errors.ApiError) and pair.code == "invalid_grant"
-            if used_up and (newer := self.newer_token()):
+            if used_up and (newer := self.newer_token(self)):
                 self.credentials = newer  # another process has renewed it
                 return
             renewal = newest_of(token) if used_up else None  # by another client of this process

@@ -15,12 +15,13 @@ from urllib.parse import urlsplit
 import pytest
 import requests
 
-from b24nb import OAuthToken, SandboxPortal, connect, errors, explain
+from b24nb import Fleet, OAuthToken, SandboxPortal, connect, errors, explain, forms
 from b24nb.credentials import Webhook
 from b24nb.forms.state import SharedState
 from b24nb.rest.connection import Connection
 from b24nb.rest.token_renewals import lock_of
 from b24nb.rest.transport import Transport
+from b24nb.sandbox import SandboxFleet
 from b24nb.secret import Secret, known_secrets
 from tests.fakes import FakeClock, eventually
 from tests.programs import python
@@ -88,6 +89,29 @@ def test_a_client_that_nobody_holds_stops_its_sandbox() -> None:
     del b24, portal
     assert sandboxes() == before
     assert not directory.exists()
+
+
+def test_a_form_that_is_closed_gives_back_its_client() -> None:
+    before = sandboxes()
+    form = forms.explorer(connect(), run=True)
+    assert sandboxes() == before + 1
+    form.close()
+    del form
+    assert sandboxes() == before
+
+
+def test_a_fleet_that_nobody_holds_closes_its_connections_at_once() -> None:
+    def open_files() -> int:
+        return len([*Path("/proc/self/fd").iterdir()])
+
+    with SandboxFleet(3) as sandboxes:
+        before = open_files()
+        gc.disable()
+        try:
+            assert not Fleet(sandboxes.names, sandboxes.webhooks.get).badges(progress=False).missing
+            eventually(lambda: open_files() == before)  # the portals close their ends, too
+        finally:
+            gc.enable()
 
 
 def test_a_sandbox_that_somebody_else_holds_goes_on() -> None:

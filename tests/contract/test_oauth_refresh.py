@@ -96,7 +96,7 @@ def test_deletes_whose_token_can_not_be_renewed_were_not_made(aging: SandboxPort
 
 
 def test_a_renewal_that_fails_is_tried_once_for_all_waiting_threads(aging: SandboxPortal, clock: FakeClock) -> None:
-    def wait_for_all() -> None:
+    def wait_for_all(_: Connection) -> None:
         while asked(aging).count("list") < 3:
             time.sleep(0.01)  # `asked` leaves out the first
         time.sleep(0.3)  # until the others have read their refusal
