@@ -87,7 +87,7 @@ def _from_file(path: Path) -> dict[str, Setting]:
         if re.search("[\udc80-\udcff]", value):
             _refuse(f"{where} is not written in UTF-8.", f"Save {_FILE} as UTF-8.")
         if value.strip():
-            found[binding.key] = Setting(Secret(value.strip()), f"{binding.key} in {_FILE}")
+            found[binding.key] = Setting(Secret(value), f"{binding.key} in {_FILE}")
     return found
 
 

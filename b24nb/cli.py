@@ -34,9 +34,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     SystemExit
         2 for wrong arguments, also with one line on standard error; 0 after ``--help``.
     """
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, TextIOWrapper):  # a character that the console can't show must not raise an error
-            stream.reconfigure(errors="backslashreplace")
+    if isinstance(sys.stdout, TextIOWrapper):  # a character that the console can't show must not raise an error
+        sys.stdout.reconfigure(errors="backslashreplace")  # as on standard error by Python itself
     argv = sys.argv[1:] if argv is None else argv
     try:
         if any(mask_address(one) != one for one in argv):

@@ -88,7 +88,7 @@ def _trimmed(url: str) -> str:
     """The address without what is pasted around it: blanks, quotes, brackets, ``NAME=``, the end of a sentence."""
     around = "\"'`<>),;" + "." * (".." not in url)  # a code that ends in ... is a masked one
     around += "".join(char for char in {*url} if re.match("C|Z|P[ifs]", unicodedata.category(char)))
-    return re.sub(r"^[^/=]+=", "", url.strip(around)).strip(around)
+    return re.sub(r"^[^/=]+=", "", url).strip(around)
 
 
 def _one_spelling(hostname: str, what: str) -> str:
@@ -180,7 +180,7 @@ def fields_of(auth: Secret) -> dict[str, Secret]:
         if not endpoint and (not domain or domain in (urlsplit(server).netloc, *spec.OAUTH_HOSTS)):
             refuse("The portal is missing: client_endpoint, or domain.")
         given["portal"] = endpoint or (domain if "://" in domain else f"{scheme}://{domain}")
-    if server and "auth_server" not in given and urlsplit(server).hostname in spec.OAUTH_HOSTS:
+    if "auth_server" not in given and urlsplit(server).hostname in spec.OAUTH_HOSTS:
         given["auth_server"] = server
     taken = ("portal", "access_token", "refresh_token", "client_id", "client_secret", "auth_server")
     return {"access_token": Secret("")} | {name: Secret(given[name]) for name in taken if given.get(name)}

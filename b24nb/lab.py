@@ -10,7 +10,7 @@ import os
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import closing
 from importlib.util import find_spec
 from pathlib import Path
@@ -41,7 +41,7 @@ def run(arguments: Sequence[str]) -> int:
     named = bool(arguments) and not arguments[0].startswith("-")
     directory = Path(arguments[0] if named else DIRECTORY).expanduser()
     try:
-        sign(sorted(_shipped().glob("*.ipynb")))
+        sign(_shipped().glob("*.ipynb"))
     except (OSError, sqlite3.Error) as error:  # JupyterLab runs all the same
         print(f"The copies can't be signed ({error}): JupyterLab may hide parts of their outputs until you run them.")
     try:
@@ -103,7 +103,7 @@ def _shipped() -> Path:
     return inside if inside.is_dir() else _PACKAGE.parent / "notebooks"
 
 
-def sign(notebooks: Sequence[Path]) -> None:
+def sign(notebooks: Iterable[Path]) -> None:
     """Sign these notebooks, so that this user's Jupyter trusts them as long as they are unchanged."""
     import nbformat
     from jupyter_core.paths import jupyter_data_dir

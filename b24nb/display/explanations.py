@@ -57,7 +57,7 @@ def catalogue() -> pd.DataFrame:
     return pd.DataFrame(rows).astype({"http_documented": "Int64", "http_observed": "Int64"})
 
 
-@dataclass(frozen=True, repr=False)
+@dataclass(frozen=True)
 class Explanation:
     """The explanation of an error, with a text and an HTML display.
 

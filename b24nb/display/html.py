@@ -18,7 +18,7 @@ from functools import lru_cache
 from importlib import resources
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
-from markupsafe import Markup, escape
+from markupsafe import Markup
 
 from b24nb import spec
 from b24nb.display.language import language_name, languages_of, pick
@@ -362,9 +362,9 @@ def _code(code: str) -> Markup:
     return Markup("<code>{}</code>").format(visible(code, code=True))
 
 
-def _localised(text: str | Mapping[str, str], language: str | None) -> Markup:
+def _localised(text: str | Mapping[str, str], language: str | None) -> str:
     if not isinstance(text, Mapping):
-        return escape(visible(text))
+        return visible(text)
     every = visible("; ".join(f"{code}: {words}" for code, words in text.items()))
     more = f" (+{len(text) - 1})" if len(text) > 1 else ""
     return Markup('<span title="{}"><span{}>{}</span>{}</span>').format(every, *_picked(text, language), more)
@@ -378,5 +378,5 @@ def _picked(text: str | Mapping[str, str], language: str | None) -> tuple[str, s
 
 def _tag(code: str | None) -> str:
     """The ``lang`` attribute, for screen readers and hyphenation; empty if the language is not known."""
-    known = spec.LANGUAGES.get(code) if code else None
+    known = spec.LANGUAGES.get(code or "")
     return Markup(' lang="{}"').format(known.tag) if known else ""

@@ -65,7 +65,7 @@ class Syntax(NamedTuple):
     def _block(self, brackets: tuple[str, str], items: list[str], level: int) -> str:
         pad = self.padding if items and brackets is self.maps else ""
         line = pad.join((brackets[0], ", ".join(items), brackets[1]))
-        if not items or (len(line) <= _SHORT and "\n" not in line):
+        if len(line) <= _SHORT:
             return line
         margin = self.indent * level
         body = "".join(f"{margin}{self.indent}{item},\n" for item in items)

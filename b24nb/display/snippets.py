@@ -204,7 +204,7 @@ def _batch(given: Mapping[str, Any], flavour: str) -> tuple[dict[str, Any], Any]
             hint = 'A command is a pair like ("crm.activity.badge.get", {"code": "vip"}).'
             raise InvalidInput(f"A {type(one).__name__} is no command of a batch.", field="params", hint=hint)
     # As in PHP: the text "0" is false, "false" is true.
-    halt = int(given.get("halt") not in (None, False, 0, "", "0"))
+    halt = int(given.get("halt") not in (None, 0, "", "0"))
     calls = calls if len(calls) == len(texts) else {}
     if _sent_order([*texts], flavour) == [*texts]:
         return {"halt": halt, "cmd": texts}, calls

@@ -48,12 +48,11 @@ def visible(text: object, *, code: bool = False) -> str:
         return text  # a quick path for nearly all texts, since a table may have thousands
     looks_latin = code and {*re.findall(_OTHER, text)} <= _LOOKS_LATIN
     text = _INVISIBLE.sub(lambda found: _number(found[0]), text)
-    if not text.isascii():
-        if not unicodedata.is_normalized("NFKC", text):
-            wide = not code and not re.search("[A-Za-z]", text)  # Japanese writes whole words so
-            odd = (char for char in {*text} if _is_variant(char) and not (wide and "\uff01" <= char <= "\uff5e"))
-            text = text.translate({ord(char): char + _number(char) for char in odd})
-        text = re.sub(_WORD, lambda word: _marked(word[0], looks_latin), text)
+    if not unicodedata.is_normalized("NFKC", text):
+        wide = not code and not re.search("[A-Za-z]", text)  # Japanese writes whole words so
+        odd = (char for char in {*text} if _is_variant(char) and not (wide and "\uff01" <= char <= "\uff5e"))
+        text = text.translate({ord(char): char + _number(char) for char in odd})
+    text = re.sub(_WORD, lambda word: _marked(word[0], looks_latin), text)
     return re.sub(_BLANKS, lambda found: "␣" * len(found[0]), text)
 
 
@@ -67,7 +66,7 @@ def _marked(word: str, looks_latin: bool) -> str:
     """A word in which letters are marked that look like those of another script."""
     other = set(re.findall(_OTHER, word))
     latin = set(re.findall(_LATIN, word)) if other else set()
-    if not (latin or (other and looks_latin)):
+    if not (latin or looks_latin):
         return word
     odd = other if other <= _LOOKS_LATIN else latin & _LOOKS_OTHER
     return "".join(char + _number(char) if char in odd else char for char in word)

@@ -83,10 +83,8 @@ def _problems(call: Call) -> Iterator[Refusal]:
 
 
 def _text_problems(name: str, text: Any, languages: tuple[str, ...]) -> Iterator[Refusal]:
-    if not isinstance(text, list | dict):
-        if not isinstance(text, str) or not text:
-            yield Refusal("REQUIRED_ARG_MISSING", f"Argument '{name}' is required")
-        return
+    if text == "" or not isinstance(text, str | list | dict):
+        yield Refusal("REQUIRED_ARG_MISSING", f"Argument '{name}' is required")
     for language, translation in php.items(text):
         if language not in languages:
             yield Refusal("0", f"Language `{language}` was not found")

@@ -73,7 +73,7 @@ def get(call: Call) -> Any:
         "pingOffsets": load(row["ping_offsets"]),
         "isIncomingChannel": row["is_incoming_channel"] == "Y",
         "responsibleId": row["responsible_id"],
-        "badgeCode": params.get("badgeCode") or "",
+        "badgeCode": params["badgeCode"],
         "originatorId": row["originator_id"],
         "originId": row["origin_id"],
     }
@@ -109,7 +109,7 @@ def bind(store: Store, activity_id: int) -> None:
     """
     row = store.row("SELECT * FROM activity WHERE id = ?", (activity_id,))
     assert row is not None  # noqa: S101 - it was written in this transaction
-    wanted = load(row["provider_params"]).get("badgeCode") or ""
+    wanted = load(row["provider_params"])["badgeCode"]
     badge = store.badges.find(wanted)
     attached = store.badges.attached(activity_id)
     for code in (*attached, *([wanted] if badge else [])):

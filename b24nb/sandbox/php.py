@@ -24,7 +24,7 @@ Array = list[Any] | dict[str | int, Any]
 
 #: PHP's ``max_input_nesting_level``: a variable nested deeper is dropped.
 MAX_NESTING = 64
-_INTEGER_KEY = re.compile(r"0|-?[1-9][0-9]{0,18}")
+_INTEGER_KEY = re.compile(r"0|-?[1-9][0-9]{0,17}")
 
 
 class TooManyParameters(ValueError):
@@ -119,9 +119,7 @@ def array_key(key: str) -> str | int:
     >>> array_key("7"), array_key("07")
     (7, '07')
     """
-    if _INTEGER_KEY.fullmatch(key) and -(2**63) <= int(key) < 2**63:
-        return int(key)
-    return key
+    return int(key) if _INTEGER_KEY.fullmatch(key) else key
 
 
 def array(mapping: Mapping[Any, Any]) -> Array:
@@ -130,7 +128,7 @@ def array(mapping: Mapping[Any, Any]) -> Array:
     >>> array({0: "a", 1: "b"}), array({"en": "a"}), array({})
     (['a', 'b'], {'en': 'a'}, [])
     """
-    if all(index == key and isinstance(key, int) for index, key in enumerate(mapping)):
+    if all(index == key for index, key in enumerate(mapping)):
         return list(mapping.values())
     return dict(mapping)
 

@@ -148,8 +148,7 @@ class Server(HTTPServerConnectionDelegate):
 
     async def _answer_with_fault(self, request: Request, call: _Call) -> tuple[Reply, Fault | None]:
         """Answer a call, with a simulated fault if there is one for it."""
-        if self._later:
-            await self._run_later()
+        await self._run_later()
         fault = self.api.faults.take(request.method)
         if fault is None or fault.effect == "before":
             answer = await call()

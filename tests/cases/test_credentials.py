@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from b24nb import SandboxPortal
 from b24nb.credentials import OAuthToken, Webhook
 from b24nb.errors import InvalidInput, SecretInCell
 from b24nb.secret import Secret
@@ -117,6 +118,7 @@ def test_ask_reads_without_showing(monkeypatch: pytest.MonkeyPatch, capsys: pyte
     assert capsys.readouterr() == ("", "")
 
 
+@pytest.mark.filterwarnings("ignore::getpass.GetPassWarning")  # as in a notebook; this suite makes errors of warnings
 def test_ask_where_nobody_can_type_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("os.open", lambda *_: (_ for _ in ()).throw(OSError("no terminal")))
     for typed in ("", f"{ADDRESS}\n"):  # the second would be echoed
@@ -237,3 +239,16 @@ def test_whoever_stores_a_new_pair_can_reveal_it() -> None:
 def test_parse_never_fails_in_another_way(text: str) -> None:
     with contextlib.suppress(InvalidInput):
         Webhook.parse(text)
+
+
+def test_from_auth_keeps_who_stores_a_renewed_pair_and_the_client_that_the_mapping_names(portal: SandboxPortal) -> None:
+    stored: list[OAuthToken] = []
+    assert OAuthToken.from_auth(AUTH, on_refresh=stored.append).on_refresh == stored.append
+    assert OAuthToken.from_auth(portal.oauth).can_refresh
+
+
+def test_a_token_that_lacks_a_part_is_not_renewed_and_each_part_is_masked() -> None:
+    for part in ("refresh_token", "client_id", "client_secret"):
+        assert not replace(TOKEN, **{part: ""}).can_refresh
+    assert TOKEN.secrets == (TOKEN.access_token, TOKEN.refresh_token, TOKEN.client_secret)
+    assert TOKEN.access_token != TOKEN.access_token.reveal()

@@ -93,3 +93,13 @@ def test_what_a_form_says_of_codes_marks_it() -> None:
             form.confirm.value = form.state.word
             click(form, form.delete_button)
             assert form.undo_button.description == f"Undo: restore {visible(code, code=True)}"
+
+
+@pytest.mark.parametrize(("text", "shown"), [("vip１", "vip１⟨U+FF11⟩"), ("𝐯𝐢", "𝐯⟨U+1D42F⟩𝐢⟨U+1D422⟩")])
+def test_variants_of_letters_and_digits_are_shown(text: str, shown: str) -> None:
+    assert visible(text) == visible(text, code=True) == shown
+
+
+def test_a_code_of_wide_letters_or_look_alikes_alone_is_marked_in_displays() -> None:
+    assert (visible("ＶＩ"), visible("ＶＩ", code=True)) == ("ＶＩ", "Ｖ⟨U+FF36⟩Ｉ⟨U+FF29⟩")
+    assert "\u0441⟨U+0441⟩" in Badge("\u0441\u043e\u0440", "t", "v", "primary")._repr_html_()

@@ -484,3 +484,8 @@ def test_a_broken_header_does_not_log_the_address_in_a_frame(caplog: pytest.LogC
 
 def test_a_display_that_cuts_long_bytes_shows_nothing_of_a_secret() -> None:
     assert repr(HiddenBytes(b"client_secret=" + SECRET.encode())[:80]) == repr(b"***")
+
+
+def test_any_code_in_an_address_is_masked_and_no_ordinary_word_behind_a_colon() -> None:
+    assert redact("https://x.example/rest/1/short/profile") == "https://x.example/rest/1/***/profile"
+    assert redact("2FA auth: completed") == "2FA auth: completed"

@@ -314,3 +314,27 @@ def test_a_setting_that_cannot_be_right_is_refused(portal: SandboxPortal, settin
         connect(portal.webhook, **settings)
     assert caught.value.field in settings
     assert not portal.requests
+
+
+def test_a_file_in_which_the_values_are_still_to_be_filled_in_sets_nothing() -> None:
+    Path(".env").write_text('B24_WEBHOOK=\nB24_READ_ONLY=" "\n')
+    with connect() as b24:
+        assert (b24.portal.kind, b24.portal.read_only) == ("SANDBOX", False)
+
+
+def test_doctor_says_where_a_wrong_address_is(capsys: pytest.CaptureFixture[str]) -> None:
+    Path(".env").write_text("B24_WEBHOOK=nonsense\n")
+    assert cli.main(["doctor"]) == 1
+    assert capsys.readouterr().err.startswith("b24nb: B24_WEBHOOK in .env: The address")
+
+
+def test_a_console_without_the_letters_shows_a_folder_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    Path("портал").mkdir()
+    monkeypatch.chdir("портал")
+    assert run("doctor", PYTHONIOENCODING="ascii").returncode == 0
+
+
+def test_too_many_open_clients_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("socket.create_server", mock.Mock(side_effect=OSError(24, "Too many open files")))
+    with pytest.raises(errors.ConnectionFailed, match=r"Restart the kernel, or close\(\) the clients"):
+        connect()

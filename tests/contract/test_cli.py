@@ -1,6 +1,7 @@
 """The command `b24nb`, as a user types it."""
 
 import os
+import re
 import signal
 import socket
 import sqlite3
@@ -10,6 +11,7 @@ from contextlib import closing, suppress
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 from unittest import mock
 
@@ -213,3 +215,63 @@ def test_a_walkthrough_that_can_not_be_copied_whole_is_not_kept(
     Path("taken").write_text("a file")
     assert cli.main(["lab", "taken"]) == 1
     assert capsys.readouterr().err.startswith("b24nb: The walkthroughs can't be copied to ")
+
+
+@pytest.fixture
+def live(portal: SandboxPortal, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A portal that doctor takes for a live one."""
+    monkeypatch.setenv("B24_WEBHOOK", portal.webhook)
+    ask = Portal.ask
+    changed = {"kind": "LIVE", "own_sandbox": False}
+    monkeypatch.setattr(Portal, "ask", lambda *args, **more: replace(ask(*args, **more), **changed))
+
+
+@pytest.mark.usefixtures("live")
+@pytest.mark.parametrize(("notice", "line"), [(None, ""), ("It is locked.", "journal  It is locked.\n")])
+def test_doctor_takes_no_live_portal_for_a_sandbox_and_finds_only_what_is_wrong_with_its_journal(
+    notice: str | None, line: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("b24nb.badges.journal.Journal.notice", notice)
+    assert cli.main(["doctor"]) == 0
+    said = capsys.readouterr().out
+    assert "a sandbox portal" not in said
+    assert re.search(r"^badges   12\nspeed    \d+\.\d ms per call .*\n", said, re.MULTILINE)
+    assert said.partition("server.time)\n")[2] == line
+
+
+def test_ctrl_c_is_said_in_a_word(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr(cli, "doctor", mock.Mock(side_effect=KeyboardInterrupt))
+    assert cli.main(["doctor"]) == 1
+    assert capsys.readouterr().err == "b24nb: interrupted\n"
+
+
+def test_the_command_sandbox_serves_as_asked_and_names_what_a_client_needs(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    portal = SimpleNamespace(url="https://127.0.0.1:8000", webhook="W", webhooks={"noscope": "N"}, ca_file="ca.pem")
+    served = mock.Mock(side_effect=lambda on_ready, **_: on_ready(portal))
+    monkeypatch.setattr("b24nb.sandbox.serve", served)
+    assert cli.main(["sandbox", "--tls", "--db", "x.db", "--port", "8000"]) == 0
+    served.assert_called_once_with(db="x.db", port=8000, tls=True, on_ready=mock.ANY)
+    said = capsys.readouterr().out.splitlines()
+    assert said[1:] == ["B24_WEBHOOK=W", "# noscope: N", "# certificate authority: ca.pem"]
+
+
+def test_lab_opens_the_directory_once_with_settings_of_ours_alone_and_the_users_first_page(
+    started: list[Any], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.delenv("JUPYTER_CONFIG_PATH")
+    cli.main(["lab", "not/there", "--port", "9999"])
+    assert "Begin with not/there/00-quickstart.ipynb" in capsys.readouterr().out
+    assert os.environ["JUPYTER_CONFIG_PATH"] == str(Path(lab.__file__).with_name("lab_settings")), "no other folder"
+    cli.main(["lab", "--LabApp.default_url=/lab"])
+    assert started[0].count("not/there") == 1
+    assert sum(one.startswith("--LabApp.default_url") for one in started[1]) == 1
+
+
+@pytest.mark.usefixtures("started")
+def test_lab_says_why_it_can_copy_nothing(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    with monkeypatch.context() as disk:
+        disk.setattr(Path, "open", mock.Mock(side_effect=PermissionError(13, "Permission denied")))
+        assert cli.main(["lab", "mine"]) == 1
+    assert "Permission denied" in capsys.readouterr().err

@@ -329,3 +329,34 @@ def test_what_another_method_answers_is_not_explained_by_badges(
         assert type(error) is kind
         assert not hasattr(error, "__notes__")
         assert "badge" not in f"{error} {explain(error)!r}".replace("b24nb", "").lower()
+
+
+def test_a_sandbox_of_another_process_leaves_no_journal_behind(
+    portal: SandboxPortal, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr("b24nb._connect._sandbox_at", lambda _: None)
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    with connect(portal.webhook) as b24:
+        b24.badges.delete("missedCall")
+        assert [*tmp_path.glob("b24nb-journal-*/*")]
+    assert not [*tmp_path.glob("b24nb-journal-*")]
+
+
+def test_connect_trusts_the_authority_that_it_is_given_and_no_other() -> None:
+    with SandboxPortal(tls=True) as portal:
+        for given, verify in ((portal, True), (portal.webhook, portal.ca_file)):
+            with connect(given, verify=verify) as b24:
+                assert b24.badges.get("missedCall")
+        with pytest.raises(errors.ConnectionFailed, match="certificate"):
+            connect(portal.webhook)
+
+
+def test_a_lost_write_counts_as_not_applied_after_the_seconds_that_connect_was_given(
+    portal: SandboxPortal, clock: Any
+) -> None:
+    portal.faults.next("reset", method="crm.activity.badge.delete")
+    with connect(portal, clock=clock, settle_after=5) as b24:
+        began = clock.time()
+        with pytest.raises(errors.NotApplied):
+            b24.badges.delete("missedCall")
+    assert clock.time() - began == pytest.approx(5, abs=1)

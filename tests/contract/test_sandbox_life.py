@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 import pytest
 import requests
 
-from b24nb import Client
+from b24nb import Client, OAuthToken, connect, errors
 from b24nb.sandbox import SandboxFleet, SandboxPortal
 from tests.contract.rest import by_hand, code_of, refresh, rest
 from tests.fakes import FakeClock, secrets_of
@@ -242,3 +242,35 @@ def test_each_portal_of_a_fleet_can_be_verified_and_gets_the_badges_of_an_iterat
         for portal in fleet.portals.values():
             assert rest(portal.webhook, "profile", verify=portal.ca_file).ok
             assert len(portal.badges) == 1
+
+
+def test_a_sandbox_started_for_a_client_that_could_not_be_made_is_stopped() -> None:
+    portal = SandboxPortal()
+    with pytest.raises(errors.InvalidInput):
+        connect(portal, tariff="gold")
+    assert not portal.running
+
+
+def test_a_refused_update_changes_nothing_and_what_comes_after_it_is_kept(tmp_path: Path) -> None:
+    with SandboxPortal(db=tmp_path / "portal.db") as portal, connect(OAuthToken(**portal.oauth)) as b24:
+        held = portal.attach("documentSigned", deal=2)
+        change = {"id": held, "fields": {"badgeCode": "DOCUMENTSIGNED", "originId": "new"}}
+        with pytest.raises(errors.ApiError, match="Unknown badge value"):
+            b24.call("crm.activity.configurable.update", change)
+        now = b24.call("crm.activity.configurable.get", {"id": held}).result["activity"]["fields"]
+        assert (now["badgeCode"], now["originId"]) == ("documentSigned", None)
+        b24.badges.delete("missedCall")
+    with SandboxPortal(db=tmp_path / "portal.db") as portal:
+        assert "missedCall" not in {badge["code"] for badge in portal.badges}
+
+
+def test_the_link_to_a_deal_leads_to_its_card(portal: SandboxPortal) -> None:
+    answer = requests.get(f"{portal.url}/crm/deal/details/1/", allow_redirects=False, timeout=20)
+    assert (answer.status_code, answer.headers["Location"]) == (302, "/#deal-1")
+
+
+@pytest.mark.parametrize(("soft", "after"), [(300, 1003), (2000, 2000)])
+def test_a_fleet_raises_the_limit_of_open_files_and_never_lowers_it(soft: int, after: int) -> None:
+    code = f"from resource import *; setrlimit(RLIMIT_NOFILE, ({soft}, getrlimit(RLIMIT_NOFILE)[1]))\n"
+    code += "from b24nb.sandbox import SandboxFleet\nwith SandboxFleet(1): print(getrlimit(RLIMIT_NOFILE)[0])"
+    assert int(python(code)) == after

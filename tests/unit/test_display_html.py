@@ -14,13 +14,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from markupsafe import Markup
 
-from b24nb import spec
+from b24nb import Client, spec
 from b24nb.badges.badge import Badge, Badges
 from b24nb.client import Portal
 from b24nb.display import html
 from b24nb.display.language import pick
 from b24nb.display.visible import visible
 from tests.contrast import contrast
+from tests.unit.test_display_charts import TROUBLE
 
 ATTACK = "<img src=x onerror=\"alert(1)\"> & 'q' </style></div><script>alert(2)</script>"
 
@@ -318,3 +319,46 @@ def test_gauges_stay_in_their_frame() -> None:
         gauge = html.gauge("Requests", value, limit, "requests")
         assert '<progress max="{}" value="{}">'.format(*bar) in gauge
         assert f"Requests: {value} of {limit} requests" in gauge
+
+
+def test_headings_stand_over_their_columns_and_what_is_left_out_is_counted() -> None:
+    row = {"code": "vip", "activity_id": "7", "owner_type": "deal", "owner_id": "3", "title": "Tea", "subject": "Call"}
+    row |= {"certainty": "no", "reason": "closed", "link": ""}
+    for others, code in (([], []), ([row | {"code": "new"}], ["code"])):
+        plan = SimpleNamespace(holders=[row, *others], actions={"7": "clear badgeCode"})
+        shown = html.holders_table(plan, [row], hidden=1234)
+        heads = [*code, "activity", "belongs to", "subject", "holds it?", "release would"]
+        assert [text for text, _ in cells(shown, "th")] == heads
+        assert dict(zip(heads, (text for text, _ in cells(shown)), strict=True))["holds it?"] == "no: closed"
+        assert "1,234 more rows not shown" in shown
+    shown = html.changes_table([("+", "vip", None, Badge("vip", "T", "V", "primary"), "new")], "Plan", hidden=1234)
+    assert [text for text, _ in cells(shown, "th")] == ["", "code", "before", "after", "note"]
+    assert [text for text, _ in cells(shown)] == ["+", "vip", "", "[V] T", "new"]
+    assert "1,234 more rows not shown" in shown
+    assert cells(html.frame(pd.DataFrame({"a": []})), "th") == [("a", False)], "also over no rows"
+
+
+def test_a_call_whose_code_is_empty_is_shown_as_an_error_and_what_is_left_out_is_counted() -> None:
+    shown = html.calls_table(TROUBLE, "Calls", 2)
+    assert [shown.count(text) for text in ("(empty code)", "<tr>", "4 more rows not shown")] == [1, 3, 1]
+
+
+def test_what_is_long_is_cut_or_collapsed_and_nothing_else() -> None:
+    assert [html.shortened("x" * length)[199:] for length in (200, 201)] == ["x", "x…"]
+    assert [*html.collapsed_after("x" * 10, Markup)] == ["x" * 10]
+    assert "<summary>1 more</summary>" in [*html.collapsed_after("x" * 11, Markup)][1]
+
+
+def test_a_bar_says_how_far_it_is_where_that_is_known() -> None:
+    assert html.progress("Wait.", 3, 10) == '<label>Wait. 3 of 10 <progress value="3" max="10"></progress></label>'
+    assert html.progress("Wait.", 0, 0) == "<label>Wait. <progress></progress></label>"
+
+
+def test_details_are_below_a_message_and_no_client_has_an_empty_one(b24: Client) -> None:
+    assert "<summary>Details</summary> <p>More.</p>" in html.Message("error", "No.", details="More.").__html__()
+    assert "Check:" not in b24._repr_html_()
+
+
+def test_formulas_are_no_mathematics_and_an_empty_map_no_number() -> None:
+    assert "mathjax_ignore" in html.page(html.paragraph(r"\(x\)"))
+    assert "number of languages" not in html.viewers_table(Badge("vip", {}, "VIP", "primary"))

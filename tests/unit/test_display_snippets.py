@@ -12,6 +12,7 @@ from types import MappingProxyType
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
+from IPython.lib.pretty import pretty
 
 import b24nb
 from b24nb.display import literals
@@ -195,3 +196,17 @@ def test_code_is_a_text_with_a_display() -> None:
 
 def test_crest_sends_a_text_for_none() -> None:
     assert "'COMMENTS' => ''" in as_code("crm.deal.update", {"id": 1, "fields": {"COMMENTS": None}}, "crest")
+
+
+@pytest.mark.parametrize("flavour", FLAVOURS)
+def test_a_batch_goes_on_after_an_error_unless_it_was_told_to_halt(flavour: str) -> None:
+    commands = {"cmd": {"a": (GET, {"code": "vip"})}}
+    codes = {as_code("batch", commands | halt, flavour) for halt in ({}, {"halt": 0}, {"halt": ""}, {"halt": "0"})}
+    assert len(codes) == 1
+    assert as_code("batch", None, flavour)
+
+
+def test_a_terminal_shows_code_as_it_is_and_half_a_command_is_refused() -> None:
+    assert pretty(as_code(GET, {"code": "vip"})) == as_code(GET, {"code": "vip"})
+    with pytest.raises(InvalidInput):
+        as_code("batch", {"cmd": [("profile",)]})

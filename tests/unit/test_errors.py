@@ -10,7 +10,7 @@ import pytest
 from markupsafe import escape
 from nbclient import NotebookClient
 
-from b24nb import Webhook, catalogue, errors, explain, spec
+from b24nb import Client, Webhook, catalogue, errors, explain, spec
 from b24nb.errors import ApiError, ConnectionFailed, InvalidInput, NotApplied, OutcomeUnknown, Timeout
 from b24nb.rest.response import error_of
 from tests.servers import answering, hang
@@ -256,3 +256,12 @@ def test_each_traceback_names_the_trouble_and_the_next_step(cells: dict, cell: s
     assert output.ename == name
     assert next_step in output.evalue
     assert "urllib3" not in traceback(cells[cell]), "what the client's libraries do inside is not the reader's"
+
+
+def test_an_explanation_says_what_answered_whom_and_the_same_in_html(b24: Client) -> None:
+    lines = dict(explain(b24.batch({"a": ("crm.activity.badge.get", {"code": "nobody"})})["a"]).lines)
+    assert lines["answered"] == "crm.activity.badge.get, inside a batch"
+    assert lines["answered by"] == "crm.activity.badge.get, crm.activity.badge.delete"
+    assert dict(explain("QUERY_LIMIT_EXCEEDED").lines)["answered by"] == "any method"
+    assert dict(explain("InvalidInput").lines)["safe to repeat"] == "after a change"
+    assert "safe to repeat" in explain("OutcomeUnknown")._repr_html_()
