@@ -71,7 +71,8 @@ def carry_out(executor: Executor | None, task: Callable[..., Visit], *args: Any)
         return replace(Visit.failed(error), status=NOT_VISITED)
     try:
         while not wait([submitted], timeout=_CHECK_SECONDS).done:
-            executor.submit(int)  # raises if Dask's scheduler has died, which the result would never show
+            # Raises if Dask's scheduler has died, which the result would never show; of equal calls it asks once only.
+            executor.submit(str, token_hex(8))
         return pickle.loads(submitted.result())  # type: ignore[no-any-return]  # noqa: S301 - our own task's
     except BaseException as error:  # noqa: BLE001 - each executor has its own error for a worker that died
         text = f"The worker was lost ({type(error).__name__}), so nobody knows how far it came."
