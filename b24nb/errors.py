@@ -230,9 +230,9 @@ class ApiError(B24Error):
     Attributes
     ----------
     code : str
-        The vendor's code, verbatim; it can be ``"100"``, ``"0"`` or even ``""``.
+        The vendor's code; it can be ``"100"``, ``"0"`` or even ``""``.
     description : str
-        The vendor's ``error_description``, verbatim; it can be empty.
+        The vendor's ``error_description``, its secrets masked and its control characters escaped; it can be empty.
     http_status : int or None
         Status of the answer; ``None`` for an error of one command inside a batch.
     method : str

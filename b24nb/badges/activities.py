@@ -31,6 +31,7 @@ _OPEN = {
 }
 #: The number of rows that ``crm.activity.list`` returns at most.
 PAGE = 50
+#: A portal that still sends more open activities than so many sends them for ever.
 MOST = 500_000
 COLUMNS = (
     *("code", "activity_id", "owner_type", "owner_id", "title", "link", "subject", "last_updated"),

@@ -133,7 +133,8 @@ class DeleteForm(ReleaseForm):
     def failed(self, error: B24Error) -> Any:
         if isinstance(error, NotFound | BadgeChanged):  # the portal does not hold what preview and table show
             chosen = [badge.code for badge in self.state.to_delete] or [self.code.value, *self._codes]
-            self.shared.see_changed(gone=() if _now([error]) else chosen, added=_now([error]))
+            now = _now([error])
+            self.shared.see_changed(gone=() if now else chosen, added=now)
             self.state = self.forget()
         return super().failed(error)
 

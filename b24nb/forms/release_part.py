@@ -184,8 +184,7 @@ def _verdict(state: HoldersState) -> html.Message:
     codes = parts.named(dict.fromkeys(row["code"] for row in state.rows if row["certainty"] != "no"))
     if not codes:
         return html.Message("note", "No open activity holds it, as far as this user may read.")
-    text = (
-        f"The portal {'will probably' if state.held else 'may'} refuse to delete {codes}, which open activities hold."
-    )
+    will = "will probably" if state.held else "may"
+    text = f"The portal {will} refuse to delete {codes}, which open activities hold."
     hint = "Release below. Closed activities, and those of items in a final stage, do not count."
     return html.Message("check", text, "ENTITY_WITH_BADGE_EXISTS", hint)

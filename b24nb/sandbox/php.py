@@ -24,7 +24,7 @@ Array = list[Any] | dict[str | int, Any]
 
 #: PHP's ``max_input_nesting_level``: a variable nested deeper is dropped.
 MAX_NESTING = 64
-_INTEGER_KEY = re.compile(r"0|-?[1-9][0-9]{0,17}")
+_INTEGER_KEY = re.compile(r"0|-?[1-9][0-9]{0,18}")
 
 
 class TooManyParameters(ValueError):
@@ -119,7 +119,9 @@ def array_key(key: str) -> str | int:
     >>> array_key("7"), array_key("07")
     (7, '07')
     """
-    return int(key) if _INTEGER_KEY.fullmatch(key) else key
+    if _INTEGER_KEY.fullmatch(key) and -(2**63) <= int(key) < 2**63:
+        return int(key)
+    return key
 
 
 def array(mapping: Mapping[Any, Any]) -> Array:
