@@ -116,6 +116,11 @@ class Badge:
         ------
         BadResponse
             If ``row`` is not a badge.
+
+        Examples
+        --------
+        >>> Badge.from_wire({"code": "vip", "title": "Client", "value": "VIP", "type": "primary"})
+        Badge(code='vip', title='Client', value='VIP', type='primary')
         """
         if not isinstance(row, dict) or not isinstance(code := row.get("code"), str):
             raise BadResponse("The portal answered with something that is not a badge.")
@@ -225,6 +230,12 @@ class Badges(tuple[Badge, ...]):
         """A new DataFrame with the columns ``code, title, value, type``; language maps stay dicts.
 
         No notebook can show a DataFrame that holds half a character; ``.map(ascii)`` makes one that can be shown.
+
+        Examples
+        --------
+        >>> Badges([Badge("vip", {"en": "Client"}, "VIP", "primary")]).df
+          code             title value     type
+        0  vip  {'en': 'Client'}   VIP  primary
         """
         import pandas as pd
 
@@ -237,6 +248,11 @@ class Badges(tuple[Badge, ...]):
         Columns ``code, type, title, value``, then one per language, ``title.en, title.de, …, value.en, …``;
         ``None`` in cells without a text. ``b24.badges.plan`` accepts it. A map that columns can't hold (empty,
         or with an empty text) becomes JSON text, which ``plan`` refuses.
+
+        Examples
+        --------
+        >>> [*Badges([Badge("vip", {"en": "Client"}, "VIP", "primary")]).flat]
+        ['code', 'type', 'title', 'value', 'title.en']
         """
         return flat_frame([badge.cells() for badge in self])
 

@@ -40,6 +40,14 @@ class Plan:
     ----------
     steps : tuple of Step
         Each with ``action``, ``code``, ``before``, ``after`` and ``note``.
+
+    Examples
+    --------
+    >>> import b24nb
+    >>> with b24nb.connect(b24nb.SandboxPortal()) as b24:
+    ...     plan = b24.badges.plan([b24nb.Badge("gold", "Client", "Gold", "warning")])
+    ...     plan.steps[0].action.value, len(plan), plan.apply(progress=False).ok
+    ('add', 1, True)
     """
 
     def __init__(
@@ -281,7 +289,16 @@ class ReleasePlan(Plan):
 
 
 class Report(tuple[Outcome, ...]):
-    """What became of each step, in the caller's order."""
+    """What became of each step, in the caller's order: a tuple of outcomes.
+
+    Examples
+    --------
+    >>> import b24nb
+    >>> with b24nb.connect(b24nb.SandboxPortal()) as b24:
+    ...     report = b24.badges.delete_many(["newsletter", "onHold"], progress=False)
+    ...     report.ok, report.counts, report[1].error.code
+    (False, {'deleted': 1, 'refused': 1}, 'ENTITY_WITH_BADGE_EXISTS')
+    """
 
     __slots__ = ()
 

@@ -230,6 +230,16 @@ class Fleet:
         InvalidInput
             Names what is wrong with the wanted badges, or with the codes to protect. What is wrong with a portal is
             its row.
+
+        Examples
+        --------
+        >>> import b24nb
+        >>> from b24nb.sandbox import SandboxFleet
+        >>> with SandboxFleet(3, badges=[]) as sandboxes:
+        ...     fleet = b24nb.Fleet(sandboxes.names, vault=sandboxes.webhooks.get)
+        ...     plan = fleet.plan([b24nb.Badge("vip", "Deal", "VIP", "primary")], progress=False)
+        ...     plan.confirmation
+        '3 changes on 3 portals'
         """
         badges, prune = read(wanted), check_switch(prune, "prune")
         patterns = [folded(one.strip()) for one in names_of(protect)]

@@ -36,6 +36,14 @@ class BatchResponse(dict[str, "Response | ApiError"]):
     ----------
     not_sent : tuple of str
         Keys of the commands that were not run because of an earlier error, with ``halt``.
+
+    Examples
+    --------
+    >>> import b24nb
+    >>> with b24nb.connect(b24nb.SandboxPortal()) as b24:
+    ...     answers = b24.batch({"me": ("profile", None), "odd": ("no.such.method", None)})
+    >>> answers["me"].result["NAME"], [*answers.errors]
+    ('Anna', ['odd'])
     """
 
     def __init__(self, answers: Mapping[str, Response | ApiError], not_sent: Sequence[str] = ()) -> None:

@@ -58,6 +58,14 @@ class Call:
         Size of the bodies.
     server_ms_missing_because : str
         Why ``server_ms`` is missing although the call succeeded. Not a column of the DataFrame.
+
+    Examples
+    --------
+    >>> import b24nb
+    >>> with b24nb.connect(b24nb.SandboxPortal()) as b24:
+    ...     badges = b24.badges.list()
+    ...     b24.calls.last.method, b24.calls.last.http_status
+    ('crm.activity.badge.list', 200)
     """
 
     at: float

@@ -50,6 +50,14 @@ class Response:
         The row in the log.
     raw : mapping
         The whole answer; for a command of a batch, composed of its parts in the batch's answer.
+
+    Examples
+    --------
+    >>> import b24nb
+    >>> with b24nb.connect(b24nb.SandboxPortal()) as b24:
+    ...     answer = b24.call("crm.activity.badge.list")
+    ...     answer.total, [*answer.result]
+    (12, ['badges'])
     """
 
     def __init__(self, envelope: Mapping[str, Any], call: Call) -> None:

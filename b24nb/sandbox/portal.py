@@ -103,9 +103,11 @@ class SandboxPortal:
 
     Examples
     --------
-    >>> with SandboxPortal() as portal:
-    ...     portal.badges[0]["code"]
-    'missedCall'
+    >>> import b24nb
+    >>> with SandboxPortal() as portal, b24nb.connect(portal.webhooks["employee"]) as b24:
+    ...     activity = portal.attach("missedCall", deal=2)
+    ...     portal.badges[0]["code"], b24.portal.admin
+    ('missedCall', False)
     """
 
     def __init__(

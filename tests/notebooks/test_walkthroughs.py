@@ -48,6 +48,7 @@ def test_committed_notebooks_hold_nothing_of_the_machine_and_end_with_the_line_f
     assert not re.search(r"!\[|<img", sources), "no picture can be taken for a form"
     assert "b24nb.connect(b24nb.Webhook.ask()" in notebook.cells[-1].source
     assert "](https://apidocs.bitrix24.com/" in sources, "the vendor's page"
+    assert re.search(r"\bforms\.\w+\(", sources), "a form"
     assert "widgets" not in notebook.metadata
     assert all(cell.get("execution_count") for cell in notebook.cells if cell.cell_type == "code")
     outputs = "".join(json.dumps(output) for _, output in outputs_of(notebook))
