@@ -103,20 +103,14 @@ class Call:
             How long the caller waited for it, in milliseconds.
         """
         time = time if isinstance(time, dict) else {}
-        stated = duration = _number(time.get("duration"))
-        if (header := _number(headers.get("X-Bitrix-Rest-Time"))) is not None:
-            stated = header
-        elif not isinstance(time.get("start"), float):
-            stated = None
+        exact, duration = _number(headers.get("X-Bitrix-Rest-Time")), _number(time.get("duration"))
+        stated = duration if exact is None and isinstance(time.get("start"), float) else exact
         self.server_ms = _within(stated, waited_ms)
-        if self.server_ms is None:
-            if stated is not None:
-                why = "the portal's figure is more than the caller waited"
-            elif duration is None:
-                why = "the portal states none"
-            else:
-                why = "the portal counts in whole seconds and sends no exact header"
-            self.server_ms_missing_because = why
+        if self.server_ms is None and stated is not None:
+            self.server_ms_missing_because = "the portal's figure is more than the caller waited"
+        elif self.server_ms is None:
+            whole = "the portal counts in whole seconds and sends no exact header"
+            self.server_ms_missing_because = "the portal states none" if duration is None else whole
         processing = time.get("processing")
         self.processing_ms = _within(processing if isinstance(processing, float) else None, waited_ms)
         self.operating_s = _number(time.get("operating"), below=_LATEST)
