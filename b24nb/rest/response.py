@@ -134,12 +134,11 @@ def error_of(envelope: Mapping[str, Any], method: str, credentials: Credentials,
 
 
 def _decoded(answer: Answer, method: str, secrets: Iterable[Secret] = ()) -> Mapping[str, Any]:
+    """The answer's JSON; a list or a scalar is no answer of the REST API, just as an empty map."""
     # The answer's text may quote our secrets, so no traceback may keep the frames that hold it.
     with suppress(ValueError, RecursionError):
         envelope = without_frames(_json_of, answer, secrets)
-        if not isinstance(envelope, dict):
-            raise _not_of_rest_api(answer, method)
-        return envelope
+        return envelope if isinstance(envelope, dict) else {}
     raise _bad(answer, method, *_described(answer))
 
 
