@@ -244,16 +244,15 @@ class Connection:
         body, total = as_json(params), self._transport.total
         with suppress(errors.VaultError):
             self._pass_on()
-        attempt, failures, refusals, spent, renewals = 0, 0, 0, 0.0, 0
+        failures, refusals, spent, renewals = 0, 0, 0.0, 0
         while True:
-            attempt += 1
             self.bucket.enter(wait=method == "batch")
             if self._closed:
                 hint = "b24nb.connect() makes another."
                 raise errors.ClientClosed(f"{method}: this client was closed. Nothing was sent.", hint=hint)
             before_send()
             used = self.credentials
-            call = Call(self.clock.time(), "http", method, "", shown, attempt)
+            call = Call(self.clock.time(), "http", method, "", shown, 1 + failures + refusals + renewals)
             try:
                 found = self._attempt(
                     used.endpoint(method), body, call, parse_response, write=write, total=total - spent
@@ -313,20 +312,18 @@ class Connection:
 
     # -- OAuth ------------------------------------------------------------------------------------
 
-    def _renewed(self, token: OAuthToken) -> Mapping[str, Any] | errors.ApiError:
+    def _renewed(self, token: OAuthToken, attempt: int = 1) -> Mapping[str, Any] | errors.ApiError:
         """A new pair of tokens, or the server's error. A connection that was never made is tried again."""
         shown = {"grant_type": "refresh_token", "client_secret": MASK, "refresh_token": MASK}
         endpoint, body, total = token.token_endpoint, token.renewal(), self._transport.total
-        attempt = 0
-        while True:
-            attempt += 1
-            call = Call(self.clock.time(), "http", "oauth.token", "", shown, attempt)
-            try:
-                return self._attempt(endpoint, body, call, parse_token_response, write=True, total=total)
-            except errors.TransportError as error:
-                if attempt == _ATTEMPTS or not _may_be_repeated(error, write=True):
-                    raise
-            self.clock.sleep(_PAUSE * attempt)
+        call = Call(self.clock.time(), "http", "oauth.token", "", shown, attempt)
+        try:
+            return self._attempt(endpoint, body, call, parse_token_response, write=True, total=total)
+        except errors.TransportError as error:
+            if attempt == _ATTEMPTS or not _may_be_repeated(error, write=True):
+                raise
+        self.clock.sleep(_PAUSE * attempt)
+        return self._renewed(token, attempt + 1)
 
     def _refresh(self, used: Credentials) -> None:
         """Renew the access token once, or fail once, also if several threads find it expired at the same time."""
