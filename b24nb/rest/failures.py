@@ -22,6 +22,13 @@ FAILURES = (OSError, ValueError, http.client.HTTPException, urllib3.exceptions.H
 #: A proxy that can't be used: refused, with a malformed address, or of a kind that needs another library.
 _OF_PROXY = (requests.exceptions.ProxyError, requests.exceptions.InvalidURL, requests.exceptions.InvalidSchema)
 
+_CLOCK = "Check the clock of this machine; if it is right, the portal's certificate has to be renewed."
+_AUTHORITY = "connect(verify='authority.pem') takes the authority that signed it: a company proxy's, or your own."
+_HOST = "Check the host in the address; another server may answer under it, a proxy's or an old one."
+_BREAKS_A_RULE = "The certificate, or that of the authority that signed it, breaks a rule: its owner has to renew it."
+#: What to do about a certificate, by OpenSSL's code for what is wrong with it.
+_OF_CERTIFICATE = {9: _CLOCK, 10: _CLOCK, 62: _HOST, 64: _HOST} | dict.fromkeys((2, 18, 19, 20, 21), _AUTHORITY)
+
 
 def failed(error: BaseException, method: str, origin: str, total: float, *, sent: bool) -> TransportError:
     """The error for a failed request; never quotes the original, which quotes the address."""
@@ -68,23 +75,12 @@ def _proxy(cause: BaseException) -> tuple[str, str]:
     return "could not connect through the proxy", socks + hint
 
 
-def _certificate_hint(code: int) -> str:
-    """What to do about a certificate, by OpenSSL's code for what is wrong with it."""
-    if code in (9, 10):
-        return "Check the clock of this machine; if it is right, the portal's certificate has to be renewed."
-    if code in (2, 18, 19, 20, 21):
-        return "connect(verify='authority.pem') takes the authority that signed it: a company proxy's, or your own."
-    if code in (62, 64):
-        return "Check the host in the address; another server may answer under it, a proxy's or an old one."
-    return "The certificate, or that of the authority that signed it, breaks a rule: its owner has to renew it."
-
-
 def _tls(cause: BaseException) -> tuple[str, str]:
     """Why TLS failed, and what to do."""
     code = getattr(cause, "verify_code", 0)
     if code or isinstance(cause, ssl.SSLCertVerificationError):
         why = getattr(cause, "verify_message", cause)
-        return f"the portal's certificate was not accepted ({why})", _certificate_hint(code)
+        return f"the portal's certificate was not accepted ({why})", _OF_CERTIFICATE.get(code, _BREAKS_A_RULE)
     if "WRONG_VERSION_NUMBER" in str(cause):
         return ("what answers there does not speak https", "Check the port and the proxy settings.")
     reason = str(getattr(cause, "reason", None) or type(cause).__name__).lower().replace("_", " ")
