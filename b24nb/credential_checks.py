@@ -168,10 +168,8 @@ def fields_of(auth: Secret) -> dict[str, Secret]:
     found: Any = auth.reveal()
     if not isinstance(found, Mapping):
         refuse("from_auth takes the mapping that the portal gives an application.")
-    given = {}
-    for name, value in found.items():
-        known = str(name).lower()
-        given[_AUTH_NAMES.get(known, known)] = value
+    lowered = {str(name).lower(): value for name, value in found.items()}
+    given = {_AUTH_NAMES.get(name, name): value for name, value in lowered.items()}
     server = given.pop("server_endpoint", "") or ""
     domain, endpoint = given.pop("domain", ""), given.pop("client_endpoint", "")
     scheme = "http" if str(given.get("protocol", 1)) == "0" else "https"
