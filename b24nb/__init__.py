@@ -57,9 +57,7 @@ def __getattr__(name: str) -> object:
     globals()[name] = value
     # Help, pickles and displays show this as the module of public names, also of those that were not looked up here.
     for public, place in _HOMES.items():
-        loaded = sys.modules.get(place)
-        named = vars(loaded).get(public) if loaded else None  # the module may be only partly imported
-        if named is not None and place != f"b24nb.{public}":
+        if named := getattr(sys.modules.get(place), public, None):  # the module may be only partly imported
             named.__module__ = __name__
     return value
 
