@@ -34,7 +34,7 @@ from b24nb.secret import MASK, masked, redact, without_frames
 __all__ = ["Connection", "Response", "host_of"]
 
 _READ_VERBS = frozenset({"get", "list", "fields", "current", "count", "info", "time", "types", "scope"})
-_READS = frozenset({"profile", "scope", "methods", "server.time", "app.info"})
+_READS = frozenset({"profile", "methods"})
 #: It removes the events that it returns from their queue.
 _NO_READS = frozenset({"event.offline.get"})
 _NAME = re.compile(r"[\w.-]+", re.ASCII)
@@ -63,8 +63,6 @@ def is_write(method: str) -> bool:
     (True, False, True)
     """
     name = method.lower()
-    if name in spec.METHODS:
-        return spec.METHODS[name].changes
     return name in _NO_READS or not (name in _READS or name.rpartition(".")[2] in _READ_VERBS)
 
 

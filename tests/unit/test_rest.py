@@ -13,6 +13,7 @@ import b24nb
 from b24nb import Client, SandboxPortal, connect, spec
 from b24nb.errors import InvalidInput, OperatingTimeExceeded
 from b24nb.rest.calls import KEPT_BYTES, Call, CallLog
+from b24nb.rest.connection import is_write
 from b24nb.rest.limits import LeakyBucket, Limits
 from b24nb.sandbox.rate_limits import LeakyBucket as PortalBucket
 from tests.fakes import FakeClock
@@ -38,6 +39,10 @@ COLUMNS = [
     *("at", "kind", "method", "key", "params", "attempt", "http_status", "error", "outcome", "client_ms", "server_ms"),
     *("network_ms", "processing_ms", "operating_s", "operating_reset_at", "bytes_out", "bytes_in"),
 ]
+
+
+def test_the_methods_of_badges_are_known_as_writes_by_their_last_word() -> None:
+    assert {name: is_write(name) for name in spec.METHODS} == {name: one.changes for name, one in spec.METHODS.items()}
 
 
 @pytest.mark.parametrize("log", [log_of(), log_of(http())], ids=["empty", "one row"])
