@@ -61,34 +61,32 @@ class LeakyBucket:
         self.enforced = False
 
     def _drain(self) -> None:
-        now = self._clock.monotonic()
-        passed, self._at = now - self._at, now
-        self._level = max(0.0, self._level - passed * self._per_second)
-        full = self.tariff.per_second
-        self._per_second = min(full, self._per_second + passed * full / _RECOVERY)
+        with self._lock:
+            now = self._clock.monotonic()
+            passed, self._at = now - self._at, now
+            self._level = max(0.0, self._level - passed * self._per_second)
+            full = self.tariff.per_second
+            self._per_second = min(full, self._per_second + passed * full / _RECOVERY)
 
     @property
     def level(self) -> float:
         """How many requests are in the bucket."""
-        with self._lock:
-            self._drain()
-            return self._level
+        self._drain()
+        return self._level
 
     @property
     def per_second(self) -> float:
         """How many requests drain per second: fewer than the tariff allows after a slow-down."""
-        with self._lock:
-            self._drain()
-            return self._per_second
+        self._drain()
+        return self._per_second
 
     def seconds_until(self, requests: int = 1) -> float:
         """Seconds until so many requests at once will not be refused; ``inf`` for more than the bucket holds."""
         room = self.tariff.burst - _RESERVE
         if requests > room:
             return math.inf
-        with self._lock:
-            self._drain()
-            return max(0.0, (self._level + requests - room) / self._per_second)
+        self._drain()
+        return max(0.0, (self._level + requests - room) / self._per_second)
 
     def enter(self, *, wait: bool) -> None:
         """Add a request to the bucket; first wait for room if ``wait``, or if the portal has refused one before.
