@@ -323,12 +323,11 @@ class Connection:
         self.clock.sleep(_PAUSE * attempt)
         return self._renewed(token, attempt + 1)
 
-    def _refresh(self, used: Credentials) -> None:
+    def _refresh(self, token: Credentials) -> None:
         """Renew the access token once, or fail once, also if several threads find it expired at the same time."""
         failed_before = self._failed_renewal
-        with lock_of(used):
-            token = self.credentials
-            if token is not used or not isinstance(token, OAuthToken):
+        with lock_of(token):
+            if self.credentials is not token or not isinstance(token, OAuthToken):
                 return  # another thread has renewed it
             if self._failed_renewal and self._failed_renewal is not failed_before:
                 raise copy(self._failed_renewal)  # another thread has tried while this one waited
