@@ -199,7 +199,7 @@ def _spelled(sign: str) -> str:
     hexadecimal, decimal = "|".join(f"{code:x}" for code in codes), "|".join(map(str, codes))
     return (
         rf"(?>%(?:25)*(?:{hexadecimal})|\\{{1,4}}(?:u00|x)(?:{hexadecimal})"  # atomic: else a near miss takes minutes
-        rf"|&\#(?:0*(?:{decimal})(?!\d);?|x0*(?:{hexadecimal})(?![\da-f]);?)|{re.escape(sign)})"
+        rf"|&\#(?:0*(?:{decimal})(?!\d);?|x0*(?:{hexadecimal})(?![\da-f]);?)|\\{{0,4}}{re.escape(sign)})"
     )
 
 

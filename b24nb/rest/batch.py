@@ -13,6 +13,7 @@ from b24nb.display.literals import command
 from b24nb.errors import ApiError, BadResponse, InvalidInput
 from b24nb.rest.calls import Call
 from b24nb.rest.response import Response, error_of
+from b24nb.secret import redact
 
 Commands = Sequence[tuple[str, str, Mapping[str, Any] | None]]
 
@@ -70,7 +71,8 @@ class BatchResponse(dict[str, "Response | ApiError"]):
         ]
         rows += [(key, "not sent", "") for key in self.not_sent]
         caption = repr(self).strip("<>") + (f"; the first {_SHOWN}" if len(rows) > _SHOWN else "")
-        return html.page(html.table(("key", "outcome", "answer"), rows[:_SHOWN], caption))
+        shown = ((redact(str(key)), *said) for key, *said in rows[:_SHOWN])
+        return html.page(html.table(("key", "outcome", "answer"), shown, caption))
 
 
 def fits_query(params: Mapping[str, Any]) -> bool:
@@ -125,7 +127,7 @@ def decode(
         wire = f"{_PREFIX}{place}"
         single = {name: found[wire] for name, found in maps.items() if wire in found}
         failed = single.get("error")
-        row = Call(sent.at, "command", method, key, params or {})
+        row = Call(sent.at, "command", method, redact(str(key), credentials.secrets), params or {})
         row.note_times(single.get("time"), {}, sent.client_ms)
         if isinstance(failed, dict) and "error" in failed and not single.get("result"):
             answers[key] = error = error_of(failed, method, credentials, None)

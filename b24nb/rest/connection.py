@@ -204,7 +204,7 @@ class Connection:
         texts, write = self._encoded(commands)
         shown = [(key, method, masked(params or {}, self.credentials.secrets)) for key, method, params in commands]
         params = {"halt": int(halt), "cmd": texts}
-        logged = {"halt": int(halt), "cmd": {str(key): (method, params) for key, method, params in shown}}
+        logged = {"halt": int(halt), "cmd": {redact(str(key)): (method, params) for key, method, params in shown}}
         envelope, call = self._send_with_retries("batch", params, logged, write=write, before_send=before_send)
         answers, rows = batch.decode(shown, envelope, call, self.credentials, halt=halt, write=write)
         for row in rows:
@@ -252,9 +252,8 @@ class Connection:
             used = self.credentials
             call = Call(self.clock.time(), "http", method, "", shown, 1 + failures + refusals + renewals)
             try:
-                found = self._attempt(
-                    used.endpoint(method), body, call, parse_response, write=write, total=total - spent
-                )
+                endpoint, rest = used.endpoint(method), total - spent
+                found = self._attempt(used, endpoint, body, call, parse_response, write=write, total=rest)
             except errors.TransportError as error:
                 failures += 1
                 pause = max(_PAUSE * failures, error.retry_after or 0)
@@ -276,7 +275,7 @@ class Connection:
                 raise found
 
     def _attempt(
-        self, endpoint: Endpoint, body: bytes, call: Call, read: Reader, *, write: bool, total: float
+        self, used: Credentials, endpoint: Endpoint, body: bytes, call: Call, read: Reader, *, write: bool, total: float
     ) -> Mapping[str, Any] | errors.ApiError:
         """Send one request; it is measured and recorded whether it succeeds or fails."""
         started = time.perf_counter()
@@ -286,7 +285,7 @@ class Connection:
             answer = self._transport.post(endpoint, body, method=call.method, total=total)
             call.client_ms = (time.perf_counter() - started) * 1000
             call.http_status, call.bytes_in = answer.status, len(answer.body)
-            found = without_frames(read, answer, call.method, self.credentials)
+            found = without_frames(read, answer, call.method, used)
         except BaseException as error:  # KeyboardInterrupt included: the portal may have received the request
             call.client_ms = call.client_ms or (time.perf_counter() - started) * 1000
             call.http_status = call.http_status or getattr(error, "http_status", None)
@@ -298,7 +297,7 @@ class Connection:
                 error.retry_after = answer.retry_after if answer else None
             raise
         else:
-            self.is_sandbox |= "X-Sandbox" in answer.headers and is_loopback(self.credentials.host.partition(":")[0])
+            self.is_sandbox |= "X-Sandbox" in answer.headers and is_loopback(used.host.partition(":")[0])
             if isinstance(found, errors.ApiError):
                 call.error, call.outcome = found.code, "error"
                 found.retry_after = answer.retry_after
@@ -316,7 +315,7 @@ class Connection:
         endpoint, body, total = token.token_endpoint, token.renewal(), self._transport.total
         call = Call(self.clock.time(), "http", "oauth.token", "", shown, attempt)
         try:
-            return self._attempt(endpoint, body, call, parse_token_response, write=True, total=total)
+            return self._attempt(token, endpoint, body, call, parse_token_response, write=True, total=total)
         except errors.TransportError as error:
             if attempt == _ATTEMPTS or not _may_be_repeated(error, write=True):
                 raise

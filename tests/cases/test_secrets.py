@@ -6,8 +6,11 @@ import logging
 import os
 import random
 import signal
+import socket
 import traceback
 from collections.abc import Callable, Iterator
+from contextlib import closing
+from dataclasses import replace
 from functools import partial
 from html import escape
 from pathlib import Path
@@ -21,6 +24,8 @@ from nbclient import NotebookClient
 
 import b24nb
 from b24nb import errors, forms
+from b24nb.rest.connection import Connection
+from b24nb.rest.transport import Transport
 from b24nb.secret import HiddenBytes, Secret, masked, redact
 from tests.cases.test_credentials import MISTAKES
 from tests.cases.test_credentials import SECRET as OTHER_SECRET
@@ -354,8 +359,9 @@ def test_our_own_address_as_a_parameter_is_masked_in_log_and_code(portal: b24nb.
     with b24nb.connect(portal) as b24:
         b24.call("server.time", {"handler": portal.webhook, "x": [{"bare": f"it is {code}"}]})
         tokens = {"auth": "s3cret", "x": [{"access_token": "s3cret"}]}
-        b24.batch({"a": ("server.time", {"handler": portal.webhook, **tokens})})
-        texts = [b24.calls.df.to_csv(), b24.calls._repr_html_(), repr([*b24.calls])]
+        commands = {"a": ("server.time", {"handler": portal.webhook, **tokens}), portal.webhook: ("server.time", None)}
+        texts = [b24.batch(commands)._repr_html_()]
+        texts += [b24.calls.df.to_csv(), b24.calls._repr_html_(), repr([*b24.calls])]
         texts += [str(call.as_code(flavour)) for call in b24.calls for flavour in ("curl", "php", "python")]
         handlers = (portal.webhook, f"https://my.app/hook?key={code}")
         texts += [b24nb.as_code("event.bind", {"handler": handler}) for handler in handlers]
@@ -377,6 +383,7 @@ SPELLINGS: dict[str, Callable[[str], str]] = {
     "js x": lambda text: "".join(f"\\x{ord(sign):02x}" for sign in text),
     "quoted": lambda text: quote(text, safe=""),
     "escaped": escape,
+    "slashes": lambda text: text.replace("/", "\\/"),
 }
 
 
@@ -468,6 +475,17 @@ def test_an_answer_that_echoes_the_secret_shows_it_nowhere(name: str) -> None:
     assert SECRET not in text
     assert SECRET.upper() not in text
     assert echo not in text
+
+
+def test_an_answer_to_a_call_with_a_token_that_another_thread_renews_meanwhile_does_not_show_it() -> None:
+    def reply(sock: socket.socket) -> None:
+        connection.credentials = replace(connection.credentials, access_token=NEW)
+        sock.sendall(answer_of(json.dumps({"result": f"you sent {SECRET}"}).encode()))
+
+    with serving(reply) as server:
+        origin = server.webhook.partition("/rest/")[0]
+        with closing(Connection(b24nb.OAuthToken(portal=origin, access_token=SECRET), Transport())) as connection:
+            assert connection.call("profile").result == "you sent ***"
 
 
 def test_a_broken_header_does_not_log_the_address_in_a_frame(caplog: pytest.LogCaptureFixture) -> None:
