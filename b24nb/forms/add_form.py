@@ -138,12 +138,10 @@ class AddForm(Form):
     def badge(self) -> Badge:
         """The badge as the fields describe it, right or wrong."""
         rows = self.texts
-        title: Text = rows[0].title
-        value: Text = rows[0].value
-        if rows[0].language:
-            title = {row.language: row.title for row in rows}
-            value = {row.language: row.value for row in rows}
-        return Badge(self.code.value, title, value, self.type.value)
+        title = {row.language: row.title for row in rows}
+        value = {row.language: row.value for row in rows}
+        # One text for all languages is the one of the language "".
+        return Badge(self.code.value, title.get("", title), value.get("", value), self.type.value)
 
     @changes
     def add(self) -> Any:
