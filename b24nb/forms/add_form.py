@@ -16,7 +16,7 @@ from b24nb.client import Client
 from b24nb.display import html
 from b24nb.display.language import languages_of
 from b24nb.display.snippets import call_as_code
-from b24nb.errors import DuplicateCode, InvalidInput
+from b24nb.errors import DuplicateCode
 from b24nb.forms import parts
 from b24nb.forms.form import Form, changes
 from b24nb.forms.messages import message_for
@@ -54,21 +54,16 @@ def check(badge: Badge, rows: Sequence[RowTexts], *, complete: bool = True) -> d
         found[f"texts.{place}"] = ["This language has a row already."] if twice else []
         for problem in problems(Badge("code", row.title, row.value, badge.type)):
             if complete or getattr(row, problem.field or ""):
-                found[f"texts.{place}"].append(_worded(problem))
+                found[f"texts.{place}"].append(problem.message)
     whole = not any(found.values()) and all(row.title and row.value for row in rows)
     for problem in problems(badge):
         if problem.field == "code" and (complete or badge.code):
-            found["code"].append(_worded(problem))
+            found["code"].append(problem.message.replace("The code", "The badge code", 1))  # as its label
         elif problem.field != "code" and whole:  # each text is right, but together they are too long
-            found["texts.0"].append(_worded(problem))
+            found["texts.0"].append(problem.message)
     if bare(badge.code) != badge.code.casefold():
         found["code"].append("The badge code begins or ends with a space, or has an invisible character.")
     return {name: " ".join(texts) for name, texts in found.items() if texts}
-
-
-def _worded(problem: InvalidInput) -> str:
-    """The text of a problem, with the field named as its label does."""
-    return problem.message.replace("The code", "The badge code", 1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
