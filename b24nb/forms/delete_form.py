@@ -123,7 +123,7 @@ class DeleteForm(ReleaseForm):
             self.redraw()
         elif change == "selection" and (selection := self.shared.selection):
             # A badge that is not in the table is shown by its typed code.
-            known = [badge.code for badge in self.shared.find_all(selection).values() if self.shared.listed]
+            known = [badge.code for code in selection if (badge := self.shared.shown.find(code))]
             self._choose(known, "" if known else selection[0])
 
     def forget(self) -> Any:

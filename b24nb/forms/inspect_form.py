@@ -59,8 +59,8 @@ class InspectForm(ReleaseForm):
         """Drop what is shown, and select this badge in the other forms of an explorer, too."""
         self.render(InspectState())
         if code := self.code.value:
-            known = self.shared.find_all([code]) if self.shared.listed else {}
-            self.shared.selection = tuple(badge.code for badge in known.values()) or (code,)
+            known = self.shared.shown.find(code)
+            self.shared.selection = (known.code if known else code,)
 
     def shared_changed(self, change: Change) -> None:
         super().shared_changed(change)

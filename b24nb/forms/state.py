@@ -104,10 +104,6 @@ class SharedState(traitlets.HasTraits):
         """The listed codes, in the portal's order, without those with a lone surrogate: no browser can receive them."""
         return tuple(one.code for one in self.shown if one.code.encode(errors="ignore").decode() == one.code)
 
-    def find_all(self, codes: Iterable[str]) -> dict[str, Badge]:
-        """The badges that the portal would find under these codes, among those last seen."""
-        return {code: badge for code in codes if (badge := self.badges.find(code))}
-
     def see(self, badges: Badges) -> None:
         """Take over the badges that the portal has listed."""
         self.listed = True
@@ -132,7 +128,7 @@ class SharedState(traitlets.HasTraits):
         for shared in self._alive():
             before, shared.badges = shared.badges, Badges(change(shared.badges))
             if shared.listed and shared.selection and shared.badges != before:
-                shared.selection = tuple(shared.find_all(shared.selection))
+                shared.selection = tuple(code for code in shared.selection if shared.badges.find(code))
 
 
 _OF_CLIENT: WeakKeyDictionary[Any, WeakKeyDictionary[SharedState, None]] = WeakKeyDictionary()
