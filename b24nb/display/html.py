@@ -319,21 +319,18 @@ def progress(text: str, done: int, total: int) -> Markup:
     return Markup("<label>{}{} <progress{}></progress></label>").format(text, count, known)
 
 
-CHANGES_ARE_REAL = "changes here are real"
-
-
 def portal_banner(portal: Any) -> Markup:
     """Where calls go, and as which user. LIVE differs from SANDBOX by the word, the border and the background."""
-    live = portal.kind != "SANDBOX"
     mark = Markup('<span class="b24nb-tag">{}</span>').format
     more = [mark(source) if source.startswith("read-only") else source for source in portal.sources]
-    more += [CHANGES_ARE_REAL] if live and not portal.read_only else []
     where = portal.where.removeprefix(f"{portal.kind} ")
-    return banner(portal.kind, where, join((portal.who, *more), "; "), live=live)
+    return banner(portal.kind, where, join((portal.who, *more), "; "), read_only=portal.read_only)
 
 
-def banner(kind: str, where: str, said: str, *, live: bool) -> Markup:
-    """The line at the top of a display that says which portal it is about."""
+def banner(kind: str, where: str, said: str, *, read_only: bool) -> Markup:
+    """The line at the top of a display that says which portals it is about; ``kind``: LIVE, SANDBOX or both."""
+    live = "LIVE" in kind
+    said += "; changes here are real" if live and not read_only else ""
     line = Markup('<div class="b24nb-banner{}"><span class="b24nb-tag">{}</span> <strong>{}</strong>: {}.</div>')
     return line.format(" b24nb-live" if live else "", kind, where, said)
 

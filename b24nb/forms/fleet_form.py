@@ -70,8 +70,7 @@ class FleetForm(Form):
 
     def head(self) -> Iterable[Markup]:
         where, _, said = repr(self.fleet)[1:-1].partition(", ")
-        said += f"; {html.CHANGES_ARE_REAL}" if self.live and not self.fleet.read_only else ""
-        yield html.banner(self.kinds, where, said, live=self.live)
+        yield html.banner(self.kinds, where, said, read_only=self.fleet.read_only)
 
     def make_widgets(self, wanted: Any = None, protect: Any = ()) -> Sequence[Any]:
         self.fleet: Any = self.b24
