@@ -143,11 +143,11 @@ def _description(rows: Sequence[Any], total: int) -> str:
     methods = [f"{name} {number}" for name, number in Counter(_plain(row["method"]) for row in rows).most_common(5)]
     longest = max(rows, key=lambda row: row["client_ms"] or 0.0)
     wrong = [_plain(row["error"]) for row in rows if row["error"] is not None]
-    codes = f" ({', '.join(dict.fromkeys(wrong))})" if wrong else ""
+    errors = html.counted(len(wrong), "error") + (f" ({', '.join(dict.fromkeys(wrong))})" if wrong else "")
     return (
         f"Timeline of {_which(len(rows), total)}, {span}. Most often {', '.join(methods)}. "
         f"The longest: {_plain(longest['method'])}, {_ms(longest['client_ms'])}. "
-        f"{_count(sum(row['attempt'] > 1 for row in rows), 'repeat')}. {_count(len(wrong), 'error')}{codes}."
+        f"{html.counted(sum(row['attempt'] > 1 for row in rows), 'repeat')}. {errors}."
     )
 
 
@@ -171,11 +171,7 @@ def _ms(value: float | None) -> str:
 
 
 def _which(shown: int, total: int) -> str:
-    return f"{f'the last {shown} of ' if shown < total else ''}{_count(total, 'HTTP attempt')}"
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+    return f"{f'the last {shown} of ' if shown < total else ''}{html.counted(total, 'HTTP attempt')}"
 
 
 def _plain(text: str) -> str:

@@ -305,6 +305,11 @@ def shortened(text: str) -> str:
     return text if len(text) <= 200 else f"{text[:200]}…"
 
 
+def counted(number: int, noun: str) -> str:
+    """``1 badge``, ``10,000 badges``."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
 def gauge(label: str, value: float, limit: float, unit: str) -> Markup:
     """How near a limit is, as a bar and as text."""
     words = f"{label}: {f'{value:.1f}'.removesuffix('.0')} of {limit:.0f} {unit}"

@@ -57,8 +57,8 @@ class DeleteState(HoldersState):
         state = replace(self, phase="confirm", field_errors={}, **more)
         held, to_delete = state.held, state.to_delete
         why = "The portal will probably refuse" if state.with_held else "Held, so probably refused:"
-        stays = f" {why} {parts.counted(held)}." if held else ""
-        text = f"{parts.counted(to_delete)} would be deleted.{stays} No badge has been deleted yet."
+        stays = f" {why} {html.counted(len(held), 'badge')}." if held else ""
+        text = f"{html.counted(len(to_delete), 'badge')} would be deleted.{stays} No badge has been deleted yet."
         what = "its code" if len(to_delete) == 1 else "the number of badges"
         hint = f"To delete, type {what}: {state.word}" if to_delete else None
         return state.saying("check" if held else "note", text, hint)
@@ -185,9 +185,9 @@ class DeleteForm(ReleaseForm):
             self._choose_none()
         changed = _now(one.error for one in report)
         self.shared.see_changed(gone=[*gone, *(badge.code for badge in removed)], added=changed)
-        text = f"{parts.counted(removed)} of {len(badges):,} deleted."
-        text += f" {parts.counted(gone)} already gone." if gone else ""
-        text += f" {parts.counted(changed)} changed, and left alone." if changed else ""
+        text = f"{html.counted(len(removed), 'badge')} of {len(badges):,} deleted."
+        text += f" {html.counted(len(gone), 'badge')} already gone." if gone else ""
+        text += f" {html.counted(len(changed), 'badge')} changed, and left alone." if changed else ""
         return _ended(report.ok, text, report, removed or self.state.removed, offer=bool(removed))
 
     @changes
@@ -202,7 +202,7 @@ class DeleteForm(ReleaseForm):
         left = Badges(badge for badge in missing if badge)
         added = report.counts.get("added", 0)
         place = ", as the last of the list" if added else ""
-        text = f"{added:,} of {parts.counted(removed)} restored{place}."
+        text = f"{added:,} of {html.counted(len(removed), 'badge')} restored{place}."
         text += f" There already: {parts.named(there)}." if there else ""
         return _ended(report.ok, text, report, left, offer=False)
 

@@ -14,7 +14,7 @@ from b24nb.badges.badge import listed
 from b24nb.display import html
 from b24nb.fleet import Fleet
 from b24nb.fleet.fleet_plan import FleetReport
-from b24nb.fleet.found import Found, counted
+from b24nb.fleet.found import Found
 from b24nb.forms import parts
 from b24nb.forms.form import Form, changes
 from b24nb.forms.state import FormState, SharedState
@@ -61,7 +61,7 @@ class FleetForm(Form):
     live = property(lambda self: "LIVE" in self.kinds)
     stops_here = False
     target = property(lambda self: id(self.state.plan))
-    where = property(lambda self: f"{self.kinds} {counted(len(self.fleet.names), 'portal')}")
+    where = property(lambda self: f"{self.kinds} {html.counted(len(self.fleet.names), 'portal')}")
 
     @property
     def kinds(self) -> str:
@@ -179,7 +179,7 @@ def _matrix(matrix: pd.DataFrame) -> Iterable[Markup]:
         portals = {word: [*cells.index[cells == word]] for word in words}
         where = (f"{word}: {listed(names)}" for word, names in portals.items() if names and word != "same")
         rows.append([code, *map(len, portals.values()), "; ".join(where)])
-    caption = f"{counted(len(matrix), 'code')} on {counted(matrix.shape[1], 'portal')}"
+    caption = f"{html.counted(len(matrix), 'code')} on {html.counted(matrix.shape[1], 'portal')}"
     yield html.table(["code", *words, "where"], rows, caption, hidden=len(matrix) - len(rows))
     odd = [name for name in matrix if (matrix[name] != "same").any()]
     if odd:

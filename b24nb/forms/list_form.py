@@ -45,7 +45,7 @@ class ListForm(Form):
     def _fetch(self) -> Any:
         badges = self.b24.badges.list()
         self.shared.see(badges)
-        text = f"{parts.counted(badges)} in one answer."
+        text = f"{html.counted(len(badges), 'badge')} in one answer."
         return FormState().saying("done", text, phase="done", result=self.table.matching)
 
     def shared_changed(self, change: Change) -> None:

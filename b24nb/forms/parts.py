@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence, Sized
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from importlib import resources
 from typing import Any, Self
@@ -118,8 +118,3 @@ def languages(chosen: str) -> list[tuple[str, str]]:
 def named(codes: Iterable[str]) -> str:
     """The first codes, for a sentence, with deceptive characters made visible."""
     return listed([visible(code, code=True) for code in codes])
-
-
-def counted(badges: Sized) -> str:
-    """``1 badge``, ``2 badges``, ``10,000 badges``."""
-    return f"{len(badges):,} badge{'s' * (len(badges) != 1)}"

@@ -102,7 +102,7 @@ class ReleaseForm(Form):
         """List the badges, so that they can be chosen from."""
         badges = self.b24.badges.list()
         self.shared.see(badges)
-        return self.state.saying("note", f"{parts.counted(badges)} to choose from.", field_errors={})
+        return self.state.saying("note", f"{html.counted(len(badges), 'badge')} to choose from.", field_errors={})
 
     def find_holders(self) -> Any:
         """Find the open activities that may hold the badges; an error leaves the badges visible."""
