@@ -198,8 +198,7 @@ class DeleteForm(ReleaseForm):
         report = plan.apply(keep_going=True, **self.run_options(len(removed)))
         self.shared.see_changed(added=[outcome.badge for outcome in report if outcome.badge])
         there = [outcome.step.code for outcome in report if outcome.verdict is Verdict.KEPT]
-        missing = (one.step.after for one in report if not (one.done or one.verdict is Verdict.KEPT))
-        left = Badges(badge for badge in missing if badge)
+        left = Badges(one.step.after for one in report if not (one.done or one.verdict is Verdict.KEPT))
         added = report.counts.get("added", 0)
         place = ", as the last of the list" if added else ""
         text = f"{added:,} of {html.counted(len(removed), 'badge')} restored{place}."
