@@ -76,8 +76,6 @@ class Table(anywidget.AnyWidget):
     @property
     def matching(self) -> Badges:
         """The badges that the filter lets through, of all pages, in the table's order."""
-        if not (self.words or self.kind or self.order):
-            return self.badges
         wanted = self.words.lower().replace("\ufeff", " ").split()  # as in table.js
         found = [badge for badge in self.badges if not self.kind or badge.type == self.kind]
         found = [badge for badge in found if all(word in _searched_text(badge) for word in wanted)]
