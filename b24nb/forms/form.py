@@ -251,19 +251,16 @@ class Form(parts.Panel):
                     self._message.value = parts.fragment(self.state.message)
 
     def _do_each(self, steps: Sequence[FormStep]) -> None:
-        self._wait_for_texts()
+        if get_ipython() is not None and threading.current_thread() is self._worker:  # wait for what was typed before
+            time.sleep(CLICK_DELAY_SECONDS)
+            while time.monotonic() - self._typed_at < TYPING_PAUSE_SECONDS:
+                time.sleep(CLICK_DELAY_SECONDS)
         self.cancel.clear()
         for place, step in enumerate(steps):
             if place and self.cancel.is_set():
                 self.render(replace(self.state, message=CANCELLED))
                 return
             self.render(self._state_after(step))
-
-    def _wait_for_texts(self) -> None:
-        if get_ipython() is not None and threading.current_thread() is self._worker:
-            time.sleep(CLICK_DELAY_SECONDS)
-            while time.monotonic() - self._typed_at < TYPING_PAUSE_SECONDS:
-                time.sleep(CLICK_DELAY_SECONDS)
 
     def _guarded(self, handler: Callable[[], object], *, by_user: bool = False) -> None:
         """Call a handler and show an exception as a message, since ipywidgets would hide it."""
