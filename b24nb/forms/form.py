@@ -101,7 +101,7 @@ class Form(parts.Panel):
         self.shared, self.b24 = shared, shared.b24
         self.cancel = threading.Event()
         self.calls: list[Call] = []
-        self._last_change: tuple[Any, float] = None, 0.0
+        self._last_change: dict[Any, float] = {}  # and when it ended
         self.field_rows: dict[str, parts.FieldRow] = {}
         self._drawing = threading.RLock()
         self._in_drawing = self._working = False
@@ -278,8 +278,7 @@ class Form(parts.Panel):
     def _state_after(self, step: FormStep) -> Any:
         """Do a step; an error of the portal or of this package becomes a state, too."""
         change = (step.__name__, self.target) if hasattr(step, "changes") else None
-        last, at = self._last_change
-        if change and change == last and time.monotonic() - at < DOUBLE_CLICK_SECONDS:
+        if time.monotonic() - self._last_change.get(change, float("-inf")) < DOUBLE_CLICK_SECONDS:
             return self.state
         events: list[Call | Warning] = []
         before = event_list.set(events)
@@ -291,7 +290,7 @@ class Form(parts.Panel):
             event_list.reset(before)
             self.calls += [one for one in events if isinstance(one, Call)]
         if change:  # the time counts from the end of the step, since a second click waits until then
-            self._last_change = None if state.phase == "invalid" else change, time.monotonic()
+            self._last_change = {} if state.phase == "invalid" else {change: time.monotonic()}
         if not_written := [str(one) for one in events if isinstance(one, JournalNotWritten)]:
             hint = " ".join(filter(None, [state.message.hint, *not_written]))
             state = replace(state, message=state.message._replace(hint=hint))
