@@ -58,19 +58,18 @@ class FleetForm(Form):
     writes = True
     state = FleetState()
 
-    live = property(lambda self: "LIVE" in self.kinds)
     stops_here = False
     target = property(lambda self: id(self.state.plan))
-    where = property(lambda self: f"{self.kinds} {html.counted(len(self.fleet.names), 'portal')}")
+    where = property(lambda self: f"{self.kind} {html.counted(len(self.fleet.names), 'portal')}")
 
     @property
-    def kinds(self) -> str:
+    def kind(self) -> str:
         """What the portals are, as far as they were visited: ``SANDBOX``, ``LIVE`` or both."""
         return " and ".join(sorted({portal.kind for portal in self.fleet.seen.values()})) or "NOT VISITED YET"
 
     def head(self) -> Iterable[Markup]:
         where, _, said = repr(self.fleet)[1:-1].partition(", ")
-        yield html.banner(self.kinds, where, said, read_only=self.fleet.read_only)
+        yield html.banner(self.kind, where, said, read_only=self.fleet.read_only)
 
     def make_widgets(self, wanted: Any = None, protect: Any = ()) -> Sequence[Any]:
         self.fleet: Any = self.b24

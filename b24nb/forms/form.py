@@ -91,8 +91,8 @@ class Form(parts.Panel):
     timings = property(lambda self: calls_frame(self.calls), doc="The calls of this form, as ``b24.calls.df``.")
     #: An unexpected exception: a bug.
     last_error: Exception | None = None
-    #: Whether changes here are real.
-    live = property(lambda self: self.b24.portal.kind != "SANDBOX")
+    #: ``LIVE`` where changes are real, or ``SANDBOX``; both words for many portals.
+    kind = property(lambda self: self.b24.portal.kind)
     where = property(lambda self: self.b24.portal.where)
     #: Whether the portal is a sandbox that stops with this notebook.
     stops_here = property(lambda self: self.b24.portal.own_sandbox)
@@ -325,7 +325,7 @@ class Form(parts.Panel):
             top = [*self.head()]
             self._head.value = parts.fragment(parts.style(), *top)
             parts.show(self._head, top)  # the style sheet in a hidden head still applies
-            (self.add_class if self.live else self.remove_class)("b24nb-live-form")
+            (self.add_class if "LIVE" in self.kind else self.remove_class)("b24nb-live-form")
             self._message.value = parts.fragment(state.message)
             self.result_view.value = parts.fragment(*self.result_html(state))
             self.side_view.value = parts.fragment(*self.side_html(state))
