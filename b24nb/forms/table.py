@@ -23,15 +23,11 @@ from b24nb.display.language import pick
 from b24nb.display.visible import visible
 
 
-def _read_file(name: str) -> str:
-    return resources.files(__package__).joinpath(name).read_text(encoding="utf-8")
-
-
 class KeyGuard(anywidget.AnyWidget):
     """Keeps keys from the notebook's shortcuts while its form has the focus; shows a message if the kernel is gone."""
 
-    _esm = _read_file("table.js")
-    _css = _read_file("table.css")
+    _esm = resources.files(__package__).joinpath("table.js").read_text(encoding="utf-8")
+    _css = resources.files(__package__).joinpath("table.css").read_text(encoding="utf-8")
 
 
 class Table(anywidget.AnyWidget):
