@@ -89,8 +89,7 @@ class CallsForm(Form):
         yield html.calls_table(requests, f"Requests, newest first: {len(requests)}", SHOWN)
 
     def saved_html(self, state: FormState) -> Iterable[Any]:
-        newest = self.look()  # as the visible form has them
-        return [*self.side_html(newest), *self.result_html(newest)]
+        return [*self.side_html(state), *self.result_html(self.look())]  # the newest, as the visible form has them
 
     def frames_html(self, state: Any) -> Iterable[Any]:
         return ()  # the picture already shows them
