@@ -204,7 +204,7 @@ def _judge(doubt: Outcome, here: Mapping[str, Any], *, last_look: bool) -> Outco
     half = step.action is Action.REPLACE and not present
     text = f"{_cause(doubt)}: {step.code!r} {'was deleted and not added again' if half else 'shows no effect'}."
     refused = doubt.error if isinstance(doubt.error, ApiError) else None
-    error = refused or errors.NotApplied(text, hint=f"It is safe to repeat. {_advice(doubt)}".strip(), sent=True)
+    error = refused or errors.NotApplied(text, hint=f"It is safe to repeat.{_advice(doubt)}", sent=True)
     return doubt._replace(verdict=Verdict.FAILED, changed=half, error=error, seen=True)
 
 
@@ -224,12 +224,11 @@ def _cause(doubt: Outcome) -> str:
 
 
 def _advice(doubt: Outcome) -> str:
-    """What to do about an answer of something else than the portal, such as a firewall."""
-    return doubt.error.hint if isinstance(doubt.error, BadResponse) else ""
+    """The end of a hint: what to do about an answer of something else than the portal, such as a firewall."""
+    return f" {doubt.error.hint}".rstrip() if isinstance(doubt.error, BadResponse) else ""
 
 
 def _unknown(doubt: Outcome, what: str, *, open: bool = False) -> Outcome:
     hint = "b24.journal.settle() looks again." if open else "Check the badge first."
     text = f"{_cause(doubt)}, and {what.rstrip('.')}."
-    hint = f"{hint} {_advice(doubt)}".strip()
-    return doubt._replace(error=errors.OutcomeUnknown(text, hint=hint), seen=not open, open=open)
+    return doubt._replace(error=errors.OutcomeUnknown(text, hint=hint + _advice(doubt)), seen=not open, open=open)
