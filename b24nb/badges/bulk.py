@@ -196,9 +196,8 @@ class _Run:
         A badge that the list shows as wanted is asked for by an undo only: a list that is behind shows just that.
         """
         undo = self._change_set.kind == UNDO
-        found = [(one, here.find(one.code)) for one in steps if type(one) is Step and one.before != one.after]
-        strange = [(one, now) for one, now in found if now != one.before]
-        codes = (one.code for one, now in strange if undo or now is None or now != one.after)
+        found = ((one, here.find(one.code)) for one in steps if type(one) is Step and one.before != one.after)
+        codes = (one.code for one, now in found if now != one.before and (undo or not now or now != one.after))
         answers = ask_for(self._connection, codes)
         return {code: answer for code, answer in answers.items() if not confirms(answer, code, here)}
 
