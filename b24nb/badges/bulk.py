@@ -213,8 +213,8 @@ class _Run:
             except errors.B24Error as error:  # of a look
                 self.stopped = f"stopped: {error.message}"
 
-    def _take(self) -> tuple[dict[int, Step], bool] | None:
-        """The steps of the next request, 50 commands at most, and whether one of these commands is a look."""
+    def _take(self) -> tuple[dict[int, Step], Look] | None:
+        """The steps of the next request, 50 commands at most; and if one of the commands is a look, what reads it."""
         with self._lock:
             if not self.stopped and self._options.cancelled:
                 self.stopped = "cancelled"
@@ -222,7 +222,7 @@ class _Run:
                 return None
             if not (step := self.todo[0][1]).fits_batch:
                 place, step = self.todo.popleft()
-                return {place: step}, fits_query(step.commands()[0][2])
+                return {place: step}, self._see if fits_query(step.commands()[0][2]) else None
             size, kind, bucket = spec.BATCH_SIZE, type(step), self._connection.bucket
             waits = bucket.seconds_until()
             leaves_at = self._connection.clock.time() + waits
@@ -240,7 +240,7 @@ class _Run:
                     break
                 place, step = self.todo.popleft()
                 chunk[place] = step
-            return chunk, look
+            return chunk, self._see if look else None
 
     def _as_planned(self, chunk: dict[int, Step]) -> dict[int, Step]:
         """The steps without those whose activities have changed. A deleted activity can't be restored, so the look
@@ -251,14 +251,13 @@ class _Run:
         self.outcomes |= {place: one for place, step in chunk.items() if (one := _beforehand(step, here))}
         return {place: step for place, step in chunk.items() if place not in self.outcomes}
 
-    def _send_chunk(self, chunk: dict[int, Step], look: bool) -> None:
+    def _send_chunk(self, chunk: dict[int, Step], look: Look) -> None:
         """Send, and put back the steps that must be sent again: a portal also halts at a badge that is missing."""
         if not (chunk := self._as_planned(chunk)):
             return
         steps, unknown, halt = [*chunk.values()], [None] * len(chunk), not self._options.keep_going
-        see: Look = self._see if look else None
         try:
-            made = self._applier.send(self._change_set, steps, unknown, batch=steps[0].fits_batch, halt=halt, look=see)
+            made = self._applier.send(self._change_set, steps, unknown, batch=steps[0].fits_batch, halt=halt, look=look)
         except BaseException:
             self.outcomes |= {place: Outcome(step, Verdict.UNKNOWN, None, open=True) for place, step in chunk.items()}
             raise
