@@ -394,6 +394,5 @@ def _entry(row: Sequence[Any]) -> Entry:
             badges.append(None)
             unread = "holds a badge or activity that can't be read"
     effect = None if changed is None else bool(changed)
-    readable = activity is None or badges[0] is None
-    step = Step(code, badges[0], badges[1]) if readable else ActivityStep(code, badges[0], badges[1])
+    step = (ActivityStep if isinstance(badges[0], Activity) else Step)(code, badges[0], badges[1])
     return Entry(id_, change_set, at, step, badges[2], verdict, effect, bool(seen), *texts, unread)  # type: ignore[call-arg]
