@@ -86,7 +86,7 @@ def apply_many(
     run, end = _Run(applier, ChangeSet(kind), options, looked_at), None
     try:
         run.queue(enumerate(steps), Badges(current))
-        run.send()
+        in_threads(run.work, options, partial(setattr, run, "stopped"), run.outcomes, len(run.todo), kind, "badge")
     except BaseException as error:  # noqa: BLE001 - raised by the caller's `cancel`, or a bug of this package
         end = error
     stopped = run.stopped or ("" if end else _AT_FAILURE)
@@ -201,12 +201,8 @@ class _Run:
         answers = ask_for(self._connection, codes)
         return {code: answer for code, answer in answers.items() if not confirms(answer, code, here)}
 
-    def send(self) -> None:
-        """Send the steps in ``todo`` until none is left, or the run is stopped or interrupted."""
-        stop = partial(setattr, self, "stopped")
-        in_threads(self._work, self._options, stop, self.outcomes, len(self.todo), self._change_set.kind, "badge")
-
-    def _work(self) -> None:
+    def work(self) -> None:
+        """Send the steps in ``todo`` until none is left, or the run is stopped; several threads may do this."""
         while chunk := self._take():
             try:
                 self._send_chunk(*chunk)
