@@ -176,7 +176,7 @@ class _Run:
                 self.outcomes[place] = Outcome(step, Verdict.UNKNOWN, error=error)
                 if not self._options.keep_going:  # those before it are sent
                     break
-            elif type(step) is Step and (outcome := _beforehand(step, here)):  # activities: _as_planned
+            elif type(step) is Step and (outcome := _beforehand(step, here)):  # activities: _send_chunk
                 self.outcomes[place] = outcome
             else:
                 self.todo.append((place, step))
@@ -226,7 +226,7 @@ class _Run:
             # A request that is refused leaves later; a look that needs no additional request costs nothing.
             free = bucket.enforced or math.ceil(left / (size - 1)) == math.ceil(left / size)
             stale = max(waits, abs(leaves_at - self._looked_at)) > STALE
-            look = kind is Step and (free or stale)  # at activities: _as_planned
+            look = kind is Step and (free or stale)  # at activities: _send_chunk
             self._looked_at = leaves_at if look else self._looked_at
             chunk: dict[int, Step] = {}
             room = size - 1 if look else size
@@ -238,18 +238,15 @@ class _Run:
                 chunk[place] = step
             return chunk, self._see if look else None
 
-    def _as_planned(self, chunk: dict[int, Step]) -> dict[int, Step]:
-        """The steps without those whose activities have changed. A deleted activity can't be restored, so the look
-        has a request of its own, right before: one in the same batch would be answered too late."""
-        if all(type(step) is Step for step in chunk.values()):
-            return chunk
-        here = Badges(look_at(self._connection, [*chunk.values()]))
-        self.outcomes |= {place: one for place, step in chunk.items() if (one := _beforehand(step, here))}
-        return {place: step for place, step in chunk.items() if place not in self.outcomes}
-
     def _send_chunk(self, chunk: dict[int, Step], look: Look) -> None:
         """Send, and put back the steps that must be sent again: a portal also halts at a badge that is missing."""
-        if not (chunk := self._as_planned(chunk)):
+        if not all(type(step) is Step for step in chunk.values()):
+            # A deleted activity can't be restored, so the look has a request of its own, right before: one in the same
+            # batch would be answered too late.
+            here = Badges(look_at(self._connection, [*chunk.values()]))
+            self.outcomes |= {place: one for place, step in chunk.items() if (one := _beforehand(step, here))}
+            chunk = {place: step for place, step in chunk.items() if place not in self.outcomes}
+        if not chunk:
             return
         steps, unknown, halt = [*chunk.values()], [None] * len(chunk), not self._options.keep_going
         try:
