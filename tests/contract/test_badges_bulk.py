@@ -300,15 +300,17 @@ def test_ctrl_c_at_any_moment_leaves_a_report_that_is_true(during: str, times: i
     assert counts["refused"] == 1
 
 
-def test_five_thousand_deletes_keep_to_the_request_rate(clock: FakeClock) -> None:
+#: Threads add up their waits on this clock, so one that a busy machine delays may look at its badges once more.
+@pytest.mark.parametrize(("parallel", "most"), [(1, 1.051), (4, 1.15)])
+def test_five_thousand_deletes_keep_to_the_request_rate(clock: FakeClock, parallel: int, most: float) -> None:
     tariff, count = spec.TARIFFS["standard"], 5000
     with SandboxPortal(badges=rows(count), clock=clock, limits=True) as portal, connect(portal, clock=clock) as b24:
         clock.advance(3600)  # the bucket is empty
         start = clock.time()
-        assert b24.badges.delete_many(codes(count), parallel=4, progress=False).counts == {"deleted": count}
+        assert b24.badges.delete_many(codes(count), parallel=parallel, progress=False).counts == {"deleted": count}
         assert "QUERY_LIMIT_EXCEEDED" not in set(b24.calls.df["error"])
     requests = 1 + -(-count // spec.BATCH_SIZE)
-    assert clock.time() - start <= 1.051 * (requests - tariff.burst - 1) / tariff.per_second
+    assert clock.time() - start <= most * (requests - tariff.burst - 1) / tariff.per_second
 
 
 def test_a_run_without_a_bar_does_not_wait_for_one_that_was_interrupted_while_it_was_drawn(b24: Client) -> None:
