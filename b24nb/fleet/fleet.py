@@ -30,8 +30,7 @@ from b24nb.client import Client, Portal, unless_forked
 from b24nb.fleet import visit
 from b24nb.fleet.fleet_plan import FleetPlan, left_alone, matching, protected
 from b24nb.fleet.found import FleetBadges, FleetCheck, FleetValues, Row, counted, table_of
-from b24nb.fleet.tasks import carry_out, prepare
-from b24nb.fleet.visit import OK, Access, Visit
+from b24nb.fleet.visit import OK, Access, Visit, carry_out, prepare
 from b24nb.secret import Secret, mask_address, without_frames
 
 if TYPE_CHECKING:
@@ -330,7 +329,7 @@ class Fleet:
     def _visit(self, name: str, host: str, work: Callable[..., Any], *args: Any) -> Visit:
         """Run a task on a portal by the executor; this fleet runs no other task there at the same time."""
         with self._alone(name):
-            return carry_out(self._executor, visit.visit, self._access, name, host, work, *args)
+            return carry_out(self._executor, self._access, name, host, work, *args)
 
     @contextmanager
     def _alone(self, name: str) -> Iterator[None]:

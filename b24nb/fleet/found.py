@@ -11,11 +11,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from b24nb.badges.badge import FIELDS, SHOWN, Badge, flat_frame, frame, frame_html, grouped, listed
-from b24nb.badges.bulk import RunOptions
+from b24nb.badges.bulk import INTERRUPTED, RunOptions, in_threads
 from b24nb.badges.files import csv_lines
 from b24nb.errors import Interrupted, InvalidInput
-from b24nb.fleet.tasks import each, prepare
-from b24nb.fleet.visit import NOT_VISITED, OK, Visit
+from b24nb.fleet.visit import NOT_VISITED, OK, Visit, prepare
 from b24nb.secret import Secret, redact
 
 if TYPE_CHECKING:
@@ -61,8 +60,28 @@ class Found:
         self._visit(self._names)
 
     def _visit(self, names: Sequence[str]) -> None:
+        """Visit these portals; a failed visit is a result, too. Raises what the caller's ``cancel`` has raised."""
         prepare(self._fleet._executor, self._fleet._access)
-        found, self._stopped, end = each(names, self._work, self.what, self._options, self._failures)
+        remaining, found, failed, stopped = iter(names), dict[str, Visit](), list[str](), list[str]()
+        end: BaseException | None = None
+
+        def visit_remaining() -> None:
+            for name in remaining:  # the threads share this iterator
+                if self._options.cancelled:
+                    stopped.append("cancelled")
+                elif self._failures is not None and len(failed) > self._failures:
+                    stopped.append("stopped after too many failures")
+                if stopped:
+                    break
+                found[name] = self._work(name)
+                if found[name].failure:
+                    failed.append(name)
+
+        try:
+            in_threads(visit_remaining, self._options, stopped.append, found, len(names), self.what, "portal")
+        except BaseException as error:  # noqa: BLE001 - Ctrl-C, raised by `cancel`, or a bug of this package
+            end = error
+        self._stopped = INTERRUPTED if INTERRUPTED in stopped else next(iter(stopped), "")
         self.visits = self.visits | found
         if end:
             end.add_note(repr(self))

@@ -1,4 +1,4 @@
-"""The work of a task on one portal (a *visit*), in a thread, or in a process on any machine.
+"""The work of a task on one portal (a *visit*), in a thread, or by an executor in a process on any machine.
 
 Nothing here writes a journal or stores a secret; a task returns plain values.
 """
@@ -10,10 +10,12 @@ import re
 import sys
 import threading
 from collections.abc import Callable, Iterable, Sequence
-from contextlib import suppress
-from dataclasses import dataclass
+from concurrent.futures import Executor, wait
+from contextlib import closing, suppress
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from secrets import token_hex
 from typing import Any
 
 from b24nb import errors
@@ -29,11 +31,13 @@ from b24nb.rest.clock import SYSTEM_CLOCK, Clock
 from b24nb.rest.connection import Connection, nothing
 from b24nb.rest.token_renewals import call_sync
 from b24nb.rest.transport import Transport
-from b24nb.secret import Secret, redact
+from b24nb.secret import Secret, known_secrets, redact
 
 OK, UNKNOWN, NOT_VISITED = "ok", "unknown", "not visited"
 #: Seconds before the vault is asked again: another process may be about to store a renewed token, or it was busy.
 _PAUSE = 0.5
+#: After so many seconds without a result, check whether the executor still accepts tasks.
+_CHECK_SECONDS = 5
 #: Whether this thread is running a task. What it calls must not use the fleet: it would wait for itself.
 visiting = threading.local()
 #: The address of a webhook: its code has a digit or is long, which tells it from the words of other addresses.
@@ -185,6 +189,62 @@ def refuse_secrets(payload: bytes, secrets: Iterable[Secret]) -> None:
     if _WEBHOOK.search(payload) or any(one.reveal().encode() in payload for one in secrets):
         hint = "Credentials come from the vault, where the portal is visited, and stay there."
         raise errors.InvalidInput("The task or its result holds a secret, so it was not passed on.", hint=hint)
+
+
+# -- executors ----------------------------------------------------------------------------------------
+
+
+def prepare(executor: Executor | None, *task: Any) -> None:
+    """Refuse a task that can't be pickled; start the executor's processes now: a fork while threads run may block."""
+    if getattr(visiting, "on", False):  # before the executor is used: this thread may be the only one that it has
+        text = "A vault or a function of a fleet can't use a fleet: it would wait for the portal that is visited."
+        raise errors.InvalidInput(text, hint="Use the client that the function is given.")
+    if executor is not None:
+        _packed(task)
+        with suppress(Exception):  # the executor is broken or shut down, which each portal's row will say
+            executor.submit(int).result()
+
+
+def carry_out(executor: Executor | None, access: Access, *task: Any) -> Visit:
+    """Visit a portal in this thread, or by the executor."""
+    if executor is None:
+        return visit(access, *task)
+    try:
+        # The token makes arguments unique: Dask runs equal calls once, and returns the same result for all.
+        submitted = executor.submit(run_packed, _packed((access, *task)), token_hex(8))
+    except Exception as error:  # noqa: BLE001 - the executor is broken, or shut down
+        return replace(Visit.failed(error), status=NOT_VISITED)
+    try:
+        while not wait([submitted], timeout=_CHECK_SECONDS).done:
+            # Raises if Dask's scheduler has died, which the result would never show; of equal calls it asks once only.
+            executor.submit(str, token_hex(8))
+        return pickle.loads(submitted.result())  # type: ignore[no-any-return]  # noqa: S301 - our own task's
+    except BaseException as error:  # noqa: BLE001 - each executor has its own error for a worker that died
+        text = f"The worker was lost ({type(error).__name__}), so nobody knows how far it came."
+        return Visit.failed(errors.OutcomeUnknown(text, hint="Do it again with an executor that works."))
+
+
+def run_packed(payload: bytes, _: str) -> bytes:
+    """Run a task in another process. It never raises, since executors log errors with the arguments."""
+    try:
+        access, *task = pickle.loads(payload)  # noqa: S301 - packed by the coordinator
+        with closing(access):
+            return pickle.dumps(visit(access, *task))
+    except Exception as error:  # noqa: BLE001
+        text = f"The vault can't be imported by the worker, or the result can't be sent: {type(error).__name__}."
+        return pickle.dumps(Visit.failed(errors.InvalidInput(text)))
+
+
+def _packed(task: tuple[Any, ...]) -> bytes:
+    """A pickled task; refused if it holds a secret."""
+    try:
+        payload = pickle.dumps(task)
+    except Exception as error:  # noqa: BLE001 - pickling the user's objects can raise anything
+        text = f"The vault or the function can't be sent to another process: {type(error).__name__}."
+        hint = "Both are importable: functions of a module, without credentials in them."
+        raise errors.InvalidInput(text, hint=hint) from None
+    refuse_secrets(payload, known_secrets())
+    return payload
 
 
 # -- the work of tasks --------------------------------------------------------------------------------

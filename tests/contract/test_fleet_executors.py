@@ -204,7 +204,7 @@ class Dying(Recording):
 def test_a_broken_pool_is_a_row_per_portal_and_a_new_one_finishes(
     sandboxes: SandboxFleet, silent: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("b24nb.fleet.tasks._CHECK_SECONDS", 0.1)
+    monkeypatch.setattr("b24nb.fleet.visit._CHECK_SECONDS", 0.1)
     dying = Dying(silent=silent)
     fleet = Fleet(sandboxes.names, fleets.webhook_of, executor=dying, settle_after=0, parallel=1)
     plan = fleet.plan(WANTED[:1], **QUIET)
