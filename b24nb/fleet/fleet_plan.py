@@ -262,7 +262,7 @@ class FleetPlan(Found):
                 return
             now = self._fleet._time()
             ids = store.intend(change_set, left, now)
-            task = settle_after, self._word, left, keep_going, looked_at, now + lease(settle_after), token_hex(8)
+            task = settle_after, self._word, left, keep_going, looked_at, now + lease(settle_after)
             found = self._fleet._visit(name, store.host, send, *task)
             made.update((one.step.code, one) for one in found.value or ())
             if found.failure:

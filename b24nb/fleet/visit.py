@@ -281,14 +281,13 @@ def send(
     keep_going: bool,
     looked_at: float,
     until: float,
-    id: str,
 ) -> list[Outcome]:
     """Make changes by the one write path; the coordinator has written them to its journal.
 
     ``looked_at``: when the badges were as the steps say. ``until``: steps that were not begun by this time are not
-    sent. ``id``: of the task, which may run only once.
+    sent.
     """
-    _refuse_second_time(id)
+    _refuse_second_time()
     permit, here = Permit(until), [step.before for step in steps if step.before]
     applier = ChangeApplier(connection, permit, settle_after)  # type: ignore[arg-type]
     found, end = apply_many(applier, kind, steps, here, RunOptions(keep_going, progress=False), looked_at)
@@ -324,12 +323,11 @@ class Permit:
         return lambda *_, **__: []
 
 
-def _refuse_second_time(id: str) -> None:
+def _refuse_second_time() -> None:
     """Raise if this task has begun before: when a worker dies, Dask runs its task again on another worker."""
     if worker := sys.modules.get("distributed.worker"):
-        with suppress(ValueError):  # not running in a Dask worker
-            worker.get_worker()
-            begun = sys.modules["distributed"].Event(id)
+        with suppress(ValueError, KeyError):  # not in a Dask worker, or in a thread that a task of one has started
+            begun = sys.modules["distributed"].Event(worker.get_worker().get_current_task())
             if begun.is_set():
                 raise errors.OutcomeUnknown("The worker that began this task died.", hint="Apply the plan again.")
             begun.set()
