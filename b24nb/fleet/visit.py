@@ -131,10 +131,8 @@ def visit(access: Access, name: str, host: str, work: Callable[..., Any], *args:
         if hasattr(access.vault, "store"):
             connection.store_token = partial(_store, access, name)
         connection.newer_token = partial(_newer, access, name)
-        try:
+        with closing(connection):
             return Visit(value=work(connection, *args))
-        finally:
-            connection.close()
     except (Exception, SystemExit) as error:  # noqa: BLE001 - any error becomes a row of the report
         return Visit.failed(error, secrets)
     finally:
@@ -155,17 +153,14 @@ def _look_up(access: Access, name: str) -> Credentials:
     return found
 
 
-def _store(access: Access, name: str, token: OAuthToken) -> None:
+def _store(access: Access, name: str, token: OAuthToken) -> object:
     """Store a renewed token before it is used. If the vault can't, the next visit finds it among the renewals."""
     problem = f"did not take the renewed token of {name!r}, which a fleet in threads keeps for the next visit"
-    for pause in (_PAUSE, _PAUSE, 0):
-        try:
-            _vault(problem, access.vault.store, name, token)
-            return
-        except errors.VaultError:
-            if not pause:
-                raise
-            access.clock.sleep(pause)
+    for _ in range(2):
+        with suppress(errors.VaultError):
+            return _vault(problem, access.vault.store, name, token)
+        access.clock.sleep(_PAUSE)
+    return _vault(problem, access.vault.store, name, token)
 
 
 def _vault(problem: str, work: Callable[..., Any], *args: Any) -> Any:
