@@ -16,6 +16,8 @@ from b24nb.sandbox.store import IN_MEMORY
 Badges = Iterable[Mapping[str, Any]]
 #: A number of faults that no run uses up.
 _ALWAYS = 10**9
+#: By trouble: what a request meets, and its status, if that is not the usual one.
+_FAULTS = {"hanging": ("hang", None), "renamed": ("html", 302), "limited": ("OPERATION_TIME_LIMIT", None)}
 
 
 class SandboxFleet:
@@ -129,12 +131,9 @@ class SandboxFleet:
         badges = self._badges(name) if callable(self._badges) else self._badges
         portal = SandboxPortal(badges=badges, db=IN_MEMORY, **self._switches)
         portal.start_in(thread)
-        if trouble == "hanging":
-            portal.faults.next("hang", times=_ALWAYS)
-        elif trouble == "renamed":
-            portal.faults.next("html", status=302, times=_ALWAYS)
-        elif trouble == "limited":
-            portal.faults.next("OPERATION_TIME_LIMIT", times=_ALWAYS)
+        if trouble in _FAULTS:
+            what, status = _FAULTS[trouble]
+            portal.faults.next(what, status=status, times=_ALWAYS)
         self.portals[name] = portal
         return portal.webhooks[{"revoked": "disabled", "noscope": "noscope"}.get(trouble or "", "admin")]
 
