@@ -63,8 +63,6 @@ def resolve(value: Any, parts: dict[str, Any]) -> Any:
     """Replace references: a value that is only a reference gets the result's type; within a text it becomes text."""
     if isinstance(value, list | dict):
         return php.array({key: resolve(inner, parts) for key, inner in php.items(value)})
-    if not isinstance(value, str):
-        return value
     whole = _REFERENCE.fullmatch(value)
     if whole and _STEP.search(whole[2]):
         return _look_up(whole, parts)
