@@ -85,12 +85,13 @@ def create(
     store: Store, client_id: str, owner: tuple[int, int], columns: dict[str, Any], layout: Any, badge_code: str
 ) -> int:
     """Insert a configurable activity of an application and attach its badge."""
+    title = dict(php.items(layout["header"])).get("title")
     values = {
         "owner_type_id": owner[0],
         "owner_id": owner[1],
         "provider_id": CONFIGURABLE,
         "provider_type_id": TYPE,
-        "subject": _title(layout),
+        "subject": title if isinstance(title, str) else "",
         "provider_params": dump({"clientId": client_id, "badgeCode": badge_code}),
         "layout": dump(layout),
     }
@@ -199,9 +200,3 @@ def _check_deadline(columns: dict[str, Any]) -> None:
             columns["deadline"] = php.iso((at if at.tzinfo else at.replace(tzinfo=php.TIME_ZONE)).timestamp())
     except (ValueError, OverflowError):
         raise Refusal("WRONG_DATETIME_FORMAT", "Wrong datetime format.") from None
-
-
-def _title(layout: Any) -> str:
-    header = layout.get("header") if isinstance(layout, dict) else None
-    title = header.get("title") if isinstance(header, dict) else None
-    return title if isinstance(title, str) else ""
