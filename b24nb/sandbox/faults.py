@@ -206,7 +206,9 @@ async def send_broken(connection: HTTP1Connection, fault: Fault, reply: Reply, r
         if fault.kind == "reset":  # closing with a linger time of zero sends RST instead of FIN
             stream.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         elif fault.kind == "hang" and not stream.closed():
-            await _wait_for_close(stream, fault.seconds)
+            closed = asyncio.Event()
+            stream.set_close_callback(closed.set)
+            await asyncio.wait_for(closed.wait(), fault.seconds)
         else:
             async for data in _broken(fault, reply, request.target):
                 await stream.write(data)
@@ -215,12 +217,6 @@ async def send_broken(connection: HTTP1Connection, fault: Fault, reply: Reply, r
     finally:
         request.run_late()
         stream.close()
-
-
-async def _wait_for_close(stream: IOStream, seconds: float) -> None:
-    closed = asyncio.Event()
-    stream.set_close_callback(closed.set)
-    await asyncio.wait_for(closed.wait(), seconds)
 
 
 async def _broken(fault: Fault, reply: Reply, target: str) -> AsyncIterator[bytes]:

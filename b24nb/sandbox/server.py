@@ -142,7 +142,8 @@ class Server(HTTPServerConnectionDelegate):
         if request.verb == "OPTIONS":
             return Reply(200, messages.JSON_TYPE, b"", _REST_HEADERS), None
         request.decode()
-        if self.switches.limits and not self._admit(request.remote):
+        bucket = self._buckets.setdefault(request.remote, LeakyBucket())
+        if self.switches.limits and not bucket.admit(spec.TARIFFS[self.switches.tariff], self.switches.clock()):
             return reply(503, Refusal("QUERY_LIMIT_EXCEEDED", "Too many requests").envelope), None
         return await self._answer_with_fault(request, partial(self._call, request))
 
@@ -192,10 +193,6 @@ class Server(HTTPServerConnectionDelegate):
             return reply(*token_endpoint.token(params, accounts, self.url))
 
         return await self._answer_with_fault(request, tokens)
-
-    def _admit(self, remote: str) -> bool:
-        bucket = self._buckets.setdefault(remote, LeakyBucket())
-        return bucket.admit(spec.TARIFFS[self.switches.tariff], self.switches.clock())
 
     def _run_in(self, seconds: float, call: _Call) -> None:
         """Carry out a call when so many seconds have passed on the portal's clock."""
