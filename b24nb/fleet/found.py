@@ -99,8 +99,7 @@ class Found:
     @property
     def failed(self) -> pd.DataFrame:
         """The rows of :attr:`status` that are not ``ok``."""
-        status = self.status
-        return status[status["status"] != OK].reset_index(drop=True)
+        return self.status.loc[lambda table: table["status"] != OK].reset_index(drop=True)
 
     @property
     def missing(self) -> dict[str, str]:
