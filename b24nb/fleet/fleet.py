@@ -11,7 +11,6 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Executor
 from contextlib import closing, contextmanager, suppress
-from dataclasses import replace
 from functools import partial
 from os import PathLike
 from pathlib import Path
@@ -251,7 +250,7 @@ class Fleet:
                 return found
             idle.difference_update(one for badge in found.value for one in matching(badge.code, patterns))
             steps = planned(found.value, badges, prune=prune)
-            return replace(found, value=([protected(step, patterns) for step in steps], len(found.value)))
+            return found._replace(value=([protected(step, patterns) for step in steps], len(found.value)))
 
         return FleetPlan(self, compare, options, idle=idle)
 
@@ -315,7 +314,7 @@ class Fleet:
             steps, *more = found.value
             verdicts = {one.step.code: one.verdict for one in changes}  # the last ones
             kept = [left_alone(step, verdicts.get(step.code)) for step in steps]
-            return replace(found, value=(kept, *more), portal=portal)
+            return found._replace(value=(kept, *more), portal=portal)
 
         remarks = [*self._elsewhere(kinds), *redone(kinds - {_ANY_RUN})] if looked else []
         return FleetPlan(self, compare, options, names, undoes=kinds, remarks=remarks)
@@ -374,7 +373,8 @@ class Fleet:
             return found
         portal, value = found.value
         self.seen[name] = self._hosts[name][portal.host] = portal
-        return replace(Visit.failed(value) if isinstance(value, errors.ApiError) else Visit(value=value), portal=portal)
+        seen = Visit.failed(value) if isinstance(value, errors.ApiError) else Visit(value=value)
+        return seen._replace(portal=portal)
 
     def _warnings(self) -> list[str]:
         """Warnings: sandboxes among live portals, and several names for one portal."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from dataclasses import replace
 from datetime import UTC, datetime
 from fnmatch import fnmatch
 from functools import partial
@@ -80,7 +79,7 @@ class FleetPlan(Found):
             found = [(one, name, step.after) for name, step in steps for one in complaints([step])]
             refuse(one for one, _, badge in found if badge and badge.note)  # add refuses it anywhere
             # The others are about what these portals have.
-            self.visits |= {name: replace(Visit.failed(one), status=NOT_VISITED) for one, name, _ in found}
+            self.visits |= {name: Visit.failed(one)._replace(status=NOT_VISITED) for one, name, _ in found}
 
     @property
     def steps(self) -> dict[str, Sequence[Step]]:

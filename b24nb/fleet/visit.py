@@ -12,11 +12,10 @@ import threading
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Executor, wait
 from contextlib import closing, suppress
-from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from secrets import token_hex
-from typing import Any
+from typing import Any, NamedTuple
 
 from b24nb import errors
 from b24nb.badges.apply import ChangeApplier
@@ -74,8 +73,7 @@ class Access:
         return Connection(credentials, self._transport, shared=True, **self._settings)
 
 
-@dataclass(frozen=True, slots=True)
-class Visit:
+class Visit(NamedTuple):
     """The result of a task on one portal.
 
     Attributes
@@ -208,7 +206,7 @@ def carry_out(executor: Executor | None, access: Access, *task: Any) -> Visit:
         # The token makes arguments unique: Dask runs equal calls once, and returns the same result for all.
         submitted = executor.submit(run_packed, _packed((access, *task)), token_hex(8))
     except Exception as error:  # noqa: BLE001 - the executor is broken, or shut down
-        return replace(Visit.failed(error), status=NOT_VISITED)
+        return Visit.failed(error)._replace(status=NOT_VISITED)
     try:
         while not wait([submitted], timeout=_CHECK_SECONDS).done:
             # Raises if Dask's scheduler has died, which the result would never show; of equal calls it asks once only.
