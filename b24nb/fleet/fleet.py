@@ -12,7 +12,6 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Executor
 from contextlib import closing, contextmanager, suppress
 from functools import partial
-from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,10 +25,9 @@ from b24nb.badges.journal import ADOPT, FLEET_RUN, journals_beside, reconciled, 
 from b24nb.badges.journal_store import Entry, JournalStore, default_journal_path
 from b24nb.checks import check_count, check_journal, check_seconds, check_switch
 from b24nb.client import Client, Portal, unless_forked
-from b24nb.fleet import visit
 from b24nb.fleet.fleet_plan import FleetPlan, left_alone, matching, protected
 from b24nb.fleet.found import FleetBadges, FleetCheck, FleetValues, Row, counted, table_of
-from b24nb.fleet.visit import OK, Access, Visit, carry_out, prepare
+from b24nb.fleet.visit import OK, Access, Visit, call, carry_out, look, prepare
 from b24nb.secret import Secret, mask_address, without_frames
 
 if TYPE_CHECKING:
@@ -86,13 +84,13 @@ class Fleet:
 
     def __init__(
         self,
-        portals: Iterable[str] | pd.DataFrame | str | PathLike[str],
+        portals: Iterable[str] | pd.DataFrame | str | os.PathLike[str],
         vault: Callable[[str], Any],
         *,
         executor: Executor | None = None,
         parallel: int = 32,
         read_only: bool = False,
-        journal: str | PathLike[str] | None = None,
+        journal: str | os.PathLike[str] | None = None,
         timeout: tuple[float, float] = (5, 60),
         **settings: Any,
     ) -> None:
@@ -201,7 +199,7 @@ class Fleet:
         {'portal-0001': True, 'portal-0002': True}
         """
         prepare(self._executor, self._access, function)
-        return FleetValues(self, lambda name: self._look(name, visit.call, function), options)
+        return FleetValues(self, lambda name: self._look(name, call, function), options)
 
     # -- changing -------------------------------------------------------------------------------------
 
@@ -355,18 +353,18 @@ class Fleet:
     def _settle(self, name: str, store: JournalStore) -> None:
         """Settle changes without a verdict, whose task was lost; raises the error that prevents it."""
 
-        def look(entries: Sequence[Entry]) -> Sequence[Outcome]:
+        def judged(entries: Sequence[Entry]) -> Sequence[Outcome]:
             seconds = seconds_left(entries, self.settle_after, self._time())
             found = self._visit(name, store.host, reconciled, entries, seconds)
             if found.failure:
                 raise found.failure
             return found.value  # type: ignore[no-any-return]
 
-        for outcome in settled(store, look):
+        for outcome in settled(store, judged):
             if outcome.open and outcome.error:
                 raise outcome.error
 
-    def _look(self, name: str, work: Callable[..., Any] = visit.look, *args: Any) -> Visit:
+    def _look(self, name: str, work: Callable[..., Any] = look, *args: Any) -> Visit:
         """Visit with work that also returns the portal, and remember the portal."""
         found = self._visit(name, "", work, *args)
         if found.status != OK:

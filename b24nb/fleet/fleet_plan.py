@@ -6,7 +6,6 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from fnmatch import fnmatch
-from functools import partial
 from secrets import token_hex
 from typing import TYPE_CHECKING, Any
 
@@ -158,7 +157,7 @@ class FleetPlan(Found):
             max_failures = int(round(max_failures * len(names), 9))  # 0.29 * 100 is 28.999999999999996
         allowed = None if max_failures is None else check_count(max_failures, "max_failures", _ALLOWED, least=0)
         self._refuse_unconfirmed(confirm)
-        work = partial(self._apply_one, run_options(options, FleetReport._takes).keep_going)
+        keep_going = run_options(options, FleetReport._takes).keep_going
         if self._fleet.read_only:
             raise errors.ReadOnly("This fleet is read-only.")
         at = datetime.fromtimestamp(self._fleet._time(), UTC)
@@ -166,7 +165,7 @@ class FleetPlan(Found):
         if not unmade or all((self._run[-1], name) in self._fleet.undone for name in self._made):
             self._run.append(f"{self._word} {at.isoformat()} {token_hex(2)}")
             self._made.clear()
-        return FleetReport(self, work, options, names, failures=allowed)
+        return FleetReport(self, lambda name: self._apply_one(name, keep_going), options, names, failures=allowed)
 
     def undo(self, **options: Any) -> FleetReport:
         """Undo what this plan has changed; badges that were changed since are left alone.
@@ -226,7 +225,7 @@ class FleetPlan(Found):
         outcomes = self._result(name).value or ()
         return [one.step for one in outcomes if not one.ok and one.step.before != one.step.after]
 
-    def _apply_one(self, keep_going: bool, name: str) -> Visit:
+    def _apply_one(self, name: str, keep_going: bool) -> Visit:
         """Settle older changes of a portal, send its steps, and return their outcomes."""
         self._begun.add(name)
         made, left = {one.step.code: one for one in self._result(name).value}, self._left(name)
