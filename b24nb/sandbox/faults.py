@@ -34,6 +34,8 @@ _EXAMPLES = (
 RENAMED_HOST = "renamed-portal.bitrix24.example"
 _HTML = "text/html; charset=utf-8"
 _CHUNK = 1 << 20
+#: Bodies that are sent in place of the answer's.
+_INSTEAD = {"empty": b"", "list": b"[]", "charset": '{"result":"Звонок пропущен"}'.encode("windows-1251")}
 
 
 class Fault(NamedTuple):
@@ -226,24 +228,18 @@ async def _broken(fault: Fault, reply: Reply, target: str) -> AsyncIterator[byte
         title = f"{status} {reason(status)}"
         page = f"<html><head><title>{title}</title></head><body><h1>{title}</h1></body></html>".encode()
         yield head(status, _HTML, len(page), location) + page
-    elif fault.kind == "cut":
-        yield head(status, kind, len(body)) + body[: len(body) // 2]
     elif fault.kind == "drip":
         yield head(status, kind, len(body))
         for index in range(len(body)):
             yield body[index : index + 1]
             await asyncio.sleep(fault.seconds)
-    elif fault.kind == "empty":
-        yield head(status, kind, 0)
-    elif fault.kind == "charset":
-        text = '{"result":"Звонок пропущен"}'.encode("windows-1251")
-        yield head(status, kind, len(text)) + text
-    elif fault.kind == "gzip":
-        yield head(status, kind, len(body), "Content-Encoding: gzip\r\n") + body
-    elif fault.kind == "list":
-        yield head(status, kind, 2) + b"[]"
     elif fault.kind == "oversized":
         yield head(status, kind, fault.size) + b'{"result":"'
         for start in range(0, fault.size - 13, _CHUNK):
             yield b"x" * min(fault.size - 13 - start, _CHUNK)
         yield b'"}'
+    else:
+        body = _INSTEAD.get(fault.kind, body)
+        encoding = "Content-Encoding: gzip\r\n" if fault.kind == "gzip" else ""
+        end = len(body) // 2 if fault.kind == "cut" else len(body)
+        yield head(status, kind, len(body), encoding) + body[:end]
