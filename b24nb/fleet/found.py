@@ -47,8 +47,8 @@ class Found:
     what = "Visits"
     _columns: Sequence[str] = STATUS
     _takes: Sequence[str] = LOOKING
-    #: The column whose values are counted in the heading.
-    _counted = ""
+    #: The column whose values are counted in the heading; ``""``: none.
+    _counted = "status"
 
     def __init__(
         self, fleet: Fleet, work: Any, options: Mapping[str, Any], names: Sequence[str] | None = None, **limits: Any
@@ -197,7 +197,6 @@ class FleetCheck(Found):
 
     what = "Access"
     _columns = ("kind", "host", "user", "admin", "scopes", *STATUS)
-    _counted = "status"
 
     def _rows(self) -> Iterable[Row]:
         for name, one in self.visits.items():
@@ -230,6 +229,7 @@ class FleetBadges(Found):
 
     what = "Badges"
     _columns = FIELDS
+    _counted = ""
 
     def _rows(self) -> Iterable[Row]:
         return ((name, badge.to_wire().values()) for name, badges in self._answered() for badge in badges)
@@ -273,7 +273,6 @@ class FleetValues(Found):
 
     what = "Results"
     _columns = ("value", *STATUS)
-    _counted = "status"
 
     @property
     def values(self) -> dict[str, Any]:
