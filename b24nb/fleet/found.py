@@ -314,16 +314,15 @@ def table_of(secret: Secret) -> pd.DataFrame:
         names = [one.strip() if isinstance(one, str) else "" for one in given]
         again = [name for name, count in Counter(names).items() if count > 1]
         text = table.to_csv()
-        wrong = "They hold an address with its secret, which is the vault's to keep." if redact(text) != text else ""
-        odd = [f"number {place} is {one!r:.50}" for place, one in enumerate(given, 1) if not names[place - 1]]
-        wrong = wrong or (f"Names are texts; {odd[0]}." if odd else "")
-        wrong = wrong or (f"Some are named twice: {listed(again)}." if again else "")
+        wrong = ["They hold an address with its secret, which is the vault's to keep."] if redact(text) != text else []
+        wrong += [f"Names are texts; number {n} is {one!r:.50}." for n, one in enumerate(given, 1) if not names[n - 1]]
+        wrong += [f"Some are named twice: {listed(again)}."] if again else []
     except InvalidInput:  # of the file's encoding, or of one of its lines
         raise
     except OSError as error:
-        wrong = f"{str(portals)!r} is no list of names, and can't be read as a file: {error.strerror}."
+        wrong = [f"{str(portals)!r} is no list of names, and can't be read as a file: {error.strerror}."]
     except (RuntimeError, ValueError, TypeError, KeyError, AttributeError):
-        wrong = "There is no list of names, nor a table with one column `portal`."
+        wrong = ["There is no list of names, nor a table with one column `portal`."]
     if wrong:
-        raise InvalidInput(f"portals: {wrong}", field="portals")
+        raise InvalidInput(f"portals: {wrong[0]}", field="portals")
     return table.assign(portal=table["portal"].astype(object).str.strip())
