@@ -200,9 +200,7 @@ ACTIVITIES = Table("shown_activity", tuple(_ACTIVITY_FIELDS.split()))
 @classic("crm.activity.list", "crm")
 def list_activities(call: Call) -> Any:
     user = call.caller.user
-    if user.admin:
-        return ACTIVITIES.page(call, _activity)
-    return ACTIVITIES.page(call, _activity, "responsible_id = ?", (user.id,))
+    return ACTIVITIES.page(call, _activity, "(? OR responsible_id = ?)", (user.admin, user.id))
 
 
 @classic("crm.activity.get", "crm")
