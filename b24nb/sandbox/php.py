@@ -165,7 +165,7 @@ def to_int(value: Any) -> int:
     """PHP's ``(int)``: the digits at the beginning of a text, else 0."""
     if isinstance(value, list | dict):
         return int(bool(value))
-    found = re.match(r"\s*[+-]?[0-9]{1,18}", to_text(value))
+    found = re.match(r"\s*[+-]?[0-9]{1,18}", to_text(value), re.ASCII)
     return int(found[0]) if found else 0
 
 

@@ -116,6 +116,8 @@ def test_xml_is_well_formed_whatever_the_keys(value: dict[str, str]) -> None:
         (float("inf"), True, "INF", 0),
         ([], False, "Array", 0),
         ({"a": 1}, True, "Array", 1),
+        ("\x1f0", True, "\x1f0", 0),  # what PHP takes for no blank
+        ("\xa05", True, "\xa05", 0),
     ],
 )
 def test_casts(value: Any, truth: bool, text: str, number: int) -> None:
