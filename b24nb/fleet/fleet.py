@@ -371,7 +371,8 @@ class Fleet:
             return found
         portal, value = found.value
         self.seen[name] = self._hosts[name][portal.host] = portal
-        seen = Visit.failed(value) if isinstance(value, errors.ApiError) else Visit(value=value)
+        refused = work is look and isinstance(value, errors.ApiError)
+        seen = Visit.failed(value) if refused else Visit(value=value)
         return seen._replace(portal=portal)
 
     def _warnings(self) -> list[str]:

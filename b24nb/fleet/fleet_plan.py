@@ -255,7 +255,7 @@ class FleetPlan(Found):
             found = self._fleet._visit(name, store.host, before_sending, self._word, [*left, *kept], keep_going)
             outcomes = found.value or [*_same(left, Verdict.NOT_SENT, found.failure).values()]
             made.update((one.step.code, one) for one in outcomes)
-            left = [one.step for one in outcomes if one.left_out and not one.detail]
+            left[:] = [one.step for one in outcomes if one.left_out and not one.detail]
             if not left:
                 return
             now = self._fleet._time()
@@ -270,7 +270,7 @@ class FleetPlan(Found):
             if not any(isinstance(made[step.code].error, errors.TooLate) for step in left):
                 return
             unsent = [step for step in left if made[step.code].verdict is Verdict.NOT_SENT]
-            attempts, left, kept = attempts - 1 if unsent == left else _ATTEMPTS, unsent, []
+            attempts, left[:], kept = attempts - 1 if unsent == left else _ATTEMPTS, unsent, []
 
     def _refuse_unconfirmed(self, confirm: str) -> None:
         deletes = Counter(name for name, step in self._changes() if step.after is None)

@@ -233,6 +233,12 @@ def test_a_function_gives_a_value_per_portal(sandboxes: SandboxFleet) -> None:
     assert re.search(r"portal-0001 +12 +ok", shown), "a whole number, although another portal has none"
 
 
+def test_an_error_of_a_command_that_a_function_returns_is_its_value(sandboxes: SandboxFleet) -> None:
+    found = fleet_of(sandboxes).map(lambda b24: b24.batch({"x": ("no.such.method", None)})["x"], **QUIET)
+    assert found.counts == {"ok": 4}
+    assert all(value.code == "ERROR_METHOD_NOT_FOUND" for value in found.values.values())
+
+
 @pytest.mark.parametrize(
     ("function", "error", "detail"),
     [
@@ -458,6 +464,23 @@ def test_a_portal_with_much_to_do_is_finished_however_many_leases_that_takes() -
     with SandboxFleet(1, clock=clock, cost={"crm.activity.badge.add": 1}, operating=False, badges=[]) as sandboxes:
         fleet = fleet_of(sandboxes, clock=clock, settle_after=0)
         assert fleet.plan(wanted, **QUIET).apply(**QUIET).counts == {"added": 350}
+
+
+def test_a_disk_that_fills_up_between_two_leases_makes_no_verdict_doubtful_that_is_written() -> None:
+    def first_only(*given: Any) -> Any:
+        written.append(1)
+        if written[1:]:
+            raise errors.JournalError("The disk is full.")
+        return intend(*given)
+
+    intend, written = JournalStore.intend, list[int]()
+    clock, wanted = FakeClock(), [Badge(f"c{n}", "T", "V", "success") for n in range(350)]
+    with SandboxFleet(1, clock=clock, cost={"crm.activity.badge.add": 1}, operating=False, badges=[]) as sandboxes:
+        plan = fleet_of(sandboxes, clock=clock, settle_after=0).plan(wanted, **QUIET)
+        with mock.patch.object(JournalStore, "intend", first_only):
+            report = plan.apply(**QUIET)
+    assert {*report.counts} == {"added", "not sent"}
+    assert not report.df["detail"].str.contains("not in the journal").any()
 
 
 def test_the_last_run_is_the_last_also_after_a_task_of_an_earlier_one_was_lost(
