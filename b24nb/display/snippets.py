@@ -72,6 +72,10 @@ class Code(str):
         printer.text(str(self))
 
 
+#: ``oauth.token`` is a call of another server.
+_METHOD = re.compile(r"(?!oauth\.token$)[A-Za-z][\w.]*")
+
+
 def as_code(
     method: str,
     params: Mapping[str, Any] | None = None,
@@ -136,7 +140,7 @@ def as_code(
         if value not in known:
             hint = f"One of: {', '.join(known)}."
             raise InvalidInput(f"There is no {field} {value!r}.", field=field, hint=hint)
-    if not re.fullmatch(r"[A-Za-z][\w.]*", method) or method == "oauth.token":  # a call of another server
+    if not (isinstance(method, str) and _METHOD.fullmatch(method)):
         raise InvalidInput(f"{method!r} is no method of a portal.", field="method")
     values = json.loads(as_json(params or {}, errors="surrogatepass"))
     if not isinstance(values, dict):
@@ -194,10 +198,10 @@ def _batch(given: Mapping[str, Any], flavour: str) -> tuple[dict[str, Any], Any]
     """The parameters of a batch as they are sent; and its commands, if all of them are pairs."""
     cmd = given.get("cmd") or {}
     texts, calls = {}, {}
-    for key, one in cmd.items() if isinstance(cmd, dict) else enumerate(cmd):
+    for key, one in cmd.items() if isinstance(cmd, dict) else enumerate(cmd if isinstance(cmd, list) else [[cmd]]):
         if isinstance(one, str):
             texts[str(key)] = one
-        elif isinstance(one, list) and len(one) == 2:
+        elif isinstance(one, list) and len(one) == 2 and isinstance(one[0], str) and isinstance(one[1] or {}, dict):
             calls[str(key)] = {"method": one[0], "params": in_query(one[1] or {})}
             texts[str(key)] = command(*one)
         else:

@@ -174,6 +174,8 @@ def test_values_of_this_package_are_taken() -> None:
         (GET, {"code": float("nan")}, "js", "params"),
         (GET, ["code"], "js", "params"),
         ("crm.deal.list", {"start": 50}, "bx24js", "params"),
+        (7, {}, "curl", "method"),
+        *(("batch", {"cmd": odd}, "python", "params") for odd in (5, GET, {"a": (GET, "text")}, {"a": (7, {})})),
     ],
 )
 def test_what_can_not_be_written_is_refused(method: str, params: dict, flavour: str, field: str) -> None:
