@@ -50,7 +50,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except (B24Error, ImportError, OSError, RuntimeError, ValueError) as error:
         gone = str(error) == "[Errno 2] No such file or directory"  # only os.getcwd() names no file
-        print("b24nb:", *("The working directory has gone." if gone else str(error)).split(), file=sys.stderr)
+        print("b24nb:", *("The working directory was deleted." if gone else str(error)).split(), file=sys.stderr)
     except KeyboardInterrupt:
         print("b24nb: interrupted", file=sys.stderr)
     return 1
@@ -127,5 +127,5 @@ def doctor(args: argparse.Namespace) -> int:
             path = default_journal_path(portal.host)
             there = next(one for one in (path, *path.parents) if one.exists())
             if not os.access(there, os.W_OK):
-                print(f"journal  {path} can't be written, so no change will be sent: connect(journal=…) names another")
+                print(f"journal  {path} can't be written, so no change will be sent: connect(journal=…) sets another")
     return 0

@@ -257,7 +257,7 @@ class Client:
         """Close the connections, and stop the sandbox if it was started for this client.
 
         Later calls raise :class:`~b24nb.errors.ClientClosed`; ``calls`` and ``journal`` can still be read, but the
-        journal of a sandbox is deleted with the sandbox.
+        journal of a sandbox is deleted with the sandbox, or if that runs in another process, with this client.
         """
         self._connection.close()  # in a forked process, too, where nothing else is released
         self._release()

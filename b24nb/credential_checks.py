@@ -47,7 +47,7 @@ def refuse(message: str, hint: str = "") -> NoReturn:
 def refuse_placeholders(what: str, text: str, pattern: str = TOKEN_PLACEHOLDER) -> None:
     """Refuse a text that this package has masked, and placeholders of documentation."""
     if "*" in text or "…" in text or "..." in text:
-        refuse(f"The {what} is a masked one.", "Copy it from the portal, not from an output.")
+        refuse(f"The {what} is masked.", "Copy it from the portal, not from an output.")
     if re.search(rf"[{{}}<>\[\]]|^put_|{pattern}", text, re.IGNORECASE):
         refuse(f"The {what} is a placeholder of the documentation.", "Put your own in its place.")
 
@@ -70,7 +70,7 @@ def parse_address(secret: Secret, *, what: str) -> tuple[SplitResult, str]:
     except ValueError:
         refuse(f"The address of the {what} can't be read.", "Copy it again from the portal.")
     if not hostname or parts.username or parts.password:
-        refuse(f"The address of the {what} needs a host and no user name before it.")
+        refuse(f"The address of the {what} must have a host, and no user name before the host.")
     if parts.scheme == "http" and not is_loopback(hostname):
         hint = "Use https://; plain http is accepted for this machine only."
         refuse("http:// would send the secret in clear over the network.", hint)

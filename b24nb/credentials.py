@@ -120,7 +120,7 @@ class Webhook(NotPicklable):
         if len(segments) < 3:
             refuse("The user segment or the code is missing: a webhook has two parts after /rest/.", _WHOLE)
         if len(segments) > 3:
-            refuse("There is something behind the code, probably a method name pasted along.", _WHOLE)
+            refuse("There is something after the code, probably the name of a method.", _WHOLE)
         user, secret = segments[1:]
         if parts.query or parts.fragment:
             refuse("A webhook has no ? or # part.", "Pass parameters to the call, not in the address.")
@@ -129,7 +129,7 @@ class Webhook(NotPicklable):
         if not re.fullmatch(r"[\w.@+-]+", user, re.ASCII) or not re.fullmatch(r"[\w.~-]+", secret, re.ASCII):
             refuse("User and code of a webhook are plain letters and digits.", "Copy the address again.")
         if "." in secret or len(secret) < 8:  # batch, scope: the segment before it would be shown, and is the code
-            refuse("There is no code where it should be: is there a method, and no user before the code?", _WHOLE)
+            refuse("The code is missing, or it is where the user should be: the user may be missing.", _WHOLE)
         return cls(f"{parts.scheme}://{host}", host, user, Secret(secret))
 
     @classmethod

@@ -4,7 +4,7 @@
 
     B24Error
     ├── InvalidInput (also a ValueError)   refused by b24nb; no change was sent
-    ├── ReadOnly                           a write refused by read_only, before anything was sent
+    ├── ReadOnly                           a write refused by read_only; no change was sent
     ├── BadgeChanged                       the badge is not what the caller saw; no change was sent
     ├── JournalError                       the journal can't be used: what can't be remembered is not sent
     │   └── TooLate                        a task of a fleet started too late to send
@@ -26,8 +26,8 @@
         ├── DuplicateCode                  a badge with this code exists
         ├── BadgeInUse                     open activities hold the badge
         ├── RateLimited                    too many requests; refused before the method ran
-        ├── OperatingTimeExceeded          this method has used up its time for ten minutes
-        └── PortalUnavailable              the portal is closed, overloaded or unpaid
+        ├── OperatingTimeExceeded          the method has used up its time of the last ten minutes
+        └── PortalUnavailable              the portal is closed, overloaded, unpaid or broken
 
     Interrupted (a KeyboardInterrupt)      Ctrl-C ended a run between two requests; it has the report
 
@@ -100,10 +100,10 @@ class InvalidInput(B24Error, ValueError):
 
 
 class ReadOnly(B24Error):
-    """A call that changes something, refused because this client is read-only. Nothing was sent."""
+    """A call that changes something, refused because this client is read-only. No change was sent."""
 
     def __init__(self, why: str, *, hint: str = "Leave out read_only, and B24_READ_ONLY.") -> None:
-        super().__init__(f"{why} Nothing was sent.", hint=hint)
+        super().__init__(f"{why} No change was sent.", hint=hint)
 
 
 class BadgeChanged(B24Error):
@@ -120,7 +120,7 @@ class BadgeChanged(B24Error):
     def __init__(self, code: str, seen: Any, now: Any) -> None:
         pairs = zip(seen.to_wire().items(), now.to_wire().values(), strict=True) if seen and now else ()
         told = [f"its {name} was {was!r} and is {has!r} now" for (name, was), has in pairs if was != has]
-        what = ", ".join(told) or f"it was {seen or 'none'} and is {now or 'none'} now"
+        what = ", ".join(told) or f"it was {seen or 'not there'} and is {now or 'not there'} now"
         hint = "Look at it; if the change is still wanted, make it again."
         super().__init__(f"The badge {code!r} has changed: {what}. It was left alone.", hint=hint)
         self.seen = seen
@@ -221,7 +221,7 @@ class OutcomeUnknown(TransportError):
 
 
 class VaultError(TransportError):
-    """There are no credentials for a portal, or a renewed token could not be stored. Nothing was sent."""
+    """There are no credentials for a portal, or a renewed token could not be stored. The call was not made."""
 
 
 class ApiError(B24Error):

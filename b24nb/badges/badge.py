@@ -184,7 +184,7 @@ class Badge:
 class Badges(tuple[Badge, ...]):
     """The badges of a portal, in its order: an immutable sequence that is looked up by code too.
 
-    A code is found as a portal finds it: its exact spelling first, else in any letter case.
+    A code is found in its exact spelling first, else in any letter case, else without blanks at its end.
 
     Examples
     --------
@@ -203,7 +203,7 @@ class Badges(tuple[Badge, ...]):
         return {key(badge.code): badge for key in reversed(_KEYS) for badge in self}
 
     def find(self, code: str) -> Badge | None:
-        """The badge that the portal would find under a code.
+        """The badge that most portals would find under a code.
 
         Parameters
         ----------

@@ -345,7 +345,7 @@ def _garbled(step: Step) -> Iterator[InvalidInput]:
     for field in ("title", "value"):
         was, text = getattr(step.before, field, None), getattr(step.after, field)
         if isinstance(was, Mapping) and isinstance(text, str) and MAP_TEXT.fullmatch(text):
-            yield InvalidInput(f"The {field} is the text of a map; the portal has a map, so give a map.", field=field)
+            yield InvalidInput(f"The {field} is a map written as text; give a map, as the portal has one.", field=field)
 
 
 def check_code(code: Any) -> None:

@@ -193,7 +193,7 @@ def _judge(doubt: Outcome, here: Mapping[str, Any], *, last_look: bool) -> Outco
             return _unknown(doubt, f"{step.code!r} was there before, so nobody can tell whether this call added it")
         beside = old and new and old.code != new.code  # this portal tells letter case apart
         verdict = Verdict.ADDED if beside else DONE[step.action]
-        return doubt._replace(verdict=verdict, changed=True, error=None, detail="seen by looking", seen=True)
+        return doubt._replace(verdict=verdict, changed=True, error=None, detail="seen on the portal", seen=True)
     present = old or new
     if present and present not in (step.before, doubt.found):
         return _unknown(doubt, f"{step.about or repr(step.code)} is now different from what was sent")
@@ -220,7 +220,7 @@ def _letters(code: str) -> str:
 
 def _cause(doubt: Outcome) -> str:
     why = doubt.error.message.rstrip(".") if doubt.error else ""
-    return f"The answer does not tell ({why})" if why else "The answer was lost or proves nothing"
+    return f"The answer does not show the outcome ({why})" if why else "The answer was lost or proves nothing"
 
 
 def _advice(doubt: Outcome) -> str:

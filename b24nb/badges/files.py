@@ -135,9 +135,9 @@ def clashes(codes: Iterable[str], there: Iterable[Badge] = ()) -> Iterator[Inval
     for same in grouped((folded(code), code) for code in codes).values():
         names = [*dict.fromkeys(same)]
         if len(same) > 1 and not (names == same and known.issuperset(names)):
-            what = "differ only in letter case or blanks at the end: one code on most portals"
-            text = f"The code {' and '.join(map(repr, names))} {what if names[1:] else 'is repeated'}."
-            yield InvalidInput(text, field="code")
+            shown = " and ".join(map(repr, names))
+            text = f"The codes {shown} differ only in letter case or blanks at the end: one code on most portals."
+            yield InvalidInput(text if names[1:] else f"The code {shown} is repeated.", field="code")
 
 
 def refuse(complaints: Iterable[InvalidInput]) -> None:
@@ -215,7 +215,7 @@ def _numbered(rows: Iterable[Any]) -> Iterator[tuple[str, Any]]:
 def _listed(content: Mapping[str, Any]) -> list[Any]:
     """The badges of a backup, or of a saved answer, which must be complete."""
     if content.get("format") == FORMAT and content.get("version") != VERSION:
-        raise InvalidInput("This version of b24nb can't read it: update b24nb.", field="wanted")
+        raise InvalidInput("This version of b24nb can't read this backup: update b24nb.", field="wanted")
     try:
         return whole_list({"result": content, **content})
     except BadResponse as error:
@@ -267,7 +267,7 @@ def _without_map_texts(rows: Iterable[tuple[str, Any]]) -> Iterator[tuple[str, A
     for where, row in rows:
         for name, cell in dict(row).items() if isinstance(row, Row | Mapping) else ():
             if isinstance(cell, str) and MAP_TEXT.fullmatch(cell) and _heading(name)[0] in FIELDS:
-                text = f"{where}: the {name} is the text of a map; give a map, or a column per language."
+                text = f"{where}: the {name} is a map written as text; give a map, or a column per language."
                 raise InvalidInput(text, field=_heading(name)[0])
         yield where, row
 

@@ -77,7 +77,7 @@ class Journal:
             if entries := self._store.unfinished():
                 at = datetime.fromtimestamp(entries[0].at, UTC)
                 begun = f"{len(entries)} change(s) since {at:%Y-%m-%d %H:%M} UTC"
-                why = f"{begun} are unfinished: still at work, interrupted or killed."
+                why = f"{begun} are unfinished: still running, interrupted or killed."
                 return f"{why} b24.journal.settle() finds out what became of them."
         return ""
 

@@ -284,7 +284,7 @@ class JournalStore:
         here = _identity(self.path)
         hint = "Put the file back, or connect again."
         if not (here or make):
-            raise JournalError(f"The journal {self.path} is gone; that of a sandbox ends with it.", hint=hint)
+            raise JournalError(f"The journal {self.path} is gone; that of a sandbox is temporary.", hint=hint)
         if self._opened not in (None, here):
             raise JournalError(f"The journal {self.path} was removed or replaced while it was in use.", hint=hint)
         if self._connection is None:

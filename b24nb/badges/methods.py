@@ -205,9 +205,9 @@ class BadgeMethods:
         """The open activities that may hold a badge, and how to release it.
 
         No REST method returns them. This reads every open configurable activity that the user may read, and keeps
-        those that name the badge. Others are missing, and some if activities are closed meanwhile. They can be too
-        many: a badge is also released when its item reaches a final stage, or 30 (60, 90) days after the activity got
-        it, which the activity does not show.
+        those that name the badge. Other activities are missing, and some if activities are closed meanwhile. Some rows
+        may not hold it any more: an item in a final stage releases it, and so do 30 (or 60 or 90) days since the
+        activity got it, which the activity does not show.
         Vendor page: https://apidocs.bitrix24.com/api-reference/crm/timeline/activities/activity-base/crm-activity-list.html
 
         Parameters

@@ -78,7 +78,7 @@ class Plan:
         Columns: ``action`` (``add``, ``replace``, ``delete``, ``keep``), ``code``; ``title, value, type``
         as they will be and ``title_before, value_before, type_before`` as they are, ``None`` where there
         is no badge; texts in several languages are JSON text; ``note``: what to know before it is sent. An undo can
-        also have rows of activities: ``set badgeCode``, without texts.
+        also have rows of activities, without texts: ``set badgeCode``, ``clear badgeCode``.
         """
         return frame(map(plan_row, self.steps), PLAN_COLUMNS)
 
@@ -192,7 +192,7 @@ class Plan:
         confirm = f"confirm={self.deletes}" if 2 * self.deletes > self._total else ""
         lost = not_restorable(step.before for step in self._changes()[SHOWN:])  # the others have a note in their row
         left = any(step.before != step.after for step in self.steps)
-        sends = f"Nothing has been sent. .apply({confirm}) sends it." if left else "Nothing is to be sent."
+        sends = f"Nothing has been sent. .apply({confirm}) sends it." if left else "There is nothing to send."
         if left and self._applier.connection.read_only:
             sends = "Nothing has been sent: this client is read-only."
         return [*self._remarks, *lost, *place, self._applied or sends]
@@ -382,7 +382,7 @@ def _chosen(holders: Holders, activities: Activities) -> Holders:
 def _to_delete(holders: Holders, how: How, applier: ChangeApplier) -> set[str]:
     """The ids of the activities to delete: those that ``how`` says, or that these credentials can't clear."""
     if how not in ("auto", "delete", "clear"):
-        raise InvalidInput(f"There is no way {how!r} to release.", field="how", hint="auto, delete or clear.")
+        raise InvalidInput(f"how must be auto, delete or clear, not {how!r}.", field="how")
     client_id = getattr(applier.connection.credentials, "client_id", None)  # of a token; a webhook has none
     made_by = {row["activity_id"]: row["application"] for row in holders}
     others = {id_ for id_, made in made_by.items() if client_id is None or (client_id and made not in ("", client_id))}

@@ -119,7 +119,7 @@ def _draw_attempt(axes: Axes, place: int, row: Any, words: str) -> None:
     hatch, label = ("////", "repeated") if again else (None, "_" if wrong else "waited")
     axes.barh(place, waited, 0.74, facecolor=fill, edgecolor=edge, hatch=hatch, linewidth=0.8, label=label)
     if row["server_ms"]:
-        axes.barh(place + 0.17, row["server_ms"], 0.4, color=SERVER, label="of it in the portal")
+        axes.barh(place + 0.17, row["server_ms"], 0.4, color=SERVER, label="of which in the portal")
     if wrong:
         axes.plot(waited, place, "X", color=WRONG_INK, markersize=7, clip_on=False, zorder=3, label="error")
     axes.annotate(

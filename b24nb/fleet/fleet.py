@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 #: A pattern of the kinds of all runs, as in SQL.
 _ANY_RUN = "fleet %"
 _ELSEWHERE = "Changes of another address or user, not of user {0.user} on {0.host}, are in the journal {0.path}."
-_OTHERS = "Of such runs there are changes of portals that were not seen here, or had another address, in {}: {}. "
+_OTHERS = "Other journals in {} also hold changes of these runs, of other portals or former addresses: {}. "
 
 
 class Fleet:
@@ -63,7 +63,7 @@ class Fleet:
     journal : path, optional
         A folder: a file per portal. ``None``: where ``connect`` keeps them; those of sandboxes end with this object.
     timeout : (float, float)
-        Seconds to connect, and in total. Besides, refusals of each request for its rate are waited out for a minute.
+        Seconds to connect, and in total. A request that is refused for its rate is repeated for about a minute more.
     **settings
         ``tariff, verify, settle_after, clock``, as of :func:`connect`, for all portals.
 
@@ -255,7 +255,7 @@ class Fleet:
     def plan_undo(self, last: int = 1, **options: Any) -> FleetPlan:
         """A plan that undoes the last runs, whichever process of this machine made them; ``apply`` sends it.
 
-        Unfinished changes are settled first, which can take two minutes: Ctrl-C ends it after that, too. Badges changed
+        Unfinished changes are settled first, which can take two minutes; Ctrl-C does not shorten that. Badges changed
         since are left alone.
 
         Parameters

@@ -290,7 +290,7 @@ class FleetPlan(Found):
         begun = f"{counted(len(self._made), 'portal')} begun, {left} left." if self._made else "Nothing has been sent."
         how = f".apply(confirm={self.confirmation!r}) sends it."
         sends = f"{begun} {'This fleet is read-only.' if self._fleet.read_only else how}"
-        unsure = ["The last runs are those on the portals that answered."] if self._undoes and self.missing else []
+        unsure = ["Runs only on portals that did not answer are not counted."] if self._undoes and self.missing else []
         if self._idle:
             idle = listed(sorted(map(repr, self._idle)))
             unsure.append(f"Nothing is protected by {idle}: no badge that was seen has such a code.")
@@ -298,7 +298,7 @@ class FleetPlan(Found):
         kept = {repr(one.code) for steps in self.steps.values() for one in steps if one.remark.startswith(_PROTECTED)}
         unsure += [f"Protected, so left alone: {listed(sorted(kept))}."] if kept else []
         unsure += [*self._remarks, *self._fleet._warnings()]
-        return [*super()._notes(), *unsure, sends if left else "Nothing is to be sent."]
+        return [*super()._notes(), *unsure, sends if left else "There is nothing to send."]
 
     def _shown(self) -> pd.DataFrame:
         """A row per portal with changes: how many steps of each action."""

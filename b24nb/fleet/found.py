@@ -195,7 +195,7 @@ class FleetCheck(Found):
     2  portal-0003   True     ok
     """
 
-    what = "Access"
+    what = "Check"
     _columns = ("kind", "host", "user", "admin", "scopes", *STATUS)
 
     def _rows(self) -> Iterable[Row]:
@@ -314,7 +314,7 @@ def table_of(secret: Secret) -> pd.DataFrame:
         names = [one.strip() if isinstance(one, str) else "" for one in given]
         again = [name for name, count in Counter(names).items() if count > 1]
         text = table.to_csv()
-        wrong = ["They hold an address with its secret, which is the vault's to keep."] if redact(text) != text else []
+        wrong = ["They hold an address with a secret, which belongs in the vault."] if redact(text) != text else []
         wrong += [f"Names are texts; number {n} is {one!r:.50}." for n, one in enumerate(given, 1) if not names[n - 1]]
         wrong += [f"Some are named twice: {listed(again)}."] if again else []
     except InvalidInput:  # of the file's encoding, or of one of its lines

@@ -190,7 +190,7 @@ def refuse_secrets(payload: bytes, secrets: Iterable[Secret]) -> None:
 def prepare(executor: Executor | None, *task: Any) -> None:
     """Refuse a task that can't be pickled; start the executor's processes now: a fork while threads run may block."""
     if getattr(visiting, "on", False):  # before the executor is used: this thread may be the only one that it has
-        text = "A vault or a function of a fleet can't use a fleet: it would wait for the portal that is visited."
+        text = "A vault or a function of a fleet can't use a fleet: it would wait for itself."
         raise errors.InvalidInput(text, hint="Use the client that the function is given.")
     if executor is not None:
         _packed(task)
@@ -213,7 +213,7 @@ def carry_out(executor: Executor | None, access: Access, *task: Any) -> Visit:
             executor.submit(str, token_hex(8))
         return pickle.loads(submitted.result())  # type: ignore[no-any-return]  # noqa: S301 - our own task's
     except BaseException as error:  # noqa: BLE001 - each executor has its own error for a worker that died
-        text = f"The worker was lost ({type(error).__name__}), so nobody knows how far it came."
+        text = f"The worker was lost ({type(error).__name__}), so it is not known what it did."
         return Visit.failed(errors.OutcomeUnknown(text, hint="Do it again with an executor that works."))
 
 
@@ -234,7 +234,7 @@ def _packed(task: tuple[Any, ...]) -> bytes:
         payload = pickle.dumps(task)
     except Exception as error:  # noqa: BLE001 - pickling the user's objects can raise anything
         text = f"The vault or the function can't be sent to another process: {type(error).__name__}."
-        hint = "Both are importable: functions of a module, without credentials in them."
+        hint = "Both must be importable: functions of a module, without credentials in them."
         raise errors.InvalidInput(text, hint=hint) from None
     refuse_secrets(payload, known_secrets())
     return payload

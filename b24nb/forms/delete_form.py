@@ -84,7 +84,7 @@ class DeleteForm(ReleaseForm):
         self._choosing = self.choosing(self.preview_button, code, lambda: self._choose((), self.code.value))
         self.table = Table(language=self.shared.language, label="Badges to choose from")
         self.on_change(self.table, lambda: self._choose(self.table.selected), "selected")
-        label = "send the held ones too, and let the portal decide"
+        label = "also try to delete those that activities hold"
         self.held_too = parts.field("Checkbox", label, False, width="auto")
         self.on_change(self.held_too, lambda: self.update(with_held=self.held_too.value))
         self.confirm = parts.field("Text", "Confirm", "")
@@ -202,7 +202,7 @@ class DeleteForm(ReleaseForm):
         added = report.counts.get("added", 0)
         place = ", as the last of the list" if added else ""
         text = f"{added:,} of {html.counted(len(removed), 'badge')} restored{place}."
-        text += f" There already: {parts.named(there)}." if there else ""
+        text += f" Already there: {parts.named(there)}." if there else ""
         return _ended(report.ok, text, report, left, offer=False)
 
     # -- drawing --------------------------------------------------------------------------------------

@@ -114,7 +114,7 @@ class FleetForm(Form):
         except OSError as error:
             return self.state.refused(wanted=f"The file can't be read: {error.strerror}.")
         state = self._finished(plan, plan=plan, before=self.state.done, asked=asked)
-        hint = f"{plan._head()}. To send it, type: {plan.confirmation}" if plan.left else "Nothing is to be sent."
+        hint = f"{plan._head()}. To send it, type: {plan.confirmation}" if plan.left else "There is nothing to send."
         *notes, _ = plan._notes()  # the last one is about code
         text = " ".join([f"{plan.confirmation} would be made. Nothing has been sent yet.", *notes])
         return state.saying("check" if notes else "note", text, hint, phase="confirm")

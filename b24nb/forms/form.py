@@ -302,7 +302,7 @@ class Form(parts.Panel):
         message = message_for(error, sandbox=self.stops_here)
         return replace(self.state, phase="failed", message=message, field_errors=wrong)
 
-    def run_options(self, total: int, step: int = spec.BATCH_SIZE, text: str = "At work") -> dict[str, Any]:
+    def run_options(self, total: int, step: int = spec.BATCH_SIZE, text: str = "Working") -> dict[str, Any]:
         """Options of a run that updates the progress bar and checks Cancel before each request of ``step`` steps."""
         sent = itertools.count(0, step)
 

@@ -84,7 +84,7 @@ def standing_notices(portal: Portal, *, changes: bool) -> Iterator[Message]:
         hint = "Tick CRM in the settings of the webhook, or make a webhook that has it."
         yield Message("check", text, "insufficient_scope", hint)
     if changes and portal.admin is False:
-        text = f"Adding and deleting badges takes an administrator of the portal; {portal.user or 'this user'} is none."
+        text = f"Only an administrator of the portal can add or delete badges; {portal.user or 'this user'} is not one."
         hint = "Connect with a webhook that an administrator made."
         yield Message("check", text, "ACCESS_DENIED", hint)
     if changes and portal.read_only:

@@ -146,7 +146,7 @@ class ReleaseForm(Form):
             report = partial(html.frame, caption="What became of each activity")
             yield from html.collapsed_after(state.released.trouble_first.df, report)
         if state.unknown:
-            yield html.paragraph("Who holds it was not found out.")
+            yield html.paragraph("The activities that hold it could not be read.")
             yield state.unknown
         elif state.holders is not None:
             yield _verdict(state)
@@ -183,8 +183,8 @@ def _choice(row: dict[str, str]) -> str:
 def _verdict(state: HoldersState) -> html.Message:
     codes = parts.named(dict.fromkeys(row["code"] for row in state.rows if row["certainty"] != "no"))
     if not codes:
-        return html.Message("note", "No open activity holds it, as far as this user may read.")
+        return html.Message("note", "No open activity that this user may read holds it.")
     will = "will probably" if state.held else "may"
     text = f"The portal {will} refuse to delete {codes}, which open activities hold."
-    hint = "Release below. Closed activities, and those of items in a final stage, do not count."
+    hint = "Release it below. Closed activities, and those of items in a final stage, do not count."
     return html.Message("check", text, "ENTITY_WITH_BADGE_EXISTS", hint)

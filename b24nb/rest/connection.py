@@ -186,7 +186,7 @@ class Connection:
                     error.add_note("Commands may have been carried out: look before you repeat a write.")
                 if answers:
                     vars(error)["answers"] = answers
-                    error.add_note(f"The {len(answers)} commands before were sent; its attribute `answers` has theirs.")
+                    error.add_note(f"The {len(answers)} commands before were sent; error.answers has their answers.")
                 raise
             answers.update(part)
             if halt and part.errors:
@@ -225,7 +225,7 @@ class Connection:
         """Whether a call may change something; refuses wrong arguments, and writes of a read-only client."""
         if not isinstance(method, str) or not _NAME.fullmatch(method):
             text = f"{redact(repr(method), self.credentials.secrets)} is not the name of a REST method."
-            hint = "For example crm.activity.badge.list; parameters go beside it."
+            hint = "For example crm.activity.badge.list; parameters are the second argument."
             raise errors.InvalidInput(text, field="method", hint=hint)
         if params is not None and not isinstance(params, Mapping):
             text = f"The parameters of {method} must be a mapping from name to value."
@@ -335,7 +335,7 @@ class Connection:
             except errors.TransportError as error:
                 error.sent = False  # the call that needs the token was refused, so it was not made
                 server = token.auth_server.partition("//")[2]
-                error.hint = f"The call was not made: {server} gave no new token. auth_server= names another server."
+                error.hint = f"The call was not made: {server} gave no new token. Check auth_server of OAuthToken."
                 self._failed_renewal = copy(error)  # a copy has no traceback, which would keep the client alive
                 raise
             used_up = isinstance(pair, errors.ApiError) and pair.code == "invalid_grant"

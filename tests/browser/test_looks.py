@@ -41,7 +41,7 @@ def visit(explorer: Locator, name: str) -> Locator:
         label("Badge code").fill("waitingPayment")
         click("Preview deletion")
         expect(explorer.get_by_text("will probably refuse to delete").filter(visible=True)).to_be_visible()
-        explorer.get_by_label("send the held ones too").check()
+        explorer.get_by_label("also try to delete").check()
         click("Delete badge")
         expect(explorer.get_by_text("Type waitingPayment to confirm.")).to_be_visible()
     elif name == "Calls":

@@ -70,7 +70,7 @@ def test_the_journal_of_a_sandbox_that_ended_says_that_it_is_gone(ended: str) ->
         path = Path(portal.journal_path)
         (b24.close if ended == "client" else portal.stop)()
         assert "gone" in repr(b24.journal)
-        with pytest.raises(errors.JournalError, match="that of a sandbox ends with it"):
+        with pytest.raises(errors.JournalError, match="that of a sandbox is temporary"):
             b24.journal.plan_undo()
     assert not path.parent.exists()
 

@@ -40,7 +40,7 @@ def test_undo_minds_a_portal_that_was_renamed_since(sandboxes: SandboxFleet, tmp
     assert fleet.plan([NEW], **QUIET).apply(**QUIET).ok
     assert fleet.plan_undo(**QUIET).missing == {}, "the last run knew the new address"
     assert fleet.plan_undo(2, **QUIET).missing == {"portal-0001": "not visited"}
-    assert "had another address" in repr(fleet_of(sandboxes, vault.get, journal=tmp_path).plan_undo(2, **QUIET))
+    assert "former addresses" in repr(fleet_of(sandboxes, vault.get, journal=tmp_path).plan_undo(2, **QUIET))
     (journal,) = tmp_path.glob(f"127*{former.split('/')[2].partition(':')[2]}.db")
     with connect(vault["portal-0001"], journal=journal) as b24:
         b24.journal.adopt(host=former)
@@ -87,7 +87,7 @@ def test_after_a_call_that_was_refused_a_plan_still_knows_what_it_sent(sandboxes
     assert plan.apply(**QUIET).ok
     with pytest.raises((errors.InvalidInput, TypeError)):
         plan.apply(**QUIET, **wrong)
-    assert "Nothing is to be sent." in repr(plan)
+    assert "There is nothing to send." in repr(plan)
     assert plan.left == []
 
 

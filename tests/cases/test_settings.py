@@ -263,7 +263,7 @@ def test_a_console_without_the_letters_shows_the_rest(tmp_path: Path) -> None:
 def test_a_working_directory_that_has_gone_is_named(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     Path.cwd().rmdir()
     assert cli.main(arguments) == 1
-    assert capsys.readouterr().err == "b24nb: The working directory has gone.\n"
+    assert capsys.readouterr().err == "b24nb: The working directory was deleted.\n"
 
 
 def test_help_says_where_the_directory_of_the_lab_is_written(capsys: pytest.CaptureFixture[str]) -> None:

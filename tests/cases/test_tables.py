@@ -115,12 +115,12 @@ def test_the_text_of_a_map_replaces_no_map_of_the_portal(title: dict[str, str]) 
         plan = b24.badges.plan(b24.badges.list())
         assert plan.counts["keep"] == 2
         for text in (json.dumps(title), str(title)):
-            with pytest.raises(InvalidInput, match="'odd': The title is the text of a map"):
+            with pytest.raises(InvalidInput, match="'odd': The title is a map written as text"):
                 b24.badges.plan([Badge("odd", text, "v", "primary"), good])
         Path("plan.json").write_text(plan.df.to_json(orient="records"))
         with b24nb.SandboxPortal(badges=[]) as empty, b24nb.connect(empty) as other:
             for source, client in product((plan.df.to_dict("records"), "plan.json"), (b24, other)):
-                with pytest.raises(InvalidInput, match="Row 1: the title is the text of a map"):
+                with pytest.raises(InvalidInput, match="Row 1: the title is a map written as text"):
                     client.badges.plan(source)
 
 

@@ -229,7 +229,7 @@ def test_a_stale_plan_leaves_alone_what_changed_since(many: SandboxPortal, b24: 
     assert not report.ok
     assert all(text in report.df["detail"][0] for text in ("Title 0", "theirs", "left alone"))
     assert {badge["title"] for badge in many.badges} == {"theirs", "t"}
-    assert "Nothing is to be sent." in repr(b24.badges.plan(b24.badges.list()))
+    assert "There is nothing to send." in repr(b24.badges.plan(b24.badges.list()))
     with pytest.raises(errors.InvalidInput, match=r"'pink' does not exist\. Choose one of success, .* been changed\."):
         b24.badges.plan([Badge("new", "t", "v", "pink")])
 

@@ -49,7 +49,7 @@ def test_read_only_refuses_every_write_before_it_is_sent(portal: SandboxPortal) 
             lambda: b24.call("crm.something.unheard.of"),
             lambda: b24.batch({**many, "last": ("crm.activity.badge.delete", {"code": "missedCall"})}),
         ):
-            with pytest.raises(errors.ReadOnly, match="Nothing was sent"):
+            with pytest.raises(errors.ReadOnly, match="No change was sent"):
                 write()
         assert len(portal.requests) == before
         assert b24.badges.get("missedCall")
@@ -217,7 +217,7 @@ def test_a_chunk_that_fails_says_what_was_sent_before() -> None:
         connection.batch({str(i): ("crm.activity.badge.delete", {"code": "x"}) for i in range(60)})
     *_, perhaps, sent = caught.value.__notes__
     assert "look before you repeat a write" in perhaps
-    assert sent == "The 50 commands before were sent; its attribute `answers` has theirs."
+    assert sent == "The 50 commands before were sent; error.answers has their answers."
     assert len(caught.value.answers) == 50
     assert [call.kind for call in connection.calls].count("command") == 50
 

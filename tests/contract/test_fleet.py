@@ -273,7 +273,7 @@ def test_ensure_twice_sends_nothing_the_second_time(sandboxes: SandboxFleet) -> 
     plan, before = fleet.plan([VIP], **QUIET), sent(sandboxes)
     assert plan.apply(**QUIET).counts == {"kept": 4}
     assert sent(sandboxes) == before
-    assert "Nothing is to be sent." in repr(plan)
+    assert "There is nothing to send." in repr(plan)
 
 
 def test_first_portals_first_and_a_second_call_for_the_rest(sandboxes: SandboxFleet) -> None:
@@ -538,7 +538,7 @@ def test_a_damaged_journal_is_a_row_and_the_others_are_undone(sandboxes: Sandbox
     (damaged,) = tmp_path.glob(f"*{sandboxes.webhooks['portal-0002'].split('/')[2].partition(':')[2]}.db")
     damaged.write_bytes(b"no database" * 100)
     plan = fleet.plan_undo(**QUIET)
-    assert "The last runs are those on the portals that answered." in repr(plan)
+    assert "Runs only on portals that did not answer are not counted." in repr(plan)
     report = plan.apply(**QUIET)
     assert report.missing == {"portal-0002": "not visited"}
     assert report.counts == {"deleted": 3}

@@ -142,7 +142,7 @@ def test_a_function_that_uses_its_fleet_is_told_so(sandboxes: SandboxFleet) -> N
         for executor in (None, pool):
             INSIDE[:] = [Fleet(sandboxes.names, fleets.webhook_of, executor=executor)]
             table = INSIDE[0].map(using_the_fleet, **QUIET).status
-            assert table["detail"].str.contains("it would wait for the portal").sum() == 7, "and 3 do not answer"
+            assert table["detail"].str.contains("it would wait for itself").sum() == 7, "and 3 do not answer"
 
 
 def test_a_worker_closes_its_connections_after_a_task(sandboxes: SandboxFleet, monkeypatch: pytest.MonkeyPatch) -> None:

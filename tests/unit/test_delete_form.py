@@ -237,7 +237,7 @@ def test_undo_neither_counts_nor_overwrites_what_is_there_again(b24: Client) -> 
     confirm(form, "2")
     b24.journal.plan_restore([form.state.removed[1]]).apply(progress=False)
     click(form, form.undo_button)
-    text = "1 of 2 badges restored, as the last of the list. There already: newsletter."
+    text = "1 of 2 badges restored, as the last of the list. Already there: newsletter."
     assert (form.state.phase, form.state.message.text) == ("done", text)
     form.code.value = "missedCall"
     form.run()

@@ -60,7 +60,7 @@ def test_timeline_has_a_bar_per_attempt_and_says_in_words_what_colour_and_hatchi
     assert "no time, Timeout, answer lost" in said
     assert "20.0 ms, (empty code), answer lost, effect seen" in said
     assert "12:00:02  crm.activity.badge.get" in said
-    assert {"waited", "of it in the portal", "repeated", "error"} <= set(said)
+    assert {"waited", "of which in the portal", "repeated", "error"} <= set(said)
     assert [line.get_marker() for line in axes.lines] == ["X", "X", "X"]
 
 
@@ -68,7 +68,7 @@ def test_only_the_last_attempts_are_drawn_and_it_says_so() -> None:
     chart = charts.timeline(log(*(call(number, server_ms=None) for number in range(90))).df)
     (axes,) = chart.figure.axes
     assert "waited" in words(axes)
-    assert not {"of it in the portal", "repeated", "error"} & set(words(axes)), "they are not drawn"
+    assert not {"of which in the portal", "repeated", "error"} & set(words(axes)), "they are not drawn"
     assert "Time of the last 40 of 90 HTTP attempts, times of day in UTC" in words(axes)
     assert "the last 40 of 90 HTTP attempts, 2025-11-25 12:00:50 to 12:01:29 UTC" in chart.alt
 

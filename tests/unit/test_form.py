@@ -155,7 +155,7 @@ def test_a_sandbox_of_another_program_is_not_made_again_by_this_notebook() -> No
     assert "connect() again" not in shown(form)
 
 
-@pytest.mark.parametrize(("who", "told"), [("noscope", "insufficient_scope"), ("employee", "takes an administrator")])
+@pytest.mark.parametrize(("who", "told"), [("noscope", "insufficient_scope"), ("employee", "Only an administrator")])
 def test_what_the_portal_will_refuse_is_told_before_anything_is_sent(
     portal: SandboxPortal, who: str, told: str
 ) -> None:

@@ -31,7 +31,7 @@ def test_trouble_with_the_holders_leaves_the_badge(b24: Client, portal: SandboxP
     form = forms.inspect_form(b24, b24.badges.get("missedCall"), run=True)
     assert (form.state.phase, form.result.code) == ("done", "missedCall")
     assert form.state.unknown.code == "insufficient_scope"
-    assert "Who holds it was not found out." in shown(form)
+    assert "The activities that hold it could not be read." in shown(form)
     assert "insufficient_scope" in shown(form)
 
 
@@ -174,6 +174,6 @@ def test_the_application_clears_and_what_it_did_can_be_undone(portal: SandboxPor
         click(form, form.release_button)
         assert app.badges.holders("onHold").empty
         assert form.release_button not in tree(form)
-        assert "No open activity holds it" in shown(form)
+        assert "No open activity that this user may read holds it" in shown(form)
         assert app.journal.plan_undo().apply(progress=False).ok
         assert list(app.badges.holders("onHold")["activity_id"]) == ["5"]
