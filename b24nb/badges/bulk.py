@@ -74,16 +74,15 @@ def apply_many(
     steps: Sequence[Step],
     current: Iterable[Badge],
     options: RunOptions,
-    looked_at: float | None = None,
 ) -> tuple[list[Outcome], BaseException | None]:
     """Send many steps as one change set; return their outcomes in order, and what ended the run early.
 
-    That is a KeyboardInterrupt, or an error that no outcome holds. ``current`` is what the portal has now, or had at
-    ``looked_at``: a step that was made for something else is not sent.
+    That is a KeyboardInterrupt, or an error that no outcome holds. ``current`` is what the portal has now: a step that
+    was made for something else is not sent.
     """
     if len({*map(type, steps)}) > 1:  # a badge has to exist before an activity can name it, so keep the order
         options = replace(options, parallel=1)
-    run, end = _Run(applier, ChangeSet(kind), options, looked_at), None
+    run, end = _Run(applier, ChangeSet(kind), options), None
     try:
         run.queue(enumerate(steps), Badges(current))
         in_threads(run.work, options, partial(setattr, run, "stopped"), run.outcomes, len(run.todo), kind, "badge")
@@ -152,18 +151,17 @@ def in_threads(
 class _Run:
     """One run over many steps: those still to send, and the outcomes of the others."""
 
-    def __init__(
-        self, applier: ChangeApplier, change_set: ChangeSet, options: RunOptions, looked_at: float | None = None
-    ) -> None:
+    def __init__(self, applier: ChangeApplier, change_set: ChangeSet, options: RunOptions) -> None:
         self._applier, self._change_set, self._options = applier, change_set, options
         self._connection, self.stopped = applier.connection, ""
         self._lock = threading.Lock()
         self.todo: deque[tuple[int, Step]] = deque()
         self.outcomes: dict[int, Outcome] = {}
-        self._looked_at = self._connection.clock.time() if looked_at is None else looked_at
+        self._looked_at = self._connection.clock.time()
 
-    def queue(self, steps: Iterable[tuple[int, Step]], here: Badges) -> None:
-        """Put the steps into ``todo``, but set the outcomes of those that, as a look shows, must not be sent."""
+    def queue(self, steps: Iterable[tuple[int, Step]], here: Badges) -> bool:
+        """Put the steps into ``todo``, but set the outcomes of those that, as a look shows, must not be sent; returns
+        whether steps after these may be sent."""
         steps = [*steps]
         lagging = self._lagging([step for _, step in steps], here)
         for place, step in steps:
@@ -175,11 +173,12 @@ class _Run:
                     error = answer
                 self.outcomes[place] = Outcome(step, Verdict.UNKNOWN, error=error)
                 if not self._options.keep_going:  # those before it are sent
-                    break
+                    return False
             elif type(step) is Step and (outcome := _beforehand(step, here)):  # activities: _send_chunk
                 self.outcomes[place] = outcome
             else:
                 self.todo.append((place, step))
+        return True
 
     def _see(self, here: Badges) -> None:
         """Drop each waiting step whose badge has changed, as the look in the last batch shows."""
@@ -264,8 +263,8 @@ class _Run:
             here = Badges(look_at(self._connection, [step for _, step in rest]))
             with self._lock:
                 later, self.todo = self.todo, deque()
-                self.queue(rest, here)
-                self.todo += later  # a badge has to exist before an activity can name it
+                if self.queue(rest, here):
+                    self.todo += later  # a badge has to exist before an activity can name it
 
 
 def _there(step: Step, here: Badges) -> Any:

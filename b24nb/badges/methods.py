@@ -301,7 +301,7 @@ class BadgeMethods:
         keep_going, progress : bool
             Go on after a failure (if not, what comes after it is not sent); show a bar.
         parallel : int
-            How many requests run side by side; they share the request rate.
+            How many requests run side by side; they share the request rate, so more than 16 gain nothing.
         confirm : int, optional
             The number of badges that will be deleted. If it is another number, nothing is sent.
         cancel : threading.Event or callable, optional

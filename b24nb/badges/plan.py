@@ -100,7 +100,7 @@ class Plan:
         keep_going : bool
             Go on after a failure. If not, what comes after it is not sent.
         parallel : int
-            How many requests run side by side; they share the request rate.
+            How many requests run side by side; they share the request rate, so more than 16 gain nothing.
         progress : bool
             Show a bar.
         confirm : int, optional

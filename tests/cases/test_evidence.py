@@ -205,6 +205,26 @@ def test_a_badge_that_can_not_be_named_costs_a_run_only_its_own_row() -> None:
         assert portal.badges == []
 
 
+def test_a_run_that_ends_at_a_badge_of_which_nobody_knows_deletes_nothing_after_it() -> None:
+    def answer(method: str, envelope: Any) -> None:
+        if method.endswith(".list") and edited:  # the look after the portal halted at c0005
+            here = [badge for badge in envelope["result"]["badges"] if badge["code"] != "c0007"]
+            envelope |= {"result": {"badges": here}, "total": len(here)}
+
+    edited: list[str] = []
+    with SandboxPortal(badges=rows(120)) as portal, altered(portal, answer) as b24, connect(portal) as somebody:
+
+        def once() -> bool:
+            if not edited:
+                edited.append(somebody.badges.delete("c0005").code)
+            return False
+
+        every = [row["code"] for row in rows(120)]
+        report = b24.badges.delete_many(every, missing_ok=True, progress=False, cancel=once)
+        assert report.counts == {"deleted": 6, "already gone": 1, "not sent": 112, "unknown": 1}
+        assert "c0119" in codes(portal)
+
+
 @pytest.mark.parametrize("refused", [None, ADD, DELETE], ids=["replaced", "put back", "left"])
 def test_a_badge_edited_before_a_replace_by_calls_of_its_own_is_not_lost(refused: str | None) -> None:
     with SandboxPortal(badges=[VIP]) as portal, connect(portal) as b24:

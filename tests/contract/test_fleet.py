@@ -466,6 +466,26 @@ def test_a_portal_with_much_to_do_is_finished_however_many_leases_that_takes() -
         assert fleet.plan(wanted, **QUIET).apply(**QUIET).counts == {"added": 350}
 
 
+@pytest.mark.parametrize("wanted", [[replace(VIP, type="success")], []], ids=["replace", "delete"])
+def test_a_badge_that_is_edited_while_a_task_waits_in_the_queue_is_left_alone(
+    clock: FakeClock, wanted: list[Badge]
+) -> None:
+    def vault(name: str) -> str:
+        asked.append(name)
+        if len(asked) == 3:  # for the plan, for the look, and for the change
+            clock.advance(2)
+            with connect(sandboxes.webhooks[name]) as somebody:
+                somebody.badges.delete("vip")
+                somebody.badges.add("vip", "theirs", "V", "primary")
+        return sandboxes.webhooks[name]
+
+    asked: list[str] = []
+    with SandboxFleet(1, badges=[VIP]) as sandboxes:
+        plan = Fleet(sandboxes.names, vault, clock=clock).plan(wanted, prune=True, **QUIET)
+        assert plan.apply(confirm=plan.confirmation, **QUIET).counts == {"changed": 1}
+        assert [badge["title"] for badge in sandboxes.portals["portal-0001"].badges] == ["theirs"]
+
+
 def test_a_disk_that_fills_up_between_two_leases_makes_no_verdict_doubtful_that_is_written() -> None:
     def first_only(*given: Any) -> Any:
         written.append(1)
