@@ -69,11 +69,7 @@ def compare(applier: ChangeApplier, kind: str, steps: Sequence[Step], options: R
 
 
 def apply_many(
-    applier: ChangeApplier,
-    kind: str,
-    steps: Sequence[Step],
-    current: Iterable[Badge],
-    options: RunOptions,
+    applier: ChangeApplier, kind: str, steps: Sequence[Step], current: Iterable[Badge], options: RunOptions
 ) -> tuple[list[Outcome], BaseException | None]:
     """Send many steps as one change set; return their outcomes in order, and what ended the run early.
 
