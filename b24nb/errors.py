@@ -119,8 +119,8 @@ class BadgeChanged(B24Error):
 
     def __init__(self, code: str, seen: Any, now: Any) -> None:
         pairs = zip(seen.to_wire().items(), now.to_wire().values(), strict=True) if seen and now else ()
-        told = [f"its {name} was {was!r} and is {has!r} now" for (name, was), has in pairs if was != has]
-        what = ", ".join(told) or f"it was {seen or 'not there'} and is {now or 'not there'} now"
+        differences = [f"its {name} was {was!r} and is {has!r} now" for (name, was), has in pairs if was != has]
+        what = ", ".join(differences) or f"it was {seen or 'not there'} and is {now or 'not there'} now"
         hint = "Look at it; if the change is still wanted, make it again."
         super().__init__(f"The badge {code!r} has changed: {what}. It was left alone.", hint=hint)
         self.seen = seen

@@ -217,7 +217,7 @@ class ErrorFact(NamedTuple):
     methods
         The methods that can answer it; empty: any.
     section
-        ``"method"`` (the badge methods), ``"system"``, ``"batch"``, ``"oauth"``, ``"neighbour"``.
+        ``"method"`` (the badge methods), ``"system"``, ``"batch"``, ``"oauth"``, ``"related"``.
     source
         ``"docs"``, ``"server"``, ``"docs, server"``, ``"observed"``, ``"docs, observed"``.
     system_page

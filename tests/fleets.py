@@ -12,7 +12,7 @@ from urllib.parse import parse_qs
 
 import b24nb
 from b24nb.fleet import visit
-from b24nb.rest.transport import Answer
+from b24nb.rest.transport import HttpAnswer
 from b24nb.sandbox import SandboxFleet
 from tests.fakes import FakeClock
 
@@ -88,7 +88,7 @@ class SimulatedPortals:
         self.added: dict[str, list[dict[str, Any]]] = {}
         self.usual = [{"code": f"c{n}", "title": f"T{n}", "value": "V", "type": "primary"} for n in range(12)]
 
-    def post(self, endpoint: Any, body: bytes, *, method: str, total: float | None = None) -> Answer:
+    def post(self, endpoint: Any, body: bytes, *, method: str, total: float | None = None) -> HttpAnswer:
         sent, mine = json.loads(body), self.added.setdefault(endpoint.origin, [])
         listed = self.usual + mine
         known: dict[str, Any] = {
@@ -110,8 +110,8 @@ class SimulatedPortals:
         return self._answer({"result": parts})
 
     @staticmethod
-    def _answer(envelope: dict[str, Any]) -> Answer:
-        return Answer(200, {}, json.dumps(envelope | {"time": {}}).encode())
+    def _answer(envelope: dict[str, Any]) -> HttpAnswer:
+        return HttpAnswer(200, {}, json.dumps(envelope | {"time": {}}).encode())
 
     def close(self) -> None:
         """Nothing."""

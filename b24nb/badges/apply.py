@@ -15,7 +15,7 @@ from typing import Any
 from b24nb import errors
 from b24nb.badges.badge import Badge, Badges
 from b24nb.badges.changes import DELETE, LIST, Action, Outcome, Step, StepCommand, Verdict, to_restore, warn
-from b24nb.badges.evidence import Reply, badges_of, is_whole, judge_answers, look_at, reconcile
+from b24nb.badges.evidence import Answer, badges_of, is_whole, judge_answers, look_at, reconcile
 from b24nb.badges.journal_store import ChangeSet, JournalStore
 from b24nb.rest.calls import Call
 from b24nb.rest.connection import Connection, Response
@@ -78,7 +78,7 @@ class ChangeApplier:
         """Send, and find out what became of each step."""
         commands: list[StepCommand] = [(_LOOK, LIST, {})] if look else []
         commands += [command for place, step in enumerate(steps) for command in step.commands(f"s{place}")]
-        answers: dict[str, Reply] = {}
+        answers: dict[str, Answer] = {}
         intent.answers.append(answers)
         intent.looks = bool(look)
         failure: errors.B24Error | None = None
@@ -103,7 +103,7 @@ class ChangeApplier:
         return self._judged(steps, found, answers, failure)
 
     def _judged(
-        self, steps: Steps, found: LastSeen, answers: Mapping[str, Reply], failure: errors.B24Error | None
+        self, steps: Steps, found: LastSeen, answers: Mapping[str, Answer], failure: errors.B24Error | None
     ) -> list[Outcome]:
         """The outcomes that the answers prove; the others by a look at the portal."""
         outcomes: list[Outcome] = []
@@ -114,20 +114,20 @@ class ChangeApplier:
             edited = f"somebody had changed it just before; the journal keeps it as it was last: {before!r}"
             detail = one.detail or (edited if before and step.before and one.changed else "")
             outcomes.append(one._replace(found=before, detail=detail))
-        if doubts := {place: one for place, one in enumerate(outcomes) if one.verdict is Verdict.UNKNOWN}:
+        if undecided := {place: one for place, one in enumerate(outcomes) if one.verdict is Verdict.UNKNOWN}:
             # Wait for the effect only while the portal may be working on it: not after an answer with HTTP 3xx or 4xx.
             end = self.connection.clock.monotonic()
             if isinstance(failure, errors.TransportError) and not 300 <= (failure.http_status or 0) < 500:
                 end += self.settle_after - failure.waited
-            seen = reconcile(self.connection, [*doubts.values()], end)
+            seen = reconcile(self.connection, [*undecided.values()], end)
             call = getattr(failure, "call", None)
             if isinstance(call, Call) and all(outcome.done for outcome in seen):
                 call.outcome = "seen"
-            for place, outcome in zip(doubts, seen, strict=True):
+            for place, outcome in zip(undecided, seen, strict=True):
                 outcomes[place] = outcome
         return outcomes
 
-    def _call_each(self, commands: Sequence[StepCommand], intent: _Intent, answers: dict[str, Reply]) -> None:
+    def _call_each(self, commands: Sequence[StepCommand], intent: _Intent, answers: dict[str, Answer]) -> None:
         """Send a call per command until one fails, and add their answers to ``answers``."""
         for key, method, params in commands:
             if any(isinstance(one, errors.ApiError) for one in answers.values()):
@@ -175,7 +175,7 @@ class _Intent:
     steps: Steps
     found: LastSeen
     ids: Sequence[int] = ()
-    answers: list[Mapping[str, Reply]] = field(default_factory=list)
+    answers: list[Mapping[str, Answer]] = field(default_factory=list)
     looks: bool = False  # whether the request itself looks at the badges
 
     def __post_init__(self) -> None:

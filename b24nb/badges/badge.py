@@ -366,7 +366,7 @@ def listed(names: Sequence[str]) -> str:
     return ", ".join(names[:_NAMED]) + (f" and {len(names) - _NAMED:,} more" if len(names) > _NAMED else "")
 
 
-def not_restorable(badges: Iterable[Any]) -> list[str]:
+def unrestorable_remarks(badges: Iterable[Any]) -> list[str]:
     """A remark on those of these that could not be restored, if there are any."""
     names = dict.fromkeys(repr(badge.code) for badge in badges if isinstance(badge, Badge) and badge.note)
     return [f"Not restorable, since add would refuse it: {listed([*names])}."] if names else []

@@ -23,7 +23,7 @@ from b24nb.badges.activities import name_holders
 from b24nb.badges.apply import STALE, ChangeApplier, Look, warn_if_unwritten
 from b24nb.badges.badge import Badge, Badges
 from b24nb.badges.changes import UNDO, Outcome, Step, Verdict, gone, problems
-from b24nb.badges.evidence import Reply, ask_for, confirms, is_whole, list_badges, look_at
+from b24nb.badges.evidence import Answer, ask_for, confirms, is_whole, list_badges, look_at
 from b24nb.badges.journal_store import ChangeSet
 from b24nb.checks import check_count, check_switch
 from b24nb.rest.batch import fits_query
@@ -185,7 +185,7 @@ class _Run:
             self.outcomes |= {place: step.left_alone(now) for place, step, now in changed}
             self.todo = deque(item for item in self.todo if item[0] not in self.outcomes)
 
-    def _lagging(self, steps: Sequence[Step], here: Badges) -> Mapping[str, Reply]:
+    def _lagging(self, steps: Sequence[Step], here: Badges) -> Mapping[str, Answer]:
         """The answers of ``get``, by code, that contradict the list about badges which are not as planned there.
 
         A badge that the list shows as wanted is asked for by an undo only: a list that is behind shows just that.

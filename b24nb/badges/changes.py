@@ -13,7 +13,7 @@ from enum import StrEnum
 from typing import Any, NamedTuple
 
 from b24nb import spec
-from b24nb.badges.badge import FIELDS, Badge, Badges, bare, not_restorable
+from b24nb.badges.badge import FIELDS, Badge, Badges, bare, unrestorable_remarks
 from b24nb.errors import B24Error, BadgeChanged, InvalidInput, NotRestorable
 from b24nb.rest.batch import fits_query
 from b24nb.rest.calls import event_list
@@ -255,9 +255,9 @@ def diff(current: Badges, wanted: Badges, removable: Collection[str] | None = ()
             yield Step(badge.code, badge, None)
 
 
-def planned(current: Badges, wanted: Badges, *, prune: bool) -> Iterator[Step]:
+def plan_steps(current: Badges, wanted: Badges, *, prune: bool) -> Iterator[Step]:
     """The steps of a plan. A code that came with blanks or invisible characters from a paste gets the badge that it
-    means as ``before``: :func:`complaints` refuses it."""
+    means as ``before``: :func:`step_problems` refuses it."""
     for step in diff(current, wanted, removable=None if prune else ()):
         meant = None if step.before else current.find(bare(step.code))
         yield step._replace(before=meant) if meant and not wanted.find(meant.code) else step
@@ -279,7 +279,7 @@ def to_restore(found: Any, before: Any) -> Any:
     return found or before
 
 
-def redone(kinds: Iterable[str]) -> list[str]:
+def redo_remarks(kinds: Iterable[str]) -> list[str]:
     """A remark on a plan that undoes change sets of these kinds, if all of them are undos."""
     undos = [kind.startswith(UNDO) for kind in kinds]
     return ["The last changes were an undo or a restore: this undoes them."] if undos and all(undos) else []
@@ -327,7 +327,7 @@ def problems(badge: Badge, code_limit: int = spec.CODE_LIMIT) -> Iterator[Invali
         yield problem
 
 
-def complaints(steps: Iterable[Step]) -> Iterator[InvalidInput]:
+def step_problems(steps: Iterable[Step]) -> Iterator[InvalidInput]:
     """Why a portal would refuse the badges that these steps add; or what a table has changed in them, unnoticed."""
     for step in steps:
         if step.after is None or step.after == step.before:
@@ -359,7 +359,7 @@ def check_code(code: Any) -> None:
 
 def warn_if_not_restorable(badges: Iterable[Any], stacklevel: int = 3) -> None:
     """Warn before these are deleted, if one of them could not be restored."""
-    for text in not_restorable(badges):
+    for text in unrestorable_remarks(badges):
         warn(NotRestorable(text), stacklevel)
 
 

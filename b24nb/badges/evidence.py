@@ -24,7 +24,7 @@ from b24nb.rest.batch import fits_query
 from b24nb.rest.connection import Connection, Response
 from b24nb.rest.response import whole_number
 
-Reply = Response | ApiError
+Answer = Response | ApiError
 _AGAIN = "Somebody may be changing them; list again."
 
 
@@ -85,7 +85,7 @@ def badge_of(response: Response, code: str) -> Badge:
     return badge
 
 
-def judge_answers(step: Step, failure: B24Error | None, deleted: Reply | None, added: Reply | None) -> Outcome | None:
+def judge_answers(step: Step, failure: B24Error | None, deleted: Answer | None, added: Answer | None) -> Outcome | None:
     """The outcome that the answers to a step's commands, or the failure of the request, prove; ``None`` if none."""
     if not all(_without_effect(one) for one in (failure, deleted, added) if isinstance(one, B24Error)):
         return None
@@ -130,10 +130,10 @@ def _without_effect(error: B24Error) -> bool:
     return not getattr(error, "sent", False)
 
 
-def reconcile(connection: Connection, doubts: Sequence[Outcome], deadline: float) -> list[Outcome]:
-    """Look at the portal until it shows what became of each step; returns outcomes in the order of ``doubts``.
+def reconcile(connection: Connection, undecided: Sequence[Outcome], deadline: float) -> list[Outcome]:
+    """Look at the portal until it shows what became of each step; returns outcomes in the order of ``undecided``.
 
-    A doubt is an outcome with the verdict ``unknown``: ``error`` says why the answer proves nothing, ``found`` is
+    Each has the verdict ``unknown``: ``error`` says why the answer proves nothing, ``found`` is
     what a look before the change showed. ``deadline``: time of the monotonic clock after which no effect can
     appear any more. If the look fails, the outcome is ``open``.
     """
@@ -141,28 +141,30 @@ def reconcile(connection: Connection, doubts: Sequence[Outcome], deadline: float
     pause = 0.25
     while True:
         last_look = connection.clock.monotonic() >= deadline
-        missing = {place: doubt for place, doubt in enumerate(doubts) if place not in known}
+        missing = {place: outcome for place, outcome in enumerate(undecided) if place not in known}
         try:
-            here = _look(connection, [doubt.step for doubt in missing.values()], thorough=last_look)
+            here = _look(connection, [outcome.step for outcome in missing.values()], thorough=last_look)
         except B24Error as error:
-            for place, doubt in missing.items():
-                known[place] = _unknown(doubt, f"looking for {doubt.step.code!r} failed: {error.message}", open=True)
+            for place, outcome in missing.items():
+                known[place] = _unknown(
+                    outcome, f"looking for {outcome.step.code!r} failed: {error.message}", open=True
+                )
         else:
-            judged = {place: _judge(doubt, here, last_look=last_look) for place, doubt in missing.items()}
+            judged = {place: _judge(outcome, here, last_look=last_look) for place, outcome in missing.items()}
             known |= {place: outcome for place, outcome in judged.items() if outcome}
-        if len(known) == len(doubts):
-            return [known[place] for place in range(len(doubts))]
+        if len(known) == len(undecided):
+            return [known[place] for place in range(len(undecided))]
         connection.clock.sleep(max(0.0, min(pause, deadline - connection.clock.monotonic())))
         pause *= 2
 
 
-def ask_for(connection: Connection, codes: Iterable[str]) -> Mapping[str, Reply]:
+def ask_for(connection: Connection, codes: Iterable[str]) -> Mapping[str, Answer]:
     """The answers of ``get``, by code: the list of badges may be out of date."""
     gets = {code: (GET, {"code": code}) for code in codes if fits_query({"code": code})}
     return connection.batch(gets) if gets else {}
 
 
-def confirms(answer: Reply, code: str, here: Badges) -> bool:
+def confirms(answer: Answer, code: str, here: Badges) -> bool:
     """Whether an answer to ``get`` says the same about a code as the list."""
     if isinstance(answer, ApiError):  # a portal that tells letter case apart finds only the exact code
         return isinstance(answer, NotFound) and code not in {badge.code for badge in here}
@@ -183,29 +185,29 @@ def _look(connection: Connection, steps: Sequence[Step], *, thorough: bool) -> d
     return {one.code: one for one in found}
 
 
-def _judge(doubt: Outcome, here: Mapping[str, Any], *, last_look: bool) -> Outcome | None:
+def _judge(outcome: Outcome, here: Mapping[str, Any], *, last_look: bool) -> Outcome | None:
     """The outcome that a look shows; ``None``: the effect is not visible yet, but may still appear."""
-    step = doubt.step
+    step = outcome.step
     old = here.get(step.before.code) if step.before else None
     new = here.get(step.after.code) if step.after else None
     if new == step.after and (new or not old):
-        if step.before is None and doubt.found:
-            return _unknown(doubt, f"{step.code!r} was there before, so nobody can tell whether this call added it")
+        if step.before is None and outcome.found:
+            return _unknown(outcome, f"{step.code!r} was there before, so nobody can tell whether this call added it")
         beside = old and new and old.code != new.code  # this portal tells letter case apart
         verdict = Verdict.ADDED if beside else DONE[step.action]
-        return doubt._replace(verdict=verdict, changed=True, error=None, detail="seen on the portal", seen=True)
+        return outcome._replace(verdict=verdict, changed=True, error=None, detail="seen on the portal", seen=True)
     present = old or new
-    if present and present not in (step.before, doubt.found):
-        return _unknown(doubt, f"{step.about or repr(step.code)} is now different from what was sent")
+    if present and present not in (step.before, outcome.found):
+        return _unknown(outcome, f"{step.about or repr(step.code)} is now different from what was sent")
     if not last_look:
         return None
     if not old and isinstance(step.after, Badge) and (respelled := _respelled(step.after, here)):
-        return _unknown(doubt, f"{step.code!r} is not there, but its texts are, under {respelled!r}")
+        return _unknown(outcome, f"{step.code!r} is not there, but its texts are, under {respelled!r}")
     half = step.action is Action.REPLACE and not present
-    text = f"{_cause(doubt)}: {step.code!r} {'was deleted and not added again' if half else 'shows no effect'}."
-    refused = doubt.error if isinstance(doubt.error, ApiError) else None
-    error = refused or errors.NotApplied(text, hint=f"It is safe to repeat.{_advice(doubt)}", sent=True)
-    return doubt._replace(verdict=Verdict.FAILED, changed=half, error=error, seen=True)
+    text = f"{_cause(outcome)}: {step.code!r} {'was deleted and not added again' if half else 'shows no effect'}."
+    refused = outcome.error if isinstance(outcome.error, ApiError) else None
+    error = refused or errors.NotApplied(text, hint=f"It is safe to repeat.{_advice(outcome)}", sent=True)
+    return outcome._replace(verdict=Verdict.FAILED, changed=half, error=error, seen=True)
 
 
 def _respelled(wanted: Badge, here: Mapping[str, Any]) -> str:
@@ -218,17 +220,17 @@ def _letters(code: str) -> str:
     return "".join(filter(str.isalnum, unicodedata.normalize("NFKC", code).casefold()))
 
 
-def _cause(doubt: Outcome) -> str:
-    why = doubt.error.message.rstrip(".") if doubt.error else ""
+def _cause(outcome: Outcome) -> str:
+    why = outcome.error.message.rstrip(".") if outcome.error else ""
     return f"The answer does not show the outcome ({why})" if why else "The answer was lost or proves nothing"
 
 
-def _advice(doubt: Outcome) -> str:
+def _advice(outcome: Outcome) -> str:
     """The end of a hint: what to do about an answer of something else than the portal, such as a firewall."""
-    return f" {doubt.error.hint}".rstrip() if isinstance(doubt.error, BadResponse) else ""
+    return f" {outcome.error.hint}".rstrip() if isinstance(outcome.error, BadResponse) else ""
 
 
-def _unknown(doubt: Outcome, what: str, *, open: bool = False) -> Outcome:
+def _unknown(outcome: Outcome, what: str, *, open: bool = False) -> Outcome:
     hint = "b24.journal.settle() looks again." if open else "Check the badge first."
-    text = f"{_cause(doubt)}, and {what.rstrip('.')}."
-    return doubt._replace(error=errors.OutcomeUnknown(text, hint=hint + _advice(doubt)), seen=not open, open=open)
+    text = f"{_cause(outcome)}, and {what.rstrip('.')}."
+    return outcome._replace(error=errors.OutcomeUnknown(text, hint=hint + _advice(outcome)), seen=not open, open=open)

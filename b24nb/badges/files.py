@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 Source = str | os.PathLike[str] | Mapping[str, Any] | Iterable[Badge | Mapping[Any, Any]]
 
 FORMAT, VERSION = "b24nb badges", 1
-#: How many complaints one error shows, and how many characters of each.
+#: How many problems one error shows, and how many characters of each.
 _SHOWN, _WIDTH = 5, 600
 #: A cell that begins so is a formula for spreadsheets, and gets an apostrophe in front; this column names such cells.
 FORMULA, _ESCAPED = tuple("=+-@\t\r\n＝＋－＠"), "with_apostrophe"
@@ -71,7 +71,7 @@ def read(source: Source | pd.DataFrame) -> Badges:
     Badges: 1
       vip  primary  {'en': 'Client', 'de': 'Kunde'}  'VIP'
     """
-    complaints: list[InvalidInput] = []
+    problems: list[InvalidInput] = []
     badges: list[Badge] = []
     for where, row in _rows(source):
         try:
@@ -79,8 +79,8 @@ def read(source: Source | pd.DataFrame) -> Badges:
             check_code(badge.code)
             badges.append(badge)
         except InvalidInput as problem:
-            complaints.append(InvalidInput(f"{where}: {problem.message}", field=problem.field, hint=problem.hint))
-    refuse(complaints)
+            problems.append(InvalidInput(f"{where}: {problem.message}", field=problem.field, hint=problem.hint))
+    refuse(problems)
     return Badges(badges)
 
 
@@ -127,7 +127,7 @@ def names_of(given: Any) -> list[str]:
 
 
 def clashes(codes: Iterable[str], there: Iterable[Badge] = ()) -> Iterator[InvalidInput]:
-    """Complaints about codes that are repeated, or that most portals take for the same.
+    """Problems of codes that are repeated, or that most portals take for the same.
 
     ``there``: badges that a portal has side by side: it tells their codes apart.
     """
@@ -140,12 +140,12 @@ def clashes(codes: Iterable[str], there: Iterable[Badge] = ()) -> Iterator[Inval
             yield InvalidInput(text if names[1:] else f"The code {shown} is repeated.", field="code")
 
 
-def refuse(complaints: Iterable[InvalidInput]) -> None:
-    """Raise one error for all complaints, if there are any; what several say is said once."""
-    if found := {complaint.message[:_WIDTH]: complaint for complaint in complaints}:
+def refuse(problems: Iterable[InvalidInput]) -> None:
+    """Raise one error for all problems, if there are any; what several say is said once."""
+    if found := {problem.message[:_WIDTH]: problem for problem in problems}:
         more = f" (and {len(found) - _SHOWN} more)" if len(found) > _SHOWN else ""
         text, shown = " ".join([*found][:_SHOWN]), [*found.values()][:_SHOWN]
-        hints = dict.fromkeys([*(complaint.hint for complaint in shown if complaint.hint), "Nothing has been changed."])
+        hints = dict.fromkeys([*(problem.hint for problem in shown if problem.hint), "Nothing has been changed."])
         raise InvalidInput(f"{text}{more}", field=shown[0].field, hint=" ".join(hints))
 
 

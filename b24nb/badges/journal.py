@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from b24nb.badges.activities import Activity, ActivityStep
 from b24nb.badges.apply import ChangeApplier
 from b24nb.badges.badge import SHOWN, Badge, Badges, folded, frame, listed
-from b24nb.badges.changes import DONE, UNDO, Action, Outcome, Step, Verdict, Way, diff, redone, to_restore
+from b24nb.badges.changes import DONE, UNDO, Action, Outcome, Step, Verdict, Way, diff, redo_remarks, to_restore
 from b24nb.badges.evidence import ask_for, confirms, list_badges, reconcile
 from b24nb.badges.files import clashes, codes_of, refuse
 from b24nb.badges.journal_store import Entry, JournalStore, default_journal_path
@@ -107,11 +107,11 @@ class Journal:
         JournalError
             The journal can't be read or written.
         """
-        return settled(self._store, self._look)
+        return settle_all(self._store, self._look)
 
     def _look(self, entries: Sequence[Entry]) -> list[Outcome]:
         connection, settle_after = self._applier.connection, self._applier.settle_after
-        return reconciled(connection, entries, seconds_left(entries, settle_after, connection.clock.time()))
+        return reconcile_all(connection, entries, seconds_left(entries, settle_after, connection.clock.time()))
 
     def plan_undo(self, last: int = 1) -> Plan:
         """A plan that undoes the last change sets.
@@ -150,7 +150,7 @@ class Journal:
         steps, total, lost = steps_back(self._applier.connection, done)
         left_out = {"deleted activities can't be restored.": lost}
         left_out["change(s) are left out: what was there before can't be read."] = sum(bool(one.unread) for one in done)
-        remarks = [self.unfinished, *self._foreign(), *redone(one.kind for one in done)]
+        remarks = [self.unfinished, *self._foreign(), *redo_remarks(one.kind for one in done)]
         remarks += [f"{count} {what}" for what, count in left_out.items() if count]
         return Plan(steps, kind=UNDO, total=total, applier=self._applier, remarks=[*filter(None, remarks)])
 
@@ -251,7 +251,7 @@ def _head(newest: pd.DataFrame | None) -> str:
     return "Journal" if newest is None or len(newest) < SHOWN else f"Journal: at most the newest {SHOWN}; .df has all"
 
 
-def settled(store: JournalStore, look: Callable[[Sequence[Entry]], Sequence[Outcome]]) -> Report:
+def settle_all(store: JournalStore, look: Callable[[Sequence[Entry]], Sequence[Outcome]]) -> Report:
     """Write the verdicts of unfinished changes; ``look`` returns the outcomes that the journal does not prove."""
     entries = store.unfinished()
     known = {entry.id: outcome for entry in entries if (outcome := _proved_by_next(store, entry))}
@@ -278,10 +278,10 @@ def seconds_left(entries: Iterable[Entry], settle_after: float, now: float) -> f
     return max(begun) + settle_after - now
 
 
-def reconciled(connection: Connection, entries: Sequence[Entry], seconds: float) -> list[Outcome]:
+def reconcile_all(connection: Connection, entries: Sequence[Entry], seconds: float) -> list[Outcome]:
     """What became of unfinished changes, as the portal shows it within ``seconds``: so long an effect can appear."""
-    doubts = [Outcome(entry.step, Verdict.UNKNOWN, None, found=entry.found) for entry in entries]
-    return reconcile(connection, doubts, connection.clock.monotonic() + max(0.0, seconds))
+    undecided = [Outcome(entry.step, Verdict.UNKNOWN, None, found=entry.found) for entry in entries]
+    return reconcile(connection, undecided, connection.clock.monotonic() + max(0.0, seconds))
 
 
 def _proved_by_next(store: JournalStore, entry: Entry) -> Outcome | None:

@@ -372,8 +372,8 @@ class BadgeMethods:
         prune, badges = check_switch(prune, "prune"), files.read(wanted)
         current = self.list()
         files.refuse(files.clashes((badge.code for badge in badges), current))
-        steps = [*changes.planned(current, badges, prune=prune)]
-        files.refuse(changes.complaints(steps))
+        steps = [*changes.plan_steps(current, badges, prune=prune)]
+        files.refuse(changes.step_problems(steps))
         return Plan(steps, kind="apply", total=len(current), applier=self._applier)
 
     def backup(self, path: str | os.PathLike[str]) -> Path:

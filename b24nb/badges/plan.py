@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from b24nb.badges.activities import Activity, ActivityStep, is_id
 from b24nb.badges.apply import ChangeApplier
-from b24nb.badges.badge import SHOWN, Badge, frame, frame_html, listed, listing, not_restorable
+from b24nb.badges.badge import SHOWN, Badge, frame, frame_html, listed, listing, unrestorable_remarks
 from b24nb.badges.bulk import Cancel, RunOptions, apply_many
 from b24nb.badges.changes import Action, Outcome, Step, Verdict, Way, error_name, warn_if_not_restorable
 from b24nb.badges.evidence import look_at
@@ -190,7 +190,7 @@ class Plan:
         moved = self.counts["add"] or self.counts["replace"]
         place = ["Added and replaced badges take the last places of the list."] if moved else []
         confirm = f"confirm={self.deletes}" if 2 * self.deletes > self._total else ""
-        lost = not_restorable(step.before for step in self._changes()[SHOWN:])  # the others have a note in their row
+        lost = unrestorable_remarks(step.before for step in self._changes()[SHOWN:])  # others have a note in the row
         left = any(step.before != step.after for step in self.steps)
         sends = f"Nothing has been sent. .apply({confirm}) sends it." if left else "There is nothing to send."
         if left and self._applier.connection.read_only:

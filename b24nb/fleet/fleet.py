@@ -19,14 +19,14 @@ from b24nb import errors
 from b24nb._settings import READ_ONLY, read_settings
 from b24nb.badges.badge import folded, frame, grouped, listed
 from b24nb.badges.bulk import RunOptions
-from b24nb.badges.changes import Outcome, planned, redone
+from b24nb.badges.changes import Outcome, plan_steps, redo_remarks
 from b24nb.badges.files import clashes, names_of, read, refuse
-from b24nb.badges.journal import ADOPT, FLEET_RUN, journals_beside, reconciled, seconds_left, settled, steps_back
+from b24nb.badges.journal import ADOPT, FLEET_RUN, journals_beside, reconcile_all, seconds_left, settle_all, steps_back
 from b24nb.badges.journal_store import Entry, JournalStore, default_journal_path
 from b24nb.checks import check_count, check_journal, check_seconds, check_switch
 from b24nb.client import Client, Portal, unless_forked
-from b24nb.fleet.fleet_plan import FleetPlan, left_alone, matching, protected
-from b24nb.fleet.found import FleetBadges, FleetCheck, FleetValues, Row, counted, table_of
+from b24nb.fleet.fleet_plan import FleetPlan, keep_if_changed, matching, protected
+from b24nb.fleet.results import FleetBadges, FleetCheck, FleetValues, Row, counted, table_of
 from b24nb.fleet.visit import OK, Access, Visit, call, carry_out, look, prepare
 from b24nb.secret import Secret, mask_address, without_frames
 
@@ -247,7 +247,7 @@ class Fleet:
             if found.status != OK:
                 return found
             idle.difference_update(one for badge in found.value for one in matching(badge.code, patterns))
-            steps = planned(found.value, badges, prune=prune)
+            steps = plan_steps(found.value, badges, prune=prune)
             return found._replace(value=([protected(step, patterns) for step in steps], len(found.value)))
 
         return FleetPlan(self, compare, options, idle=idle)
@@ -311,10 +311,10 @@ class Fleet:
                 return found
             steps, *more = found.value
             verdicts = {one.step.code: one.verdict for one in changes}  # the last ones
-            kept = [left_alone(step, verdicts.get(step.code)) for step in steps]
+            kept = [keep_if_changed(step, verdicts.get(step.code)) for step in steps]
             return found._replace(value=(kept, *more), portal=portal)
 
-        remarks = [*self._elsewhere(kinds), *redone(kinds - {_ANY_RUN})] if looked else []
+        remarks = [*self._elsewhere(kinds), *redo_remarks(kinds - {_ANY_RUN})] if looked else []
         return FleetPlan(self, compare, options, names, undoes=kinds, remarks=remarks)
 
     def _frame(self, rows: Iterable[Row], columns: Iterable[str]) -> pd.DataFrame:
@@ -355,12 +355,12 @@ class Fleet:
 
         def judged(entries: Sequence[Entry]) -> Sequence[Outcome]:
             seconds = seconds_left(entries, self.settle_after, self._time())
-            found = self._visit(name, store.host, reconciled, entries, seconds)
+            found = self._visit(name, store.host, reconcile_all, entries, seconds)
             if found.failure:
                 raise found.failure
             return found.value  # type: ignore[no-any-return]
 
-        for outcome in settled(store, judged):
+        for outcome in settle_all(store, judged):
             if outcome.open and outcome.error:
                 raise outcome.error
 

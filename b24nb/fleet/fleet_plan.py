@@ -10,14 +10,14 @@ from secrets import token_hex
 from typing import TYPE_CHECKING, Any
 
 from b24nb import errors
-from b24nb.badges.badge import folded, listed, not_restorable
-from b24nb.badges.changes import UNDO, Action, Outcome, Step, Verdict, complaints
+from b24nb.badges.badge import folded, listed, unrestorable_remarks
+from b24nb.badges.changes import UNDO, Action, Outcome, Step, Verdict, step_problems
 from b24nb.badges.files import refuse
 from b24nb.badges.journal import lease
 from b24nb.badges.journal_store import ChangeSet, JournalStore
 from b24nb.badges.plan import PLAN_COLUMNS, REPORT_COLUMNS, plan_row, report_row
 from b24nb.checks import check_count
-from b24nb.fleet.found import LOOKING, Found, Row, counted, run_options
+from b24nb.fleet.results import VISIT_OPTIONS, FleetResults, Row, counted, run_options
 from b24nb.fleet.visit import NOT_VISITED, OK, UNKNOWN, Visit, before_sending, send, status_of
 
 if TYPE_CHECKING:
@@ -30,10 +30,10 @@ _ATTEMPTS = 5
 _PROTECTED = "protected: left alone"
 _NOT_WANTED = f"{_PROTECTED}, though not wanted"
 #: By remark or action; any other: ``differs``.
-_SEEN = {Action.KEEP: "same", Action.ADD: "missing", Action.DELETE: "not wanted", _NOT_WANTED: "not wanted"}
+_CELLS = {Action.KEEP: "same", Action.ADD: "missing", Action.DELETE: "not wanted", _NOT_WANTED: "not wanted"}
 
 
-class FleetPlan(Found):
+class FleetPlan(FleetResults):
     """The changes to make on each portal. Showing it sends nothing; :meth:`apply` sends it.
 
     The value of a visit: the steps, and how many badges the portal has.
@@ -75,7 +75,7 @@ class FleetPlan(Found):
             super()._visit(names)
         finally:  # check the steps also after Ctrl-C, since an incomplete plan can be applied, too
             steps = self._changes() if self._undoes is None else ()
-            found = [(one, name, step.after) for name, step in steps for one in complaints([step])]
+            found = [(one, name, step.after) for name, step in steps for one in step_problems([step])]
             refuse(one for one, _, badge in found if badge and badge.note)  # add refuses it anywhere
             # The others are about what these portals have.
             self.visits |= {name: Visit.failed(one)._replace(status=NOT_VISITED) for one, name, _ in found}
@@ -100,7 +100,7 @@ class FleetPlan(Found):
     def matrix(self) -> pd.DataFrame:
         """A row per code and a column per portal that answered: ``same, differs, missing, not wanted``."""
         found = ((name, step) for name, steps in self.steps.items() for step in steps)
-        cells = ((name, step.code, _SEEN.get(step.remark or step.action, "differs")) for name, step in found)
+        cells = ((name, step.code, _CELLS.get(step.remark or step.action, "differs")) for name, step in found)
         return self._matrix(cells, absent="same")
 
     def apply(
@@ -190,7 +190,7 @@ class FleetPlan(Found):
         ...     plan.apply(progress=False).counts, plan.undo(progress=False).counts
         ({'added': 3}, {'deleted': 3})
         """
-        looking = {name: option for name, option in options.items() if name in LOOKING}
+        looking = {name: option for name, option in options.items() if name in VISIT_OPTIONS}
         plan = self._fleet._plan_back({*self._run}, [name for name in self.visits if name in self._begun], looking)
         try:
             return plan.apply(**{"keep_going": True, "confirm": plan.confirmation, **options})
@@ -294,7 +294,7 @@ class FleetPlan(Found):
         if self._idle:
             idle = listed(sorted(map(repr, self._idle)))
             unsure.append(f"Nothing is protected by {idle}: no badge that was seen has such a code.")
-        unsure += not_restorable(one.before for _, one in self._changes())
+        unsure += unrestorable_remarks(one.before for _, one in self._changes())
         kept = {repr(one.code) for steps in self.steps.values() for one in steps if one.remark.startswith(_PROTECTED)}
         unsure += [f"Protected, so left alone: {listed(sorted(kept))}."] if kept else []
         unsure += [*self._remarks, *self._fleet._warnings()]
@@ -307,14 +307,14 @@ class FleetPlan(Found):
         return self._fleet._frame(((name, [counts[one] for one in Action]) for name, counts in found), [*Action])
 
 
-class FleetReport(Found):
+class FleetReport(FleetResults):
     """What became of each step on each portal. The value of a visit is a list of outcomes.
 
     ``.df`` has a row per portal and badge: ``portal``, the labels, ``code, action, verdict, error, detail``.
     """
 
     what = "Report"
-    _takes = (*LOOKING, "keep_going")
+    _takes = (*VISIT_OPTIONS, "keep_going")
     _columns = REPORT_COLUMNS
     _counted = "verdict"
 
@@ -378,7 +378,7 @@ def protected(step: Step, patterns: Sequence[str]) -> Step:
     return step._replace(after=before, remark=remark) if matching(before.code, patterns) else step
 
 
-def left_alone(step: Step, last: str | None) -> Step:
+def keep_if_changed(step: Step, last: str | None) -> Step:
     """A step of an undo; one that keeps what somebody has changed or deleted since, but not what our own undo has
     deleted and could not add."""
     if not step.remark or (step.before is None and last == Verdict.FAILED):

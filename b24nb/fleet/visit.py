@@ -253,7 +253,7 @@ def look(connection: Connection) -> tuple[Portal, Badges | errors.ApiError]:
 
 def call(connection: Connection, function: Callable[[Client], Any]) -> tuple[Portal, Any]:
     """Call a function with a client of the portal; returns the portal and the function's value."""
-    portal, badges = Portal.ask(connection), BadgeMethods(connection, Permit(float("-inf")))  # type: ignore[arg-type]
+    portal, badges = Portal.ask(connection), BadgeMethods(connection, TaskJournal(float("-inf")))  # type: ignore[arg-type]
     value = call_sync(function, Client(connection, portal=portal, badges=badges, release=nothing))
     with suppress(pickle.PicklingError, TypeError, AttributeError):  # with threads it need not be picklable
         refuse_secrets(pickle.dumps(value), connection.credentials.secrets)
@@ -262,7 +262,7 @@ def call(connection: Connection, function: Callable[[Client], Any]) -> tuple[Por
 
 def before_sending(connection: Connection, kind: str, steps: list[Step], keep_going: bool) -> list[Outcome]:
     """The outcomes of the steps that need not or must not be sent; the others are left out."""
-    applier = ChangeApplier(connection, Permit(float("-inf")), 0)  # type: ignore[arg-type]
+    applier = ChangeApplier(connection, TaskJournal(float("-inf")), 0)  # type: ignore[arg-type]
     return compare(applier, kind, steps, RunOptions(keep_going))
 
 
@@ -281,17 +281,17 @@ def send(
     sent.
     """
     _refuse_second_time()
-    permit, seen = Permit(until), [step.before for step in steps if step.before]
+    journal, seen = TaskJournal(until), [step.before for step in steps if step.before]
     waited = abs(connection.clock.time() - looked_at) > STALE  # in the executor's queue, or for the vault
     here = list_badges(connection) if waited else seen
-    applier = ChangeApplier(connection, permit, settle_after)  # type: ignore[arg-type]
+    applier = ChangeApplier(connection, journal, settle_after)  # type: ignore[arg-type]
     found, end = apply_many(applier, kind, steps, here, RunOptions(keep_going, progress=False))
-    if end and not permit.used:
+    if end and not journal.used:
         raise end
     return found
 
 
-class Permit:
+class TaskJournal:
     """Used instead of a journal by tasks: it only checks the time. The coordinator writes intents and verdicts."""
 
     def __init__(self, until: float) -> None:

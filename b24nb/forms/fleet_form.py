@@ -14,7 +14,7 @@ from b24nb.badges.badge import listed
 from b24nb.display import html
 from b24nb.fleet import Fleet
 from b24nb.fleet.fleet_plan import FleetReport
-from b24nb.fleet.found import Found
+from b24nb.fleet.results import FleetResults
 from b24nb.forms import parts
 from b24nb.forms.form import Form, changes
 from b24nb.forms.state import FormState, SharedState
@@ -138,7 +138,7 @@ class FleetForm(Form):
         self.confirm.value = ""
         return self._finished(self.state.done.undo(**self._options()))
 
-    def _finished(self, found: Found, **more: Any) -> Any:
+    def _finished(self, found: FleetResults, **more: Any) -> Any:
         said = [found._head() + ".", *found._notes()]
         kind: Any = "check" if found.missing or not getattr(found, "ok", True) else "done"
         return self.state.saying(kind, " ".join(said), phase="done", result=found, field_errors={}, **more)

@@ -28,7 +28,7 @@ from b24nb.rest.clock import SYSTEM_CLOCK, Clock
 from b24nb.rest.limits import LeakyBucket, Limits
 from b24nb.rest.response import Response, parse_response, parse_token_response
 from b24nb.rest.token_renewals import lock_of, newest_of, renewal_of
-from b24nb.rest.transport import Answer, Transport
+from b24nb.rest.transport import HttpAnswer, Transport
 from b24nb.secret import MASK, masked, redact, without_frames
 
 __all__ = ["Connection", "Response", "host_of"]
@@ -46,7 +46,7 @@ _PAUSE = 0.3
 _TEMPORARY = frozenset({408, 425, 429})
 
 Params = Mapping[str, Any]
-Reader = Callable[[Answer, str, Credentials], Mapping[str, Any] | errors.ApiError]
+Reader = Callable[[HttpAnswer, str, Credentials], Mapping[str, Any] | errors.ApiError]
 Hook = Callable[[], object]
 
 

@@ -30,7 +30,7 @@ _BREAKS_A_RULE = "The certificate, or that of the authority that signed it, brea
 _OF_CERTIFICATE = {9: _CLOCK, 10: _CLOCK, 62: _HOST, 64: _HOST} | dict.fromkeys((2, 18, 19, 20, 21), _AUTHORITY)
 
 
-def failed(error: BaseException, method: str, origin: str, total: float, *, sent: bool) -> TransportError:
+def request_error(error: BaseException, method: str, origin: str, total: float, *, sent: bool) -> TransportError:
     """The error for a failed request; never quotes the original, which quotes the address."""
     cause = _innermost(error)
     if isinstance(error, requests.exceptions.ContentDecodingError):
@@ -94,7 +94,7 @@ def _innermost(error: BaseException) -> BaseException:
     return _innermost(inner) if inner else error
 
 
-def moved(response: requests.Response, method: str, secrets: Iterable[Secret]) -> BadResponse:
+def redirect_error(response: requests.Response, method: str, secrets: Iterable[Secret]) -> BadResponse:
     """The error for a redirect. It names the host, but not the path, which can hold the secret."""
     here = urlsplit(response.url)
     try:

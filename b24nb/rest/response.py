@@ -12,7 +12,7 @@ from b24nb.credentials import Credentials
 from b24nb.error_codes import find_fact
 from b24nb.errors import ApiError, BadgeInUse, BadResponse, DuplicateCode
 from b24nb.rest.calls import Call
-from b24nb.rest.transport import Answer
+from b24nb.rest.transport import HttpAnswer
 from b24nb.secret import Secret, redact, redact_known, without_frames
 
 #: The class of an error by its ``kind`` in the table of codes.
@@ -82,7 +82,7 @@ class Response:
         return html.page(html.answer(self.call.method, self.raw))
 
 
-def parse_response(answer: Answer, method: str, credentials: Credentials) -> Mapping[str, Any] | ApiError:
+def parse_response(answer: HttpAnswer, method: str, credentials: Credentials) -> Mapping[str, Any] | ApiError:
     """The decoded answer (the envelope with ``result``), or the portal's error.
 
     It is an error if the key ``error`` is there, whatever its value: a code can be an empty text. An error that
@@ -102,7 +102,7 @@ def parse_response(answer: Answer, method: str, credentials: Credentials) -> Map
     return envelope
 
 
-def parse_token_response(answer: Answer, method: str, credentials: Credentials) -> Mapping[str, Any] | ApiError:
+def parse_token_response(answer: HttpAnswer, method: str, credentials: Credentials) -> Mapping[str, Any] | ApiError:
     """The same for the OAuth server: its answers have no ``result``, and its errors can have the status 200.
 
     The secrets are not removed here: a token in the answer may equal the one that was sent.
@@ -133,7 +133,7 @@ def error_of(envelope: Mapping[str, Any], method: str, credentials: Credentials,
     return cls(code, description, http_status=status, method=method)
 
 
-def _decoded(answer: Answer, method: str, secrets: Iterable[Secret] = ()) -> Mapping[str, Any]:
+def _decoded(answer: HttpAnswer, method: str, secrets: Iterable[Secret] = ()) -> Mapping[str, Any]:
     """The answer's JSON; a list or a scalar is no answer of the REST API, just as an empty map."""
     # The answer's text may quote our secrets, so no traceback may keep the frames that hold it.
     with suppress(ValueError, RecursionError):
@@ -142,23 +142,23 @@ def _decoded(answer: Answer, method: str, secrets: Iterable[Secret] = ()) -> Map
     raise _bad(answer, method, *_described(answer))
 
 
-def _json_of(answer: Answer, secrets: Iterable[Secret]) -> Any:
+def _json_of(answer: HttpAnswer, secrets: Iterable[Secret]) -> Any:
     """The answer's JSON without the secrets that were sent with the call."""
     text = answer.body.decode(json.detect_encoding(answer.body), "surrogatepass")
     text = text.lstrip("\ufeff")  # each of the portal's files that begins with a mark sends one
     return json.loads(redact_known(text, secrets))
 
 
-def _not_of_rest_api(answer: Answer, method: str) -> BadResponse:
+def _not_of_rest_api(answer: HttpAnswer, method: str) -> BadResponse:
     hint = _BY_STATUS.get(answer.status, "Check that the address is a portal's.")
     return _bad(answer, method, "JSON that is no answer of the REST API", hint)
 
 
-def _bad(answer: Answer, method: str, what: str, hint: str) -> BadResponse:
+def _bad(answer: HttpAnswer, method: str, what: str, hint: str) -> BadResponse:
     return BadResponse(f"{method}: {what}, HTTP {answer.status}.", method=method, http_status=answer.status, hint=hint)
 
 
-def _described(answer: Answer) -> tuple[str, str]:
+def _described(answer: HttpAnswer) -> tuple[str, str]:
     """What an answer is that is not JSON, and what to do."""
     body, hint = answer.body.lstrip(), _BY_STATUS.get(answer.status, _OTHER_SENDER)
     if not body:

@@ -31,7 +31,7 @@ from b24nb.checks import check_seconds
 from b24nb.credential_checks import is_loopback
 from b24nb.credentials import Endpoint
 from b24nb.errors import BadResponse, InvalidInput
-from b24nb.rest.failures import FAILURES, failed, moved
+from b24nb.rest.failures import FAILURES, redirect_error, request_error
 from b24nb.secret import known_secrets, redact, without_frames
 
 MAX_BODY = 64 * 1024 * 1024
@@ -49,7 +49,7 @@ _HEADERS = {
 
 
 @dataclass(eq=False, repr=False)
-class Answer:
+class HttpAnswer:
     """What came back: status, headers and the whole body."""
 
     status: int
@@ -101,7 +101,7 @@ class Transport:
         """Close the connections."""
         self._session.close()
 
-    def post(self, endpoint: Endpoint, body: bytes, *, method: str, total: float) -> Answer:
+    def post(self, endpoint: Endpoint, body: bytes, *, method: str, total: float) -> HttpAnswer:
         """Send a body.
 
         Parameters
@@ -117,7 +117,7 @@ class Transport:
 
         Returns
         -------
-        Answer
+        HttpAnswer
             Of any status except a redirect.
 
         Raises
@@ -134,11 +134,11 @@ class Transport:
         except InvalidInput:  # a ValueError, so else one of FAILURES
             raise
         except FAILURES as error:
-            failure = failed(error, method, endpoint.origin, self.total, sent=_sending.sent)
+            failure = request_error(error, method, endpoint.origin, self.total, sent=_sending.sent)
             failure.waited = time.monotonic() - _sending.sent_at
         raise failure  # outside of `except`: the original error, which quotes the address, would become its context
 
-    def _post(self, endpoint: Endpoint, body: bytes, method: str, total: float) -> Answer:
+    def _post(self, endpoint: Endpoint, body: bytes, method: str, total: float) -> HttpAnswer:
         headers = _HEADERS | {name: value.reveal() for name, value in endpoint.headers.items()}
         # Not prepared by the session: that would read ~/.netrc, and merge the same settings for each call.
         request = requests.Request("POST", endpoint.url.reveal(), headers=headers, data=body).prepare()
@@ -146,8 +146,8 @@ class Transport:
         route = self._route(endpoint.origin)
         with self._session.send(request, timeout=timeout, allow_redirects=False, **route) as response:
             if response.is_redirect:
-                raise moved(response, method, endpoint.secrets)
-            return Answer(response.status_code, response.headers, _read(response, method))
+                raise redirect_error(response, method, endpoint.secrets)
+            return HttpAnswer(response.status_code, response.headers, _read(response, method))
 
     def _route(self, origin: str) -> Mapping[str, Any]:
         """Proxies and certificate authorities, as requests finds them."""

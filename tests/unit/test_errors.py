@@ -80,7 +80,7 @@ def test_every_fact_is_complete_and_explained_in_words_and_in_html(code: str) ->
         assert issubclass(getattr(errors, fact.kind), errors.ApiError)
         assert all(sentence.endswith(".") for sentence in (fact.meaning, fact.cause, fact.remedy))
         assert fact.repeat in {"yes", "after waiting", "after a change", "look first", "no"}
-        assert fact.section in {"method", "system", "batch", "oauth", "neighbour"}
+        assert fact.section in {"method", "system", "batch", "oauth", "related"}
         assert fact.http_documented or fact.http_observed or fact.source == "docs"
 
 

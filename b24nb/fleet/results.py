@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 Row = tuple[str, Iterable[Any]]
 STATUS = ("status", "error", "detail")
 #: The options of a run that visits portals.
-LOOKING = ("progress", "parallel", "cancel")
+VISIT_OPTIONS = ("progress", "parallel", "cancel")
 
 
 def run_options(given: Mapping[str, Any], known: Iterable[str]) -> RunOptions:
@@ -35,7 +35,7 @@ def run_options(given: Mapping[str, Any], known: Iterable[str]) -> RunOptions:
     return RunOptions(**given)
 
 
-class Found:
+class FleetResults:
     """The results of visits to the portals of a fleet.
 
     Attributes
@@ -46,7 +46,7 @@ class Found:
 
     what = "Visits"
     _columns: Sequence[str] = STATUS
-    _takes: Sequence[str] = LOOKING
+    _takes: Sequence[str] = VISIT_OPTIONS
     #: The column whose values are counted in the heading; ``""``: none.
     _counted = "status"
 
@@ -94,7 +94,7 @@ class Found:
         Columns: ``portal``, the labels, ``status`` (``ok, revoked, no access, unreachable, limit, changed,
         unknown, not visited``), ``error`` (the vendor's code, or the name of an error class), ``detail``.
         """
-        return self._fleet._frame(Found._rows(self), STATUS)
+        return self._fleet._frame(FleetResults._rows(self), STATUS)
 
     @property
     def failed(self) -> pd.DataFrame:
@@ -124,7 +124,7 @@ class Found:
 
         Returns
         -------
-        Found
+        FleetResults
             The results of all portals, old and new.
         """
         new, missing = copy(self), self.missing
@@ -175,7 +175,7 @@ class Found:
         return frame_html(self._shown(), self._head(), self._notes())
 
 
-class FleetCheck(Found):
+class FleetCheck(FleetResults):
     """Whether each portal answers, and our user and rights there.
 
     ``.df`` has a row per portal: ``portal``, the labels, ``kind`` (``SANDBOX, LIVE``), ``host, user, admin``
@@ -209,7 +209,7 @@ class FleetCheck(Found):
         return self._marked(super().df.astype({"admin": "boolean"}))
 
 
-class FleetBadges(Found):
+class FleetBadges(FleetResults):
     """The badges of all portals that answered; the value of a visit is a :class:`~b24nb.Badges`.
 
     ``.df`` has a row per portal and badge: ``portal``, the labels, ``code, title, value, type``; ``.flat`` has plain
@@ -256,7 +256,7 @@ class FleetBadges(Found):
         return self._matrix(cells, absent="missing")
 
 
-class FleetValues(Found):
+class FleetValues(FleetResults):
     """What a function returned for each portal.
 
     ``.df`` has a row per portal: ``portal``, the labels, ``value`` (``None`` without one), ``status, error, detail``.
