@@ -74,7 +74,8 @@ def _from_file(path: Path) -> dict[str, Setting]:
         before = binding.original.string
         line = binding.original.line + before[: len(before) - len(before.lstrip())].count("\n")
         where = f"Line {line} of {_FILE}"
-        if binding.error and "b24_" in before.lower():
+        # A quote that is left open in another line takes the lines after it into its value.
+        if (binding.error or "\n" in (binding.value or "")) and "b24_" in before.lower():
             _refuse(f"{where} can't be read.", f"Write {WEBHOOK}=… or {READ_ONLY}=1, quotes closed.")
         _check_name(binding.key or "", f"The name in line {line} of {_FILE}")
         if binding.key not in (WEBHOOK, READ_ONLY):

@@ -63,9 +63,10 @@ class ChangeApplier:
         """Send steps by one ``batch`` (at most 50 commands), or one step by a call per command.
 
         ``halt``: do not run the commands after a failed one. ``look``: a function; the batch then begins with a
-        look, and the function is called with its badges. Returns an outcome per step; errors are not raised.
+        look, and the function is called with its badges. ``stopped``: a function; once it returns true, nothing is
+        sent any more. Returns an outcome per step; errors are not raised.
         """
-        intent = _Intent(self, change_set, steps, found)
+        intent = _Intent(self, change_set, steps, found, options.pop("stopped", bool))
         outcomes = self._attempt(intent, steps, found, batch=batch, **options)
         outcomes = [self._completed(outcome, intent) for outcome in outcomes]
         with suppress(errors.JournalError):  # what became of the changes stays true; the next use writes it
@@ -89,7 +90,8 @@ class ChangeApplier:
             self._call_each(commands[together:], intent, answers)
         except errors.B24Error as error:
             failure = error
-        if batch and isinstance(failure, errors.BadgeChanged):  # seen after a wait: all have to be looked at again
+        # If a change was seen after a wait, all badges of the batch have to be looked at again.
+        if isinstance(failure, _Stopped) or (batch and isinstance(failure, errors.BadgeChanged)):
             return [Outcome(step, Verdict.NOT_SENT) for step in steps]
         looked = answers.get(_LOOK)
         if isinstance(looked, errors.ApiError) and len(answers) == 1:  # the look was refused: send without it
@@ -100,10 +102,15 @@ class ChangeApplier:
                 seen = [(step, here.find(step.key)) for step in steps]
                 found = [now if now != step.before and is_whole(now) else None for step, now in seen]
                 look(here)
-        return self._judged(steps, found, answers, failure)
+        return self._judged(intent, steps, found, answers, failure)
 
     def _judged(
-        self, steps: Steps, found: LastSeen, answers: Mapping[str, Answer], failure: errors.B24Error | None
+        self,
+        intent: _Intent,
+        steps: Steps,
+        found: LastSeen,
+        answers: Mapping[str, Answer],
+        failure: errors.B24Error | None,
     ) -> list[Outcome]:
         """The outcomes that the answers prove; the others by a look at the portal."""
         outcomes: list[Outcome] = []
@@ -119,7 +126,7 @@ class ChangeApplier:
             end = self.connection.clock.monotonic()
             if isinstance(failure, errors.TransportError) and not 300 <= (failure.http_status or 0) < 500:
                 end += self.settle_after - failure.waited
-            seen = reconcile(self.connection, [*undecided.values()], end)
+            seen = reconcile(self.connection, [*undecided.values()], end, intent.stopped)
             call = getattr(failure, "call", None)
             if isinstance(call, Call) and all(outcome.done for outcome in seen):
                 call.outcome = "seen"
@@ -163,6 +170,10 @@ def warn_if_unwritten(store: JournalStore, outcomes: Sequence[Outcome], stacklev
         warn(errors.JournalNotWritten(text), stacklevel)
 
 
+class _Stopped(errors.B24Error):
+    """The run was stopped while its request waited; nothing was sent."""
+
+
 @dataclass(eq=False, repr=False)
 class _Intent:
     """Commits steps to the journal right before their first request is sent; notes the time of later requests.
@@ -174,6 +185,7 @@ class _Intent:
     change_set: ChangeSet
     steps: Steps
     found: LastSeen
+    stopped: Callable[[], object]  # whether nothing may be sent any more
     ids: Sequence[int] = ()
     answers: list[Mapping[str, Answer]] = field(default_factory=list)
     looks: bool = False  # whether the request itself looks at the badges
@@ -184,6 +196,8 @@ class _Intent:
     def __call__(self) -> None:
         clock, store = self.applier.connection.clock, self.applier.store
         answered = len(self.answers) > 1 or any(self.answers)
+        if not answered and self.stopped():
+            raise _Stopped("The run was stopped before this was sent.")
         waited = self.ids or clock.monotonic() - self.made > (5 * STALE if self.looks else STALE)
         replaced = [step for step in self.steps if step.deletes]
         if waited and replaced and not answered:

@@ -315,7 +315,7 @@ def bare(code: str) -> str:
 
 _INVISIBLE = "[\u00ad\u200b-\u200f\u2028-\u202e\u2060-\u2064\ufeff]"
 #: By what a code is found, the closest match first.
-_KEYS: tuple[Callable[[str], str], ...] = (str, str.lower, str.casefold, folded)
+_KEYS: tuple[Callable[[str], str], ...] = (str.__str__, str.lower, str.casefold, folded)
 
 
 def _kept(text: Any) -> Any:

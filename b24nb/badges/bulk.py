@@ -51,9 +51,15 @@ class RunOptions:
 
     @property
     def cancelled(self) -> bool:
-        """Whether the caller wants the run to end."""
-        asked: Any = getattr(self.cancel, "is_set", self.cancel)
+        """Whether the caller wants the run to end; asked once before each request."""
+        asked: Any = self.cancel if callable(self.cancel) else getattr(self.cancel, "is_set", None)
         return bool(asked and asked())
+
+    @property
+    def event_is_set(self) -> bool:
+        """The same, asked while a request waits: a function may count its calls, so only its event is asked."""
+        is_set: Any = getattr(self.cancel, "is_set", None)
+        return bool(is_set and is_set())
 
 
 def compare(applier: ChangeApplier, kind: str, steps: Sequence[Step], options: RunOptions) -> list[Outcome]:
@@ -90,7 +96,7 @@ def apply_many(
     try:
         warn_if_unwritten(applier.store, outcomes, stacklevel=5)
         outcomes = name_holders(applier.connection, outcomes)
-    except KeyboardInterrupt as error:
+    except (KeyboardInterrupt, UserWarning) as error:
         end = error
     # With ReadOnly nothing at all could be written: raise it, since a row in a report is easily overlooked.
     end = end or next((one.error for one in outcomes if isinstance(one.error, errors.ReadOnly)), None)
@@ -196,6 +202,12 @@ class _Run:
         answers = ask_for(self._connection, codes)
         return {code: answer for code, answer in answers.items() if not confirms(answer, code, here)}
 
+    def _ended(self) -> bool:
+        """Whether nothing may be sent any more; asked also while a request waits."""
+        if not self.stopped and self._options.event_is_set:
+            self.stopped = "cancelled"
+        return bool(self.stopped)
+
     def work(self) -> None:
         """Send the steps in ``todo`` until none is left, or the run is stopped; several threads may do this."""
         while chunk := self._take():
@@ -245,7 +257,9 @@ class _Run:
             return
         steps, unknown, halt = [*chunk.values()], [None] * len(chunk), not self._options.keep_going
         try:
-            made = self._applier.send(self._change_set, steps, unknown, batch=steps[0].fits_batch, halt=halt, look=look)
+            made = self._applier.send(
+                self._change_set, steps, unknown, batch=steps[0].fits_batch, halt=halt, look=look, stopped=self._ended
+            )
         except BaseException:
             self.outcomes |= {place: Outcome(step, Verdict.UNKNOWN, None, open=True) for place, step in chunk.items()}
             raise

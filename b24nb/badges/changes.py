@@ -17,7 +17,7 @@ from b24nb.badges.badge import FIELDS, Badge, Badges, bare, unrestorable_remarks
 from b24nb.errors import B24Error, BadgeChanged, InvalidInput, NotRestorable
 from b24nb.rest.batch import fits_query
 from b24nb.rest.calls import event_list
-from b24nb.secret import mask_address, short
+from b24nb.secret import known_secrets, mask_address, redact_known, short
 
 ADD = "crm.activity.badge.add"
 DELETE = "crm.activity.badge.delete"
@@ -30,6 +30,7 @@ MAP_TEXT = re.compile(r"\s*\{\s*(['\"].*:.*)?\}\s*", re.DOTALL)
 _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 _TYPES = [*spec.BadgeType]
 _ANY = "any"  # the language of a text that is not given by language
+_SECRET = "is an address that holds a secret"
 _NEW_CODE_HINT = "Add it under a new code, move the activities that name the old one, then delete the old one."
 
 
@@ -256,8 +257,7 @@ def diff(current: Badges, wanted: Badges, removable: Collection[str] | None = ()
 
 
 def plan_steps(current: Badges, wanted: Badges, *, prune: bool) -> Iterator[Step]:
-    """The steps of a plan. A code that came with blanks or invisible characters from a paste gets the badge that it
-    means as ``before``: :func:`step_problems` refuses it."""
+    """The steps of a plan. A code with invisible characters from a paste gets the badge it means as ``before``."""
     for step in diff(current, wanted, removable=None if prune else ()):
         meant = None if step.before else current.find(bare(step.code))
         yield step._replace(before=meant) if meant and not wanted.find(meant.code) else step
@@ -353,7 +353,7 @@ def check_code(code: Any) -> None:
     if not isinstance(code, str):
         hint = "Write it in quotes: codes are texts."
         raise InvalidInput(f"The code {short(code)} {_wrong(code)}.", field="code", hint=hint)
-    if wrong := _wrong(code) or ("is an address that holds a secret" if mask_address(code) != code else ""):
+    if wrong := _wrong(code) or (_SECRET if mask_address(code) != code else ""):
         raise InvalidInput(f"The code {wrong}.", field="code")
 
 
@@ -373,7 +373,7 @@ def warn(warning: UserWarning, stacklevel: int) -> None:
 
 def _text_problems(field: str, text: Any) -> Iterator[InvalidInput]:
     # A quick check that most texts pass: JSON stores an ASCII character in at most six, and adds two quotes.
-    if isinstance(text, str) and text.isascii() and 0 < len(text) <= (spec.TEXT_WIDTH - 2) // 6:
+    if isinstance(text, str) and text.isascii() and 0 < len(text) <= (spec.TEXT_WIDTH - 2) // 6 and "://" not in text:
         return
     texts = text if isinstance(text, Mapping) else {_ANY: text}
     wrong = [(language, what) for language, item in texts.items() if (what := _wrong(item, language))]
@@ -396,4 +396,5 @@ def _wrong(text: Any, language: Any = _ANY) -> str:
         return "is not a text"
     if not text:
         return "is empty"
-    return "holds half a character, which can't be sent" if _LONE_SURROGATE.search(language + text) else ""
+    secret = _SECRET if "://" in text and redact_known(text, known_secrets()) != text else ""
+    return "holds half a character, which can't be sent" if _LONE_SURROGATE.search(language + text) else secret

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import unicodedata
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from typing import Any
@@ -130,12 +130,14 @@ def _without_effect(error: B24Error) -> bool:
     return not getattr(error, "sent", False)
 
 
-def reconcile(connection: Connection, undecided: Sequence[Outcome], deadline: float) -> list[Outcome]:
+def reconcile(
+    connection: Connection, undecided: Sequence[Outcome], deadline: float, stopped: Callable[[], object] = bool
+) -> list[Outcome]:
     """Look at the portal until it shows what became of each step; returns outcomes in the order of ``undecided``.
 
     Each has the verdict ``unknown``: ``error`` says why the answer proves nothing, ``found`` is
     what a look before the change showed. ``deadline``: time of the monotonic clock after which no effect can
-    appear any more. If the look fails, the outcome is ``open``.
+    appear any more. If the look fails, or ``stopped()`` is true before an effect is seen, the outcome is ``open``.
     """
     known: dict[int, Outcome] = {}
     pause = 0.25
@@ -152,9 +154,14 @@ def reconcile(connection: Connection, undecided: Sequence[Outcome], deadline: fl
         else:
             judged = {place: _judge(outcome, here, last_look=last_look) for place, outcome in missing.items()}
             known |= {place: outcome for place, outcome in judged.items() if outcome}
+        if stopped():
+            why = "the run was stopped before an effect was seen"
+            known = {place: _unknown(one, why, open=True) for place, one in enumerate(undecided)} | known
         if len(known) == len(undecided):
             return [known[place] for place in range(len(undecided))]
-        connection.clock.sleep(max(0.0, min(pause, deadline - connection.clock.monotonic())))
+        wake = min(connection.clock.monotonic() + pause, deadline)
+        while not stopped() and (left := wake - connection.clock.monotonic()) > 0:
+            connection.clock.sleep(min(left, 1.0))
         pause *= 2
 
 

@@ -305,7 +305,7 @@ class BadgeMethods:
         confirm : int, optional
             The number of badges that will be deleted. If it is another number, nothing is sent.
         cancel : threading.Event or callable, optional
-            Ends the run between two requests when it is set or returns true, as Ctrl-C does.
+            Ends the run as Ctrl-C does: an event at once, a function between two requests.
 
         Returns
         -------

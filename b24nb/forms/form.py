@@ -310,6 +310,7 @@ class Form(parts.Panel):
             self.show_progress(text, min(next(sent), total), total)
             return self.cancel.is_set()
 
+        vars(ask)["is_set"] = self.cancel.is_set  # for requests that wait
         return {"progress": False, "cancel": ask}
 
     def show_progress(self, text: str, done: int, total: int) -> None:

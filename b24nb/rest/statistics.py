@@ -21,7 +21,7 @@ _GROUPS = ("method", "outcome", "error", "http_status", "attempt")
 
 def summary(df: pd.DataFrame, by: str | Sequence[str] = "method", *, full: bool = False) -> pd.DataFrame:
     """Statistics of ``CallLog.df``, as :meth:`CallLog.summary` describes them."""
-    keys = [by] if isinstance(by, str) else list(by)
+    keys = [by] if isinstance(by, str) or by is None else list(by)
     if wrong := [key for key in keys or [""] if key not in _GROUPS]:
         raise InvalidInput(f"Can't group by {wrong[0]!r}.", field="by", hint=f"One of: {', '.join(_GROUPS)}.")
     http = df[df["kind"] == "http"].reset_index(drop=True)

@@ -1,13 +1,17 @@
 """What is believed of a portal's answers: of those to a change, and of lists that are not all there, behind, or odd."""
 
+import signal
+import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext
+from enum import Enum
 from itertools import count
 from typing import Any
 
 import pytest
 
-from b24nb import Client, SandboxPortal, connect, errors
+from b24nb import Client, SandboxPortal, connect, errors, forms
 from b24nb.badges import activities, evidence
 from b24nb.badges.activities import find_holders
 from b24nb.badges.badge import Badge, Badges
@@ -16,6 +20,7 @@ from b24nb.errors import NotRestorable, StoredDifferently
 from b24nb.rest.connection import Connection
 from tests.fakes import FakeClock, rows
 from tests.servers import Envelope, altered, answering, in_front_of
+from tests.widgets import click
 
 ADD, DELETE, GET = (f"crm.activity.badge.{verb}" for verb in ("add", "delete", "get"))
 LONG = "c" * 40
@@ -292,6 +297,17 @@ def test_a_portal_that_tells_letter_case_apart_loses_no_badge_in_bulk() -> None:
         assert codes(portal) == {"vip", "VIP"}
 
 
+def test_a_code_of_an_enumeration_finds_the_badge_of_its_value() -> None:
+    class Code(str, Enum):  # noqa: UP042 - the text of a StrEnum is its value
+        BIG = "VIP"
+
+    both = [{**VIP, "title": "small"}, {**VIP, "code": "VIP", "title": "big"}]
+    with SandboxPortal(badges=both, case_sensitive=True) as portal, connect(portal) as b24:
+        assert b24.badges.delete_many([Code.BIG], progress=False)[0].step.before.title == "big"
+        assert b24.journal.plan_undo().apply(progress=False).counts == {"added": 1}
+        assert codes(portal) == {"vip", "VIP"}
+
+
 @pytest.mark.parametrize("exact", [True, False])
 def test_an_undo_takes_back_both_spellings_of_a_code(exact: bool) -> None:
     with SandboxPortal(badges=[VIP], case_sensitive=exact) as portal, connect(portal) as b24:
@@ -355,6 +371,47 @@ def test_a_badge_that_is_edited_while_a_request_waits_for_the_rate_is_left_alone
         report = plan.apply(progress=False) if value else b24.badges.delete_many(codes, progress=False)
         assert report.counts == {"replaced" if value else "deleted": count - 1, "changed": 1}
         assert b24.badges.get("c0000").title == "theirs"
+
+
+@pytest.mark.parametrize("status", [503, 502], ids=["refused for the rate", "answer lost"])
+@pytest.mark.parametrize("how", ["event", "Ctrl-C", "form"])
+def test_a_run_that_is_stopped_while_it_waits_sends_nothing_more_and_ends(
+    status: int, how: str, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def answer(method: str, pass_on: Callable[[], Envelope]) -> Envelope:
+        if stops and method == "batch":
+            stops.pop()()
+            time.sleep(0.3)  # the main thread notices Ctrl-C
+            return status, {"error": "QUERY_LIMIT_EXCEEDED", "error_description": ""} if status == 503 else {}
+        return pass_on()
+
+    stops, cancel, chosen = list[Callable[[], object]](), threading.Event(), ["c0000", "c0001", "c0002"]
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a background job ignores it
+    with (
+        SandboxPortal(badges=rows(9)) as portal,
+        in_front_of(portal, answer) as webhook,
+        connect(webhook, clock=clock) as b24,
+    ):
+        if how == "form":
+            form = forms.delete_form(b24, chosen, run=True)
+            form.confirm.value = "3"
+            stops.append(form.cancel.set)
+            click(form, form.delete_button)
+            report = form.result
+        elif how == "event":
+            stops.append(cancel.set)
+            report = b24.badges.delete_many(chosen, progress=False, cancel=cancel)
+        else:
+            stops.append(lambda: signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT))
+            with pytest.raises(errors.Interrupted) as caught:
+                b24.badges.delete_many(chosen, progress=False)
+            report = caught.value.report
+        assert report.counts == ({"not sent": 3} if status == 503 else {"unknown": 3})
+        assert not stops
+        assert len(portal.badges) == 9
+        assert clock.time() - FakeClock().time() < 10, "it did not wait for an effect"
+        assert b24.journal.settle().counts == ({} if status == 503 else {"failed": 3})
+    signal.signal(signal.SIGINT, before)
 
 
 def test_a_badge_that_is_edited_while_its_delete_waits_in_our_own_queue_is_left_alone() -> None:

@@ -297,6 +297,8 @@ def test_an_address_in_the_wrong_place_is_not_repeated(portal: b24nb.SandboxPort
             lambda: b24.call("no.such.method", {"handler": own}),
             lambda: b24.batch({"a": (own, None)}),
             lambda: b24.badges.add("x", "t", "v", own),
+            lambda: b24.badges.add("x", own, "v", "primary"),
+            lambda: b24.badges.plan([b24nb.Badge("x", "t", {"en": own}, "primary")]),
             *(partial(b24.badges.delete_many, codes, progress=False) for codes in ([own], [[own]])),
         ]
         found = [shown(error) for _, error in failures(iter(misplaced))]

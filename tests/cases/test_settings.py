@@ -112,6 +112,7 @@ def test_a_file_is_read_as_editors_write_it(portal: SandboxPortal, written: obje
     ("data", "says"),
     [
         (b'A=1\n\nB24_READ_ONLY="1\n', "Line 3 of .env can't be read"),
+        (b'TITLE="Sales\nB24_READ_ONLY=1\nTEAM="x"\n', "Line 1 of .env can't be read"),
         (f"A=1\nset B24_WEBHOOK={HOOK}\n".encode(), "Line 2 of .env"),
         (b"B24_READ_ONLY: 1\n", "Line 1 of .env"),
         (b"B24_READ_ONLY\n", "Line 1 of .env sets B24_READ_ONLY to nothing"),

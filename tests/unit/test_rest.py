@@ -105,6 +105,8 @@ def test_other_groupings() -> None:
     assert len(both) == 3
     with pytest.raises(InvalidInput, match="Can't group by ''"):
         log.summary(by=[])
+    with pytest.raises(InvalidInput, match="Can't group by None"):
+        log.summary(by=None)  # type: ignore[arg-type]
     with pytest.raises(InvalidInput, match="Can't group by 'colour'"):
         log.summary(full=True, by="colour")
     assert list(log_of().summary(full=True).columns) == list(log.summary(full=True).columns)
