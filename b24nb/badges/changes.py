@@ -30,7 +30,7 @@ MAP_TEXT = re.compile(r"\s*\{\s*(['\"].*:.*)?\}\s*", re.DOTALL)
 _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 _TYPES = [*spec.BadgeType]
 _ANY = "any"  # the language of a text that is not given by language
-_SECRET = "is an address that holds a secret"
+_ADDRESS = "is an address that holds a secret"
 _NEW_CODE_HINT = "Add it under a new code, move the activities that name the old one, then delete the old one."
 
 
@@ -353,7 +353,7 @@ def check_code(code: Any) -> None:
     if not isinstance(code, str):
         hint = "Write it in quotes: codes are texts."
         raise InvalidInput(f"The code {short(code)} {_wrong(code)}.", field="code", hint=hint)
-    if wrong := _wrong(code) or (_SECRET if mask_address(code) != code else ""):
+    if wrong := _wrong(code) or (_ADDRESS if mask_address(code) != code else ""):
         raise InvalidInput(f"The code {wrong}.", field="code")
 
 
@@ -396,5 +396,5 @@ def _wrong(text: Any, language: Any = _ANY) -> str:
         return "is not a text"
     if not text:
         return "is empty"
-    secret = _SECRET if "://" in text and redact_known(text, known_secrets()) != text else ""
+    secret = _ADDRESS if "://" in text and redact_known(text, known_secrets()) != text else ""
     return "holds half a character, which can't be sent" if _LONE_SURROGATE.search(language + text) else secret

@@ -305,7 +305,7 @@ class BadgeMethods:
         confirm : int, optional
             The number of badges that will be deleted. If it is another number, nothing is sent.
         cancel : threading.Event or callable, optional
-            Ends the run as Ctrl-C does: an event at once, a function between two requests.
+            Ends the run as Ctrl-C does; a function is asked only between two requests, an event also while one waits.
 
         Returns
         -------

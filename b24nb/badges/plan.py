@@ -106,7 +106,7 @@ class Plan:
         confirm : int, optional
             The number of deletes; needed where they are more than half of the portal's badges.
         cancel : threading.Event or callable, optional
-            Ends the run as Ctrl-C does: an event at once, a function between two requests.
+            Ends the run as Ctrl-C does; a function is asked only between two requests, an event also while one waits.
 
         Returns
         -------
