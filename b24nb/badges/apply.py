@@ -25,6 +25,8 @@ LastSeen = Sequence[Badge | None]
 Look = Callable[[Badges], object] | None
 #: So many seconds after a look, somebody may have changed what it showed.
 STALE = 1.0
+#: How the texts begin that say why a run was stopped, if the user did it.
+_BY_USER = ("cancelled", "stopped by")
 #: Key of the look in a batch.
 _LOOK = "look"
 
@@ -63,10 +65,10 @@ class ChangeApplier:
         """Send steps by one ``batch`` (at most 50 commands), or one step by a call per command.
 
         ``halt``: do not run the commands after a failed one. ``look``: a function; the batch then begins with a
-        look, and the function is called with its badges. ``stopped``: a function; once it returns true, nothing is
+        look, and the function is called with its badges. ``stopped``: a function; once it returns a text, nothing is
         sent any more. Returns an outcome per step; errors are not raised.
         """
-        intent = _Intent(self, change_set, steps, found, options.pop("stopped", bool))
+        intent = _Intent(self, change_set, steps, found, options.pop("stopped", str))
         outcomes = self._attempt(intent, steps, found, batch=batch, **options)
         outcomes = [self._completed(outcome, intent) for outcome in outcomes]
         with suppress(errors.JournalError):  # what became of the changes stays true; the next use writes it
@@ -126,7 +128,9 @@ class ChangeApplier:
             end = self.connection.clock.monotonic()
             if isinstance(failure, errors.TransportError) and not 300 <= (failure.http_status or 0) < 500:
                 end += self.settle_after - failure.waited
-            seen = reconcile(self.connection, [*undecided.values()], end, intent.stopped)
+            # A failure of another request is no reason to know less about this one.
+            by_user = lambda: intent.stopped().startswith(_BY_USER)  # noqa: E731
+            seen = reconcile(self.connection, [*undecided.values()], end, by_user)
             call = getattr(failure, "call", None)
             if isinstance(call, Call) and all(outcome.done for outcome in seen):
                 call.outcome = "seen"
@@ -185,7 +189,7 @@ class _Intent:
     change_set: ChangeSet
     steps: Steps
     found: LastSeen
-    stopped: Callable[[], object]  # whether nothing may be sent any more
+    stopped: Callable[[], str]  # why nothing may be sent any more; "": it may
     ids: Sequence[int] = ()
     answers: list[Mapping[str, Answer]] = field(default_factory=list)
     looks: bool = False  # whether the request itself looks at the badges

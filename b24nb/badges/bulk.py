@@ -202,11 +202,11 @@ class _Run:
         answers = ask_for(self._connection, codes)
         return {code: answer for code, answer in answers.items() if not confirms(answer, code, here)}
 
-    def _ended(self) -> bool:
-        """Whether nothing may be sent any more; asked also while a request waits."""
+    def _ended(self) -> str:
+        """Why nothing may be sent any more; asked also while a request waits."""
         if not self.stopped and self._options.event_is_set:
             self.stopped = "cancelled"
-        return bool(self.stopped)
+        return self.stopped
 
     def work(self) -> None:
         """Send the steps in ``todo`` until none is left, or the run is stopped; several threads may do this."""

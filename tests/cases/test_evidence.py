@@ -414,6 +414,34 @@ def test_a_run_that_is_stopped_while_it_waits_sends_nothing_more_and_ends(
     signal.signal(signal.SIGINT, before)
 
 
+def test_a_failure_of_one_request_does_not_end_the_search_for_the_lost_answer_of_another(clock: FakeClock) -> None:
+    def answer(method: str, pass_on: Callable[[], Envelope]) -> Envelope:
+        if codes and method == "batch":
+            batches.append(1)
+            if len(batches) == 1:
+                refused.wait(10)
+                time.sleep(0.3)  # the run is stopped
+                return 502, {}
+            refused.set()
+            return 403, {"error": "ACCESS_DENIED", "error_description": ""}
+        looks.extend([1] if batches else [])
+        if len(looks) == 2:
+            somebody.badges.delete_many(codes[:49], progress=False)  # only now the portal carries the first request out
+        return pass_on()
+
+    batches, looks, refused, codes = list[int](), list[int](), threading.Event(), list[str]()
+    with (
+        SandboxPortal(badges=rows(98)) as portal,
+        connect(portal) as somebody,
+        in_front_of(portal, answer) as webhook,
+        connect(webhook, clock=clock) as b24,
+    ):
+        codes += [row["code"] for row in rows(98)]
+        report = b24.badges.delete_many(codes, parallel=2, progress=False)
+        assert report.counts == {"deleted": 49, "failed": 49}
+        assert len(portal.badges) == 49
+
+
 def test_a_badge_that_is_edited_while_its_delete_waits_in_our_own_queue_is_left_alone() -> None:
     class Clock(FakeClock):
         def sleep(self, seconds: float) -> None:
