@@ -28,7 +28,7 @@ from b24nb.client import Client, Portal, unless_forked
 from b24nb.fleet.fleet_plan import FleetPlan, keep_if_changed, matching, protected
 from b24nb.fleet.results import FleetBadges, FleetCheck, FleetValues, Row, counted, table_of
 from b24nb.fleet.visit import OK, Access, Visit, call, carry_out, look, prepare
-from b24nb.secret import Secret, mask_address, without_frames
+from b24nb.secret import Secret, mask_address, masked, without_frames
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -94,8 +94,10 @@ class Fleet:
         timeout: tuple[float, float] = (5, 60),
         **settings: Any,
     ) -> None:
-        given, vault, journal = Secret([portals]), vault if callable(vault) else None, mask_address(journal)
-        del portals  # a webhook in a wrong place must not be in a traceback
+        # A webhook in a wrong place must not be in a traceback.
+        timeout, journal, settings = mask_address(timeout), mask_address(journal), masked(settings)
+        given, vault = Secret([portals]), vault if callable(vault) else None
+        del portals
         if vault is None:
             what = "a function that gives credentials for a name (of a dictionary: its .get)"
             raise errors.InvalidInput(f"vault must be {what}.", field="vault")

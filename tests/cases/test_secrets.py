@@ -199,7 +199,8 @@ def refused_settings() -> Iterator[Callable[[], object]]:
     yield lambda: connect(HOOK, read_only=HOOK)
     for vault, portals in (({"acme": HOOK}, ["acme"]), (HOOK, ["acme"]), (str, HOOK), (str, [HOOK])):
         yield partial(b24nb.Fleet, portals, vault)
-    yield lambda: b24nb.Fleet(["acme"], str, journal=HOOK)
+    for setting in ("journal", "timeout", "verify", "tariff", "settle_after"):
+        yield partial(b24nb.Fleet, ["acme"], str, **{setting: HOOK})
     yield lambda: connect(file=f"B24_WEBHOOK={DOWN}\n")
     yield lambda: connect(file=f"B24_WEBHOOK={HOOK}profile\n")
     yield lambda: connect(file=f'B24_WEBHOOK="{HOOK}\n')
