@@ -144,8 +144,9 @@ class Connection:
             A :class:`TransportError` with ``sent`` of a write: the answer was lost, so the effect is unknown.
         """
         write = self._check_call(method, params)
+        body = as_json(params or {})  # first, since it refuses what has no end
         shown = masked(params or {}, self.credentials.secrets)
-        return Response(*self._send_with_retries(method, params or {}, shown, write=write, before_send=before_send))
+        return Response(*self._send_with_retries(method, body, shown, write=write, before_send=before_send))
 
     def batch(self, commands: Mapping[str, tuple[str, Params | None]], *, halt: bool = False) -> BatchResponse:
         """Send any number of commands, 50 to a request, at the pace that the tariff allows.
@@ -205,7 +206,7 @@ class Connection:
         shown = [(key, method, masked(params or {}, self.credentials.secrets)) for key, method, params in commands]
         params = {"halt": int(halt), "cmd": texts}
         logged = {"halt": int(halt), "cmd": {redact(str(key)): (method, params) for key, method, params in shown}}
-        envelope, call = self._send_with_retries("batch", params, logged, write=write, before_send=before_send)
+        envelope, call = self._send_with_retries("batch", as_json(params), logged, write=write, before_send=before_send)
         answers, rows = batch.decode(shown, envelope, call, self.credentials, halt=halt, write=write)
         for row in rows:
             self.calls.record(row, (call.bytes_out or 0) // len(commands))
@@ -236,10 +237,10 @@ class Connection:
         return write
 
     def _send_with_retries(
-        self, method: str, params: Params, shown: Params, *, write: bool, before_send: Hook
+        self, method: str, body: bytes, shown: Params, *, write: bool, before_send: Hook
     ) -> tuple[Mapping[str, Any], Call]:
         """Send until an answer needs no repetition; every attempt is a row in the log."""
-        body, total = as_json(params), self._transport.total
+        total = self._transport.total
         with suppress(errors.VaultError):
             self._pass_on()
         failures, refusals, spent, renewals = 0, 0, 0.0, 0

@@ -238,6 +238,10 @@ def test_a_wrong_command_is_refused_before_the_first_request(portal: SandboxPort
     for commands in (["profile"], [("a", ("profile", None))], "profile", None):
         with pytest.raises(errors.InvalidInput, match="a mapping from keys to pairs"):
             b24.batch(commands)
+    endless: dict[str, object] = {}
+    endless["fields"] = endless
+    with pytest.raises(errors.InvalidInput, match="can't be sent as JSON"):
+        b24.call("server.time", endless)
     assert len(portal.requests) == before
 
 
