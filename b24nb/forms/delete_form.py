@@ -270,9 +270,9 @@ def _now(errors: Iterable[B24Error | None]) -> list[Badge]:
 
 def _as_code(badges: Badges) -> Markup:
     """The call that deletes them: one, or the first batch of several."""
-    calls = {f"d{place}": (DELETE, {"code": badge.code}) for place, badge in enumerate(badges[: spec.BATCH_SIZE])}
+    calls = {f"d{place:02}": (DELETE, {"code": badge.code}) for place, badge in enumerate(badges[: spec.BATCH_SIZE])}
     if len(badges) == 1:
-        return call_as_code(*calls["d0"])
+        return call_as_code(*calls["d00"])
     part = f": the first {len(calls)} of {len(badges)} badges" if len(calls) < len(badges) else ""
     return call_as_code("batch", {"halt": 0, "cmd": calls}, part)
 

@@ -15,7 +15,7 @@ function make(tag, attributes = {}, ...children) {
 // The text that a portal shows to a viewer, and its language: the viewer's, that one, else the first.
 function pick(text, language) {
   if (typeof text === "string") return [text, ""];
-  const found = [language, fallback, ...Object.keys(text)].find((code) => text[code]);
+  const found = [language, language.toLowerCase(), fallback, ...Object.keys(text)].find((code) => text[code]);
   return found ? [text[found], found] : ["", ""];
 }
 

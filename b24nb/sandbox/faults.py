@@ -229,7 +229,7 @@ async def _broken(fault: Fault, reply: Reply, target: str) -> AsyncIterator[byte
         page = f"<html><head><title>{title}</title></head><body><h1>{title}</h1></body></html>".encode()
         yield head(status, _HTML, len(page), location) + page
     elif fault.kind == "drip":
-        yield head(status, kind, len(body))
+        yield head(status, kind, len(body) + 1)  # it never becomes whole
         for index in range(len(body)):
             yield body[index : index + 1]
             await asyncio.sleep(fault.seconds)

@@ -185,8 +185,9 @@ def test_code_has_the_rows_in_the_order_that_is_shown(show: Show) -> None:
         assert codes(shown) == [badge.code for badge in table.matching]
 
 
-def test_texts_are_those_of_the_language(show: Show, page: Page) -> None:
-    table = show(language="de")
+@pytest.mark.parametrize("language", ["de", "DE"])
+def test_texts_are_those_of_the_language(show: Show, page: Page, language: str) -> None:
+    table = show(language=language)
     expect(row(table, "signed")).to_contain_text("Vertrag (+1)")
     expect(row(table, "signed").get_by_text("Fertig")).to_have_attribute("lang", "de")
     expect(row(table, "missedCall")).to_contain_text("Missed call")

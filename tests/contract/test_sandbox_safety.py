@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import requests
 
+from b24nb import connect, errors
 from b24nb.sandbox import SandboxPortal
 from tests.contract.rest import by_hand, code_of, refresh, rest
 from tests.fakes import FakeClock, eventually
@@ -187,6 +188,12 @@ def test_stopping_does_not_wait_for_what_hangs() -> None:
         answer = rest(portal.webhook, "profile", stream=True)
     with suppress(requests.exceptions.ChunkedEncodingError):  # older urllib3 takes what came for all of it
         assert len(answer.content) < int(answer.headers["Content-Length"])
+
+
+def test_an_answer_that_drips_never_becomes_a_whole_one(portal: SandboxPortal) -> None:
+    portal.faults.next("drip", method="crm.deal.add", seconds=0.001)
+    with connect(portal) as b24, pytest.raises(errors.TransportError):
+        b24.call("crm.deal.add", {"fields": {"TITLE": "x"}})
 
 
 @pytest.mark.parametrize(("latency_ms", "timeout"), [(0, 0.5), (400, 0.1)])

@@ -165,6 +165,14 @@ def test_every_badge_that_will_go_is_named_and_the_call_of_each_is_shown() -> No
         assert '"halt": 0' in html.unescape(shown(form))  # as the button: the others go, whatever becomes of one
 
 
+def test_a_code_like_a_reference_can_be_chosen_among_many() -> None:
+    odd = {**rows(1)[0], "code": "a$result[b]"}
+    with SandboxPortal(badges=[*rows(11), odd]) as portal, connect(portal) as b24:
+        form = forms.delete_form(b24, b24.badges.list(), run=True)
+        assert form.state.word == "12"
+        assert "Delete 12 badges" in form.delete_button.description
+
+
 def test_choosing_anew_drops_the_preview(b24: Client, portal: SandboxPortal) -> None:
     form = forms.delete_form(b24, "missedCall", run=True)
     click(form, form.load_button)
