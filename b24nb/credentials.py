@@ -175,7 +175,7 @@ class Webhook(NotPicklable):
         Endpoint
             Its address is a secret, and is shown masked.
         """
-        url = Secret(f"{self.origin}/rest/{self.user}/{self._secret.reveal()}/{method}")
+        url = Secret(f"{self.origin}/rest/{self.user}/{self._secret.reveal()}/" + method)
         return Endpoint(self.origin, url, self.secrets)
 
     def __repr__(self) -> str:
@@ -357,7 +357,7 @@ class OAuthToken(NotPicklable):
             The token is shown masked.
         """
         bearer = Secret(f"Bearer {self.access_token.reveal()}")
-        url = Secret(f"{self.portal}/rest/{method}")
+        url = Secret(f"{self.portal}/rest/" + method)
         return Endpoint(self.portal, url, self.secrets, {"Authorization": bearer})
 
     def __repr__(self) -> str:

@@ -200,8 +200,7 @@ class _Intent:
     def __call__(self) -> None:
         clock, store = self.applier.connection.clock, self.applier.store
         answered = len(self.answers) > 1 or any(self.answers)
-        if not answered and self.stopped():
-            raise _Stopped("The run was stopped before this was sent.")
+        self._refuse_if_stopped()
         waited = self.ids or clock.monotonic() - self.made > (5 * STALE if self.looks else STALE)
         replaced = [step for step in self.steps if step.deletes]
         if waited and replaced and not answered:
@@ -213,7 +212,13 @@ class _Intent:
             for step in replaced:
                 if (now := here.find(step.key)) != step.before:
                     raise errors.BadgeChanged(step.code, step.before, now)
+            self._refuse_if_stopped()  # the look may have waited, too
         if self.ids:
             self.ids = store.note_attempt(self.ids, clock.time(), answered=answered)
         else:
             self.ids = store.intend(self.change_set, self.steps, clock.time(), self.found)
+
+    def _refuse_if_stopped(self) -> None:
+        begun = any(answers.keys() - {_LOOK} for answers in self.answers)  # a change of several calls is finished
+        if not begun and self.stopped():
+            raise _Stopped("The run was stopped before this was sent.")

@@ -183,7 +183,7 @@ def command(method: str, params: Mapping[str, Any] | None) -> str:
     'crm.activity.badge.get?code=a%26b&of[0]=x'
     """
     query = "&".join(f"{name}={quote(text, safe='')}" for name, text in _flat(json.loads(as_json(params or {}))))
-    return f"{method}?{query}" if query else method
+    return method + "?" + query if query else method
 
 
 def in_query(value: Any) -> Any:

@@ -27,7 +27,7 @@ from b24nb.checks import check_count, check_journal, check_seconds, check_switch
 from b24nb.client import Client, Portal, unless_forked
 from b24nb.fleet.fleet_plan import FleetPlan, keep_if_changed, matching, protected
 from b24nb.fleet.results import FleetBadges, FleetCheck, FleetValues, Row, counted, table_of
-from b24nb.fleet.visit import OK, Access, Visit, call, carry_out, look, prepare
+from b24nb.fleet.visit import OK, Access, Visit, call, carry_out, look, parallel_in, prepare
 from b24nb.secret import Secret, mask_address, masked, without_frames
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ class Fleet:
     executor : concurrent.futures.Executor, optional
         Runs the tasks. ``None``: threads. For Dask: ``distributed.Client(...).get_executor()``.
     parallel : int
-        How many portals are visited at a time.
+        How many portals are visited at a time; at most as many as the executor has workers, if it says so.
     read_only : bool
         Refuse every change before it is sent; so does ``B24_READ_ONLY=1``.
     journal : path, optional
@@ -101,8 +101,6 @@ class Fleet:
         if vault is None:
             what = "a function that gives credentials for a name (of a dictionary: its .get)"
             raise errors.InvalidInput(f"vault must be {what}.", field="vault")
-        if executor and not isinstance(executor, Executor):
-            raise errors.InvalidInput("executor must be a concurrent.futures.Executor.", field="executor")
         self._table = without_frames(table_of, given)
         self.names: tuple[str, ...] = tuple(self._table["portal"])
         switch = read_settings().get(READ_ONLY)
@@ -111,7 +109,7 @@ class Fleet:
         self._access = Access(vault, timeout, read_only=self.read_only, **settings)
         self._time = self._access.clock.time
         self._access.connection(None).close()  # refuses wrong settings
-        self._executor, self.parallel = executor, RunOptions(parallel=parallel).parallel
+        self._executor, self.parallel = executor, parallel_in(executor, RunOptions(parallel=parallel).parallel)
         folder = check_journal(journal, "folder")
         self._folder = Path(os.path.expanduser(folder)).absolute() if folder else None  # noqa: PTH111
         # For journals of sandboxes: a later sandbox may get the same port, but must not get the journal.

@@ -120,8 +120,8 @@ class FleetPlan(FleetResults):
         confirm : str, optional
             The sentence that the plan shows; needed if more than half of a portal's badges are deleted.
         **options
-            ``keep_going, progress, cancel``, as of ``b24.badges.plan(…).apply``; ``cancel`` is checked between two
-            portals. ``parallel`` portals are changed at a time, instead of the fleet's.
+            ``keep_going, progress, cancel``, as of ``b24.badges.plan(…).apply``; ``cancel`` and Ctrl-C end a run
+            between two portals. ``parallel`` portals are changed at a time, instead of the fleet's.
 
         Returns
         -------

@@ -187,6 +187,13 @@ def refuse_secrets(payload: bytes, secrets: Iterable[Secret]) -> None:
 # -- executors ----------------------------------------------------------------------------------------
 
 
+def parallel_in(executor: Any, parallel: int) -> int:
+    """How many portals are visited at a time: what waits in the queue of an executor can't be stopped."""
+    if executor and not isinstance(executor, Executor):
+        raise errors.InvalidInput("executor must be a concurrent.futures.Executor.", field="executor")
+    return min(parallel, getattr(executor, "_max_workers", parallel))
+
+
 def prepare(executor: Executor | None, *task: Any) -> None:
     """Refuse a task that can't be pickled; start the executor's processes now: a fork while threads run may block."""
     if getattr(visiting, "on", False):  # before the executor is used: this thread may be the only one that it has

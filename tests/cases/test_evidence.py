@@ -300,9 +300,11 @@ def test_a_portal_that_tells_letter_case_apart_loses_no_badge_in_bulk() -> None:
 def test_a_code_of_an_enumeration_finds_the_badge_of_its_value() -> None:
     class Code(str, Enum):  # noqa: UP042 - the text of a StrEnum is its value
         BIG = "VIP"
+        GET = GET
 
     both = [{**VIP, "title": "small"}, {**VIP, "code": "VIP", "title": "big"}]
     with SandboxPortal(badges=both, case_sensitive=True) as portal, connect(portal) as b24:
+        assert b24.call(Code.GET, {"code": Code.BIG}).result["badge"]["title"] == "big"
         assert b24.badges.delete_many([Code.BIG], progress=False)[0].step.before.title == "big"
         assert b24.journal.plan_undo().apply(progress=False).counts == {"added": 1}
         assert codes(portal) == {"vip", "VIP"}
@@ -412,6 +414,36 @@ def test_a_run_that_is_stopped_while_it_waits_sends_nothing_more_and_ends(
         assert clock.time() - FakeClock().time() < 10, "it did not wait for an effect"
         assert b24.journal.settle().counts == ({} if status == 503 else {"failed": 3})
     signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.parametrize("refused", ["the request", "its look"])
+def test_a_run_that_is_stopped_while_a_waiting_request_looks_again_ends(refused: str, clock: FakeClock) -> None:
+    def answer(method: str, pass_on: Callable[[], Envelope]) -> Envelope:
+        if armed and method == "batch":
+            armed.append(method)
+            if len(armed) == (2 if refused == "the request" else 3):
+                stop(refused == "its look")
+                return 503, {"error": "QUERY_LIMIT_EXCEEDED", "error_description": ""}
+            if len(armed) == 2:
+                portal.faults.next("ACCESS_DENIED", method="crm.activity.badge.list")
+        stop(bool(armed[1:]) and method.endswith(".list"))
+        return pass_on()
+
+    def stop(now: bool) -> None:
+        if now:
+            cancel.set()
+
+    armed, cancel = list[str](), threading.Event()
+    with (
+        SandboxPortal(badges=rows(9)) as portal,
+        in_front_of(portal, answer) as webhook,
+        connect(webhook, clock=clock) as b24,
+    ):
+        armed.append("yes")
+        report = b24.badges.delete_many(["c0000", "c0001", "c0002"], progress=False, cancel=cancel)
+        assert report.counts == {"not sent": 3}
+        assert cancel.is_set()
+        assert len(portal.badges) == 9
 
 
 def test_a_failure_of_one_request_does_not_end_the_search_for_the_lost_answer_of_another(clock: FakeClock) -> None:

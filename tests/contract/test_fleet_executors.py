@@ -65,6 +65,16 @@ def all_that_a_fleet_gives(fleet: Fleet) -> dict[str, list[dict[str, Any]]]:
     return frames | {f"{name}.status": rows(one.status) for name, one in found.items()}
 
 
+def test_no_more_portals_are_begun_than_the_executor_has_workers(sandboxes: SandboxFleet) -> None:
+    with ThreadPoolExecutor(1) as executor:
+        plan = Fleet(sandboxes.names, fleets.webhook_of, executor=executor).plan(WANTED, **QUIET)
+        sandboxes.portals[sandboxes.names[0]].faults.next("ACCESS_DENIED", times=10)
+        report = plan.apply(max_failures=0, **QUIET)
+        sandboxes.portals[sandboxes.names[0]].faults.clear()
+    assert list(report.status["status"])[:2] == ["no access", "not visited"]
+    assert "ok" not in set(report.status["status"])
+
+
 def test_each_executor_gives_the_same_rows(sandboxes: SandboxFleet, executors: dict[str, Executor | None]) -> None:
     given = {}
     for name, executor in executors.items():
