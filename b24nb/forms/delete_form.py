@@ -237,6 +237,10 @@ class DeleteForm(ReleaseForm):
 
     def draw(self, state: DeleteState) -> None:
         super().draw(state)
+        self.confirm.value = self.confirm.value if state.badges else ""
+        # Sent with the button, so that the kernel gets what is typed before the click, also while a cell runs; but
+        # before the field is shown, since such a change takes away what was typed and not sent yet.
+        self.confirm.placeholder = state.word
         parts.show(self._choosing, not state.badges)
         parts.show(self.table, self.shared.shown and not state.badges)
         parts.show(self.held_too, state.held)
@@ -245,9 +249,6 @@ class DeleteForm(ReleaseForm):
         parts.show(self._last_buttons, state.badges)
         parts.show(self.undo_button, state.removed)
         self.held_too.value = state.with_held
-        self.confirm.value = self.confirm.value if state.badges else ""
-        # Sent at once with the button, so that the kernel gets what is typed before the click, also while a cell runs.
-        self.confirm.placeholder = state.word
         count, removed = len(state.to_delete), state.removed
         self.delete_button.description = "Delete badge" if count == 1 else f"Delete {count} badges"
         what = parts.named([removed[0].code]) if len(removed) == 1 else f"{len(removed)} badges"
