@@ -197,9 +197,10 @@ def _in_any_spelling(secrets: tuple[Secret, ...]) -> re.Pattern[str]:
 def _spelled(sign: str) -> str:
     codes = [ord(case) for case in (sign.lower(), sign.upper())]
     hexadecimal, decimal = "|".join(f"{code:x}" for code in codes), "|".join(map(str, codes))
+    plain = r"\\{0,4}/" if sign == "/" else re.escape(sign)  # PHP and JSON escape a slash
     return (
         rf"(?>%(?:25)*(?:{hexadecimal})|\\{{1,4}}(?:u00|x)(?:{hexadecimal})"  # atomic: else a near miss takes minutes
-        rf"|&\#(?:0*(?:{decimal})(?!\d);?|x0*(?:{hexadecimal})(?![\da-f]);?)|\\{{0,4}}{re.escape(sign)})"
+        rf"|&\#(?:0*(?:{decimal})(?!\d);?|x0*(?:{hexadecimal})(?![\da-f]);?)|{plain})"
     )
 
 
