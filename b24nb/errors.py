@@ -29,7 +29,7 @@
         ├── OperatingTimeExceeded          the method has used up its time of the last ten minutes
         └── PortalUnavailable              the portal is closed, overloaded, unpaid or broken
 
-    Interrupted (a KeyboardInterrupt)      Ctrl-C ended a run between two requests; it has the report
+    Interrupted (a KeyboardInterrupt)      Ctrl-C ended a run; it has the report
 
     UserWarning
     ├── UnfinishedChanges                  the journal holds changes without a verdict
@@ -136,7 +136,7 @@ class TooLate(JournalError):
 
 
 class Interrupted(KeyboardInterrupt):
-    """Ctrl-C ended a run between two requests. Its report says what was not sent.
+    """Ctrl-C ended a run; requests that were under way were finished. Its report says what was not sent.
 
     Attributes
     ----------

@@ -202,10 +202,10 @@ class Connection:
         TransportError
             With ``sent``, if the answer was lost; then writes among them may have been made.
         """
-        texts, write = self._encoded(commands)
-        shown = [(key, method, masked(params or {}, self.credentials.secrets)) for key, method, params in commands]
+        (texts, write), secrets = self._encoded(commands), self.credentials.secrets
+        shown = [(key, method, masked(params or {}, secrets)) for key, method, params in commands]
         params = {"halt": int(halt), "cmd": texts}
-        logged = {"halt": int(halt), "cmd": {redact(str(key)): (method, params) for key, method, params in shown}}
+        logged = {"halt": int(halt), "cmd": {redact(str(key), secrets): (name, params) for key, name, params in shown}}
         envelope, call = self._send_with_retries("batch", as_json(params), logged, write=write, before_send=before_send)
         answers, rows = batch.decode(shown, envelope, call, self.credentials, halt=halt, write=write)
         for row in rows:

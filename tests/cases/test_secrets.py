@@ -363,6 +363,7 @@ def test_our_own_address_as_a_parameter_is_masked_in_log_and_code(portal: b24nb.
         b24.call("server.time", {"handler": portal.webhook, "x": [{"bare": f"it is {code}"}]})
         tokens = {"auth": "s3cret", "x": [{"access_token": "s3cret"}]}
         commands = {"a": ("server.time", {"handler": portal.webhook, **tokens}), portal.webhook: ("server.time", None)}
+        b24.batch({code: ("server.time", None)})
         texts = [b24.batch(commands)._repr_html_()]
         texts += [b24.calls.df.to_csv(), b24.calls._repr_html_(), repr([*b24.calls])]
         texts += [str(call.as_code(flavour)) for call in b24.calls for flavour in ("curl", "php", "python")]
