@@ -6,6 +6,7 @@ import codecs
 import io
 import os
 import re
+from difflib import get_close_matches
 from pathlib import Path
 from typing import NamedTuple, NoReturn
 
@@ -74,8 +75,8 @@ def _from_file(path: Path) -> dict[str, Setting]:
         before = binding.original.string
         line = binding.original.line + before[: len(before) - len(before.lstrip())].count("\n")
         where = f"Line {line} of {_FILE}"
-        # A quote that is left open in another line takes the lines after it into its value.
-        if (binding.error or "\n" in (binding.value or "")) and "b24_" in before.lower():
+        # A quote left open takes the lines after it into its value; a blank, another setting of its line.
+        if (binding.error or re.search(rf"\n|\b{READ_ONLY}=", binding.value or "")) and "b24_" in before.lower():
             _refuse(f"{where} can't be read.", f"Write {WEBHOOK}=… or {READ_ONLY}=1, quotes closed.")
         _check_name(binding.key or "", f"The name in line {line} of {_FILE}")
         if binding.key not in (WEBHOOK, READ_ONLY):
@@ -110,7 +111,9 @@ def _check_name(name: str, what: str) -> None:
     latin = name.lower().translate(_LATIN).removeprefix("$env:").partition(":")[0]
     spelled = re.sub(r"[^a-z0-9]", "", latin).replace("b24nb", "b24")
     for known in (WEBHOOK, READ_ONLY):
-        if name != known and spelled == known.replace("_", "").lower():
+        plain = known.replace("_", "").lower()
+        near = known == READ_ONLY and spelled.startswith("b24") and get_close_matches(spelled, [plain], cutoff=0.84)
+        if name != known and (spelled == plain or near):
             _refuse(f"{what} looks like {known}, but is spelled otherwise.", f"Write {known}.")
 
 

@@ -113,6 +113,7 @@ def test_a_file_is_read_as_editors_write_it(portal: SandboxPortal, written: obje
     [
         (b'A=1\n\nB24_READ_ONLY="1\n', "Line 3 of .env can't be read"),
         (b'TITLE="Sales\nB24_READ_ONLY=1\nTEAM="x"\n', "Line 1 of .env can't be read"),
+        (b"export TZ=UTC B24_READ_ONLY=1\n", "Line 1 of .env can't be read"),
         (f"A=1\nset B24_WEBHOOK={HOOK}\n".encode(), "Line 2 of .env"),
         (b"B24_READ_ONLY: 1\n", "Line 1 of .env"),
         (b"B24_READ_ONLY\n", "Line 1 of .env sets B24_READ_ONLY to nothing"),
@@ -138,7 +139,11 @@ def test_a_line_that_cannot_be_read_is_named_and_not_repeated(
 
 
 @pytest.mark.parametrize(
-    "name", ["B24_READONLY", "b24_read_only", "B24READ_ONLY", "B24-READ-ONLY", "B24NB_READ_ONLY", "В24_READ_ONLY"]
+    "name",
+    [
+        *("B24_READONLY", "b24_read_only", "B24READ_ONLY", "B24-READ-ONLY", "B24NB_READ_ONLY", "В24_READ_ONLY"),
+        *("B24_READ_ONYL", "B24_READ_0NLY", "B24_READ_ONLY_MODE", "B24_IS_READ_ONLY", "B24_REDONLY"),
+    ],
 )
 def test_a_mistyped_name_in_the_environment_is_named(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     monkeypatch.setenv(name, "1")
@@ -146,7 +151,9 @@ def test_a_mistyped_name_in_the_environment_is_named(monkeypatch: pytest.MonkeyP
         connect()
 
 
-@pytest.mark.parametrize("name", ["GITHUB_WEBHOOK", "DB_READ_ONLY", "MONGODB_READONLY", "WEBHOOK", "ACME_B24_WEBHOOK"])
+@pytest.mark.parametrize(
+    "name", ["GITHUB_WEBHOOK", "DB_READ_ONLY", "MONGODB_READONLY", "WEBHOOK", "ACME_B24_WEBHOOK", "B24_READ_TIMEOUT"]
+)
 def test_a_setting_of_another_program_is_none_of_our_business(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     monkeypatch.setenv(name, "1")
     for data in (f"{name}=1\n".encode(), b'OTHER="unclosed\nset X\n\xff\xfe=1\n'):
