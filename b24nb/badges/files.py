@@ -299,7 +299,7 @@ def _badge(row: Any) -> Badge:
     localised: dict[str, dict[str, Any]] = {}
     pairs = row.items() if isinstance(row, Mapping) else row
     row = [(name, None if _is_missing(cell) else cell) for name, cell in pairs]
-    escaped = next((str(cell).split() for name, cell in row if name == _ESCAPED), ())
+    escaped = {_heading(one) for name, cell in row if _heading(name)[0] == _ESCAPED for one in str(cell).split()}
     for name, cell in row:
         field, language = _heading(name)
         if field not in FIELDS or (language is not None and _is_empty(cell)):
@@ -309,7 +309,7 @@ def _badge(row: Any) -> Badge:
         cells, key = (localised.setdefault(field, {}), language) if language else (plain, field)
         if key in cells:
             raise InvalidInput(f"There are two columns {name!r}.", field=field)
-        cells[key] = cell.removeprefix("'") if name in escaped and isinstance(cell, str) else text_of(cell)
+        cells[key] = cell.removeprefix("'") if (field, language) in escaped and isinstance(cell, str) else text_of(cell)
     for field, texts in localised.items():
         if plain.get(field):
             raise InvalidInput(f"The {field} is given as one text and by language.", field=field)

@@ -66,7 +66,8 @@ def spreadsheets(badges: list[Badge]) -> Iterator[list[list[str]]]:
     yield [row[: max(n + 1 for n, cell in enumerate(row) if cell)] for row in rows]  # rows end where their cells end
     own = files.write(Badges(badges), Path("own.csv"), portal="", at="").read_bytes().decode("utf-8-sig")
     for text in (own, Badges(badges).flat.to_csv(quoting=csv.QUOTE_ALL)):
-        yield [*csv.reader(io.StringIO(text, newline=""))]
+        names, *cells = csv.reader(io.StringIO(text, newline=""))
+        yield from ([names, *cells], [[f" {name[:1].upper()}{name[1:]}" for name in names], *cells])
 
 
 def written(rows: list[list[str]], separator: str, end: str, quoting: Any = csv.QUOTE_ALL) -> str:
