@@ -164,7 +164,7 @@ def _plain(value: Any) -> Any:
     """Convert a value that JSON does not have: a mapping to a dict, a scalar of numpy or pandas to a number."""
     if isinstance(value, Mapping):
         return dict(value)
-    if getattr(value, "ndim", None) == 0:  # numpy's and pandas' scalars
+    if getattr(value, "ndim", None) == 0 and value.dtype.kind in "biuf":  # numpy's and pandas' scalars; not its dates
         return value.item()
     raise TypeError(f"a value is a {type(value).__name__}")
 

@@ -196,6 +196,7 @@ def _as_documented(known: spec.Method, given: Mapping[str, Any]) -> bool:
 
 def _batch(given: Mapping[str, Any], flavour: str) -> tuple[dict[str, Any], Any]:
     """The parameters of a batch as they are sent; and its commands, if all of them are pairs."""
+    given = {name.lower(): value for name, value in given.items()}  # the portal ignores their letter case
     cmd = given.get("cmd") or {}
     texts, calls = {}, {}
     for key, one in cmd.items() if isinstance(cmd, dict) else enumerate(cmd if isinstance(cmd, list) else [[cmd]]):
@@ -210,9 +211,13 @@ def _batch(given: Mapping[str, Any], flavour: str) -> tuple[dict[str, Any], Any]
     # As in PHP: the text "0" is false, "false" is true.
     halt = int(given.get("halt") not in (None, 0, "", "0"))
     calls = calls if len(calls) == len(texts) else {}
+    refers = any(map(_REFERENCE.search, texts.values()))
+    if refers and re.search(r"\s", "".join(texts)):
+        hint = "Rename it."
+        raise InvalidInput("A reference can't name a command with a blank in its key.", field="params", hint=hint)
     if _sent_order([*texts], flavour) == [*texts]:
         return {"halt": halt, "cmd": texts}, calls
-    if any(map(_REFERENCE.search, texts.values())):
+    if refers:
         title, hint = FLAVOURS[flavour], "Name them so that their names are in alphabetical order."
         raise InvalidInput(f"{title} would run these commands in another order.", field="params", hint=hint)
     return {"halt": halt, "cmd": [*texts.values()]}, [*calls.values()]  # a list keeps the order

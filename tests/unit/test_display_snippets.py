@@ -206,9 +206,13 @@ def test_a_batch_goes_on_after_an_error_unless_it_was_told_to_halt(flavour: str)
     codes = {as_code("batch", commands | halt, flavour) for halt in ({}, {"halt": 0}, {"halt": ""}, {"halt": "0"})}
     assert len(codes) == 1
     assert as_code("batch", None, flavour)
+    upper = {"CMD": commands["cmd"], "Halt": 1}  # the portal reads them so
+    assert as_code("batch", upper, flavour) == as_code("batch", commands | {"halt": 1}, flavour)
 
 
 def test_a_terminal_shows_code_as_it_is_and_half_a_command_is_refused() -> None:
     assert pretty(as_code(GET, {"code": "vip"})) == as_code(GET, {"code": "vip"})
     with pytest.raises(InvalidInput):
         as_code("batch", {"cmd": [("profile",)]})
+    with pytest.raises(InvalidInput, match="blank in its key"):  # to the portal, a reference ends at a blank
+        as_code("batch", {"cmd": {"deal 1": ("profile", {}), "b": (GET, {"code": "$result[deal 1][NAME]"})}})
