@@ -119,8 +119,8 @@ class Fleet:
         self.seen: dict[str, Portal] = {}
         self._hosts: defaultdict[str, dict[str, Portal]] = defaultdict(dict)  # by name, then by former addresses, too
         self._files = set[Path]()  # the journals of these portals that were read
-        #: Pairs of a run's kind and a portal for which an undo of that run has begun.
-        self.undone: set[tuple[str, str]] = set()
+        #: Pairs of a run's kind and a portal: where the run has changed something; where an undo of it has begun.
+        self.changed, self.undone = set[tuple[str, str]](), set[tuple[str, str]]()
         self._locks: defaultdict[str, Any] = defaultdict(threading.RLock)
 
     # -- reading --------------------------------------------------------------------------------------
@@ -306,6 +306,8 @@ class Fleet:
             except errors.B24Error as error:
                 return Visit.failed(error)
             done = [one for one in changes if one.kind in kinds]
+            if not done and self.changed.intersection((kind, name) for kind in kinds):
+                return Visit.failed(errors.JournalError("The journal lacks what was changed: put its file back."))
             found = self._visit(name, portal.host, steps_back, done) if done else Visit(value=((), 0))
             if found.status != OK:
                 return found

@@ -162,7 +162,7 @@ class FleetPlan(FleetResults):
             raise errors.ReadOnly("This fleet is read-only.")
         at = datetime.fromtimestamp(self._fleet._time(), UTC)
         # If the last run is complete, or undone on all its portals, begin a new one, which an undo finds as the last.
-        if not unmade or all((self._run[-1], name) in self._fleet.undone for name in self._made):
+        if not unmade or all(map(self._undone, self._made)):
             self._run.append(f"{self._word} {at.isoformat()} {token_hex(2)}")
             self._made.clear()
         return FleetReport(self, lambda name: self._apply_one(name, keep_going), options, names, failures=allowed)
@@ -208,10 +208,14 @@ class FleetPlan(FleetResults):
         visit = self.visits[name]
         if visit.status != OK:
             return visit
-        if name in self._made and (self._run[-1], name) not in self._fleet.undone:
+        if name in self._made and not self._undone(name):
             return self._made[name]
         outcomes = [self._unsent(step) for step in visit.value[0]]
         return Visit(NOT_VISITED, outcomes) if any(one.left_out for one in outcomes) else _judged(outcomes)
+
+    def _undone(self, name: str) -> set[tuple[str, str]]:
+        """The runs of this plan that were undone on a portal; a run that changed nothing there never is."""
+        return self._fleet.undone.intersection((run, name) for run in self._run)
 
     def _unsent(self, step: Step) -> Outcome:
         """The outcome of a step that was not sent; an undo leaves a badge alone that was changed since."""
@@ -230,7 +234,7 @@ class FleetPlan(FleetResults):
         self._begun.add(name)
         made, left = {one.step.code: one for one in self._result(name).value}, self._left(name)
         made |= _same(left, Verdict.NOT_SENT)
-        self._fleet.undone.discard((self._run[-1], name))
+        self._fleet.undone -= self._undone(name)
         try:
             portal = self.visits[name].portal or self._fleet.seen[name]
             with self._fleet._alone(name), self._fleet._journal(portal) as store:
@@ -241,6 +245,8 @@ class FleetPlan(FleetResults):
             for one in (made[step.code] for step in left if made[step.code].changed):
                 unwritten = f"what became of it is not in the journal: {error.message}"
                 made[one.step.code] = one._replace(detail="; ".join(filter(None, [one.detail, unwritten])))
+        if any(one.changed for one in made.values()):
+            self._fleet.changed.add((self._run[-1], name))
         if any(one.changed is not False for one in made.values()):
             self._fleet.undone.update((kind, name) for kind in self._undoes or ())
         self._made[name] = _judged(made.values())

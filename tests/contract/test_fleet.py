@@ -819,6 +819,27 @@ def test_a_plan_that_is_applied_again_tells_what_the_portals_have_now(sandboxes:
     assert plan.undo(**QUIET).counts == {"deleted": 4}
 
 
+def test_what_an_undo_of_an_earlier_run_took_away_is_added_again(sandboxes: SandboxFleet) -> None:
+    fleet = fleet_of(sandboxes)
+    plan = fleet.plan([VIP], **QUIET)
+    assert plan.apply(**QUIET).ok
+    assert plan.apply(first=1, **QUIET).counts == {"kept": 1}, "a run that changes nothing, and has nothing to undo"
+    assert fleet.plan_undo(**QUIET).apply(**QUIET).counts == {"deleted": 4}
+    assert plan.apply(**QUIET).counts == {"added": 4}
+
+
+def test_an_undo_says_that_the_journal_it_needs_is_gone(sandboxes: SandboxFleet, tmp_path: Path) -> None:
+    fleet = fleet_of(sandboxes, journal=tmp_path)
+    plan = fleet.plan([VIP], **QUIET)
+    assert plan.apply(**QUIET).ok
+    gone, *_ = tmp_path.glob("*.db")
+    gone.unlink()
+    report = plan.undo(**QUIET)
+    assert not report.ok
+    assert report.status["error"].tolist().count("JournalError") == 1
+    assert sum("vip" in found for found in codes(sandboxes).values()) == 1
+
+
 def test_an_undo_of_the_last_run_means_the_one_that_changed_something_last(sandboxes: SandboxFleet) -> None:
     fleet = fleet_of(sandboxes)
     plan = fleet.plan([VIP], **QUIET)
