@@ -92,8 +92,8 @@ def explain(error: B24Error | str | int) -> Explanation:
 
     Parameters
     ----------
-    error : B24Error, str or int
-        An exception of this package, or its name in a log or report: a vendor's code, or a class of this package.
+    error : B24Error, str, int or class
+        An exception or class of this package, or its name in a log or report: a vendor's code, or that of a class.
 
     Returns
     -------
@@ -111,6 +111,7 @@ def explain(error: B24Error | str | int) -> Explanation:
     'after waiting'
     """
     # The vendor's pages print some codes as numbers, and a table makes numbers of them.
+    error = getattr(error, "__name__", error)
     error = mask_address(error) if isinstance(error, str | _OURS) else str(error).removesuffix(".0")
     if isinstance(error, ApiError):
         fact = find_fact(error.code, error.description, error.method)

@@ -68,6 +68,7 @@ def test_the_table_gives_each_system_error_its_class_and_status() -> None:
 def test_every_fact_is_complete_and_explained_in_words_and_in_html(code: str) -> None:
     explanation = explain(code)
     assert explain(f" {code.lower()}") if code.isupper() else True
+    assert explain(errors.NotFound) == explain("NotFound")
     words, shown = repr(explanation), explanation._repr_html_()
     assert {fact.code for fact in explanation.facts} == {code}
     assert f"errors.html#error-{code.lower().replace('_', '-') or 'empty'}" in words
