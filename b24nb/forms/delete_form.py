@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -17,7 +18,7 @@ from b24nb.client import Client
 from b24nb.display import html
 from b24nb.display.snippets import call_as_code
 from b24nb.display.visible import visible
-from b24nb.errors import B24Error, BadgeChanged, NotFound
+from b24nb.errors import B24Error, BadgeChanged, NotFound, OutcomeUnknown
 from b24nb.forms import parts
 from b24nb.forms.form import changes
 from b24nb.forms.release_part import HoldersState, ReleaseForm
@@ -84,7 +85,7 @@ class DeleteForm(ReleaseForm):
         self._choosing = self.choosing(self.preview_button, code, lambda: self._choose((), self.code.value))
         self.table = Table(language=self.shared.language, label="Badges to choose from")
         self.on_change(self.table, lambda: self._choose(self.table.selected), "selected")
-        label = "also try to delete those that activities hold"
+        label = "also try to delete held badges"
         self.held_too = parts.field("Checkbox", label, False, width="auto")
         self.on_change(self.held_too, lambda: self.update(with_held=self.held_too.value))
         self.confirm = parts.field("Text", "Confirm", "")
@@ -136,6 +137,8 @@ class DeleteForm(ReleaseForm):
             now = _now([error])
             self.shared.see_changed(gone=() if now else chosen, added=now)
             self.state = self.forget()
+        elif isinstance(error, OutcomeUnknown):  # it may be gone; Undo leaves alone what is there
+            self.state = replace(self.state, removed=self.state.to_delete)
         return super().failed(error)
 
     # -- looking --------------------------------------------------------------------------------------
@@ -179,14 +182,15 @@ class DeleteForm(ReleaseForm):
 
     def _delete_many(self, badges: Badges) -> Any:
         report = self.b24.badges.delete_many(badges, missing_ok=True, keep_going=True, **self.run_options(len(badges)))
-        gone = [one.step.code for one in report if one.verdict is Verdict.GONE]
-        removed = Badges(was for one in report if one.done and (was := to_restore(one.found, one.step.before)))
-        if gone or removed:
+        gone = [one.step.code for one in report if one.verdict in (Verdict.DELETED, Verdict.GONE)]
+        lost = (one for one in report if one.changed is not False)  # those too that may be gone
+        removed = Badges(was for one in lost if (was := to_restore(one.found, one.step.before)))
+        if gone:
             self._choose_none()
-        changed = _now(one.error for one in report)
-        self.shared.see_changed(gone=[*gone, *(badge.code for badge in removed)], added=changed)
-        text = f"{html.counted(len(removed), 'badge')} of {len(badges):,} deleted."
-        text += f" {html.counted(len(gone), 'badge')} already gone." if gone else ""
+        changed, counts = _now(one.error for one in report), Counter(one.verdict for one in report)
+        self.shared.see_changed(gone=gone, added=changed)
+        text = f"{html.counted(counts[Verdict.DELETED], 'badge')} of {len(badges):,} deleted."
+        text += f" {html.counted(counts[Verdict.GONE], 'badge')} already gone." if counts[Verdict.GONE] else ""
         text += f" {html.counted(len(changed), 'badge')} changed, and left alone." if changed else ""
         return _ended(report.ok, text, report, removed or self.state.removed, offer=bool(removed))
 

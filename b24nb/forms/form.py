@@ -226,6 +226,7 @@ class Form(parts.Panel):
                 self._message.value = BUSY
                 return False
             self._working = True
+            self.cancel.clear()
             self.show_progress("Waiting for the portal", 0, 0)
             return True
 
@@ -235,6 +236,11 @@ class Form(parts.Panel):
             if self._working:
                 parts.show(self._busy, True)
                 self._message.value = ""
+
+    def close(self) -> None:
+        """Stop its work, as Cancel does, and close its widgets."""
+        self.cancel.set()
+        super().close()
 
     def _cancel(self) -> None:
         self.cancel.set()
@@ -255,12 +261,14 @@ class Form(parts.Panel):
             time.sleep(CLICK_DELAY_SECONDS)
             while time.monotonic() - self._typed_at < TYPING_PAUSE_SECONDS:
                 time.sleep(CLICK_DELAY_SECONDS)
-        self.cancel.clear()
         for place, step in enumerate(steps):
             if place and self.cancel.is_set():
                 self.render(replace(self.state, message=CANCELLED))
                 return
+            before = self._last_change
             self.render(self._state_after(step))
+            if self._last_change is not before:  # counted from the end, since a second click waits until then
+                self._last_change = dict.fromkeys(self._last_change, time.monotonic())
 
     def _guarded(self, handler: Callable[[], object], *, by_user: bool = False) -> None:
         """Call a handler and show an exception as a message, since ipywidgets would hide it."""
@@ -289,7 +297,7 @@ class Form(parts.Panel):
         finally:
             event_list.reset(before)
             self.calls += [one for one in events if isinstance(one, Call)]
-        if change:  # the time counts from the end of the step, since a second click waits until then
+        if change:
             self._last_change = {} if state.phase == "invalid" else {change: time.monotonic()}
         if not_written := [str(one) for one in events if isinstance(one, JournalNotWritten)]:
             hint = " ".join(filter(None, [state.message.hint, *not_written]))

@@ -46,17 +46,21 @@ class HoldersState(FormState):
         Why the holders are not known.
     released : Report or None
         The report of the last release.
+    ended : tuple of str
+        Ids of activities that were released after ``holders`` were found.
     """
 
     badges: Badges = NO_BADGES
     holders: ReleasePlan | None = None
     unknown: html.Message | None = None
     released: Report | None = None
+    ended: tuple[str, ...] = ()
 
     @property
     def rows(self) -> Sequence[dict[str, str]]:
         """The activities that name the badges; empty if they are not known."""
-        return self.holders.holders if self.holders is not None else ()
+        found = self.holders.holders if self.holders is not None else ()
+        return [row for row in found if row["activity_id"] not in self.ended]
 
     @property
     def held(self) -> frozenset[str]:
@@ -91,7 +95,7 @@ class ReleaseForm(Form):
         super().shared_changed(change)
         self.code.options = self.shared.codes
         if change == "released" and any(row["activity_id"] in self.shared.released for row in self.state.rows):
-            self.update(holders=None)
+            self.update(ended=self.state.ended + self.shared.released)
 
     def failed(self, error: B24Error) -> Any:
         state, shown = super().failed(error), visible(self.code.value, code=True)
@@ -110,7 +114,7 @@ class ReleaseForm(Form):
         if not state.badges:
             return state
         try:
-            known: dict[str, Any] = {"holders": self.b24.badges.release(state.badges), "unknown": None}
+            known: dict[str, Any] = {"holders": self.b24.badges.release(state.badges), "unknown": None, "ended": ()}
         except B24Error as error:
             known = {"holders": None, "unknown": message_for(error, sandbox=self.stops_here)}
         return state.updated(**known) if self.state is state else self.state  # another badge was chosen meanwhile
@@ -131,7 +135,7 @@ class ReleaseForm(Form):
         plan = state.holders.only(ids)
         report = plan.apply(confirm=plan.deletes, keep_going=True, **self.run_options(len(plan)))
         self.state = replace(self.state, released=report)
-        self.shared.see_released(ids)
+        self.shared.see_released(tuple(str(one.step.before.id) for one in report if one.ok))
         state = self.find_holders()
         said = state.message or html.Message("note", "")
         text = f"{sum(one.done for one in report)} of {len(report)} released. {said.text}".rstrip()
@@ -158,7 +162,7 @@ class ReleaseForm(Form):
     def draw(self, state: Any) -> None:
         actions = state.holders.actions if state.rows else {}
         rows = [row for row in state.rows if row["activity_id"] in actions]
-        every = [(f"all {len(rows)} activities", tuple(actions))] if len(rows) != 1 else []
+        every = [(f"all {len(rows)} activities", tuple(row["activity_id"] for row in rows))] if len(rows) != 1 else []
         options = [*every, *((_choice(row), (row["activity_id"],)) for row in rows)]
         if options != [*self.which.options]:
             self.which.options, self.word.value = options, ""

@@ -115,7 +115,7 @@ class SharedState(traitlets.HasTraits):
         self._change(lambda known: ({b.code: b for b in known if b.code not in left_out} | fresh).values())
 
     def see_released(self, ids: tuple[str, ...]) -> None:
-        """Take over that activities were released: other forms show no holders that may be gone."""
+        """Take over that activities were released: other forms show them no more."""
         for shared in self._alive():
             shared.released = ids
 

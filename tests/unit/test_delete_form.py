@@ -3,13 +3,14 @@
 import html
 import re
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
 from b24nb import Client, SandboxPortal, as_code, connect, forms
 from b24nb.badges.badge import Badge
 from tests.fakes import eventually, rows
-from tests.servers import gate_of
+from tests.servers import gate_of, in_front_of
 from tests.widgets import click, confirm, shown, times_asked, tree, waiting
 
 
@@ -254,6 +255,51 @@ def test_undo_neither_counts_nor_overwrites_what_is_there_again(b24: Client) -> 
     click(form, form.undo_button)
     assert (form.state.phase, len(form.state.removed)) == ("failed", 1)
     assert b24.badges.get("missedCall") == theirs
+
+
+@pytest.mark.parametrize("codes", [["newsletter"], ["newsletter", "missedCall"]], ids=["one", "two"])
+def test_undo_restores_what_was_deleted_although_nobody_could_tell(codes: list[str], portal: SandboxPortal) -> None:
+    is_up = [True]
+
+    def answer(_: str, pass_on: Any) -> Any:
+        if not all(is_up):
+            return 503, {"error": "OVERLOAD_LIMIT", "error_description": ""}
+        there, found = len(portal.badges), pass_on()
+        is_up.append(len(portal.badges) == there)
+        return found if is_up[-1] else (200, {"result": None})
+
+    with in_front_of(portal, answer) as webhook, connect(webhook) as b24:
+        form = forms.delete_form(b24, codes, run=True)
+        confirm(form, form.state.word)
+        is_up.clear()
+        assert not {*codes} & {badge["code"] for badge in portal.badges}
+        assert "was deleted" not in shown(form)
+        click(form, form.undo_button)
+        assert {*codes} <= {badge["code"] for badge in portal.badges}
+
+
+def test_what_stays_held_is_shown_so_after_another_form_has_released_something(b24: Client) -> None:
+    form = forms.delete_form(b24, ["waitingPayment", "onHold", "newsletter"], run=True)
+    inspect = forms.inspect_form(b24, "onHold", run=True)
+    inspect.word.value = inspect.which.value[0]
+    click(inspect, inspect.release_button)
+    assert form.state.message.text == (
+        "2 badges would be deleted. Held, so probably refused: 1 badge. No badge has been deleted yet."
+    )
+    assert "onHold 5 deal 5" not in shown(form)
+    assert form.which.options[0][0] == "all 2 activities"
+
+
+def test_a_form_that_is_closed_deletes_no_more() -> None:
+    with SandboxPortal(badges=rows(120)) as portal, gate_of(portal, "batch") as gate:
+        gate.opened.set()
+        with connect(gate.webhook) as b24:
+            form = forms.delete_form(b24, b24.badges.list(), run=True)
+            form.confirm.value = "120"
+            gate.reached.clear(), gate.opened.clear()
+            with waiting(gate, form, form.delete_button):
+                form.close()
+        assert len(portal.badges) > 60, "the request that was under way is finished"
 
 
 def test_while_badges_are_deleted_nothing_is_said_of_the_time_before_and_cancel_ends_between_two_requests() -> None:
