@@ -295,6 +295,8 @@ class Connection:
             call.outcome = "lost" if write and sent else "failed"
             if isinstance(error, errors.TransportError):
                 error.call = call
+                if error.sent and not write and isinstance(error, errors.ConnectionFailed):
+                    error.hint = "It only reads, so nothing was changed: try again."
                 error.retry_after = answer.retry_after if answer else None
             raise
         else:

@@ -35,6 +35,14 @@ def b24(portal: SandboxPortal, clock: FakeClock) -> Iterator[Client]:
         yield client
 
 
+def test_a_form_that_only_read_says_that_nothing_was_changed(portal: SandboxPortal, b24: Client) -> None:
+    form = about_to_delete(b24)
+    portal.faults.next("reset", method="crm.activity.badge.get", times=9)
+    click(form, form.delete_button)
+    assert "nothing was changed: try again" in shown(form)
+    assert "carried the call out" not in shown(form)
+
+
 NEW = {"what": "NEW_TROUBLE", "description": "?", "status": 418}
 #: What a reader has to find of a fault.
 FAULTS: list[tuple[dict[str, Any], list[str]]] = [
