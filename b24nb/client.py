@@ -49,7 +49,7 @@ class Portal:
         Whether it is a sandbox that runs in this process.
     credentials_from, read_only_from : str
         Where the credentials and the read-only setting come from: ``argument``, or a setting and its place, for
-        example ``B24_WEBHOOK in .env``. ``""``: not known, or not read-only.
+        example ``B24_WEBHOOK in .env``; ``B24_WEBHOOK is not set``. ``""``: not known, or not read-only.
     """
 
     kind: Literal["SANDBOX", "LIVE"]

@@ -37,8 +37,8 @@ _COLUMNS = (
 
 #: How the changes of another address or user are counted.
 ADOPT = (
-    "After journal = b24nb.connect(..., journal=<that file>).journal, journal.adopt(host=..., user=...) counts its"
-    " changes as yours; then use journal.plan_undo()."
+    "If that was not done yet: after journal = b24nb.connect(..., journal=<that file>).journal,"
+    " journal.adopt(host=..., user=...) counts its changes as yours; then use journal.plan_undo()."
 )
 
 

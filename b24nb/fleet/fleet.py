@@ -223,7 +223,7 @@ class Fleet:
 
         Raises
         ------
-        InvalidInput
+        InvalidInput, OSError
             Names what is wrong with the wanted badges, or with the codes to protect. What is wrong with a portal is
             its row.
 

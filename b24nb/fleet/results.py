@@ -98,8 +98,8 @@ class FleetResults:
 
     @property
     def failed(self) -> pd.DataFrame:
-        """The rows of :attr:`status` that are not ``ok``."""
-        return self.status.loc[lambda table: table["status"] != OK].reset_index(drop=True)
+        """The rows of :attr:`status` that are not ``ok``, or have an error, such as a refused step."""
+        return self.status.loc[lambda table: (table["status"] != OK) | (table["error"] != "")].reset_index(drop=True)
 
     @property
     def missing(self) -> dict[str, str]:
@@ -120,15 +120,15 @@ class FleetResults:
         return dict(Counter([*cells][place] for _, cells in self._rows()))
 
     def retry(self) -> Self:
-        """Visit the portals of this run that are not ``ok`` once more, with the same ``first`` and ``max_failures``.
+        """Visit the portals of this run that failed once more, with the same ``first`` and ``max_failures``.
 
         Returns
         -------
         FleetResults
             The results of all portals, old and new.
         """
-        new, missing = copy(self), self.missing
-        new._visit([name for name in self._names if name in missing])
+        new, failed = copy(self), {*self.failed["portal"]}
+        new._visit([name for name in self._names if name in failed])
         return new
 
     def _answered(self) -> Iterator[tuple[str, Any]]:

@@ -84,7 +84,7 @@ class SandboxPortal:
     tls : bool
         Use https, with a new certificate (needs the extra ``tls``); see :attr:`ca_file`.
     **switches
-        Any other field of :class:`Switches`: ``cost``: operating seconds by method, in lower case;
+        Any other field of :class:`Switches`: ``cost``: operating seconds by lower-case method, waited for;
         ``rest_available=False``: a tariff without REST; ``cloud_headers=False``; ``integer_time=False``:
         ``start`` and ``processing`` with fractions, as in older builds; ``case_sensitive=True``: for codes;
         ``strict_sql=True``: texts that are too long are refused; ``language="ru"``: of localised errors;

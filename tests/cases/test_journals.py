@@ -244,7 +244,7 @@ def test_the_changes_of_a_renamed_portal_are_adopted_within_their_file(portal: S
             with pytest.raises(errors.DuplicateCode):  # which makes a file for the new address
                 b24.badges.add("birthday", "T", "V", "primary")
             for told in (repr(b24.journal), b24.journal._repr_html_(), repr(b24.journal.plan_undo())):
-                assert f"before, see the journals in {old.parent}: {old.name}, never.example.db. After " in told
+                assert f"before, see the journals in {old.parent}: {old.name}, never.example.db. If that was " in told
             assert "address" not in repr(b24)  # who looks after several portals has other journals
             with pytest.raises(errors.InvalidInput) as caught:
                 b24.journal.adopt(host=host)

@@ -828,6 +828,17 @@ def test_what_an_undo_of_an_earlier_run_took_away_is_added_again(sandboxes: Sand
     assert plan.apply(**QUIET).counts == {"added": 4}
 
 
+def test_a_portal_that_answered_and_refused_a_step_has_failed_and_is_tried_again(sandboxes: SandboxFleet) -> None:
+    portal = sandboxes.portals["portal-0003"]
+    portal.faults.next("ERROR_CORE", method="crm.activity.badge.add", description="The disk is full")
+    report = fleet_of(sandboxes).plan([VIP], **QUIET).apply(keep_going=True, **QUIET)
+    assert (report.missing, report.failed["portal"].tolist()) == ({}, ["portal-0003"])
+    before = sent(sandboxes) - len(portal.requests)
+    again = report.retry()
+    assert (again.ok, again.counts, len(again.failed)) == (True, {"added": 4}, 0)
+    assert sent(sandboxes) - len(portal.requests) == before, "the others are not asked again"
+
+
 def test_an_undo_says_that_the_journal_it_needs_is_gone(sandboxes: SandboxFleet, tmp_path: Path) -> None:
     fleet = fleet_of(sandboxes, journal=tmp_path)
     plan = fleet.plan([VIP], **QUIET)
