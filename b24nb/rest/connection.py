@@ -27,7 +27,7 @@ from b24nb.rest.calls import Call, CallLog
 from b24nb.rest.clock import SYSTEM_CLOCK, Clock
 from b24nb.rest.limits import LeakyBucket, Limits
 from b24nb.rest.response import Response, parse_response, parse_token_response
-from b24nb.rest.token_renewals import lock_of, newest_of, renewal_of
+from b24nb.rest.token_renewals import Renewal, lock_of, newest_of, renewal_of, run_to_end
 from b24nb.rest.transport import HttpAnswer, Transport
 from b24nb.secret import MASK, masked, redact, without_frames
 
@@ -312,13 +312,14 @@ class Connection:
 
     # -- OAuth ------------------------------------------------------------------------------------
 
-    def _renewed(self, token: OAuthToken, attempt: int = 1) -> Mapping[str, Any] | errors.ApiError:
-        """A new pair of tokens, or the server's error. A connection that was never made is tried again."""
+    def _renewed(self, token: OAuthToken, attempt: int = 1) -> Renewal | errors.ApiError:
+        """The renewal, or the server's error. A connection that was never made is tried again."""
         shown = {"grant_type": "refresh_token", "client_secret": MASK, "refresh_token": MASK}
         endpoint, body, total = token.token_endpoint, token.renewal(), self._transport.total
         call = Call(self.clock.time(), "http", "oauth.token", "", shown, attempt)
         try:
-            return self._attempt(token, endpoint, body, call, parse_token_response, write=True, total=total)
+            pair = self._attempt(token, endpoint, body, call, parse_token_response, write=True, total=total)
+            return pair if isinstance(pair, errors.ApiError) else renewal_of(token, pair)
         except errors.TransportError as error:
             if attempt == _ATTEMPTS or not _may_be_repeated(error, write=True):
                 raise
@@ -333,27 +334,29 @@ class Connection:
                 return  # another thread has renewed it
             if self._failed_renewal and self._failed_renewal is not failed_before:
                 raise copy(self._failed_renewal)  # another thread has tried while this one waited
+            renewing, stopped = run_to_end(self._renewed, token)
             try:
-                pair = self._renewed(token)
+                found = renewing.result()
             except errors.TransportError as error:
                 error.sent = False  # the call that needs the token was refused, so it was not made
                 server = token.auth_server.partition("//")[2]
                 error.hint = f"The call was not made: {server} gave no new token. Check auth_server of OAuthToken."
                 self._failed_renewal = copy(error)  # a copy has no traceback, which would keep the client alive
                 raise
-            used_up = isinstance(pair, errors.ApiError) and pair.code == "invalid_grant"
+            used_up = isinstance(found, errors.ApiError) and found.code == "invalid_grant"
             if used_up and (newer := self.newer_token(self)):
                 self.credentials = newer  # another process has renewed it
                 return
             renewal = newest_of(token) if used_up else None  # by another client of this process
-            if isinstance(pair, errors.ApiError):
-                if renewal is None:
-                    self._failed_renewal = copy(pair)
-                    raise pair
-            else:
-                renewal = renewal_of(token, pair)
+            if isinstance(found, Renewal):
+                renewal = found
+            elif renewal is None:
+                self._failed_renewal = copy(found)
+                raise found
             renewed = replace(token, **renewal.pair)
             self.store_token(renewed)
             self.credentials = renewed
         self._pass_on = partial(renewal.pass_on, renewed)
         self._pass_on()  # outside of the lock: the function may use this client or other threads
+        if stopped:
+            raise stopped

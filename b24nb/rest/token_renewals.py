@@ -9,15 +9,18 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from contextvars import copy_context
 from dataclasses import dataclass
 from inspect import isawaitable
-from typing import Any
+from typing import Any, TypeVar
 from weakref import WeakValueDictionary
 
 from b24nb import errors
 from b24nb.credentials import OAuthToken
 from b24nb.secret import Secret, redact
 
+T = TypeVar("T")
 TokenKey = tuple[str, Secret]
 #: By the portal and the access token that was renewed.
 _RENEWALS: dict[TokenKey, Renewal] = {}
@@ -68,6 +71,18 @@ def call_sync(function: Callable[..., Any], *args: Any) -> Any:
         getattr(answer, "close", bool)()
         raise errors.InvalidInput("The function is asynchronous: give a function that is done when it returns.")
     return answer
+
+
+def run_to_end(function: Callable[..., T], *args: Any) -> tuple[Future[T], KeyboardInterrupt | None]:
+    """Run a function in a thread, and wait for its end, also after Ctrl-C, which is returned: to lose the answer would
+    lose the new pair, while the old one is used up."""
+    with ThreadPoolExecutor(1) as pool:  # its end waits, too
+        future = pool.submit(copy_context().run, function, *args)
+        try:
+            wait([future])
+        except KeyboardInterrupt as error:
+            return future, error
+    return future, None
 
 
 def lock_of(token: Any) -> threading.Lock:

@@ -13,8 +13,8 @@ from b24nb import Client, OAuthToken, SandboxPortal, connect, errors, forms
 from b24nb.forms.messages import message_for
 from b24nb.rest.connection import Connection
 from b24nb.rest.transport import Transport
-from tests.fakes import FakeClock, asked
-from tests.servers import RawServer, http, serving
+from tests.fakes import FakeClock, asked, ctrl_c
+from tests.servers import RawServer, gate_of, http, serving
 
 
 @pytest.fixture
@@ -50,6 +50,30 @@ def test_an_expired_token_is_renewed_once_and_the_new_pair_is_told(aging: Sandbo
         clock.advance(3601)
         assert b24.badges.get("missedCall")
         assert len(told) == 2
+
+
+def test_ctrl_c_while_a_token_is_renewed_does_not_lose_the_new_pair(aging: SandboxPortal, clock: FakeClock) -> None:
+    told: list[OAuthToken] = []
+
+    def press_ctrl_c() -> None:
+        gate.reached.wait(10)
+        time.sleep(0.05)
+        press()
+        time.sleep(0.05)
+        gate.opened.set()
+
+    # The path of the token server ends with a slash.
+    with gate_of(aging, "") as gate, ThreadPoolExecutor(1) as pool, ctrl_c(lambda: True) as press:
+        token = token_of(aging, on_refresh=told.append, auth_server=gate.webhook.partition("/rest")[0])
+        with connect(token, clock=clock) as b24:
+            clock.advance(3601)
+            pressing = pool.submit(press_ctrl_c)
+            with pytest.raises(KeyboardInterrupt):
+                b24.badges.get("missedCall")
+            pressing.result()
+    assert len(told) == 1
+    with connect(told[0], clock=clock) as again:
+        assert again.badges.get("missedCall")
 
 
 def test_threads_that_meet_the_end_together_renew_once(aging: SandboxPortal, clock: FakeClock) -> None:
