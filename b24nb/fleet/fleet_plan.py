@@ -227,7 +227,8 @@ class FleetPlan(FleetResults):
     def _left(self, name: str) -> list[Step]:
         """The steps of a portal that are still to be sent."""
         outcomes = self._result(name).value or ()
-        return [one.step for one in outcomes if not one.ok and one.step.before != one.step.after]
+        left = [one for one in outcomes if not one.ok and one.step.before != one.step.after]
+        return [one.step._replace(before=None) if one.half_done else one.step for one in left]  # its delete was made
 
     def _apply_one(self, name: str, keep_going: bool) -> Visit:
         """Settle older changes of a portal, send its steps, and return their outcomes."""

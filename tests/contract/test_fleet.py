@@ -828,6 +828,19 @@ def test_what_an_undo_of_an_earlier_run_took_away_is_added_again(sandboxes: Sand
     assert plan.apply(**QUIET).counts == {"added": 4}
 
 
+def test_a_replace_that_stopped_half_way_is_finished_by_the_next_apply(sandboxes: SandboxFleet) -> None:
+    before = fleets.badges_of(sandboxes)
+    plan = fleet_of(sandboxes).plan([Badge("newsletter", "new", "v", "primary")], **QUIET)
+    sandboxes.portals["portal-0002"].faults.next("OPERATION_TIME_LIMIT", method="crm.activity.badge.add", times=2)
+    assert "deleted, but not added" in repr(plan.apply(keep_going=True, **QUIET))
+    assert plan.apply(**QUIET).counts == {"replaced": 3, "added": 1}
+    assert plan.left == []
+    assert plan.undo(**QUIET).counts == {"replaced": 4}
+    assert [sorted(map(str, found)) for found in before.values()] == [
+        sorted(map(str, found)) for found in fleets.badges_of(sandboxes).values()
+    ]
+
+
 def test_a_portal_that_answered_and_refused_a_step_has_failed_and_is_tried_again(sandboxes: SandboxFleet) -> None:
     portal = sandboxes.portals["portal-0003"]
     portal.faults.next("ERROR_CORE", method="crm.activity.badge.add", description="The disk is full")
