@@ -2,7 +2,9 @@
 
 import json
 import os
+import signal
 import tempfile
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -55,6 +57,16 @@ async def waiting(b24: b24nb.Client) -> None:
 
 def tidying(b24: b24nb.Client) -> None:
     b24.badges.delete_many(b24.badges.list(), progress=False)
+
+
+def adding_and_dying(b24: b24nb.Client) -> None:
+    """Its worker dies after it has sent something."""
+    b24.call("crm.activity.badge.add", {"code": "once", "title": "T", "value": "V", "type": "success"})
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def sleeping(b24: b24nb.Client) -> None:
+    time.sleep(60)
 
 
 def telling(b24: b24nb.Client) -> str:

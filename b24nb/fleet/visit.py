@@ -218,6 +218,9 @@ def carry_out(executor: Executor | None, access: Access, *task: Any) -> Visit:
         while not wait([submitted], timeout=_CHECK_SECONDS).done:
             # Raises if Dask's scheduler has died, which the result would never show; of equal calls it asks once only.
             executor.submit(str, token_hex(8))
+            client: Any = getattr(executor, "_client", None)  # of Dask, whose workers Ctrl-C may have ended
+            if client and not client.scheduler_info()["workers"]:
+                raise RuntimeError("There are no workers.")
         return pickle.loads(submitted.result())  # type: ignore[no-any-return]  # noqa: S301 - our own task's
     except BaseException as error:  # noqa: BLE001 - each executor has its own error for a worker that died
         text = f"The worker was lost ({type(error).__name__}), so it is not known what it did."
@@ -260,6 +263,7 @@ def look(connection: Connection) -> tuple[Portal, Badges | errors.ApiError]:
 
 def call(connection: Connection, function: Callable[[Client], Any]) -> tuple[Portal, Any]:
     """Call a function with a client of the portal; returns the portal and the function's value."""
+    _refuse_second_time()
     portal, badges = Portal.ask(connection), BadgeMethods(connection, TaskJournal(float("-inf")))  # type: ignore[arg-type]
     value = call_sync(function, Client(connection, portal=portal, badges=badges, release=nothing))
     with suppress(pickle.PicklingError, TypeError, AttributeError):  # with threads it need not be picklable
@@ -331,5 +335,5 @@ def _refuse_second_time() -> None:
         with suppress(ValueError, KeyError):  # not in a Dask worker, or in a thread that a task of one has started
             begun = sys.modules["distributed"].Event(worker.get_worker().get_current_task())
             if begun.is_set():
-                raise errors.OutcomeUnknown("The worker that began this task died.", hint="Apply the plan again.")
+                raise errors.OutcomeUnknown("The worker that began this task died.", hint="Run it again.")
             begun.set()

@@ -3,8 +3,11 @@
 import asyncio
 import functools
 import logging
+import os
 import pickle
+import signal
 import socket
+import threading
 from collections.abc import Iterator
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
@@ -230,3 +233,26 @@ def test_a_broken_pool_is_a_row_per_portal_and_a_new_one_finishes(
     again = plan.apply(**QUIET)
     assert again.counts == {"added": 5, "kept": 1}, "what the lost worker had done is there"
     assert plan.undo(**QUIET).counts == {"deleted": 6}
+
+
+def test_a_function_whose_worker_died_is_not_called_again(
+    sandboxes: SandboxFleet, executors: dict[str, Executor | None]
+) -> None:
+    portal = sandboxes.portals[sandboxes.names[0]]
+    fleet = Fleet(sandboxes.names[:1], fleets.webhook_of, executor=executors["dask"])
+    assert fleet.map(fleets.adding_and_dying, **QUIET).missing == {sandboxes.names[0]: "unknown"}
+    assert [request.method for request in portal.requests].count("crm.activity.badge.add") == 1
+
+
+def test_without_workers_a_portal_is_a_row_and_the_run_ends(
+    sandboxes: SandboxFleet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    require_package("distributed")
+    import distributed
+
+    monkeypatch.setattr("b24nb.fleet.visit._CHECK_SECONDS", 0.2)
+    options = {"processes": True, "dashboard_address": ":0", "silence_logs": logging.CRITICAL}
+    with distributed.LocalCluster(n_workers=1, threads_per_worker=1, **options) as cluster:
+        fleet = Fleet(sandboxes.names[:1], fleets.webhook_of, executor=distributed.Client(cluster).get_executor())
+        threading.Timer(2, os.kill, [cluster.workers[0].pid, signal.SIGINT]).start()  # as Ctrl-C in a terminal
+        assert fleet.map(fleets.sleeping, **QUIET).missing == {sandboxes.names[0]: "unknown"}
