@@ -15,7 +15,7 @@ from typing import Any
 from b24nb import errors
 from b24nb.badges.badge import Badge, Badges
 from b24nb.badges.changes import DELETE, LIST, Action, Outcome, Step, StepCommand, Verdict, to_restore, warn
-from b24nb.badges.evidence import Answer, badges_of, is_whole, judge_answers, look_at, reconcile
+from b24nb.badges.evidence import Answer, badges_of, is_whole, judge_answers, look_at, reconcile, why_missing
 from b24nb.badges.journal_store import ChangeSet, JournalStore
 from b24nb.rest.calls import Call
 from b24nb.rest.connection import Connection, Response
@@ -161,9 +161,9 @@ class ChangeApplier:
         nothing_there = isinstance(error, errors.NotFound) and error.method == DELETE
         if nothing_there and step.action is Action.REPLACE and step.before:
             (again,) = self._attempt(intent, [Step(step.code, None, step.after)], [None])
-            respelled = f"beside {step.before.code!r}: this portal tells the two codes apart"
-            why = respelled if step.before.code != step.code else "it was not there any more"
-            return again._replace(step=step, detail=why if again.verdict is Verdict.ADDED else again.detail)
+            return again._replace(
+                step=step, detail=why_missing(step) if again.verdict is Verdict.ADDED else again.detail
+            )
         return outcome
 
 

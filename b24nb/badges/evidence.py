@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from b24nb import errors
 from b24nb.badges.activities import ActivityStep, look_at_activities
@@ -23,6 +23,9 @@ from b24nb.errors import ApiError, B24Error, BadResponse, NotFound
 from b24nb.rest.batch import fits_query
 from b24nb.rest.connection import Connection, Response
 from b24nb.rest.response import whole_number
+
+if TYPE_CHECKING:
+    from b24nb.badges.journal_store import Entry, JournalStore
 
 Answer = Response | ApiError
 _AGAIN = "Somebody may be changing them; list again."
@@ -117,10 +120,17 @@ def judge_answers(step: Step, failure: B24Error | None, deleted: Answer | None, 
             odd = f"stored differently: {badge!r}" if badge != step.after else ""
             verdict = Verdict.ADDED if missing else DONE[step.action]
             refused = deleted.code if isinstance(deleted, ApiError) and not isinstance(deleted, NotFound) else ""
-            why = f"the delete was refused: {refused}" if refused else "it was not there any more"
+            why = f"the delete was refused: {refused}" if refused else why_missing(step)
             detail = odd or (why if missing else "")
             return Outcome(step, verdict, changed=True, badge=badge, detail=detail)
     return None
+
+
+def why_missing(step: Step) -> str:
+    """Why the badge that a step replaces was not found."""
+    if step.before and step.before.code != step.code:
+        return f"beside {step.before.code!r}: this portal tells the two codes apart"
+    return "it was not there any more"
 
 
 def _without_effect(error: B24Error) -> bool:
@@ -241,3 +251,31 @@ def _unknown(outcome: Outcome, what: str, *, open: bool = False) -> Outcome:
     hint = "b24.journal.settle() looks again." if open else "Check the badge first."
     text = f"{_cause(outcome)}, and {what.rstrip('.')}."
     return outcome._replace(error=errors.OutcomeUnknown(text, hint=hint + _advice(outcome)), seen=not open, open=open)
+
+
+def proved_by_next(store: JournalStore, entry: Entry) -> Outcome | None:
+    """The outcome that the next change of the same badge proves, by what it found before; ``None`` if none."""
+    later = None if entry.unread else store.next_of(entry, any_case=True)
+    if later and not _same_badge(entry.step, later):
+        later = store.next_of(entry, any_case=False)
+    if later is None or later.unread:
+        return None
+    step, found = entry.step, later.found or later.step.before
+    verdict, changed = Verdict.UNKNOWN, None
+    if found == step.after and not (entry.found and step.before is None):
+        verdict, changed = DONE[step.action], True
+    elif not later.changed:  # proves nothing: the effect of this change may have come after that look
+        return None
+    elif found == step.before or (found and found == entry.found):
+        verdict, changed = Verdict.FAILED, False
+    elif not found:  # of a replace only the delete was made
+        verdict, changed = Verdict.FAILED, True
+    detail = "shown by the next change of this badge"
+    return Outcome(step, verdict, changed, detail=detail, seen=True, found=entry.found)
+
+
+def _same_badge(step: Step, later: Entry) -> bool:
+    """Whether a later entry is of the step's badge also on a portal that tells letter case apart."""
+    found, ours = later.found or later.step.before, step.after or step.before
+    spellings = step.code, getattr(ours, "code", "")  # of the caller, in which the portal found it, and its own
+    return later.step.code in spellings or bool(found and found.code in spellings)

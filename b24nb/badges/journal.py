@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import closing, suppress
 from datetime import UTC, datetime
 from operator import attrgetter
@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 from b24nb.badges.activities import Activity, ActivityStep
 from b24nb.badges.apply import ChangeApplier
 from b24nb.badges.badge import SHOWN, Badge, Badges, folded, frame, listed
-from b24nb.badges.changes import DONE, UNDO, Action, Outcome, Step, Verdict, Way, diff, redo_remarks, to_restore
-from b24nb.badges.evidence import ask_for, confirms, list_badges, reconcile
+from b24nb.badges.changes import UNDO, Action, Outcome, Step, Verdict, Way, diff, redo_remarks, to_restore
+from b24nb.badges.evidence import ask_for, confirms, list_badges, proved_by_next, reconcile
 from b24nb.badges.files import clashes, codes_of, refuse
 from b24nb.badges.journal_store import Entry, JournalStore, default_journal_path
 from b24nb.badges.plan import Plan, Report
@@ -254,14 +254,14 @@ def _head(newest: pd.DataFrame | None) -> str:
 def settle_all(store: JournalStore, look: Callable[[Sequence[Entry]], Sequence[Outcome]]) -> Report:
     """Write the verdicts of unfinished changes; ``look`` returns the outcomes that the journal does not prove."""
     entries = store.unfinished()
-    known = {entry.id: outcome for entry in entries if (outcome := _proved_by_next(store, entry))}
+    known = {entry.id: outcome for entry in entries if (outcome := proved_by_next(store, entry))}
     rest = [entry for entry in entries if entry.id not in known]
     known |= zip((entry.id for entry in rest), look(rest) if rest else (), strict=True)
     sure = [(id_, one) for id_, one in known.items() if one.verdict is not Verdict.UNKNOWN]
     store.conclude(sure, first_hand=False)
     for entry in rest:  # the verdicts that were just written may prove what became of an earlier change
         if known[entry.id].verdict is Verdict.UNKNOWN and not known[entry.id].open:
-            known[entry.id] = _proved_by_next(store, entry) or known[entry.id]
+            known[entry.id] = proved_by_next(store, entry) or known[entry.id]
     store.conclude(known.items(), first_hand=False)
     return Report(known[entry.id] for entry in entries)
 
@@ -284,34 +284,6 @@ def reconcile_all(connection: Connection, entries: Sequence[Entry], seconds: flo
     return reconcile(connection, undecided, connection.clock.monotonic() + max(0.0, seconds))
 
 
-def _proved_by_next(store: JournalStore, entry: Entry) -> Outcome | None:
-    """The outcome that the next change of the same badge proves, by what it found before; ``None`` if none."""
-    later = None if entry.unread else store.next_of(entry, any_case=True)
-    if later and not _same_badge(entry.step, later):
-        later = store.next_of(entry, any_case=False)
-    if later is None or later.unread:
-        return None
-    step, found = entry.step, later.found or later.step.before
-    verdict, changed = Verdict.UNKNOWN, None
-    if found == step.after and not (entry.found and step.before is None):
-        verdict, changed = DONE[step.action], True
-    elif not later.changed:  # proves nothing: the effect of this change may have come after that look
-        return None
-    elif found == step.before or (found and found == entry.found):
-        verdict, changed = Verdict.FAILED, False
-    elif not found:  # of a replace only the delete was made
-        verdict, changed = Verdict.FAILED, True
-    detail = "shown by the next change of this badge"
-    return Outcome(step, verdict, changed, detail=detail, seen=True, found=entry.found)
-
-
-def _same_badge(step: Step, later: Entry) -> bool:
-    """Whether a later entry is of the step's badge also on a portal that tells letter case apart."""
-    found, ours = later.found or later.step.before, step.after or step.before
-    spellings = step.code, getattr(ours, "code", "")  # of the caller, in which the portal found it, and its own
-    return later.step.code in spellings or bool(found and found.code in spellings)
-
-
 def steps_back(connection: Connection, done: Sequence[Entry]) -> tuple[list[Step], int, int]:
     """The steps that undo these changes; how many badges the portal has now; and how many activities were deleted,
     which can't be undone. ``done``: oldest first."""
@@ -322,8 +294,8 @@ def steps_back(connection: Connection, done: Sequence[Entry]) -> tuple[list[Step
     answers = ask_for(connection, (code for code in target if current.find(code) != left[code]))
     lagging = {code for code, answer in answers.items() if not confirms(answer, code, current)}
     # If `get` finds none, a badge with the code in another spelling is another badge.
-    free = {folded(code) for code, answer in answers.items() if isinstance(answer, NotFound)}
-    beside = {badge.code for badge in current if folded(badge.code) in free} - target.keys()
+    absent = {code for code, answer in answers.items() if isinstance(answer, NotFound)}
+    beside = {badge.code for badge in current if folded(badge.code) in map(folded, absent)} - target.keys()
     ours = [badge for code in lagging if (badge := left[code])]
     here = Badges([*(badge for badge in current if badge.code not in lagging | beside), *ours])
     pairs = [(left[key], was) for key, was in reversed(held.items())]
@@ -331,7 +303,7 @@ def steps_back(connection: Connection, done: Sequence[Entry]) -> tuple[list[Step
     # A badge has to exist while an activity names it.
     first = [step for step in holding if step.action is Way.CLEAR]
     later = [step for step in holding if step.action is Way.SET]
-    steps = [*first, *_undo_steps(left, target, here), *later]
+    steps = [*first, *_undo_steps(left, target, here, absent), *later]
     steps.sort(key=lambda step: isinstance(step.after, Badge) and bool(step.after.note))  # its failure ends the run
     return steps, len(current), sum(now is None for now, _ in pairs)
 
@@ -372,23 +344,31 @@ def _left_and_target(done: Sequence[Entry]) -> tuple[dict[str, Any], dict[str, A
         before, after = to_restore(entry.found, entry.step.before), entry.step.after
         if after:
             left.setdefault(after.code, None if entry.verdict == Verdict.FAILED else after)  # half of a replace
+            target.pop(
+                after.code, None
+            )  # the codes are in the order in which they were changed first, the newest first
             target[after.code] = None
         if before:
             left.setdefault(before.code, None)
+            target.pop(before.code, None)
             target[before.code] = before
     return left, target
 
 
-def _undo_steps(left: dict[str, Badge | None], target: dict[str, Badge | None], current: Badges) -> Iterator[Step]:
+def _undo_steps(
+    left: dict[str, Badge | None], target: dict[str, Badge | None], current: Badges, absent: Collection[str]
+) -> Iterator[Step]:
     """The steps from what the portal has now to what it had before the first of our changes."""
     here = {code: current.find(code) for code in target}
-    ours = {code: (left.get(now.code), target.get(now.code)) for code, now in here.items() if now}
+    oldest = {now.code: code for code, now in here.items() if now and code not in absent}  # of its spellings
+    codes = [code for code, now in here.items() if not now or oldest.get(now.code, code) == code or code in absent]
+    ours = {code: (left.get(now.code), target.get(now.code)) for code in codes if (now := here[code])}
     foreign = {code for code, known in ours.items() if here[code] not in (*known, left[code], target[code])}
-    wanted = Badges(badge for badge in reversed(target.values()) if badge)
+    wanted = Badges(badge for code in reversed(codes) if (badge := target[code]))
     ours_last = Badges(badge for badge in left.values() if isinstance(badge, Badge))
     for step in diff(current, wanted, removable=target.keys() - foreign):
         if step.before and {step.code, step.before.code} & foreign:
-            foreign -= {step.code, step.before.code}
+            foreign -= {code for code in foreign if here[code] == step.before}
             step = step._replace(remark="changed since")
         elif step.after and not step.before and ours_last.find(step.code):
             step = step._replace(remark="deleted since")

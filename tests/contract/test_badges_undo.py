@@ -106,6 +106,25 @@ def test_what_somebody_else_changed_since_is_shown_in_the_plan_and_not_deleted(
     assert b24.badges.get("one").title == "theirs"
 
 
+def test_an_undo_has_one_step_for_a_badge_that_others_spell_otherwise(b24: Client, portal: SandboxPortal) -> None:
+    def theirs(old: str, new: str) -> None:
+        b24.call("crm.activity.badge.delete", {"code": old})
+        b24.call("crm.activity.badge.add", Badge(new, "theirs", "v", "primary").to_wire())
+
+    before = b24.badges.get("paid")
+    b24.badges.plan([Badge("PAID", "ours", "v", "primary")]).apply(progress=False)
+    theirs("PAID", "paid")
+    assert b24.journal.plan_undo().df[["code", "action", "note"]].values.tolist() == [
+        ["paid", "replace", "changed since; new title, value, type"]
+    ]
+    assert b24.journal.plan_undo().apply(progress=False).counts == {"replaced": 1}
+    assert b24.badges.get("paid") == before
+    b24.badges.delete("paid")
+    b24.call("crm.activity.badge.add", Badge("PAID", "theirs", "v", "primary").to_wire())
+    b24.badges.plan([before]).apply(progress=False)
+    assert {step.action for step in b24.journal.plan_undo(last=2).steps} <= {"keep"}, "it is as it was at first"
+
+
 @pytest.mark.parametrize("given", [["paid"], Badge("paid", "Paid", "Paid", "success"), [Badge("a", "t", "v", "x")] * 2])
 def test_what_is_restored_are_badges_each_once(b24: Client, given: Any) -> None:
     with pytest.raises(errors.InvalidInput):
