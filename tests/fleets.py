@@ -86,6 +86,14 @@ def badges_of(sandboxes: SandboxFleet) -> dict[str, list[str]]:
     return {name: sorted(map(str, portal.badges)) for name, portal in sandboxes.portals.items()}
 
 
+def meddle(webhook: str, code: str, title: str = "") -> None:
+    """Somebody else deletes a badge of this portal; with a title he adds it again as his own."""
+    with b24nb.connect(webhook) as somebody:
+        somebody.badges.delete(code)
+        if title:
+            somebody.badges.add(code, title, "V", "primary")
+
+
 def holding(sandboxes: SandboxFleet) -> int:
     """How many of the portals have a badge `vip`."""
     return sum("vip" in [badge["code"] for badge in portal.badges] for portal in sandboxes.portals.values())

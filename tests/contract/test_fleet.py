@@ -22,13 +22,14 @@ from b24nb.fleet import fleet_plan, visit
 from b24nb.sandbox import SandboxFleet
 from tests import fleets
 from tests.fakes import FakeClock, ctrl_c, together
-from tests.fleets import QUIET, fleet_of, rows
+from tests.fleets import QUIET, fleet_of, meddle, rows
 
 SHARES = {"dead": 0.1, "hanging": 0.1, "revoked": 0.1, "noscope": 0.1, "renamed": 0.1, "limited": 0.1}
 WORDS = {"dead": "unreachable", "hanging": "unreachable", "renamed": "unreachable"}
 WORDS |= {"revoked": "revoked", "noscope": "no access", "limited": "limit"}
 VIP = Badge("vip", {"en": "Client", "de": "Kunde"}, "VIP", "primary")
 TWO = Badge("two", "T", "V", "success")
+DEAD = RuntimeError("the worker died")
 ADDRESS = "https://example.bitrix24.com/rest/1/abcdef0123456789/"
 #: What is no list of names, and what is said of it.
 NO_NAMES: list[tuple[Any, str]] = [(["a", "b", "a"], "named twice: a"), (["a", "a "], "twice: a"), (["a", ""], "texts")]
@@ -61,6 +62,18 @@ def seen(ailing: SandboxFleet) -> list[Any]:
 
 def codes(sandboxes: SandboxFleet) -> dict[str, list[str]]:
     return {name: [badge["code"] for badge in portal.badges] for name, portal in sandboxes.portals.items()}
+
+
+def breaking_tasks(*, sends: bool, error: Exception = DEAD) -> Any:
+    """Each task of a change breaks, after it has sent or before."""
+
+    def task(*args: Any) -> Any:
+        if sends:
+            real(*args)
+        raise error
+
+    real = visit.apply_many
+    return mock.patch.object(visit, "apply_many", task)
 
 
 def sent(sandboxes: SandboxFleet) -> int:
@@ -147,6 +160,7 @@ def test_labels_with_names_of_our_columns_are_kept(sandboxes: SandboxFleet, labe
 
 def test_the_badges_of_all_portals_can_be_stored_and_grouped(sandboxes: SandboxFleet) -> None:
     found = fleet_of(sandboxes).badges(**QUIET)
+    assert found.counts == {"ok": 4}
     assert found.flat.groupby(["code", "title.de"])["portal"].nunique().eq(4).all()
     one = found.flat.query("portal == 'portal-0002'").drop(columns="portal").reset_index(drop=True)
     pd.testing.assert_frame_equal(one, found.visits["portal-0002"].value.flat)
@@ -402,8 +416,7 @@ def test_what_protects_nothing_is_refused(wrong: Any) -> None:
 def test_a_portal_that_can_not_be_asked_again_says_why() -> None:
     with SandboxFleet(1, badges=[VIP]) as sandboxes:
         plan = fleet_of(sandboxes).plan([replace(VIP, type="success")], **QUIET)
-        with connect(sandboxes.webhooks["portal-0001"]) as somebody:
-            somebody.badges.delete("vip")
+        meddle(sandboxes.webhooks["portal-0001"], "vip")
         sandboxes.portals["portal-0001"].faults.next("ACCESS_DENIED", method="batch")
         report = plan.apply(**QUIET)
     assert list(report.df["error"]) == ["ACCESS_DENIED"]
@@ -416,9 +429,7 @@ def test_a_report_of_many_portals_begins_with_what_went_wrong() -> None:
         report = plan.apply(**QUIET)
         assert "portal-0003" in repr(report).splitlines()[2]  # below the heading and the names of the columns
         assert list(report.df["portal"]) == [*sandboxes.names]
-        with connect(sandboxes.webhooks["portal-0002"]) as somebody:
-            somebody.badges.delete("vip")
-            somebody.badges.add("vip", "theirs", "V", "primary")
+        meddle(sandboxes.webhooks["portal-0002"], "vip", "theirs")
         assert "changed since" in repr(plan.undo(**QUIET)).splitlines()[2]
 
 
@@ -459,13 +470,6 @@ def test_a_task_that_waits_for_the_rate_beyond_its_lease_is_written_down_anew(cl
             assert b24.journal.plan_undo().apply(**QUIET).counts == {"deleted": 1}, "a client reads what a fleet wrote"
 
 
-def test_a_portal_with_much_to_do_is_finished_however_many_leases_that_takes() -> None:
-    clock, wanted = FakeClock(), [Badge(f"c{n}", "T", "V", "success") for n in range(350)]
-    with SandboxFleet(1, clock=clock, cost={"crm.activity.badge.add": 1}, operating=False, badges=[]) as sandboxes:
-        fleet = fleet_of(sandboxes, clock=clock, settle_after=0)
-        assert fleet.plan(wanted, **QUIET).apply(**QUIET).counts == {"added": 350}
-
-
 @pytest.mark.parametrize("wanted", [[replace(VIP, type="success")], []], ids=["replace", "delete"])
 def test_a_badge_that_is_edited_while_a_task_waits_in_the_queue_is_left_alone(
     clock: FakeClock, wanted: list[Badge]
@@ -474,9 +478,7 @@ def test_a_badge_that_is_edited_while_a_task_waits_in_the_queue_is_left_alone(
         asked.append(name)
         if len(asked) == 3:  # for the plan, for the look, and for the change
             clock.advance(2)
-            with connect(sandboxes.webhooks[name]) as somebody:
-                somebody.badges.delete("vip")
-                somebody.badges.add("vip", "theirs", "V", "primary")
+            meddle(sandboxes.webhooks[name], "vip", "theirs")
         return sandboxes.webhooks[name]
 
     asked: list[str] = []
@@ -486,33 +488,31 @@ def test_a_badge_that_is_edited_while_a_task_waits_in_the_queue_is_left_alone(
         assert [badge["title"] for badge in sandboxes.portals["portal-0001"].badges] == ["theirs"]
 
 
-def test_a_disk_that_fills_up_between_two_leases_makes_no_verdict_doubtful_that_is_written() -> None:
-    def first_only(*given: Any) -> Any:
-        written.append(1)
-        if written[1:]:
+@pytest.mark.parametrize("full", [False, True], ids=["the disk has room", "the disk is full after the first lease"])
+def test_a_portal_with_much_to_do_takes_several_leases_whose_verdicts_are_as_written(full: bool) -> None:
+    def intend(*given: Any) -> Any:
+        leases.append(1)
+        if full and leases[1:]:
             raise errors.JournalError("The disk is full.")
-        return intend(*given)
+        return real(*given)
 
-    intend, written = JournalStore.intend, list[int]()
+    real, leases = JournalStore.intend, list[int]()
     clock, wanted = FakeClock(), [Badge(f"c{n}", "T", "V", "success") for n in range(350)]
     with SandboxFleet(1, clock=clock, cost={"crm.activity.badge.add": 1}, operating=False, badges=[]) as sandboxes:
         plan = fleet_of(sandboxes, clock=clock, settle_after=0).plan(wanted, **QUIET)
-        with mock.patch.object(JournalStore, "intend", first_only):
+        with mock.patch.object(JournalStore, "intend", intend):
             report = plan.apply(**QUIET)
-    assert {*report.counts} == {"added", "not sent"}
+    assert len(leases) > 1
+    assert {*report.counts} == ({"added", "not sent"} if full else {"added"})
     assert not report.df["detail"].str.contains("not in the journal").any()
 
 
 def test_the_last_run_is_the_last_also_after_a_task_of_an_earlier_one_was_lost(
     sandboxes: SandboxFleet, clock: FakeClock, tmp_path: Path
 ) -> None:
-    def lost(*args: Any) -> Any:
-        real(*args)
-        raise RuntimeError("the worker died")
-
-    real, parts = visit.apply_many, (sandboxes.names[:2], sandboxes.names[1:], sandboxes.names)
+    parts = sandboxes.names[:2], sandboxes.names[1:], sandboxes.names
     first, second, fleet = (Fleet(part, sandboxes.webhooks.get, clock=clock, journal=tmp_path) for part in parts)
-    with mock.patch.object(visit, "apply_many", lost):
+    with breaking_tasks(sends=True):
         assert first.plan([VIP], **QUIET).apply(**QUIET).counts == {"unknown": 2}
     clock.advance(1)
     assert second.plan([TWO], **QUIET).apply(**QUIET).ok
@@ -525,13 +525,10 @@ def test_the_last_run_is_the_last_also_after_a_task_of_an_earlier_one_was_lost(
 def test_an_undo_of_a_run_that_sent_nothing_leaves_what_others_have_added(
     sandboxes: SandboxFleet, clock: FakeClock, tmp_path: Path
 ) -> None:
-    def lost(*_: Any) -> Any:
-        raise RuntimeError("the worker died")
-
     ours, theirs = (fleet_of(sandboxes, clock=clock, journal=tmp_path / name) for name in ("ours", "theirs"))
     plan = ours.plan([VIP], **QUIET)
     assert theirs.plan([VIP], **QUIET).apply(**QUIET).ok
-    with mock.patch.object(visit, "apply_many", lost):
+    with breaking_tasks(sends=False):
         plan.apply(**QUIET)
     clock.advance(300)
     assert set(ours.plan_undo(**QUIET).counts.values()) <= {0}
@@ -541,7 +538,7 @@ def test_a_client_does_not_judge_a_lost_task_while_it_may_still_begin(
     sandboxes: SandboxFleet, clock: FakeClock, tmp_path: Path
 ) -> None:
     fleet, begun = Fleet(sandboxes.names[:1], vault=sandboxes.webhooks.get, clock=clock, journal=tmp_path), clock()
-    with mock.patch.object(visit, "apply_many", side_effect=RuntimeError("the worker died")):
+    with breaking_tasks(sends=False):
         assert fleet.plan([VIP], **QUIET).apply(**QUIET).counts == {"unknown": 1}
     (journal,) = tmp_path.glob("*.db")
     with pytest.warns(UnfinishedChanges):
@@ -596,14 +593,8 @@ def test_an_undo_that_stopped_half_way_can_be_finished(sandboxes: SandboxFleet, 
 
 @pytest.mark.parametrize("sends", [True, False], ids=["after it has sent", "before it sends"])
 def test_a_task_that_breaks_says_unknown_only_if_it_may_have_sent(sandboxes: SandboxFleet, sends: bool) -> None:
-    def broken(*args: Any) -> Any:
-        if not sends:
-            raise errors.Timeout("the portal is slow", sent=False)
-        real(*args)
-        raise RuntimeError("a bug")
-
-    real, plan = visit.apply_many, fleet_of(sandboxes, settle_after=0).plan([VIP], **QUIET)
-    with mock.patch.object(visit, "apply_many", broken):
+    plan = fleet_of(sandboxes, settle_after=0).plan([VIP], **QUIET)
+    with breaking_tasks(sends=sends, error=DEAD if sends else errors.Timeout("the portal is slow", sent=False)):
         report = plan.apply(**QUIET)
     assert not report.ok
     assert report.counts == {"unknown" if sends else "not sent": 4}
@@ -617,9 +608,7 @@ def test_undo_takes_back_this_run_only_and_leaves_what_others_changed(sandboxes:
     assert fleet.plan([VIP], **QUIET).apply(**QUIET).ok
     second = fleet.plan([TWO], **QUIET)
     assert second.apply(first=3, **QUIET).counts["added"] == 3
-    with connect(sandboxes.webhooks["portal-0001"]) as b24:
-        b24.badges.delete("two")
-        b24.badges.add("two", "by somebody else", "V", "success")
+    meddle(sandboxes.webhooks["portal-0001"], "two", "theirs")
     report = fleet.plan_undo(**QUIET).apply(**QUIET)
     assert report.counts == {"deleted": 2, "changed": 1}
     assert report.missing == {"portal-0001": "changed"}
@@ -627,15 +616,25 @@ def test_undo_takes_back_this_run_only_and_leaves_what_others_changed(sandboxes:
     assert [("two" in one, "vip" in one) for one in found.values()] == [(True, True), *[(False, True)] * 3]
 
 
-@pytest.mark.parametrize("code", ["paid", "PAID"])
-def test_undo_of_a_replace_leaves_a_later_edit_alone_in_any_letter_case(sandboxes: SandboxFleet, code: str) -> None:
-    plan = fleet_of(sandboxes).plan([Badge("paid", "Ours", "V", "success")], **QUIET)
+@pytest.mark.parametrize(
+    ("ours", "theirs"),
+    [("paid", "paid"), ("paid", "PAID"), ("paid", None), ("PAID", None)],
+    ids=["edited", "edited in other letters", "deleted", "deleted, was in other letters"],
+)
+def test_undo_of_a_replace_leaves_alone_what_somebody_did_since(
+    sandboxes: SandboxFleet, ours: str, theirs: str | None
+) -> None:
+    fleet = fleet_of(sandboxes)
+    plan = fleet.plan([Badge(ours, "Ours", "V", "success")], **QUIET)
     assert plan.apply(**QUIET).counts == {"replaced": 4}
     with connect(sandboxes.webhooks["portal-0001"]) as b24:
         b24.badges.delete("paid")
-        theirs = b24.badges.add(code, "Theirs", "V", "success")
-        assert plan.undo(**QUIET).counts == {"changed": 1, "replaced": 3}
-        assert b24.badges.get("paid") == theirs
+        kept = [b24.badges.add(theirs, "Theirs", "V", "success")] if theirs else []
+        report = plan.undo(**QUIET)
+        assert report.counts == {"changed": 1, "replaced": 3}
+        assert f"{'changed' if theirs else 'deleted'} since" in repr(report)
+        assert [badge for badge in b24.badges.list() if badge.code.lower() == "paid"] == kept
+    assert "an undo or a restore" in repr(fleet.plan_undo(**QUIET))
 
 
 def test_a_half_done_replace_is_mended_after_the_lease_too(clock: FakeClock) -> None:
@@ -809,8 +808,7 @@ def test_a_plan_that_is_applied_again_tells_what_the_portals_have_now(sandboxes:
     assert plan.retry().apply(**QUIET).ok
     assert plan.undo(**QUIET).counts == {"deleted": 4}
     report = plan.apply(**QUIET)
-    with connect(sandboxes.webhooks["portal-0002"]) as b24:
-        b24.badges.delete("vip")
+    meddle(sandboxes.webhooks["portal-0002"], "vip")
     assert plan.apply(**QUIET).counts == {"kept": 3, "added": 1}
     fleet.plan_undo(**QUIET).apply(**QUIET)
     assert report.retry().counts.get("added") is None
