@@ -8,7 +8,6 @@ from tests.contract.wire import *
 
 ACTIVITIES = "api-reference/crm/timeline/activities"
 LIST_PAGE = page(f"{ACTIVITIES}/activity-base/crm-activity-list")
-DELETE_PAGE = page(f"{ACTIVITIES}/activity-base/crm-activity-delete")
 ONES = f"{ACTIVITIES}/configurable/crm-activity-configurable"
 ADD_PAGE, UPDATE_PAGE, GET_PAGE = (page(f"{ONES}-{name}") for name in ("add", "update", "get"))
 DEALS = page("api-reference/crm/deals/index")
@@ -116,10 +115,6 @@ LISTED = [
          ok(Like("50 rows", lambda rows: len(rows) == 50), next=50, total=60), call("crm.activity.list", {"start": 50}),
          ok(Like("10 rows", lambda rows: len(rows) == 10), total=60),
          call("crm.activity.list", {"start": -1}), ok(Like("50 rows", lambda rows: len(rows) == 50))),
-    fact("activities.filter", "filter chooses rows.", LIST_PAGE,
-         hold(), hold(name="done"), oauth(UPDATE, {"id": "<done>", "fields": {"completed": True}}),
-         call("crm.activity.list", {"filter": {"COMPLETED": "N"}, "select": ["ID"]}),
-         ok([Like("the open one", lambda row: int(row["ID"]) > 0)], total=1)),
     fact("activities.filter-form", "In a form too.", LIST_PAGE,
          hold(), post("<admin>/crm.activity.list", "filter[PROVIDER_ID]=CRM_MEETING"), ok([], total=0),
          post("<admin>/crm.activity.list", "filter[PROVIDER_ID]=CONFIGURABLE_REST_APP"), ok([ANYTHING], total=1)),
@@ -157,7 +152,6 @@ CLASSIC = [
 ]
 
 CONFIGURABLE = [
-    fact("configurable.add", "The result is the id alone.", ADD_PAGE, add(), ADDED),
     *(fact(f"configurable.add-{name}", f"{name} is required.", ADD_PAGE,
            oauth(ADD, owned(**{name: None})), missing(name))
       for name in ("ownerTypeId", "ownerId", "fields", "layout")),
@@ -172,9 +166,8 @@ CONFIGURABLE = [
     fact("configurable.update-optional", "fields and layout are optional (documented: required).", SERVER,
          hold(), oauth(UPDATE, {"id": "<activity>"}), UPDATED,
          oauth(UPDATE, {"id": "<activity>", "layout": LAYOUT}), UPDATED, oauth(GET, {"id": "<activity>"}), ok(GOT)),
-    fact("configurable.get-webhook", "A webhook may get (documented: ERROR_WRONG_CONTEXT).", SERVER,
-         hold(), call(GET, {"id": "<activity>"}), ok(GOT)),
-    fact("configurable.get-unknown", "What is not there is not found.", SERVER, call(GET, {"id": 999}), NO_ITEM),
+    fact("configurable.get-webhook", "A webhook may get (documented: ERROR_WRONG_CONTEXT) what is there.", SERVER,
+         hold(), call(GET, {"id": "<activity>"}), ok(GOT), call(GET, {"id": 999}), NO_ITEM),
     fact("configurable.get-id", "id is required.", GET_PAGE, call(GET), missing("id")),
     *(fact(f"configurable.{name}-{given}-{type(given).__name__}", f"{name} as {given!r} is {shown!r}.", ADD_PAGE,
            hold(**{name: given}), oauth(GET, {"id": "<activity>"}), field(name, shown),
@@ -242,9 +235,6 @@ HOLDING = [
          call(DELETE, {"code": "c" * 31}), FREE, badges=(badge() | {"code": "c" * 31},)),
     fact("hold.other-case", "A badgeCode in other letters passes the check and fails when bound.", DERIVED,
          add({"badgeCode": VIP["code"].upper()}), UNKNOWN_BADGE),
-    fact("hold.batch", "A batch meets the hold too.", SERVER,
-         hold(), batch({"a": "crm.activity.badge.delete?code=" + VIP["code"]}),
-         Answer(200, having(result=having(result_error={"a": IN_USE.body})))),
 ]
 FURTHER = [
     fact("hold.untouched", "An update that does not touch the badge leaves its hold as old as it is.", SERVER,

@@ -17,7 +17,6 @@ NOT_FOUND = error("NOT_FOUND", "Badge not found for code `b24nb_test_none`")
 UNKNOWN = error("ERROR_METHOD_NOT_FOUND", "Method not found!")
 NOT_ALLOWED = error("ERROR_BATCH_METHOD_NOT_ALLOWED", "Method is not allowed for batch usage")
 TOO_MANY = error("ERROR_BATCH_LENGTH_EXCEEDED", "Max batch length exceeded")
-DENIED = error("ACCESS_DENIED", "Access denied")
 INTRANET = error("allowed_only_intranet_user", ANYTHING)
 SCOPE_MISSING = error("insufficient_scope", "")
 EMPTY = {"result": [], "result_error": [], "result_total": [], "result_next": [], "result_time": []}
@@ -49,14 +48,8 @@ def refers(code: str, expected: Any, **other: Any) -> tuple[Any, ...]:
 
 # fmt: off
 REQUEST = [
-    fact("request.no-scope", "batch itself needs no scope.", SERVER,
-         batch({"a": NOW}, by="<noscope>"), answered({"a": DATE})),
     live("request.cmd-case", "The names cmd and halt are taken in any case.", SERVER,
          call("batch", {"CMD": [GET_NONE, NOW], "Halt": 1}), HALTED),
-    live("request.map", "cmd is a map of commands.", BATCH,
-         batch({"x": GET_VIP, "y": NOW}), answered({"x": VIP_FOUND, "y": DATE})),
-    live("request.list", "Or a list: then the answers are lists.", BATCH,
-         batch([GET_VIP, NOW]), answered([VIP_FOUND, DATE])),
     live("request.json-encoding", "In JSON the query of a command is encoded once.", BATCH,
          batch({"a": add("new", quote("a & b = c%"))}), answered({"a": {"badge": badge("new", "a & b = c%", "v")}})),
     live("request.form-encoding", "In a form it is encoded once more.", BATCH,
@@ -91,13 +84,6 @@ RESPONSE = [
     live("response.number-keys", "Keys 0 and 1 of a map make lists; in another order they stay a map.", SERVER,
          batch({"0": NOW, "1": GET_VIP}), answered([DATE, VIP_FOUND]),
          batch({"1": NOW, "0": GET_VIP}), answered({"1": DATE, "0": VIP_FOUND})),
-    fact("response.total", "badge.list fills result_total, never result_next.", SERVER,
-         batch({"a": LIST, "b": NOW}), answered({"a": {"badges": [VIP]}, "b": DATE}, totals={"a": 1})),
-    fact("response.next", "A method that pages fills result_next.", SERVER,
-         sixty_activities, batch({"a": "crm.activity.list"}),
-         answered({"a": Like("50 rows", lambda rows: len(rows) == 50)}, totals={"a": 60}, nexts={"a": 50})),
-    live("response.true", "A result of true is true.", SERVER,
-         batch({"a": f"{DELETE}?code={VIP['code']}"}), answered({"a": True})),
     fact("response.null", "A result with null is kept.", DERIVED,
          batch({"a": add("c" * 256, "t")}), answered({"a": {"badge": None}}), portal={"code_limit": 255}),
     fact("response.start-minus-1", "start=-1 leaves no total.", SERVER,
@@ -117,8 +103,6 @@ RULES = [
     live("rule.inside-Batch", "That is compared in lower case only: Batch slips through.", DERIVED,
          batch({"a": "Batch?cmd[x]=" + NOW}),
          answered({"a": EMPTY | {"result": {"x": DATE}, "result_time": {"x": TIME}}})),
-    live("rule.halt", "After halt, later commands are in no map.", BATCH,
-         batch({"a": NOW, "b": GET_NONE, "c": NOW}, 1), answered({"a": DATE}, errors={"b": NOT_FOUND})),
     live("rule.halt-without-error", "Without an error halt stops nothing.", BATCH,
          batch({"a": NOW, "b": GET_VIP}, 1), answered({"a": DATE, "b": VIP_FOUND})),
     *(live(f"rule.no-commands-{commands!r:.3}", "No commands: five empty lists.", SERVER,
@@ -140,11 +124,6 @@ RULES = [
     fact("rule.intranet", "A refused extranet user makes the status of the whole batch 403.", DERIVED,
          batch({"a": NOW, "b": LIST}, by="<extranet>"),
          Answer(403, answered({"a": DATE}, errors={"b": INTRANET}).body)),
-    fact("rule.employee", "A command may be refused where others are not.", SERVER,
-         batch({"a": f"{DELETE}?code={VIP['code']}", "b": GET_VIP}, by="<employee>"),
-         answered({"b": VIP_FOUND}, errors={"a": DENIED})),
-    live("rule.argument", "A command meets the method's own errors.", SERVER, batch({"a": GET}),
-         answered([], errors={"a": error("100", "Could not find value for parameter {code}")})),
 ]
 
 REFERENCES = [

@@ -26,7 +26,6 @@ def multipart(name: str, boundary: str = "boundary") -> Send:
 BODIES = [
     *(live(f"body.{kind}", f"{kind} is JSON.", SERVER, post(f"<admin>/{GET}", BODY, kind), FOUND)
       for kind in ("application/json; charset=utf-8", "Application/JSON", "application/vnd.api+json")),
-    live("body.form", "An urlencoded form is read.", ENCODING, post(f"<admin>/{GET}", CODE), FOUND),
     live("body.multipart", "A multipart form is read; quotes and capitals do not matter.", PHP,
          multipart('"code"'), FOUND, multipart("code", "Boundary"), FOUND),
     *(live(f"body.{kind}", f"A body of the type {kind} is read as urlencoded text.", SERVER,
@@ -58,14 +57,9 @@ BRACKETS = [
          added({"en": "Client", "de": "Kunde"}, "VIP & К ✓"),
          get(f"<admin>/{ADD}?code=b24nb_test_two&type=primary&title[en]=Client&value[de]=v"),
          added({"en": "Client"}, {"de": "v"}, "two")),
-    live("php.list", "a[]=x is a list; a language map that is one fails at its position.", PHP,
-         post(f"<admin>/{ADD}", f"{NEW}&title[]=x&title[]=y&value=v"), refused(400, "0", "Language `0` was not found")),
     fact("php.names", "A dot or a space in a name becomes an underscore.", PHP,
          get("/rest/profile?access.token=<token>"), ok(having(ID="1")),
          get("/rest/profile?access+token=<token>"), ok(having(ID="1"))),
-    live("php.in-commands", "The query of a batch command is read by the same rules.", PHP,
-         call("batch", {"cmd": {"a": f"{ADD}?{NEW}&title[en]=VIP+client&value=v%26w"}}),
-         Answer(200, having(result=having(result={"a": {"badge": badge("new", {"en": "VIP client"}, "v&w")}})))),
 ]
 
 BINDING = [

@@ -7,8 +7,6 @@ from tests.contract.wire import *
 CALLING = page("settings/how-to-call-rest-api/general-principles")
 ERRORS = page("error-codes")
 SDKS = "observed (the vendor's SDKs)"
-LIMITS = page("limits")
-APP_INFO = page("api-reference/common/system/app-info")
 
 CODE = {"code": VIP["code"]}
 

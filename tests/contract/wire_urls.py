@@ -5,7 +5,6 @@ import re
 from tests.contract.wire import *
 
 CALLING = page("settings/how-to-call-rest-api/general-principles")
-ENCODING = page("settings/how-to-call-rest-api/data-encoding")
 WEBHOOKS = page("local-integrations/local-webhooks")
 RENAMED = page("settings/how-to-call-rest-api/change-domen")
 V3 = page("api-reference/rest-v3/index")
