@@ -95,32 +95,24 @@ def test_a_code_becomes_a_token(portal: SandboxPortal) -> None:
     assert badges(token).get("missedCall").result["badge"]["code"] == "missedCall"
 
 
-# What a badge method refuses. The SDK sorts by code, so that it calls NOT_FOUND a 404 and ACCESS_DENIED a
-# 403; the status of the answer is 400 all the same.
-# fmt: off
+#: What a badge method refuses. The SDK sorts by code; codes and statuses are rows of the wire.
 REFUSALS = [
-    ("admin", lambda badge: badge.get("none"), errors.BitrixAPINotFound, "NOT_FOUND", 400),
-    ("employee", lambda badge: badge.add(**NEW), errors.BitrixAPIAccessDenied, "ACCESS_DENIED", 400),
-    ("noscope", lambda badge: badge.list(), errors.BitrixAPIInsufficientScope, "insufficient_scope", 401),
-    ("extranet", lambda badge: badge.list(), errors.BitrixAPIAllowedOnlyIntranetUser,
-     "allowed_only_intranet_user", 403),
-    ("disabled", lambda badge: badge.list(), errors.BitrixAPIInvalidCredentials, "INVALID_CREDENTIALS", 401),
-    ("dismissed", lambda badge: badge.list(), errors.BitrixAPIAuthorizationError, "authorization_error", 401),
-    ("admin", lambda badge: badge.add(**NEW | {"type": "x"}), errors.BitrixAPIBadRequest,
-     "WRONG_TYPE_VALUE", 400),
-    ("admin", lambda badge: badge.delete("waitingPayment"), errors.BitrixAPIBadRequest,
-     "ENTITY_WITH_BADGE_EXISTS", 400),
+    ("admin", lambda badge: badge.get("none"), errors.BitrixAPINotFound),
+    ("employee", lambda badge: badge.add(**NEW), errors.BitrixAPIAccessDenied),
+    ("noscope", lambda badge: badge.list(), errors.BitrixAPIInsufficientScope),
+    ("extranet", lambda badge: badge.list(), errors.BitrixAPIAllowedOnlyIntranetUser),
+    ("disabled", lambda badge: badge.list(), errors.BitrixAPIInvalidCredentials),
+    ("dismissed", lambda badge: badge.list(), errors.BitrixAPIAuthorizationError),
+    ("admin", lambda badge: badge.add(**NEW | {"type": "x"}), errors.BitrixAPIBadRequest),
+    ("admin", lambda badge: badge.delete("waitingPayment"), errors.BitrixAPIBadRequest),
 ]
-# fmt: on
 
 
-@pytest.mark.parametrize(("who", "ask", "kind", "code", "status"), REFUSALS)
-def test_refusals(portal: SandboxPortal, who: str, ask: Any, kind: type[Exception], code: str, status: int) -> None:
+@pytest.mark.parametrize(("who", "ask", "kind"), REFUSALS)
+def test_refusals(portal: SandboxPortal, who: str, ask: Any, kind: type[Exception]) -> None:
     with pytest.raises(kind) as caught:
         ask(badges(by_webhook(portal, who))).result  # noqa: B018
     assert type(caught.value) is kind
-    assert caught.value.error == code
-    assert caught.value.response.status_code == status
 
 
 def test_a_full_bucket(portal: SandboxPortal) -> None:
