@@ -1,6 +1,5 @@
 """`connect()` and `Client` against a real sandbox portal: displays, batches, each error that a portal can answer."""
 
-import os
 import pickle
 import re
 from collections.abc import Callable, Iterator
@@ -58,11 +57,18 @@ def test_read_only_refuses_every_write_before_it_is_sent(portal: SandboxPortal) 
             assert b24.call(read).result
 
 
-def test_a_sandbox_reached_by_its_address_leaves_no_journal_behind(portal: SandboxPortal) -> None:
+@pytest.mark.parametrize("own", [True, False], ids=["a sandbox of this process", "a sandbox of another process"])
+def test_a_sandbox_reached_by_its_address_leaves_no_journal_behind(
+    portal: SandboxPortal, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, own: bool
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    if not own:
+        monkeypatch.setattr("b24nb._connect._sandbox_at", lambda _: None)
     with connect(portal.webhook) as b24:
         b24.badges.delete("missedCall")
         assert len(b24.journal.df) == 1
-    assert not list(Path(os.environ["XDG_DATA_HOME"]).rglob("*.db"))
+        assert bool([*tmp_path.glob("b24nb-journal-*/*")]) is not own
+    assert [*tmp_path.glob("b24nb-journal-*"), *tmp_path.rglob("*.db")] == []
 
 
 WAYS: dict[str, Callable[[SandboxPortal], Any]] = {
@@ -335,17 +341,6 @@ def test_what_another_method_answers_is_not_explained_by_badges(
         assert type(error) is kind
         assert not hasattr(error, "__notes__")
         assert "badge" not in f"{error} {explain(error)!r}".replace("b24nb", "").lower()
-
-
-def test_a_sandbox_of_another_process_leaves_no_journal_behind(
-    portal: SandboxPortal, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    monkeypatch.setattr("b24nb._connect._sandbox_at", lambda _: None)
-    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
-    with connect(portal.webhook) as b24:
-        b24.badges.delete("missedCall")
-        assert [*tmp_path.glob("b24nb-journal-*/*")]
-    assert not [*tmp_path.glob("b24nb-journal-*")]
 
 
 def test_connect_trusts_the_authority_that_it_is_given_and_no_other() -> None:
