@@ -199,6 +199,7 @@ def test_lab_passes_on_what_it_does_not_know(directory: list[str], passed: list[
         ("open", PermissionError(13, "Permission denied")),
         ("mkdir", FileExistsError(17, "File exists")),
     ],
+    ids=["the disk is full", "no permission", "a file is in its place"],
 )
 def test_lab_says_why_it_can_copy_nothing_and_keeps_no_part_of_a_walkthrough(
     fails: str, error: OSError, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
