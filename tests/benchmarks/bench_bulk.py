@@ -2,8 +2,7 @@
 
 The portal takes 50 ms for a request and has its limits off; all three speak plain http to it, so that
 what is compared is the work of the clients. Printed are median and best of the rounds.
-A second part deletes 5,000 badges under an enforced rate limit, on a clock that passes only by waiting.
-A third sends 5,000 commands by ``batch`` to a portal without a limiter, next to the same requests bare.
+A second part sends 5,000 commands by ``batch`` to a portal without a limiter, next to the same requests bare.
 
 Run it with ``python -m tests.benchmarks.bench_bulk``.
 """
@@ -23,9 +22,8 @@ from b24pysdk.api.callers.call_method import _MethodCaller
 from fast_bitrix24 import Bitrix
 
 import b24nb
-from b24nb import SandboxPortal, connect, spec
+from b24nb import connect, spec
 from tests.benchmarks.measuring import in_turns, seconds, server, tell, tell_ratio
-from tests.fakes import FakeClock, rows
 
 COUNT, ROUNDS, LATENCY_MS = 500, 7, 50
 FAST = ["fast_bitrix24 call", "fast_bitrix24 list"]
@@ -80,21 +78,6 @@ def compare(webhook: str, b24: b24nb.Client) -> dict[str, list[float]]:
     return in_turns({name: partial(timed, name) for name in ways}, ROUNDS)
 
 
-def under_limits(count: int) -> tuple[float, float, int]:
-    """Seconds of a run under an enforced bucket, the shortest possible, and how often it was refused."""
-    clock = FakeClock()
-    tariff = spec.TARIFFS["standard"]
-    with SandboxPortal(badges=rows(count), clock=clock, limits=True) as portal, connect(portal, clock=clock) as b24:
-        clock.advance(3600)  # the bucket is empty
-        start = clock.time()
-        report = b24.badges.delete_many([row["code"] for row in rows(count)], parallel=4, progress=False)
-        taken = clock.time() - start
-        assert report.counts == {"deleted": count}
-        refused = int((b24.calls.df["error"] == "QUERY_LIMIT_EXCEEDED").sum())
-    requests = 1 + -(-count // spec.BATCH_SIZE)
-    return taken, max(0.0, (requests - tariff.burst - 1) / tariff.per_second), refused
-
-
 def without_a_limiter(webhook: str, b24: b24nb.Client, count: int) -> dict[str, list[float]]:
     """Seconds of so many commands by ``batch``, and of the same requests bare."""
     commands = {str(n): (GET, {"code": "c0001"}) for n in range(count)}
@@ -122,10 +105,6 @@ def main() -> None:
     tell_ratio("sequential / b24pysdk", found["b24nb"], [found["b24pysdk call_batches"]], 1.15)
     both = [found[name] for name in FAST]
     tell_ratio("parallel=10 / (fast_bitrix24 + its list)", found["b24nb, parallel=10"], both, 1.25)
-    taken, shortest, refused = under_limits(5000)
-    print("5,000 deletes under an enforced bucket (50, 2/s)")
-    print(f"  {taken:.2f} s, shortest possible {shortest:.2f} s: {taken / shortest:.3f}  (target: at most 1.05)")
-    print(f"  QUERY_LIMIT_EXCEEDED: {refused}  (target: 0)")
     print("5,000 commands by batch on a portal without a limiter, seconds")
     tell(batches)
     tell_ratio("b24nb / bare requests", batches["b24nb"], [batches["bare requests"]], 1.2)
