@@ -9,7 +9,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from PIL import Image  # comes with matplotlib
-from playwright.sync_api import Browser, FloatRect, Locator, expect
+from playwright.sync_api import Browser, FloatRect, expect
 
 import b24nb
 from tests.browser.lab import THEMES, Lab, NotebookPage, chromium, jupyterlab, write_notebook
@@ -77,17 +77,8 @@ def picture_forms(browser: Browser, lab: Lab, theme: str, directory: Path) -> No
         if name == "calls":
             form.get_by_role("button", name="Draw chart").click()
             expect(form.get_by_role("img")).to_be_visible()
-        form.evaluate("form => form.scrollIntoView({ block: 'center' })")
-        keep(opened.page.screenshot(clip=frame_of(form)), directory / f"{name}-{theme}.png")
+        keep(form.screenshot(), directory / f"{name}-{theme}.png")
     opened.close()
-
-
-def frame_of(form: Locator) -> FloatRect:
-    """Where a form is on the page, with a margin."""
-    box = form.bounding_box()
-    assert box, "the form is not visible"
-    x, y, width, height = (box[side] for side in ("x", "y", "width", "height"))
-    return {"x": x - MARGIN, "y": y - MARGIN, "width": width + 2 * MARGIN, "height": height + 2 * MARGIN}
 
 
 def picture_kanban(browser: Browser, url: str, theme: str, directory: Path) -> None:
