@@ -131,10 +131,6 @@ def test_list_inspect_and_release_add_delete_undo(
     assert b24.badges.get("byKeyboard") == added
     assert opened.evaluate("explorer.last_error") == "None"
 
-    opened.page.goto(link)
-    expect(opened.page.get_by_text("Deal 2", exact=True)).to_be_visible()
-    assert opened.page.url == f"{portal.url}/#deal-2"
-
 
 FLEET = """import json
 import b24nb

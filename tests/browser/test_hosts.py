@@ -92,15 +92,13 @@ def loaded(lab: Lab) -> Iterator[list[NotebookPage]]:
     yield from kept_pages()
 
 
-def test_it_is_the_host_that_is_meant(notebook: OpenNotebook, lab: Lab) -> None:
-    opened = notebook("import ipywidgets")
-    version = opened.evaluate("ipywidgets.__version__")
+def test_it_is_the_host_that_is_meant_and_tabs_have_titles_and_readers_without_a_kernel_see_the_rows(
+    notebook: OpenNotebook, lab: Lab
+) -> None:
+    opened = notebook(START, EXPLORER)
+    version = opened.evaluate("__import__('ipywidgets').__version__")
     assert version == "'7.7.1'" if isinstance(lab, WithIpywidgets7) else version.startswith("'8")
     assert ("/notebooks/" in opened.page.url) == isinstance(lab, InNotebook7)
-
-
-def test_tabs_have_titles_and_readers_without_a_kernel_see_the_rows(notebook: OpenNotebook) -> None:
-    opened = notebook(START, EXPLORER)
     tabs = opened.shown.get_by_role("tab")
     expect(tabs.first).to_be_visible()
     assert tabs.all_inner_texts() == ["List", "Inspect", "Add", "Delete", "Calls"]
