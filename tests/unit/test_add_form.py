@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from b24nb import Client, SandboxPortal, as_code, errors, forms
+from b24nb import Client, SandboxPortal, as_code, forms
 from b24nb.badges.badge import Badge
 from tests.fakes import together
 from tests.widgets import click, shown, times_asked, tree
@@ -129,11 +129,3 @@ def test_a_duplicate_shows_the_badge_that_has_the_code_until_a_field_changes(b24
     form.code.value = "vip"
     assert "Missed call" not in shown(form)
     assert "Error code" not in shown(form)
-
-
-def test_a_start_value_that_does_not_exist_is_refused_at_once(b24: Client) -> None:
-    with pytest.raises(errors.InvalidInput, match="pink"):
-        forms.add_form(b24, "vip", "t", "v", "pink")
-    for make in (lambda: forms.add_form(b24, title={"en": 5}), lambda: forms.list_form(b24, filter=5)):
-        with pytest.raises(errors.InvalidInput, match=r"is not a text|must be a text"):
-            make()
