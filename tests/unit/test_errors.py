@@ -118,8 +118,6 @@ def test_an_unknown_code_keeps_what_is_known() -> None:
     words = repr(explain(api_error("NEW", "Something", http_status=418, method="a.b")))
     assert words.startswith("ApiError - NEW: Something")
     assert "a.b, HTTP 418" in words
-    with pytest.raises(InvalidInput, match="'NEW'"):
-        explain("NEW")
 
 
 @pytest.mark.parametrize(
@@ -160,7 +158,7 @@ def test_what_logs_and_reports_call_our_errors_is_explained() -> None:
     )
 
 
-@pytest.mark.parametrize("error", [KeyError("vip"), FileNotFoundError("x.csv"), "Any"], ids=repr)
+@pytest.mark.parametrize("error", [KeyError("vip"), FileNotFoundError("x.csv"), "NEW"], ids=repr)
 def test_what_is_no_error_of_ours_is_said_to_be_unknown(error: object) -> None:
     with pytest.raises(InvalidInput, match="is known"):
         explain(error)
@@ -171,13 +169,10 @@ def test_without_docstrings_an_explanation_claims_no_meaning(monkeypatch: pytest
     assert list(dict(explain("NotApplied").lines)) == ["safe to repeat"]
 
 
-def test_half_a_character_in_an_error_is_shown_since_a_cell_would_show_nothing() -> None:
-    error = api_error("\ud83d", "half \ud83d", http_status=400, method="profile")
-    assert all(text.encode() for text in (str(error), error.code, error.description, repr(explain(error))))
-
-
-def test_an_error_of_a_portal_does_not_control_the_terminal() -> None:
-    assert str(api_error("\x1b[2J", "a\u202eb\x07", http_status=400, method="profile")).isprintable()
+def test_an_error_of_a_portal_does_not_control_the_terminal_and_half_a_character_leaves_no_cell_empty() -> None:
+    error = api_error("\ud83d\x1b[2J", "half \ud83d a\u202eb\x07", http_status=400, method="profile")
+    assert str(error).isprintable()
+    assert all(text.encode() for text in (error.code, error.description, repr(explain(error))))
 
 
 def test_a_code_that_a_table_made_a_number_is_explained() -> None:
