@@ -13,7 +13,7 @@ from tests.docs.test_site import pages
 from tests.layers import require_package
 
 require_package("playwright")
-from playwright.sync_api import Page, Request, ViewportSize, expect  # noqa: E402
+from playwright.sync_api import Page, ViewportSize, expect  # noqa: E402
 
 from tests.browser.looks import barriers, hard_to_read, unfold  # noqa: E402
 
@@ -32,18 +32,16 @@ def reader(browser: Browser, address: str, theme: str = "light") -> Iterator[tup
     context = browser.new_context(viewport=WIDE, reduced_motion="reduce")
     context.add_init_script(f"for (const key of ['mode', 'theme']) localStorage.setItem(key, '{theme}')")
     page, complaints = context.new_page(), []
-    page.on("console", lambda m: complaints.append(m.text) if m.type in ("error", "warning") else None)
-    page.on("pageerror", lambda error: complaints.append(str(error)))
 
-    def complain(request: Request) -> None:
-        if "ABORTED" not in (request.failure or ""):  # else the browser gave it up itself, to go to another page
-            complaints.append(f"failed: {request.url}")
+    def complain(wrong: bool, what: object) -> None:
+        if wrong:
+            complaints.append(str(what))
 
-    page.on("requestfailed", complain)
-    page.on(
-        "request",
-        lambda request: None if request.url.startswith((address, "data:")) else complaints.append(request.url),
-    )
+    page.on("console", lambda message: complain(message.type in ("error", "warning"), message.text))
+    page.on("pageerror", lambda error: complain(True, error))
+    page.on("request", lambda request: complain(not request.url.startswith((address, "data:")), request.url))
+    # A browser aborts a request itself, to go to another page.
+    page.on("requestfailed", lambda request: complain("ABORTED" not in (request.failure or ""), request.url))
     yield page, complaints
     context.close()
 
