@@ -240,6 +240,7 @@ LIST = "crm.activity.badge.list"
         ([(LIST, 100, 300), LIST, "profile"], {LIST: (100, 0), "profile": (480, 0)}),
         ([(LIST, 100, 300), LIST, "profile", 300], {LIST: (100, 4), "profile": (480, 0)}),
         ([(LIST, 100, 300), LIST, 300, (LIST, 20, 300)], {LIST: (20, 24)}),
+        ([(LIST, 58, 300), (LIST, 174, 300), 300, (LIST, 176, 300, 60)], {LIST: (176, 3)}),  # no call of 2 s
         # Stated is the sum; the call that crosses the line still passes.
         ([(LIST, 100, 600), 61, (LIST, 200, 539), 61, (LIST, 300, 478)], {LIST: (300, 2)}),
         ([(LIST, 100, 600), 61, (LIST, 200, 539), 61, (LIST, 300, 478), 600], {LIST: (0, 5)}),
@@ -291,23 +292,6 @@ def test_frames_and_displays_say_how_much_is_left_and_that_others_share_the_buck
     assert limits.bucket.seconds_until(50) == math.inf
     clock.advance(10)
     assert limits.bucket.level == 25
-
-
-def test_the_forecast_does_not_rise_when_a_part_expires(clock: FakeClock) -> None:
-    cost = {"crm.activity.badge.list": 58.0}
-    with SandboxPortal(clock=clock, cost=cost) as portal, connect(portal, clock=clock) as b24:
-
-        def left() -> int:
-            b24.badges.list()
-            return b24.calls.limits.df.set_index("method")["calls_left"]["crm.activity.badge.list"]
-
-        for _ in range(2):
-            left()
-            clock.advance(2)
-        assert left() == 6
-        clock.advance(450)  # the first basket expires during the next call
-        portal.switches.cost = {"crm.activity.badge.list": 60.0}
-        assert left() == 6
 
 
 def test_the_client_learns_of_a_refusal_alone_and_inside_a_batch(portal: SandboxPortal, b24: Client) -> None:
