@@ -97,7 +97,6 @@ def test_every_wrong_field_is_named_before_anything_is_sent(
 def test_what_is_too_long_or_there_already_is_said_while_one_types(b24: Client) -> None:
     explorer = forms.explorer(b24, run=True)
     form = explorer.forms["Add"]
-    assert form.code.continuous_update
     form.code.value = "MISSEDCALL"
     assert "The portal has a badge 'missedCall'" in shown(form)
     form.code.value = "c" * 256
