@@ -6,7 +6,7 @@ import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager, suppress
+from contextlib import AbstractContextManager, closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from http.client import HTTPConnection
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -21,6 +21,9 @@ from tests.fakes import FakeClock
 from tests.layers import require_package
 
 Envelope = tuple[int, Any]
+#: How a portal refuses a request for the rate.
+TOO_MANY: Envelope = (503, {"error": "QUERY_LIMIT_EXCEEDED", "error_description": "Too many requests"})
+LyingAnswer = Callable[[str, Callable[[], Envelope]], Envelope]
 Reply = bytes | Callable[[socket.socket], None]
 
 
@@ -152,7 +155,7 @@ def reset(connection: socket.socket) -> None:
 
 
 @contextmanager
-def in_front_of(portal: SandboxPortal, answer: Callable[[str, Callable[[], Envelope]], Envelope]) -> Iterator[str]:
+def in_front_of(portal: SandboxPortal, answer: LyingAnswer) -> Iterator[str]:
     """The webhook of a server before a sandbox that may lie: ``answer`` gets the method, and a function that
     passes the request on and gives status and envelope; it returns what is sent instead."""
 
@@ -194,7 +197,13 @@ def in_front_of(portal: SandboxPortal, answer: Callable[[str, Callable[[], Envel
 
 
 @contextmanager
-def altered(portal: SandboxPortal, change: Callable[[str, Any], None]) -> Iterator[Client]:
+def through(portal: SandboxPortal, answer: LyingAnswer, **how: Any) -> Iterator[Client]:
+    """A client of a server that :func:`in_front_of` puts before a sandbox."""
+    with in_front_of(portal, answer) as webhook, connect(webhook, **how) as b24:
+        yield b24
+
+
+def altered(portal: SandboxPortal, change: Callable[[str, Any], None]) -> AbstractContextManager[Client]:
     """A client of a server before a sandbox: ``change`` gets method and envelope, and alters what is in it."""
 
     def answer(method: str, pass_on: Callable[[], Envelope]) -> Envelope:
@@ -202,8 +211,7 @@ def altered(portal: SandboxPortal, change: Callable[[str, Any], None]) -> Iterat
         change(method, envelope)
         return status, envelope
 
-    with in_front_of(portal, answer) as webhook, connect(webhook) as b24:
-        yield b24
+    return through(portal, answer)
 
 
 @dataclass

@@ -19,8 +19,8 @@ from b24nb.badges.changes import to_restore
 from b24nb.errors import NotRestorable, StoredDifferently
 from b24nb.rest.connection import Connection
 from tests.fakes import FakeClock, rows
-from tests.servers import Envelope, altered, answering, in_front_of
-from tests.widgets import click
+from tests.servers import TOO_MANY, Envelope, altered, answering, through
+from tests.widgets import confirm
 
 ADD, DELETE, GET = (f"crm.activity.badge.{verb}" for verb in ("add", "delete", "get"))
 LONG = "c" * 40
@@ -356,15 +356,14 @@ def test_a_badge_that_is_edited_while_a_request_waits_for_the_rate_is_left_alone
         if edited and method == "batch":
             somebody.badges.delete(edited[0])
             somebody.badges.add(edited.pop(), "theirs", "V", "success")
-            return 503, {"error": "QUERY_LIMIT_EXCEEDED", "error_description": "Too many requests"}
+            return TOO_MANY
         return pass_on()
 
     edited: list[str] = []
     with (
         SandboxPortal(badges=rows(60)) as portal,
         connect(portal) as somebody,
-        in_front_of(portal, answer) as webhook,
-        connect(webhook, clock=clock) as b24,
+        through(portal, answer, clock=clock) as b24,
     ):
         codes = [row["code"] for row in rows(count)]
         wanted = [Badge(code, "new", value or "v", "primary") for code in codes[:1]]
@@ -375,30 +374,24 @@ def test_a_badge_that_is_edited_while_a_request_waits_for_the_rate_is_left_alone
         assert b24.badges.get("c0000").title == "theirs"
 
 
-@pytest.mark.parametrize("status", [503, 502], ids=["refused for the rate", "answer lost"])
+@pytest.mark.parametrize("refusal", [TOO_MANY, (502, {})], ids=["refused for the rate", "answer lost"])
 @pytest.mark.parametrize("how", ["event", "Ctrl-C", "form"])
 def test_a_run_that_is_stopped_while_it_waits_sends_nothing_more_and_ends(
-    status: int, how: str, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+    refusal: Envelope, how: str, clock: FakeClock
 ) -> None:
     def answer(method: str, pass_on: Callable[[], Envelope]) -> Envelope:
         if stops and method == "batch":
             stops.pop()()
             time.sleep(0.3)  # the main thread notices Ctrl-C
-            return status, {"error": "QUERY_LIMIT_EXCEEDED", "error_description": ""} if status == 503 else {}
+            return refusal
         return pass_on()
 
     stops, cancel, chosen = list[Callable[[], object]](), threading.Event(), ["c0000", "c0001", "c0002"]
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a background job ignores it
-    with (
-        SandboxPortal(badges=rows(9)) as portal,
-        in_front_of(portal, answer) as webhook,
-        connect(webhook, clock=clock) as b24,
-    ):
+    with SandboxPortal(badges=rows(9)) as portal, through(portal, answer, clock=clock) as b24:
         if how == "form":
             form = forms.delete_form(b24, chosen, run=True)
-            form.confirm.value = "3"
             stops.append(form.cancel.set)
-            click(form, form.delete_button)
+            confirm(form, "3")
             report = form.result
         elif how == "event":
             stops.append(cancel.set)
@@ -408,12 +401,11 @@ def test_a_run_that_is_stopped_while_it_waits_sends_nothing_more_and_ends(
             with pytest.raises(errors.Interrupted) as caught:
                 b24.badges.delete_many(chosen, progress=False)
             report = caught.value.report
-        assert report.counts == ({"not sent": 3} if status == 503 else {"unknown": 3})
+        assert report.counts == {"not sent" if refusal is TOO_MANY else "unknown": 3}
         assert not stops
         assert len(portal.badges) == 9
         assert clock.time() - FakeClock().time() < 10, "it did not wait for an effect"
-        assert b24.journal.settle().counts == ({} if status == 503 else {"failed": 3})
-    signal.signal(signal.SIGINT, before)
+        assert b24.journal.settle().counts == ({} if refusal is TOO_MANY else {"failed": 3})
 
 
 @pytest.mark.parametrize("refused", ["the request", "its look"])
@@ -423,7 +415,7 @@ def test_a_run_that_is_stopped_while_a_waiting_request_looks_again_ends(refused:
             armed.append(method)
             if len(armed) == (2 if refused == "the request" else 3):
                 stop(refused == "its look")
-                return 503, {"error": "QUERY_LIMIT_EXCEEDED", "error_description": ""}
+                return TOO_MANY
             if len(armed) == 2:
                 portal.faults.next("ACCESS_DENIED", method="crm.activity.badge.list")
         stop(bool(armed[1:]) and method.endswith(".list"))
@@ -434,11 +426,7 @@ def test_a_run_that_is_stopped_while_a_waiting_request_looks_again_ends(refused:
             cancel.set()
 
     armed, cancel = list[str](), threading.Event()
-    with (
-        SandboxPortal(badges=rows(9)) as portal,
-        in_front_of(portal, answer) as webhook,
-        connect(webhook, clock=clock) as b24,
-    ):
+    with SandboxPortal(badges=rows(9)) as portal, through(portal, answer, clock=clock) as b24:
         armed.append("yes")
         report = b24.badges.delete_many(["c0000", "c0001", "c0002"], progress=False, cancel=cancel)
         assert report.counts == {"not sent": 3}
@@ -465,8 +453,7 @@ def test_a_failure_of_one_request_does_not_end_the_search_for_the_lost_answer_of
     with (
         SandboxPortal(badges=rows(98)) as portal,
         connect(portal) as somebody,
-        in_front_of(portal, answer) as webhook,
-        connect(webhook, clock=clock) as b24,
+        through(portal, answer, clock=clock) as b24,
     ):
         codes += [row["code"] for row in rows(98)]
         report = b24.badges.delete_many(codes, parallel=2, progress=False)
@@ -492,8 +479,7 @@ def test_a_badge_that_is_edited_while_its_delete_waits_in_our_own_queue_is_left_
     with (
         SandboxPortal(badges=rows(3)) as portal,
         connect(portal) as somebody,
-        in_front_of(portal, answer) as webhook,
-        connect(webhook, clock=Clock()) as b24,
+        through(portal, answer, clock=Clock()) as b24,
     ):
         for _ in range(4):  # the client takes its time after that
             refusals += ["QUERY_LIMIT_EXCEEDED"] * 5
@@ -769,12 +755,12 @@ def test_a_badge_that_somebody_edits_while_a_delete_waits_for_the_rate_is_left_a
             if edited:
                 b24.call(DELETE, {"code": "missedCall"})
                 b24.call(ADD, {**VIP, "code": "missedCall"})
-            return 503, {"error": "QUERY_LIMIT_EXCEEDED", "error_description": "Too many requests"}
+            return TOO_MANY
         return pass_on()
 
     refused = list[str]()
-    with SandboxPortal() as portal, connect(portal) as b24, in_front_of(portal, answer) as webhook:
-        with connect(webhook) as ours, pytest.raises(errors.BadgeChanged) if edited else nullcontext():
+    with SandboxPortal() as portal, connect(portal) as b24, through(portal, answer) as ours:
+        with pytest.raises(errors.BadgeChanged) if edited else nullcontext():
             ours.badges.delete("missedCall")
         left = [badge["title"] for badge in portal.badges if badge["code"] == "missedCall"]
         assert left == (["Client"] if edited else [])
@@ -795,11 +781,11 @@ def test_a_look_that_fails_before_a_delete_is_repeated_leaves_nothing_unknown(
     def answer(method: str, pass_on: Callable[[], Envelope]) -> Envelope:
         asked.append(method)
         if method == DELETE:
-            return 503, {"error": "QUERY_LIMIT_EXCEEDED", "error_description": "Too many requests"}
+            return TOO_MANY
         return (status, envelope) if DELETE in asked else pass_on()
 
     asked, begun = list[str](), clock.monotonic()
-    with SandboxPortal() as portal, in_front_of(portal, answer) as webhook, connect(webhook, clock=clock) as b24:
+    with SandboxPortal() as portal, through(portal, answer, clock=clock) as b24:
         with pytest.raises(errors.B24Error) as caught:
             b24.badges.delete("missedCall")
         assert not isinstance(caught.value, errors.OutcomeUnknown | errors.NotApplied)

@@ -11,7 +11,7 @@ from b24nb import Client, SandboxPortal, connect, errors
 from b24nb.badges.badge import Badge
 from b24nb.badges.changes import Step
 from tests.fakes import FakeClock, applier_of, asked, rows
-from tests.servers import Envelope, in_front_of
+from tests.servers import Envelope, through
 
 #: Each breaks the answer in another way, which the error names.
 BREAKAGES = {"reset": "broke", "cut": "broke", "hang": "broke", "html": "an HTML page", "empty": "an empty answer"}
@@ -106,7 +106,7 @@ def test_a_delete_that_arrives_late_is_waited_for_from_then_on(portal: SandboxPo
         return 502, None
 
     portal.faults.next("reset", method=DELETE, effect_after=50)
-    with in_front_of(portal, answer) as webhook, connect(webhook, clock=clock) as b24:
+    with through(portal, answer, clock=clock) as b24:
         delete(b24)
         assert b24.journal.df["verdict"].tolist() == ["deleted"]
 

@@ -16,7 +16,7 @@ from b24nb.display import html
 from b24nb.rest.calls import Call
 from b24nb.rest.connection import Response
 from tests.fakes import FakeClock, applier_of, leave_unfinished
-from tests.servers import Envelope, answering, in_front_of
+from tests.servers import TOO_MANY, Envelope, answering, through
 
 HELD = "waitingPayment"  # by the activities 2 and 3, of the deals 3 and 4
 DELETE, UPDATE = "crm.activity.delete", "crm.activity.configurable.update"
@@ -263,11 +263,11 @@ def test_an_activity_that_changes_while_a_release_waits_for_the_rate_is_left_alo
     def answer(method: str, pass_on: Callable[[], Envelope]) -> Envelope:
         if closed and method == "batch":
             app.call(UPDATE, {"id": closed.pop(), "fields": {"completed": "Y"}})
-            return 503, {"error": "QUERY_LIMIT_EXCEEDED", "error_description": "Too many requests"}
+            return TOO_MANY
         return pass_on()
 
     closed: list[int] = []
-    with in_front_of(portal, answer) as webhook, connect(webhook, clock=clock) as b24:
+    with through(portal, answer, clock=clock) as b24:
         plan = b24.badges.release(HELD)
         closed.append(2)
         assert plan.apply(confirm=2, progress=False).counts == {"changed": 1, "released": 1}
