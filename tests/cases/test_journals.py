@@ -20,11 +20,11 @@ from b24nb.badges.journal_store import ChangeSet, JournalStore, default_journal_
 from b24nb.errors import JournalNotWritten, UnfinishedChanges
 from tests.fakes import applier_of, leave_unfinished
 from tests.programs import python
-from tests.servers import Envelope, in_front_of
-from tests.widgets import click, shown
+from tests.servers import TOO_MANY, Envelope, in_front_of, through
+from tests.widgets import confirm, shown
 
 ADD, DELETE = "crm.activity.badge.add", "crm.activity.badge.delete"
-BADGE = Badge("vip", "Client", "VIP", "primary")
+BADGE, OTHER_CASE = (Badge(code, "Client", "VIP", "primary") for code in ("vip", "VIP"))
 
 
 @pytest.fixture(autouse=True)
@@ -64,7 +64,7 @@ def test_a_killed_delete_that_takes_effect_during_the_next_one_can_be_undone(
         return pass_on()
 
     left, badge = list[str](), b24.badges.get("missedCall")
-    with in_front_of(portal, answer) as webhook, connect(webhook, journal=tmp_path / "j.db") as ours:
+    with through(portal, answer, journal=tmp_path / "j.db") as ours:
         with closing(JournalStore(tmp_path / "j.db", host=ours.portal.host, user="1")) as killed:
             killed.intend(ChangeSet("delete"), [Step("missedCall", badge, None)], 1_764_000_000.0)
         left.append("missedCall")
@@ -146,25 +146,29 @@ def test_what_the_next_change_found_proves_what_became_of_a_killed_one(
     assert [request.method for request in portal.requests] == ["batch"], "only what connect asks"
 
 
-def test_of_two_killed_deletes_of_a_badge_neither_proves_that_the_other_failed() -> None:
-    with SandboxPortal(badges=[BADGE.to_wire()]) as portal, connect(portal) as b24:
-        for kind in ("delete", "delete_many"):
-            leave_unfinished(portal, kind, Step("vip", BADGE, None))
-        b24.call(DELETE, {"code": "vip"})
-        assert list(b24.journal.settle().df["verdict"]) == ["deleted", "deleted"]
+@pytest.mark.parametrize(
+    ("before", "killed", "arrived", "later", "verdicts"),
+    [
+        pytest.param(BADGE, [None, None], [None], None, ["deleted", "deleted"], id="two deletes"),
+        pytest.param(BADGE, [None, NEW], [None, NEW], None, ["failed", "replaced"], id="a replace after a delete"),
+        pytest.param(OTHER_CASE, [None], [None], OTHER_CASE, ["deleted"], id="a delete in another spelling"),
+        pytest.param(BADGE, [NEW], [None], OTHER, ["failed"], id="half of a replace"),
+    ],
+)
+def test_killed_changes_are_judged_by_what_the_portal_and_the_next_change_show(
+    before: Badge, killed: list[Badge | None], arrived: list[Badge | None], later: Badge | None, verdicts: list[str]
+) -> None:
+    """Each makes of `vip` another badge or none; then somebody adds a badge, or nobody does."""
+    with SandboxPortal(badges=[before]) as portal, connect(portal) as b24:
+        for after in killed:
+            leave_unfinished(portal, "apply", Step("vip", before, after))
+        for badge in arrived:
+            b24.call(ADD if badge else DELETE, badge.to_wire() if badge else {"code": "vip"})
+        if later:
+            b24.badges.add(*later.to_wire().values())
+        assert list(b24.journal.settle().df["verdict"]) == verdicts
         assert b24.journal.plan_undo(last=2).apply(progress=False).ok
-        assert portal.badges == [BADGE.to_wire()]
-
-
-def test_a_change_that_its_portal_shows_tells_of_the_one_before() -> None:
-    """A delete that never left, then a replace whose process was killed after the effect."""
-    other = Badge("vip", "Client", "VIP", "success")
-    with SandboxPortal(badges=[BADGE.to_wire()]) as portal, connect(portal) as b24:
-        leave_unfinished(portal, "delete_many", Step("vip", BADGE, None))
-        leave_unfinished(portal, "apply", Step("vip", BADGE, other))
-        b24.call(DELETE, {"code": "vip"})
-        b24.call(ADD, other.to_wire())
-        assert list(b24.journal.settle().df["verdict"]) == ["failed", "replaced"]
+        assert portal.badges == [before.to_wire()]
 
 
 @pytest.mark.parametrize("journal", ["changes.db", "~/changes.db"])
@@ -198,11 +202,10 @@ def test_a_journal_that_is_locked_after_the_effect_costs_no_verdict(
             other.execute("BEGIN IMMEDIATE")
         return found
 
-    with in_front_of(portal, answer) as webhook, connect(webhook, journal=tmp_path / "j.db") as b24:
+    with through(portal, answer, journal=tmp_path / "j.db") as b24:
         if by == "form":
             form = forms.delete_form(b24, "missedCall", run=True)
-            form.confirm.value = "missedCall"
-            click(form, form.delete_button)
+            confirm(form, "missedCall")
             assert re.search(r"missedCall' was deleted.*not be written.*locked.*settle\(\) writes it", shown(form))
         else:
             with pytest.warns(JournalNotWritten, match=r"could not be written.*locked") as caught:
@@ -270,7 +273,7 @@ def test_undo_of_an_add_brings_nothing_back_that_somebody_else_had_deleted(porta
             b24.call(DELETE, {"code": "missedCall"})
         return found
 
-    with in_front_of(portal, answer) as webhook, connect(webhook) as ours:
+    with through(portal, answer) as ours:
         assert ours.badges.add("missedCall", "New", "VIP", "primary").title == "New"
         assert ours.journal.plan_undo().apply(confirm=1, progress=False).ok
     assert "missedCall" not in b24.badges.list()
@@ -314,9 +317,6 @@ def test_changes_are_made_and_undone_where_sqlite_is_older(tmp_path: Path, monke
     newer = r"\b(RETURNING|iif|STRICT|DROP COLUMN|unixepoch|MATERIALIZED|FULL JOIN)\b|->|UPDATE.* FROM "
     assert len(statements) > 50
     assert not [text for text in statements if re.search(newer, re.sub("'[^']*'|--.*", "", text), re.IGNORECASE)]
-
-
-OTHER_CASE = Badge("VIP", "Client", "VIP", "primary")
 
 
 @pytest.mark.parametrize("noted", [("LocalHost:{}.", None), ("127.0.0.1:{}", "")])
@@ -424,7 +424,8 @@ def test_an_undo_goes_back_in_the_order_in_which_changes_took_effect(
 
     def answer(method: str, pass_on: Callable[[], Envelope]) -> Envelope:
         if left and method == "batch" and not refused:
-            return 503, {"error": refused.append(1) or "QUERY_LIMIT_EXCEEDED", "error_description": "Too many requests"}
+            refused.append(1)
+            return TOO_MANY
         found = pass_on()
         if refused and left:  # after the second look
             left.pop()()
@@ -446,27 +447,6 @@ def test_an_undo_goes_back_in_the_order_in_which_changes_took_effect(
             assert ours.badges.delete_many(["missedCall"], progress=False).ok
         assert ours.journal.plan_undo(last=2).apply(progress=False, confirm=None).ok
     assert sorted(portal.badges, key=str) == before
-
-
-def test_a_killed_delete_in_another_spelling_is_judged_by_the_next_add_of_the_badge() -> None:
-    upper = Badge("VIP", "Client", "VIP", "primary")
-    with SandboxPortal(badges=[upper.to_wire()]) as portal, connect(portal) as b24:
-        leave_unfinished(portal, "delete_many", Step("vip", upper, None))
-        b24.call(DELETE, {"code": "vip"})
-        b24.badges.add(*upper.to_wire().values())
-        assert b24.journal.plan_undo(last=2).apply(progress=False).ok
-        assert portal.badges == [upper.to_wire()]
-
-
-def test_a_replace_that_was_killed_between_its_calls_is_told_by_the_next_add_of_its_code() -> None:
-    new = Badge("vip", "Client", "New", "primary")
-    with SandboxPortal(badges=[BADGE.to_wire()]) as portal, connect(portal) as b24:
-        leave_unfinished(portal, "apply", Step("vip", BADGE, new))
-        b24.call(DELETE, {"code": "vip"})
-        b24.badges.add("vip", "Somebody's", "V", "primary")
-        assert list(b24.journal.settle().df["verdict"]) == ["failed"]
-        assert b24.journal.plan_undo(last=2).apply(progress=False).ok
-        assert portal.badges == [BADGE.to_wire()]
 
 
 @pytest.mark.parametrize("at", ["soon", "Infinity", 1.8e12, -1e18, b"x"])
