@@ -41,31 +41,44 @@ def failure(webhook: str, method: str = READ, **options: Any) -> errors.B24Error
     return error
 
 
-@pytest.mark.parametrize(
-    ("status", "next_step"),
-    [
-        ("401 Unauthorized", "login of its own"),
-        ("403 Forbidden", "firewall"),
-        ("404 Not Found", "check the host"),
-        ("413 Payload Too Large", "less at once"),
-    ],
-)
+FIREWALLS = [
+    ("401 Unauthorized", "login of its own"),
+    ("403 Forbidden", "firewall"),
+    ("404 Not Found", "check the host"),
+    ("413 Payload Too Large", "less at once"),
+]
+PAGES = [
+    (b"<html><h1>request blocked</h1></html>", "an HTML page instead of JSON"),
+    (b'{"message": "Forbidden"}', "JSON that is no answer of the REST API"),
+]
+REDIRECTS = [
+    ("/rest/1/abcdef0123456789/x/", "another page of the same host", "rewrites"),
+    ("/auth/index.php?backurl=%2F", "a login page of the same host", "log in"),
+    ("/bitrix/coupon_activation.php", "wants a licence key", "administrator has to renew"),
+    ("https://new.example.com/rest/1/abcdef0123456789/x", "https://new.example.com, another host", "new address"),
+    ("//user:pw@new.example.com/x", "http://new.example.com, another host", "new address"),
+    ("http://[::1/x", "can't be read", "what answers"),
+]
+
+
 @pytest.mark.parametrize("method", [READ, WRITE])
 @pytest.mark.parametrize(
-    ("page", "says"),
+    ("page", "status", "headers", "says", "next_step"),
     [
-        (b"<html><h1>request blocked</h1></html>", "an HTML page instead of JSON"),
-        (b'{"message": "Forbidden"}', "JSON that is no answer of the REST API"),
+        *((page, status, [], f"{says}, HTTP {status[:3]}", step) for status, step in FIREWALLS for page, says in PAGES),
+        *((b"", "302 Found", [f"Location: {to}"], says, step) for to, says, step in REDIRECTS),
     ],
 )
-def test_the_page_of_a_firewall_is_named_and_not_asked_for_again(
-    status: str, next_step: str, method: str, page: bytes, says: str
+def test_what_stands_before_a_portal_is_named_and_not_asked_again(
+    method: str, page: bytes, status: str, headers: list[str], says: str, next_step: str
 ) -> None:
-    with serving(http(page, status)) as server:
+    with serving(http(page, status, *headers)) as server:
         error = failure(server.webhook, method)
-        assert f"{says}, HTTP {status[:3]}" in str(error)
+        assert says in str(error)
         assert next_step in error.hint
-        assert error.sent, "a write is looked at"
+        assert ("another host" in str(error)) is ("another host" in says)
+        assert "pw" not in str(error)
+        assert error.sent, "a write is looked at: a redirect may come after the effect"
         assert len(server.requests) == 1
 
 
@@ -74,29 +87,6 @@ def test_a_change_that_a_firewall_refuses_says_so_after_the_look(portal: Sandbox
         portal.faults.next("html", status=403, method="crm.activity.badge.add")
         with pytest.raises(errors.NotApplied, match=r"safe to repeat\. A firewall .* word it otherwise"):
             b24.badges.add("sale", "<b>50% off</b>", "S", "primary")
-
-
-@pytest.mark.parametrize(
-    ("location", "says", "next_step"),
-    [
-        ("/rest/1/abcdef0123456789/x/", "another page of the same host", "rewrites"),
-        ("/auth/index.php?backurl=%2F", "a login page of the same host", "log in"),
-        ("/bitrix/coupon_activation.php", "wants a licence key", "administrator has to renew"),
-        ("https://new.example.com/rest/1/abcdef0123456789/x", "https://new.example.com", "new address"),
-        ("//user:pw@new.example.com/x", "http://new.example.com", "new address"),
-        ("http://[::1/x", "can't be read", "what answers"),
-    ],
-)
-@pytest.mark.parametrize("method", [READ, WRITE])
-def test_a_redirect_says_where_to(location: str, says: str, next_step: str, method: str) -> None:
-    with serving(http(b"", "302 Found", f"Location: {location}")) as server:
-        error = failure(server.webhook, method)
-        assert says in str(error)
-        assert next_step in error.hint
-        assert ("another host" in str(error)) is ("new.example" in location)
-        assert "pw" not in str(error)
-        assert error.sent, "it may come after the effect"
-        assert len(server.requests) == 1
 
 
 @pytest.mark.parametrize(
@@ -300,20 +290,18 @@ def dated(connection: socket.socket) -> None:
     connection.sendall(RATE.replace(b": 20", b": " + formatdate(time.time() + 30, usegmt=True).encode()))
 
 
-@pytest.mark.parametrize(("reply", "method"), [(BUSY, READ), (RATE, READ), (RATE, WRITE), (dated, READ)])
-def test_a_server_that_says_when_to_come_back_is_heard(reply: Reply, method: str) -> None:
+@pytest.mark.parametrize(
+    ("reply", "method", "heard"),
+    [
+        *((BUSY, READ, True), (RATE, READ, True), (RATE, WRITE, True), (dated, READ, True)),
+        *((BUSY.replace(b": 20", b": soon"), READ, False), (http(b"<html>", "429 Too Many Requests"), READ, False)),
+    ],
+)
+def test_a_busy_server_is_asked_again_when_it_says_or_soon(reply: Reply, method: str, heard: bool) -> None:
     with answering(reply, GOOD) as (connection, _):
         before = connection.clock.monotonic()
         assert connection.call(method).result is True
-        assert connection.clock.monotonic() >= before + 20
-
-
-@pytest.mark.parametrize("reply", [http(b"<html>", "429 Too Many Requests"), BUSY.replace(b": 20", b": soon")])
-def test_a_busy_server_that_does_not_say_when_is_asked_again_soon(reply: bytes) -> None:
-    with answering(reply, GOOD) as (connection, _):
-        before = connection.clock.monotonic()
-        assert connection.call(READ).result is True
-        assert connection.clock.monotonic() < before + 20
+        assert (connection.clock.monotonic() >= before + 20) is heard
 
 
 @pytest.mark.parametrize("stated", ["3600", "Wed, 01 Jan 2126 00:00:00 GMT"])
