@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from b24nb import SandboxPortal
+from b24nb import SandboxPortal, connect
 from b24nb.credentials import OAuthToken, Webhook
 from b24nb.errors import InvalidInput, SecretInCell
 from b24nb.secret import Secret
@@ -171,7 +171,8 @@ ANSWER = AUTH | {"domain": "oauth.bitrix24.tech"}
 
 @pytest.mark.parametrize("auth", [AUTH, FRAME, ANSWER], ids=["event", "frame", "token answer"])
 def test_a_token_is_made_from_what_the_portal_gives_an_application(auth: dict[str, object]) -> None:
-    token = OAuthToken.from_auth(auth, client_id="app.1", client_secret="client-secret")
+    token = OAuthToken.from_auth(auth, client_id="app.1", client_secret="client-secret", on_refresh=print)
+    assert token.on_refresh is print
     assert token.portal == "https://example.bitrix24.com"
     assert (token.access_token, token.refresh_token) == (Secret(SECRET), Secret(f"{SECRET}r"))
     assert token.can_refresh
@@ -198,10 +199,10 @@ def test_an_authorization_without_portal_or_token_is_refused(auth: object) -> No
     assert SECRET not in str(caught.value)
 
 
-def test_the_sandbox_gives_what_from_auth_takes() -> None:
-    import b24nb
-
-    with b24nb.SandboxPortal() as portal, b24nb.connect(OAuthToken.from_auth(portal.oauth)) as b24:
+def test_the_sandbox_gives_what_from_auth_takes(portal: SandboxPortal) -> None:
+    token = OAuthToken.from_auth(portal.oauth)
+    assert token.can_refresh, "the mapping names the client"
+    with connect(token) as b24:
         assert b24.badges.get("missedCall")
 
 
@@ -239,12 +240,6 @@ def test_whoever_stores_a_new_pair_can_reveal_it() -> None:
 def test_parse_never_fails_in_another_way(text: str) -> None:
     with contextlib.suppress(InvalidInput):
         Webhook.parse(text)
-
-
-def test_from_auth_keeps_who_stores_a_renewed_pair_and_the_client_that_the_mapping_names(portal: SandboxPortal) -> None:
-    stored: list[OAuthToken] = []
-    assert OAuthToken.from_auth(AUTH, on_refresh=stored.append).on_refresh == stored.append
-    assert OAuthToken.from_auth(portal.oauth).can_refresh
 
 
 def test_a_token_that_lacks_a_part_is_not_renewed_and_each_part_is_masked() -> None:

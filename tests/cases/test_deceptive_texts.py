@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from b24nb import Client, SandboxPortal, connect, forms
 from b24nb.badges.badge import Badge, Badges
 from b24nb.display.visible import visible
-from tests.widgets import click
+from tests.widgets import confirm
 from tests.widgets import shown as words_of
 
 
@@ -22,6 +22,7 @@ from tests.widgets import shown as words_of
         *(("v\u0456p", "v\u0456⟨U+0456⟩p"), ("K\u043b\u0438", "K⟨U+004B⟩\u043b\u0438"), ("ｖip", "ｖ⟨U+FF56⟩ip")),
         *(("vip\u200d", "vip⟨U+200D⟩"), ("vip\ufe0f", "vip⟨U+FE0F⟩"), ("vip\U000e0041", "vip⟨U+E0041⟩")),
         *(("\ud83d", "⟨U+D83D⟩"), ("⟨U+200B⟩", "⟨U+27E8⟩U+200B⟩"), ("␣vip", "⟨U+2423⟩vip")),
+        *(("vip１", "vip１⟨U+FF11⟩"), ("𝐯𝐢", "𝐯⟨U+1D42F⟩𝐢⟨U+1D422⟩")),  # variants of digits and letters
     ],
 )
 def test_what_can_not_be_seen_is_shown(text: str, shown: str) -> None:
@@ -37,10 +38,12 @@ def test_ordinary_texts_of_any_script_stay_as_they_are(text: str) -> None:
     assert visible(text) == text
 
 
-def test_a_code_of_look_alikes_alone_is_marked_but_not_a_word() -> None:
-    assert visible("\u0441\u043e\u0440") == "\u0441\u043e\u0440"
-    assert visible("\u0441\u043e\u0440", code=True) == "\u0441⟨U+0441⟩\u043e⟨U+043E⟩\u0440⟨U+0440⟩"
+def test_a_code_of_look_alikes_or_wide_letters_alone_is_marked_but_not_a_word() -> None:
+    marked = "\u0441⟨U+0441⟩\u043e⟨U+043E⟩\u0440⟨U+0440⟩"
+    assert (visible("\u0441\u043e\u0440"), visible("\u0441\u043e\u0440", code=True)) == ("\u0441\u043e\u0440", marked)
+    assert (visible("ＶＩ"), visible("ＶＩ", code=True)) == ("ＶＩ", "Ｖ⟨U+FF36⟩Ｉ⟨U+FF29⟩")
     assert visible("клиент", code=True) == "клиент"
+    assert marked in Badge("\u0441\u043e\u0440", "t", "v", "primary")._repr_html_()
 
 
 @given(st.text())
@@ -75,8 +78,7 @@ def test_the_code_to_be_typed_is_the_one_that_is_seen(b24: Client) -> None:
     b24.badges.add("vi\u200bp", "Client", "VIP", "primary")
     for typed, left in (("vip", True), ("vi⟨U+200B⟩p", False)):
         form = forms.delete_form(b24, "vi\u200bp", run=True)
-        form.confirm.value = typed
-        click(form, form.delete_button)
+        confirm(form, typed)
         assert ("vi\u200bp" in b24.badges.list()) is left
 
 
@@ -90,16 +92,5 @@ def test_what_a_form_says_of_codes_marks_it() -> None:
         assert "nothing to delete: nos⟨U+202E⟩uch, vip." in said
         for code in codes[:2]:
             form = forms.delete_form(b24, code, run=True)
-            form.confirm.value = form.state.word
-            click(form, form.delete_button)
+            confirm(form, form.state.word)
             assert form.undo_button.description == f"Undo: restore {visible(code, code=True)}"
-
-
-@pytest.mark.parametrize(("text", "shown"), [("vip１", "vip１⟨U+FF11⟩"), ("𝐯𝐢", "𝐯⟨U+1D42F⟩𝐢⟨U+1D422⟩")])
-def test_variants_of_letters_and_digits_are_shown(text: str, shown: str) -> None:
-    assert visible(text) == visible(text, code=True) == shown
-
-
-def test_a_code_of_wide_letters_or_look_alikes_alone_is_marked_in_displays() -> None:
-    assert (visible("ＶＩ"), visible("ＶＩ", code=True)) == ("ＶＩ", "Ｖ⟨U+FF36⟩Ｉ⟨U+FF29⟩")
-    assert "\u0441⟨U+0441⟩" in Badge("\u0441\u043e\u0440", "t", "v", "primary")._repr_html_()
