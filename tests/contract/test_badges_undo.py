@@ -70,11 +70,6 @@ def test_change_sets_and_threads_are_numbers(wrong: Any, b24: Client) -> None:
         b24.badges.delete_many(["paid"], parallel=wrong)
 
 
-def test_a_yes_is_not_the_number_of_deletes(b24: Client) -> None:
-    with pytest.raises(errors.InvalidInput, match="confirm"):
-        b24.badges.delete_many(["missedCall"], confirm=True, progress=False)
-
-
 def test_an_add_that_nobody_knows_of_does_not_keep_an_earlier_one_from_its_undo(clock: FakeClock) -> None:
     with SandboxPortal(clock=clock) as portal, connect(portal, clock=clock) as b24:
         before = portal.badges
