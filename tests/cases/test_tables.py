@@ -60,7 +60,7 @@ def spreadsheets(badges: list[Badge]) -> Iterator[list[list[str]]]:
     """The rows of a file with these badges, as people, pandas and this package write them."""
     rows = table_of(badges)
     yield rows
-    yield [[f" {name} " if "." in name else name.upper() for name in rows[0]], *rows[1:]]
+    yield [[f" {name} ".replace(".", " . ") if "." in name else name.upper() for name in rows[0]], *rows[1:]]
     yield [[(name[0].upper() + name[1:]).replace(".en", ".EN").replace(".de", ".De") for name in rows[0]], *rows[1:]]
     yield [[], *([*row, "", " "] for row in rows), [""] * 20, [" ", "", ""]]  # blank rows and cells to the right
     yield [row[: max(n + 1 for n, cell in enumerate(row) if cell)] for row in rows]  # rows end where their cells end
@@ -123,12 +123,6 @@ def test_the_text_of_a_map_replaces_no_map_of_the_portal(title: dict[str, str]) 
             for source, client in product((plan.df.to_dict("records"), "plan.json"), (b24, other)):
                 with pytest.raises(InvalidInput, match="Row 1: the title is a map written as text"):
                     client.badges.plan(source)
-
-
-@pytest.mark.parametrize("heading", ["title .de", " Title . de ", "TITLE.DE"])
-def test_blanks_and_capitals_of_a_heading_do_not_drop_or_rename_a_language(heading: str, tmp_path: Path) -> None:
-    (tmp_path / "b.csv").write_text(f"code,title.en,{heading},value,type\nvip,Client,Kunde,VIP,primary\n")
-    assert files.read(tmp_path / "b.csv")["vip"].title == {"en": "Client", "de": "Kunde"}
 
 
 def test_a_heading_that_pandas_numbered_is_no_language(tmp_path: Path) -> None:
