@@ -3,19 +3,21 @@
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import nullcontext
 from enum import Enum
+from functools import partial
 from itertools import count
 from typing import Any
 
 import pytest
 
 from b24nb import Client, SandboxPortal, connect, errors, forms
-from b24nb.badges import activities, evidence
+from b24nb.badges import activities
 from b24nb.badges.activities import find_holders
-from b24nb.badges.badge import Badge, Badges
+from b24nb.badges.badge import Badge
 from b24nb.badges.changes import to_restore
+from b24nb.badges.evidence import get_badge, list_badges
 from b24nb.errors import NotRestorable, StoredDifferently
 from b24nb.rest.connection import Connection
 from tests.fakes import FakeClock, rows
@@ -530,18 +532,7 @@ def test_a_portal_that_tells_letter_case_apart_keeps_the_badge_that_was_not_mean
 ROW, FIFTY = rows(1)[0], {"result": {"badges": rows(50)}}
 
 
-def ask_all(to: Connection) -> Badges:
-    return evidence.list_badges(to)
-
-
-def ask_one(to: Connection) -> Badge:
-    return evidence.get_badge(to, "vip")
-
-
-def ask_holders(to: Connection) -> list[dict[str, Any]]:
-    return find_holders(to, {"c0"})
-
-
+ask_all, ask_one, ask_holders = list_badges, partial(get_badge, code="vip"), partial(find_holders, codes={"c0"})
 #: What is asked, what is answered, and what is said of it.
 NO_ANSWERS: list[tuple[Callable[[Connection], Any], dict[str, Any], str]] = [
     *((ask_all, FIFTY | {"total": total}, "badges") for total in (0, 49, 120, "120", 120.0, "many", True, [], 1e400)),
@@ -566,13 +557,13 @@ def test_what_is_not_all_or_is_about_something_else_is_no_answer(ask: Any, envel
 @pytest.mark.parametrize("more", [{}, {"total": 50}, {"total": "50"}, {"total": 50.0}, {"total": 50, "next": None}])
 def test_all_badges_are_all_however_they_are_counted(more: dict[str, Any]) -> None:
     with answering(FIFTY | more) as (connection, _):
-        assert len(evidence.list_badges(connection)) == 50
+        assert len(list_badges(connection)) == 50
 
 
 @pytest.mark.parametrize(("asked", "stored"), [("VIP", "vip"), ("vip ", "vip"), ("STRASSE", "straße")])
 def test_the_stored_spelling_of_a_code_may_differ_as_portals_compare_codes(asked: str, stored: str) -> None:
     with answering({"result": {"badge": ROW | {"code": stored}}}) as (connection, _):
-        assert evidence.get_badge(connection, asked).code == stored
+        assert get_badge(connection, asked).code == stored
 
 
 ODD = [
@@ -592,7 +583,7 @@ ODD = [
 def test_odd_rows_hurt_neither_the_list_nor_its_displays() -> None:
     good = rows(1)
     with answering({"result": {"badges": ODD + good}, "total": len(ODD) + 1}) as (connection, _):
-        badges = evidence.list_badges(connection)
+        badges = list_badges(connection)
     assert [badge.code for badge in badges] == [row["code"] for row in ODD + good]
     assert (badges["number"].title, badges["yes"].value, badges["typeless"].type) == (123, True, None)
     assert (badges["list"].title, badges["list"].value) == ({}, {"0": "x"})
@@ -691,26 +682,19 @@ CHANGES: dict[str, Callable[[Client], Any]] = {
 }
 
 
-@pytest.fixture
-def portal(request: pytest.FixtureRequest) -> Iterator[SandboxPortal]:
-    with SandboxPortal(case_sensitive=getattr(request, "param", False)) as portal:
-        yield portal
-
-
 @pytest.mark.parametrize(
-    ("portal", "change"),
+    ("exact", "change"),
     [*((exact, change) for exact in (False, True) for change in ("add", "replace", "delete")), (True, "add beside")],
-    indirect=["portal"],
 )
-def test_an_undo_waits_for_a_list_that_shows_what_was_before_the_change(portal: SandboxPortal, change: str) -> None:
-    before = sorted(portal.badges, key=str)
+def test_an_undo_waits_for_a_list_that_shows_what_was_before_the_change(exact: bool, change: str) -> None:
     behind: list[Any] = []
 
     def answer(method: str, envelope: Any) -> None:
         if behind and method.endswith(".list"):
             envelope |= {"result": {"badges": behind}, "total": len(behind)}
 
-    with altered(portal, answer) as b24:
+    with SandboxPortal(case_sensitive=exact) as portal, altered(portal, answer) as b24:
+        before = sorted(portal.badges, key=str)
         CHANGES[change](b24)
         after, behind[:] = portal.badges, before
         plan = b24.journal.plan_undo()
