@@ -20,6 +20,7 @@ MORE: dict[str, dict[str, Any]] = {"hang": {"seconds": 0.2}, "html": {"status": 
 ADD, DELETE = "crm.activity.badge.add", "crm.activity.badge.delete"
 
 COUNT = 101  # two full requests and one more
+CODES = [row["code"] for row in rows(COUNT)]
 
 
 @pytest.fixture
@@ -89,8 +90,8 @@ def test_an_effect_that_comes_late_is_waited_for(portal: SandboxPortal, b24: Cli
     assert b24.journal.df["seen"].tolist() == [True]
     assert 20 <= clock.time() - start < 60
     portal.faults.next("reset", method="batch", effect_after=59)
-    codes = [row["code"] for row in rows(COUNT) if row["code"] != "c0007"]
-    assert b24.badges.delete_many(codes, progress=False).counts == {"deleted": COUNT - 1}
+    others = [code for code in CODES if code != "c0007"]
+    assert b24.badges.delete_many(others, progress=False).counts == {"deleted": COUNT - 1}
     assert portal.badges == []
 
 
@@ -145,14 +146,12 @@ def test_where_looking_fails_it_is_unknown_until_settled(portal: SandboxPortal, 
 
 
 def test_where_looking_fails_in_bulk_the_run_stops(portal: SandboxPortal, b24: Client) -> None:
-    codes = [row["code"] for row in rows(COUNT)]
-
     def arm() -> bool:
         portal.faults.next("reset", method="batch", after_effect=True)
         portal.faults.next("html", method="crm.activity.badge.list", times=9)
         return False
 
-    report = b24.badges.delete_many(codes, progress=False, cancel=arm)
+    report = b24.badges.delete_many(CODES, progress=False, cancel=arm)
     portal.faults.clear()
     assert report.counts == {"unknown": 49, "not sent": COUNT - 49}
     assert set(report.df["error"][:49]) == {"OutcomeUnknown"}
@@ -217,16 +216,14 @@ def test_an_error_that_leaves_doubt_is_looked_into_at_once(
 def test_each_code_of_a_lost_batch_gets_its_true_verdict(
     breakage: str, effect: str, chunk: int, portal: SandboxPortal, b24: Client
 ) -> None:
-    codes = [row["code"] for row in rows(COUNT)]
-
     def arm() -> bool:
         if asked(portal).count("batch") == chunk and not len(portal.faults):
             portal.faults.next(breakage, method="batch", after_effect=effect == "after", **MORE.get(breakage, {}))
         return False
 
-    report = b24.badges.delete_many(codes, keep_going=True, progress=False, cancel=arm)
+    report = b24.badges.delete_many(CODES, keep_going=True, progress=False, cancel=arm)
     portal.faults.clear()
-    lost = set(codes[chunk * 49 : chunk * 49 + 49])
+    lost = set(CODES[chunk * 49 : chunk * 49 + 49])
     left = {badge["code"] for badge in portal.badges}
     assert left == (lost if effect == "before" else set())
     for row in report.df.itertuples():
