@@ -154,9 +154,10 @@ def test_a_mistyped_name_in_the_environment_is_named(monkeypatch: pytest.MonkeyP
 @pytest.mark.parametrize(
     "name", ["GITHUB_WEBHOOK", "DB_READ_ONLY", "MONGODB_READONLY", "WEBHOOK", "ACME_B24_WEBHOOK", "B24_READ_TIMEOUT"]
 )
-def test_a_setting_of_another_program_is_none_of_our_business(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+def test_settings_of_other_programs_or_without_a_value_set_nothing(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     monkeypatch.setenv(name, "1")
-    for data in (f"{name}=1\n".encode(), b'OTHER="unclosed\nset X\n\xff\xfe=1\n'):
+    unfilled = b'B24_WEBHOOK=\nB24_READ_ONLY=" "\n'
+    for data in (f"{name}=1\n".encode(), b'OTHER="unclosed\nset X\n\xff\xfe=1\n', unfilled):
         write(data)
         with connect() as b24:
             assert not b24.portal.read_only
@@ -202,6 +203,7 @@ def test_doctor_says_what_it_looks_at(portal: SandboxPortal) -> None:
     [
         *(([], "COMMAND"), (["nonsense"], "nonsense"), (["doctor", "--fast"], "--fast")),
         *((["sandbox", "--port", "http"], "http"), (["sandbox", "--db"], "--db")),
+        (["doctor", "/home/forest/projects/b24nb-walkthroughs"], "unrecognized arguments"),
     ],
 )
 def test_wrong_arguments_are_named_in_a_line(
@@ -224,12 +226,6 @@ def test_an_argument_that_is_a_webhook_is_refused_and_not_repeated(
     assert "An argument holds a secret." in said.err
     assert SECRET not in said.out + said.err
     assert not [*Path().iterdir()]
-
-
-def test_a_path_that_looks_like_the_end_of_a_webhook_is_no_secret(capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit):
-        cli.main(["doctor", "/home/forest/projects/b24nb-walkthroughs"])
-    assert "unrecognized arguments" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("port", [99999, -1, "taken"])
@@ -324,9 +320,3 @@ def test_a_setting_that_cannot_be_right_is_refused(portal: SandboxPortal, settin
         connect(portal.webhook, **settings)
     assert caught.value.field in settings
     assert not portal.requests
-
-
-def test_a_file_in_which_the_values_are_still_to_be_filled_in_sets_nothing() -> None:
-    Path(".env").write_text('B24_WEBHOOK=\nB24_READ_ONLY=" "\n')
-    with connect() as b24:
-        assert (b24.portal.kind, b24.portal.read_only) == ("SANDBOX", False)

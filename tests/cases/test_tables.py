@@ -236,11 +236,6 @@ def test_codes_come_out_of_any_list_or_table(values: Any) -> None:
     assert codes_of(values) == ["vip", "007"]
 
 
-def test_badges_among_codes_say_exactly_which_is_meant() -> None:
-    assert codes_of(BADGES) == [*BADGES]
-    assert codes_of([VIP, "007"]) == [VIP, "007"]
-
-
 TRANSLATED = Badges([Badge("vip", {"en": "007", "de": "vip"}, "V", "primary")])
 ROWS = [
     *(BADGES.df.iloc[0], BADGES.df.set_index("code").loc["vip"], next(BADGES.df.itertuples()), VIP.to_wire()),
