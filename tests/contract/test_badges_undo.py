@@ -1,9 +1,6 @@
 """The journal: what was changed, the way back, and changes that a killed process left unfinished."""
 
-import sqlite3
-import threading
 import time
-from contextlib import closing
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -212,18 +209,6 @@ def test_threads_change_and_undo_through_one_client(portal: SandboxPortal, clock
     assert b24.journal.df["change_set"].is_unique
     assert b24.journal.plan_undo(last=66).apply(progress=False).counts == {"deleted": 6}
     assert same(portal, before)
-
-
-def test_a_journal_that_another_process_locks_for_a_moment_is_waited_for(portal: SandboxPortal, tmp_path: Path) -> None:
-    with connect(portal, journal=tmp_path / "j.db") as b24:
-        b24.badges.delete("missedCall")
-        with closing(sqlite3.connect(tmp_path / "j.db", isolation_level=None, check_same_thread=False)) as other:
-            other.execute("BEGIN IMMEDIATE")
-            moment = threading.Timer(0.2, other.execute, ["ROLLBACK"])
-            moment.start()
-            b24.badges.delete("birthday")
-            moment.join()
-        assert list(b24.journal.df["verdict"]) == ["deleted", "deleted"]
 
 
 def test_each_user_and_portal_undoes_his_own(portal: SandboxPortal, tmp_path: Path) -> None:

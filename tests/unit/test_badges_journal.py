@@ -71,18 +71,6 @@ def test_a_drive_without_shared_memory_holds_a_journal_too(
     assert [file.name for file in path.parent.iterdir()] == [path.name]
 
 
-def test_verdicts_are_on_disk_at_once(open_store: OpenStore, journal: JournalStore, path: Path) -> None:
-    def on_disk() -> list[Verdict | None]:
-        return [entry.verdict for entry in open_store(path).entries()]
-
-    first, second = journal.intend(ChangeSet("apply"), [DELETE, ADD], 6.0)
-    assert on_disk() == [None, None]
-    journal.conclude([(first, Outcome(DELETE, Verdict.DELETED, changed=True))])
-    assert on_disk() == ["deleted", None]
-    journal.conclude([(second, Outcome(ADD, Verdict.UNKNOWN, None, open=True))])
-    assert on_disk() == ["deleted", None]
-
-
 def test_who_sent_a_change_knows_better_than_who_looked(journal: JournalStore) -> None:
     (id_,) = journal.intend(ChangeSet("delete"), [DELETE], 6.0)
     seen, answered = (Outcome(DELETE, Verdict.FAILED, changed=False), Outcome(DELETE, Verdict.DELETED, changed=True))
