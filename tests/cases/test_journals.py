@@ -461,21 +461,6 @@ def test_a_plan_that_undoes_an_undo_says_so(b24: Client) -> None:
     assert "an undo or a restore" not in repr(b24.journal.plan_undo(last=2))
 
 
-def test_a_journal_with_a_damaged_page_is_refused_before_anything_is_sent(
-    portal: SandboxPortal, tmp_path: Path
-) -> None:
-    path = tmp_path / "j.db"
-    with closing(JournalStore(path, host="h", user="1")) as store:
-        store.intend(ChangeSet("apply"), [Step(f"c{number}", None, BADGE) for number in range(400)], 0.0)
-    content = bytearray(path.read_bytes())
-    content[-4096:] = b"\xff" * 4096
-    path.write_bytes(content)
-    with connect(portal, journal=path) as b24, pytest.raises(errors.JournalError, match=r"it is damaged|malformed"):
-        b24.badges.delete("missedCall")
-    assert path.read_bytes() == content
-    assert "missedCall" in [badge["code"] for badge in portal.badges]
-
-
 def test_a_database_that_another_program_left_when_it_was_killed_stays_byte_for_byte(
     portal: SandboxPortal, tmp_path: Path
 ) -> None:

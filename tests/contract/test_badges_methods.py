@@ -135,24 +135,3 @@ def test_certainty_tells_old_and_unmatched_holders_apart(clock: Any) -> None:
         clock.advance(31 * 24 * 3600)
         assert b24.badges.holders("old")["certainty"].tolist() == ["possible"]
         b24.badges.delete("old")
-
-
-@pytest.mark.parametrize(
-    ("call", "kind", "code"),
-    [
-        (lambda badges: badges.get("none"), errors.NotFound, "NOT_FOUND"),
-        (lambda badges: badges.delete("none"), errors.NotFound, "NOT_FOUND"),
-        (lambda badges: badges.delete("onHold"), errors.BadgeInUse, "ENTITY_WITH_BADGE_EXISTS"),
-        (lambda badges: badges.add("PAID", "t", "v", "primary"), errors.DuplicateCode, "BX_INVALID_VALUE"),
-        (lambda badges: badges.add("x", {"xx": "t"}, "v", "primary"), errors.BadArgument, "0"),
-    ],
-)
-def test_errors_of_the_portal_keep_their_code(call: Any, kind: type, code: str, b24: Client) -> None:
-    before = b24.badges.list()
-    with pytest.raises(kind) as caught:
-        call(b24.badges)
-    assert (caught.value.code, caught.value.http_status) == (code, 400)
-    assert caught.value.hint
-    assert b24.badges.list() == before
-    assert set(b24.journal.df["verdict"]) <= {"failed", "refused", "changed"}
-    assert b24.journal.notice == ""

@@ -121,8 +121,12 @@ def test_a_journal_of_a_killed_writer_can_be_used(open_store: OpenStore, path: P
 def test_what_can_not_be_a_journal_is_an_error_in_words_and_left_byte_for_byte_as_it_was(
     open_store: OpenStore, tmp_path: Path
 ) -> None:
-    noise, browser, planner = files = [tmp_path / f"{name}.db" for name in ("noise", "browser", "planner")]
+    names = ("noise", "browser", "planner", "damaged")
+    noise, browser, planner, damaged = files = [tmp_path / f"{name}.db" for name in names]
     noise.write_bytes(os.urandom(4096))
+    with closing(JournalStore(damaged, host=HOST, user=USER)) as store:
+        store.intend(ChangeSet("apply"), [Step(f"c{number}", None, VIP) for number in range(400)], 0.0)
+    damaged.write_bytes(damaged.read_bytes()[:-4096] + b"\xff" * 4096)
     tables = "CREATE TABLE step (id); CREATE TABLE change_set (id)"
     for path, script in ((browser, "CREATE TABLE bookmark (url); PRAGMA user_version = 4"), (planner, tables)):
         with closing(sqlite3.connect(path)) as db:
@@ -131,6 +135,7 @@ def test_what_can_not_be_a_journal_is_an_error_in_words_and_left_byte_for_byte_a
     for bad, says in (
         *((noise, "not a database"), (tmp_path, "folder; name a file in it")),
         *((noise / "below.db", "can't be used"), (browser, "something else"), (planner, "something else")),
+        (damaged, "it is damaged|malformed"),
     ):
         with pytest.raises(errors.JournalError, match=says):
             open_store(bad).intend(ChangeSet("delete"), [DELETE], 0.0)
