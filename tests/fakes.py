@@ -71,6 +71,13 @@ def secrets_of(portal: b24nb.SandboxPortal) -> set[str]:
     return {webhook.split("/")[-2] for webhook in portal.webhooks.values()} | tokens
 
 
+def edit(portal: b24nb.SandboxPortal, code: str) -> None:
+    """What somebody else does of whom our client knows nothing: the badge has another title then."""
+    with b24nb.connect(portal) as somebody:
+        somebody.call("crm.activity.badge.delete", {"code": code})
+        somebody.call("crm.activity.badge.add", {"code": code, "title": "theirs", "value": "VIP", "type": "primary"})
+
+
 def together(*works: Callable[[], Any]) -> list[Any]:
     """Do all of these at once, each in a thread of its own; what they return, or what one of them raised."""
     with ThreadPoolExecutor(len(works)) as pool:

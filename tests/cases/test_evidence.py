@@ -20,7 +20,7 @@ from b24nb.badges.changes import to_restore
 from b24nb.badges.evidence import get_badge, list_badges
 from b24nb.errors import NotRestorable, StoredDifferently
 from b24nb.rest.connection import Connection
-from tests.fakes import FakeClock, rows
+from tests.fakes import FakeClock, edit, rows
 from tests.servers import TOO_MANY, Envelope, altered, answering, through
 from tests.widgets import confirm
 
@@ -183,8 +183,7 @@ def test_a_badge_edited_between_two_requests_is_left_alone_or_comes_back_as_it_w
         def somebody() -> bool:
             asked.append(1)
             if len(asked) == 2:
-                b24.call(DELETE, {"code": code})
-                b24.call(ADD, {**VIP, "code": code, "title": "theirs"})
+                edit(portal, code)
             return False
 
         report = b24.badges.delete_many([row["code"] for row in rows(120)], progress=False, cancel=somebody)
@@ -238,8 +237,7 @@ def test_a_badge_edited_before_a_replace_by_calls_of_its_own_is_not_lost(refused
 
         def somebody() -> bool:
             if portal.badges[0] == VIP:
-                b24.call(DELETE, {"code": "vip"})
-                b24.call(ADD, {**VIP, "title": "theirs"})
+                edit(portal, "vip")
                 if refused:
                     portal.faults.next("BX_INVALID_VALUE", method=refused, status=400)
             return False
@@ -356,17 +354,12 @@ def test_a_badge_that_is_edited_while_a_request_waits_for_the_rate_is_left_alone
 ) -> None:
     def answer(method: str, pass_on: Callable[[], Envelope]) -> Envelope:
         if edited and method == "batch":
-            somebody.badges.delete(edited[0])
-            somebody.badges.add(edited.pop(), "theirs", "V", "success")
+            edit(portal, edited.pop())
             return TOO_MANY
         return pass_on()
 
     edited: list[str] = []
-    with (
-        SandboxPortal(badges=rows(60)) as portal,
-        connect(portal) as somebody,
-        through(portal, answer, clock=clock) as b24,
-    ):
+    with SandboxPortal(badges=rows(60)) as portal, through(portal, answer, clock=clock) as b24:
         codes = [row["code"] for row in rows(count)]
         wanted = [Badge(code, "new", value or "v", "primary") for code in codes[:1]]
         plan = b24.badges.plan([*wanted, *(Badge(code, "new", "v", "primary") for code in codes[1:])])
@@ -468,8 +461,7 @@ def test_a_badge_that_is_edited_while_its_delete_waits_in_our_own_queue_is_left_
         def sleep(self, seconds: float) -> None:
             super().sleep(seconds)
             if seconds > 1 and asked[-1:] == [GET]:
-                somebody.badges.delete("c0001")
-                somebody.badges.add("c0001", "theirs", "V", "success")
+                edit(portal, "c0001")
 
     def answer(method: str, pass_on: Callable[[], Envelope]) -> Envelope:
         if refusals:
@@ -478,11 +470,7 @@ def test_a_badge_that_is_edited_while_its_delete_waits_in_our_own_queue_is_left_
         return pass_on()
 
     asked, refusals = list[str](), list[str]()
-    with (
-        SandboxPortal(badges=rows(3)) as portal,
-        connect(portal) as somebody,
-        through(portal, answer, clock=Clock()) as b24,
-    ):
+    with SandboxPortal(badges=rows(3)) as portal, through(portal, answer, clock=Clock()) as b24:
         for _ in range(4):  # the client takes its time after that
             refusals += ["QUERY_LIMIT_EXCEEDED"] * 5
             b24.badges.list()
@@ -739,17 +727,16 @@ def test_a_badge_that_somebody_edits_while_a_delete_waits_for_the_rate_is_left_a
         if method == DELETE and not refused:
             refused.append(method)
             if edited:
-                b24.call(DELETE, {"code": "missedCall"})
-                b24.call(ADD, {**VIP, "code": "missedCall"})
+                edit(portal, "missedCall")
             return TOO_MANY
         return pass_on()
 
     refused = list[str]()
-    with SandboxPortal() as portal, connect(portal) as b24, through(portal, answer) as ours:
+    with SandboxPortal() as portal, through(portal, answer) as b24:
         with pytest.raises(errors.BadgeChanged) if edited else nullcontext():
-            ours.badges.delete("missedCall")
+            b24.badges.delete("missedCall")
         left = [badge["title"] for badge in portal.badges if badge["code"] == "missedCall"]
-        assert left == (["Client"] if edited else [])
+        assert left == (["theirs"] if edited else [])
 
 
 def test_what_could_not_be_added_again_is_restored_as_it_was_planned() -> None:

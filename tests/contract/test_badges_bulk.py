@@ -15,7 +15,7 @@ from tqdm.auto import tqdm
 from b24nb import Client, SandboxPortal, connect, errors, spec
 from b24nb.badges.badge import Badge
 from b24nb.badges.plan import Report
-from tests.fakes import FakeClock, asked, ctrl_c, rows
+from tests.fakes import FakeClock, asked, ctrl_c, edit, rows
 from tests.servers import Envelope, through
 
 
@@ -96,13 +96,12 @@ def test_a_badge_that_was_edited_while_the_machine_slept_is_left_alone(many: San
 
     def wait() -> bool:
         if asks.append(1) or len(asks) == 2:
-            somebody.badges.delete("c0149")
-            somebody.badges.add("c0149", "theirs", "v", "primary")
+            edit(many, "c0149")
             clock.slept = 3600.0
         return False
 
     clock, asks = Clock(), list[int]()
-    with connect(many) as somebody, connect(many, clock=clock) as b24:
+    with connect(many, clock=clock) as b24:
         report = b24.badges.delete_many(codes(150), progress=False, cancel=wait)
         assert verdicts(report) == ["deleted"] * 149 + ["changed"]
 
