@@ -163,17 +163,18 @@ def in_front_of(portal: SandboxPortal, answer: LyingAnswer) -> Iterator[str]:
         protocol_version = "HTTP/1.1"
 
         def do_POST(self) -> None:
+            path, kind = self.path, {"Content-Type": self.headers["Content-Type"]}  # it may be passed on late
             body = self.rfile.read(int(self.headers["Content-Length"]))
 
             def pass_on() -> Envelope:
                 upstream = HTTPConnection(urlsplit(portal.url).netloc)
-                upstream.request("POST", self.path, body, {"Content-Type": self.headers["Content-Type"]})
+                upstream.request("POST", path, body, kind)
                 response = upstream.getresponse()
                 found = response.status, json.loads(response.read())
                 upstream.close()
                 return found
 
-            status, envelope = answer(self.path.rpartition("/")[2].removesuffix(".json"), pass_on)
+            status, envelope = answer(path.rpartition("/")[2].removesuffix(".json"), pass_on)
             content = json.dumps(envelope).encode()
             self.send_response(status)
             self.send_header("Content-Type", "application/json; charset=utf-8")

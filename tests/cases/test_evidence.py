@@ -4,7 +4,6 @@ import signal
 import threading
 import time
 from collections.abc import Callable
-from contextlib import nullcontext
 from enum import Enum
 from functools import partial
 from itertools import count
@@ -431,27 +430,24 @@ def test_a_run_that_is_stopped_while_a_waiting_request_looks_again_ends(refused:
 
 def test_a_failure_of_one_request_does_not_end_the_search_for_the_lost_answer_of_another(clock: FakeClock) -> None:
     def answer(method: str, pass_on: Callable[[], Envelope]) -> Envelope:
-        if codes and method == "batch":
-            batches.append(1)
-            if len(batches) == 1:
-                refused.wait(10)
-                time.sleep(0.3)  # the run is stopped
-                return 502, {}
+        number = next(batches) if method == "batch" else 0  # the first one is that of connect
+        if number == 1:
+            lost.append(pass_on)
+            refused.wait(10)
+            time.sleep(0.3)  # the run is stopped
+            return 502, {}
+        if number == 2:
             refused.set()
             return 403, {"error": "ACCESS_DENIED", "error_description": ""}
-        looks.extend([1] if batches else [])
+        looks.extend(lost)
         if len(looks) == 2:
-            somebody.badges.delete_many(codes[:49], progress=False)  # only now the portal carries the first request out
+            lost[0]()  # only now the portal carries it out
         return pass_on()
 
-    batches, looks, refused, codes = list[int](), list[int](), threading.Event(), list[str]()
-    with (
-        SandboxPortal(badges=rows(98)) as portal,
-        connect(portal) as somebody,
-        through(portal, answer, clock=clock) as b24,
-    ):
-        codes += [row["code"] for row in rows(98)]
-        report = b24.badges.delete_many(codes, parallel=2, progress=False)
+    batches, refused = count(), threading.Event()
+    lost, looks = list[Callable[[], Envelope]](), list[Any]()
+    with SandboxPortal(badges=rows(98)) as portal, through(portal, answer, clock=clock) as b24:
+        report = b24.badges.delete_many([row["code"] for row in rows(98)], parallel=2, progress=False)
         assert report.counts == {"deleted": 49, "failed": 49}
         assert len(portal.badges) == 49
 
@@ -719,24 +715,6 @@ def test_an_undo_of_many_is_not_called_done_by_a_look_during_it(portal: SandboxP
         assert undo.apply(progress=False, confirm=120).counts == {"deleted": 120}
     assert portal.badges == before
     assert len(behind) > 1
-
-
-@pytest.mark.parametrize("edited", [True, False])
-def test_a_badge_that_somebody_edits_while_a_delete_waits_for_the_rate_is_left_alone(edited: bool) -> None:
-    def answer(method: str, pass_on: Callable[[], Envelope]) -> Envelope:
-        if method == DELETE and not refused:
-            refused.append(method)
-            if edited:
-                edit(portal, "missedCall")
-            return TOO_MANY
-        return pass_on()
-
-    refused = list[str]()
-    with SandboxPortal() as portal, through(portal, answer) as b24:
-        with pytest.raises(errors.BadgeChanged) if edited else nullcontext():
-            b24.badges.delete("missedCall")
-        left = [badge["title"] for badge in portal.badges if badge["code"] == "missedCall"]
-        assert left == (["theirs"] if edited else [])
 
 
 def test_what_could_not_be_added_again_is_restored_as_it_was_planned() -> None:
