@@ -282,7 +282,7 @@ class JournalStore:
     def _open(self, *, make: bool = False) -> sqlite3.Connection:
         """A connection to the file, which is the one that was opened first; ``make``: create it if there is none."""
         here = _identity(self.path)
-        hint = "Connect again, or put the file back."
+        hint = "Put the file back, or connect again."
         if not (here or make):
             raise JournalError(f"The journal {self.path} is gone; that of a sandbox is temporary.", hint=hint)
         if self._opened not in (None, here):
