@@ -335,6 +335,8 @@ class Connection:
             if self._failed_renewal and self._failed_renewal is not failed_before:
                 raise copy(self._failed_renewal)  # another thread has tried while this one waited
             renewing, stopped = run_to_end(self._renewed, token)
+            if stopped and not isinstance(renewing.exception() or renewing.result(), Renewal):
+                raise stopped  # there is no new pair to keep
             try:
                 found = renewing.result()
             except errors.TransportError as error:

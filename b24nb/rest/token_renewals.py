@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor, wait
+from concurrent.futures import Future
 from contextvars import copy_context
 from dataclasses import dataclass
 from inspect import isawaitable
@@ -76,12 +76,21 @@ def call_sync(function: Callable[..., Any], *args: Any) -> Any:
 def run_to_end(function: Callable[..., T], *args: Any) -> tuple[Future[T], KeyboardInterrupt | None]:
     """Run a function in a thread, and wait for its end, also after Ctrl-C, which is returned: to lose the answer would
     lose the new pair, while the old one is used up."""
-    with ThreadPoolExecutor(1) as pool:  # its end waits, too
-        future = pool.submit(copy_context().run, function, *args)
+    future, context = Future[T](), copy_context()
+
+    def work() -> None:
         try:
-            wait([future])
-        except KeyboardInterrupt as error:
-            return future, error
+            future.set_result(context.run(function, *args))
+        except BaseException as error:  # noqa: BLE001 - the caller raises it
+            future.set_exception(error)
+
+    thread = threading.Thread(target=work)  # a pool starts none any more once the main thread has ended
+    thread.start()
+    try:
+        thread.join()
+    except KeyboardInterrupt as error:
+        thread.join()
+        return future, error
     return future, None
 
 

@@ -1,6 +1,8 @@
 """An application's token renews itself once, in the open."""
 
 import json
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -52,8 +54,12 @@ def test_an_expired_token_is_renewed_once_and_the_new_pair_is_told(aging: Sandbo
         assert len(told) == 2
 
 
-def test_ctrl_c_while_a_token_is_renewed_does_not_lose_the_new_pair(aging: SandboxPortal, clock: FakeClock) -> None:
+@pytest.mark.parametrize("refused", [False, True])
+def test_ctrl_c_while_a_token_is_renewed_does_not_lose_the_new_pair(
+    aging: SandboxPortal, clock: FakeClock, refused: bool
+) -> None:
     told: list[OAuthToken] = []
+    wrong = {"client_secret": "wrong"} if refused else {}
 
     def press_ctrl_c() -> None:
         gate.reached.wait(10)
@@ -64,16 +70,32 @@ def test_ctrl_c_while_a_token_is_renewed_does_not_lose_the_new_pair(aging: Sandb
 
     # The path of the token server ends with a slash.
     with gate_of(aging, "") as gate, ThreadPoolExecutor(1) as pool, ctrl_c(lambda: True) as press:
-        token = token_of(aging, on_refresh=told.append, auth_server=gate.webhook.partition("/rest")[0])
+        token = token_of(aging, on_refresh=told.append, auth_server=gate.webhook.partition("/rest")[0], **wrong)
         with connect(token, clock=clock) as b24:
             clock.advance(3601)
             pressing = pool.submit(press_ctrl_c)
             with pytest.raises(KeyboardInterrupt):
                 b24.badges.get("missedCall")
             pressing.result()
-    assert len(told) == 1
-    with connect(told[0], clock=clock) as again:
-        assert again.badges.get("missedCall")
+    assert len(told) == (not refused)
+    for pair in told:
+        with connect(pair, clock=clock) as again:
+            assert again.badges.get("missedCall")
+
+
+def test_a_token_is_renewed_in_a_thread_that_outlives_the_main_thread() -> None:
+    program = """
+import threading, time, b24nb
+portal = b24nb.SandboxPortal().start()
+b24 = b24nb.connect(b24nb.OAuthToken(**portal.oauth))
+def work():
+    threading.main_thread().join()
+    portal.faults.next("expired_token")
+    print(len(b24.badges.list()), flush=True)
+threading.Thread(target=work).start()
+"""
+    told = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60)
+    assert (told.stdout, told.stderr) == ("12\n", "")
 
 
 def test_threads_that_meet_the_end_together_renew_once(aging: SandboxPortal, clock: FakeClock) -> None:
