@@ -191,6 +191,7 @@ class DeleteForm(ReleaseForm):
         self.shared.see_changed(gone=gone, added=changed)
         text = f"{html.counted(counts[Verdict.DELETED], 'badge')} of {len(badges):,} deleted."
         text += f" {html.counted(counts[Verdict.GONE], 'badge')} already gone." if counts[Verdict.GONE] else ""
+        text += f" Nobody can tell yet of {counts[Verdict.UNKNOWN]:,}." if counts[Verdict.UNKNOWN] else ""
         text += f" {html.counted(len(changed), 'badge')} changed, and left alone." if changed else ""
         return _ended(report.ok, text, report, removed or self.state.removed, offer=bool(removed))
 
@@ -198,6 +199,7 @@ class DeleteForm(ReleaseForm):
     def undo(self) -> Any:
         """Restore exactly what the last delete of this form removed, whatever else was changed since."""
         removed: Badges = self.state.removed
+        self.b24.journal.settle()  # a delete of unknown outcome may still be carried out
         plan = self.b24.journal.plan_restore(removed)
         report = plan.apply(keep_going=True, **self.run_options(len(removed)))
         self.shared.see_changed(added=[outcome.badge for outcome in report if outcome.badge])

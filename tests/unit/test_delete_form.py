@@ -260,8 +260,29 @@ def test_undo_restores_what_was_deleted_although_nobody_could_tell(codes: list[s
         is_up.clear()
         assert not {*codes} & {badge["code"] for badge in portal.badges}
         assert "was deleted" not in shown(form)
+        assert not codes[1:] or "0 badges of 2 deleted. Nobody can tell yet of 2." in shown(form)
         click(form, form.undo_button)
         assert {*codes} <= {badge["code"] for badge in portal.badges}
+
+
+def test_undo_waits_for_a_delete_that_may_still_be_carried_out(portal: SandboxPortal) -> None:
+    def carried_out() -> bool:
+        return "newsletter" not in [badge["code"] for badge in portal.badges]
+
+    with connect(portal, settle_after=5, timeout=(1, 1)) as b24:
+        form = forms.delete_form(b24, "newsletter", run=True)
+        form.confirm.value = "newsletter"
+        portal.faults.next("hang", method="crm.activity.badge.delete", effect_after=1.5, seconds=1)
+        form.delete_button.click()
+        eventually(lambda: times_asked(portal, "get") > 1)
+        portal.faults.next("OVERLOAD_LIMIT", method="crm.activity.badge.get", times=9)
+        assert form.wait(10)
+        portal.faults.clear()
+        assert "Nobody can tell yet" in shown(form)
+        assert not carried_out()
+        click(form, form.undo_button)
+        assert "1 of 1 badge restored" in shown(form)
+        assert not carried_out()
 
 
 def test_what_stays_held_is_shown_so_after_another_form_has_released_something(b24: Client) -> None:
