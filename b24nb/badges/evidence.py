@@ -129,7 +129,8 @@ def judge_answers(step: Step, failure: B24Error | None, deleted: Answer | None, 
 def why_missing(step: Step) -> str:
     """Why the badge that a step replaces was not found."""
     if step.before and step.before.code != step.code:
-        return f"beside {step.before.code!r}: this portal tells the two codes apart"
+        where = f"{step.before.code!r} was not found as {step.code!r}"
+        return f"{where}: it is gone, or this portal tells the two codes apart"
     return "it was not there any more"
 
 

@@ -50,6 +50,8 @@ FLAVOURS = {name: title for name, (title, _) in TEMPLATES.items()}
 
 #: A part of another command's result in a command, plain or percent-encoded.
 _REFERENCE = re.compile(r"(\$|%24)(result|error|total|next|time)(\[|%5B)")
+#: Such a part of a command with a blank in its key: to the portal, the reference ends there.
+_TO_BLANK = re.compile(_REFERENCE.pattern + r"[^\]%]*(\s|%20|\+)")
 #: Parameters that carry credentials, and ``method``, which selects the method: never part of a snippet.
 _RESERVED = {"auth", "access_token", "auth_connector", "ap", "aplogin", "sessid", "method"}
 
@@ -211,13 +213,12 @@ def _batch(given: Mapping[str, Any], flavour: str) -> tuple[dict[str, Any], Any]
     # As in PHP: the text "0" is false, "false" is true.
     halt = int(given.get("halt") not in (None, 0, "", "0"))
     calls = calls if len(calls) == len(texts) else {}
-    refers = any(map(_REFERENCE.search, texts.values()))
-    if refers and re.search(r"\s", "".join(texts)):
+    if any(map(_TO_BLANK.search, texts.values())):
         hint = "Rename it."
         raise InvalidInput("A reference can't name a command with a blank in its key.", field="params", hint=hint)
     if _sent_order([*texts], flavour) == [*texts]:
         return {"halt": halt, "cmd": texts}, calls
-    if refers:
+    if any(map(_REFERENCE.search, texts.values())):
         title, hint = FLAVOURS[flavour], "Name them so that their names are in alphabetical order."
         raise InvalidInput(f"{title} would run these commands in another order.", field="params", hint=hint)
     return {"halt": halt, "cmd": [*texts.values()]}, [*calls.values()]  # a list keeps the order

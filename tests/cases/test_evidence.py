@@ -292,7 +292,7 @@ def test_a_portal_that_tells_letter_case_apart_loses_no_badge_in_bulk() -> None:
         assert "tells the two codes apart" in report.df["detail"][0]
         assert codes(portal) == {"vip"}
         report = b24.badges.plan([Badge("VIP", "Client", "new", "primary")]).apply(progress=False)
-        assert "beside 'vip'" in report.df["detail"][0]
+        assert "'vip' was not found as 'VIP'" in report.df["detail"][0]
         assert codes(portal) == {"vip", "VIP"}
 
 
