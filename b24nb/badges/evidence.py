@@ -278,5 +278,6 @@ def proved_by_next(store: JournalStore, entry: Entry) -> Outcome | None:
 def _same_badge(step: Step, later: Entry) -> bool:
     """Whether a later entry is of the step's badge also on a portal that tells letter case apart."""
     found, ours = later.found or later.step.before, step.after or step.before
-    spellings = step.code, getattr(ours, "code", "")  # of the caller, in which the portal found it, and its own
+    spellings = [step.code, getattr(ours, "code", "")]  # of the caller, in which the portal found it, and its own
+    spellings += [step.before.code] if step.before and not found else []
     return later.step.code in spellings or bool(found and found.code in spellings)

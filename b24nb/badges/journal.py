@@ -365,6 +365,7 @@ def _undo_steps(
     ours = {code: (left.get(now.code), target.get(now.code)) for code in codes if (now := here[code])}
     foreign = {code for code, known in ours.items() if here[code] not in (*known, left[code], target[code])}
     wanted = Badges(badge for code in reversed(codes) if (badge := target[code]))
+    added = {code for code, was in target.items() if was is None}
     ours_last = Badges(badge for badge in left.values() if isinstance(badge, Badge))
     for step in diff(current, wanted, removable=target.keys() - foreign):
         if step.before and {step.code, step.before.code} & foreign:
@@ -372,7 +373,8 @@ def _undo_steps(
             step = step._replace(remark="changed since")
         elif step.after and not step.before and ours_last.find(step.code):
             step = step._replace(remark="deleted since")
-        elif step.before and target.get(step.before.code, step.before) is None:  # added by us: delete it as spelled
+        elif step.before and step.before.code in added:  # by us: delete it as spelled, once
+            added.remove(step.before.code)
             step = step._replace(code=step.before.code)
         yield step
     for code in sorted(foreign):

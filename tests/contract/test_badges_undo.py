@@ -98,6 +98,16 @@ def test_what_somebody_else_changed_since_is_shown_in_the_plan_and_not_deleted(
     assert b24.badges.get("one").title == "theirs"
 
 
+@pytest.mark.parametrize(("old", "new"), [(("vip", "vip "), "VIP"), (("VIP", "vip "), "vip"), (("vip ", "vip"), "VIP")])
+def test_an_undo_deletes_no_badge_that_it_has_restored(old: tuple[str, str], new: str) -> None:
+    badges = [Badge(code, "t", "v", "primary").to_wire() for code in old]
+    with SandboxPortal(badges=badges) as portal, connect(portal) as b24:
+        plan = b24.badges.plan([Badge(new, "new", "v", "primary")], prune=True)
+        assert plan.apply(progress=False, confirm=plan.deletes).ok
+        assert b24.journal.plan_undo().apply(progress=False).ok
+        assert {badge["code"]: badge["title"] for badge in portal.badges} == dict.fromkeys(old, "t")
+
+
 def test_an_undo_has_one_step_for_a_badge_that_others_spell_otherwise(b24: Client, portal: SandboxPortal) -> None:
     def theirs(old: str, new: str) -> None:
         b24.call("crm.activity.badge.delete", {"code": old})
