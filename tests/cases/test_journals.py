@@ -139,6 +139,7 @@ SPELLINGS = [("vip", "vip"), ("vip", "VIP"), ("вип", "ВИП"), ("straße", "
         *((code, named(code), [None], [None], named(spelled), ["deleted"]) for code, spelled in SPELLINGS),
         ("vip", OTHER_CASE, [None], [None], OTHER_CASE, ["deleted"]),
         ("vip", BADGE, [NEW], [None], OTHER, ["failed"]),  # between the delete and the add of a replace
+        ("VIP", BADGE, [replace(NEW, code="VIP")], [None], BADGE, ["failed"]),
         ("vip", BADGE, [None, None], [None], None, ["deleted", "deleted"]),  # neither proves that the other failed
         ("vip", BADGE, [None, NEW], [None, NEW], None, ["failed", "replaced"]),
     ],
