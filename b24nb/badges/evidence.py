@@ -119,10 +119,10 @@ def judge_answers(step: Step, failure: B24Error | None, deleted: Answer | None, 
         if badge.code == step.after.code:
             odd = f"stored differently: {badge!r}" if badge != step.after else ""
             verdict = Verdict.ADDED if missing else DONE[step.action]
-            refused = deleted.code if isinstance(deleted, ApiError) and not isinstance(deleted, NotFound) else ""
-            why = f"the delete was refused: {refused}" if refused else why_missing(step)
+            refused = deleted if isinstance(deleted, ApiError) and not isinstance(deleted, NotFound) else None
+            why = f"the delete was refused: {refused.code}" if refused else why_missing(step)
             detail = odd or (why if missing else "")
-            return Outcome(step, verdict, changed=True, badge=badge, detail=detail)
+            return Outcome(step, verdict, True, refused, detail, badge=badge)
     return None
 
 

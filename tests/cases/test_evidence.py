@@ -294,6 +294,10 @@ def test_a_portal_that_tells_letter_case_apart_loses_no_badge_in_bulk() -> None:
         report = b24.badges.plan([Badge("VIP", "Client", "new", "primary")]).apply(progress=False)
         assert "'vip' was not found as 'VIP'" in report.df["detail"][0]
         assert codes(portal) == {"vip", "VIP"}
+        portal.faults.next("ENTITY_WITH_BADGE_EXISTS", method=DELETE)
+        report = b24.badges.plan([Badge("Vip", "Client", "new", "primary")]).apply(keep_going=True, progress=False)
+        assert (report.counts, report.ok) == ({"added": 1}, False)
+        assert report.df["error"].tolist() == ["ENTITY_WITH_BADGE_EXISTS"]
 
 
 def test_a_code_of_an_enumeration_finds_the_badge_of_its_value() -> None:
