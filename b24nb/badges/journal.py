@@ -334,7 +334,10 @@ def _plain(cell: Any) -> Any:
 
 
 def _left_and_target(done: Sequence[Entry]) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Badges and activities by code: as the last of these changes left them, and as the first one found them."""
+    """Badges and activities by code: as the last of these changes left them, and as the first one found them.
+
+    The second are in the order of their first changes, the newest of them first.
+    """
     left: dict[str, Any] = {}
     target: dict[str, Any] = {}
     # An add of unknown outcome, for which the portal found a badge in another spelling, took nothing away.
@@ -344,9 +347,7 @@ def _left_and_target(done: Sequence[Entry]) -> tuple[dict[str, Any], dict[str, A
         before, after = to_restore(entry.found, entry.step.before), entry.step.after
         if after:
             left.setdefault(after.code, None if entry.verdict == Verdict.FAILED else after)  # half of a replace
-            target.pop(
-                after.code, None
-            )  # the codes are in the order in which they were changed first, the newest first
+            target.pop(after.code, None)
             target[after.code] = None
         if before:
             left.setdefault(before.code, None)
@@ -360,8 +361,8 @@ def _undo_steps(
 ) -> Iterator[Step]:
     """The steps from what the portal has now to what it had before the first of our changes."""
     here = {code: current.find(code) for code in target}
-    oldest = {now.code: code for code, now in here.items() if now and code not in absent}  # of its spellings
-    codes = [code for code, now in here.items() if not now or oldest.get(now.code, code) == code or code in absent]
+    # Of several spellings of one badge, the one in which it was changed first.
+    codes = [*{now.code if now and code not in absent else code: code for code, now in here.items()}.values()]
     ours = {code: (left.get(now.code), target.get(now.code)) for code in codes if (now := here[code])}
     foreign = {code for code, known in ours.items() if here[code] not in (*known, left[code], target[code])}
     wanted = Badges(badge for code in reversed(codes) if (badge := target[code]))
