@@ -84,8 +84,12 @@ def run_to_end(function: Callable[..., T], *args: Any) -> tuple[Future[T], Keybo
         except BaseException as error:  # noqa: BLE001 - the caller raises it
             future.set_exception(error)
 
-    thread = threading.Thread(target=work)  # a pool starts none any more once the main thread has ended
-    thread.start()
+    thread = threading.Thread(target=work)
+    try:
+        thread.start()
+    except RuntimeError:  # no thread can start once the interpreter ends
+        work()
+        return future, None
     try:
         thread.join()
     except KeyboardInterrupt as error:

@@ -234,7 +234,7 @@ def test_a_chunk_that_fails_says_what_was_sent_before() -> None:
     [
         *((GET, {"code": "$result[nobody][x]"}), ("a/b", None), (GET, "vip")),
         *((GET, {"fields": {"x": [no_json]}}) for no_json in (object, float("nan"), b"bytes", {1, 2}, {}, [])),
-        *((GET, {"from": day}) for day in (np.datetime64("2026-11-01", "ns"), np.datetime64("NaT"))),  # of a frame
+        *((GET, {"from": day}) for day in (np.datetime64("2026-11-01", "ns"), np.datetime64("NaT", "ns"))),
         *("profile", ("profile",), ("profile", None, 1), {"method": "profile"}, None, 7),
     ],
     ids=repr,
