@@ -6,7 +6,6 @@ import codecs
 import io
 import os
 import re
-from difflib import get_close_matches
 from pathlib import Path
 from typing import NamedTuple, NoReturn
 
@@ -110,9 +109,13 @@ def _check_name(name: str, what: str) -> None:
     """Refuse misspelled names (``B24_READONLY``, ``$env:B24NB_READ_ONLY``), which would be ignored without an error."""
     latin = name.lower().translate(_LATIN).removeprefix("$env:").partition(":")[0]
     spelled = re.sub(r"[^a-z0-9]", "", latin).replace("b24nb", "b24")
+    if not spelled.startswith("b24"):
+        return
+    from difflib import get_close_matches  # not above: few have such a name, and it costs a start 1 ms
+
     for known in (WEBHOOK, READ_ONLY):
         plain = known.replace("_", "").lower()
-        near = known == READ_ONLY and spelled.startswith("b24") and get_close_matches(spelled, [plain], cutoff=0.84)
+        near = known == READ_ONLY and get_close_matches(spelled, [plain], cutoff=0.84)
         if name != known and (spelled == plain or near):
             _refuse(f"{what} looks like {known}, but is spelled otherwise.", f"Write {known}.")
 
