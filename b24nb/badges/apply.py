@@ -161,9 +161,8 @@ class ChangeApplier:
         nothing_there = isinstance(error, errors.NotFound) and error.method == DELETE
         if nothing_there and step.action is Action.REPLACE and step.before:
             (again,) = self._attempt(intent, [Step(step.code, None, step.after)], [None])
-            return again._replace(
-                step=step, detail=why_missing(step) if again.verdict is Verdict.ADDED else again.detail
-            )
+            detail = why_missing(step) if again.verdict is Verdict.ADDED else again.detail
+            return again._replace(step=step, detail=detail)
         return outcome
 
 
