@@ -87,7 +87,7 @@ def apply_many(
     run, end = _Run(applier, ChangeSet(kind), options), None
     try:
         run.queue(enumerate(steps), Badges(current))
-        in_threads(run.work, options, partial(setattr, run, "stopped"), run.outcomes, len(run.todo), kind, "badge")
+        in_threads(run.work, options, partial(setattr, run, "stopped"), run.outcomes, len(run.todo), kind, "step")
     except BaseException as error:  # noqa: BLE001 - raised by the caller's `cancel`, or a bug of this package
         end = error
     stopped = run.stopped or ("" if end else _AT_FAILURE)

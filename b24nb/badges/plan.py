@@ -151,8 +151,8 @@ class Plan:
         deletes = sum(one.before is not None and one.after is None and one.before.code in there for one in self.steps)
         needed = options.confirm is not None or (guarded and 2 * deletes > total)
         if self.steps and needed and (options.confirm is True or options.confirm not in (deletes, self.deletes)):
-            hint = f"If that is meant, give confirm={self.deletes}." if self.deletes else "Leave confirm out."
-            raise InvalidInput(self._warning(total), field="confirm", hint=hint)
+            hint = f"If that is meant, give confirm={deletes}." if deletes else "Leave confirm out."
+            raise InvalidInput(self._warning(deletes, total), field="confirm", hint=hint)
         warn_if_not_restorable((one.before for one in self.steps if one.deletes), stacklevel=4)
         outcomes, end = apply_many(self._applier, self._kind, self.steps, current, options)
         report = Report(outcomes)
@@ -176,8 +176,8 @@ class Plan:
         rows = [(_SIGNS[one.action], one.code, one.before, one.after, one.note) for one in changes[:SHOWN]]
         yield html.changes_table(rows, self._head, hidden=len(changes) - len(rows))
 
-    def _warning(self, total: int) -> str:
-        return f"This deletes {self.deletes} of {total} badges."
+    def _warning(self, deletes: int, total: int) -> str:
+        return f"This deletes {deletes} of {total} badges."
 
     @property
     def _head(self) -> str:
@@ -284,8 +284,8 @@ class ReleasePlan(Plan):
         yield html.holders_table(self, self._rows[:SHOWN], hidden=len(self._rows) - SHOWN)
         yield html.Message("note", self._head)
 
-    def _warning(self, total: int) -> str:
-        return f"This deletes {self.deletes} activit{'y' if self.deletes == 1 else 'ies'} for good."
+    def _warning(self, deletes: int, total: int) -> str:
+        return f"This deletes {deletes} activit{'y' if deletes == 1 else 'ies'} for good."
 
 
 class Report(tuple[Outcome, ...]):

@@ -128,7 +128,8 @@ class FleetForm(Form):
         if self.confirm.value.strip() != plan.confirmation:
             return self.state.refused(confirm=f"Type {plan.confirmation}.")
         first = int(some) if some.isdecimal() else some or None  # another text is refused by the plan
-        report = plan.apply(first=first, confirm=plan.confirmation, keep_going=True, **self._options())
+        visits = min(len(plan.left), first if isinstance(first, int) else len(self.fleet.names))
+        report = plan.apply(first=first, confirm=plan.confirmation, keep_going=True, **self._options(visits))
         self.confirm.value = ""
         return self._finished(report)
 
@@ -136,16 +137,17 @@ class FleetForm(Form):
     def undo(self) -> Any:
         """Undo what was applied."""
         self.confirm.value = ""
-        return self._finished(self.state.done.undo(**self._options()))
+        done = self.state.done
+        return self._finished(done.undo(**self._options(2 * len(done._begun))))  # an undo looks at each portal first
 
     def _finished(self, found: FleetResults, **more: Any) -> Any:
         said = [found._head() + ".", *found._notes()]
         kind: Any = "check" if found.missing or not getattr(found, "ok", True) else "done"
         return self.state.saying(kind, " ".join(said), phase="done", result=found, field_errors={}, **more)
 
-    def _options(self) -> dict[str, Any]:
-        """Options of a run; Cancel is checked before each portal."""
-        return self.run_options(len(self.fleet.names), step=1, text="Portals")
+    def _options(self, visits: int | None = None) -> dict[str, Any]:
+        """Options of a run with so many visits, by default one of each portal; Cancel is checked before each."""
+        return self.run_options(visits or len(self.fleet.names), step=1, text="Visits begun:")
 
     # -- drawing --------------------------------------------------------------------------------------
 

@@ -189,7 +189,7 @@ def _within(seconds: float | None, waited_ms: float | None) -> float | None:
 
 
 class CallLog(Sequence[Call]):
-    """Every call of a client, oldest first; the last 100,000 are kept, or fewer with large parameters.
+    """Every call of a client, in the order in which they ended; the last 100,000 are kept, fewer if they are large.
 
     Attributes
     ----------
@@ -242,7 +242,7 @@ class CallLog(Sequence[Call]):
 
     @property
     def df(self) -> pd.DataFrame:
-        """A row per call, oldest first.
+        """A row per call, in the order in which they ended.
 
         Columns as the attributes of :class:`Call`, and ``network_ms`` (client minus server); times are UTC
         timestamps, missing figures are NA, ``params`` is JSON text.

@@ -70,9 +70,9 @@ class LeakyBucket:
 
     @property
     def level(self) -> float:
-        """How many requests are in the bucket."""
+        """How many requests are in the bucket, without those that wait for room."""
         self._drain()
-        return self._level
+        return min(self._level, self.tariff.burst)
 
     @property
     def per_second(self) -> float:

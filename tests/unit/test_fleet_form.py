@@ -109,6 +109,18 @@ def test_no_plan_is_applied_that_was_made_for_other_choices(form: Any, sandboxes
     assert form.apply_button in tree(form)
 
 
+def test_the_bar_counts_the_visits_that_a_run_makes(sandboxes: SandboxFleet, healthy: list[str]) -> None:
+    form = forms.fleet(Fleet(healthy, vault=sandboxes.webhooks.get, parallel=1), wanted=[VIP])
+    click(form, form.plan_button)
+    bar: list[tuple[int, int]] = []
+    form.show_progress = lambda text, done, total: bar.append((done, total)) if text == "Visits begun:" else None
+    form.confirm.value, form.first.value = "4 changes on 4 portals", "2"
+    click(form, form.apply_button)
+    assert bar == [(0, 2), (1, 2)]
+    click(form, form.undo_button)
+    assert bar[2:] == [(0, 4), (1, 4), (2, 4), (3, 4)]
+
+
 def test_cancel_ends_between_two_portals(sandboxes: SandboxFleet, healthy: list[str]) -> None:
     form = forms.fleet(Fleet(healthy, vault=sandboxes.webhooks.get, parallel=1), wanted=[VIP])
     click(form, form.plan_button)

@@ -3,6 +3,7 @@
 import math
 import random
 from typing import Any
+from unittest import mock
 
 import numpy as np
 import pandas as pd
@@ -292,6 +293,11 @@ def test_frames_and_displays_say_how_much_is_left_and_that_others_share_the_buck
     assert limits.bucket.seconds_until(50) == math.inf
     clock.advance(10)
     assert limits.bucket.level == 25
+    with mock.patch.object(clock, "sleep"):  # as many threads wait at a time, of which none has sent its request
+        for _ in range(40):
+            limits.bucket.enter(wait=True)
+    assert repr(limits).startswith("Requests: 50 of 50 in the bucket as this client sees it")
+    assert limits.rate["seconds_until_safe"].iloc[0] == 8.25
 
 
 def test_the_client_learns_of_a_refusal_alone_and_inside_a_batch(portal: SandboxPortal, b24: Client) -> None:
