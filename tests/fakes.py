@@ -1,6 +1,7 @@
 """Time that passes only when it is told to, and the parts below a client, for what no client can be made to do."""
 
 import signal
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -102,6 +103,16 @@ def leave_unfinished(
     """What a process leaves behind that is killed right after its intent."""
     with applier_of(portal, journal) as killed:
         killed.store.intend(ChangeSet(kind), steps, at)
+
+
+@contextmanager
+def exit_when_told() -> Iterator[None]:
+    """SIGTERM ends the program, as services have it."""
+    before = signal.signal(signal.SIGTERM, lambda *_: sys.exit("ended by the system"))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 @contextmanager

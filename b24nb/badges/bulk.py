@@ -96,7 +96,7 @@ def apply_many(
     try:
         warn_if_unwritten(applier.store, outcomes, stacklevel=5)
         outcomes = name_holders(applier.connection, outcomes)
-    except (KeyboardInterrupt, UserWarning) as error:
+    except BaseException as error:  # noqa: BLE001 - Ctrl-C, what a handler of a signal raises, or a warning
         end = error
     # With ReadOnly nothing at all could be written: raise it, since a row in a report is easily overlooked.
     end = end or next((one.error for one in outcomes if isinstance(one.error, errors.ReadOnly)), None)

@@ -54,10 +54,7 @@ class Plan:
         self, steps: Iterable[Step], *, kind: str, total: int, applier: ChangeApplier, remarks: Sequence[str] = ()
     ) -> None:
         self.steps = tuple(steps)
-        self._kind = kind
-        self._total = total
-        self._applier = applier
-        self._remarks = remarks
+        self._kind, self._total, self._applier, self._remarks = kind, total, applier, remarks
         self._applied = ""  # what became of it
 
     @property
@@ -154,6 +151,7 @@ class Plan:
             hint = f"If that is meant, give confirm={deletes}." if deletes else "Leave confirm out."
             raise InvalidInput(self._warning(deletes, total), field="confirm", hint=hint)
         warn_if_not_restorable((one.before for one in self.steps if one.deletes), stacklevel=4)
+        self._applied = "This plan was begun; b24.journal shows what became of it."  # should a signal end this
         outcomes, end = apply_many(self._applier, self._kind, self.steps, current, options)
         report = Report(outcomes)
         self._applied = f"This plan was applied: {_counted(report.counts)}."

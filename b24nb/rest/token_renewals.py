@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable, Mapping
-from concurrent.futures import Future
+from concurrent.futures import Future, wait
 from contextvars import copy_context
 from dataclasses import dataclass
 from inspect import isawaitable
@@ -73,10 +73,10 @@ def call_sync(function: Callable[..., Any], *args: Any) -> Any:
     return answer
 
 
-def run_to_end(function: Callable[..., T], *args: Any) -> tuple[Future[T], KeyboardInterrupt | None]:
-    """Run a function in a thread, and wait for its end, also after Ctrl-C, which is returned: to lose the answer would
-    lose the new pair, while the old one is used up."""
-    future, context = Future[T](), copy_context()
+def run_to_end(function: Callable[..., T], *args: Any) -> tuple[Future[T], BaseException | None]:
+    """Run a function in a thread, and wait for its end, also after Ctrl-C, or what another handler of a signal raises,
+    which is returned: to lose the answer would lose the new pair, while the old one is used up."""
+    future, context, stopped = Future[T](), copy_context(), None
 
     def work() -> None:
         try:
@@ -84,18 +84,16 @@ def run_to_end(function: Callable[..., T], *args: Any) -> tuple[Future[T], Keybo
         except BaseException as error:  # noqa: BLE001 - the caller raises it
             future.set_exception(error)
 
-    thread = threading.Thread(target=work)
     try:
-        thread.start()
+        threading.Thread(target=work).start()
     except RuntimeError:  # no thread can start once the interpreter ends
         work()
-        return future, None
-    try:
-        thread.join()
-    except KeyboardInterrupt as error:
-        thread.join()
-        return future, error
-    return future, None
+    while not future.done():
+        try:
+            wait([future])
+        except BaseException as error:  # noqa: BLE001 - the caller raises it
+            stopped = error
+    return future, stopped
 
 
 def lock_of(token: Any) -> threading.Lock:

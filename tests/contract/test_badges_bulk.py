@@ -15,8 +15,8 @@ from tqdm.auto import tqdm
 from b24nb import Client, SandboxPortal, connect, errors, spec
 from b24nb.badges.badge import Badge
 from b24nb.badges.plan import Report
-from tests.fakes import FakeClock, asked, ctrl_c, edit, rows
-from tests.servers import Envelope, through
+from tests.fakes import FakeClock, asked, ctrl_c, edit, exit_when_told, rows
+from tests.servers import Envelope, gate_of, through
 
 
 def codes(count: int) -> list[str]:
@@ -249,15 +249,11 @@ ENDS: dict[str, tuple[Callable[[Client], object], type[BaseException] | None, st
 def test_a_run_that_is_ended_leaves_a_true_report(name: str, parallel: int, many: SandboxPortal, b24: Client) -> None:
     end, error, says = ENDS[name]
     many.switches.latency_ms = 50
-    before = signal.signal(signal.SIGTERM, lambda *_: sys.exit("ended by the system"))
-    try:
-        with pytest.raises(error) if error else nullcontext() as caught:
-            cancel = lambda: batches(many) >= 2 and end(b24) is True  # noqa: E731
-            report = b24.badges.delete_many(
-                codes(300), parallel=parallel, keep_going=parallel == 3, progress=False, cancel=cancel
-            )
-    finally:
-        signal.signal(signal.SIGTERM, before)
+    with exit_when_told(), pytest.raises(error) if error else nullcontext() as caught:
+        cancel = lambda: batches(many) >= 2 and end(b24) is True  # noqa: E731
+        report = b24.badges.delete_many(
+            codes(300), parallel=parallel, keep_going=parallel == 3, progress=False, cancel=cancel
+        )
     gone = 300 - len(many.badges)
     assert 100 <= gone <= 100 + 50 * parallel
     told = f"{caught.value} {getattr(caught.value, '__notes__', '')}" if caught else str(report)
@@ -267,6 +263,23 @@ def test_a_run_that_is_ended_leaves_a_true_report(name: str, parallel: int, many
     with connect(many) as later:
         assert later.journal.notice == ""
         assert later.journal.plan_undo().counts["add"] == gone
+
+
+def test_a_service_that_is_told_to_end_while_holders_are_named_knows_what_it_did(many: SandboxPortal) -> None:
+    many.attach("c0001")
+
+    def end() -> None:
+        gate.reached.wait(10)
+        os.kill(os.getpid(), signal.SIGTERM)
+        gate.opened.set()
+
+    with gate_of(many, "crm.activity.list") as gate, connect(gate.webhook) as b24, exit_when_told():
+        plan = b24.badges.plan(rows(300)[2:], prune=True)
+        threading.Thread(target=end).start()
+        with pytest.raises(SystemExit) as caught:
+            plan.apply(keep_going=True, progress=False)
+    assert "Report: 1 deleted, 298 kept, 1 refused" in caught.value.__notes__[0]
+    assert "This plan was applied: 1 deleted, 298 kept, 1 refused." in repr(plan)
 
 
 def test_a_service_without_output_deletes(many: SandboxPortal, b24: Client, monkeypatch: pytest.MonkeyPatch) -> None:

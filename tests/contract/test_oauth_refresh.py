@@ -1,8 +1,10 @@
 """An application's token renews itself once, in the open."""
 
 import json
+import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -15,7 +17,7 @@ from b24nb import Client, OAuthToken, SandboxPortal, connect, errors, forms
 from b24nb.forms.messages import message_for
 from b24nb.rest.connection import Connection
 from b24nb.rest.transport import Transport
-from tests.fakes import FakeClock, asked, ctrl_c
+from tests.fakes import FakeClock, asked, exit_when_told
 from tests.servers import RawServer, gate_of, http, serving
 
 
@@ -54,29 +56,37 @@ def test_an_expired_token_is_renewed_once_and_the_new_pair_is_told(aging: Sandbo
         assert len(told) == 2
 
 
-@pytest.mark.parametrize("refused", [False, True])
-def test_ctrl_c_while_a_token_is_renewed_does_not_lose_the_new_pair(
-    aging: SandboxPortal, clock: FakeClock, refused: bool
+CTRL_C, TOLD_TO_END = signal.SIGINT, signal.SIGTERM
+
+
+@pytest.mark.parametrize(
+    ("signals", "refused"),
+    [([CTRL_C], False), ([CTRL_C], True), ([CTRL_C, CTRL_C], False), ([TOLD_TO_END], False)],
+    ids=["Ctrl-C", "Ctrl-C and a refusal", "Ctrl-C twice", "a service that is told to end"],
+)
+def test_a_program_that_is_ended_while_a_token_is_renewed_does_not_lose_the_new_pair(
+    aging: SandboxPortal, clock: FakeClock, signals: list[signal.Signals], refused: bool
 ) -> None:
     told: list[OAuthToken] = []
     wrong = {"client_secret": "wrong"} if refused else {}
 
-    def press_ctrl_c() -> None:
+    def send_signals() -> None:
         gate.reached.wait(10)
-        time.sleep(0.05)
-        press()
+        for number in signals:
+            time.sleep(0.05)
+            signal.pthread_kill(threading.main_thread().ident, number)
         time.sleep(0.05)
         gate.opened.set()
 
     # The path of the token server ends with a slash.
-    with gate_of(aging, "") as gate, ThreadPoolExecutor(1) as pool, ctrl_c(lambda: True) as press:
+    with gate_of(aging, "") as gate, ThreadPoolExecutor(1) as pool, exit_when_told():
         token = token_of(aging, on_refresh=told.append, auth_server=gate.webhook.partition("/rest")[0], **wrong)
         with connect(token, clock=clock) as b24:
             clock.advance(3601)
-            pressing = pool.submit(press_ctrl_c)
-            with pytest.raises(KeyboardInterrupt):
+            sending = pool.submit(send_signals)
+            with pytest.raises(SystemExit if TOLD_TO_END in signals else KeyboardInterrupt):
                 b24.badges.get("missedCall")
-            pressing.result()
+            sending.result()
     assert len(told) == (not refused)
     for pair in told:
         with connect(pair, clock=clock) as again:
