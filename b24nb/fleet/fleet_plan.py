@@ -18,7 +18,7 @@ from b24nb.badges.journal_store import ChangeSet, JournalStore
 from b24nb.badges.plan import PLAN_COLUMNS, REPORT_COLUMNS, plan_row, report_row
 from b24nb.checks import check_count
 from b24nb.fleet.results import VISIT_OPTIONS, FleetResults, Row, counted, run_options
-from b24nb.fleet.visit import NOT_VISITED, OK, UNKNOWN, Visit, before_sending, send, status_of
+from b24nb.fleet.visit import NOT_VISITED, OK, UNKNOWN, Visit, before_sending, judged, send
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -211,7 +211,7 @@ class FleetPlan(FleetResults):
         if name in self._made and not self._undone(name):
             return self._made[name]
         outcomes = [self._unsent(step) for step in visit.value[0]]
-        return Visit(NOT_VISITED, outcomes) if any(one.left_out for one in outcomes) else _judged(outcomes)
+        return Visit(NOT_VISITED, outcomes) if any(one.left_out for one in outcomes) else judged(outcomes)
 
     def _undone(self, name: str) -> set[tuple[str, str]]:
         """The runs of this plan that were undone on a portal; a run that changed nothing there never is."""
@@ -234,13 +234,14 @@ class FleetPlan(FleetResults):
         """Settle older changes of a portal, send its steps, and return their outcomes."""
         self._begun.add(name)
         made, left = {one.step.code: one for one in self._result(name).value}, self._left(name)
-        made |= _same(left, Verdict.NOT_SENT)
+        kept = [one.step for one in made.values() if one.step.action is Action.KEEP and not one.step.remark]
+        made |= _same([*left, *kept], Verdict.NOT_SENT)
         self._fleet.undone -= self._undone(name)
         try:
             portal = self.visits[name].portal or self._fleet.seen[name]
             with self._fleet._alone(name), self._fleet._journal(portal) as store:
                 self._fleet._settle(name, store)
-                self._send(name, store, left, made, keep_going)
+                self._send(name, store, left, kept, made, keep_going)
         except errors.B24Error as error:
             made.update({code: one._replace(error=error) for code, one in made.items() if one.left_out})
             for one in (made[step.code] for step in left if made[step.code].changed):
@@ -250,18 +251,24 @@ class FleetPlan(FleetResults):
             self._fleet.changed.add((self._run[-1], name))
         if any(one.changed is not False for one in made.values()):
             self._fleet.undone.update((kind, name) for kind in self._undoes or ())
-        self._made[name] = _judged(made.values())
+        self._made[name] = judged(made.values())
         return self._made[name]
 
-    def _send(self, name: str, store: JournalStore, left: list[Step], made: dict[str, Any], keep_going: bool) -> None:
+    def _send(
+        self, name: str, store: JournalStore, left: list[Step], kept: list[Step], made: dict[str, Any], keep_going: bool
+    ) -> None:
         change_set, attempts, settle_after = ChangeSet(self._run[-1]), _ATTEMPTS, self._fleet.settle_after
-        kept = [one.step for one in made.values() if one.step.action is Action.KEEP and not one.step.remark]
+        # What an earlier call has made may have been changed since.
+        done = [one.step._replace(before=one.step.after) for one in made.values() if one.changed and one.ok]
+        done = [step for step in done if step.after]
+        kept = [*kept, *done]
         while attempts:
             # Look before the intents: what is as wanted already must not count as made by a task that is lost.
             looked_at = self._fleet._time()
             found = self._fleet._visit(name, store.host, before_sending, self._word, [*left, *kept], keep_going)
-            outcomes = found.value or [*_same(left, Verdict.NOT_SENT, found.failure).values()]
-            made.update((one.step.code, one) for one in outcomes)
+            outcomes = found.value or [*_same([*left, *kept], Verdict.NOT_SENT, found.failure).values()]
+            news = (one for one in outcomes if one.step not in done or one.verdict is Verdict.CHANGED)
+            made.update((one.step.code, one) for one in news)
             left[:] = [one.step for one in outcomes if one.left_out and not one.detail]
             if not left:
                 return
@@ -355,20 +362,6 @@ class FleetReport(FleetResults):
         found = sorted(self._outcomes(), key=lambda pair: pair[1].ok)
         rows = ((name, report_row(one)) for name, one in found if one.verdict is not Verdict.KEPT)
         return self._fleet._frame(rows, self._columns)
-
-
-def _judged(found: Iterable[Outcome]) -> Visit:
-    """A visit with all outcomes of a portal and the status of the worst one; a step that was left out is no reason."""
-
-    def word(one: Outcome) -> str:
-        status = one.verdict.value if one.verdict in (UNKNOWN, Verdict.CHANGED) else status_of(one.error, OK)
-        return NOT_VISITED if one.verdict is Verdict.NOT_SENT and status in (OK, UNKNOWN) else status
-
-    outcomes = [*found]
-    bad = [one for one in outcomes if not one.ok]
-    bad.sort(key=lambda one: (word(one) != UNKNOWN, one.left_out, word(one) == OK))
-    failure = next((one.error or (errors.B24Error(one.why) if one.why else None) for one in bad), None)
-    return Visit(word(bad[0]) if bad else OK, outcomes, failure)
 
 
 def _same(steps: Sequence[Step], verdict: Verdict, error: errors.B24Error | None = None) -> dict[str, Outcome]:

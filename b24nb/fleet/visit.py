@@ -21,7 +21,7 @@ from b24nb import errors
 from b24nb.badges.apply import STALE, ChangeApplier
 from b24nb.badges.badge import Badges
 from b24nb.badges.bulk import RunOptions, apply_many, compare
-from b24nb.badges.changes import LIST, Outcome, Step, error_name
+from b24nb.badges.changes import LIST, Outcome, Step, Verdict, error_name
 from b24nb.badges.evidence import badges_of, list_badges
 from b24nb.badges.methods import BadgeMethods
 from b24nb.client import WHO_AM_I, Client, Portal
@@ -111,6 +111,20 @@ class Visit(NamedTuple):
 def status_of(error: BaseException | None, other: str = UNKNOWN) -> str:
     """The status word for an error; ``other`` if no word fits."""
     return next((word for word, kinds in _WORDS.items() if isinstance(error, kinds)), other)
+
+
+def judged(found: Iterable[Outcome]) -> Visit:
+    """A visit with all outcomes of a portal and the status of the worst one; a step that was left out is no reason."""
+
+    def word(one: Outcome) -> str:
+        status = one.verdict.value if one.verdict in (UNKNOWN, Verdict.CHANGED) else status_of(one.error, OK)
+        return NOT_VISITED if one.verdict is Verdict.NOT_SENT and status in (OK, UNKNOWN) else status
+
+    outcomes = [*found]
+    bad = [one for one in outcomes if not one.ok]
+    bad.sort(key=lambda one: (word(one) != UNKNOWN, one.left_out, word(one) == OK))
+    failure = next((one.error or (errors.B24Error(one.why) if one.why else None) for one in bad), None)
+    return Visit(word(bad[0]) if bad else OK, outcomes, failure)
 
 
 def visit(access: Access, name: str, host: str, work: Callable[..., Any], *args: Any) -> Visit:

@@ -76,6 +76,26 @@ def test_a_badge_that_is_not_any_more_what_it_was_is_not_called_kept(sandboxes: 
     assert plan.apply(**QUIET).missing == {"portal-0001": "changed"}, "nothing is left to be sent there"
 
 
+@pytest.mark.parametrize("trouble", ["html", "ACCESS_DENIED"])
+def test_a_badge_that_nobody_could_look_at_is_not_called_kept(sandboxes: SandboxFleet, trouble: str) -> None:
+    plan = fleet_of(sandboxes).plan([OLD, VIP], **QUIET)
+    meddle(sandboxes.webhooks["portal-0001"], "old")
+    sandboxes.portals["portal-0001"].faults.next(trouble, times=9)
+    report = plan.apply(**QUIET)
+    assert report.counts == {"not sent": 2, "kept": 2, "added": 2}
+    assert set(report.failed["error"]) <= {"BadResponse", "ACCESS_DENIED"}
+
+
+def test_a_report_does_not_call_a_badge_right_that_was_deleted_since_an_earlier_call(sandboxes: SandboxFleet) -> None:
+    plan = fleet_of(sandboxes).plan([NEW, VIP], **QUIET)
+    sandboxes.portals["portal-0001"].faults.next("ACCESS_DENIED", method="crm.activity.badge.add")
+    assert plan.apply(keep_going=True, **QUIET).counts == {"failed": 1, "added": 5}
+    meddle(sandboxes.webhooks["portal-0001"], "vip")
+    report = plan.apply(**QUIET)
+    assert report.counts == {"added": 5, "changed": 1}
+    assert report.missing == {"portal-0001": "changed"}
+
+
 @pytest.mark.parametrize(
     "wrong",
     [{"confirm": "all"}, {"first": 0}, {"cancle": None}, *({"max_failures": one} for one in (-1, 1.5, True, "2%"))],

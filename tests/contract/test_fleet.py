@@ -179,6 +179,7 @@ def test_a_fleet_without_portals_has_empty_frames() -> None:
         *(({"portals": names}, says) for names, says in NO_NAMES),
         *(({"portals": pd.DataFrame(rows, columns=names)}, "column `portal`") for rows, names in NO_TABLES),
         *(({"portals": given}, "secret") for given in ([ADDRESS], pd.DataFrame({"portal": ["a"], "w": [ADDRESS]}))),
+        ({"portals": pd.DataFrame({"portal": ["a"], "Access_Token": ["abcdef0123456789"]})}, "secret"),
         ({"portals": ADDRESS}, "no list of names"),
         *(({"vault": ADDRESS}, "vault"), ({"executor": 3}, "executor"), ({"parallel": 0}, "parallel")),
         *(({"read_only": "yes"}, "read_only"), ({"timeout": 5}, "timeout"), ({"tariff": "gold"}, "tariff")),
@@ -880,3 +881,6 @@ def test_rows_that_a_text_leaves_out_are_counted(sandboxes: SandboxFleet) -> Non
     found = fleet.badges(**QUIET)
     for shown in (repr(found), found._repr_html_()):
         assert f"{len(found.df) - 100} more rows not shown; " in shown
+    half = fleet.map(lambda b24: "half a character: \ud83d", **QUIET)
+    assert "half a character: \\ud83d" in repr(half)
+    assert half._repr_html_().encode()
