@@ -56,7 +56,7 @@ def parse_address(secret: Secret, *, what: str) -> tuple[SplitResult, str]:
     """Parse and check the address of a webhook, a portal or an OAuth server; returns its parts and normalised host."""
     url = secret.reveal()
     if not isinstance(url, str) or not url.strip():
-        refuse(f"The address of the {what} is empty.")
+        refuse(f"The address of the {what} is {'empty' if isinstance(url, str) else 'not a text'}.")
     url = _trimmed(url)
     if re.search(r"\s", url):
         refuse(f"There is a space or line break inside the address of the {what}.", "Copy it again.")

@@ -120,7 +120,8 @@ class DeleteForm(ReleaseForm):
             with self.drawing():
                 self.table.show(self.shared.shown, self._codes)
             if any(here.find(one.code) != one for one in self.state.badges):
-                self.state = self.forget()  # a badge of the preview was changed or deleted by another form
+                text = "Badges of the preview were changed or deleted by another form: choose again."
+                self.state = self.forget().saying("note", text)
             self.redraw()
         elif change == "selection" and (selection := self.shared.selection):
             # A badge that is not in the table is shown by its typed code.

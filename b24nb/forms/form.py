@@ -227,7 +227,7 @@ class Form(parts.Panel):
                 return False
             self._working = True
             self.cancel.clear()
-            self.show_progress("Waiting for the portal", 0, 0)
+            self.show_progress("Working", 0, 0)
             return True
 
     def _show_busy(self) -> None:

@@ -48,6 +48,7 @@ class InspectForm(ReleaseForm):
         self.state = state = InspectState()
         if not code:
             return state.refused(code="Type a code, or choose one of the list.")
+        check_code(code)
         answer = self.b24.call(GET, {"code": code})
         if self.state is not state:  # another code was typed meanwhile
             return self.state
@@ -66,7 +67,7 @@ class InspectForm(ReleaseForm):
         super().shared_changed(change)
         shown, here = self.state.result, self.shared.badges
         if change == "badges" and shown and here.find(shown.code) != shown:
-            self.render(InspectState())  # it was changed or deleted by another form
+            self.render(InspectState().saying("note", "The badge it showed was changed or deleted by another form."))
         if change == "selection" and self.shared.selection and self.code.value != self.shared.selection[0]:
             with self.drawing():
                 self.code.value = self.shared.selection[0]

@@ -17,6 +17,7 @@ from b24nb.checks import check_switch
 from b24nb.display import html
 from b24nb.display.language import language_name
 from b24nb.display.visible import visible
+from b24nb.secret import mask_address
 
 LABEL_WIDTH = "10em"
 
@@ -70,7 +71,10 @@ def field(kind: str, label: str, value: Any, *, width: str = "28em", **options: 
         options = {"continuous_update": False} | options
     style = {"description_width": LABEL_WIDTH}
     layout = {"width": width}
-    return getattr(widgets, kind)(description=label, value=value, style=style, layout=layout, **options)
+    made = getattr(widgets, kind)(description=label, value=value, style=style, layout=layout, **options)
+    # The saved notebook holds the texts of fields; a webhook is soon pasted into the first one.
+    made.observe(lambda change: setattr(change["owner"], "value", mask_address(change["new"])), "value")
+    return made
 
 
 def choice(label: str, options: Sequence[str], value: str) -> Any:

@@ -64,8 +64,9 @@ def test_a_killed_change_is_not_judged_by_what_happened_on_another_portal(tmp_pa
         leave_unfinished(one, "delete", Step("vip", BADGE, None), journal=path)
         with connect(other, journal=path) as b24:
             b24.badges.delete("vip")
-        with pytest.warns(UnfinishedChanges):
+        with pytest.warns(UnfinishedChanges) as told:
             again = connect(one, journal=path)
+        assert [one.filename for one in told] == ["b24nb"], "not the line of code, which may hold the secret"
         with again as b24:
             b24.call(DELETE, {"code": "vip"})
             assert b24.journal.plan_undo().apply(progress=False).counts == {"added": 1}

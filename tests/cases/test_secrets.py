@@ -325,6 +325,7 @@ def test_a_notebook_with_verbose_tracebacks_shows_no_secret(tmp_path: Path, monk
     failing = (
         "b24nb.connect()",
         "b24nb.connect(os.environ['B24_WEBHOOK'])",
+        "b24nb.connect(os.environ['B24_WEBHOOK'].encode())",
         "b24nb.Webhook.parse(os.environ['B24_WEBHOOK'] + 'profile')",
         "b24nb.OAuthToken(portal=os.environ['B24_WEBHOOK'], access_token=os.environ['B24_WEBHOOK'])",
         "b24nb.connect(verify=os.environ['B24_WEBHOOK'])",
