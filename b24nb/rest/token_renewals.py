@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable, Mapping
-from concurrent.futures import Future, wait
+from concurrent.futures import Future
 from contextvars import copy_context
 from dataclasses import dataclass
 from inspect import isawaitable
@@ -77,20 +77,29 @@ def run_to_end(function: Callable[..., T], *args: Any) -> tuple[Future[T], BaseE
     """Run a function in a thread, and wait for its end, also after Ctrl-C, or what another handler of a signal raises,
     which is returned: to lose the answer would lose the new pair, while the old one is used up."""
     future, context, stopped = Future[T](), copy_context(), None
+    # Bare locks, since a signal may leave those inside of events, futures and `join` locked.
+    begin, end, over = threading.Lock(), threading.Lock(), list[bool]()
 
     def work() -> None:
+        begin.acquire()  # so that a signal finds nothing sent, or waits
         try:
             future.set_result(context.run(function, *args))
         except BaseException as error:  # noqa: BLE001 - the caller raises it
             future.set_exception(error)
+        over.append(True)
+        end.release()
 
+    begin.acquire()
+    end.acquire()
     try:
-        threading.Thread(target=work).start()
+        threading.Thread(target=work, daemon=True).start()
+        begin.release()
     except RuntimeError:  # no thread can start once the interpreter ends
+        begin.release()
         work()
-    while not future.done():
+    while not over:
         try:
-            wait([future])
+            end.acquire(timeout=1)
         except BaseException as error:  # noqa: BLE001 - the caller raises it
             stopped = error
     return future, stopped
