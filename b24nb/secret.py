@@ -228,7 +228,7 @@ def masked(value: Any, secrets: Iterable[Secret] = ()) -> Any:
         shown = {}
         for name, item in value.items():
             key = redact(name, secrets) if isinstance(name, str) else name
-            shown[key] = MASK if str(name).lower() in SECRET_NAMES else masked(item, secrets)
+            shown[key] = MASK if str(name).lower() in _SECRET_NAMES else masked(item, secrets)
         return shown
     if isinstance(value, list | tuple):
         return [masked(item, secrets) for item in value]
@@ -241,4 +241,6 @@ def short(value: Any) -> str:
     return reprlib.repr(value) if redact(whole) == whole else MASK
 
 
-SECRET_NAMES = frozenset({*_NAMES.split("|"), "authorization"})
+_SECRET_NAMES = frozenset({*_NAMES.split("|"), "authorization"})
+#: Those that are hardly the name of anything else.
+TOKEN_NAMES = _SECRET_NAMES - {"auth", "ap", "authorization"}

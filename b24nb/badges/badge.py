@@ -17,7 +17,7 @@ from unicodedata import normalize
 from b24nb import spec
 from b24nb.display import html
 from b24nb.display.language import pick
-from b24nb.display.visible import visible
+from b24nb.display.visible import printable, visible
 from b24nb.errors import BadResponse
 from b24nb.secret import mask_address
 
@@ -87,8 +87,8 @@ class Badge:
     """
 
     code: str
-    title: Text
-    value: Text
+    title: str | dict[str, str]  # no alias: tools look the names up in `b24nb`
+    value: str | dict[str, str]
     type: str
 
     def __init__(self, code: str, title: Text, value: Text, type: str) -> None:
@@ -201,6 +201,9 @@ class Badges(tuple[Badge, ...]):
     @cached_property
     def _by_code(self) -> dict[str, Badge]:
         return {key(badge.code): badge for key in reversed(_KEYS) for badge in self}
+
+    def __add__(self, other: tuple[Any, ...]) -> Badges:
+        return Badges(super().__add__(other))
 
     def find(self, code: str) -> Badge | None:
         """The badge that most portals would find under a code.
@@ -345,6 +348,11 @@ def flat_frame(rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
 def frame_html(table: pd.DataFrame, caption: str, notes: Iterable[str] = ()) -> str:
     """The first rows of a table, and notes below them."""
     return html.page(html.frame(table, caption=caption, limit=SHOWN), *(html.Message("check", note) for note in notes))
+
+
+def frame_text(table: pd.DataFrame) -> str:
+    """A table as text for a terminal, with what that would obey or hide made visible."""
+    return printable(table.to_string(index=False))
 
 
 def listing(head: str, items: Sequence[T], line: Callable[[T], str]) -> str:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from b24nb.badges.activities import Activity, ActivityStep
 from b24nb.badges.apply import ChangeApplier
-from b24nb.badges.badge import SHOWN, Badge, Badges, folded, frame, listed
+from b24nb.badges.badge import SHOWN, Badge, Badges, folded, frame, frame_text, listed
 from b24nb.badges.changes import UNDO, Action, Outcome, Step, Verdict, Way, diff, redo_remarks, to_restore
 from b24nb.badges.evidence import ask_for, confirms, list_badges, proved_by_next, reconcile
 from b24nb.badges.files import clashes, codes_of, refuse
@@ -230,7 +230,7 @@ class Journal:
 
     def __repr__(self) -> str:
         newest, notice = self._shown()
-        table = "" if newest is None else newest.to_string(index=False) if len(newest) else "nothing was changed yet"
+        table = "" if newest is None else frame_text(newest) if len(newest) else "nothing was changed yet"
         return "\n".join(filter(None, [_head(newest), table, notice]))
 
     def _repr_html_(self) -> str:

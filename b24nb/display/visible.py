@@ -56,6 +56,11 @@ def visible(text: object, *, code: bool = False) -> str:
     return re.sub(_BLANKS, lambda found: "␣" * len(found[0]), text)
 
 
+def printable(text: str) -> str:
+    """Lines of text with the characters that are not printed made visible."""
+    return "".join(char if char.isprintable() or char == "\n" else _number(char) for char in text)
+
+
 def _is_variant(char: str) -> bool:
     """Whether it is a variant of an ASCII letter or digit, like ``ｖ`` and ``𝐯``."""
     plain = unicodedata.normalize("NFKC", char)

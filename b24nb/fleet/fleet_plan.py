@@ -258,17 +258,19 @@ class FleetPlan(FleetResults):
         self, name: str, store: JournalStore, left: list[Step], kept: list[Step], made: dict[str, Any], keep_going: bool
     ) -> None:
         change_set, attempts, settle_after = ChangeSet(self._run[-1]), _ATTEMPTS, self._fleet.settle_after
-        # What an earlier call has made may have been changed since.
-        done = [one.step._replace(before=one.step.after) for one in made.values() if one.changed and one.ok]
-        done = [step for step in done if step.after]
-        kept = [*kept, *done]
+        # What an earlier call has made may have been changed since; if so, that is told, and the next call makes it.
+        done = [one.step for one in made.values() if one.changed and one.ok and one.step.after]
+        again = [step._replace(before=step.after) for step in done]
         while attempts:
             # Look before the intents: what is as wanted already must not count as made by a task that is lost.
             looked_at = self._fleet._time()
-            found = self._fleet._visit(name, store.host, before_sending, self._word, [*left, *kept], keep_going)
+            found = self._fleet._visit(name, store.host, before_sending, self._word, [*left, *kept, *again], keep_going)
             outcomes = found.value or [*_same([*left, *kept], Verdict.NOT_SENT, found.failure).values()]
-            news = (one for one in outcomes if one.step not in done or one.verdict is Verdict.CHANGED)
-            made.update((one.step.code, one) for one in news)
+            for one in outcomes:
+                if one.step not in again:
+                    made[one.step.code] = one
+                elif one.verdict is Verdict.CHANGED:
+                    made[one.step.code] = one._replace(step=made[one.step.code].step)
             left[:] = [one.step for one in outcomes if one.left_out and not one.detail]
             if not left:
                 return
@@ -284,7 +286,7 @@ class FleetPlan(FleetResults):
             if not any(isinstance(made[step.code].error, errors.TooLate) for step in left):
                 return
             unsent = [step for step in left if made[step.code].verdict is Verdict.NOT_SENT]
-            attempts, left[:], kept = attempts - 1 if unsent == left else _ATTEMPTS, unsent, []
+            attempts, left[:], kept, again = attempts - 1 if unsent == left else _ATTEMPTS, unsent, [], []
 
     def _refuse_unconfirmed(self, confirm: str) -> None:
         deletes = Counter(name for name, step in self._changes() if step.after is None)

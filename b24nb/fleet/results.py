@@ -10,12 +10,12 @@ from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-from b24nb.badges.badge import FIELDS, SHOWN, Badge, flat_frame, frame, frame_html, grouped, listed
+from b24nb.badges.badge import FIELDS, SHOWN, Badge, flat_frame, frame, frame_html, frame_text, grouped, listed
 from b24nb.badges.bulk import INTERRUPTED, RunOptions, in_threads
 from b24nb.badges.files import csv_lines
 from b24nb.errors import Interrupted, InvalidInput
 from b24nb.fleet.visit import NOT_VISITED, OK, Visit, prepare
-from b24nb.secret import SECRET_NAMES, Secret, redact
+from b24nb.secret import TOKEN_NAMES, Secret, redact
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -168,9 +168,8 @@ class FleetResults:
     def __repr__(self) -> str:
         table = self._shown()
         more = [f"{len(table) - SHOWN:,} more rows not shown; .df has all."] if len(table) > SHOWN else []
-        rows = [table.head(SHOWN).to_string(index=False)] if len(table) else []
-        text = "\n".join([self._head(), *rows, *more, *self._notes()])
-        return text.encode(errors="backslashreplace").decode()  # half a character can't be printed
+        rows = [frame_text(table.head(SHOWN))] if len(table) else []
+        return "\n".join([self._head(), *rows, *more, *self._notes()])
 
     def _repr_html_(self) -> str:
         return frame_html(self._shown(), self._head(), self._notes())
@@ -315,8 +314,9 @@ def table_of(secret: Secret) -> pd.DataFrame:
         names = [one.strip() if isinstance(one, str) else "" for one in given]
         again = [name for name, count in Counter(names).items() if count > 1]
         text = table.to_csv()
-        secret_columns = SECRET_NAMES.intersection(str(one).strip().lower() for one in table)
-        wrong = ["They hold secrets, which belong in the vault."] if secret_columns or redact(text) != text else []
+        tokens = [name for name in map(str, table) if name.strip().lower() in TOKEN_NAMES]
+        wrong = [f"The column {name!r} holds secrets, which belong in the vault." for name in tokens]
+        wrong += ["They hold an address with a secret, which belongs in the vault."] if redact(text) != text else []
         wrong += [f"Names are texts; number {n} is {one!r:.50}." for n, one in enumerate(given, 1) if not names[n - 1]]
         wrong += [f"Some are named twice: {listed(again)}."] if again else []
     except InvalidInput:  # of the file's encoding, or of one of its lines

@@ -72,6 +72,7 @@ def test_badges_plans_and_reports_show_it(b24: Client) -> None:
     assert "'vі⟨U+0456⟩p', title='Cliе⟨U+0435⟩nt'" in repr(looks_like)
     assert [mark for mark in MARKS[:3] if mark not in plan._repr_html_()] == []
     assert "U+200B" in plan.apply(progress=False)._repr_html_()
+    assert "vi⟨U+200B⟩p" in repr(b24.journal)
 
 
 def test_the_code_to_be_typed_is_the_one_that_is_seen(b24: Client) -> None:

@@ -94,6 +94,10 @@ def test_a_report_does_not_call_a_badge_right_that_was_deleted_since_an_earlier_
     report = plan.apply(**QUIET)
     assert report.counts == {"added": 5, "changed": 1}
     assert report.missing == {"portal-0001": "changed"}
+    assert set(report.df["action"]) == {"add"}
+    assert plan.apply(**QUIET).ok
+    assert fleets.badges_of(sandboxes)["portal-0001"] == fleets.badges_of(sandboxes)["portal-0002"]
+    assert plan.undo(**QUIET).counts == {"deleted": 6}
 
 
 @pytest.mark.parametrize(

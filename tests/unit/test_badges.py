@@ -5,12 +5,13 @@ import json
 import os
 import pickle
 from pathlib import Path
-from typing import Any
+from typing import Any, get_type_hints
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+import b24nb
 from b24nb import Client, SandboxPortal, connect
 from b24nb.badges import files
 from b24nb.badges.badge import Badge, Badges, folded, listed
@@ -44,6 +45,8 @@ def test_neither_a_badge_nor_badges_change() -> None:
     both = Badges([VIP, MISSED])
     assert both[-1:] == Badges([MISSED])
     assert both == Badges([VIP, MISSED]) != [VIP, MISSED]
+    assert "vip" in both[1:] + both[:1] == Badges([MISSED, VIP])
+    assert get_type_hints(b24nb.Badge)["title"] == str | dict[str, str], "converters of dataclasses read them"
     assert hash(both) == hash(Badges([VIP, MISSED]))
     with pytest.raises(TypeError):
         both[0] = MISSED
