@@ -132,7 +132,9 @@ class ActivityStep(Step):
         """
         if now is None and self.action is not Way.SET:
             return gone(self)
-        what = "was deleted" if now is None else "was closed" if now.closed else f"names {now.badge or 'no badge'} now"
+        what = "was deleted, or this user may not read it"
+        if now:
+            what = "was closed" if now.closed else f"names {now.badge or 'no badge'} now"
         return Outcome(self, Verdict.CHANGED, detail=f"left alone: it {what}")
 
     def judge(self, answer: Response | ApiError | None) -> Outcome | None:

@@ -298,7 +298,7 @@ class JournalStore:
         """Turn errors of the file or of SQLite into :class:`JournalError`."""
         try:
             yield
-        except (sqlite3.Error, OSError, UnicodeError) as error:
+        except (sqlite3.Error, OSError, ValueError) as error:
             raise JournalError(f"The journal {self._path} can't be used: {error}.", hint=_HINT) from error
 
 

@@ -204,6 +204,9 @@ def _flat(value: Any, name: str = "") -> Iterator[tuple[str, str]]:
             hint = "An empty list or map needs a call of its own."
             raise InvalidInput(f"A command can't carry {name}, which is empty.", field="params", hint=hint)
         for key, item in value.items() if isinstance(value, dict) else enumerate(value):
+            if name and (not (text := str(key)) or {*text} & {"]", "\0"}):
+                hint = "call() can."
+                raise InvalidInput(f"A command can't carry the key {key!r} of {name}.", field="params", hint=hint)
             part = quote(str(key), safe="")
             yield from _flat(item, f"{name}[{part}]" if name else part)
     else:

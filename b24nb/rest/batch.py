@@ -95,7 +95,10 @@ def encode(commands: Commands) -> dict[str, str]:
     texts: dict[str, str] = {}
     known: dict[str, str] = {}
     for place, (key, method, params) in enumerate(commands):
-        text, wire = command(method, params), f"{_PREFIX}{place}"
+        try:
+            text, wire = command(method, params), f"{_PREFIX}{place}"
+        except InvalidInput as wrong:  # of thousands of commands
+            raise InvalidInput(f"{key!r}: {wrong.message}", field=wrong.field, hint=wrong.hint) from None
         if any(found[2] not in known for found in _REFERENCE.finditer(text)):
             problem = f"A text like $result[key] of the command {key!r} names no earlier command of its request."
             raise InvalidInput(problem, field="commands", hint="call() sends such a text as it is.")

@@ -338,9 +338,7 @@ class CallLog(Sequence[Call]):
     def _repr_html_(self) -> str:
         from b24nb.display import html
 
-        frame = calls_frame(self[-_SHOWN:])
-        frame["params"] = [html.shortened(text) for text in frame["params"]]
-        shown = html.frame(frame, caption=f"The last of {self.counted}")
+        shown = html.calls_table(self[-_SHOWN:], f"The last of {self.counted}; .df has all columns", _SHOWN)
         return html.page(shown, *(html.Message("note", reason) for reason in self.missing()))
 
     def missing(self, *columns: str) -> list[str]:

@@ -234,6 +234,7 @@ def test_a_chunk_that_fails_says_what_was_sent_before() -> None:
     [
         *((GET, {"code": "$result[nobody][x]"}), ("a/b", None), (GET, "vip")),
         *((GET, {"fields": {"x": [no_json]}}) for no_json in (object, float("nan"), b"bytes", {1, 2}, {}, [])),
+        *((GET, {"fields": {no_key: 1}}) for no_key in ("price[EUR]", "", "\0")),
         *((GET, {"from": day}) for day in (np.datetime64("2026-11-01", "ns"), np.datetime64("NaT", "ns"))),
         *("profile", ("profile",), ("profile", None, 1), {"method": "profile"}, None, 7),
     ],
@@ -246,6 +247,8 @@ def test_a_wrong_command_is_refused_before_the_first_request(portal: SandboxPort
     for commands in (["profile"], [("a", ("profile", None))], "profile", None):
         with pytest.raises(errors.InvalidInput, match="a mapping from keys to pairs"):
             b24.batch(commands)
+    with pytest.raises(errors.InvalidInput, match=r"'of many': .*JSON"):
+        b24.batch({"of many": (GET, {"code": float("nan")})})
     endless: dict[str, object] = {}
     endless["fields"] = endless
     with pytest.raises(errors.InvalidInput, match="can't be sent as JSON"):

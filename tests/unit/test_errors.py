@@ -147,6 +147,12 @@ def test_a_read_without_an_answer_is_safe_to_repeat(method: str, repeat: str) ->
     assert ("carried it out" in lines["was it sent"]) is (repeat == "look first")
 
 
+def test_an_error_of_another_library_is_not_taken_for_a_code() -> None:
+    for error in (TimeoutError(), ValueError("100")):
+        with pytest.raises(errors.InvalidInput, match=type(error).__name__):
+            explain(error)
+
+
 def test_what_logs_and_reports_call_our_errors_is_explained() -> None:
     assert dict(explain("NotApplied").lines)["safe to repeat"] == "yes"
     assert "not sent" in dict(explain(errors.JournalError("It is locked.")).lines)["meaning"]
