@@ -17,7 +17,7 @@ from b24nb.badges.badge import FIELDS, Badge, Badges, bare, unrestorable_remarks
 from b24nb.errors import B24Error, BadgeChanged, InvalidInput, NotRestorable
 from b24nb.rest.batch import fits_query
 from b24nb.rest.calls import event_list
-from b24nb.secret import known_secrets, mask_address, redact_known, short
+from b24nb.secret import MASK, known_secrets, mask_address, redact_known, short
 
 ADD = "crm.activity.badge.add"
 DELETE = "crm.activity.badge.delete"
@@ -396,5 +396,5 @@ def _wrong(text: Any, language: Any = _ANY) -> str:
         return "is not a text"
     if not text:
         return "is empty"
-    secret = _ADDRESS if "://" in text and redact_known(text, known_secrets()) != text else ""
+    secret = _ADDRESS if "://" in text and (f"/{MASK}" in text or redact_known(text, known_secrets()) != text) else ""
     return "holds half a character, which can't be sent" if _LONE_SURROGATE.search(language + text) else secret

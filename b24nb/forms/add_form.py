@@ -21,6 +21,7 @@ from b24nb.forms import parts
 from b24nb.forms.form import Form, changes
 from b24nb.forms.messages import message_for
 from b24nb.forms.state import FormState, SharedState
+from b24nb.secret import known_secrets, redact_known
 
 ONE, SEVERAL = "one text for all languages", "a text per language"
 EMPTY = Badge("", "", "", spec.BadgeType.PRIMARY)
@@ -82,6 +83,8 @@ class TextRow(parts.FieldRow):
         self.title = parts.field("Text", "Title", texts.title, continuous_update=True)
         self.value = parts.field("Text", "Value (pill text)", texts.value, continuous_update=True)
         self.remove_button = form.button("Remove", "trash", lambda: form.remove(self))
+        for field in (self.title, self.value):  # others' addresses are data
+            parts.hide_secrets(field, lambda text: redact_known(text, known_secrets()))
         for field in (self.language, self.title, self.value):
             form.on_change(field, form.check_early)
         self.head = parts.row(self.language, self.remove_button)

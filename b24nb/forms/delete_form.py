@@ -120,7 +120,7 @@ class DeleteForm(ReleaseForm):
             with self.drawing():
                 self.table.show(self.shared.shown, self._codes)
             if any(here.find(one.code) != one for one in self.state.badges):
-                text = "Badges of the preview were changed or deleted by another form: choose again."
+                text = "Badges of the preview were changed or deleted meanwhile: choose again."
                 self.state = self.forget().saying("note", text)
             self.redraw()
         elif change == "selection" and (selection := self.shared.selection):

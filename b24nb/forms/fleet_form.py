@@ -154,8 +154,7 @@ class FleetForm(Form):
     def draw(self, state: FleetState) -> None:
         current = state.asked == self.choices
         parts.show(self._sending_part, state.plan is not None and state.plan.left and current)
-        if state.plan is not None and not current:
-            self.field_rows["wanted"].say(state.field_errors.get("wanted", AGAIN))
+        self.field_rows["wanted"].hint = AGAIN if state.plan is not None and not current else ""
         parts.show(self.undo_button, state.done)
 
     def result_html(self, state: FleetState) -> Iterable[Any]:

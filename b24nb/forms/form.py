@@ -210,6 +210,7 @@ class Form(parts.Panel):
 
     def field_row(self, name: str, field: Any) -> parts.FieldRow:
         """A field with room for the problem that ``state.field_errors`` has under this name."""
+        parts.hide_secrets(field)
         self.field_rows[name] = parts.FieldRow(field)
         return self.field_rows[name]
 
@@ -339,9 +340,9 @@ class Form(parts.Panel):
             self.result_view.value = parts.fragment(*self.result_html(state))
             self.side_view.value = parts.fragment(*self.side_html(state))
             self._frames.value = parts.fragment(*self.frames_html(state))
+            self.draw(state)
             for name, field_row in self.field_rows.items():
                 field_row.say(state.field_errors.get(name, ""))
-            self.draw(state)
 
     def redraw(self) -> None:
         """Show the state once more; not while work is running, which ends with showing its state."""

@@ -67,7 +67,7 @@ class InspectForm(ReleaseForm):
         super().shared_changed(change)
         shown, here = self.state.result, self.shared.badges
         if change == "badges" and shown and here.find(shown.code) != shown:
-            self.render(InspectState().saying("note", "The badge it showed was changed or deleted by another form."))
+            self.render(InspectState().saying("note", "The badge it showed was changed or deleted meanwhile."))
         if change == "selection" and self.shared.selection and self.code.value != self.shared.selection[0]:
             with self.drawing():
                 self.code.value = self.shared.selection[0]

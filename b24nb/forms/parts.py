@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import lru_cache
 from importlib import resources
 from typing import Any, Self
@@ -32,10 +32,11 @@ class Panel(widgets.VBox):  # type: ignore[misc]
 
     def close(self) -> None:
         """Close all its widgets, too: their callbacks hold the client."""
-        inside: list[Any] = [*self.children]
+        inside: list[Any] = [*self.children, self.layout]
         while inside:
             widget = inside.pop()
             inside += getattr(widget, "children", ())
+            inside += filter(None, (getattr(widget, "layout", None), getattr(widget, "style", None)))
             widget.close()
         super().close()
 
@@ -71,10 +72,13 @@ def field(kind: str, label: str, value: Any, *, width: str = "28em", **options: 
         options = {"continuous_update": False} | options
     style = {"description_width": LABEL_WIDTH}
     layout = {"width": width}
-    made = getattr(widgets, kind)(description=label, value=value, style=style, layout=layout, **options)
-    # The saved notebook holds the texts of fields; a webhook is soon pasted into the first one.
-    made.observe(lambda change: setattr(change["owner"], "value", mask_address(change["new"])), "value")
-    return made
+    return getattr(widgets, kind)(description=label, value=value, style=style, layout=layout, **options)
+
+
+def hide_secrets(field: Any, mask: Callable[[Any], Any] = mask_address) -> None:
+    """Mask secrets in a field, whose text is saved with the notebook: a webhook is soon pasted into the first one."""
+    field.value = mask(field.value)
+    field.observe(lambda change: setattr(field, "value", mask(change["new"])), "value")
 
 
 def choice(label: str, options: Sequence[str], value: str) -> Any:
@@ -92,7 +96,9 @@ def row(*pieces: Any, indented: bool = False) -> Any:
 
 
 class FieldRow(widgets.HBox):  # type: ignore[misc]
-    """A field with room beside it for a message about its value."""
+    """A field with room beside it for a message about its value; ``hint`` is shown as long as there is no problem."""
+
+    hint = ""
 
     def __init__(self, field: Any) -> None:
         self._text = widgets.HTML()
@@ -100,6 +106,7 @@ class FieldRow(widgets.HBox):  # type: ignore[misc]
 
     def say(self, problem: str) -> None:
         """Show the problem, if there is one."""
+        problem = problem or self.hint
         beside = Markup('<span class="b24nb-problem" role="status">Check: {}</span>').format(problem)
         self._text.value = fragment(beside) if problem else ""
 

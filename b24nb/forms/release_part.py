@@ -46,7 +46,7 @@ class HoldersState(FormState):
         Why the holders are not known.
     released : Report or None
         The report of the last release.
-    ended : tuple of str
+    ended : frozenset of str
         Ids of activities that were released after ``holders`` were found.
     """
 
@@ -54,7 +54,7 @@ class HoldersState(FormState):
     holders: ReleasePlan | None = None
     unknown: html.Message | None = None
     released: Report | None = None
-    ended: tuple[str, ...] = ()
+    ended: frozenset[str] = frozenset()
 
     @property
     def rows(self) -> Sequence[dict[str, str]]:
@@ -87,15 +87,16 @@ class ReleaseForm(Form):
     def choosing(self, main: Any, code: str, changed: Any) -> Any:
         """Make a field for a code that offers the known codes, and below it the main button and ``load_button``."""
         self.code = parts.field("Combobox", "Badge code", code, options=self.shared.codes)
+        code_row = self.field_row("code", self.code)
         self.on_change(self.code, changed)
         self.load_button = self.step_button("Load badges", "list", self.load)
-        return widgets.VBox([self.field_row("code", self.code), parts.row(main, self.load_button, indented=True)])
+        return widgets.VBox([code_row, parts.row(main, self.load_button, indented=True)])
 
     def shared_changed(self, change: Change) -> None:
         super().shared_changed(change)
         self.code.options = self.shared.codes
-        if change == "released" and any(row["activity_id"] in self.shared.released for row in self.state.rows):
-            self.update(ended=self.state.ended + self.shared.released)
+        if change == "released" and self.shared.released.intersection(row["activity_id"] for row in self.state.rows):
+            self.update(ended=self.state.ended | self.shared.released)
 
     def failed(self, error: B24Error) -> Any:
         state, shown = super().failed(error), visible(self.code.value, code=True)
@@ -114,7 +115,8 @@ class ReleaseForm(Form):
         if not state.badges:
             return state
         try:
-            known: dict[str, Any] = {"holders": self.b24.badges.release(state.badges), "unknown": None, "ended": ()}
+            holders = self.b24.badges.release(state.badges)
+            known: dict[str, Any] = {"holders": holders, "unknown": None, "ended": frozenset()}
         except B24Error as error:
             known = {"holders": None, "unknown": message_for(error, sandbox=self.stops_here)}
         return state.updated(**known) if self.state is state else self.state  # another badge was chosen meanwhile
@@ -135,7 +137,7 @@ class ReleaseForm(Form):
         plan = state.holders.only(ids)
         report = plan.apply(confirm=plan.deletes, keep_going=True, **self.run_options(len(plan)))
         self.state = replace(self.state, released=report)
-        self.shared.see_released(tuple(str(one.step.before.id) for one in report if one.ok))
+        self.shared.see_released(frozenset(str(one.step.before.id) for one in report if one.ok))
         state = self.find_holders()
         said = state.message or html.Message("note", "")
         text = f"{sum(one.done for one in report)} of {len(report)} released. {said.text}".rstrip()
@@ -170,8 +172,7 @@ class ReleaseForm(Form):
         self.word.description = f"Type {_word(ids)}"
         ways = Counter(actions[id_] for id_ in ids)
         self.release_button.description = f"Release: {', '.join(f'{way} ({n})' for way, n in ways.items())}"
-        lasting = "deleted activities can't be restored" if Way.DELETE in ways else ""
-        self.field_rows["release"].say(state.field_errors.get("release", lasting))
+        self.field_rows["release"].hint = "deleted activities can't be restored" if Way.DELETE in ways else ""
         parts.show(self._releasing, rows)
 
 

@@ -74,7 +74,7 @@ class SharedState(traitlets.HasTraits):
         Whether ``badges`` are all badges of the portal, to be shown in tables.
     selection : tuple of str
         Selected codes, in the order they were chosen.
-    released : tuple of str
+    released : frozenset of str
         Ids of the activities that some form of this client has released last.
     language : str
         The language in which texts are shown.
@@ -83,7 +83,7 @@ class SharedState(traitlets.HasTraits):
     badges: Badges = traitlets.Any(NO_BADGES)  # type: ignore[assignment]
     listed: bool = traitlets.Bool(False)  # type: ignore[assignment]
     selection: tuple[str, ...] = traitlets.Tuple()  # type: ignore[assignment]
-    released: tuple[str, ...] = traitlets.Tuple()  # type: ignore[assignment]
+    released: frozenset[str] = traitlets.Any(frozenset())  # type: ignore[assignment]
     language: str = traitlets.Unicode(FALLBACK_LANGUAGE)  # type: ignore[assignment]
 
     def __init__(self, b24: Any, kind: type = Client, **traits: Any) -> None:
@@ -114,7 +114,7 @@ class SharedState(traitlets.HasTraits):
         fresh, left_out = {badge.code: badge for badge in added}, {*gone}
         self._change(lambda known: ({b.code: b for b in known if b.code not in left_out} | fresh).values())
 
-    def see_released(self, ids: tuple[str, ...]) -> None:
+    def see_released(self, ids: frozenset[str]) -> None:
         """Take over that activities were released: other forms show them no more."""
         for shared in self._alive():
             shared.released = ids

@@ -21,6 +21,7 @@ from b24nb import spec
 from b24nb.badges.badge import Badge, Badges
 from b24nb.display.language import pick
 from b24nb.display.visible import visible
+from b24nb.secret import mask_address
 
 
 class KeyGuard(anywidget.AnyWidget):
@@ -60,6 +61,10 @@ class Table(anywidget.AnyWidget):
     language = traitlets.Unicode(spec.FALLBACK_LANGUAGE).tag(sync=True)
     label = traitlets.Unicode("Badges").tag(sync=True)
     types = traitlets.List([str(kind) for kind in spec.BadgeType]).tag(sync=True)
+
+    @traitlets.validate("words")
+    def _without_secrets(self, proposal: Any) -> Any:
+        return mask_address(proposal["value"])
 
     def show(self, badges: Badges, selected: Iterable[str] = ()) -> None:
         """Show these badges and select those of ``selected`` that are among them."""

@@ -7,11 +7,13 @@ event loop, and is busy while a cell runs.
 from __future__ import annotations
 
 import asyncio
+import errno
 import shutil
 import socket
 import ssl
 import tempfile
 import threading
+import time
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -30,6 +32,14 @@ from b24nb.sandbox.switches import Switches
 #: Loopback only: the portal's secrets are not strong enough for a network.
 HOST = "127.0.0.1"
 _T = TypeVar("_T")
+
+
+def _pause_without_files(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    """If no file can be opened, a connection can't be accepted, which is tried again at once: wait, and log nothing."""
+    if getattr(context.get("exception"), "errno", 0) == errno.EMFILE:
+        time.sleep(0.1)
+    else:
+        loop.default_exception_handler(context)
 
 
 class ServerThread:
@@ -66,6 +76,7 @@ class ServerThread:
             runner.run(self._live())
 
     async def _live(self) -> None:
+        asyncio.get_running_loop().set_exception_handler(_pause_without_files)
         async with self.cleanup:
             await self._over.wait()
 

@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 
 import pytest
 import requests
+from ipywidgets import Widget
 
 from b24nb import Fleet, OAuthToken, SandboxPortal, connect, errors, explain, forms
 from b24nb.credentials import Webhook
@@ -98,6 +99,13 @@ def test_a_form_that_is_closed_gives_back_its_client() -> None:
     form.close()
     del form
     assert sandboxes() == before
+
+
+def test_a_form_that_is_closed_leaves_no_widget_in_the_kernel(portal: SandboxPortal) -> None:
+    with connect(portal) as b24:
+        before = [*Widget.get_manager_state()["state"]]
+        forms.delete_form(b24, "missedCall", run=True).close()
+        assert [*Widget.get_manager_state()["state"]] == before
 
 
 def test_a_fleet_that_nobody_holds_closes_its_connections_at_once() -> None:

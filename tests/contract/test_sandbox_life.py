@@ -34,6 +34,26 @@ def test_a_portal_is_a_plain_object_and_a_context_manager_and_fresh_at_each_star
     assert not portal.running
 
 
+def test_a_process_without_a_file_to_open_is_not_flooded_by_its_portal_which_answers_again_later() -> None:
+    program = """
+import logging, os, resource, b24nb
+logged = []
+logging.getLogger("asyncio").addFilter(logged.append)
+portal = b24nb.SandboxPortal().start()
+b24 = b24nb.connect(portal, timeout=(5, 1))
+b24.close()
+left = os.dup(0)
+resource.setrlimit(resource.RLIMIT_NOFILE, (left + 1, 4096))
+os.close(left)
+try:
+    b24nb.connect(portal.webhook, timeout=(5, 1))
+except b24nb.errors.TransportError as error:
+    resource.setrlimit(resource.RLIMIT_NOFILE, (4096, 4096))
+    print(len(logged), len(b24nb.connect(portal.webhook).badges.list()))
+"""
+    assert python(program) == "0 12"
+
+
 def test_secrets_are_random_unless_seeded(tmp_path: Path) -> None:
     def started(seed: int | None) -> set[str]:
         with SandboxPortal(seed=seed) as portal:

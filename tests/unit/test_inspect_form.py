@@ -141,15 +141,21 @@ def test_a_badge_that_another_form_deletes_is_not_shown_any_more(b24: Client, li
     assert "The portal has the badge" not in shown(inspecting)
     assert inspecting.result is None
     assert "would be deleted" not in shown(other)
-    assert "changed or deleted by another form" in shown(other)
-    assert "changed or deleted by another form" in shown(inspecting)
+    assert "changed or deleted meanwhile" in shown(other)
+    assert "changed or deleted meanwhile" in shown(inspecting)
 
 
 def test_an_address_that_is_pasted_into_a_field_is_neither_saved_nor_sent(b24: Client, portal: SandboxPortal) -> None:
     explorer, code = forms.explorer(b24), portal.webhook.split("/")[-2]
-    for form in (explorer.forms["Inspect"], explorer.forms["Delete"], explorer.forms["Add"]):
+    tabs = explorer.forms
+    tabs["List"].table.words = tabs["Add"].rows[0].title.value = portal.webhook
+    for form in (tabs["Inspect"], tabs["Delete"], tabs["Add"]):
         form.code.value = portal.webhook
-        assert code not in str([widget.get_state() for widget in tree(explorer)])
+    assert code not in str([widget.get_state() for form in tabs.values() for widget in tree(form)])
+    tabs["Add"].code.value, tabs["Add"].rows[0].value.value = "x", "see https://example.com/rest/of/the/day"
+    click(tabs["Add"], tabs["Add"].add_button)
+    assert "The title is an address that holds a secret." in shown(tabs["Add"])
+    assert tabs["Add"].rows[0].value.value == "see https://example.com/rest/of/the/day"
     form = forms.inspect_form(b24, portal.webhook, run=True)
     assert "The code is an address that holds a secret." in shown(form)
     assert not form.calls
