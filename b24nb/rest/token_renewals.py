@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import threading
+from _thread import start_new_thread
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from contextvars import copy_context
@@ -77,7 +78,7 @@ def run_to_end(function: Callable[..., T], *args: Any) -> tuple[Future[T], BaseE
     """Run a function in a thread, and wait for its end, also after Ctrl-C, or what another handler of a signal raises,
     which is returned: to lose the answer would lose the new pair, while the old one is used up."""
     future, context, stopped = Future[T](), copy_context(), None
-    # Bare locks, since a signal may leave those inside of events, futures and `join` locked.
+    # Bare locks and a bare thread, since a signal may leave the locks inside of others locked.
     begin, end, over = threading.Lock(), threading.Lock(), list[bool]()
 
     def work() -> None:
@@ -92,13 +93,14 @@ def run_to_end(function: Callable[..., T], *args: Any) -> tuple[Future[T], BaseE
     begin.acquire()
     end.acquire()
     try:
-        threading.Thread(target=work, daemon=True).start()
-        begin.release()
+        start_new_thread(work, ())
     except RuntimeError:  # no thread can start once the interpreter ends
         begin.release()
         work()
     while not over:
         try:
+            if begin.locked():
+                begin.release()
             end.acquire(timeout=1)
         except BaseException as error:  # noqa: BLE001 - the caller raises it
             stopped = error
