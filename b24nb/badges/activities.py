@@ -128,10 +128,8 @@ class ActivityStep(Step):
         Returns
         -------
         Outcome
-            ``already gone`` if the badge was to be released and the activity is deleted; else ``changed``.
+            With the verdict ``changed``.
         """
-        if now is None and self.action is not Way.SET:
-            return gone(self)
         what = "was deleted, or this user may not read it"
         if now:
             what = "was closed" if now.closed else f"names {now.badge or 'no badge'} now"

@@ -353,7 +353,7 @@ def check_code(code: Any) -> None:
     if not isinstance(code, str):
         hint = "Write it in quotes: codes are texts."
         raise InvalidInput(f"The code {short(code)} {_wrong(code)}.", field="code", hint=hint)
-    if wrong := _wrong(code) or (_ADDRESS if mask_address(code) != code else ""):
+    if wrong := _wrong(code) or (_ADDRESS if mask_address(code) != code or f"/{MASK}/" in code else ""):
         raise InvalidInput(f"The code {wrong}.", field="code")
 
 
@@ -379,8 +379,7 @@ def _text_problems(field: str, text: Any) -> Iterator[InvalidInput]:
     wrong = [(language, what) for language, item in texts.items() if (what := _wrong(item, language))]
     for language, what in wrong:
         where = f" in {language!r}" if texts is text and isinstance(language, str) else ""
-        hint = "Give a text, or a map language -> text."
-        yield InvalidInput(f"The {field}{where} {what}.", field=field, hint=hint)
+        yield InvalidInput(f"The {field}{where} {what}.", field=field, hint="Give a text, or a map language -> text.")
     # Stored as ASCII JSON with escaped slashes: a character that is not ASCII takes six.
     stored = 0 if wrong else len(json.dumps(text, separators=(",", ":")).replace("/", "\\/"))
     if stored > spec.TEXT_WIDTH:
@@ -390,11 +389,12 @@ def _text_problems(field: str, text: Any) -> Iterator[InvalidInput]:
 
 def _wrong(text: Any, language: Any = _ANY) -> str:
     """What is wrong with a text, or with its language; ``""`` if nothing."""
-    if not (language and isinstance(language, str)) or language.isdecimal():  # a list has the languages 0, 1, ...
+    # A list has the languages 0, 1, ...; a query would change the others.
+    if not (language and isinstance(language, str)) or language.isdecimal() or {*language} & {"]", "\0"}:
         return "has a language that is not a code like 'en'"
     if not isinstance(text, str):
         return "is not a text"
     if not text:
         return "is empty"
-    secret = _ADDRESS if "://" in text and (f"/{MASK}" in text or redact_known(text, known_secrets()) != text) else ""
+    secret = _ADDRESS if "://" in text and redact_known(text, known_secrets()) != text else ""
     return "holds half a character, which can't be sent" if _LONE_SURROGATE.search(language + text) else secret

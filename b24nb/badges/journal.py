@@ -213,7 +213,7 @@ class Journal:
     def _others(self) -> list[str]:
         """Messages: which other users' changes the file also holds, and how to count them as one's own."""
         return [
-            f"This journal also holds {count} change set(s) of user {user} on {host}: "
+            f"This journal also holds {count} change set(s) of user {user or '(not known)'} on {host}: "
             f"b24.journal.adopt(host={host!r}, user={user!r}) counts them as yours."
             for host, user, count in self._store.others()
         ]
@@ -305,7 +305,8 @@ def steps_back(connection: Connection, done: Sequence[Entry]) -> tuple[list[Step
     later = [step for step in holding if step.action is Way.SET]
     steps = [*first, *_undo_steps(left, target, here, absent), *later]
     steps.sort(key=lambda step: isinstance(step.after, Badge) and bool(step.after.note))  # its failure ends the run
-    return steps, len(current), sum(now is None for now, _ in pairs)
+    lost = [one for one in done if isinstance(one.step, ActivityStep) and one.changed and not one.step.after]
+    return steps, len(current), len(lost)
 
 
 def journals_beside(paths: Iterable[Path], kinds: Iterable[str]) -> list[Path]:

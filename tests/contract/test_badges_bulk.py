@@ -179,8 +179,8 @@ def test_more_than_half_needs_its_number(many: SandboxPortal, b24: Client) -> No
 
 
 def test_a_wanted_badge_that_a_portal_would_refuse_is_refused_by_the_plan(b24: Client) -> None:
-    wanted = [Badge("c0001", "", "v", "primary"), Badge("x", "t", "v", "pink")]
-    problems = r"'c0001': The title is empty.*'x': The type 'pink' does not exist\. .*of success, .* been changed\."
+    wanted = [Badge("c0001", "", "v", "primary"), Badge("x", "t", {"de]": "v"}, "pink")]
+    problems = r"'c0001': The title is empty.*'x': The value in 'de]' has a lang.*'pink' does not exist\. .*ed\."
     with pytest.raises(errors.InvalidInput, match=problems):
         b24.badges.plan(wanted)
 

@@ -279,6 +279,17 @@ def test_an_activity_that_is_deleted_before_it_is_cleared_holds_nothing_any_more
     assert plan.apply(progress=False).counts == {"already gone": 1, "released": 1}
 
 
+def test_an_activity_that_this_user_may_not_read_any_more_is_not_called_gone(
+    portal: SandboxPortal, app: Client
+) -> None:
+    with connect(portal.webhooks["employee"]) as employee:
+        plan = employee.badges.release("onHold")
+        app.call(UPDATE, {"id": plan.steps[0].before.id, "fields": {"responsibleId": 1}})
+        report = plan.apply(confirm=1, progress=False)
+        assert report.counts == {"failed": 1}
+        assert "Access denied" in report.df["detail"][0]
+
+
 @pytest.mark.parametrize(
     ("error", "verdicts"), [("NOT_FOUND", ["already gone", "released"]), ("ACCESS_DENIED", ["failed", "not sent"])]
 )
