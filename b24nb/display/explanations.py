@@ -112,7 +112,7 @@ def explain(error: B24Error | str | int) -> Explanation:
     """
     # The vendor's pages print some codes as numbers, and a table makes numbers of them.
     error = getattr(error, "__name__", error)
-    if isinstance(error, Exception) and not isinstance(error, _OURS):
+    if isinstance(error, BaseException) and not isinstance(error, _OURS):
         raise InvalidInput(f"No error {type(error).__name__!r} is known.", hint="It is none of b24nb.")
     error = mask_address(error) if isinstance(error, str | _OURS) else str(error).removesuffix(".0")
     if isinstance(error, ApiError):

@@ -21,7 +21,7 @@ from b24nb.forms import parts
 from b24nb.forms.form import Form, changes
 from b24nb.forms.messages import message_for
 from b24nb.forms.state import FormState, SharedState
-from b24nb.secret import known_secrets, redact_known
+from b24nb.secret import MASK, known_secrets, redact_known
 
 ONE, SEVERAL = "one text for all languages", "a text per language"
 EMPTY = Badge("", "", "", spec.BadgeType.PRIMARY)
@@ -53,6 +53,8 @@ def check(badge: Badge, rows: Sequence[RowTexts], *, complete: bool = True) -> d
     for place, row in enumerate(rows):
         twice = row.language in [other.language for other in rows[:place]]
         found[f"texts.{place}"] = ["This language has a row already."] if twice else []
+        if "://" in (both := row.title + row.value) and f"/{MASK}" in both:
+            found[f"texts.{place}"].append("The secret of an address was masked here: remove the address.")
         for problem in problems(Badge("code", row.title, row.value, badge.type)):
             if complete or getattr(row, problem.field or ""):
                 found[f"texts.{place}"].append(problem.message)
@@ -208,7 +210,9 @@ class AddForm(Form):
 
     def remove(self, row: TextRow) -> None:
         """Remove the row of a language."""
-        self._set_rows([other for other in self.rows if other is not row] or [row])  # a second click may come late
+        if others := [other for other in self.rows if other is not row]:  # a second click may come late
+            self._set_rows(others)
+            parts.close_all(row)
 
 
 def add_form(

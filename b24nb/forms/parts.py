@@ -32,12 +32,7 @@ class Panel(widgets.VBox):  # type: ignore[misc]
 
     def close(self) -> None:
         """Close all its widgets, too: their callbacks hold the client."""
-        inside: list[Any] = [*self.children, self.layout]
-        while inside:
-            widget = inside.pop()
-            inside += getattr(widget, "children", ())
-            inside += filter(None, (getattr(widget, "layout", None), getattr(widget, "style", None)))
-            widget.close()
+        close_all(*self.children, self.layout)
         super().close()
 
     def run_if(self, run: bool) -> Self:
@@ -52,6 +47,14 @@ class Panel(widgets.VBox):  # type: ignore[misc]
         data, metadata = bundle
         data |= {"text/plain": repr(self), "text/html": html.page(*self.saved_page())}
         return (data, metadata) if metadata else data
+
+
+def close_all(*given: Any) -> None:
+    """Close widgets and all that they are made of."""
+    for widget in given:
+        made_of = getattr(widget, "layout", None), getattr(widget, "style", None), *getattr(widget, "children", ())
+        close_all(*filter(None, made_of))
+        widget.close()
 
 
 @lru_cache(maxsize=1)

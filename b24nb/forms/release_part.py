@@ -186,7 +186,8 @@ def _choice(row: dict[str, str]) -> str:
 
 
 def _verdict(state: HoldersState) -> html.Message:
-    codes = parts.named(dict.fromkeys(row["code"] for row in state.rows if row["certainty"] != "no"))
+    certainty = "likely" if state.held else "possible"
+    codes = parts.named(dict.fromkeys(row["code"] for row in state.rows if row["certainty"] == certainty))
     if not codes:
         return html.Message("note", "No open activity that this user may read holds it.")
     will = "will probably" if state.held else "may"

@@ -117,6 +117,7 @@ class SharedState(traitlets.HasTraits):
     def see_released(self, ids: frozenset[str]) -> None:
         """Take over that activities were released: other forms show them no more."""
         for shared in self._alive():
+            shared.released = frozenset()  # so that the same ones, released once more, are a change
             shared.released = ids
 
     def _alive(self) -> Iterable[SharedState]:

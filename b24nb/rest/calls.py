@@ -339,7 +339,7 @@ class CallLog(Sequence[Call]):
         from b24nb.display import html
 
         shown = html.calls_table(self[-_SHOWN:], f"The last of {self.counted}; .df has all columns", _SHOWN)
-        return html.page(shown, *(html.Message("note", reason) for reason in self.missing()))
+        return html.page(shown, *(html.Message("note", reason) for reason in self.missing("server_ms")))
 
     def missing(self, *columns: str) -> list[str]:
         """Sentences that say why times of the portal are missing (NA) in calls that succeeded.

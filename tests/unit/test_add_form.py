@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from ipywidgets import Widget
 
 from b24nb import Client, SandboxPortal, as_code, forms
 from b24nb.badges.badge import Badge
@@ -57,6 +58,13 @@ def test_a_text_per_language(b24: Client) -> None:
     assert " ".join(str(as_code("crm.activity.badge.add", wanted.to_wire())).split()) in shown(form)
     click(form, form.add_button)
     assert form.result == wanted
+
+
+def test_the_row_of_a_language_that_was_removed_leaves_no_text_in_the_kernel(b24: Client) -> None:
+    form = forms.add_form(b24, "vip", {"en": "Client", "de": "Geheim"}, "VIP")
+    form.rows[1].remove_button.click()
+    assert [row.language.value for row in form.rows] == ["en"]
+    assert "Geheim" not in str(Widget.get_manager_state())
 
 
 def test_switching_between_one_text_and_several_loses_nothing(b24: Client) -> None:

@@ -148,7 +148,7 @@ def test_a_read_without_an_answer_is_safe_to_repeat(method: str, repeat: str) ->
 
 
 def test_an_error_of_another_library_is_not_taken_for_a_code() -> None:
-    for error in (TimeoutError(), ValueError("100")):
+    for error in (TimeoutError(), ValueError("100"), KeyboardInterrupt()):
         with pytest.raises(errors.InvalidInput, match=type(error).__name__):
             explain(error)
 

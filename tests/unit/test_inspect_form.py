@@ -107,6 +107,22 @@ def test_holders_are_shown_with_their_deal_and_released_one_by_one_and_then_all(
     assert third.release_button in tree(third), "it is about another badge"
 
 
+def test_an_activity_that_is_released_once_more_is_not_offered_by_another_form(
+    portal: SandboxPortal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("b24nb.forms.form.DOUBLE_CLICK_SECONDS", 0)
+    with connect(OAuthToken(**portal.oauth)) as app:
+        form, other = (forms.inspect_form(app, "waitingPayment", run=True) for _ in range(2))
+        for _ in range(2):
+            form.which.value, form.word.value = ("2",), "2"
+            click(form, form.release_button)
+            assert "activity 2" not in str(other.which.options)
+            app.journal.plan_undo().apply(progress=False)
+            form.run()
+            other.run()
+            assert "activity 2" in str(other.which.options)
+
+
 def test_before_the_list_two_codes_that_differ_in_letter_case_are_two_badges() -> None:
     badges = [{"code": code, "title": code, "value": "V", "type": "primary"} for code in ("vip", "VIP")]
     with SandboxPortal(badges=badges, case_sensitive=True) as portal, connect(portal) as b24:
@@ -154,7 +170,7 @@ def test_an_address_that_is_pasted_into_a_field_is_neither_saved_nor_sent(b24: C
     assert code not in str([widget.get_state() for form in tabs.values() for widget in tree(form)])
     tabs["Add"].code.value, tabs["Add"].rows[0].value.value = "x", "see https://example.com/rest/of/the/day"
     click(tabs["Add"], tabs["Add"].add_button)
-    assert "The title is an address that holds a secret." in shown(tabs["Add"])
+    assert "The secret of an address was masked here" in shown(tabs["Add"])
     assert tabs["Add"].rows[0].value.value == "see https://example.com/rest/of/the/day"
     form = forms.inspect_form(b24, portal.webhook, run=True)
     assert "The code is an address that holds a secret." in shown(form)
