@@ -108,7 +108,8 @@ class FleetPlan(FleetResults):
     ) -> FleetReport:
         """Send the plan, portal by portal, and return what became of each step.
 
-        Steps that were made are not sent again: a second call sends those that the first one did not make.
+        Steps that were made are not sent again: a second call sends those that the first one did not make. A badge
+        that somebody deleted after it was made is reported as ``changed``, and added again by the call after that.
 
         Parameters
         ----------
