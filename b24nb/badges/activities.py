@@ -37,6 +37,8 @@ COLUMNS = (
     *("code", "activity_id", "owner_type", "owner_id", "title", "link", "subject", "last_updated"),
     *("certainty", "reason", "release"),
 )
+#: Stands for the code of the badge that an activity names, which this user may not read.
+_HIDDEN = "what this user may not read"
 _OWNERS = {"1": "lead", "2": "deal", "3": "contact", "4": "company"}
 #: The fields that hold the title of each.
 _NAMES = {"contact": ("NAME", "LAST_NAME")} | dict.fromkeys(("lead", "deal", "company"), ("TITLE",))
@@ -128,11 +130,11 @@ class ActivityStep(Step):
         Returns
         -------
         Outcome
-            With the verdict ``changed``.
+            ``already gone`` if the badge was to be released and the activity is deleted; else ``changed``.
         """
-        what = "was deleted, or this user may not read it"
-        if now:
-            what = "was closed" if now.closed else f"names {now.badge or 'no badge'} now"
+        if now is None and self.action is not Way.SET:
+            return gone(self)
+        what = "was deleted" if now is None else "was closed" if now.closed else f"names {now.badge or 'no badge'} now"
         return Outcome(self, Verdict.CHANGED, detail=f"left alone: it {what}")
 
     def judge(self, answer: Response | ApiError | None) -> Outcome | None:
@@ -158,8 +160,8 @@ class ActivityStep(Step):
 
 
 def look_at_activities(connection: Connection, steps: Sequence[ActivityStep]) -> list[Activity]:
-    """The activities of these steps as they are; refused if an answer has more than can be read, since one that is
-    missing counts as deleted."""
+    """The activities of these steps as they are, without those that are deleted; refused if an answer has more than can
+    be read. A list does not show what this user may not read, so each that is missing there is asked for."""
     ids, found = [step.before.id for step in steps], dict[int, Activity]()
     pages = {f"from{start}": ids[start : start + PAGE] for start in range(0, len(ids), PAGE)}
     select = ["ID", "COMPLETED", "PROVIDER_PARAMS"]
@@ -173,7 +175,9 @@ def look_at_activities(connection: Connection, steps: Sequence[ActivityStep]) ->
             text = f"Of {count} activities that the portal counts, {len(asked)} could be read."
             raise BadResponse(text, method=ACTIVITY_LIST)
         found |= asked
-    return [*found.values()]
+    gets = {str(id_): ("crm.activity.get", {"id": id_}) for id_ in ids if id_ not in found}
+    hidden = [id_ for id_, answer in connection.batch(gets).items() if not isinstance(answer, NotFound)] if gets else ()
+    return [*found.values(), *(Activity(int(id_), _HIDDEN) for id_ in hidden)]
 
 
 def find_holders(connection: Connection, codes: Collection[str]) -> list[dict[str, str]]:

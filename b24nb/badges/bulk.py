@@ -19,10 +19,10 @@ from functools import partial
 from typing import Any
 
 from b24nb import errors, spec
-from b24nb.badges.activities import ActivityStep, name_holders
+from b24nb.badges.activities import name_holders
 from b24nb.badges.apply import STALE, ChangeApplier, Look, warn_if_unwritten
 from b24nb.badges.badge import Badge, Badges
-from b24nb.badges.changes import UNDO, Outcome, Step, Verdict, Way, gone, problems
+from b24nb.badges.changes import UNDO, Outcome, Step, Verdict, gone, problems
 from b24nb.badges.evidence import Answer, ask_for, confirms, is_whole, list_badges, look_at
 from b24nb.badges.journal_store import ChangeSet
 from b24nb.checks import check_count, check_switch
@@ -287,8 +287,6 @@ def _there(step: Step, here: Badges) -> Any:
 def _beforehand(step: Step, here: Badges) -> Outcome | None:
     """The outcome of a step that need not or must not be sent."""
     now = _there(step, here)
-    if now is None and isinstance(step, ActivityStep) and step.action is not Way.SET:
-        return None  # only the portal's answer tells whether the activity is deleted, or this user may not read it
     if now == step.after:
         return Outcome(step, Verdict.KEPT) if now else gone(step)
     if now != step.before:

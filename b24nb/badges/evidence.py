@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from b24nb.badges.journal_store import Entry, JournalStore
 
 Answer = Response | ApiError
-_SEEN = "seen on the portal"
 _AGAIN = "Somebody may be changing them; list again."
 
 
@@ -214,8 +213,7 @@ def _judge(outcome: Outcome, here: Mapping[str, Any], *, last_look: bool) -> Out
             return _unknown(outcome, f"{step.code!r} was there before, so nobody can tell whether this call added it")
         beside = old and new and old.code != new.code  # this portal tells letter case apart
         verdict = Verdict.ADDED if beside else DONE[step.action]
-        detail = "not seen any more: deleted, or hidden from this user" if step.about and not new else _SEEN
-        return outcome._replace(verdict=verdict, changed=True, error=None, detail=detail, seen=True)
+        return outcome._replace(verdict=verdict, changed=True, error=None, detail="seen on the portal", seen=True)
     present = old or new
     if present and present not in (step.before, outcome.found):
         return _unknown(outcome, f"{step.about or repr(step.code)} is now different from what was sent")
