@@ -176,8 +176,12 @@ def look_at_activities(connection: Connection, steps: Sequence[ActivityStep]) ->
             raise BadResponse(text, method=ACTIVITY_LIST)
         found |= asked
     gets = {str(id_): ("crm.activity.get", {"id": id_}) for id_ in ids if id_ not in found}
-    hidden = [id_ for id_, answer in connection.batch(gets).items() if not isinstance(answer, NotFound)] if gets else ()
-    return [*found.values(), *(Activity(int(id_), _HIDDEN) for id_ in hidden)]
+    for id_, answer in connection.batch(gets).items() if gets else ():
+        if isinstance(answer, ApiError) and answer.code:  # what this method says itself has an empty code
+            raise answer
+        if not isinstance(answer, NotFound):
+            found[int(id_)] = Activity(int(id_), _HIDDEN)
+    return [*found.values()]
 
 
 def find_holders(connection: Connection, codes: Collection[str]) -> list[dict[str, str]]:

@@ -302,6 +302,9 @@ def test_an_activity_that_this_user_may_not_read_any_more_is_not_called_gone(
             report = plan.apply(confirm=1, progress=False)
             assert report.counts == {"changed": 1}
             assert report.df["detail"][0].endswith("left alone: it names what this user may not read now")
+        portal.faults.next("INTERNAL_SERVER_ERROR", method="crm.activity.get")
+        with pytest.raises(errors.ApiError, match="INTERNAL_SERVER_ERROR"):
+            plan.apply(confirm=1, progress=False)
 
 
 @pytest.mark.parametrize(
