@@ -199,7 +199,7 @@ class Plan:
 class ReleasePlan(Plan):
     """The changes to make to activities that hold a badge. Showing it sends nothing; :meth:`apply` sends it.
 
-    An activity that names another badge or was closed in the meantime is left alone. ``apply`` needs
+    An activity is left alone if it names another badge by then, was closed, or can't be read any more. ``apply`` needs
     ``confirm=<number>`` if activities are deleted.
 
     Attributes
