@@ -6,6 +6,7 @@ content is the package's, are signed. A file of the user is never signed.
 
 from __future__ import annotations
 
+import json
 import os
 import sqlite3
 import subprocess
@@ -87,7 +88,7 @@ def copy_walkthroughs(directory: Path) -> list[Path]:
         target.parent.mkdir(parents=True, exist_ok=True)
         try:
             with target.open("xb") as file:
-                file.write(source.read_bytes())
+                file.write(_content(source))
         except FileExistsError:
             continue
         except OSError:
@@ -98,13 +99,25 @@ def copy_walkthroughs(directory: Path) -> list[Path]:
     return copied
 
 
+def _content(shipped: Path) -> bytes:
+    """A shipped file as it is copied: a notebook says of its language what JupyterLab would else add when it opens it,
+    and would want to save."""
+    if shipped.suffix != ".ipynb":
+        return shipped.read_bytes()
+    from ipykernel.ipkernel import IPythonKernel
+
+    notebook = json.loads(shipped.read_bytes())
+    notebook["metadata"]["language_info"] = IPythonKernel.language_info
+    return json.dumps(notebook, ensure_ascii=False, indent=1).encode()
+
+
 def _shipped() -> Path:
     inside = _PACKAGE / "walkthroughs"  # in the wheel; in a checkout they are beside the package
     return inside if inside.is_dir() else _PACKAGE.parent / "notebooks"
 
 
 def sign(notebooks: Iterable[Path]) -> None:
-    """Sign these notebooks, so that this user's Jupyter trusts them as long as they are unchanged."""
+    """Sign the copies of these notebooks, so that this user's Jupyter trusts them as long as they are unchanged."""
     import nbformat
     from jupyter_core.paths import jupyter_data_dir
     from nbformat.sign import NotebookNotary
@@ -113,4 +126,4 @@ def sign(notebooks: Iterable[Path]) -> None:
     notary = NotebookNotary()
     with closing(notary.store):
         for path in notebooks:
-            notary.sign(nbformat.read(path, as_version=4))
+            notary.sign(nbformat.reads(_content(path).decode(), as_version=4))

@@ -230,7 +230,7 @@ class Journal:
 
     def __repr__(self) -> str:
         newest, notice = self._shown()
-        table = "" if newest is None else frame_text(newest) if len(newest) else "nothing was changed yet"
+        table = "" if newest is None or newest.empty else frame_text(newest)
         return "\n".join(filter(None, [_head(newest), table, notice]))
 
     def _repr_html_(self) -> str:
@@ -248,6 +248,8 @@ class Journal:
 
 
 def _head(newest: pd.DataFrame | None) -> str:
+    if newest is not None and newest.empty:
+        return "Journal: nothing was changed yet"
     return "Journal" if newest is None or len(newest) < SHOWN else f"Journal: at most the newest {SHOWN}; .df has all"
 
 

@@ -279,7 +279,8 @@ class ReleasePlan(Plan):
         return frame(rows, ["action", *RELEASE_COLUMNS, "note"])
 
     def _tables(self) -> Iterator[Any]:
-        yield html.holders_table(self, self._rows[:SHOWN], hidden=len(self._rows) - SHOWN)
+        if self._rows:
+            yield html.holders_table(self, self._rows[:SHOWN], hidden=len(self._rows) - SHOWN)
         yield html.Message("note", self._head)
 
     def _warning(self, deletes: int, total: int) -> str:

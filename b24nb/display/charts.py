@@ -59,7 +59,8 @@ class Chart:
 
     def _repr_html_(self) -> str:
         image = Markup('<img class="b24nb-chart" src="data:image/png;base64,{}" alt="{}" width="{}">')
-        return html.page(image.format(base64.b64encode(self.png).decode(), self.alt, 96 * _WIDTH))
+        shown = image.format(base64.b64encode(self.png).decode(), self.alt, 96 * _WIDTH)
+        return html.page(Markup('<div class="b24nb-scroll">{}</div>').format(shown))
 
 
 def timeline(df: pd.DataFrame) -> Chart:
@@ -102,7 +103,7 @@ def _draw(axes: Axes, rows: Sequence[Any], total: int) -> None:
     axes.set_title(title, fontsize=10, fontweight="bold", color=INK)
     axes.set_axisbelow(True)
     axes.grid(axis="x", color="#e3e6ea", linewidth=0.8)
-    axes.tick_params(length=0, labelsize=8.5, labelcolor=INK)
+    axes.tick_params(length=0, labelsize=8.5, labelcolor=INK, pad=6)
     axes.spines[["top", "right", "left"]].set_visible(False)
     axes.spines["bottom"].set_color("#c4c9d0")
     # The legend has each sign once, and only those that the chart uses.

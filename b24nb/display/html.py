@@ -33,7 +33,7 @@ _IN_CODE = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;", "\n": "&#10;"}
 _SHOWN_FIRST = 10
 #: How many characters of an answer are shown.
 _LONGEST = 20_000
-_WORDS = {"done": "Done.", "error": "Error:", "check": "Check:"}
+_WORDS = {"done": "Done.", "error": "Error:", "check": "Note:"}
 
 
 def join(pieces: Iterable[Any], between: str = "") -> Markup:
@@ -181,8 +181,9 @@ def changes_table(changes: Sequence[tuple[str, str, Any, Any, str]], caption: st
 
 
 def frame(df: pd.DataFrame, caption: str = "", limit: int = 50) -> Markup:
-    """The first rows of any DataFrame."""
-    return table(*values_of(df.head(limit)), caption, hidden=len(df) - limit)
+    """The first rows of any DataFrame, without the columns that hold nothing but empty texts."""
+    head, rows = values_of(df.head(limit))
+    return table(*_filled(head, rows, [("",)] * len(head)), caption, hidden=len(df) - limit)
 
 
 def values_of(df: pd.DataFrame) -> tuple[list[str], list[list[Any]]]:
@@ -195,10 +196,14 @@ def values_of(df: pd.DataFrame) -> tuple[list[str], list[list[Any]]]:
 
 def figures(head: Sequence[str], rows: Sequence[Sequence[Any]], caption: str, hidden: int = 0) -> Markup:
     """A table with aligned decimals, without the columns that are empty or 0 in all rows."""
-    nothing = {name: {None, "", 1 if name == "attempt" else 0} for name in head}
-    columns = [place for place, name in enumerate(head) if not {row[place] for row in rows} <= nothing[name]]
-    shown = ([row[place] for place in columns] for row in rows)
-    return table([head[place] for place in columns], shown, caption, hidden=hidden, aligned=True)
+    nothing = [(None, "", 1 if name == "attempt" else 0) for name in head]
+    return table(*_filled(head, rows, nothing), caption, hidden=hidden, aligned=True)
+
+
+def _filled(head: Sequence[str], rows: Sequence[Sequence[Any]], nothing: Sequence[Any]) -> tuple[Any, Any]:
+    """Names and rows without the columns that hold ``nothing``."""
+    columns = [place for place, none in enumerate(nothing) if not all(row[place] in none for row in rows)]
+    return [head[place] for place in columns], [[row[place] for place in columns] for row in rows]
 
 
 def clock_times(times: Sequence[datetime]) -> list[str]:
@@ -224,10 +229,14 @@ def calls_table(calls: Sequence[Any], caption: str, limit: int) -> Markup:
 def table(
     head: Sequence[Any], rows: Iterable[Iterable[Any]], caption: str = "", *, hidden: int = 0, aligned: bool = False
 ) -> Markup:
-    """A table of values, with numbers to the right; ``aligned``: with one decimal each; ``hidden``: rows not shown."""
-    lines = [[*row] for row in rows]
-    columns = [*zip(*lines, strict=True)] or [()] * len(head)
-    marks = [Markup(' class="b24nb-number"') if any(map(_is_number, column)) else "" for column in columns]
+    """A table of values, with numbers to the right; ``aligned``: with one decimal each; ``hidden``: rows not shown.
+
+    Without rows only the caption is shown.
+    """
+    if not (lines := [[*row] for row in rows]):
+        return paragraph(caption) if caption else Markup()
+    numeric = [any(map(_is_number, column)) for column in zip(*lines, strict=True)]
+    marks = [Markup(' class="b24nb-number"') if yes else "" for yes in numeric]
 
     def line(cell: Markup, values: Iterable[str]) -> Markup:
         return Markup("<tr>{}</tr> ").format(join(map(cell.format, marks, values), " "))

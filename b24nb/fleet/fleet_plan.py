@@ -92,8 +92,9 @@ class FleetPlan(FleetResults):
 
     @property
     def confirmation(self) -> str:
-        """The sentence for ``apply(confirm=…)``: ``1,204 changes on 311 portals``."""
-        found = Counter(name for name, _ in self._changes())
+        """The sentence for ``apply(confirm=…)``: what is left to send, ``1,204 changes on 311 portals``."""
+        found = Counter({name: len(self._left(name)) for name in self.left})
+        found = found or Counter(name for name, _ in self._changes())  # all were made: apply looks at them again
         return f"{counted(found.total(), 'change')} on {counted(len(found), 'portal')}"
 
     @property
@@ -146,7 +147,7 @@ class FleetPlan(FleetResults):
         ...     fleet = b24nb.Fleet(sandboxes.names, vault=sandboxes.webhooks.get)
         ...     plan = fleet.plan([b24nb.Badge("gold", "Client", "Gold", "warning")], progress=False)
         ...     plan.apply(first=1, progress=False).ok
-        ...     plan.apply(confirm="3 changes on 3 portals", progress=False).counts
+        ...     plan.apply(confirm="2 changes on 2 portals", progress=False).counts
         False
         {'added': 3}
         """
@@ -357,7 +358,7 @@ class FleetReport(FleetResults):
 
     def _notes(self) -> list[str]:
         others = len({*self._plan.left}.difference(self._names))
-        goes_on = f"Apply the plan again ({self._plan.confirmation}) to go on with {counted(others, 'other portal')}."
+        goes_on = f"Apply the plan again to send what is left: {self._plan.confirmation}."
         return [*super()._notes(), *self._plan._remarks, *([goes_on] if others else [])]
 
     def _shown(self) -> pd.DataFrame:

@@ -158,7 +158,9 @@ class AddForm(Form):
                 raise
             self.shared.see_changed(added=[existing])
             wrong = {"code": f"The portal has a badge {existing.code!r}, shown below."}
-            return AddState(phase="failed", message=message_for(error), field_errors=wrong, existing=existing)
+            hint = "To change it, delete it first, then add it again; or choose another code."
+            said = message_for(error)._replace(hint=hint)
+            return AddState(phase="failed", message=said, field_errors=wrong, existing=existing)
         self.shared.see_changed(added=[added])
         state, text = AddState(phase="done", result=added), f"The badge {added.code!r} was added."
         if added != badge:
@@ -174,11 +176,15 @@ class AddForm(Form):
             yield html.badge_card(state.existing or state.result, self.shared.language)
 
     def side_html(self, state: AddState, *, live: bool = True) -> Iterable[Any]:
-        """How the badge would look (until it is added: then the result shows it), and the call that adds it."""
+        """How the badge would look, until it is added: then the result shows it."""
+        if state.phase != "done" and any(row.title or row.value for row in self.texts):
+            yield html.paragraph("How it will look:")
+            yield html.badge_card(self.badge, self.shared.language)
+
+    def frames_html(self, state: AddState) -> Iterable[Any]:
         if any(row.title or row.value for row in self.texts):
-            if state.phase != "done":
-                yield html.badge_card(self.badge, self.shared.language)
             yield call_as_code(ADD, self.badge.to_wire())
+        yield from super().frames_html(state)
 
     def check_early(self) -> None:
         """Show problems of the fields while the user types; messages about the former input are removed."""

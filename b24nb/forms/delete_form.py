@@ -149,7 +149,8 @@ class DeleteForm(ReleaseForm):
         codes = (self.code.value,) if self.code.value else self._codes
         self.state = state = self.forget()
         if not codes:
-            return state.refused(code="Type a code, or load the badges and choose rows of the table.")
+            load = "" if self.shared.shown else "load the badges and "
+            return state.refused(code=f"Type a code, or {load}choose rows of the table.")
         here = self.b24.badges.list() if len(codes) > 1 else Badges([self.b24.badges.get(codes[0])])
         if self.state is not state:  # another badge was chosen meanwhile
             return self.state
@@ -173,7 +174,7 @@ class DeleteForm(ReleaseForm):
         if not state.to_delete:  # another form changed what the preview showed, right before the click
             return state.refused(code="Preview again what would be deleted: it has changed.")
         if self.confirm.value.strip() != state.word.strip():
-            return state.refused(confirm=f"Type {state.word} to confirm.")
+            return state.refused(confirm=f"Type exactly {state.word} to confirm.")
         if len(state.to_delete) > 1:
             return self._delete_many(state.to_delete)
         removed = self.b24.badges.delete(state.to_delete[0])
@@ -190,7 +191,7 @@ class DeleteForm(ReleaseForm):
             self._choose_none()
         changed, counts = _now(one.error for one in report), Counter(one.verdict for one in report)
         self.shared.see_changed(gone=gone, added=changed)
-        text = f"{html.counted(counts[Verdict.DELETED], 'badge')} of {len(badges):,} deleted."
+        text = f"{counts[Verdict.DELETED]:,} of {html.counted(len(badges), 'badge')} deleted."
         text += f" {html.counted(counts[Verdict.GONE], 'badge')} already gone." if counts[Verdict.GONE] else ""
         text += f" Nobody can tell yet of {counts[Verdict.UNKNOWN]:,}." if counts[Verdict.UNKNOWN] else ""
         text += f" {html.counted(len(changed), 'badge')} changed, and left alone." if changed else ""
@@ -207,7 +208,7 @@ class DeleteForm(ReleaseForm):
         there = [outcome.step.code for outcome in report if outcome.verdict is Verdict.KEPT]
         left = Badges(one.step.after for one in report if not (one.done or one.verdict is Verdict.KEPT))
         added = report.counts.get("added", 0)
-        place = ", as the last of the list" if added else ""
+        place = ", now last in the list" if added else ""
         text = f"{added:,} of {html.counted(len(removed), 'badge')} restored{place}."
         text += f" Already there: {parts.named(there)}." if there else ""
         return _ended(report.ok, text, report, left, offer=False)
@@ -234,7 +235,8 @@ class DeleteForm(ReleaseForm):
         will = "would" if self.b24.portal.read_only else "will"
         words, going = {True: f"{will} be deleted", False: "held: probably refused"}, frozenset(state.to_delete)
         rows = ((*html.badge_cells(badge, self.shared.language), words[badge in going]) for badge in badges)
-        caption = f"This {will} be deleted: {len(going)}" if going else "None of this will be deleted"
+        count = html.counted(len(state.badges), "badge")
+        caption = f"{len(going):,} of {count} {will} be deleted" if going else "None of this will be deleted"
         return html.table(("badge", "code", "title", "what will happen"), rows, caption)
 
     def frames_html(self, state: DeleteState) -> Iterable[Any]:
@@ -249,6 +251,7 @@ class DeleteForm(ReleaseForm):
         # before the field is shown, since such a change takes away what was typed and not sent yet.
         self.confirm.placeholder = state.word
         parts.show(self._choosing, not state.badges)
+        self.field_rows["code"].hint = "or choose rows of the table" if self.shared.shown else ""
         parts.show(self.table, self.shared.shown and not state.badges)
         parts.show(self.held_too, state.held)
         parts.show(self._confirm, state.to_delete)

@@ -11,10 +11,11 @@ import ipywidgets as widgets  # type: ignore[import-untyped]
 from markupsafe import Markup
 
 from b24nb.badges.badge import listed
+from b24nb.badges.changes import Action
 from b24nb.display import html
 from b24nb.fleet import Fleet
-from b24nb.fleet.fleet_plan import FleetReport
-from b24nb.fleet.results import FleetResults
+from b24nb.fleet.fleet_plan import FleetPlan, FleetReport
+from b24nb.fleet.results import FleetBadges, FleetResults
 from b24nb.forms import parts
 from b24nb.forms.form import Form, changes
 from b24nb.forms.state import FormState, SharedState
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
 #: How many portals one table shows as columns, and how many rows a table shows.
 PORTALS, ROWS = 12, 25
-AGAIN = "The plan was made for other choices: click Plan again."
+AGAIN = "The plan was made for other choices: preview it again."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,10 +81,10 @@ class FleetForm(Form):
         self.compare_button = self.main_button("Compare", "th", self.compare)
         self.file = parts.field("Text", "Wanted badges", file, width="34em", placeholder=given)
         self.prune = parts.field("Checkbox", "delete what is not wanted", False, width="auto", indent=False)
-        self.plan_button = self.step_button("Plan", "list", self.plan)
+        self.plan_button = self.step_button("Preview plan", "list", self.plan)
         for field in (self.file, self.prune):
             self.on_change(field, self.redraw)
-        self.first = parts.field("Text", "First portals", "", placeholder="all")
+        self.first = parts.field("Text", "Portals at most", "", placeholder="all")
         self.confirm = parts.field("Text", "Confirm", "")
         self.apply_button = self.step_button("Apply", "check", self.apply, style="danger")
         self.undo_button = self.step_button("Undo", "undo", self.undo)
@@ -114,9 +115,9 @@ class FleetForm(Form):
         except OSError as error:
             return self.state.refused(wanted=f"The file can't be read: {error.strerror}.")
         state = self._finished(plan, plan=plan, before=self.state.done, asked=asked)
-        hint = f"{plan._head()}. To send it, type: {plan.confirmation}" if plan.left else "There is nothing to send."
         *notes, _ = plan._notes()  # the last one is about code
         text = " ".join([f"{plan.confirmation} would be made. Nothing has been sent yet.", *notes])
+        hint = f"{plan._head()}. {_how_to_send(plan)}"
         return state.saying("check" if notes else "note", text, hint, phase="confirm")
 
     @changes
@@ -143,7 +144,8 @@ class FleetForm(Form):
     def _finished(self, found: FleetResults, **more: Any) -> Any:
         said = [found._head() + ".", *found._notes()]
         kind: Any = "check" if found.missing or not getattr(found, "ok", True) else "done"
-        return self.state.saying(kind, " ".join(said), phase="done", result=found, field_errors={}, **more)
+        hint = _how_to_send(self.state.plan) if isinstance(found, FleetReport) else None
+        return self.state.saying(kind, " ".join(said), hint, phase="done", result=found, field_errors={}, **more)
 
     def _options(self, visits: int | None = None) -> dict[str, Any]:
         """Options of a run with so many visits, by default one of each portal; Cancel is checked before each."""
@@ -156,18 +158,38 @@ class FleetForm(Form):
         parts.show(self._sending_part, state.plan is not None and state.plan.left and current)
         self.field_rows["wanted"].hint = AGAIN if state.plan is not None and not current else ""
         parts.show(self.undo_button, state.done)
+        begun = len(state.done._begun) if state.done else 0
+        self.undo_button.description = f"Undo on {html.counted(begun, 'portal')}"
 
     def result_html(self, state: FleetState) -> Iterable[Any]:
         found = state.result
         if found is None:
             return
-        if (matrix := getattr(found, "matrix", None)) is not None:
-            yield from _matrix(matrix)
+        if isinstance(found, FleetPlan):
+            yield _planned(found)
+        elif isinstance(found, FleetBadges):
+            yield from _matrix(found.matrix)
         if isinstance(found, FleetReport) and len(done := found._shown()):
             yield html.figures(*html.values_of(done.head(ROWS)), "What was done", len(done) - ROWS)
-        if len(found.failed):
-            trouble = found.failed.drop(columns="error")  # the detail begins with it
+        trouble = found.failed.drop(columns="error")  # the detail begins with it
+        trouble = trouble[trouble["detail"] != ""]  # the message counts those that were not visited
+        if len(trouble):
             yield html.frame(trouble, caption="Portals that are not ok", limit=ROWS)
+
+
+def _how_to_send(plan: FleetPlan) -> str:
+    """What to do to send what is left of a plan."""
+    what = "what is left" if plan._made else "the plan"
+    return f"To send {what}, type: {plan.confirmation}" if plan.left else "There is nothing to send."
+
+
+def _planned(plan: FleetPlan) -> Markup:
+    """A table of what the plan would do with each code, and on how many portals; what stays as it is comes last."""
+    groups = plan.df.groupby(["code", "action", "note"], sort=False)["portal"]
+    rows = [(*what, len(names), listed([*names])) for what, names in groups]
+    rows.sort(key=lambda row: row[1] == Action.KEEP)
+    head = ("code", "action", "note", "portals", "which")
+    return html.table(head, rows[: 2 * ROWS], "What would be done", hidden=len(rows) - 2 * ROWS)
 
 
 def _matrix(matrix: pd.DataFrame) -> Iterable[Markup]:
@@ -182,8 +204,8 @@ def _matrix(matrix: pd.DataFrame) -> Iterable[Markup]:
     caption = f"{html.counted(len(matrix), 'code')} on {html.counted(matrix.shape[1], 'portal')}"
     yield html.table(["code", *words, "where"], rows, caption, hidden=len(matrix) - len(rows))
     odd = [name for name in matrix if (matrix[name] != "same").any()]
-    if odd:
-        part = matrix[odd[:PORTALS]]
+    part = matrix[odd[:PORTALS]]
+    if (part.nunique(axis=1) > 1).any():  # else the table above says all
         more = f"; the first {PORTALS} of them" if len(odd) > PORTALS else ""
         yield html.frame(part, caption=f"Portals that differ: {len(odd):,}{more}", limit=2 * ROWS)
 

@@ -109,9 +109,9 @@ class FieldRow(widgets.HBox):  # type: ignore[misc]
 
     def say(self, problem: str) -> None:
         """Show the problem, if there is one."""
-        problem = problem or self.hint
-        beside = Markup('<span class="b24nb-problem" role="status">Check: {}</span>').format(problem)
-        self._text.value = fragment(beside) if problem else ""
+        beside = Markup('<span class="b24nb-{}" role="status">{}{}</span>').format
+        said = beside("problem", "Check: ", problem) if problem else beside("hint", "", self.hint)
+        self._text.value = fragment(said) if problem or self.hint else ""
 
 
 def show(widget: Any, visible: object) -> None:

@@ -6,7 +6,6 @@ the release what can't be undone.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -14,7 +13,7 @@ from typing import Any
 
 import ipywidgets as widgets  # type: ignore[import-untyped]
 
-from b24nb.badges.badge import Badges
+from b24nb.badges.badge import Badges, grouped
 from b24nb.badges.changes import Way
 from b24nb.badges.plan import ReleasePlan, Report
 from b24nb.display import html
@@ -30,6 +29,7 @@ WAYS = (
     ("delete the activity", "it is gone for good: this can't be undone", "any webhook or application"),
     ("clear its badgeCode", "it stays open without the badge; b24.journal can undo it", "the application that made it"),
 )
+_DOES: dict[str, str] = {Way.DELETE: "delete {} for good", Way.CLEAR: "clear badgeCode of {}"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,7 +77,7 @@ class ReleaseForm(Form):
     def releasing(self) -> Any:
         """Make the part: the holders, and below them the choice, the confirmation and the button."""
         self.which = parts.field("Dropdown", "Release", (), width="44em", options=[("", ())])
-        self.word = parts.field("Text", "Confirm", "")
+        self.word = parts.field("Text", "Type it here", "")
         self.release_button = self.step_button("Release", "unlink", self.release, style="danger")
         self.on_change(self.which, self.update)
         fields = [self.which, self.field_row("release", self.word), parts.row(self.release_button, indented=True)]
@@ -133,14 +133,14 @@ class ReleaseForm(Form):
         """Release the badges from the chosen activities, if the confirmation was typed; then find the other holders."""
         state, ids = self.state, self.which.value
         if not ids or self.word.value.strip() != _word(ids):
-            return state.refused(release=f"Type {_word(ids)} to confirm.")
+            return state.refused(release=f"Type exactly {_word(ids)} to confirm.")
         plan = state.holders.only(ids)
         report = plan.apply(confirm=plan.deletes, keep_going=True, **self.run_options(len(plan)))
         self.state = replace(self.state, released=report)
         self.shared.see_released(frozenset(str(one.step.before.id) for one in report if one.ok))
         state = self.find_holders()
         said = state.message or html.Message("note", "")
-        text = f"{sum(one.done for one in report)} of {len(report)} released. {said.text}".rstrip()
+        text = f"Activities released: {sum(one.done for one in report)} of {len(report)}. {said.text}".rstrip()
         return replace(state, message=said._replace(kind=said.kind if report.ok else "check", text=text))
 
     # -- drawing --------------------------------------------------------------------------------------
@@ -162,6 +162,7 @@ class ReleaseForm(Form):
                 yield html.table(("way to release", "what happens", "who can"), WAYS)
 
     def draw(self, state: Any) -> None:
+        self.load_button.description = "Reload badges" if self.shared.listed else "Load badges"
         actions = state.holders.actions if state.rows else {}
         rows = [row for row in state.rows if row["activity_id"] in actions]
         every = [(f"all {len(rows)} activities", tuple(row["activity_id"] for row in rows))] if len(rows) != 1 else []
@@ -169,16 +170,20 @@ class ReleaseForm(Form):
         if options != [*self.which.options]:
             self.which.options, self.word.value = options, ""
         ids = self.which.value
-        self.word.description = f"Type {_word(ids)}"
-        ways = Counter(actions[id_] for id_ in ids)
-        self.release_button.description = f"Release: {', '.join(f'{way} ({n})' for way, n in ways.items())}"
-        self.field_rows["release"].hint = "deleted activities can't be restored" if Way.DELETE in ways else ""
+        ways = grouped((actions[id_], id_) for id_ in ids)
+        does = " and ".join(_DOES[way].format(_named(some)) for way, some in ways.items())
+        self.field_rows["release"].hint = f"To {does}, type: {_word(ids)}"
+        self.release_button.description = does[:1].upper() + does[1:]
         parts.show(self._releasing, rows)
 
 
 def _word(ids: Sequence[str]) -> str:
     """What must be typed to confirm: the id of the activity, or for several how many they are."""
-    return ids[0] if len(ids) == 1 else f"{len(ids)} activities"
+    return ids[0] if len(ids) == 1 else _named(ids)
+
+
+def _named(ids: Sequence[str]) -> str:
+    return f"activity {ids[0]}" if len(ids) == 1 else f"{len(ids)} activities"
 
 
 def _choice(row: dict[str, str]) -> str:
@@ -186,11 +191,11 @@ def _choice(row: dict[str, str]) -> str:
 
 
 def _verdict(state: HoldersState) -> html.Message:
-    certainty = "likely" if state.held else "possible"
+    certainty, them = "likely" if state.held else "possible", "it" if len(state.badges) == 1 else "them"
     codes = parts.named(dict.fromkeys(row["code"] for row in state.rows if row["certainty"] == certainty))
     if not codes:
-        return html.Message("note", "No open activity that this user may read holds it.")
+        return html.Message("note", f"No open activity that this user may read holds {them}.")
     will = "will probably" if state.held else "may"
-    text = f"The portal {will} refuse to delete {codes}, which open activities hold."
-    hint = "Release it below. Closed activities, and those of items in a final stage, do not count."
-    return html.Message("check", text, "ENTITY_WITH_BADGE_EXISTS", hint)
+    text = f"The portal {will} refuse to delete {codes} (ENTITY_WITH_BADGE_EXISTS): open activities hold {them}."
+    hint = f"Release {them} below. Closed activities, and those of items in a final stage, do not count."
+    return html.Message("check", text, hint=hint)

@@ -106,7 +106,7 @@ def redirect_error(response: requests.Response, method: str, secrets: Iterable[S
         where, hint = "an address that can't be read", "Look at what answers at this address."
     elif host.lower() != here.netloc.lower():
         where = f"{target.scheme}://{host}, another host, which must not get the secret"
-        hint = "If the portal was renamed, connect with its new address; if that is a login page, have /rest/ excepted."
+        hint = "If the portal was renamed, connect with its new address; if it is a login page, have /rest/ exempted."
     elif re.search(r"auth|log-?in|sso|oauth", target.path, re.IGNORECASE):
         where = "a login page of the same host"
         hint = "Something there wants a person to log in first: ask for an exception for the path /rest/."

@@ -249,7 +249,7 @@ class Limits:
 
     @property
     def df(self) -> pd.DataFrame:
-        """A row per method that reported operating time.
+        """A row per method that has cost operating time.
 
         Columns: ``method``; commands of a batch have a row of their own, since a portal may count them
         separately, or not at all; ``operating_s``, accumulated, as reported; ``limit_s``, the documented limit;
@@ -259,7 +259,7 @@ class Limits:
         """
         import pandas as pd
 
-        now, methods = self._clock.time(), sorted(self._operating.items())
+        now, methods = self._counting()
         rows = [(name, one.used(now), float(_LIMIT), one.calls_left(now), one.until) for name, one in methods]
         frame = pd.DataFrame(rows, columns=["method", "operating_s", "limit_s", "calls_left", "reset_at"])
         frame["reset_at"] = pd.to_datetime(frame["reset_at"].astype("Float64"), unit="s", utc=True).dt.as_unit("us")
@@ -273,15 +273,20 @@ class Limits:
         used = [f"{name}: {seconds:g} of {_LIMIT} {words}" for name, seconds, words in self._used()]
         return "\n".join([rate, *used])
 
+    def _counting(self) -> tuple[float, list[tuple[str, Operating]]]:
+        """The time, and the methods that have cost operating time."""
+        now, methods = self._clock.time(), sorted(self._operating.items())
+        return now, [(name, one) for name, one in methods if one.used(now) or one.calls_left(now) is not None]
+
     def _used(self) -> list[tuple[str, float, str]]:
         """For each method: name, seconds used up, and the text that follows the number."""
-        now, methods = self._clock.time(), sorted(self._operating.items())
+        now, methods = self._counting()
         return [(name, one.used(now), f"s operating time{one.forecast(now)}") for name, one in methods]
 
     def _safe(self) -> str:
         most = int(self.bucket.tariff.burst - _RESERVE)
         wait = self.bucket.seconds_until(most)
-        later = f", {most} in {math.ceil(wait)} s" if wait else ""
+        later = f", {most} after {math.ceil(wait)} s" if wait else ""
         return f"{max(0, int(most - self.bucket.level))} at once are safe now{later}"
 
     def _repr_html_(self) -> str:

@@ -80,6 +80,7 @@ def test_it_opens_the_walkthrough_to_begin_with(opened: NotebookPage, home: NewH
 def test_a_walkthrough_just_opened_looks_as_it_was_made(opened: NotebookPage, home: NewHome, name: str) -> None:
     opened.open(home.copies / name)
     assert opened.evaluate("'b24nb' in __import__('sys').modules") == "False", "nothing has run"
+    assert not opened.page.evaluate("() => jupyterapp.shell.currentWidget.context.model.dirty"), "nor wants to be saved"
     pills = opened.page.locator(".jp-Notebook .b24nb-pill")
     expect(pills.first).to_be_attached()
     texts = painted(pills)

@@ -100,9 +100,9 @@ def test_list_inspect_and_release_add_delete_undo(
     expect(explorer.get_by_role("row", name="German")).to_contain_text("Unterschrieben")
     expect(explorer.get_by_text("will probably refuse to delete documentSigned").filter(visible=True)).to_be_visible()
     expect(explorer.get_by_role("link", name="deal 2").filter(visible=True)).to_have_attribute("href", link)
-    fill(f"Type {held}", held)
-    press("Release")
-    expect(explorer.get_by_text("1 of 1 released").filter(visible=True)).to_be_visible()
+    fill("Type it here", held)
+    press(f"Delete activity {held} for good")
+    expect(explorer.get_by_text("Activities released: 1 of 1").filter(visible=True)).to_be_visible()
 
     turn_to("Add")
     fill("Badge code", "byKeyboard")
@@ -121,7 +121,7 @@ def test_list_inspect_and_release_add_delete_undo(
     turn_to("Delete")
     fill("Badge code", "byKeyboard")
     press("Preview deletion")
-    expect(explorer.get_by_role("table", name="This will be deleted: 1")).to_contain_text("No mouse")
+    expect(explorer.get_by_role("table", name="1 of 1 badge will be deleted")).to_contain_text("No mouse")
     fill("Confirm", "byKeyboard")
     press("Delete badge")
     expect(explorer.get_by_text("The badge 'byKeyboard' was deleted.")).to_be_visible()
@@ -151,7 +151,7 @@ def test_many_portals_are_compared_planned_and_changed(notebook: OpenNotebook, t
         expect(form.get_by_text("SANDBOX", exact=True)).to_be_visible()
         assert faint(opened, form) == []
 
-        form.get_by_role("button", name="Plan").click()
+        form.get_by_role("button", name="Preview plan").click()
         form.get_by_role("button", name="Apply").click()
         expect(form.get_by_text("Type 22 changes on 11 portals.")).to_be_visible()
         assert (holding(sandboxes), faint(opened, form)) == (0, [])

@@ -53,10 +53,10 @@ def test_rows_are_chosen_with_the_mouse_deleted_and_restored(notebook: OpenNoteb
     explorer.get_by_role("tab", name="Delete").click()
     expect(explorer.get_by_text("12 badges, 3 selected").filter(visible=True)).to_be_visible()
     explorer.get_by_role("button", name="Preview deletion").click()
-    expect(explorer.get_by_role("table", name="This will be deleted: 3")).to_be_visible()
+    expect(explorer.get_by_role("table", name="3 of 3 badges will be deleted")).to_be_visible()
     explorer.get_by_label("Confirm").fill("3")
     explorer.get_by_role("button", name="Delete 3 badges").click()
-    expect(explorer.get_by_text("3 badges of 3 deleted.")).to_be_visible()
+    expect(explorer.get_by_text("3 of 3 badges deleted.")).to_be_visible()
     assert len(b24.badges.list()) == 9
     explorer.get_by_role("button", name="Undo").click()
     expect(explorer.get_by_text("3 of 3 badges restored")).to_be_visible()

@@ -43,7 +43,7 @@ def visit(explorer: Locator, name: str) -> Locator:
         expect(explorer.get_by_text("will probably refuse to delete").filter(visible=True)).to_be_visible()
         explorer.get_by_label("also try to delete").check()
         click("Delete badge")
-        expect(explorer.get_by_text("Type waitingPayment to confirm.")).to_be_visible()
+        expect(explorer.get_by_text("Type exactly waitingPayment to confirm.")).to_be_visible()
     elif name == "Calls":
         click("Draw chart")
         expect(explorer.get_by_role("img")).to_be_visible()

@@ -141,6 +141,6 @@ def test_a_saved_notebook_shows_results_without_a_kernel(notebook: OpenNotebook)
     opened.open(sent_on, kernel=False)
     expect(opened.page.get_by_role("button", name="No Kernel").last).to_be_visible()
     shown = opened.shown
-    expect(shown.get_by_role("table", name="This will be deleted: 1")).to_contain_text("newsletter")
+    expect(shown.get_by_role("table", name="1 of 1 badge will be deleted")).to_contain_text("newsletter")
     expect(shown.get_by_text("Run the cell to use it.")).to_be_visible()
     expect(shown.get_by_role("button")).to_have_count(0)

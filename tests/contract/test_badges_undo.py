@@ -45,7 +45,7 @@ def test_undo_goes_back_one_change_set_at_a_time(portal: SandboxPortal, b24: Cli
 def test_nothing_to_undo_is_an_empty_plan(b24: Client) -> None:
     assert len(b24.journal.plan_undo()) == 0
     assert len(b24.journal.plan_undo().apply()) == 0
-    assert repr(b24.journal) == "Journal\nnothing was changed yet"
+    assert repr(b24.journal) == "Journal: nothing was changed yet"
     assert "Journal" in b24.journal._repr_html_()
 
 

@@ -303,7 +303,7 @@ def test_first_portals_first_and_a_second_call_for_the_rest(sandboxes: SandboxFl
     assert list(report.status["status"]) == ["ok", *["not visited"] * 3]
     assert [("vip" in found) for found in codes(sandboxes).values()] == [True, False, False, False]
     for text in (repr(report), report._repr_html_()):
-        assert "to go on with 3 other portals." in text
+        assert "Apply the plan again to send what is left: 3 changes on 3 portals." in text
     assert "1 portal begun, 3 left." in repr(plan)
     before = len(sandboxes.portals["portal-0001"].requests)
     report = plan.apply(**QUIET)

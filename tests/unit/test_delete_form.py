@@ -24,7 +24,7 @@ def test_delete_one_and_undo(b24: Client, portal: SandboxPortal) -> None:
     code = str(as_code("crm.activity.badge.delete", {"code": "missedCall"}))
     assert " ".join(code.split()) in shown(form)
     confirm(form, "missedcall")
-    assert "Type missedCall to confirm." in shown(form)
+    assert "Type exactly missedCall to confirm." in shown(form)
     confirm(form, "missedCall")
     click(form, form.delete_button)  # a double click
     assert "was deleted." in shown(form)
@@ -49,7 +49,7 @@ def test_what_the_portal_would_refuse_is_marked_and_not_counted(b24: Client, por
         assert f"type the number of badges: {number}" in shown(form)
         assert "to confirm." not in shown(form)
         confirm(form, "x")
-        assert f"Type {number} to confirm." in shown(form)
+        assert f"Type exactly {number} to confirm." in shown(form)
     confirm(form, "2")
     assert list(form.df["code"]) == ["missedCall", "newsletter"]
     assert [badge.code for badge in form.state.removed] == ["missedCall", "newsletter"]
@@ -102,7 +102,7 @@ def test_a_badge_that_somebody_changed_meanwhile_is_left_alone_and_shown_as_it_i
     if len(codes) > 1:
         assert list(form.df["verdict"]) == ["changed" if there else "already gone", "deleted"]
         left = "1 badge changed, and left alone." if there else "1 badge already gone."
-        assert f"1 badge of 2 deleted. {left}" in shown(form)
+        assert f"1 of 2 badges deleted. {left}" in shown(form)
     else:
         assert (form.state.phase, times_asked(portal, "delete")) == ("failed", sent)
         assert ("has changed" if there else "No badge has this code") in shown(form)
@@ -231,7 +231,7 @@ def test_undo_neither_counts_nor_overwrites_what_is_there_again_and_then_offers_
     confirm(form, "2")
     b24.journal.plan_restore([form.state.removed[1]]).apply(progress=False)
     click(form, form.undo_button)
-    text = "1 of 2 badges restored, as the last of the list. Already there: newsletter."
+    text = "1 of 2 badges restored, now last in the list. Already there: newsletter."
     assert (form.state.phase, form.state.message.text) == ("done", text)
     form.table.selected = ["missedCall", "newsletter", "paid"]
     form.run()
@@ -260,7 +260,7 @@ def test_undo_restores_what_was_deleted_although_nobody_could_tell(codes: list[s
         is_up.clear()
         assert not {*codes} & {badge["code"] for badge in portal.badges}
         assert "was deleted" not in shown(form)
-        assert not codes[1:] or "0 badges of 2 deleted. Nobody can tell yet of 2." in shown(form)
+        assert not codes[1:] or "0 of 2 badges deleted. Nobody can tell yet of 2." in shown(form)
         click(form, form.undo_button)
         assert {*codes} <= {badge["code"] for badge in portal.badges}
 
@@ -335,7 +335,7 @@ def test_what_holds_badges_is_named_and_released_and_then_they_go(b24: Client, p
     assert "onHold 5 deal 5" in shown(form)
     form.word.value = "3 activities"
     click(form, form.release_button)
-    assert form.state.message.text.startswith("3 of 3 released. 3 badges would be deleted. No badge has")
+    assert form.state.message.text.startswith("Activities released: 3 of 3. 3 badges would be deleted. No badge has")
     assert "would be refused" not in shown(form)
     assert form.release_button not in tree(form)
     confirm(form, "3")

@@ -158,7 +158,7 @@ def test_a_read_only_client_says_so_and_changes_nothing(portal: SandboxPortal) -
         before = portal.badges
         delete, inspect = forms.delete_form(b24, "newsletter", run=True), forms.inspect_form(b24, "onHold", run=True)
         assert "This client is read-only: every change is refused" in shown(delete)
-        assert "would be deleted: 1" in shown(delete)
+        assert "1 of 1 badge would be deleted" in shown(delete)
         confirm(delete, "newsletter")
         assert (delete.state.message.kind, portal.badges) == ("check", before)
         inspect.word.value = "5"

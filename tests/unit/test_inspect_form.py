@@ -89,16 +89,16 @@ def test_holders_are_shown_with_their_deal_and_released_one_by_one_and_then_all(
     assert form.which.options[0][0] == "all 2 activities"
     form.word.value = "2"  # the id of an activity, and how many there are
     click(form, form.release_button)
-    assert "Type 2 activities to confirm." in shown(form)
+    assert "Type exactly 2 activities to confirm." in shown(form)
     other, third = (forms.delete_form(b24, code, run=True) for code in ("waitingPayment", "onHold"))
     assert other.release_button in tree(other)
     form.word.value = "3"
     form.which.value = ("3",)
     assert "to confirm." not in shown(form)
-    assert (form.word.description, form.word.value) == ("Type 3", "3")
+    assert "To delete activity 3 for good, type: 3" in shown(form)
     click(form, form.release_button)
     click(form, form.release_button)  # a double click
-    assert form.state.message.text == "1 of 1 released. The portal has the badge 'waitingPayment'."
+    assert form.state.message.text == "Activities released: 1 of 1. The portal has the badge 'waitingPayment'."
     assert "activity 3 of deal 4" in shown(form)
     assert [label for label, _ in form.which.options] == ['activity 2: deal 3 Licences "Small team"']
     assert list(b24.badges.holders("waitingPayment")["activity_id"]) == ["2"]
@@ -194,7 +194,7 @@ def test_what_inspect_has_read_is_newer_than_the_list(b24: Client, portal: Sandb
 def test_the_application_clears_and_what_it_did_can_be_undone(portal: SandboxPortal) -> None:
     with connect(OAuthToken(**portal.issue_token())) as app:
         form = forms.inspect_form(app, "onHold", run=True)
-        assert form.release_button.description == "Release: clear badgeCode (1)"
+        assert form.release_button.description == "Clear badgeCode of activity 5"
         assert "can't be restored" not in shown(form)
         form.word.value = "5"
         click(form, form.release_button)
