@@ -118,14 +118,6 @@ def test_threads_that_meet_the_end_together_renew_once(aging: SandboxPortal, clo
     assert len(told) == 1
 
 
-def test_without_a_refresh_token_the_error_says_what_to_do(aging: SandboxPortal, clock: FakeClock) -> None:
-    token = OAuthToken(portal=aging.url, access_token=aging.oauth["access_token"])
-    with connect(token, clock=clock) as b24:
-        clock.advance(3601)
-        with pytest.raises(errors.TokenExpired, match="refresh"):
-            b24.badges.get("missedCall")
-
-
 @pytest.mark.parametrize(
     ("wrong", "code", "status"), [("client_secret", "invalid_client", 400), ("client_id", "wrong_client", 200)]
 )
