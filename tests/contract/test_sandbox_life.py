@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 import pytest
 import requests
 
-from b24nb import Client, OAuthToken, connect, errors
+from b24nb import OAuthToken, connect, errors
 from b24nb.sandbox import SandboxFleet, SandboxPortal
 from tests.contract.rest import by_hand, code_of, refresh, rest
 from tests.fakes import FakeClock, secrets_of
@@ -182,11 +182,6 @@ def test_a_call_that_the_rate_limit_refused_is_remembered_by_its_method() -> Non
         refused = [rest(portal.webhook, "profile").status_code for _ in range(52)].count(503)
         assert [record.method for record in portal.requests if record.http_status == 503] == ["profile"] * refused
         assert refused
-
-
-def test_a_portal_starts_with_the_badges_of_another(portal: SandboxPortal, b24: Client) -> None:
-    with SandboxPortal(badges=b24.badges.list()) as copy:
-        assert copy.badges == portal.badges
 
 
 def test_only_the_last_thousand_requests_are_remembered(portal: SandboxPortal) -> None:
