@@ -93,9 +93,7 @@ def test_an_empty_code_of_the_portal_is_no_missing_error(portal: SandboxPortal, 
 # -- by a webhook -----------------------------------------------------------------------------------------
 
 
-def test_a_webhook_deletes_the_activities_for_good_once_their_number_is_confirmed(
-    portal: SandboxPortal, b24: Client
-) -> None:
+def test_a_webhook_deletes_activities_for_good_once_confirmed(portal: SandboxPortal, b24: Client) -> None:
     plan = b24.badges.release(HELD)
     assert "None of the activities that name it is chosen." in repr(plan.only([]))
     assert list(plan.df["action"]) == ["delete activity"] * 2
@@ -235,9 +233,7 @@ MEANWHILE: list[tuple[str, dict[str, Any], str, str]] = [
 ]
 
 
-def test_activities_that_change_between_two_requests_are_left_alone(
-    portal: SandboxPortal, b24: Client, app: Client
-) -> None:
+def test_activities_changed_between_requests_are_left_alone(portal: SandboxPortal, b24: Client, app: Client) -> None:
     ids = [portal.attach("birthday", deal=1 + number % 6) for number in range(60)]
     theirs = ids[-len(MEANWHILE) :]
     requests = iter([{ids[0]: MEANWHILE[0]}, dict(zip(theirs, MEANWHILE, strict=True))])
@@ -288,9 +284,7 @@ def test_an_activity_that_is_deleted_before_it_is_cleared_holds_nothing_any_more
     assert plan.apply(progress=False).counts == {"already gone": 1, "released": 1}
 
 
-def test_an_activity_that_this_user_may_not_read_any_more_is_not_called_gone(
-    portal: SandboxPortal, app: Client
-) -> None:
+def test_an_activity_that_may_not_be_read_any_more_is_not_called_gone(portal: SandboxPortal, app: Client) -> None:
     with connect(portal.webhooks["employee"]) as employee:
         plan = employee.badges.release("onHold")
         app.call(UPDATE, {"id": plan.steps[0].before.id, "fields": {"responsibleId": 1}})
@@ -308,9 +302,7 @@ def test_an_activity_that_this_user_may_not_read_any_more_is_not_called_gone(
 @pytest.mark.parametrize(
     ("error", "verdicts"), [("NOT_FOUND", ["already gone", "released"]), ("ACCESS_DENIED", ["failed", "not sent"])]
 )
-def test_what_the_portal_answers_to_a_release_is_told(
-    portal: SandboxPortal, b24: Client, error: str, verdicts: list[str]
-) -> None:
+def test_the_answer_to_a_release_is_told(portal: SandboxPortal, b24: Client, error: str, verdicts: list[str]) -> None:
     plan = b24.badges.release(HELD)
     portal.faults.next(error, method=DELETE)
     assert list(plan.apply(confirm=2, progress=False).df["verdict"]) == verdicts

@@ -353,9 +353,7 @@ def test_connect_trusts_the_authority_that_it_is_given() -> None:
                 assert b24.badges.get("missedCall")
 
 
-def test_a_lost_write_counts_as_not_applied_after_the_seconds_that_connect_was_given(
-    portal: SandboxPortal, clock: Any
-) -> None:
+def test_a_lost_write_is_not_applied_after_the_seconds_given_to_connect(portal: SandboxPortal, clock: Any) -> None:
     portal.faults.next("reset", method="crm.activity.badge.delete")
     with connect(portal, clock=clock, settle_after=5) as b24:
         began = clock.time()

@@ -244,9 +244,7 @@ def test_a_function_whose_worker_died_is_not_called_again(
     assert [request.method for request in portal.requests].count("crm.activity.badge.add") == 1
 
 
-def test_without_workers_a_portal_is_a_row_and_the_run_ends(
-    sandboxes: SandboxFleet, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_without_workers_the_run_ends_with_a_row(sandboxes: SandboxFleet, monkeypatch: pytest.MonkeyPatch) -> None:
     require_package("distributed")
     import distributed
 

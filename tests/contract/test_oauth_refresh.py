@@ -256,9 +256,7 @@ def test_what_can_not_store_a_pair_is_refused_while_the_old_one_is_valid(portal:
 @pytest.mark.parametrize(
     ("store", "says"), [(no_json, "not JSON serializable"), (lambda token: later(token), "asynchronous")]
 )
-def test_a_pair_that_was_not_stored_is_given_again(
-    aging: SandboxPortal, clock: FakeClock, store: Any, says: str
-) -> None:
+def test_a_pair_not_stored_is_given_again(aging: SandboxPortal, clock: FakeClock, store: Any, says: str) -> None:
     told: list[OAuthToken] = []
     clock.advance(3601)
     with pytest.raises(errors.VaultError, match=rf"on_refresh failed.*{says}.*not sent") as caught:

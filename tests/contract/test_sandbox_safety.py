@@ -197,9 +197,7 @@ def test_an_answer_that_drips_never_becomes_a_whole_one(portal: SandboxPortal) -
 
 
 @pytest.mark.parametrize(("latency_ms", "timeout"), [(0, 0.5), (400, 0.1)])
-def test_a_late_effect_waits_until_the_client_has_given_up(
-    latency_ms: int, timeout: float, portal: SandboxPortal
-) -> None:
+def test_a_late_effect_waits_until_the_client_gave_up(latency_ms: int, timeout: float, portal: SandboxPortal) -> None:
     portal.switches.latency_ms = latency_ms
     portal.faults.next("hang", effect_after=0.3)
     with pytest.raises(requests.ReadTimeout):
