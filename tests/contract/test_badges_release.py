@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -306,17 +305,6 @@ def test_the_answer_to_a_release_is_told(portal: SandboxPortal, b24: Client, err
     plan = b24.badges.release(HELD)
     portal.faults.next(error, method=DELETE)
     assert list(plan.apply(confirm=2, progress=False).df["verdict"]) == verdicts
-
-
-def test_undo_restores_what_a_look_right_before_the_release_found(portal: SandboxPortal, tmp_path: Path) -> None:
-    journal = tmp_path / "journal.db"
-    with connect(token_of(portal), journal=journal) as app, applier_of(portal, journal) as other:
-        (step, _) = app.badges.release(HELD).steps
-        (row,) = other.store.intend(ChangeSet("release"), [step], 0.0, [Activity(2, "paid")])
-        app.call(UPDATE, {"id": 2, "fields": {"badgeCode": ""}})
-        other.store.conclude([(row, Outcome(step, Verdict.RELEASED, True, found=Activity(2, "paid")))])
-        assert app.journal.plan_undo().apply(progress=False).ok
-        assert numbers(app, "paid") == ["2"]
 
 
 def test_an_undo_brings_a_badge_back_before_its_activities_whatever_somebody_deletes_meanwhile(app: Client) -> None:
