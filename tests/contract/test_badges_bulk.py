@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext
+from unittest import mock
 
 import pytest
 from tqdm.auto import tqdm
@@ -316,9 +317,7 @@ def test_a_bar_shows_the_progress(b24: Client, capsys: pytest.CaptureFixture[str
     assert capsys.readouterr() == ("", "")
 
 
-def test_ctrl_c_while_the_threads_start_leaves_no_thread_that_sends(
-    many: SandboxPortal, b24: Client, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_ctrl_c_while_the_threads_start_leaves_no_thread_that_sends(many: SandboxPortal, b24: Client) -> None:
     """It can come when a thread runs already and its pool does not know it yet."""
     start, interrupted = threading.Thread.start, list[threading.Thread]()
 
@@ -330,10 +329,8 @@ def test_ctrl_c_while_the_threads_start_leaves_no_thread_that_sends(
             raise KeyboardInterrupt
 
     before = many.badges
-    with monkeypatch.context() as patched:
-        patched.setattr(threading.Thread, "start", start_and_interrupt)
-        with pytest.raises(errors.Interrupted) as caught:
-            b24.badges.delete_many(codes(120), parallel=4, progress=False)
+    with mock.patch.object(threading.Thread, "start", start_and_interrupt), pytest.raises(errors.Interrupted) as caught:
+        b24.badges.delete_many(codes(120), parallel=4, progress=False)
     interrupted[0].join()
     assert caught.value.report.counts == {"not sent": 120}
     assert many.badges == before

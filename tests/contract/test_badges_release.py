@@ -250,9 +250,7 @@ def test_activities_changed_between_requests_are_left_alone(portal: SandboxPorta
     assert [row["ID"] for row in rows] == [str(id_) for id_ in (ids[0], *theirs[:-1])]
 
 
-def test_an_activity_that_changes_while_a_release_waits_for_the_rate_is_left_alone(
-    portal: SandboxPortal, app: Client, clock: FakeClock
-) -> None:
+def test_what_changes_during_a_wait_is_left_alone(portal: SandboxPortal, app: Client, clock: FakeClock) -> None:
     def answer(method: str, pass_on: Callable[[], Envelope]) -> Envelope:
         if closed and method == "batch":
             app.call(UPDATE, {"id": closed.pop(), "fields": {"completed": "Y"}})

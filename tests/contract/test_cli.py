@@ -207,10 +207,9 @@ def test_lab_opens_its_directory_with_our_settings_and_what_it_does_not_know(
     ids=["the disk is full", "no permission", "a file is in its place"],
 )
 def test_lab_says_why_it_can_copy_nothing_and_keeps_no_part_of_a_walkthrough(
-    fails: str, error: OSError, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    fails: str, error: OSError, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    with monkeypatch.context() as disk:
-        disk.setattr(Path, fails, mock.Mock(side_effect=error))
+    with mock.patch.object(Path, fails, side_effect=error):
         assert cli.main(["lab", "mine"]) == 1
     assert capsys.readouterr().err == f"b24nb: The walkthroughs can't be copied to mine: {error}.\n"
     assert [*Path().glob("mine/*")] == []
@@ -246,19 +245,16 @@ def test_doctor_takes_no_live_portal_for_a_sandbox_and_finds_only_what_is_wrong_
     assert re.fullmatch(line, said.partition("server.time)\n")[2])
 
 
-def test_ctrl_c_is_said_in_a_word(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    monkeypatch.setattr(cli, "doctor", mock.Mock(side_effect=KeyboardInterrupt))
+@mock.patch.object(cli, "doctor", mock.Mock(side_effect=KeyboardInterrupt))
+def test_ctrl_c_is_said_in_a_word(capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["doctor"]) == 1
     assert capsys.readouterr().err == "b24nb: interrupted\n"
 
 
-def test_the_command_sandbox_serves_as_asked_and_names_what_a_client_needs(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_sandbox_serves_as_asked_and_names_what_a_client_needs(capsys: pytest.CaptureFixture[str]) -> None:
     portal = SimpleNamespace(url="https://127.0.0.1:8000", webhook="W", webhooks={"noscope": "N"}, ca_file="ca.pem")
-    served = mock.Mock(side_effect=lambda on_ready, **_: on_ready(portal))
-    monkeypatch.setattr("b24nb.sandbox.serve", served)
-    assert cli.main(["sandbox", "--tls", "--db", "x.db", "--port", "8000"]) == 0
+    with mock.patch("b24nb.sandbox.serve", side_effect=lambda on_ready, **_: on_ready(portal)) as served:
+        assert cli.main(["sandbox", "--tls", "--db", "x.db", "--port", "8000"]) == 0
     served.assert_called_once_with(db="x.db", port=8000, tls=True, on_ready=mock.ANY)
     said = capsys.readouterr().out.splitlines()
     assert said[1:] == ["B24_WEBHOOK=W", "# noscope: N", "# certificate authority: ca.pem"]

@@ -670,9 +670,7 @@ def test_what_can_not_be_remembered_is_not_sent(sandboxes: SandboxFleet, tmp_pat
     assert not any("vip" in found for found in codes(sandboxes).values())
 
 
-def test_a_verdict_that_can_not_be_written_is_said_in_its_row(
-    sandboxes: SandboxFleet, plan: FleetPlan, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_verdict_that_can_not_be_written_is_said_in_its_row(sandboxes: SandboxFleet, plan: FleetPlan) -> None:
     conclude = JournalStore.conclude
 
     def full_after_the_effect(store: JournalStore, outcomes: Any, **options: Any) -> None:
@@ -680,8 +678,8 @@ def test_a_verdict_that_can_not_be_written_is_said_in_its_row(
             raise errors.JournalError("The disk is full.")
         conclude(store, outcomes, **options)
 
-    monkeypatch.setattr(JournalStore, "conclude", full_after_the_effect)
-    report = plan.apply(**{**QUIET, "parallel": 1})
+    with mock.patch.object(JournalStore, "conclude", full_after_the_effect):
+        report = plan.apply(parallel=1, **QUIET)
     assert report.counts == {"added": 1, "not sent": 3}
     assert report.df["detail"][0] == "what became of it is not in the journal: The disk is full."
 
