@@ -266,9 +266,7 @@ def test_a_service_without_output_deletes(many: SandboxPortal, b24: Client, monk
     ],
     ids=["Ctrl-C twice during a request", "Ctrl-C while holders are named", "a service that is told to end meanwhile"],
 )
-def test_a_run_that_a_signal_ends_at_any_moment_knows_what_it_did(
-    during: str, signals: list[signal.Signals], many: SandboxPortal
-) -> None:
+def test_a_run_that_a_signal_ends_is_reported(during: str, signals: list[signal.Signals], many: SandboxPortal) -> None:
     def answer(method: str, pass_on: Callable[[], Envelope]) -> Envelope:
         for number in signals if method == during and plans else ():
             os.kill(os.getpid(), number)

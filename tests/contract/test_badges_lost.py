@@ -197,9 +197,7 @@ def test_an_error_that_leaves_doubt_is_looked_into_at_once(
 @pytest.mark.parametrize("breakage", BREAKAGES)
 @pytest.mark.parametrize("effect", ["before", "after"])
 @pytest.mark.parametrize("chunk", [0, 1, 2])
-def test_each_code_of_a_lost_batch_gets_its_true_verdict(
-    breakage: str, effect: str, chunk: int, portal: SandboxPortal, b24: Client
-) -> None:
+def test_each_code_gets_its_verdict(breakage: str, effect: str, chunk: int, portal: SandboxPortal, b24: Client) -> None:
     def arm() -> bool:
         if asked(portal).count("batch") == chunk and not len(portal.faults):
             portal.faults.next(breakage, method="batch", after_effect=effect == "after", **MORE.get(breakage, {}))

@@ -134,9 +134,7 @@ def test_one_by_one(b24: Client, some: Any) -> None:
         *(({"how": wrong}, "how") for wrong in ("burn", "clear")),
     ],
 )
-def test_what_can_not_be_is_refused_before_anything_is_sent(
-    portal: SandboxPortal, b24: Client, given: dict[str, Any], field: str
-) -> None:
+def test_a_wrong_release_is_not_sent(portal: SandboxPortal, b24: Client, given: dict[str, Any], field: str) -> None:
     with pytest.raises(errors.InvalidInput) as caught:
         b24.badges.release(HELD, **given)
     assert caught.value.field == field

@@ -206,9 +206,7 @@ def test_lab_opens_its_directory_with_our_settings_and_what_it_does_not_know(
     ],
     ids=["the disk is full", "no permission", "a file is in its place"],
 )
-def test_lab_says_why_it_can_copy_nothing_and_keeps_no_part_of_a_walkthrough(
-    fails: str, error: OSError, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_lab_copies_whole_files_or_says_why(fails: str, error: OSError, capsys: pytest.CaptureFixture[str]) -> None:
     with mock.patch.object(Path, fails, side_effect=error):
         assert cli.main(["lab", "mine"]) == 1
     assert capsys.readouterr().err == f"b24nb: The walkthroughs can't be copied to mine: {error}.\n"

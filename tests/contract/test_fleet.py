@@ -606,9 +606,7 @@ def test_a_task_that_breaks_says_unknown_only_if_it_may_have_sent(sandboxes: San
     [("paid", "paid"), ("paid", "PAID"), ("paid", None), ("PAID", None)],
     ids=["edited", "edited in other letters", "deleted", "deleted, was in other letters"],
 )
-def test_undo_of_a_replace_leaves_alone_what_somebody_did_since(
-    sandboxes: SandboxFleet, fleet: Fleet, ours: str, theirs: str | None
-) -> None:
+def test_undo_of_a_replace_minds_others(sandboxes: SandboxFleet, fleet: Fleet, ours: str, theirs: str | None) -> None:
     plan = fleet.plan([Badge(ours, "Ours", "V", "success")], **QUIET)
     assert plan.apply(**QUIET).counts == {"replaced": 4}
     with connect(sandboxes.webhooks["portal-0001"]) as b24:

@@ -234,9 +234,7 @@ def test_a_broken_pool_is_a_row_per_portal_and_a_new_one_finishes(sandboxes: San
     assert plan.undo(**QUIET).counts == {"deleted": 6}
 
 
-def test_a_function_whose_worker_died_is_not_called_again(
-    sandboxes: SandboxFleet, executors: dict[str, Executor | None]
-) -> None:
+def test_what_a_dead_worker_began_is_not_redone(sandboxes: SandboxFleet, executors: dict[str, Executor | None]) -> None:
     portal = sandboxes.portals[sandboxes.names[0]]
     fleet = Fleet(sandboxes.names[:1], fleets.webhook_of, executor=executors["dask"])
     assert fleet.map(fleets.adding_and_dying, **QUIET).missing == {sandboxes.names[0]: "unknown"}

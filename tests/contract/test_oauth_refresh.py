@@ -121,9 +121,7 @@ def test_threads_that_meet_the_end_together_renew_once(aging: SandboxPortal, clo
 @pytest.mark.parametrize(
     ("wrong", "code", "status"), [("client_secret", "invalid_client", 400), ("client_id", "wrong_client", 200)]
 )
-def test_a_refused_refresh_is_an_error_of_the_authorization_server(
-    aging: SandboxPortal, clock: FakeClock, wrong: str, code: str, status: int
-) -> None:
+def test_a_refused_refresh_says_why(aging: SandboxPortal, clock: FakeClock, wrong: str, code: str, status: int) -> None:
     with connect(token_of(aging, **{wrong: "wrong"}), clock=clock) as b24:
         clock.advance(3601)
         with pytest.raises(errors.BadCredentials) as caught:
