@@ -1,6 +1,5 @@
 """`connect()` and `Client` against a real sandbox portal: displays, batches, each error that a portal can answer."""
 
-import pickle
 import re
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext
@@ -136,7 +135,6 @@ def test_values_name_the_package_that_they_are_imported_from() -> None:
         badges = b24.badges.list()
         assert [type(one).__module__ for one in (b24, badges, badges[0])] == ["b24nb"] * 3
     assert connect.__module__ == SandboxPortal.__module__ == "b24nb"
-    assert pickle.loads(pickle.dumps(badges[0])) == badges[0]
 
 
 GET, ADD = "crm.activity.badge.get", "crm.activity.badge.add"
