@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,7 +11,6 @@ from b24nb import Badge, Client, OAuthToken, SandboxPortal, connect, errors
 from b24nb.badges.activities import Activity, ActivityStep, add_titles, find_holders
 from b24nb.badges.changes import Outcome, Verdict
 from b24nb.badges.journal_store import ChangeSet
-from b24nb.display import html
 from b24nb.rest.calls import Call
 from b24nb.rest.connection import Response
 from tests.fakes import FakeClock, applier_of, leave_unfinished
@@ -89,15 +87,12 @@ def test_an_empty_code_of_the_portal_is_no_missing_error(portal: SandboxPortal, 
     portal.faults.next("", method="crm.activity.delete", description="Access denied.")
     report = plan.apply(confirm=1, progress=False)
     assert list(report.df["error"]) == list(b24.journal.df["error"]) == [type(report[0].error).__name__]
-    assert "(empty code)" in html.calls_table(b24.calls[:], "Calls", 9)
 
 
 # -- by a webhook -----------------------------------------------------------------------------------------
 
 
-def test_a_webhook_deletes_the_activities_for_good_once_their_number_is_confirmed(
-    portal: SandboxPortal, b24: Client
-) -> None:
+def test_a_webhook_deletes_activities_for_good_once_confirmed(portal: SandboxPortal, b24: Client) -> None:
     plan = b24.badges.release(HELD)
     assert "None of the activities that name it is chosen." in repr(plan.only([]))
     assert list(plan.df["action"]) == ["delete activity"] * 2
@@ -139,9 +134,7 @@ def test_one_by_one(b24: Client, some: Any) -> None:
         *(({"how": wrong}, "how") for wrong in ("burn", "clear")),
     ],
 )
-def test_what_can_not_be_is_refused_before_anything_is_sent(
-    portal: SandboxPortal, b24: Client, given: dict[str, Any], field: str
-) -> None:
+def test_a_wrong_release_is_not_sent(portal: SandboxPortal, b24: Client, given: dict[str, Any], field: str) -> None:
     with pytest.raises(errors.InvalidInput) as caught:
         b24.badges.release(HELD, **given)
     assert caught.value.field == field
@@ -237,9 +230,7 @@ MEANWHILE: list[tuple[str, dict[str, Any], str, str]] = [
 ]
 
 
-def test_activities_that_change_between_two_requests_are_left_alone(
-    portal: SandboxPortal, b24: Client, app: Client
-) -> None:
+def test_activities_changed_between_requests_are_left_alone(portal: SandboxPortal, b24: Client, app: Client) -> None:
     ids = [portal.attach("birthday", deal=1 + number % 6) for number in range(60)]
     theirs = ids[-len(MEANWHILE) :]
     requests = iter([{ids[0]: MEANWHILE[0]}, dict(zip(theirs, MEANWHILE, strict=True))])
@@ -257,9 +248,7 @@ def test_activities_that_change_between_two_requests_are_left_alone(
     assert [row["ID"] for row in rows] == [str(id_) for id_ in (ids[0], *theirs[:-1])]
 
 
-def test_an_activity_that_changes_while_a_release_waits_for_the_rate_is_left_alone(
-    portal: SandboxPortal, app: Client, clock: FakeClock
-) -> None:
+def test_what_changes_during_a_wait_is_left_alone(portal: SandboxPortal, app: Client, clock: FakeClock) -> None:
     def answer(method: str, pass_on: Callable[[], Envelope]) -> Envelope:
         if closed and method == "batch":
             app.call(UPDATE, {"id": closed.pop(), "fields": {"completed": "Y"}})
@@ -290,9 +279,7 @@ def test_an_activity_that_is_deleted_before_it_is_cleared_holds_nothing_any_more
     assert plan.apply(progress=False).counts == {"already gone": 1, "released": 1}
 
 
-def test_an_activity_that_this_user_may_not_read_any_more_is_not_called_gone(
-    portal: SandboxPortal, app: Client
-) -> None:
+def test_an_activity_that_may_not_be_read_any_more_is_not_called_gone(portal: SandboxPortal, app: Client) -> None:
     with connect(portal.webhooks["employee"]) as employee:
         plan = employee.badges.release("onHold")
         app.call(UPDATE, {"id": plan.steps[0].before.id, "fields": {"responsibleId": 1}})
@@ -310,23 +297,10 @@ def test_an_activity_that_this_user_may_not_read_any_more_is_not_called_gone(
 @pytest.mark.parametrize(
     ("error", "verdicts"), [("NOT_FOUND", ["already gone", "released"]), ("ACCESS_DENIED", ["failed", "not sent"])]
 )
-def test_what_the_portal_answers_to_a_release_is_told(
-    portal: SandboxPortal, b24: Client, error: str, verdicts: list[str]
-) -> None:
+def test_the_answer_to_a_release_is_told(portal: SandboxPortal, b24: Client, error: str, verdicts: list[str]) -> None:
     plan = b24.badges.release(HELD)
     portal.faults.next(error, method=DELETE)
     assert list(plan.apply(confirm=2, progress=False).df["verdict"]) == verdicts
-
-
-def test_undo_restores_what_a_look_right_before_the_release_found(portal: SandboxPortal, tmp_path: Path) -> None:
-    journal = tmp_path / "journal.db"
-    with connect(token_of(portal), journal=journal) as app, applier_of(portal, journal) as other:
-        (step, _) = app.badges.release(HELD).steps
-        (row,) = other.store.intend(ChangeSet("release"), [step], 0.0, [Activity(2, "paid")])
-        app.call(UPDATE, {"id": 2, "fields": {"badgeCode": ""}})
-        other.store.conclude([(row, Outcome(step, Verdict.RELEASED, True, found=Activity(2, "paid")))])
-        assert app.journal.plan_undo().apply(progress=False).ok
-        assert numbers(app, "paid") == ["2"]
 
 
 def test_an_undo_brings_a_badge_back_before_its_activities_whatever_somebody_deletes_meanwhile(app: Client) -> None:

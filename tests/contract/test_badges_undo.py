@@ -10,7 +10,6 @@ import pytest
 from b24nb import Client, SandboxPortal, connect, errors
 from b24nb.badges.badge import Badge
 from b24nb.badges.changes import Step
-from b24nb.errors import UnfinishedChanges
 from tests.fakes import FakeClock, leave_unfinished, together
 
 
@@ -78,13 +77,11 @@ def test_an_add_that_nobody_knows_of_does_not_keep_an_earlier_one_from_its_undo(
         assert portal.badges == before
 
 
-def test_what_somebody_else_changed_since_is_shown_in_the_plan_and_not_deleted(
-    portal: SandboxPortal, b24: Client, tmp_path: Path
-) -> None:
+def test_what_somebody_else_changed_since_is_shown_in_the_plan_and_kept(portal: SandboxPortal, b24: Client) -> None:
     b24.badges.delete_many(["missedCall", "birthday"], progress=False)
     b24.badges.add("one", "ours", "v", "primary")
     b24.badges.plan([Badge("two", "ours", "v", "primary"), Badge("paid", "ours", "v", "primary")]).apply(progress=False)
-    with connect(portal, journal=tmp_path / "theirs.db") as somebody:
+    with connect(portal, journal="theirs.db") as somebody:
         theirs = [Badge(code, "theirs", "v", "primary") for code in ("MISSEDCALL", "one", "paid")]
         somebody.badges.plan(theirs).apply(progress=False)
     plan = b24.journal.plan_undo(last=3)
@@ -176,19 +173,14 @@ def test_settle_waits_as_long_as_an_effect_can_still_come(clock: FakeClock) -> N
         assert clock.time() - start == pytest.approx(60)
 
 
-def test_connect_notices_and_undo_settles_first(portal: SandboxPortal, b24: Client) -> None:
-    before = portal.badges
-    step = Step("missedCall", b24.badges.get("missedCall"), None)
+def test_an_undo_settles_first(portal: SandboxPortal, b24: Client) -> None:
+    before, step = portal.badges, Step("missedCall", b24.badges.get("missedCall"), None)
     leave_unfinished(portal, "delete_many", step, at=time.time() - 100)
     b24.call("crm.activity.badge.delete", {"code": "missedCall"})
-    with pytest.warns(UnfinishedChanges, match=r"1 change.*b24\.journal\.settle"):
-        again = connect(portal)
-    with again:
-        assert "settle" in repr(again)
-        assert "settle" in repr(again.journal)
-        assert again.journal.plan_undo().apply(progress=False).counts == {"added": 1}
+    plan = b24.journal.plan_undo()
+    assert b24.journal.notice == ""
+    assert plan.apply(progress=False).counts == {"added": 1}
     assert same(portal, before)
-    connect(portal).close()  # no warning any more
 
 
 def test_a_change_that_can_not_be_remembered_is_not_sent(portal: SandboxPortal, tmp_path: Path) -> None:
@@ -219,20 +211,3 @@ def test_threads_change_and_undo_through_one_client(portal: SandboxPortal, clock
     assert b24.journal.df["change_set"].is_unique
     assert b24.journal.plan_undo(last=66).apply(progress=False).counts == {"deleted": 6}
     assert same(portal, before)
-
-
-def test_each_user_and_portal_undoes_his_own(portal: SandboxPortal, tmp_path: Path) -> None:
-    path = tmp_path / "journal.db"
-    other_admin = portal.add_webhook("other", user="ben")
-    with (
-        connect(portal, journal=path) as anna,
-        connect(other_admin, journal=path) as ben,
-        SandboxPortal() as second,
-        connect(second, journal=path) as elsewhere,
-    ):
-        anna.badges.delete("missedCall")
-        for stranger in (ben, elsewhere):
-            assert stranger.journal.df.empty
-            assert not stranger.journal.settle()
-            assert len(stranger.journal.plan_undo()) == 0
-        assert len(anna.journal.df) == 1

@@ -179,16 +179,21 @@ def test_lab_without_jupyterlab_says_what_to_install(
     assert not Path("mine").exists()
 
 
-@pytest.mark.parametrize(("directory", "passed"), [([], []), (["there"], []), ([], ["--port", "9999", "--no-browser"])])
-def test_lab_passes_on_what_it_does_not_know(directory: list[str], passed: list[str], started: list[Any]) -> None:
-    cli.main(["lab", *directory, *passed])
-    (command,) = started
-    (folder,) = directory or [lab.DIRECTORY]
-    assert command[1:4] == ["-m", "jupyterlab", folder]
-    assert command[len(command) - len(passed) :] == passed
-    assert "--LabApp.default_url=/lab/tree/00-quickstart.ipynb" in command
-    assert os.environ["JUPYTER_CONFIG_PATH"].startswith(f"before{os.pathsep}"), "which overrides ours"
+@pytest.mark.parametrize("before", ["before", ""])
+@pytest.mark.parametrize("folder", [lab.DIRECTORY, "not/there"])
+@pytest.mark.parametrize("passed", [[], ["--port", "9999", "--no-browser"], ["--LabApp.default_url=/lab"]])
+def test_lab_opens_its_directory_with_our_settings_and_what_it_does_not_know(
+    passed: list[str], folder: str, before: str, started: list[Any], capsys: pytest.CaptureFixture[str]
+) -> None:
+    os.environ["JUPYTER_CONFIG_PATH"] = before
+    cli.main(["lab", *([] if folder == lab.DIRECTORY else [folder]), *passed])
+    assert f"Begin with {folder}/00-quickstart.ipynb" in capsys.readouterr().out
     assert len(list(Path(folder).glob("*.ipynb"))) >= 3
+    first = [] if "default_url" in str(passed) else ["--LabApp.default_url=/lab/tree/00-quickstart.ipynb"]
+    (command,) = started
+    assert [one for one in command[1:] if one != "--allow-root"] == ["-m", "jupyterlab", folder, *first, *passed]
+    ours = str(Path(lab.__file__).with_name("lab_settings"))
+    assert os.environ["JUPYTER_CONFIG_PATH"] == f"before{os.pathsep}{ours}" if before else ours, "theirs overrides ours"
 
 
 @pytest.mark.usefixtures("started")
@@ -201,11 +206,8 @@ def test_lab_passes_on_what_it_does_not_know(directory: list[str], passed: list[
     ],
     ids=["the disk is full", "no permission", "a file is in its place"],
 )
-def test_lab_says_why_it_can_copy_nothing_and_keeps_no_part_of_a_walkthrough(
-    fails: str, error: OSError, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    with monkeypatch.context() as disk:
-        disk.setattr(Path, fails, mock.Mock(side_effect=error))
+def test_lab_copies_whole_files_or_says_why(fails: str, error: OSError, capsys: pytest.CaptureFixture[str]) -> None:
+    with mock.patch.object(Path, fails, side_effect=error):
         assert cli.main(["lab", "mine"]) == 1
     assert capsys.readouterr().err == f"b24nb: The walkthroughs can't be copied to mine: {error}.\n"
     assert [*Path().glob("mine/*")] == []
@@ -241,31 +243,16 @@ def test_doctor_takes_no_live_portal_for_a_sandbox_and_finds_only_what_is_wrong_
     assert re.fullmatch(line, said.partition("server.time)\n")[2])
 
 
-def test_ctrl_c_is_said_in_a_word(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    monkeypatch.setattr(cli, "doctor", mock.Mock(side_effect=KeyboardInterrupt))
+@mock.patch.object(cli, "doctor", mock.Mock(side_effect=KeyboardInterrupt))
+def test_ctrl_c_is_said_in_a_word(capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["doctor"]) == 1
     assert capsys.readouterr().err == "b24nb: interrupted\n"
 
 
-def test_the_command_sandbox_serves_as_asked_and_names_what_a_client_needs(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_sandbox_serves_as_asked_and_names_what_a_client_needs(capsys: pytest.CaptureFixture[str]) -> None:
     portal = SimpleNamespace(url="https://127.0.0.1:8000", webhook="W", webhooks={"noscope": "N"}, ca_file="ca.pem")
-    served = mock.Mock(side_effect=lambda on_ready, **_: on_ready(portal))
-    monkeypatch.setattr("b24nb.sandbox.serve", served)
-    assert cli.main(["sandbox", "--tls", "--db", "x.db", "--port", "8000"]) == 0
+    with mock.patch("b24nb.sandbox.serve", side_effect=lambda on_ready, **_: on_ready(portal)) as served:
+        assert cli.main(["sandbox", "--tls", "--db", "x.db", "--port", "8000"]) == 0
     served.assert_called_once_with(db="x.db", port=8000, tls=True, on_ready=mock.ANY)
     said = capsys.readouterr().out.splitlines()
     assert said[1:] == ["B24_WEBHOOK=W", "# noscope: N", "# certificate authority: ca.pem"]
-
-
-def test_lab_opens_the_directory_once_with_settings_of_ours_alone_and_the_users_first_page(
-    started: list[Any], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.delenv("JUPYTER_CONFIG_PATH")
-    cli.main(["lab", "not/there", "--port", "9999"])
-    assert "Begin with not/there/00-quickstart.ipynb" in capsys.readouterr().out
-    assert os.environ["JUPYTER_CONFIG_PATH"] == str(Path(lab.__file__).with_name("lab_settings")), "no other folder"
-    cli.main(["lab", "--LabApp.default_url=/lab"])
-    assert started[0].count("not/there") == 1
-    assert sum(one.startswith("--LabApp.default_url") for one in started[1]) == 1

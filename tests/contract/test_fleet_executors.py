@@ -15,6 +15,7 @@ from contextlib import ExitStack
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import pytest
 
@@ -214,10 +215,8 @@ class Dying(Recording):
 
 
 @pytest.mark.parametrize("silent", [False, True])
-def test_a_broken_pool_is_a_row_per_portal_and_a_new_one_finishes(
-    sandboxes: SandboxFleet, silent: bool, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("b24nb.fleet.visit._CHECK_SECONDS", 0.1)
+@mock.patch("b24nb.fleet.visit._CHECK_SECONDS", 0.1)
+def test_a_broken_pool_is_a_row_per_portal_and_a_new_one_finishes(sandboxes: SandboxFleet, silent: bool) -> None:
     dying = Dying(silent=silent)
     fleet = Fleet(sandboxes.names, fleets.webhook_of, executor=dying, settle_after=0, parallel=1)
     plan = fleet.plan(WANTED[:1], **QUIET)
@@ -235,22 +234,18 @@ def test_a_broken_pool_is_a_row_per_portal_and_a_new_one_finishes(
     assert plan.undo(**QUIET).counts == {"deleted": 6}
 
 
-def test_a_function_whose_worker_died_is_not_called_again(
-    sandboxes: SandboxFleet, executors: dict[str, Executor | None]
-) -> None:
+def test_what_a_dead_worker_began_is_not_redone(sandboxes: SandboxFleet, executors: dict[str, Executor | None]) -> None:
     portal = sandboxes.portals[sandboxes.names[0]]
     fleet = Fleet(sandboxes.names[:1], fleets.webhook_of, executor=executors["dask"])
     assert fleet.map(fleets.adding_and_dying, **QUIET).missing == {sandboxes.names[0]: "unknown"}
     assert [request.method for request in portal.requests].count("crm.activity.badge.add") == 1
 
 
-def test_without_workers_a_portal_is_a_row_and_the_run_ends(
-    sandboxes: SandboxFleet, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@mock.patch("b24nb.fleet.visit._CHECK_SECONDS", 0.2)
+def test_without_workers_the_run_ends_with_a_row(sandboxes: SandboxFleet) -> None:
     require_package("distributed")
     import distributed
 
-    monkeypatch.setattr("b24nb.fleet.visit._CHECK_SECONDS", 0.2)
     options = {"processes": True, "dashboard_address": ":0", "silence_logs": logging.CRITICAL}
     with distributed.LocalCluster(n_workers=1, threads_per_worker=1, **options) as cluster:
         fleet = Fleet(sandboxes.names[:1], fleets.webhook_of, executor=distributed.Client(cluster).get_executor())

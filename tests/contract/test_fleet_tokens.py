@@ -4,6 +4,7 @@ import threading
 from collections.abc import Iterator
 from functools import partial
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 
@@ -64,13 +65,11 @@ def test_a_token_is_renewed_when_it_is_over_and_stored(sandboxes: SandboxFleet, 
     assert renewals(sandboxes) == [1, 1, 1], "the vault has the new pair"
 
 
-def test_a_renewed_token_is_in_the_vault_before_it_is_used(
-    sandboxes: SandboxFleet, vault: Vault, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_renewed_token_is_stored_before_it_is_used(sandboxes: SandboxFleet, vault: Vault, clock: FakeClock) -> None:
     def refuse(name: str, token: OAuthToken) -> None:
         raise OSError(f"disk full, {token.access_token.reveal()}")
 
-    monkeypatch.setattr(vault, "store", refuse)
+    vault.store = refuse
     clock.advance(HOUR)
     before = [len(portal.requests) for portal in sandboxes.portals.values()]
     found = Fleet(sandboxes.names, vault, clock=clock).badges(**QUIET)
@@ -83,7 +82,7 @@ def test_a_renewed_token_is_in_the_vault_before_it_is_used(
 
 @pytest.mark.parametrize(("failures", "anew"), [(1, False), (3, False), (3, True)])
 def test_a_token_that_the_vault_did_not_take_is_not_lost(
-    sandboxes: SandboxFleet, vault: Vault, clock: FakeClock, monkeypatch: pytest.MonkeyPatch, failures: int, anew: bool
+    sandboxes: SandboxFleet, vault: Vault, clock: FakeClock, failures: int, anew: bool
 ) -> None:
     left, store = [*range(failures)], vault.store
 
@@ -97,7 +96,7 @@ def test_a_token_that_the_vault_did_not_take_is_not_lost(
             raise OSError("database is locked")
         return not_yet()
 
-    monkeypatch.setattr(vault, "store", busy)
+    vault.store = busy
     fleet = Fleet(sandboxes.names[:1], vault, clock=clock)
     clock.advance(HOUR)
     found = fleet.badges(**QUIET)
@@ -109,14 +108,12 @@ def test_a_token_that_the_vault_did_not_take_is_not_lost(
     assert renewals(sandboxes) == [1, 0, 0]
 
 
-def test_a_token_that_the_vault_did_not_take_replaces_no_newer_one(
-    sandboxes: SandboxFleet, vault: Vault, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_token_not_stored_replaces_no_newer_one(sandboxes: SandboxFleet, vault: Vault, clock: FakeClock) -> None:
     fleet = Fleet(sandboxes.names[:1], vault, clock=clock)
     clock.advance(HOUR)
-    with monkeypatch.context() as down:
-        down.setattr(vault, "store", lambda name, token: vault.kept["no database"])
-        assert fleet.badges(**QUIET).missing == {"portal-0001": "no access"}
+    vault.store = Mock(side_effect=OSError("no database"))
+    assert fleet.badges(**QUIET).missing == {"portal-0001": "no access"}
+    del vault.store
     fresh = sandboxes.portals["portal-0001"].issue_token()  # the application was installed anew
     vault.kept["portal-0001"] |= {name: fresh[name] for name in ("access_token", "refresh_token")}
     assert all_listed(fleet.badges(**QUIET))

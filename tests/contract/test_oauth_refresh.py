@@ -118,20 +118,10 @@ def test_threads_that_meet_the_end_together_renew_once(aging: SandboxPortal, clo
     assert len(told) == 1
 
 
-def test_without_a_refresh_token_the_error_says_what_to_do(aging: SandboxPortal, clock: FakeClock) -> None:
-    token = OAuthToken(portal=aging.url, access_token=aging.oauth["access_token"])
-    with connect(token, clock=clock) as b24:
-        clock.advance(3601)
-        with pytest.raises(errors.TokenExpired, match="refresh"):
-            b24.badges.get("missedCall")
-
-
 @pytest.mark.parametrize(
     ("wrong", "code", "status"), [("client_secret", "invalid_client", 400), ("client_id", "wrong_client", 200)]
 )
-def test_a_refused_refresh_is_an_error_of_the_authorization_server(
-    aging: SandboxPortal, clock: FakeClock, wrong: str, code: str, status: int
-) -> None:
+def test_a_refused_refresh_says_why(aging: SandboxPortal, clock: FakeClock, wrong: str, code: str, status: int) -> None:
     with connect(token_of(aging, **{wrong: "wrong"}), clock=clock) as b24:
         clock.advance(3601)
         with pytest.raises(errors.BadCredentials) as caught:
@@ -264,9 +254,7 @@ def test_what_can_not_store_a_pair_is_refused_while_the_old_one_is_valid(portal:
 @pytest.mark.parametrize(
     ("store", "says"), [(no_json, "not JSON serializable"), (lambda token: later(token), "asynchronous")]
 )
-def test_a_pair_that_was_not_stored_is_given_again(
-    aging: SandboxPortal, clock: FakeClock, store: Any, says: str
-) -> None:
+def test_a_pair_not_stored_is_given_again(aging: SandboxPortal, clock: FakeClock, store: Any, says: str) -> None:
     told: list[OAuthToken] = []
     clock.advance(3601)
     with pytest.raises(errors.VaultError, match=rf"on_refresh failed.*{says}.*not sent") as caught:

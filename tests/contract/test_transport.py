@@ -129,9 +129,7 @@ def answer(time_block: dict[str, object], *headers: str) -> bytes:
         (http(b'{"result": 1}'), None, None),
     ],
 )
-def test_the_servers_time_is_true_or_missing(
-    reply: bytes, server_ms: float | None, processing_ms: float | None
-) -> None:
+def test_server_time_is_true_or_missing(reply: bytes, server_ms: float | None, processing_ms: float | None) -> None:
     with answering(reply) as (connection, _):
         call = connection.call("server.time").call
     assert call.server_ms == pytest.approx(server_ms)
