@@ -244,12 +244,6 @@ def test_an_error_of_rest_3_has_the_code_that_stands_inside() -> None:
     assert (caught.value.code, caught.value.description) == tuple(inside.values())
 
 
-def test_a_portal_that_is_too_old_for_badges_is_named_so() -> None:
-    refusal = {"error": "ERROR_METHOD_NOT_FOUND", "error_description": "Method not found!"}
-    with answering(refusal) as (connection, _), pytest.raises(errors.ApiError, match="update its CRM module"):
-        connection.call(READ)
-
-
 def test_what_follows_an_interim_answer_is_not_read_as_the_answer_to_another_call() -> None:
     def two(connection: socket.socket) -> None:
         connection.sendall(b"HTTP/1.1 103 Early Hints\r\nLink: </a.css>\r\n\r\n")
