@@ -58,9 +58,7 @@ ODD_ANSWERS = [*map(to_deletes, [False, None, [], 1, "true"]), an_error_beside]
 
 
 @pytest.mark.parametrize("answer", ODD_ANSWERS, ids=["false", "null", "[]", "1", "a text", "true and an error"])
-def test_a_delete_that_is_not_answered_by_true_is_looked_at(
-    answer: Callable[[str, Any], None], portal: SandboxPortal
-) -> None:
+def test_a_delete_not_answered_by_true_is_looked_at(answer: Callable[[str, Any], None], portal: SandboxPortal) -> None:
     with altered(portal, answer) as b24:
         assert b24.badges.delete("missedCall").code == "missedCall"
         assert b24.badges.delete_many(["birthday", "newsletter"], progress=False).counts == {"deleted": 2}
@@ -352,9 +350,7 @@ def test_a_badge_that_can_not_be_added_again_keeps_no_other_from_its_undo_and_co
 
 #: Fifty leave no room for a look in the request, and no batch can carry a text with an empty list.
 @pytest.mark.parametrize(("count", "value"), [(3, ""), (50, ""), (3, "open"), (3, "Papers: []")])
-def test_a_badge_that_is_edited_while_a_request_waits_for_the_rate_is_left_alone(
-    count: int, value: str, clock: FakeClock
-) -> None:
+def test_a_badge_edited_while_a_request_waits_its_turn_is_left_alone(count: int, value: str, clock: FakeClock) -> None:
     def answer(method: str, pass_on: Callable[[], Envelope]) -> Envelope:
         if edited and method == "batch":
             edit(portal, edited.pop())
@@ -374,9 +370,7 @@ def test_a_badge_that_is_edited_while_a_request_waits_for_the_rate_is_left_alone
 
 @pytest.mark.parametrize("refusal", [TOO_MANY, (502, {})], ids=["refused for the rate", "answer lost"])
 @pytest.mark.parametrize("how", ["event", "Ctrl-C"])
-def test_a_run_that_is_stopped_while_it_waits_sends_nothing_more_and_ends(
-    refusal: Envelope, how: str, clock: FakeClock
-) -> None:
+def test_a_run_stopped_while_it_waits_sends_nothing_more(refusal: Envelope, how: str, clock: FakeClock) -> None:
     def answer(method: str, pass_on: Callable[[], Envelope]) -> Envelope:
         if stops and method == "batch":
             stops.pop()()
@@ -623,9 +617,7 @@ def page(start: int) -> list[dict[str, Any]]:
     return [{**HOLDER, "ID": str(start + n)} for n in range(50)]
 
 
-def test_a_portal_that_never_stops_sending_activities_does_not_keep_a_form_busy_for_ever(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_a_portal_that_sends_activities_for_ever_keeps_no_form_busy(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(activities, "MOST", 100)
     more = [{"result": {"result": {f"k{n}": page(1000 * at + 50 * n) for n in range(50)}}} for at in (1, 2)]
     for batch in more:

@@ -184,9 +184,7 @@ def test_another_working_directory_makes_no_other_journal_and_home_is_a_folder(
 
 
 @pytest.mark.parametrize("by", ["delete", "delete_many", "form"])
-def test_a_journal_that_is_locked_after_the_effect_costs_no_verdict(
-    by: str, portal: SandboxPortal, tmp_path: Path
-) -> None:
+def test_a_journal_locked_after_the_effect_costs_no_verdict(by: str, portal: SandboxPortal, tmp_path: Path) -> None:
     before = portal.badges
     other = sqlite3.connect(tmp_path / "j.db", isolation_level=None, check_same_thread=False)
 
@@ -392,9 +390,7 @@ def test_what_was_added_beside_another_spelling_is_undone(fault: str) -> None:
 
 
 @pytest.mark.parametrize("other", ["deletes", "replaces"])
-def test_an_undo_goes_back_in_the_order_in_which_changes_took_effect(
-    portal: SandboxPortal, tmp_path: Path, other: str
-) -> None:
+def test_an_undo_goes_back_in_the_order_of_the_effects(portal: SandboxPortal, tmp_path: Path, other: str) -> None:
     """A change was refused for the rate and sent again; another kernel changed the same badge right before."""
 
     def answer(method: str, pass_on: Callable[[], Envelope]) -> Envelope:
@@ -425,9 +421,7 @@ def test_an_undo_goes_back_in_the_order_in_which_changes_took_effect(
 
 
 @pytest.mark.parametrize("at", ["soon", "Infinity", 1.8e12, -1e18, b"x"])
-def test_a_time_that_can_not_be_read_keeps_nobody_from_the_portal(
-    portal: SandboxPortal, tmp_path: Path, at: object
-) -> None:
+def test_an_unreadable_time_keeps_nobody_from_the_portal(portal: SandboxPortal, tmp_path: Path, at: object) -> None:
     leave_unfinished(portal, "delete", Step("vip", BADGE, None), journal=tmp_path / "j.db")
     with closing(sqlite3.connect(tmp_path / "j.db")) as db, db:
         db.execute("UPDATE step SET at = ?", [at])
@@ -444,7 +438,7 @@ def test_a_plan_that_undoes_an_undo_says_so(b24: Client) -> None:
     assert "an undo or a restore" not in repr(b24.journal.plan_undo(last=2))
 
 
-def test_a_database_that_another_program_left_when_it_was_killed_stays_byte_for_byte(
+def test_a_database_of_another_program_that_was_killed_stays_byte_for_byte(
     portal: SandboxPortal, tmp_path: Path
 ) -> None:
     path = tmp_path / "theirs.db"

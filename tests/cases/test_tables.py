@@ -198,9 +198,7 @@ NO_BADGES: list[tuple[str, Any, str]] = [
 
 
 @pytest.mark.parametrize(("name", "given", "says"), NO_BADGES, ids=range(len(NO_BADGES)))
-def test_what_holds_no_badges_is_refused_in_words_and_never_nothing_wanted(
-    b24: b24nb.Client, name: str, given: Any, says: str
-) -> None:
+def test_what_holds_no_badges_is_never_nothing_wanted(b24: b24nb.Client, name: str, given: Any, says: str) -> None:
     if name:
         Path(name).write_bytes(given)
     with pytest.raises(InvalidInput, match=says) as caught:

@@ -139,9 +139,7 @@ def test_the_report_of_many_begins_with_what_went_wrong(portal: SandboxPortal, b
 
 
 @pytest.mark.parametrize("asked_last", ["crm.activity.badge.get", "crm.activity.list"])
-def test_a_badge_chosen_while_another_one_is_looked_at_is_not_taken_for_it(
-    asked_last: str, portal: SandboxPortal
-) -> None:
+def test_a_badge_chosen_while_another_is_looked_at_is_not_taken_for_it(asked_last: str, portal: SandboxPortal) -> None:
     with gate_of(portal, asked_last) as gate, connect(gate.webhook) as b24:
         explorer = forms.explorer(b24, run=True)
         form = explorer.forms["Delete"]

@@ -102,9 +102,7 @@ def test_every_fact_is_complete_and_explained_in_words_and_in_html(code: str) ->
         *(("0", text, ADD, "Read the portal's message") for text in ("Something that nobody has described", "")),
     ],
 )  # fmt: skip
-def test_an_answer_is_explained_by_the_meaning_that_it_has(
-    code: str, description: str, method: str, words: str
-) -> None:
+def test_an_answer_is_explained_by_the_meaning_it_has(code: str, description: str, method: str, words: str) -> None:
     error = api_error(code, description, http_status=400, method=method)
     explanation = explain(error)
     (fact,) = explanation.facts
@@ -129,9 +127,7 @@ def test_an_unknown_code_keeps_what_is_known() -> None:
         (OutcomeUnknown("It shows other texts."), "perhaps: the portal may have", "look first"),
     ],
 )
-def test_errors_of_the_transport_say_whether_the_call_may_have_run(
-    error: errors.TransportError, sent: str, repeat: str
-) -> None:
+def test_transport_errors_say_if_the_call_may_have_run(error: errors.TransportError, sent: str, repeat: str) -> None:
     lines = dict(explain(error).lines)
     assert lines["was it sent"].startswith(sent)
     assert lines["safe to repeat"] == repeat

@@ -143,9 +143,7 @@ def test_a_sandbox_of_another_program_is_not_made_again_by_this_notebook() -> No
 
 
 @pytest.mark.parametrize(("who", "told"), [("noscope", "insufficient_scope"), ("employee", "Only an administrator")])
-def test_what_the_portal_will_refuse_is_told_before_anything_is_sent(
-    portal: SandboxPortal, who: str, told: str
-) -> None:
+def test_what_the_portal_will_refuse_is_told_before_it_is_sent(portal: SandboxPortal, who: str, told: str) -> None:
     with connect(portal.webhooks[who]) as b24:
         before = len(portal.requests)
         notices = [told in shown(make(b24)) for make in (forms.list_form, forms.add_form, forms.delete_form)]

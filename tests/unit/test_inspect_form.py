@@ -76,9 +76,7 @@ def test_a_code_that_was_pasted_with_a_blank_is_shown_with_it(b24: Client) -> No
     assert "It was typed as newsletter⟨U+200B⟩␣." in shown(form)
 
 
-def test_holders_are_shown_with_their_deal_and_released_one_by_one_and_then_all(
-    b24: Client, portal: SandboxPortal
-) -> None:
+def test_holders_are_shown_with_their_deal_and_released_one_by_one_then_all(b24: Client, portal: SandboxPortal) -> None:
     form = forms.inspect_form(b24, "waitingPayment", run=True)
     text = shown(form)
     told = ('deal 3 Licences "Small team"', "Delivery contract Haas", "this can't be undone", "clear its badgeCode")

@@ -10,7 +10,6 @@ import pandas as pd
 import pytest
 from markupsafe import escape
 
-import b24nb
 from b24nb import Client, SandboxPortal, connect, spec
 from b24nb.errors import InvalidInput, OperatingTimeExceeded
 from b24nb.rest.calls import KEPT_BYTES, Call, CallLog
@@ -81,9 +80,7 @@ def test_a_missing_server_time_is_no_zero() -> None:
     assert (row["server_p50"], row["network_p50"], row["network_share"]) == (4.0, 6.0, 0.6)
 
 
-def test_attempts_and_commands_are_never_mixed_and_a_refused_batch_has_none(
-    portal: b24nb.SandboxPortal, clock: FakeClock
-) -> None:
+def test_attempts_and_commands_do_not_mix_and_a_refused_batch_has_none(portal: SandboxPortal, clock: FakeClock) -> None:
     with connect(portal, clock=clock) as b24:
         portal.faults.next("QUERY_LIMIT_EXCEEDED", times=3)
         for count in (50, 20):
@@ -239,9 +236,7 @@ def test_the_calls_that_are_left_are_none_after_a_refusal_and_unknown_where_nobo
     assert ("blocked until at least" in repr(limits)) == (known.get(LIST, (0, None))[1] == 0)
 
 
-def test_frames_and_displays_say_how_much_is_left_and_that_others_share_the_bucket(
-    clock: FakeClock, limits: Limits
-) -> None:
+def test_frames_and_displays_say_how_much_is_left_and_that_others_share_it(clock: FakeClock, limits: Limits) -> None:
     limits.note_reported("crm.activity.badge.list", 240.0, clock() + 600, math.inf)
     limits.note_reported("profile", 1.0, clock() + 600, math.inf)
     limits.note_blocked("scope")
