@@ -16,16 +16,8 @@ from b24nb.rest.calls import KEPT_BYTES, Call, CallLog
 from b24nb.rest.connection import is_write
 from b24nb.rest.limits import LeakyBucket, Limits
 from b24nb.sandbox.rate_limits import LeakyBucket as PortalBucket
-from tests.fakes import FakeClock
+from tests.fakes import FakeClock, log_of
 from tests.servers import answering
-
-
-def log_of(*calls: Call) -> CallLog:
-    clock = FakeClock()
-    log = CallLog(Limits(LeakyBucket("standard", clock), clock))
-    for call in calls:
-        log.record(call)
-    return log
 
 
 def http(method: str = "profile", client_ms: float = 10.0, **more: object) -> Call:
