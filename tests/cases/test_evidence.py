@@ -32,29 +32,23 @@ def codes(portal: SandboxPortal) -> set[str]:
     return {badge["code"] for badge in portal.badges}
 
 
-def to_deletes(result: Any) -> Callable[[str, Any], None]:
+def to_deletes(result: Any, **error: str) -> Callable[[str, Any], None]:
     """A delete has its effect, alone or in a batch, but this is the answer to it."""
 
     def answer(method: str, envelope: Any) -> None:
         if method == DELETE:
-            envelope["result"] = result
+            envelope |= {"result": result, **error}
         if method == "batch":
-            told = envelope["result"]["result"]
-            told |= {key: result for key, value in told.items() if value is True}
+            told = envelope["result"]
+            deletes = [key for key, value in told["result"].items() if value is True]
+            told["result"] |= dict.fromkeys(deletes, result)
+            told["result_error"] = dict.fromkeys(deletes, error) if error else []
 
     return answer
 
 
-def an_error_beside(method: str, envelope: Any) -> None:
-    error = {"error": "ENTITY_WITH_BADGE_EXISTS", "error_description": "It is in use."}
-    if method == DELETE:
-        envelope |= error
-    if method == "batch":
-        told = envelope["result"]
-        told["result_error"] = {key: error for key, value in told["result"].items() if value is True}
-
-
-ODD_ANSWERS = [*map(to_deletes, [False, None, [], 1, "true"]), an_error_beside]
+ODD_ANSWERS = [to_deletes(odd) for odd in (False, None, [], 1, "true")]
+ODD_ANSWERS += [to_deletes(True, error="ENTITY_WITH_BADGE_EXISTS", error_description="It is in use.")]
 
 
 @pytest.mark.parametrize("answer", ODD_ANSWERS, ids=["false", "null", "[]", "1", "a text", "true and an error"])
