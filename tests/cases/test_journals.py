@@ -345,9 +345,7 @@ def test_a_copy_of_a_journal_in_use_holds_its_changes(portal: SandboxPortal, tmp
             assert list(other.journal.df["verdict"]) == ["deleted"]
 
 
-def test_a_journal_that_the_garbage_collector_finds_is_closed_without_a_warning(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_journal_that_is_garbage_is_closed_without_a_warning(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     ignored = list[Any]()
     monkeypatch.setattr(sys, "unraisablehook", ignored.append)
     with warnings.catch_warnings(action="error"):
@@ -438,9 +436,7 @@ def test_a_plan_that_undoes_an_undo_says_so(b24: Client) -> None:
     assert "an undo or a restore" not in repr(b24.journal.plan_undo(last=2))
 
 
-def test_a_database_of_another_program_that_was_killed_stays_byte_for_byte(
-    portal: SandboxPortal, tmp_path: Path
-) -> None:
+def test_a_database_of_another_killed_program_stays_byte_for_byte(portal: SandboxPortal, tmp_path: Path) -> None:
     path = tmp_path / "theirs.db"
     killed = "import os, sqlite3, sys; db = sqlite3.connect(sys.argv[1]); db.execute('PRAGMA journal_mode = WAL')"
     python(f"{killed}; db.execute('CREATE TABLE step (theirs)'); db.commit(); os._exit(0)", str(path))

@@ -56,9 +56,7 @@ def test_it_compares_all_portals_and_says_which_are_missing(form: Any, sandboxes
     assert form.timings["method"].value_counts()["batch"] == 5
 
 
-def test_plan_confirm_apply_and_undo_which_stays_until_all_is_undone(
-    form: Any, sandboxes: SandboxFleet, healthy: list[str]
-) -> None:
+def test_plan_confirm_apply_and_undo_until_all_is_back(form: Any, sandboxes: SandboxFleet, healthy: list[str]) -> None:
     click(form, form.plan_button)
     assert "4 changes on 4 portals" in shown(form)
     assert "Plan of 4 of 5 portals: 4 add. To send it" in shown(form)
