@@ -11,7 +11,7 @@ from b24nb import Client, SandboxPortal, as_code, connect, forms
 from b24nb.badges.badge import Badge
 from tests.fakes import eventually, rows
 from tests.servers import gate_of, in_front_of
-from tests.widgets import click, confirm, shown, times_asked, tree, waiting
+from tests.widgets import click, confirm, release, shown, times_asked, tree, waiting
 
 
 def test_delete_one_and_undo(b24: Client, portal: SandboxPortal) -> None:
@@ -309,14 +309,12 @@ def test_held_badges_go_once_they_are_released_here_or_in_another_form(b24: Clie
     assert form.which.options[0][0] == "all 3 activities"
     assert "onHold 5 deal 5" in shown(form)
     inspect = forms.inspect_form(b24, "onHold", run=True)
-    inspect.word.value = inspect.which.value[0]
-    click(inspect, inspect.release_button)
+    release(inspect, inspect.which.value[0])
     text = "2 badges would be deleted. Held, so probably refused: 1 badge. No badge has been deleted yet."
     assert form.state.message.text == text
     assert form.which.options[0][0] == "all 2 activities"
     assert "onHold 5 deal 5" not in shown(form)
-    form.word.value = "2 activities"
-    click(form, form.release_button)
+    release(form, "2 activities")
     assert form.state.message.text.startswith("2 of 2 released. 3 badges would be deleted. No badge has")
     assert "would be refused" not in shown(form)
     assert form.release_button not in tree(form)

@@ -19,7 +19,7 @@ from b24nb.forms.form import Form
 from tests.fakes import eventually
 from tests.programs import python, sandbox_process
 from tests.servers import Envelope, gate_of, in_front_of
-from tests.widgets import click, confirm, pieces, shown, times_asked, tree, waiting
+from tests.widgets import click, confirm, inspect_badge, pieces, release, shown, times_asked, tree, waiting
 
 MAKERS: dict[str, Callable[..., Any]] = {name: getattr(forms, name) for name in forms.__all__}
 MAKERS["fleet"] = lambda _: forms.fleet(Fleet(["acme"], vault={}.get))
@@ -74,8 +74,7 @@ def test_a_saved_notebook_shows_what_the_form_showed(b24: Client) -> None:
 
 def test_the_same_state_looks_the_same_on_a_used_form(b24: Client) -> None:
     used = forms.inspect_form(b24, "documentSigned", run=True)
-    used.code.value = "nonsense"
-    click(used, used.inspect_button)
+    inspect_badge(used, "nonsense")
     fresh = forms.inspect_form(b24, "nonsense", run=True)
     said = [[piece for piece in pieces(form) if "Last calls" not in piece] for form in (used, fresh)]
     assert said[0] == said[1]
@@ -152,8 +151,7 @@ def test_a_read_only_client_says_so_and_changes_nothing(portal: SandboxPortal) -
         assert "would be deleted: 1" in shown(delete)
         confirm(delete, "newsletter")
         assert (delete.state.message.kind, portal.badges) == ("check", before)
-        inspect.word.value = "5"
-        click(inspect, inspect.release_button)
+        release(inspect, "5")
         assert "This client is read-only." in shown(inspect)
         assert inspect.result.code == "onHold"
         assert not b24.badges.holders("onHold").empty
