@@ -226,6 +226,12 @@ def test_no_display_shows_the_secret_and_no_file_gets_it(credential: Webhook | O
         copy.deepcopy(credential)
 
 
+def test_a_renewal_sends_all_that_it_needs_and_shows_nothing_of_it() -> None:
+    sent = f"grant_type=refresh_token&client_id=app.1&client_secret={SECRET}c&refresh_token={SECRET}r"
+    assert TOKEN.renewal().decode() == sent
+    assert SECRET not in f"{TOKEN.renewal()!r} {TOKEN.renewal()}"
+
+
 def test_a_token_that_lacks_a_part_is_not_renewed_and_each_part_is_masked() -> None:
     for part in ("refresh_token", "client_id", "client_secret"):
         assert not replace(TOKEN, **{part: ""}).can_refresh
