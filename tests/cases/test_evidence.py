@@ -4,7 +4,6 @@ import signal
 import threading
 import time
 from collections.abc import Callable
-from contextlib import nullcontext
 from enum import Enum
 from functools import partial
 from itertools import count
@@ -12,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from b24nb import Client, SandboxPortal, connect, errors
+from b24nb import Client, SandboxPortal, connect, errors, forms
 from b24nb.badges import activities
 from b24nb.badges.activities import find_holders
 from b24nb.badges.badge import Badge
@@ -22,6 +21,7 @@ from b24nb.errors import NotRestorable, StoredDifferently
 from b24nb.rest.connection import Connection
 from tests.fakes import FakeClock, edit, rows
 from tests.servers import TOO_MANY, Envelope, altered, answering, through
+from tests.widgets import confirm
 
 ADD, DELETE, GET = (f"crm.activity.badge.{verb}" for verb in ("add", "delete", "get"))
 LONG = "c" * 40
@@ -363,7 +363,7 @@ def test_a_badge_edited_while_a_request_waits_its_turn_is_left_alone(count: int,
 
 
 @pytest.mark.parametrize("refusal", [TOO_MANY, (502, {})], ids=["refused for the rate", "answer lost"])
-@pytest.mark.parametrize("how", ["event", "Ctrl-C"])
+@pytest.mark.parametrize("how", ["event", "Ctrl-C", "form"])
 def test_a_run_stopped_while_it_waits_sends_nothing_more(refusal: Envelope, how: str, clock: FakeClock) -> None:
     def answer(method: str, pass_on: Callable[[], Envelope]) -> Envelope:
         if stops and method == "batch":
@@ -372,13 +372,20 @@ def test_a_run_stopped_while_it_waits_sends_nothing_more(refusal: Envelope, how:
             return refusal
         return pass_on()
 
-    stops, cancel = list[Callable[[], object]](), threading.Event()
+    stops, cancel, chosen = list[Callable[[], object]](), threading.Event(), ["c0000", "c0001", "c0002"]
     with SandboxPortal(badges=rows(9)) as portal, through(portal, answer, clock=clock) as b24:
-        press = lambda: signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)  # noqa: E731
-        stops.append(cancel.set if how == "event" else press)
-        with nullcontext() if how == "event" else pytest.raises(errors.Interrupted) as caught:
-            report = b24.badges.delete_many(["c0000", "c0001", "c0002"], progress=False, cancel=cancel)
-        if caught:
+        if how == "form":
+            form = forms.delete_form(b24, chosen, run=True)
+            stops.append(form.cancel.set)
+            confirm(form, "3")
+            report = form.result
+        elif how == "event":
+            stops.append(cancel.set)
+            report = b24.badges.delete_many(chosen, progress=False, cancel=cancel)
+        else:
+            stops.append(lambda: signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT))
+            with pytest.raises(errors.Interrupted) as caught:
+                b24.badges.delete_many(chosen, progress=False)
             report = caught.value.report
         assert report.counts == {"not sent" if refusal is TOO_MANY else "unknown": 3}
         assert not stops
