@@ -304,20 +304,21 @@ def test_a_form_that_is_ended_while_it_deletes_sends_no_more_requests(ended: str
 
 
 def test_held_badges_go_once_they_are_released_here_or_in_another_form(b24: Client, portal: SandboxPortal) -> None:
-    form = forms.delete_form(b24, ["waitingPayment", "onHold", "newsletter"], run=True)
+    portal.attach("paid")
+    form = forms.delete_form(b24, ["waitingPayment", "onHold", "paid", "newsletter"], run=True)
     assert form.state.message.text.startswith("1 badge would be deleted. Held")
-    assert form.which.options[0][0] == "all 3 activities"
+    assert form.which.options[0][0] == "all 4 activities"
     assert "onHold 5 deal 5" in shown(form)
     inspect = forms.inspect_form(b24, "onHold", run=True)
     release(inspect, inspect.which.value[0])
-    text = "2 badges would be deleted. Held, so probably refused: 1 badge. No badge has been deleted yet."
+    text = "2 badges would be deleted. Held, so probably refused: 2 badges. No badge has been deleted yet."
     assert form.state.message.text == text
-    assert form.which.options[0][0] == "all 2 activities"
+    assert form.which.options[0][0] == "all 3 activities"
     assert "onHold 5 deal 5" not in shown(form)
-    release(form, "2 activities")
-    assert form.state.message.text.startswith("2 of 2 released. 3 badges would be deleted. No badge has")
+    release(form, "3 activities")
+    assert form.state.message.text.startswith("3 of 3 released. 4 badges would be deleted. No badge has")
     assert "would be refused" not in shown(form)
     assert form.release_button not in tree(form)
-    confirm(form, "3")
-    assert list(form.df["verdict"]) == ["deleted"] * 3
-    assert not {"waitingPayment", "onHold"} & {badge["code"] for badge in portal.badges}
+    confirm(form, "4")
+    assert list(form.df["verdict"]) == ["deleted"] * 4
+    assert not {"waitingPayment", "onHold", "paid"} & {badge["code"] for badge in portal.badges}
