@@ -12,7 +12,9 @@ from typing import Any
 import b24nb
 from b24nb.badges.apply import ChangeApplier
 from b24nb.badges.journal_store import ChangeSet, JournalStore
+from b24nb.rest.calls import Call, CallLog
 from b24nb.rest.connection import Connection
+from b24nb.rest.limits import LeakyBucket, Limits
 from b24nb.rest.transport import Transport
 
 
@@ -59,6 +61,15 @@ def translated(numbers: Iterable[int], title: str = "Title") -> list[dict[str, A
     texts = {n: {"en": f"{title} {n}", "ru": f"Название {n}"} if n % 2 else f"{title} {n}" for n in numbers}
     rest = {"value": "quoted ' <&>", "type": "primary"}
     return [{"code": f"code{n}", "title": text, **rest} for n, text in texts.items()]
+
+
+def log_of(*calls: Call) -> CallLog:
+    """A call log with these rows."""
+    clock = FakeClock()
+    log = CallLog(Limits(LeakyBucket("standard", clock), clock))
+    for call in calls:
+        log.record(call)
+    return log
 
 
 def asked(portal: b24nb.SandboxPortal) -> list[str]:

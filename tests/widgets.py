@@ -41,9 +41,21 @@ def click(form: Form, button: Any) -> None:
 
 
 def confirm(form: Any, word: str) -> None:
-    """Type what a form asks for, and click its button that deletes."""
+    """Type what a form asks for, and click its button that deletes or applies."""
     form.confirm.value = word
-    click(form, form.delete_button)
+    click(form, form.apply_button if hasattr(form, "apply_button") else form.delete_button)
+
+
+def release(form: Any, word: str) -> None:
+    """Type what a form asks for, and click its button that releases badges."""
+    form.word.value = word
+    click(form, form.release_button)
+
+
+def inspect_badge(form: Any, code: str) -> None:
+    """Type a code into a form, and click its button that inspects."""
+    form.code.value = code
+    click(form, form.inspect_button)
 
 
 @contextmanager

@@ -89,42 +89,34 @@ def test_a_change_that_a_firewall_refuses_says_so_after_the_look(portal: Sandbox
             b24.badges.add("sale", "<b>50% off</b>", "S", "primary")
 
 
-@pytest.mark.parametrize(
-    ("status", "says", "next_step"),
-    [
-        ("407 Proxy Authentication Required", "HTTP 407", "user:password@"),
-        ("403 Forbidden", "HTTP 403", "NO_PROXY"),
-        ("503 Service Unavailable", "could not reach the portal (HTTP 503)", "Check the host"),
-    ],
-)
-def test_a_proxy_that_refuses_is_named(monkeypatch: pytest.MonkeyPatch, status: str, says: str, next_step: str) -> None:
-    with serving(http(b"", status)) as proxy:
-        monkeypatch.setenv("HTTPS_PROXY", f"http://127.0.0.1:{proxy.port}")
+#: How a proxy is given, what it answers ("": it is not there), and what is said of it.
+PROXIES = [
+    ("http://127.0.0.1:{}", "407 Proxy Authentication Required", "HTTP 407", "user:password@"),
+    ("http://127.0.0.1:{}", "403 Forbidden", "HTTP 403", "NO_PROXY"),
+    ("http://127.0.0.1:{}", "503 Service Unavailable", "could not reach the portal (HTTP 503)", "Check the host"),
+    ("http://127.0.0.1:{}", "", "through the proxy", "NO_PROXY"),
+    ("socks5h://127.0.0.1:{}", "", "through the proxy", "ALL_PROXY"),
+    ("socks5h://127.0.0.1:{} without its library", "", "through the proxy", "pip install pysocks"),
+    ("http://host:abc", "", "through the proxy", "HTTPS_PROXY"),
+]
+
+
+@pytest.mark.parametrize(("proxy", "status", "says", "next_step"), PROXIES)
+def test_a_proxy_that_refuses_or_is_not_there_is_named(
+    monkeypatch: pytest.MonkeyPatch, proxy: str, status: str, says: str, next_step: str
+) -> None:
+    if "without" in proxy:
+        missing = requests.exceptions.InvalidSchema("Missing dependencies for SOCKS support.")
+        monkeypatch.setattr("requests.adapters.SOCKSProxyManager", Mock(side_effect=missing))
+    with serving(http(b"", status)) as server:
+        monkeypatch.setenv("HTTPS_PROXY", proxy.partition(" ")[0].format(server.port))
+        if not status:
+            server.close()
         error = failure("https://portal.example/rest/1/abcdef0123456789/", WRITE)
     assert "the proxy" in str(error)
     assert says in str(error)
     assert next_step in error.hint
     assert not error.sent
-
-
-@pytest.mark.parametrize(
-    ("proxy", "hint"),
-    [
-        ("http://127.0.0.1:{}", "NO_PROXY"),
-        ("socks5h://127.0.0.1:{}", "ALL_PROXY"),
-        ("socks5h://127.0.0.1:{} without its library", "pip install pysocks"),
-        ("http://host:abc", "HTTPS_PROXY"),
-    ],
-)
-def test_a_proxy_that_is_not_there_is_named(monkeypatch: pytest.MonkeyPatch, proxy: str, hint: str) -> None:
-    if "without" in proxy:
-        missing = requests.exceptions.InvalidSchema("Missing dependencies for SOCKS support.")
-        monkeypatch.setattr("requests.adapters.SOCKSProxyManager", Mock(side_effect=missing))
-    with serving() as server:
-        monkeypatch.setenv("HTTPS_PROXY", proxy.partition(" ")[0].format(server.port))
-    error = failure("https://portal.example/rest/1/abcdef0123456789/")
-    assert "through the proxy" in str(error)
-    assert hint in error.hint
 
 
 PAST = dt.datetime(2020, 1, 1, tzinfo=dt.UTC)
@@ -242,12 +234,6 @@ def test_an_error_of_rest_3_has_the_code_that_stands_inside() -> None:
     with answering({"error": inside}) as (connection, _), pytest.raises(errors.ApiError) as caught:
         connection.call(READ)
     assert (caught.value.code, caught.value.description) == tuple(inside.values())
-
-
-def test_a_portal_that_is_too_old_for_badges_is_named_so() -> None:
-    refusal = {"error": "ERROR_METHOD_NOT_FOUND", "error_description": "Method not found!"}
-    with answering(refusal) as (connection, _), pytest.raises(errors.ApiError, match="update its CRM module"):
-        connection.call(READ)
 
 
 def test_what_follows_an_interim_answer_is_not_read_as_the_answer_to_another_call() -> None:

@@ -49,9 +49,7 @@ def test_undo_minds_a_portal_that_was_renamed_since(sandboxes: SandboxFleet, tmp
     assert fleets.badges_of(sandboxes) == before
 
 
-def test_undo_minds_another_user_only_if_he_changed_something_in_these_runs(
-    sandboxes: SandboxFleet, tmp_path: Path
-) -> None:
+def test_undo_minds_another_user_only_if_he_had_a_part_in_these_runs(sandboxes: SandboxFleet, tmp_path: Path) -> None:
     vault = sandboxes.webhooks | {"portal-0001": sandboxes.portals["portal-0001"].webhooks["employee"]}
     fleet = fleet_of(sandboxes, vault.get, journal=tmp_path)
     assert fleet.plan([VIP], **QUIET).apply(**QUIET).missing == {"portal-0001": "no access"}

@@ -199,18 +199,16 @@ def test_doctor_says_what_it_looks_at(portal: SandboxPortal) -> None:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "words"),
+    ("typed", "words"),
     [
         *(([], "COMMAND"), (["nonsense"], "nonsense"), (["doctor", "--fast"], "--fast")),
         *((["sandbox", "--port", "http"], "http"), (["sandbox", "--db"], "--db")),
         (["doctor", "/home/forest/projects/b24nb-walkthroughs"], "unrecognized arguments"),
     ],
 )
-def test_wrong_arguments_are_named_in_a_line(
-    arguments: list[str], words: str, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_wrong_arguments_are_named_in_a_line(typed: list[str], words: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:
-        cli.main(arguments)
+        cli.main(typed)
     said = capsys.readouterr().err
     assert (ended.value.code, said.count("\n")) == (2, 1)
     assert words in said
@@ -218,9 +216,7 @@ def test_wrong_arguments_are_named_in_a_line(
 
 
 @pytest.mark.parametrize("before", [["doctor"], ["lab"], ["sandbox", "--db"], []])
-def test_an_argument_that_is_a_webhook_is_refused_and_not_repeated(
-    before: list[str], capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_webhook_as_argument_is_refused_and_hidden(before: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main([*before, f"https://example.bitrix24.com/rest/1/{SECRET}/"]) == 1
     said = capsys.readouterr()
     assert "An argument holds a secret." in said.err
@@ -239,9 +235,7 @@ def test_a_port_that_can_not_be_had_is_said_in_one_line(port: Any, capsys: pytes
 
 
 @pytest.mark.parametrize("what", ["a folder", "in no folder", "a text"])
-def test_a_database_that_can_not_be_used_is_named(
-    what: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_database_that_can_not_be_had_is_named(what: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = tmp_path / "none" / "x.db" if what == "in no folder" else tmp_path / "x.db"
     if what == "a folder":
         path.mkdir()

@@ -118,9 +118,7 @@ def test_a_journal_of_a_killed_writer_can_be_used(open_store: OpenStore, path: P
     assert again.intend(ChangeSet("add"), [ADD], at=2.0)
 
 
-def test_what_can_not_be_a_journal_is_an_error_in_words_and_left_byte_for_byte_as_it_was(
-    open_store: OpenStore, tmp_path: Path
-) -> None:
+def test_what_can_not_be_a_journal_is_an_error_and_stays_byte_for_byte(open_store: OpenStore, tmp_path: Path) -> None:
     names = ("noise", "browser", "planner", "damaged")
     noise, browser, planner, damaged = files = [tmp_path / f"{name}.db" for name in names]
     noise.write_bytes(os.urandom(4096))

@@ -11,7 +11,7 @@ from b24nb import Client, SandboxPortal, as_code, connect, forms
 from b24nb.badges.badge import Badge
 from tests.fakes import eventually, rows
 from tests.servers import gate_of, in_front_of
-from tests.widgets import click, confirm, shown, times_asked, tree, waiting
+from tests.widgets import click, confirm, release, shown, times_asked, tree, waiting
 
 
 def test_delete_one_and_undo(b24: Client, portal: SandboxPortal) -> None:
@@ -139,9 +139,7 @@ def test_the_report_of_many_begins_with_what_went_wrong(portal: SandboxPortal, b
 
 
 @pytest.mark.parametrize("asked_last", ["crm.activity.badge.get", "crm.activity.list"])
-def test_a_badge_chosen_while_another_one_is_looked_at_is_not_taken_for_it(
-    asked_last: str, portal: SandboxPortal
-) -> None:
+def test_a_badge_chosen_while_another_is_looked_at_is_not_taken_for_it(asked_last: str, portal: SandboxPortal) -> None:
     with gate_of(portal, asked_last) as gate, connect(gate.webhook) as b24:
         explorer = forms.explorer(b24, run=True)
         form = explorer.forms["Delete"]
@@ -285,31 +283,8 @@ def test_undo_waits_for_a_delete_that_may_still_be_carried_out(portal: SandboxPo
         assert not carried_out()
 
 
-def test_what_stays_held_is_shown_so_after_another_form_has_released_something(b24: Client) -> None:
-    form = forms.delete_form(b24, ["waitingPayment", "onHold", "newsletter"], run=True)
-    inspect = forms.inspect_form(b24, "onHold", run=True)
-    inspect.word.value = inspect.which.value[0]
-    click(inspect, inspect.release_button)
-    assert form.state.message.text == (
-        "2 badges would be deleted. Held, so probably refused: 1 badge. No badge has been deleted yet."
-    )
-    assert "onHold 5 deal 5" not in shown(form)
-    assert form.which.options[0][0] == "all 2 activities"
-
-
-def test_a_form_that_is_closed_deletes_no_more() -> None:
-    with SandboxPortal(badges=rows(120)) as portal, gate_of(portal, "batch") as gate:
-        gate.opened.set()
-        with connect(gate.webhook) as b24:
-            form = forms.delete_form(b24, b24.badges.list(), run=True)
-            form.confirm.value = "120"
-            gate.reached.clear(), gate.opened.clear()
-            with waiting(gate, form, form.delete_button):
-                form.close()
-        assert len(portal.badges) > 60, "the request that was under way is finished"
-
-
-def test_while_badges_are_deleted_nothing_is_said_of_the_time_before_and_cancel_ends_between_two_requests() -> None:
+@pytest.mark.parametrize("ended", ["cancelled", "closed"])
+def test_a_form_that_is_ended_while_it_deletes_sends_no_more_requests(ended: str) -> None:
     with SandboxPortal(badges=rows(120)) as portal, gate_of(portal, "batch") as gate:
         gate.opened.set()
         with connect(gate.webhook) as b24:
@@ -320,24 +295,30 @@ def test_while_badges_are_deleted_nothing_is_said_of_the_time_before_and_cancel_
             with waiting(gate, form, form.delete_button):
                 eventually(lambda: form.cancel_button in tree(form))
                 assert "Nothing has been" not in shown(form)
-                form.cancel_button.click()
-                assert "Will stop before the next step, if there is one" in shown(form)
+                (form.close if ended == "closed" else form.cancel_button.click)()
+                assert ended == "closed" or "Will stop before the next step, if there is one" in shown(form)
         left = len(portal.badges)
         assert 0 < left < 120
         assert len(form.state.removed) == 120 - left
         assert form.df["verdict"].value_counts().to_dict() == {"not sent": left, "deleted": 120 - left}
 
 
-def test_what_holds_badges_is_named_and_released_and_then_they_go(b24: Client, portal: SandboxPortal) -> None:
-    form = forms.delete_form(b24, ["waitingPayment", "onHold", "newsletter"], run=True)
+def test_held_badges_go_once_they_are_released_here_or_in_another_form(b24: Client, portal: SandboxPortal) -> None:
+    portal.attach("paid")
+    form = forms.delete_form(b24, ["waitingPayment", "onHold", "paid", "newsletter"], run=True)
     assert form.state.message.text.startswith("1 badge would be deleted. Held")
-    assert [label for label, _ in form.which.options][:1] == ["all 3 activities"]
+    assert form.which.options[0][0] == "all 4 activities"
     assert "onHold 5 deal 5" in shown(form)
-    form.word.value = "3 activities"
-    click(form, form.release_button)
-    assert form.state.message.text.startswith("Activities released: 3 of 3. 3 badges would be deleted. No badge has")
+    inspect = forms.inspect_form(b24, "onHold", run=True)
+    release(inspect, inspect.which.value[0])
+    text = "2 badges would be deleted. Held, so probably refused: 2 badges. No badge has been deleted yet."
+    assert form.state.message.text == text
+    assert form.which.options[0][0] == "all 3 activities"
+    assert "onHold 5 deal 5" not in shown(form)
+    release(form, "3 activities")
+    assert form.state.message.text.startswith("Activities released: 3 of 3. 4 badges would be deleted. No badge has")
     assert "would be refused" not in shown(form)
     assert form.release_button not in tree(form)
-    confirm(form, "3")
-    assert list(form.df["verdict"]) == ["deleted"] * 3
-    assert not {"waitingPayment", "onHold"} & {badge["code"] for badge in portal.badges}
+    confirm(form, "4")
+    assert list(form.df["verdict"]) == ["deleted"] * 4
+    assert not {"waitingPayment", "onHold", "paid"} & {badge["code"] for badge in portal.badges}

@@ -10,20 +10,12 @@ from matplotlib.axes import Axes
 from matplotlib.colors import to_rgb
 
 from b24nb.display import charts, html
-from b24nb.rest.calls import Call, CallLog
-from b24nb.rest.clock import SYSTEM_CLOCK
-from b24nb.rest.limits import Limits
+from b24nb.rest.calls import Call
 from tests.contrast import contrast
+from tests.fakes import log_of
 from tests.programs import python
 
 NOON = 1_764_072_000.0  # 2025-11-25 12:00:00 UTC
-
-
-def log(*calls: Call) -> CallLog:
-    log = CallLog(Limits("standard", SYSTEM_CLOCK))
-    for call in calls:
-        log.record(call)
-    return log
 
 
 def call(number: int = 0, method: str = "crm.activity.badge.get", **fields: Any) -> Call:
@@ -31,7 +23,7 @@ def call(number: int = 0, method: str = "crm.activity.badge.get", **fields: Any)
     return Call(NOON + number, method=method, **fields)
 
 
-TROUBLE = log(
+TROUBLE = log_of(
     call(0, "batch", client_ms=50.0),
     call(0, kind="command", key="a", client_ms=None, server_ms=None),
     call(1, client_ms=30.0, server_ms=None, error="QUERY_LIMIT_EXCEEDED", outcome="error"),
@@ -65,7 +57,7 @@ def test_timeline_has_a_bar_per_attempt_and_says_in_words_what_colour_and_hatchi
 
 
 def test_only_the_last_attempts_are_drawn_and_it_says_so() -> None:
-    chart = charts.timeline(log(*(call(number, server_ms=None) for number in range(90))).df)
+    chart = charts.timeline(log_of(*(call(number, server_ms=None) for number in range(90))).df)
     (axes,) = chart.figure.axes
     assert "waited" in words(axes)
     assert not {"of which in the portal", "repeated", "error"} & set(words(axes)), "they are not drawn"
@@ -74,7 +66,7 @@ def test_only_the_last_attempts_are_drawn_and_it_says_so() -> None:
 
 
 def test_calls_of_several_days_have_their_date_and_stand_in_order_of_time() -> None:
-    days = log(call(86_400), call(0, "profile"))  # the older one ended later
+    days = log_of(call(86_400), call(0, "profile"))  # the older one ended later
     chart = charts.timeline(days.df)
     (axes,) = chart.figure.axes
     labels = ["2025-11-25 12:00:00  profile", "2025-11-26 12:00:00  crm.activity.badge.get"]
@@ -86,7 +78,7 @@ def test_calls_of_several_days_have_their_date_and_stand_in_order_of_time() -> N
 
 def test_no_calls_yet() -> None:
     for rows in ([], [call(kind="command", client_ms=None, server_ms=None)]):
-        chart = charts.timeline(log(*rows).df)
+        chart = charts.timeline(log_of(*rows).df)
         assert chart.alt == "No calls yet."
         assert [text.get_text() for text in chart.figure.texts] == ["No calls yet"]
 
@@ -106,7 +98,7 @@ def test_alternative_text_tells_what_is_seen() -> None:
     "nasty", ['"><img src=x onerror=alert(1)>', "$\\frac{", "бейдж \U0001f525", "x" * 300, "W" * 40, "a\nb", "% {0} {}"]
 )
 def test_any_text_can_be_drawn_and_none_gets_out(nasty: str) -> None:
-    chart = charts.timeline(log(call(0, nasty, error=nasty), call(1, nasty)).df)
+    chart = charts.timeline(log_of(call(0, nasty, error=nasty), call(1, nasty)).df)
     assert chart.png.startswith(b"\x89PNG")
     assert "<img src=x" not in chart._repr_html_()
     assert chart._repr_html_().count("<img") == 1
@@ -123,7 +115,7 @@ def test_same_calls_same_bytes_whatever_style_the_notebook_has() -> None:
 
 
 def test_the_ground_is_opaque_and_light_with_readable_inks_and_one_error_among_many_keeps_its_colour() -> None:
-    rows = log(*map(call, range(12)), call(12, error="NOT_FOUND", client_ms=1.0))
+    rows = log_of(*map(call, range(12)), call(12, error="NOT_FOUND", client_ms=1.0))
     seen = matplotlib.image.imread(io.BytesIO(charts.timeline(rows.df).png))
     assert (seen[0, 0, :3] == 1).all()
     assert (seen[..., 3:] == 1).all()

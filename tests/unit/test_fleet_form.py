@@ -9,7 +9,7 @@ import pytest
 from b24nb import Badge, Client, Fleet, SandboxPortal, errors, forms
 from b24nb.sandbox import SandboxFleet
 from tests.fleets import holding, simulated
-from tests.widgets import click, pieces, shown, tree
+from tests.widgets import click, confirm, pieces, shown, tree
 
 VIP = Badge("vip", "Client", "VIP", "primary")
 
@@ -57,28 +57,25 @@ def test_it_compares_all_portals_and_says_which_are_missing(form: Any, sandboxes
     assert form.timings["method"].value_counts()["batch"] == 5
 
 
-def test_plan_confirm_apply_and_undo_which_stays_until_all_is_undone(
-    form: Any, sandboxes: SandboxFleet, healthy: list[str]
-) -> None:
+def test_plan_confirm_apply_and_undo_until_all_is_back(form: Any, sandboxes: SandboxFleet, healthy: list[str]) -> None:
     click(form, form.plan_button)
     assert "4 changes on 4 portals" in shown(form)
     assert "Plan of 4 of 5 portals: 4 add. To send the plan, type" in shown(form)
     assert "made for other choices" not in shown(form)
     assert "vip add 4 portal-" in shown(form), "what would be done, and on how many portals"
     assert holding(sandboxes) == 0
-    form.confirm.value = "yes"
-    click(form, form.apply_button)
+    confirm(form, "yes")
     assert "Type 4 changes on 4 portals." in shown(form)
     assert holding(sandboxes) == 0
-    form.confirm.value, form.first.value = "4 changes on 4 portals", "1"
-    click(form, form.apply_button)
+    form.first.value = "1"
+    confirm(form, "4 changes on 4 portals")
     assert holding(sandboxes) == 1
     assert "3 not visited" in shown(form)
     assert "To send what is left, type: 3 changes on 3 portals" in shown(form)
     click(form, form.apply_button)
     assert "Type 3 changes on 3 portals." in shown(form)
-    form.confirm.value, form.first.value = "3 changes on 3 portals", "some"
-    click(form, form.apply_button)
+    form.first.value = "some"
+    confirm(form, "3 changes on 3 portals")
     assert "first must be a number, 1 or more." in shown(form)
     assert holding(sandboxes) == 1
     form.first.value = ""
@@ -101,8 +98,7 @@ def test_no_plan_is_applied_that_was_made_for_other_choices(form: Any, sandboxes
     form.prune.value = False
     assert form.apply_button not in tree(form)
     assert "The plan was made for other choices: preview it again." in shown(form)
-    form.confirm.value = form.state.plan.confirmation
-    click(form, form.apply_button)
+    confirm(form, form.state.plan.confirmation)
     assert holding(sandboxes) == 0
     form.prune.value, form.file.value = True, "no-such-file.csv"
     click(form, form.plan_button)
@@ -116,8 +112,8 @@ def test_the_bar_counts_the_visits_that_a_run_makes(sandboxes: SandboxFleet, hea
     click(form, form.plan_button)
     bar: list[tuple[int, int]] = []
     form.show_progress = lambda text, done, total: bar.append((done, total)) if text == "Visits begun:" else None
-    form.confirm.value, form.first.value = "4 changes on 4 portals", "2"
-    click(form, form.apply_button)
+    form.first.value = "2"
+    confirm(form, "4 changes on 4 portals")
     assert bar == [(0, 2), (1, 2)]
     click(form, form.undo_button)
     assert bar[2:] == [(0, 4), (1, 4), (2, 4), (3, 4)]
@@ -127,8 +123,7 @@ def test_cancel_ends_between_two_portals(sandboxes: SandboxFleet, healthy: list[
     form = forms.fleet(Fleet(healthy, vault=sandboxes.webhooks.get, parallel=1), wanted=[VIP])
     click(form, form.plan_button)
     form.show_progress = lambda text, done, total: form.cancel.set() if (done, total) == (2, 4) else None
-    form.confirm.value = "4 changes on 4 portals"
-    click(form, form.apply_button)
+    confirm(form, "4 changes on 4 portals")
     assert "The run was cancelled." in shown(form)
     assert form.state.message.kind == "check"
     assert 0 < holding(sandboxes) < 4
@@ -142,8 +137,7 @@ def test_a_badge_that_is_refused_keeps_no_other_of_its_portal_from_being_sent(sa
     form = forms.fleet(Fleet([name], vault=sandboxes.webhooks.get), wanted=[VIP, replace(VIP, code="two")])
     click(form, form.plan_button)
     portal.faults.next("ACCESS_DENIED", method="crm.activity.badge.add")
-    form.confirm.value = "2 changes on 1 portal"
-    click(form, form.apply_button)
+    confirm(form, "2 changes on 1 portal")
     assert [badge["code"] for badge in portal.badges if badge["code"] in ("vip", "two")] == ["two"]
 
 

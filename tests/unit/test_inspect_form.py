@@ -5,15 +5,14 @@ import pytest
 from b24nb import Client, OAuthToken, SandboxPortal, as_code, connect, forms
 from b24nb.display.snippets import FLAVOURS
 from tests.servers import gate_of
-from tests.widgets import click, confirm, shown, tree, waiting
+from tests.widgets import click, confirm, inspect_badge, release, shown, tree, waiting
 
 
 def test_the_badge_from_all_sides(b24: Client, portal: SandboxPortal) -> None:
     form = forms.inspect_form(b24)
     click(form, form.load_button)
     assert "documentSigned" in form.code.options
-    form.code.value = "documentSigned"
-    click(form, form.inspect_button)
+    inspect_badge(form, "documentSigned")
     text = shown(form)
     for words in ("Vertrag", "German (de)", "any other", "The time block", "date_start", "The raw answer"):
         assert words in text
@@ -21,8 +20,7 @@ def test_the_badge_from_all_sides(b24: Client, portal: SandboxPortal) -> None:
         code = str(as_code("crm.activity.badge.get", {"code": "documentSigned"}, flavour))
         assert " ".join(code.split()) in text
     assert portal.webhook.rstrip("/").rpartition("/")[2] not in text
-    form.code.value = "DOCUMENTsigned"
-    click(form, form.inspect_button)
+    inspect_badge(form, "DOCUMENTsigned")
     assert list(form.df["code"]) == ["documentSigned"]
 
 
@@ -52,8 +50,7 @@ def test_no_badge_is_released_whose_code_the_field_does_not_show(b24: Client, po
         lambda: setattr(form.code, "value", "missedCall"),
         lambda: setattr(explorer.forms["List"].table, "selected", ["newsletter"]),
     ):
-        form.code.value = "waitingPayment"
-        click(form, form.inspect_button)
+        inspect_badge(form, "waitingPayment")
         assert form.release_button in tree(form)
         assert form.word.value == "", "what was typed for other holders is forgotten"
         form.word.value = "2 activities"
@@ -76,9 +73,7 @@ def test_a_code_that_was_pasted_with_a_blank_is_shown_with_it(b24: Client) -> No
     assert "It was typed as newsletter⟨U+200B⟩␣." in shown(form)
 
 
-def test_holders_are_shown_with_their_deal_and_released_one_by_one_and_then_all(
-    b24: Client, portal: SandboxPortal
-) -> None:
+def test_holders_are_shown_with_their_deal_and_released_one_by_one_then_all(b24: Client, portal: SandboxPortal) -> None:
     form = forms.inspect_form(b24, "waitingPayment", run=True)
     text = shown(form)
     told = ('deal 3 Licences "Small team"', "Delivery contract Haas", "this can't be undone", "clear its badgeCode")
@@ -87,8 +82,7 @@ def test_holders_are_shown_with_their_deal_and_released_one_by_one_and_then_all(
     assert portal.url not in form._repr_mimebundle_()["text/html"], "it ends with the notebook"
     assert form.release_button not in tree(forms.inspect_form(b24, "missedCall", run=True))
     assert form.which.options[0][0] == "all 2 activities"
-    form.word.value = "2"  # the id of an activity, and how many there are
-    click(form, form.release_button)
+    release(form, "2")  # the id of an activity, and how many there are
     assert "Type exactly 2 activities to confirm." in shown(form)
     other, third = (forms.delete_form(b24, code, run=True) for code in ("waitingPayment", "onHold"))
     assert other.release_button in tree(other)
@@ -114,8 +108,8 @@ def test_an_activity_that_is_released_once_more_is_not_offered_by_another_form(
     with connect(OAuthToken(**portal.oauth)) as app:
         form, other = (forms.inspect_form(app, "waitingPayment", run=True) for _ in range(2))
         for _ in range(2):
-            form.which.value, form.word.value = ("2",), "2"
-            click(form, form.release_button)
+            form.which.value = ("2",)
+            release(form, "2")
             assert "activity 2" not in str(other.which.options)
             app.journal.plan_undo().apply(progress=False)
             form.run()
@@ -127,8 +121,7 @@ def test_before_the_list_two_codes_that_differ_in_letter_case_are_two_badges() -
     badges = [{"code": code, "title": code, "value": "V", "type": "primary"} for code in ("vip", "VIP")]
     with SandboxPortal(badges=badges, case_sensitive=True) as portal, connect(portal) as b24:
         form = forms.inspect_form(b24, "vip", run=True)
-        form.code.value = "VIP"
-        click(form, form.inspect_button)
+        inspect_badge(form, "VIP")
         assert form.result.title == "VIP"
 
 
@@ -149,8 +142,7 @@ def test_a_badge_that_another_form_deletes_is_not_shown_any_more(b24: Client, li
     explorer = forms.explorer(b24, run=listed)
     other = forms.delete_form(b24, "newsletter", run=True)
     inspecting, deleting = explorer.forms["Inspect"], explorer.forms["Delete"]
-    inspecting.code.value = "newsletter"
-    click(inspecting, inspecting.inspect_button)
+    inspect_badge(inspecting, "newsletter")
     deleting.code.value = "newsletter"
     click(deleting, deleting.preview_button)
     confirm(deleting, "newsletter")
@@ -182,8 +174,7 @@ def test_what_inspect_has_read_is_newer_than_the_list(b24: Client, portal: Sandb
     inspecting, adding = explorer.forms["Inspect"], explorer.forms["Add"]
     with connect(portal) as somebody:
         somebody.badges.add("theirs", "T", "V", "primary")
-    inspecting.code.value = "theirs"
-    click(inspecting, inspecting.inspect_button)
+    inspect_badge(inspecting, "theirs")
     adding.code.value, adding.rows[0].title.value, adding.rows[0].value.value = "ours", "T", "V"
     click(adding, adding.add_button)
     assert inspecting.result.code == "theirs"
@@ -196,8 +187,7 @@ def test_the_application_clears_and_what_it_did_can_be_undone(portal: SandboxPor
         form = forms.inspect_form(app, "onHold", run=True)
         assert form.release_button.description == "Clear badgeCode of activity 5"
         assert "can't be restored" not in shown(form)
-        form.word.value = "5"
-        click(form, form.release_button)
+        release(form, "5")
         assert app.badges.holders("onHold").empty
         assert form.release_button not in tree(form)
         assert "No open activity that this user may read holds it" in shown(form)
