@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 
 from b24nb.display.visible import visible
 from b24nb.errors import ApiError, OperatingTimeExceeded
-from b24nb.rest.connection import Connection, Hook, Response, nothing
+from b24nb.rest.connection import Connection, Hook, nothing
+from b24nb.rest.response import Response
 from b24nb.secret import mask_address
 
 if TYPE_CHECKING:

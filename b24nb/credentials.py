@@ -26,7 +26,7 @@ from b24nb.credential_checks import (
     refuse_placeholders,
     warn_of_cells,
 )
-from b24nb.secret import MASK, HiddenBytes, NotPicklable, Secret, without_frames
+from b24nb.secret import MASK, NotPicklable, Secret, without_frames
 
 _WHOLE = "The whole address of a webhook is https://{portal}/rest/{user}/{code}/, and ends there."
 
@@ -324,24 +324,24 @@ class OAuthToken(NotPicklable):
         url = Secret(f"{self.auth_server}/oauth/token/")
         return Endpoint(self.auth_server, url, self.secrets, form)
 
-    def renewal(self) -> HiddenBytes:
+    def renewal(self) -> Secret:
         """The body of a request for a new pair.
 
         Returns
         -------
-        bytes
-            A form, shown as ``***``.
+        Secret
+            A form.
         """
         return without_frames(self._renewal)
 
-    def _renewal(self) -> HiddenBytes:
+    def _renewal(self) -> Secret:
         fields = {
             "grant_type": "refresh_token",
             "client_id": self.client_id,
             "client_secret": self.client_secret.reveal(),
             "refresh_token": self.refresh_token.reveal(),
         }
-        return HiddenBytes(urlencode(fields).encode())
+        return Secret(urlencode(fields))
 
     def endpoint(self, method: str) -> Endpoint:
         """The address of a call, with the token in a header.

@@ -237,13 +237,15 @@ class ApiError(B24Error):
         Status of the answer; ``None`` for an error of one command inside a batch.
     method : str
         The REST method.
+    fact : spec.ErrorFact or None
+        What is known about this error; ``None``: nothing.
     """
 
     def __init__(self, code: str, description: str = "", *, http_status: int | None = None, method: str = "") -> None:
         self.code, self.description = code, description = _printable(code), _printable(description)
         self.http_status = http_status
         self.method = method
-        fact = find_fact(code, description, method)
+        self.fact = fact = find_fact(code, description, method)
         hint = fact.remedy if fact else "b24nb.catalogue() lists the errors that are known."
         where = ", ".join(part for part in (method, f"HTTP {http_status}" if http_status else "") if part)
         text = f"{code or '(empty code)'}: {description}" if description else (code or "(empty code)")

@@ -62,6 +62,9 @@ class Secret(NotPicklable):
     def __bool__(self) -> bool:
         return bool(self._text)
 
+    def __len__(self) -> int:
+        return len(self._text)
+
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Secret) and self._text == other._text
 
@@ -79,19 +82,6 @@ def known_secrets() -> list[Secret]:
     """Every secret of this process that still exists and is long enough to be recognised in a text."""
     alive = [one for reference in _ALIVE.valuerefs() if (one := reference())]  # a copy: other threads may add some
     return [one for one in alive if isinstance(one._text, str) and len(one._text) >= _SHORTEST]
-
-
-class HiddenBytes(bytes):
-    """Bytes that hold a secret: the body of a request for new tokens."""
-
-    def __repr__(self) -> str:
-        return MASK
-
-    __str__ = __repr__
-
-    def __getitem__(self, key: object) -> bytes:  # type: ignore[override]
-        """Displays of tracebacks show a part of long bytes."""
-        return MASK.encode()
 
 
 def without_frames(work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:

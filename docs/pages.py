@@ -15,6 +15,7 @@ from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
+from method_descriptions import METHODS
 from names import foreign_base, in_forms, reference
 from pygments.lexers import get_lexer_for_filename
 from sphinx.application import Sphinx
@@ -72,7 +73,7 @@ def _pages(templates: Path) -> Iterator[tuple[str, bytes]]:
     yield page("errors.md", "errors.md.j2", facts=facts)
     exported, met = reference()
     owner = next(name for name in met if name.endswith(".BadgeMethods"))
-    for method in spec.METHODS.values():
+    for method in METHODS.values():
         params = {parameter.name: SAMPLES[parameter.name] for parameter in method.parameters}
         codes = [
             (title, get_lexer_for_filename(template).aliases[0], b24nb.as_code(method.name, params, flavour))

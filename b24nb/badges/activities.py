@@ -20,7 +20,8 @@ from b24nb import spec
 from b24nb.badges.badge import listed
 from b24nb.badges.changes import DONE, Outcome, Step, StepCommand, Verdict, Way, gone
 from b24nb.errors import ApiError, B24Error, BadResponse, NotFound
-from b24nb.rest.connection import Connection, Response
+from b24nb.rest.connection import Connection
+from b24nb.rest.response import Response
 
 ACTIVITY_LIST = "crm.activity.list"
 _DELETE, _UPDATE = "crm.activity.delete", "crm.activity.configurable.update"

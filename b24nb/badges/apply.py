@@ -7,18 +7,21 @@ only if it proves the result, else look at the portal again; write the verdict t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import sys
+import warnings
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
 from b24nb import errors
-from b24nb.badges.badge import Badge, Badges
-from b24nb.badges.changes import DELETE, LIST, Action, Outcome, Step, StepCommand, Verdict, to_restore, warn
+from b24nb.badges.badge import Badge, Badges, unrestorable_remarks
+from b24nb.badges.changes import DELETE, LIST, Action, Outcome, Step, StepCommand, Verdict, to_restore
 from b24nb.badges.evidence import Answer, badges_of, is_whole, judge_answers, look_at, reconcile, why_missing
 from b24nb.badges.journal_store import ChangeSet, JournalStore
-from b24nb.rest.calls import Call
-from b24nb.rest.connection import Connection, Response
+from b24nb.rest.calls import Call, event_list
+from b24nb.rest.connection import Connection
+from b24nb.rest.response import Response
 
 Steps = Sequence[Step]
 LastSeen = Sequence[Badge | None]
@@ -54,7 +57,7 @@ class ChangeApplier:
         ``found``: what a look just before showed, if that differs from ``step.before``.
         """
         (outcome,) = self.send(ChangeSet(kind), [step], [found])
-        warn_if_unwritten(self.store, [outcome], stacklevel=4)
+        warn_if_unwritten(self.store, [outcome])
         if outcome.error:
             raise outcome.error
         return outcome
@@ -166,11 +169,28 @@ class ChangeApplier:
         return outcome
 
 
-def warn_if_unwritten(store: JournalStore, outcomes: Sequence[Outcome], stacklevel: int) -> None:
+def warn_if_unwritten(store: JournalStore, outcomes: Sequence[Outcome]) -> None:
     """Warn if the journal does not hold the verdict of each change, after one was made."""
     if any(one.changed is not False for one in outcomes) and (why := store.finish()):
         text = f"What became of the change could not be written to the journal: {why} b24.journal.settle() writes it."
-        warn(errors.JournalNotWritten(text), stacklevel)
+        warn(errors.JournalNotWritten(text))
+
+
+def warn_if_not_restorable(badges: Iterable[Any]) -> None:
+    """Warn before these are deleted, if one of them could not be restored."""
+    for text in unrestorable_remarks(badges):
+        warn(errors.NotRestorable(text))
+
+
+def warn(warning: UserWarning) -> None:
+    """Warn about the line of code that called this package; but if a form did, add it to the events that it shows."""
+    if (listener := event_list.get()) is not None:
+        listener.append(warning)
+        return
+    frame, level = sys._getframe(), 1
+    while frame.f_back and frame.f_globals.get("__name__", "").startswith("b24nb."):
+        frame, level = frame.f_back, level + 1
+    warnings.warn(warning, stacklevel=level)
 
 
 class _Stopped(errors.B24Error):

@@ -94,7 +94,7 @@ def apply_many(
     not_sent = {place: Outcome(step, Verdict.NOT_SENT, detail=stopped) for place, step in enumerate(steps)}
     outcomes = [*(not_sent | run.outcomes).values()]
     try:
-        warn_if_unwritten(applier.store, outcomes, stacklevel=5)
+        warn_if_unwritten(applier.store, outcomes)
         outcomes = name_holders(applier.connection, outcomes)
     except BaseException as error:  # noqa: BLE001 - Ctrl-C, what a handler of a signal raises, or a warning
         end = error

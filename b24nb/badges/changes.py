@@ -7,16 +7,14 @@ from __future__ import annotations
 
 import json
 import re
-import warnings
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from enum import StrEnum
 from typing import Any, NamedTuple
 
 from b24nb import spec
-from b24nb.badges.badge import FIELDS, Badge, Badges, bare, unrestorable_remarks
-from b24nb.errors import B24Error, BadgeChanged, InvalidInput, NotRestorable
+from b24nb.badges.badge import FIELDS, Badge, Badges, bare
+from b24nb.errors import B24Error, BadgeChanged, InvalidInput
 from b24nb.rest.batch import fits_query
-from b24nb.rest.calls import event_list
 from b24nb.secret import MASK, known_secrets, mask_address, redact_known, short
 
 ADD = "crm.activity.badge.add"
@@ -355,20 +353,6 @@ def check_code(code: Any) -> None:
         raise InvalidInput(f"The code {short(code)} {_wrong(code)}.", field="code", hint=hint)
     if wrong := _wrong(code) or (_ADDRESS if mask_address(code) != code or f"/{MASK}/" in code else ""):
         raise InvalidInput(f"The code {wrong}.", field="code")
-
-
-def warn_if_not_restorable(badges: Iterable[Any], stacklevel: int = 3) -> None:
-    """Warn before these are deleted, if one of them could not be restored."""
-    for text in unrestorable_remarks(badges):
-        warn(NotRestorable(text), stacklevel)
-
-
-def warn(warning: UserWarning, stacklevel: int) -> None:
-    """As ``warnings.warn``; but if a form made the change, add it to the form's events: the form shows it."""
-    if (listener := event_list.get()) is None:
-        warnings.warn(warning, stacklevel=stacklevel + 1)
-    else:
-        listener.append(warning)
 
 
 def _text_problems(field: str, text: Any) -> Iterator[InvalidInput]:

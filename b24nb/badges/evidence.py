@@ -21,8 +21,8 @@ from b24nb.badges.changes import DONE, GET, LIST, Action, Outcome, Step, Verdict
 from b24nb.error_codes import raised_before_effect
 from b24nb.errors import ApiError, B24Error, BadResponse, NotFound
 from b24nb.rest.batch import fits_query
-from b24nb.rest.connection import Connection, Response
-from b24nb.rest.response import whole_number
+from b24nb.rest.connection import Connection
+from b24nb.rest.response import Response, whole_number
 
 if TYPE_CHECKING:
     from b24nb.badges.journal_store import Entry, JournalStore

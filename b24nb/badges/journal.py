@@ -20,9 +20,10 @@ from b24nb.badges.files import clashes, codes_of, refuse
 from b24nb.badges.journal_store import Entry, JournalStore, default_journal_path
 from b24nb.badges.plan import Plan, Report
 from b24nb.checks import check_count
+from b24nb.credential_checks import host_of
 from b24nb.display import html
 from b24nb.errors import InvalidInput, JournalError, NotFound
-from b24nb.rest.connection import Connection, host_of
+from b24nb.rest.connection import Connection
 from b24nb.secret import Secret
 
 if TYPE_CHECKING:

@@ -25,8 +25,8 @@ from urllib.parse import quote
 from b24nb.badges.activities import Activity, ActivityStep
 from b24nb.badges.badge import Badge, folded
 from b24nb.badges.changes import Outcome, Step, Verdict, error_name
+from b24nb.credential_checks import host_of
 from b24nb.errors import B24Error, JournalError
-from b24nb.rest.connection import host_of
 from b24nb.secret import Secret
 
 _VERSION = 4

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from b24nb.badges import changes, evidence, files
 from b24nb.badges.activities import COLUMNS, add_titles, find_holders
-from b24nb.badges.apply import ChangeApplier
+from b24nb.badges.apply import ChangeApplier, warn, warn_if_not_restorable
 from b24nb.badges.badge import Badge, Badges, Text, frame
 from b24nb.badges.bulk import Cancel, RunOptions
 from b24nb.badges.journal import Journal
@@ -148,7 +148,7 @@ class BadgeMethods:
         stored = self._applier.apply_one("add", changes.Step(code, None, badge), found).badge or badge
         if stored != badge:
             text = f"The portal stored the badge {code!r} differently: {stored!r} instead of {badge!r}."
-            changes.warn(StoredDifferently(text), stacklevel=2)
+            warn(StoredDifferently(text))
         return stored
 
     def delete(self, code: str | Badge) -> Badge:
@@ -197,7 +197,7 @@ class BadgeMethods:
         badge = evidence.get_badge(self._connection, name)
         if seen and badge != seen:
             raise BadgeChanged(seen.code, seen, badge)
-        changes.warn_if_not_restorable([badge])
+        warn_if_not_restorable([badge])
         self._applier.apply_one("delete", changes.Step(badge.code, badge, None, missing_ok=False))
         return badge
 

@@ -10,10 +10,10 @@ from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Literal
 
 from b24nb.badges.activities import Activity, ActivityStep, is_id
-from b24nb.badges.apply import ChangeApplier
+from b24nb.badges.apply import ChangeApplier, warn_if_not_restorable
 from b24nb.badges.badge import SHOWN, Badge, frame, frame_html, listed, listing, unrestorable_remarks
 from b24nb.badges.bulk import Cancel, RunOptions, apply_many
-from b24nb.badges.changes import Action, Outcome, Step, Verdict, Way, error_name, warn_if_not_restorable
+from b24nb.badges.changes import Action, Outcome, Step, Verdict, Way, error_name
 from b24nb.badges.evidence import look_at
 from b24nb.display import html
 from b24nb.display.visible import visible
@@ -150,7 +150,7 @@ class Plan:
         if self.steps and needed and (options.confirm is True or options.confirm not in (deletes, self.deletes)):
             hint = f"If that is meant, give confirm={deletes}." if deletes else "Leave confirm out."
             raise InvalidInput(self._warning(deletes, total), field="confirm", hint=hint)
-        warn_if_not_restorable((one.before for one in self.steps if one.deletes), stacklevel=4)
+        warn_if_not_restorable(one.before for one in self.steps if one.deletes)
         self._applied = "This plan was begun; b24.journal shows what became of it."  # should a signal end this
         outcomes, end = apply_many(self._applier, self._kind, self.steps, current, options)
         report = Report(outcomes)

@@ -12,7 +12,6 @@ from markupsafe import Markup
 
 from b24nb import errors, spec
 from b24nb.display import html
-from b24nb.error_codes import find_fact
 from b24nb.errors import ApiError, B24Error, Interrupted, InvalidInput, TransportError
 from b24nb.secret import mask_address
 
@@ -116,7 +115,7 @@ def explain(error: B24Error | str | int) -> Explanation:
         raise InvalidInput(f"No error {type(error).__name__!r} is known.", hint="It is none of b24nb.")
     error = mask_address(error) if isinstance(error, str | _OURS) else str(error).removesuffix(".0")
     if isinstance(error, ApiError):
-        fact = find_fact(error.code, error.description, error.method)
+        fact = error.fact
         said = f": {error.description}" if error.description else ""
         title = f"{type(error).__name__} - {error.code or '(empty code)'}{said}"
         status = f"HTTP {error.http_status}" if error.http_status else "inside a batch"

@@ -163,7 +163,7 @@ def as_code(
         calls=calls,
         halt=bool(given.get("halt")),
         oauth=oauth or flavour == "curl-oauth",
-        reads=documented is not None and not documented.changes,
+        reads=documented is not None and method.endswith((".get", ".list")),
         as_documented=documented is not None and _as_documented(documented, given),
     )
     code = Code(text.strip())
@@ -190,10 +190,9 @@ def _environment() -> Environment:
     return environment
 
 
-def _as_documented(known: spec.Method, given: Mapping[str, Any]) -> bool:
+def _as_documented(known: Mapping[str, tuple[type, ...]], given: Mapping[str, Any]) -> bool:
     """Whether a badge method is called as documented, so that b24pysdk's function for it takes the call."""
-    kinds: dict[str, Any] = {one.name: str | dict if "map" in one.type else str for one in known.parameters}
-    return kinds.keys() == given.keys() and all(isinstance(given[name], kind) for name, kind in kinds.items())
+    return known.keys() == given.keys() and all(isinstance(given[name], types) for name, types in known.items())
 
 
 def _batch(given: Mapping[str, Any], flavour: str) -> tuple[dict[str, Any], Any]:

@@ -16,7 +16,7 @@ from b24nb.display import html
 from b24nb.display.snippets import call_as_code
 from b24nb.forms.release_part import HoldersState, ReleaseForm
 from b24nb.forms.state import Change, SharedState
-from b24nb.rest.connection import Response
+from b24nb.rest.response import Response
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,7 +9,6 @@ from b24nb.client import Portal
 from b24nb.display.explanations import page_of
 from b24nb.display.html import Message
 from b24nb.display.visible import visible
-from b24nb.error_codes import find_fact
 from b24nb.secret import redact
 
 _SENTENCES: dict[type, str] = {
@@ -46,10 +45,9 @@ def message_for(error: errors.B24Error, *, sandbox: bool = False) -> Message:
     http_status = getattr(error, "http_status", None)
     status = f" (HTTP {http_status})" if http_status else ""
     if isinstance(error, errors.ApiError):
-        fact = find_fact(error.code, error.description, error.method)
         words = f"The portal's own words{status}: {visible(error.description) or '(none)'}"
-        words += f" More: b24nb.explain({error.code!r}), or {page_of(error.code)} in the docs." if fact else ""
-        return Message("error", fact.meaning if fact else _UNKNOWN, error.code, error.hint, words)
+        words += f" More: b24nb.explain({error.code!r}), or {page_of(error.code)} in the docs." if error.fact else ""
+        return Message("error", error.fact.meaning if error.fact else _UNKNOWN, error.code, error.hint, words)
     renewal = getattr(error, "method", "") == "oauth.token"
     sentence = "The authorization server gave no new token{status}." if renewal else _SENTENCES.get(type(error))
     if sentence:

@@ -8,12 +8,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import quote
 
-from b24nb.credentials import Credentials
 from b24nb.display.literals import command
 from b24nb.errors import ApiError, BadResponse, InvalidInput
 from b24nb.rest.calls import Call
 from b24nb.rest.response import Response, error_of
-from b24nb.secret import redact
+from b24nb.secret import Secret, redact
 
 Commands = Sequence[tuple[str, str, Mapping[str, Any] | None]]
 
@@ -108,7 +107,7 @@ def encode(commands: Commands) -> dict[str, str]:
 
 
 def decode(
-    commands: Commands, envelope: Mapping[str, Any], sent: Call, credentials: Credentials, *, halt: bool, write: bool
+    commands: Commands, envelope: Mapping[str, Any], sent: Call, secrets: Sequence[Secret], *, halt: bool, write: bool
 ) -> tuple[BatchResponse, list[Call]]:
     """Answers in the caller's order, and a row for the log per command that ran.
 
@@ -130,10 +129,10 @@ def decode(
         wire = f"{_PREFIX}{place}"
         single = {name: found[wire] for name, found in maps.items() if wire in found}
         failed = single.get("error")
-        row = Call(sent.at, "command", method, redact(str(key), credentials.secrets), params or {})
+        row = Call(sent.at, "command", method, redact(str(key), secrets), params or {})
         row.note_times(single.get("time"), {}, sent.client_ms)
         if isinstance(failed, dict) and "error" in failed and not single.get("result"):
-            answers[key] = error = error_of(failed, method, credentials, None)
+            answers[key] = error = error_of(failed, method, secrets, None)
             row.error, row.outcome = error.code, "error"
         elif not failed and ("result" in single or "time" in single):  # a result of null leaves only its time
             answers[key] = Response({"result": None} | single, row)

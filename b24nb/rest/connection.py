@@ -9,16 +9,17 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from copy import copy
 from dataclasses import replace
 from functools import partial
 from typing import Any
+from urllib.parse import urlsplit
 
 from b24nb import errors, spec
 from b24nb.checks import check_switch
-from b24nb.credential_checks import host_of, is_loopback
+from b24nb.credential_checks import is_loopback
 from b24nb.credentials import Credentials, Endpoint, OAuthToken
 from b24nb.display.literals import as_json
 from b24nb.rest import batch
@@ -29,9 +30,7 @@ from b24nb.rest.limits import LeakyBucket, Limits
 from b24nb.rest.response import Response, parse_response, parse_token_response
 from b24nb.rest.token_renewals import Renewal, lock_of, newest_of, renewal_of, run_to_end
 from b24nb.rest.transport import HttpAnswer, Transport
-from b24nb.secret import MASK, masked, redact, without_frames
-
-__all__ = ["Connection", "Response", "host_of"]
+from b24nb.secret import MASK, Secret, masked, redact, without_frames
 
 _READ_VERBS = frozenset({"get", "list", "fields", "current", "count", "info", "time", "types", "scope"})
 _READS = frozenset({"profile", "methods"})
@@ -46,7 +45,7 @@ _PAUSE = 0.3
 _TEMPORARY = frozenset({408, 425, 429})
 
 Params = Mapping[str, Any]
-Reader = Callable[[HttpAnswer, str, Credentials], Mapping[str, Any] | errors.ApiError]
+Reader = Callable[[HttpAnswer, str, Sequence[Secret]], Mapping[str, Any] | errors.ApiError]
 Hook = Callable[[], object]
 
 
@@ -207,7 +206,8 @@ class Connection:
         params = {"halt": int(halt), "cmd": texts}
         logged = {"halt": int(halt), "cmd": {redact(str(key), secrets): (name, params) for key, name, params in shown}}
         envelope, call = self._send_with_retries("batch", as_json(params), logged, write=write, before_send=before_send)
-        answers, rows = batch.decode(shown, envelope, call, self.credentials, halt=halt, write=write)
+        secrets = self.credentials.secrets  # also those of a token that was renewed meanwhile
+        answers, rows = batch.decode(shown, envelope, call, secrets, halt=halt, write=write)
         for row in rows:
             self.calls.record(row, (call.bytes_out or 0) // len(commands))
         return answers
@@ -254,7 +254,7 @@ class Connection:
             call = Call(self.clock.time(), "http", method, "", shown, 1 + failures + refusals + renewals)
             try:
                 endpoint, rest = used.endpoint(method), total - spent
-                found = self._attempt(used, endpoint, body, call, parse_response, write=write, total=rest)
+                found = self._attempt(endpoint, body, call, parse_response, write=write, total=rest)
             except errors.TransportError as error:
                 failures += 1
                 pause = max(_PAUSE * failures, error.retry_after or 0)
@@ -276,7 +276,7 @@ class Connection:
                 raise found
 
     def _attempt(
-        self, used: Credentials, endpoint: Endpoint, body: bytes, call: Call, read: Reader, *, write: bool, total: float
+        self, endpoint: Endpoint, body: bytes | Secret, call: Call, read: Reader, *, write: bool, total: float
     ) -> Mapping[str, Any] | errors.ApiError:
         """Send one request; it is measured and recorded whether it succeeds or fails."""
         started = time.perf_counter()
@@ -286,7 +286,7 @@ class Connection:
             answer = self._transport.post(endpoint, body, method=call.method, total=total)
             call.client_ms = (time.perf_counter() - started) * 1000
             call.http_status, call.bytes_in = answer.status, len(answer.body)
-            found = without_frames(read, answer, call.method, used)
+            found = without_frames(read, answer, call.method, endpoint.secrets)
         except BaseException as error:  # KeyboardInterrupt included: the portal may have received the request
             call.client_ms = call.client_ms or (time.perf_counter() - started) * 1000
             call.http_status = call.http_status or getattr(error, "http_status", None)
@@ -300,7 +300,7 @@ class Connection:
                 error.retry_after = answer.retry_after if answer else None
             raise
         else:
-            self.is_sandbox |= "X-Sandbox" in answer.headers and is_loopback(used.host.partition(":")[0])
+            self.is_sandbox |= "X-Sandbox" in answer.headers and is_loopback(urlsplit(endpoint.origin).hostname or "")
             if isinstance(found, errors.ApiError):
                 call.error, call.outcome = found.code, "error"
                 found.retry_after = answer.retry_after
@@ -318,7 +318,7 @@ class Connection:
         endpoint, body, total = token.token_endpoint, token.renewal(), self._transport.total
         call = Call(self.clock.time(), "http", "oauth.token", "", shown, attempt)
         try:
-            pair = self._attempt(token, endpoint, body, call, parse_token_response, write=True, total=total)
+            pair = self._attempt(endpoint, body, call, parse_token_response, write=True, total=total)
             return pair if isinstance(pair, errors.ApiError) else renewal_of(token, pair)
         except errors.TransportError as error:
             if attempt == _ATTEMPTS or not _may_be_repeated(error, write=True):

@@ -8,7 +8,6 @@ from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from typing import Any
 
-from b24nb.credentials import Credentials
 from b24nb.error_codes import find_fact
 from b24nb.errors import ApiError, BadgeInUse, BadResponse, DuplicateCode
 from b24nb.rest.calls import Call
@@ -82,7 +81,7 @@ class Response:
         return html.page(html.answer(self.call.method, self.raw))
 
 
-def parse_response(answer: HttpAnswer, method: str, credentials: Credentials) -> Mapping[str, Any] | ApiError:
+def parse_response(answer: HttpAnswer, method: str, secrets: Iterable[Secret]) -> Mapping[str, Any] | ApiError:
     """The decoded answer (the envelope with ``result``), or the portal's error.
 
     It is an error if the key ``error`` is there, whatever its value: a code can be an empty text. An error that
@@ -93,39 +92,39 @@ def parse_response(answer: HttpAnswer, method: str, credentials: Credentials) ->
     BadResponse
         For anything that the REST API does not send.
     """
-    envelope = _decoded(answer, method, credentials.secrets)
+    envelope = _decoded(answer, method, secrets)
     if "error" in envelope and not envelope.get("result"):
-        return error_of(envelope, method, credentials, answer.status)
+        return error_of(envelope, method, secrets, answer.status)
     # A batch with results can have the error status of one of its commands. An error beside a result proves neither.
     if "result" not in envelope or "error" in envelope or (answer.status >= 400 and method != "batch"):
         raise _not_of_rest_api(answer, method)
     return envelope
 
 
-def parse_token_response(answer: HttpAnswer, method: str, credentials: Credentials) -> Mapping[str, Any] | ApiError:
+def parse_token_response(answer: HttpAnswer, method: str, secrets: Iterable[Secret]) -> Mapping[str, Any] | ApiError:
     """The same for the OAuth server: its answers have no ``result``, and its errors can have the status 200.
 
     The secrets are not removed here: a token in the answer may equal the one that was sent.
     """
     envelope = _decoded(answer, method)
     if "error" in envelope:
-        return error_of(envelope, method, credentials, answer.status)
+        return error_of(envelope, method, secrets, answer.status)
     pair = {name: envelope.get(name) for name in ("access_token", "refresh_token")}
     if answer.status >= 400 or not all(isinstance(token, str) and token for token in pair.values()):
         raise _not_of_rest_api(answer, method)
     return {name: Secret(token) for name, token in pair.items()}
 
 
-def error_of(envelope: Mapping[str, Any], method: str, credentials: Credentials, status: int | None) -> ApiError:
+def error_of(envelope: Mapping[str, Any], method: str, secrets: Iterable[Secret], status: int | None) -> ApiError:
     """The exception for an envelope that has the key ``error``: for an unknown code, :class:`ApiError` itself.
 
     ``status`` is ``None`` for a command of a batch.
     """
     if isinstance(inside := envelope["error"], dict) and "code" in inside:  # an answer of REST 3.0
         envelope = {"error": inside["code"], "error_description": inside.get("message")}
-    code = redact(str(envelope["error"]), credentials.secrets)
+    code = redact(str(envelope["error"]), secrets)
     said = envelope.get("error_description")
-    description = redact(said, credentials.secrets) if isinstance(said, str) else ""
+    description = redact(said, secrets) if isinstance(said, str) else ""
     fact = find_fact(code, description, method) or find_fact(code, description)
     cls = _KINDS[fact.kind] if fact else ApiError
     if fact and cls in (DuplicateCode, BadgeInUse) and method.lower() not in fact.methods:

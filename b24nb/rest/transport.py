@@ -32,7 +32,7 @@ from b24nb.credential_checks import is_loopback
 from b24nb.credentials import Endpoint
 from b24nb.errors import BadResponse, InvalidInput
 from b24nb.rest.failures import FAILURES, redirect_error, request_error
-from b24nb.secret import known_secrets, redact, without_frames
+from b24nb.secret import Secret, known_secrets, redact, without_frames
 
 MAX_BODY = 64 * 1024 * 1024
 _CHUNK = 16 * 1024  # some versions of urllib3 unpack a thousand times as much at once
@@ -101,15 +101,15 @@ class Transport:
         """Close the connections."""
         self._session.close()
 
-    def post(self, endpoint: Endpoint, body: bytes, *, method: str, total: float) -> HttpAnswer:
+    def post(self, endpoint: Endpoint, body: bytes | Secret, *, method: str, total: float) -> HttpAnswer:
         """Send a body.
 
         Parameters
         ----------
         endpoint : Endpoint
             The URL and the headers of the credentials.
-        body : bytes
-            JSON; the form of a token renewal says so in its headers.
+        body : bytes or Secret
+            JSON, or the form of a token renewal, whose endpoint has the header for it.
         method : str
             For messages.
         total : float
@@ -138,10 +138,11 @@ class Transport:
             failure.waited = time.monotonic() - _sending.sent_at
         raise failure  # outside of `except`: the original error, which quotes the address, would become its context
 
-    def _post(self, endpoint: Endpoint, body: bytes, method: str, total: float) -> HttpAnswer:
+    def _post(self, endpoint: Endpoint, body: bytes | Secret, method: str, total: float) -> HttpAnswer:
         headers = _HEADERS | {name: value.reveal() for name, value in endpoint.headers.items()}
         # Not prepared by the session: that would read ~/.netrc, and merge the same settings for each call.
-        request = requests.Request("POST", endpoint.url.reveal(), headers=headers, data=body).prepare()
+        data = body.reveal() if isinstance(body, Secret) else body
+        request = requests.Request("POST", endpoint.url.reveal(), headers=headers, data=data).prepare()
         timeout: Any = urllib3.Timeout(connect=self._connect, total=total)
         route = self._route(endpoint.origin)
         with self._session.send(request, timeout=timeout, allow_redirects=False, **route) as response:

@@ -228,7 +228,7 @@ def test_no_display_shows_the_secret_and_no_file_gets_it(credential: Webhook | O
 
 def test_a_renewal_sends_all_that_it_needs_and_shows_nothing_of_it() -> None:
     sent = f"grant_type=refresh_token&client_id=app.1&client_secret={SECRET}c&refresh_token={SECRET}r"
-    assert TOKEN.renewal().decode() == sent
+    assert TOKEN.renewal().reveal() == sent
     assert SECRET not in f"{TOKEN.renewal()!r} {TOKEN.renewal()}"
 
 

@@ -26,7 +26,7 @@ import b24nb
 from b24nb import errors, forms
 from b24nb.rest.connection import Connection
 from b24nb.rest.transport import Transport
-from b24nb.secret import HiddenBytes, Secret, masked, redact
+from b24nb.secret import Secret, masked, redact
 from tests.cases.test_credentials import MISTAKES
 from tests.cases.test_credentials import SECRET as OTHER_SECRET
 from tests.fakes import FakeClock, secrets_of
@@ -494,7 +494,3 @@ def test_a_broken_header_does_not_log_the_address_in_a_frame(caplog: pytest.LogC
     errors_of = [one.exc_info for one in caplog.records if one.exc_info]
     frames = [traceback.TracebackException(*error, capture_locals=True) for error in errors_of]
     assert not any(SECRET in line for frame in frames for line in frame.format())
-
-
-def test_a_display_that_cuts_long_bytes_shows_nothing_of_a_secret() -> None:
-    assert repr(HiddenBytes(b"client_secret=" + SECRET.encode())[:80]) == repr(b"***")

@@ -12,7 +12,7 @@ from b24nb.badges.activities import Activity, ActivityStep, add_titles, find_hol
 from b24nb.badges.changes import Outcome, Verdict
 from b24nb.badges.journal_store import ChangeSet
 from b24nb.rest.calls import Call
-from b24nb.rest.connection import Response
+from b24nb.rest.response import Response
 from tests.fakes import FakeClock, applier_of, leave_unfinished
 from tests.servers import TOO_MANY, Envelope, answering, through
 

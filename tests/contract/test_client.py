@@ -11,7 +11,8 @@ import pytest
 
 from b24nb import Badge, Client, OAuthToken, SandboxPortal, connect, errors, explain, spec
 from b24nb.credentials import Webhook
-from b24nb.rest.connection import Connection, Response
+from b24nb.rest.connection import Connection
+from b24nb.rest.response import Response
 from b24nb.rest.transport import Transport
 from tests.fakes import FakeClock
 from tests.servers import answering, http

@@ -2,11 +2,11 @@
 
 from typing import Any
 
-from b24nb.spec import BADGE_DOCS
 from tests.contract.wire import *
 
-OVERVIEW = f"{BADGE_DOCS}/index.html"
-ADD_PAGE, DELETE_PAGE = (f"{BADGE_DOCS}/crm-activity-badge-{name}.html" for name in ("add", "delete"))
+BADGES = "https://apidocs.bitrix24.com/api-reference/crm/timeline/activities/configurable/badges"
+OVERVIEW = f"{BADGES}/index.html"
+ADD_PAGE, DELETE_PAGE = (f"{BADGES}/crm-activity-badge-{name}.html" for name in ("add", "delete"))
 
 CODE = {"code": VIP["code"]}
 DENIED = refused(400, "ACCESS_DENIED", "Access denied")

@@ -1,13 +1,17 @@
-"""What the vendor's pages said when they were last read, and whether `spec` says the same.
+"""What the vendor's pages said when they were last read, and whether `spec` and the site say the same.
 
-The next reading is an edit of this table, and a red test where `spec` has to follow.
+The next reading is an edit of this table, and a red test where they have to follow.
 """
 
+import runpy
+from pathlib import Path
 from typing import NamedTuple
 
 import pytest
 
 from b24nb import spec
+
+METHODS = runpy.run_path(str(Path(__file__).parents[2] / "docs" / "method_descriptions.py"))["METHODS"]
 
 
 class Page(NamedTuple):
@@ -36,16 +40,18 @@ WORDS = {"string": "string", "string | map": TEXT}
 
 
 def test_the_pages_are_those_of_the_methods() -> None:
-    assert set(spec.METHODS) == set(PAGES)
+    assert set(spec.METHODS) == set(METHODS) == set(PAGES)
 
 
 @pytest.mark.parametrize("name", PAGES)
 def test_a_method_is_described_as_on_its_page(name: str) -> None:
-    page, method = PAGES[name], spec.METHODS[name]
+    page, method = PAGES[name], METHODS[name]
     assert [
         (parameter.name, WORDS[parameter.type], "required" if parameter.required else "optional")
         for parameter in method.parameters
     ] == page.parameters
+    types = {parameter.name: (str, dict) if "map" in parameter.type else (str,) for parameter in method.parameters}
+    assert types == spec.METHODS[name]
     assert method.access_documented == page.access
     assert set(method.documented_errors) == page.errors
     assert method.page.endswith(f"/badges/{name.replace('.', '-')}.html")
@@ -53,9 +59,17 @@ def test_a_method_is_described_as_on_its_page(name: str) -> None:
 
 @pytest.mark.parametrize("name", PAGES)
 def test_an_error_on_a_page_is_known_as_documented(name: str) -> None:
-    for code in PAGES[name].errors & set(spec.METHODS[name].errors):
+    for code in PAGES[name].errors & set(METHODS[name].errors):
         facts = [fact for fact in spec.error_facts() if fact.code == code and name in fact.methods]
         assert any("docs" in fact.source and fact.http_documented == 400 for fact in facts), code
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_the_catalogue_has_each_error_of_a_method(name: str) -> None:
+    codes = {fact.code for fact in spec.error_facts()}
+    assert {*METHODS[name].documented_errors, *METHODS[name].errors} <= codes
+    if name == "crm.activity.badge.delete":
+        assert {fact.code for fact in spec.error_facts() if name in fact.methods} == set(METHODS[name].errors)
 
 
 def test_the_types_are_those_of_the_overview() -> None:

@@ -27,8 +27,8 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 #: Layers from left to right, with what is in each; an import points to the left or stays inside its layer.
 LAYERS = {
     "spec": ["spec"],
-    "errors": ["secret", "error_codes", "errors", "checks"],
-    "credentials": ["credential_checks", "credentials", "_settings"],
+    "errors": ["secret", "error_codes", "errors", "checks", "credential_checks"],
+    "credentials": ["credentials", "_settings"],
     "display": ["display"],
     "rest": ["rest"],
     "badges": ["badges"],

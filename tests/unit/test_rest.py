@@ -31,7 +31,8 @@ COLUMNS = [
 
 
 def test_the_methods_of_badges_are_known_as_writes_by_their_last_word() -> None:
-    assert {name: is_write(name) for name in spec.METHODS} == {name: one.changes for name, one in spec.METHODS.items()}
+    writes = {"crm.activity.badge.add", "crm.activity.badge.delete"}
+    assert {name for name in spec.METHODS if is_write(name)} == writes
 
 
 @pytest.mark.parametrize("log", [log_of(), log_of(http())], ids=["empty", "one row"])
