@@ -29,6 +29,7 @@ from b24nb.checks import check_count, check_switch
 from b24nb.rest.batch import fits_query
 
 Cancel = threading.Event | Callable[[], bool]
+Progress = bool | Callable[[int, int], object]
 INTERRUPTED, _AT_FAILURE = "stopped by Ctrl-C", "stopped at a failure"
 
 
@@ -38,14 +39,15 @@ class RunOptions:
 
     keep_going: bool = False
     parallel: int = 1
-    progress: bool = True
+    progress: Progress = True
     confirm: int | None = None
     cancel: Cancel | None = None
 
     def __post_init__(self) -> None:
         check_count(self.parallel, "parallel", "a number of threads, 1 or more")
         check_switch(self.keep_going, "keep_going")
-        check_switch(self.progress, "progress")
+        if not callable(self.progress):
+            check_switch(self.progress, "progress")
         if not (self.cancel is None or callable(self.cancel) or hasattr(self.cancel, "is_set")):
             raise errors.InvalidInput("cancel must be a threading.Event or a function.", field="cancel")
 
@@ -113,7 +115,7 @@ def in_threads(
     """
     from tqdm.auto import tqdm  # type: ignore[import-untyped]
 
-    known, workers, end = len(done), list[Future[None]](), None
+    known, left, workers, end = len(done), min(options.parallel, total), list[Future[None]](), None
     started = threading.Event()
 
     def begin() -> None:
@@ -124,12 +126,13 @@ def in_threads(
             stop(f"stopped by {type(error).__name__}")
             raise
 
-    hidden = not (options.progress and total and sys.stderr)  # a service may have no stderr
-    left = min(options.parallel, total)
+    tell: Any = options.progress
+    hidden = callable(tell) or not (tell and total and sys.stderr)  # a service may have no stderr
     with (
         nullcontext() if hidden else tqdm(total=total, desc=bar[0], unit=bar[1]) as shown,
         ThreadPoolExecutor(options.parallel) as pool,
     ):
+        update = tell if callable(tell) else lambda at, _: shown is None or shown.update(at - shown.n)
         waiting = True
         while waiting:
             try:
@@ -138,8 +141,7 @@ def in_threads(
                     workers.append(pool.submit(copy_context().run, begin))
                 started.set()
                 waiting = bool(wait(workers, timeout=0.1).not_done)
-                if shown is not None:
-                    shown.update(len(done) - known - shown.n)
+                update(len(done) - known, total)
             except BaseException as error:  # noqa: BLE001 - raised below, once the running requests have ended
                 left, end = 0, error
                 stop(INTERRUPTED if isinstance(error, KeyboardInterrupt) else f"stopped by {type(error).__name__}")

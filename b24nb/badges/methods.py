@@ -12,7 +12,7 @@ from b24nb.badges import changes, evidence, files
 from b24nb.badges.activities import COLUMNS, add_titles, find_holders
 from b24nb.badges.apply import ChangeApplier, warn, warn_if_not_restorable
 from b24nb.badges.badge import Badge, Badges, Text, frame
-from b24nb.badges.bulk import Cancel, RunOptions
+from b24nb.badges.bulk import Cancel, Progress, RunOptions
 from b24nb.badges.journal import Journal
 from b24nb.badges.journal_store import JournalStore
 from b24nb.badges.plan import Activities, How, Plan, ReleasePlan, Report
@@ -286,7 +286,7 @@ class BadgeMethods:
         missing_ok: bool = False,
         keep_going: bool = False,
         parallel: int = 1,
-        progress: bool = True,
+        progress: Progress = True,
         confirm: int | None = None,
         cancel: Cancel | None = None,
     ) -> Report:
@@ -299,7 +299,7 @@ class BadgeMethods:
         missing_ok : bool
             Whether the report may be ``ok`` although no badge has one of the codes.
         keep_going, progress : bool
-            Go on after a failure (if not, what comes after it is not sent); show a bar.
+            Go on after a failure (else the rest is not sent); show a bar, or call this with the steps done and in all.
         parallel : int
             How many requests run side by side; they share the request rate, so more than 16 gain nothing.
         confirm : int, optional

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from b24nb.badges.activities import Activity, ActivityStep, is_id
 from b24nb.badges.apply import ChangeApplier, warn_if_not_restorable
 from b24nb.badges.badge import SHOWN, Badge, frame, frame_html, listed, listing, unrestorable_remarks
-from b24nb.badges.bulk import Cancel, RunOptions, apply_many
+from b24nb.badges.bulk import Cancel, Progress, RunOptions, apply_many
 from b24nb.badges.changes import Action, Outcome, Step, Verdict, Way, error_name
 from b24nb.badges.evidence import look_at
 from b24nb.display import html
@@ -84,7 +84,7 @@ class Plan:
         *,
         keep_going: bool = False,
         parallel: int = 1,
-        progress: bool = True,
+        progress: Progress = True,
         confirm: int | None = None,
         cancel: Cancel | None = None,
     ) -> Report:
@@ -98,8 +98,8 @@ class Plan:
             Go on after a failure. If not, what comes after it is not sent.
         parallel : int
             How many requests run side by side; they share the request rate, so more than 16 gain nothing.
-        progress : bool
-            Show a bar.
+        progress : bool or callable
+            Show a bar; a function is called with how many steps are done, and of how many.
         confirm : int, optional
             The number of deletes; needed where they are more than half of the portal's badges.
         cancel : threading.Event or callable, optional

@@ -183,7 +183,7 @@ class DeleteForm(ReleaseForm):
         return _ended(True, f"The badge {removed.code!r} was deleted.", removed, Badges([removed]))
 
     def _delete_many(self, badges: Badges) -> Any:
-        report = self.b24.badges.delete_many(badges, missing_ok=True, keep_going=True, **self.run_options(len(badges)))
+        report = self.b24.badges.delete_many(badges, missing_ok=True, keep_going=True, **self.run_options())
         gone = [one.step.code for one in report if one.verdict in (Verdict.DELETED, Verdict.GONE)]
         lost = (one for one in report if one.changed is not False)  # those too that may be gone
         removed = Badges(was for one in lost if (was := to_restore(one.found, one.step.before)))
@@ -203,7 +203,7 @@ class DeleteForm(ReleaseForm):
         removed: Badges = self.state.removed
         self.b24.journal.settle()  # a delete of unknown outcome may still be carried out
         plan = self.b24.journal.plan_restore(removed)
-        report = plan.apply(keep_going=True, **self.run_options(len(removed)))
+        report = plan.apply(keep_going=True, **self.run_options())
         self.shared.see_changed(added=[outcome.badge for outcome in report if outcome.badge])
         there = [outcome.step.code for outcome in report if outcome.verdict is Verdict.KEPT]
         left = Badges(one.step.after for one in report if not (one.done or one.verdict is Verdict.KEPT))

@@ -97,7 +97,7 @@ class FleetForm(Form):
 
     def compare(self) -> Any:
         """Read the badges of all portals and compare them."""
-        return self._finished(self.fleet.badges(**self._options()))
+        return self._finished(self.fleet.badges(**self.run_options("Visits")))
 
     @property
     def choices(self) -> tuple[Any, ...]:
@@ -111,7 +111,7 @@ class FleetForm(Form):
             return self.state.refused(wanted="Name a CSV or JSON file, or give fleet(..., wanted=...).")
         self.confirm.value = ""
         try:
-            plan = self.fleet.plan(wanted, prune=self.prune.value, protect=self.protect, **self._options())
+            plan = self.fleet.plan(wanted, prune=self.prune.value, protect=self.protect, **self.run_options("Visits"))
         except OSError as error:
             return self.state.refused(wanted=f"The file can't be read: {error.strerror}.")
         state = self._finished(plan, plan=plan, before=self.state.done, asked=asked)
@@ -129,8 +129,7 @@ class FleetForm(Form):
         if self.confirm.value.strip() != plan.confirmation:
             return self.state.refused(confirm=f"Type {plan.confirmation}.")
         first = int(some) if some.isdecimal() else some or None  # another text is refused by the plan
-        visits = min(len(plan.left), first if isinstance(first, int) else len(self.fleet.names))
-        report = plan.apply(first=first, confirm=plan.confirmation, keep_going=True, **self._options(visits))
+        report = plan.apply(first=first, confirm=plan.confirmation, keep_going=True, **self.run_options("Visits"))
         self.confirm.value = ""
         return self._finished(report)
 
@@ -138,18 +137,13 @@ class FleetForm(Form):
     def undo(self) -> Any:
         """Undo what was applied."""
         self.confirm.value = ""
-        done = self.state.done
-        return self._finished(done.undo(**self._options(2 * len(done._begun))))  # an undo looks at each portal first
+        return self._finished(self.state.done.undo(**self.run_options("Visits")))
 
     def _finished(self, found: FleetResults, **more: Any) -> Any:
         said = [found._head() + ".", *found._notes()]
         kind: Any = "check" if found.missing or not getattr(found, "ok", True) else "done"
         hint = _how_to_send(self.state.plan) if isinstance(found, FleetReport) else None
         return self.state.saying(kind, " ".join(said), hint, phase="done", result=found, field_errors={}, **more)
-
-    def _options(self, visits: int | None = None) -> dict[str, Any]:
-        """Options of a run with so many visits, by default one of each portal; Cancel is checked before each."""
-        return self.run_options(visits or len(self.fleet.names), step=1, text="Visits begun:")
 
     # -- drawing --------------------------------------------------------------------------------------
 

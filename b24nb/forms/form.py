@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -15,7 +14,6 @@ from typing import Any
 import ipywidgets as widgets  # type: ignore[import-untyped]
 from IPython import get_ipython
 
-from b24nb import spec
 from b24nb.badges.badge import FIELDS, Badges
 from b24nb.display import html
 from b24nb.errors import B24Error, InvalidInput, JournalNotWritten
@@ -311,16 +309,14 @@ class Form(parts.Panel):
         message = message_for(error, sandbox=self.stops_here)
         return replace(self.state, phase="failed", message=message, field_errors=wrong)
 
-    def run_options(self, total: int, step: int = spec.BATCH_SIZE, text: str = "Working") -> dict[str, Any]:
-        """Options of a run that updates the progress bar and checks Cancel before each request of ``step`` steps."""
-        sent = itertools.count(0, step)
+    def run_options(self, text: str = "Working") -> dict[str, Any]:
+        """Options of a run that updates the progress bar, and that Cancel ends."""
 
-        def ask() -> bool:
-            self.show_progress(text, min(next(sent), total), total)
-            return self.cancel.is_set()
+        def tell(done: int, total: int) -> None:
+            if not self.cancel.is_set():  # else the bar says that it will stop
+                self.show_progress(text, done, total)
 
-        vars(ask)["is_set"] = self.cancel.is_set  # for requests that wait
-        return {"progress": False, "cancel": ask}
+        return {"progress": tell, "cancel": self.cancel}
 
     def show_progress(self, text: str, done: int, total: int) -> None:
         """Show what is being done, how many steps are done, and of how many (0: not known)."""

@@ -135,7 +135,7 @@ class ReleaseForm(Form):
         if not ids or self.word.value.strip() != _word(ids):
             return state.refused(release=f"Type exactly {_word(ids)} to confirm.")
         plan = state.holders.only(ids)
-        report = plan.apply(confirm=plan.deletes, keep_going=True, **self.run_options(len(plan)))
+        report = plan.apply(confirm=plan.deletes, keep_going=True, **self.run_options())
         self.state = replace(self.state, released=report)
         self.shared.see_released(frozenset(str(one.step.before.id) for one in report if one.ok))
         state = self.find_holders()

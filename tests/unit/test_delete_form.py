@@ -192,13 +192,14 @@ def test_undo_restores_what_can_be_restored_as_it_was_last_and_tells_of_the_rest
     badges = [Badge("vip", "t", "v", "primary"), long, broken]
     with SandboxPortal(badges=[one.to_wire() for one in badges], code_limit=255) as portal, connect(portal) as b24:
 
-        def somebody(text: str, done: int, total: int) -> None:
-            if total and badges[0].to_wire() in portal.badges:  # right before the deletes
+        def asked_by_the_run() -> bool:
+            if badges[0].to_wire() in portal.badges:  # right before the deletes, somebody edits one
                 b24.badges.delete("vip")
                 b24.badges.add("vip", "Edited", "v", "primary")
+            return False
 
         form = forms.delete_form(b24, badges, run=True)
-        form.show_progress = somebody
+        form.cancel.is_set = asked_by_the_run
         confirm(form, "3")
         assert list(form.df["verdict"]) == ["deleted"] * 3
         assert "Undo restores what was deleted, as far as the portal takes it." in shown(form)

@@ -111,23 +111,29 @@ def test_the_bar_counts_the_visits_that_a_run_makes(sandboxes: SandboxFleet, hea
     form = forms.fleet(Fleet(healthy, vault=sandboxes.webhooks.get, parallel=1), wanted=[VIP])
     click(form, form.plan_button)
     bar: list[tuple[int, int]] = []
-    form.show_progress = lambda text, done, total: bar.append((done, total)) if text == "Visits begun:" else None
+    form.show_progress = lambda text, done, total: bar.append((done, total)) if text == "Visits" else None
     form.first.value = "2"
     confirm(form, "4 changes on 4 portals")
-    assert bar == [(0, 2), (1, 2)]
+    assert bar[-1] == (2, 2)
     click(form, form.undo_button)
-    assert bar[2:] == [(0, 4), (1, 4), (2, 4), (3, 4)]
+    assert {total for _, total in bar} == {2}
 
 
 def test_cancel_ends_between_two_portals(sandboxes: SandboxFleet, healthy: list[str]) -> None:
-    form = forms.fleet(Fleet(healthy, vault=sandboxes.webhooks.get, parallel=1), wanted=[VIP])
+    visits: list[str] = []
+
+    def vault(name: str) -> str:
+        visits.append(name)
+        if len(visits) == 7:  # 4 for the plan, 2 for each portal that is changed
+            form.cancel.set()
+        return sandboxes.webhooks[name]
+
+    form = forms.fleet(Fleet(healthy, vault=vault, parallel=1), wanted=[VIP])
     click(form, form.plan_button)
-    form.show_progress = lambda text, done, total: form.cancel.set() if (done, total) == (2, 4) else None
     confirm(form, "4 changes on 4 portals")
     assert "The run was cancelled." in shown(form)
     assert form.state.message.kind == "check"
-    assert 0 < holding(sandboxes) < 4
-    del form.show_progress
+    assert holding(sandboxes) == 2
     click(form, form.compare_button)
     assert form.state.message.kind == "done"
 
