@@ -196,7 +196,7 @@ class _Run:
     def _lagging(self, steps: Sequence[Step], here: Badges) -> Mapping[str, Answer]:
         """The answers of ``get``, by code, that contradict the list about badges which are not as planned there.
 
-        A badge that the list shows as wanted is asked for by an undo only: a list that is behind shows just that.
+        An undo also asks about badges that the list shows as wanted: a list that is out of date would show just that.
         """
         undo = self._change_set.kind == UNDO
         found = ((one, here.find(one.code)) for one in steps if type(one) is Step and one.before != one.after)

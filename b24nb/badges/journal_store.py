@@ -167,8 +167,8 @@ class JournalStore:
         return ids
 
     def note_attempt(self, ids: Sequence[int], at: float, *, answered: bool = True) -> Sequence[int]:
-        """Note that steps are sent once more; returns their ids: new ones, after what others sent meanwhile, unless the
-        portal has ``answered`` a part of the change. Errors are ignored, since their intent is on disk."""
+        """Note that steps are sent once more, and return their ids. Unless the portal has ``answered`` a part of the
+        change they are new, after those of what others sent meanwhile. Errors are ignored: the intent is on disk."""
         with suppress(JournalError), self._writing() as db:
             (newest,) = db.execute("SELECT max(id) FROM step").fetchone()
             new = ids if answered else range(newest + 1, newest + 1 + len(ids))

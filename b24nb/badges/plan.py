@@ -154,7 +154,7 @@ class Plan:
         self._applied = "This plan was begun; b24.journal shows what became of it."  # should a signal end this
         outcomes, end = apply_many(self._applier, self._kind, self.steps, current, options)
         report = Report(outcomes)
-        self._applied = f"This plan was applied: {_counted(report.counts)}."
+        self._applied = f"This plan was applied: {_counts_text(report.counts)}."
         if end:
             end.add_note(repr(report))
             raise Interrupted(report) if isinstance(end, KeyboardInterrupt) else end
@@ -179,7 +179,7 @@ class Plan:
 
     @property
     def _head(self) -> str:
-        return f"Plan: {_counted(self.counts)}"
+        return f"Plan: {_counts_text(self.counts)}"
 
     def _changes(self) -> list[Step]:
         return [step for step in self.steps if step.action is not Action.KEEP or step.note]
@@ -328,10 +328,10 @@ class Report(tuple[Outcome, ...]):
 
     def __repr__(self) -> str:
         shown = [one for one in self.trouble_first if not one.ok or one.why]
-        return listing(f"Report: {_counted(self.counts)}", shown, _report_line)
+        return listing(f"Report: {_counts_text(self.counts)}", shown, _report_line)
 
     def _repr_html_(self) -> str:
-        return frame_html(self.trouble_first.df, f"Report: {_counted(self.counts)}")
+        return frame_html(self.trouble_first.df, f"Report: {_counts_text(self.counts)}")
 
 
 def plan_row(step: Step) -> tuple[Any, ...]:
@@ -355,7 +355,7 @@ def _report_line(one: Outcome) -> str:
     return f"{one.step.code!r}  {one.step.action}: {one.verdict}  {error_name(one.error)}  {one.why}".rstrip()
 
 
-def _counted(counts: Mapping[str, int]) -> str:
+def _counts_text(counts: Mapping[str, int]) -> str:
     return ", ".join(f"{count} {name}" for name, count in counts.items() if count) or "nothing to do"
 
 

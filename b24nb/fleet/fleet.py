@@ -26,7 +26,7 @@ from b24nb.badges.journal_store import Entry, JournalStore, default_journal_path
 from b24nb.checks import check_count, check_journal, check_seconds, check_switch
 from b24nb.client import Client, Portal, unless_forked
 from b24nb.fleet.fleet_plan import FleetPlan, keep_if_changed, matching, protected
-from b24nb.fleet.results import FleetBadges, FleetCheck, FleetValues, Row, counted, table_of
+from b24nb.fleet.results import FleetBadges, FleetCheck, FleetValues, PortalRow, counted, table_of
 from b24nb.fleet.visit import OK, Access, Visit, call, carry_out, look, parallel_in, prepare
 from b24nb.secret import Secret, mask_address, masked, without_frames
 
@@ -319,7 +319,7 @@ class Fleet:
         remarks = [*self._elsewhere(kinds), *redo_remarks(kinds - {_ANY_RUN})] if looked else []
         return FleetPlan(self, compare, options, names, undoes=kinds, remarks=remarks)
 
-    def _frame(self, rows: Iterable[Row], columns: Iterable[str]) -> pd.DataFrame:
+    def _frame(self, rows: Iterable[PortalRow], columns: Iterable[str]) -> pd.DataFrame:
         """A DataFrame whose rows begin with the name and the labels of a portal."""
         found = frame(((name, *cells) for name, cells in rows), ["portal", *columns])
         suffix = "_label" * (1 + max(str(label).count("_label") for label in self._table))  # longer than any there
@@ -355,14 +355,14 @@ class Fleet:
     def _settle(self, name: str, store: JournalStore) -> None:
         """Settle changes without a verdict, whose task was lost; raises the error that prevents it."""
 
-        def judged(entries: Sequence[Entry]) -> Sequence[Outcome]:
+        def look_at_portal(entries: Sequence[Entry]) -> Sequence[Outcome]:
             seconds = seconds_left(entries, self.settle_after, self._time())
             found = self._visit(name, store.host, reconcile_all, entries, seconds)
             if found.failure:
                 raise found.failure
             return found.value  # type: ignore[no-any-return]
 
-        for outcome in settle_all(store, judged):
+        for outcome in settle_all(store, look_at_portal):
             if outcome.open and outcome.error:
                 raise outcome.error
 

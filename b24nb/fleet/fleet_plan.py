@@ -17,8 +17,8 @@ from b24nb.badges.journal import lease
 from b24nb.badges.journal_store import ChangeSet, JournalStore
 from b24nb.badges.plan import PLAN_COLUMNS, REPORT_COLUMNS, plan_row, report_row
 from b24nb.checks import check_count
-from b24nb.fleet.results import VISIT_OPTIONS, FleetResults, Row, counted, run_options
-from b24nb.fleet.visit import NOT_VISITED, OK, UNKNOWN, Visit, before_sending, judged, send
+from b24nb.fleet.results import VISIT_OPTIONS, FleetResults, PortalRow, counted, run_options
+from b24nb.fleet.visit import NOT_VISITED, OK, UNKNOWN, Visit, before_sending, send, visit_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -57,7 +57,7 @@ class FleetPlan(FleetResults):
 
     what = "Plan"
     _columns = PLAN_COLUMNS
-    _counted = "action"
+    _counted_column = "action"
 
     def __init__(
         self, *args: Any, undoes: Collection[str] | None = None, remarks: Sequence[str] = (), idle: Collection[str] = ()
@@ -213,7 +213,7 @@ class FleetPlan(FleetResults):
         if name in self._made and not self._undone(name):
             return self._made[name]
         outcomes = [self._unsent(step) for step in visit.value[0]]
-        return Visit(NOT_VISITED, outcomes) if any(one.left_out for one in outcomes) else judged(outcomes)
+        return Visit(NOT_VISITED, outcomes) if any(one.left_out for one in outcomes) else visit_of(outcomes)
 
     def _undone(self, name: str) -> set[tuple[str, str]]:
         """The runs of this plan that were undone on a portal; a run that changed nothing there never is."""
@@ -253,7 +253,7 @@ class FleetPlan(FleetResults):
             self._fleet.changed.add((self._run[-1], name))
         if any(one.changed is not False for one in made.values()):
             self._fleet.undone.update((kind, name) for kind in self._undoes or ())
-        self._made[name] = judged(made.values())
+        self._made[name] = visit_of(made.values())
         return self._made[name]
 
     def _send(
@@ -300,7 +300,7 @@ class FleetPlan(FleetResults):
 
     # -- display --------------------------------------------------------------------------------------
 
-    def _rows(self) -> Iterable[Row]:
+    def _rows(self) -> Iterable[PortalRow]:
         return ((name, plan_row(step)) for name, steps in self.steps.items() for step in steps)
 
     def _notes(self) -> list[str]:
@@ -334,7 +334,7 @@ class FleetReport(FleetResults):
     what = "Report"
     _takes = (*VISIT_OPTIONS, "keep_going")
     _columns = REPORT_COLUMNS
-    _counted = "verdict"
+    _counted_column = "verdict"
 
     def __init__(self, plan: FleetPlan, *args: Any, **limits: Any) -> None:
         self._plan = plan
@@ -353,7 +353,7 @@ class FleetReport(FleetResults):
         begun = ((name, one) for name, one in self.visits.items() if one.failure or one.status != NOT_VISITED)
         return ((name, one) for name, visit in begun for one in visit.value or ())
 
-    def _rows(self) -> Iterable[Row]:
+    def _rows(self) -> Iterable[PortalRow]:
         return ((name, report_row(one)) for name, one in self._outcomes())
 
     def _notes(self) -> list[str]:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from b24nb.fleet.fleet import Fleet
 
-Row = tuple[str, Iterable[Any]]
+PortalRow = tuple[str, Iterable[Any]]
 STATUS = ("status", "error", "detail")
 #: The options of a run that visits portals.
 VISIT_OPTIONS = ("progress", "parallel", "cancel")
@@ -48,7 +48,7 @@ class FleetResults:
     _columns: Sequence[str] = STATUS
     _takes: Sequence[str] = VISIT_OPTIONS
     #: The column whose values are counted in the heading; ``""``: none.
-    _counted = "status"
+    _counted_column = "status"
 
     def __init__(
         self, fleet: Fleet, work: Any, options: Mapping[str, Any], names: Sequence[str] | None = None, **limits: Any
@@ -114,9 +114,9 @@ class FleetResults:
     @property
     def counts(self) -> dict[str, int]:
         """How many rows there are of each action, verdict or status."""
-        if not self._counted:
+        if not self._counted_column:
             return dict(Counter(one.status for one in self.visits.values()))
-        place = self._columns.index(self._counted)
+        place = self._columns.index(self._counted_column)
         return dict(Counter([*cells][place] for _, cells in self._rows()))
 
     def retry(self) -> Self:
@@ -134,7 +134,7 @@ class FleetResults:
     def _answered(self) -> Iterator[tuple[str, Any]]:
         return ((name, one.value) for name, one in self.visits.items() if one.status == OK)
 
-    def _rows(self) -> Iterable[Row]:
+    def _rows(self) -> Iterable[PortalRow]:
         """The rows of :attr:`df`: the name of the portal, and the other cells."""
         return ((name, one.why) for name, one in self.visits.items())
 
@@ -153,7 +153,7 @@ class FleetResults:
         return self._marked(wide.reindex(table["code"].drop_duplicates(), columns=names).fillna(absent))
 
     def _head(self) -> str:
-        counts = ", ".join(f"{count:,} {word}" for word, count in self.counts.items()) if self._counted else ""
+        counts = ", ".join(f"{count:,} {word}" for word, count in self.counts.items()) if self._counted_column else ""
         answered = f"{len(self.visits) - len(self.missing):,} of {counted(len(self.visits), 'portal')}"
         return f"{self.what} of {answered}{counts and f': {counts}'}"
 
@@ -198,7 +198,7 @@ class FleetCheck(FleetResults):
     what = "Check"
     _columns = ("kind", "host", "user", "admin", "scopes", *STATUS)
 
-    def _rows(self) -> Iterable[Row]:
+    def _rows(self) -> Iterable[PortalRow]:
         for name, one in self.visits.items():
             *facts, scopes = (getattr(one.portal, column, None) for column in self._columns[:5])
             yield name, (*facts, scopes and ", ".join(scopes), *one.why)
@@ -229,9 +229,9 @@ class FleetBadges(FleetResults):
 
     what = "Badges"
     _columns = FIELDS
-    _counted = ""
+    _counted_column = ""
 
-    def _rows(self) -> Iterable[Row]:
+    def _rows(self) -> Iterable[PortalRow]:
         return ((name, badge.to_wire().values()) for name, badges in self._answered() for badge in badges)
 
     @property
@@ -279,7 +279,7 @@ class FleetValues(FleetResults):
         """By name of the portal: what the function returned, or its error."""
         return {name: one.value if one.status == OK else one.failure for name, one in self.visits.items()}
 
-    def _rows(self) -> Iterable[Row]:
+    def _rows(self) -> Iterable[PortalRow]:
         return ((name, (one.value, *one.why)) for name, one in self.visits.items())
 
     def _shown(self) -> pd.DataFrame:

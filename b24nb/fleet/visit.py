@@ -113,7 +113,7 @@ def status_of(error: BaseException | None, other: str = UNKNOWN) -> str:
     return next((word for word, kinds in _WORDS.items() if isinstance(error, kinds)), other)
 
 
-def judged(found: Iterable[Outcome]) -> Visit:
+def visit_of(found: Iterable[Outcome]) -> Visit:
     """A visit with all outcomes of a portal and the status of the worst one; a step that was left out is no reason."""
 
     def word(one: Outcome) -> str:

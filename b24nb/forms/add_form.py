@@ -18,7 +18,7 @@ from b24nb.display.language import languages_of
 from b24nb.display.snippets import call_as_code
 from b24nb.errors import DuplicateCode
 from b24nb.forms import parts
-from b24nb.forms.form import Form, changes
+from b24nb.forms.form import Form, sends_changes
 from b24nb.forms.messages import message_for
 from b24nb.forms.state import FormState, SharedState
 from b24nb.secret import MASK, known_secrets, redact_known
@@ -143,7 +143,7 @@ class AddForm(Form):
         # One text for all languages is the one of the language "".
         return Badge(self.code.value, title.get("", title), value.get("", value), self.type.value)
 
-    @changes
+    @sends_changes
     def add(self) -> Any:
         """Send the badge if its fields are right."""
         badge: Any = self.badge

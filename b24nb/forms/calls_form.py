@@ -20,7 +20,7 @@ from b24nb.badges.files import FORMULA
 from b24nb.client import Client
 from b24nb.display import html
 from b24nb.forms import parts
-from b24nb.forms.form import Form, changes
+from b24nb.forms.form import Form, sends_changes
 from b24nb.forms.state import FormState, SharedState
 
 #: Updates may take this share of the time, so that a long log does not slow the kernel down.
@@ -59,7 +59,7 @@ class CallsForm(Form):
         self._chart.value = ""
         return self.look().saying("done", "The log was cleared. The limits stay: the portal still counts these calls.")
 
-    @changes
+    @sends_changes
     def export(self) -> Any:
         """Write the log as CSV to a new file, named by the time. An existing file is never replaced."""
         path, log = Path(f"calls-{datetime.now():%Y%m%d-%H%M%S}.csv"), self.call_log.df

@@ -20,7 +20,7 @@ from b24nb.display.snippets import call_as_code
 from b24nb.display.visible import visible
 from b24nb.errors import B24Error, BadgeChanged, NotFound, OutcomeUnknown
 from b24nb.forms import parts
-from b24nb.forms.form import changes
+from b24nb.forms.form import sends_changes
 from b24nb.forms.release_part import HoldersState, ReleaseForm
 from b24nb.forms.state import NO_BADGES, Change, SharedState
 from b24nb.forms.table import Table
@@ -167,7 +167,7 @@ class DeleteForm(ReleaseForm):
 
     # -- deleting -------------------------------------------------------------------------------------
 
-    @changes
+    @sends_changes
     def delete(self) -> Any:
         """Delete what the preview shows, if the confirmation was typed."""
         state: DeleteState = self.state
@@ -197,7 +197,7 @@ class DeleteForm(ReleaseForm):
         text += f" {html.counted(len(changed), 'badge')} changed, and left alone." if changed else ""
         return _ended(report.ok, text, report, removed or self.state.removed, offer=bool(removed))
 
-    @changes
+    @sends_changes
     def undo(self) -> Any:
         """Restore exactly what the last delete of this form removed, whatever else was changed since."""
         removed: Badges = self.state.removed

@@ -17,7 +17,7 @@ from b24nb.fleet import Fleet
 from b24nb.fleet.fleet_plan import FleetPlan, FleetReport
 from b24nb.fleet.results import FleetBadges, FleetResults
 from b24nb.forms import parts
-from b24nb.forms.form import Form, changes
+from b24nb.forms.form import Form, sends_changes
 from b24nb.forms.state import FormState, SharedState
 
 if TYPE_CHECKING:
@@ -120,7 +120,7 @@ class FleetForm(Form):
         hint = f"{plan._head()}. {_how_to_send(plan)}"
         return state.saying("check" if notes else "note", text, hint, phase="confirm")
 
-    @changes
+    @sends_changes
     def apply(self) -> Any:
         """Send the plan, if its confirmation was typed."""
         plan, some = self.state.plan, self.first.value.strip()
@@ -133,7 +133,7 @@ class FleetForm(Form):
         self.confirm.value = ""
         return self._finished(report)
 
-    @changes
+    @sends_changes
     def undo(self) -> Any:
         """Undo what was applied."""
         self.confirm.value = ""

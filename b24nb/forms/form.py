@@ -40,7 +40,7 @@ SAVED = html.Message("note", "This is what the form showed when it was displayed
 FormStep = Any
 
 
-def changes(step: Any) -> Any:
+def sends_changes(step: Any) -> Any:
     """Mark a step that changes something: an identical second click within a second is ignored."""
     step.changes = True
     return step

@@ -20,7 +20,7 @@ from b24nb.display import html
 from b24nb.display.visible import visible
 from b24nb.errors import B24Error, NotFound
 from b24nb.forms import parts
-from b24nb.forms.form import Form, changes
+from b24nb.forms.form import Form, sends_changes
 from b24nb.forms.messages import message_for
 from b24nb.forms.state import NO_BADGES, Change, FormState
 
@@ -128,7 +128,7 @@ class ReleaseForm(Form):
 
     # -- releasing ------------------------------------------------------------------------------------
 
-    @changes
+    @sends_changes
     def release(self) -> Any:
         """Release the badges from the chosen activities, if the confirmation was typed; then find the other holders."""
         state, ids = self.state, self.which.value

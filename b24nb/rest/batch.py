@@ -116,7 +116,7 @@ def decode(
     Raises
     ------
     BadResponse
-        If the result is not that of a batch, or lacks a command that should have run.
+        If the result is not that of a batch, or has no answer for a command that must have run.
     """
     parts = envelope["result"]
     if not isinstance(parts, dict) or not isinstance(parts.get("result"), dict | list):

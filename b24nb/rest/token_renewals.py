@@ -1,7 +1,7 @@
 """The renewals of OAuth tokens by this process: one at a time for each token, and what became of it.
 
-An old pair can't be renewed again. Whoever gives it once more, such as a cell that is run again, has perhaps not stored
-the new one, or still holds the old object.
+A pair can be renewed once only. A program that presents it again, such as a cell that is run again, has not stored the
+new pair, or still holds the old object.
 """
 
 from __future__ import annotations
