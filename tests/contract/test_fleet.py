@@ -612,6 +612,7 @@ def test_undo_of_a_replace_minds_others(sandboxes: SandboxFleet, fleet: Fleet, o
     with connect(sandboxes.webhooks["portal-0001"]) as b24:
         b24.badges.delete("paid")
         kept = [b24.badges.add(theirs, "Theirs", "V", "success")] if theirs else []
+        assert fleet.plan_undo(**QUIET).df["title"].notna().all(), "also of a badge that is left alone"
         report = plan.undo(**QUIET)
         assert report.counts == {"changed": 1, "replaced": 3}
         assert f"{'changed' if theirs else 'deleted'} since" in repr(report)
