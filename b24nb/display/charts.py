@@ -59,8 +59,7 @@ class Chart:
 
     def _repr_html_(self) -> str:
         image = Markup('<img class="b24nb-chart" src="data:image/png;base64,{}" alt="{}" width="{}">')
-        shown = image.format(base64.b64encode(self.png).decode(), self.alt, 96 * _WIDTH)
-        return html.page(Markup('<div class="b24nb-scroll">{}</div>').format(shown))
+        return html.page(image.format(base64.b64encode(self.png).decode(), self.alt, 96 * _WIDTH))
 
 
 def timeline(df: pd.DataFrame) -> Chart:
