@@ -188,7 +188,7 @@ def warn(warning: UserWarning) -> None:
         listener.append(warning)
         return
     frame, level = sys._getframe(), 1
-    while frame.f_back and frame.f_globals.get("__name__", "").startswith("b24nb."):
+    while frame.f_back and str(frame.f_globals.get("__name__")).startswith("b24nb."):
         frame, level = frame.f_back, level + 1
     warnings.warn(warning, stacklevel=level)
 

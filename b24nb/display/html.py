@@ -33,6 +33,7 @@ _IN_CODE = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;", "\n": "&#10;"}
 _SHOWN_FIRST = 10
 #: How many characters of an answer are shown.
 _LONGEST = 20_000
+_OFTEN_EMPTY = ("error", "detail", "note")
 _WORDS = {"done": "Done.", "error": "Error:", "check": "Note:"}
 
 
@@ -181,9 +182,10 @@ def changes_table(changes: Sequence[tuple[str, str, Any, Any, str]], caption: st
 
 
 def frame(df: pd.DataFrame, caption: str = "", limit: int = 50) -> Markup:
-    """The first rows of any DataFrame, without the columns that hold nothing but empty texts."""
+    """The first rows of any DataFrame, without columns for errors and notes that are empty."""
     head, rows = values_of(df.head(limit))
-    return table(*_filled(head, rows, [("",)] * len(head)), caption, hidden=len(df) - limit)
+    nothing = [("",) if name in _OFTEN_EMPTY else () for name in head]
+    return table(*_filled(head, rows, nothing), caption, hidden=len(df) - limit)
 
 
 def values_of(df: pd.DataFrame) -> tuple[list[str], list[list[Any]]]:
@@ -202,7 +204,7 @@ def figures(head: Sequence[str], rows: Sequence[Sequence[Any]], caption: str, hi
 
 def _filled(head: Sequence[str], rows: Sequence[Sequence[Any]], nothing: Sequence[Any]) -> tuple[Any, Any]:
     """Names and rows without the columns that hold ``nothing``."""
-    columns = [place for place, none in enumerate(nothing) if not all(row[place] in none for row in rows)]
+    columns = [place for place, none in enumerate(nothing) if not (none and all(row[place] in none for row in rows))]
     return [head[place] for place in columns], [[row[place] for place in columns] for row in rows]
 
 

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from b24nb import errors
 from b24nb._settings import READ_ONLY, read_settings
-from b24nb.badges.badge import folded, frame, grouped, listed
+from b24nb.badges.badge import folded, listed
 from b24nb.badges.bulk import RunOptions
 from b24nb.badges.changes import Outcome, plan_steps, redo_remarks
 from b24nb.badges.files import clashes, names_of, read, refuse
@@ -26,12 +26,14 @@ from b24nb.badges.journal_store import Entry, JournalStore, default_journal_path
 from b24nb.checks import check_count, check_journal, check_seconds, check_switch
 from b24nb.client import Client, Portal, unless_forked
 from b24nb.fleet.fleet_plan import FleetPlan, keep_if_changed, matching, protected
-from b24nb.fleet.results import FleetBadges, FleetCheck, FleetValues, PortalRow, counted, table_of
+from b24nb.fleet.results import FleetBadges, FleetCheck, FleetValues, counted, table_of
 from b24nb.fleet.visit import OK, Access, Visit, call, carry_out, look, parallel_in, prepare
 from b24nb.secret import Secret, mask_address, masked, without_frames
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from b24nb.badges.plan import Report
 
 #: A pattern of the kinds of all runs, as in SQL.
 _ANY_RUN = "fleet %"
@@ -280,10 +282,11 @@ class Fleet:
         {'deleted': 3}
         """
         check_count(last, "last")
-        looked, runs = self.badges(**options).visits, dict[str, float]()  # when each run changed something last
+        # Settled first: a run that was killed before it changed something does not count.
+        looked, runs = FleetBadges(self, self._look_settled, options).visits, dict[str, float]()
         for name in self.seen:
             with suppress(errors.JournalError):  # the plan below shows this error
-                for one in self._changes(name):
+                for one in self._changes(name):  # when each run changed something last
                     runs[one.kind] = max(one.at, runs.get(one.kind, 0))
         known = sorted(filter(FLEET_RUN.match, runs), key=runs.__getitem__)
         # The first is a pattern: if there are fewer runs than that, any run of somebody else may be meant.
@@ -295,13 +298,12 @@ class Fleet:
         """The plan that undoes runs of these kinds on these portals; ``looked``: visits that were just made."""
 
         def compare(name: str) -> Visit:
-            found = (looked or {}).pop(name, None) or self._look(name)
+            found = (looked or {}).pop(name, None) or self._look_settled(name)
             if found.status != OK:
                 return found
             portal = self.seen[name]
             try:
-                with self._alone(name), self._journal(portal) as store:
-                    self._settle(name, store)
+                with self._alone(name):
                     changes = [*self._changes(name, kinds)]
             except errors.B24Error as error:
                 return Visit.failed(error)
@@ -318,12 +320,6 @@ class Fleet:
 
         remarks = [*self._elsewhere(kinds), *redo_remarks(kinds - {_ANY_RUN})] if looked else []
         return FleetPlan(self, compare, options, names, undoes=kinds, remarks=remarks)
-
-    def _frame(self, rows: Iterable[PortalRow], columns: Iterable[str]) -> pd.DataFrame:
-        """A DataFrame whose rows begin with the name and the labels of a portal."""
-        found = frame(((name, *cells) for name, cells in rows), ["portal", *columns])
-        suffix = "_label" * (1 + max(str(label).count("_label") for label in self._table))  # longer than any there
-        return self._table.merge(found, on="portal", how="right", suffixes=(suffix, ""))
 
     def _visit(self, name: str, host: str, work: Callable[..., Any], *args: Any) -> Visit:
         """Run a task on a portal by the executor; this fleet runs no other task there at the same time."""
@@ -352,7 +348,7 @@ class Fleet:
                     raise errors.JournalError(_ELSEWHERE.format(store), hint=ADOPT)
                 yield from (one for one in store.entries() if one.changed is not False)
 
-    def _settle(self, name: str, store: JournalStore) -> None:
+    def _settle(self, name: str, store: JournalStore) -> Report:
         """Settle changes without a verdict, whose task was lost; raises the error that prevents it."""
 
         def look_at_portal(entries: Sequence[Entry]) -> Sequence[Outcome]:
@@ -362,9 +358,22 @@ class Fleet:
                 raise found.failure
             return found.value  # type: ignore[no-any-return]
 
-        for outcome in settle_all(store, look_at_portal):
+        settled = settle_all(store, look_at_portal)
+        for outcome in settled:
             if outcome.open and outcome.error:
                 raise outcome.error
+        return settled
+
+    def _look_settled(self, name: str) -> Visit:
+        """Visit a portal, and settle its changes that have no verdict."""
+        found = self._look(name)
+        if found.status == OK:
+            try:
+                with self._alone(name), self._journal(self.seen[name]) as store:
+                    self._settle(name, store)
+            except errors.B24Error as error:
+                return Visit.failed(error)
+        return found
 
     def _look(self, name: str, work: Callable[..., Any] = look, *args: Any) -> Visit:
         """Visit with work that also returns the portal, and remember the portal."""
@@ -376,15 +385,6 @@ class Fleet:
         refused = work is look and isinstance(value, errors.ApiError)
         seen = Visit.failed(value) if refused else Visit(value=value)
         return seen._replace(portal=portal)
-
-    def _warnings(self) -> list[str]:
-        """Warnings: sandboxes among live portals, and several names for one portal."""
-        seen = [(name, self.seen[name]) for name in self.names if name in self.seen]
-        sandboxes = [name for name, portal in seen if portal.kind != "LIVE"]
-        mixed = [f"Sandboxes among live portals: {listed(sandboxes)}."] if 0 < len(sandboxes) < len(seen) else []
-        hosts = grouped((portal.host, name) for name, portal in seen)
-        same = ((listed(names), host) for host, names in hosts.items() if names[1:])
-        return [*mixed, *(f"One portal under several names: {names} are {host}." for names, host in same)]
 
     def _elsewhere(self, kinds: Iterable[str]) -> list[str]:
         """In which other journals of this machine there are changes of these runs."""

@@ -10,14 +10,14 @@ from secrets import token_hex
 from typing import TYPE_CHECKING, Any
 
 from b24nb import errors
-from b24nb.badges.badge import folded, listed, unrestorable_remarks
+from b24nb.badges.badge import folded, grouped, listed, unrestorable_remarks
 from b24nb.badges.changes import UNDO, Action, Outcome, Step, Verdict, step_problems
 from b24nb.badges.files import refuse
 from b24nb.badges.journal import lease
 from b24nb.badges.journal_store import ChangeSet, JournalStore
 from b24nb.badges.plan import PLAN_COLUMNS, REPORT_COLUMNS, plan_row, report_row
 from b24nb.checks import check_count
-from b24nb.fleet.results import VISIT_OPTIONS, FleetResults, PortalRow, counted, run_options
+from b24nb.fleet.results import VISIT_OPTIONS, FleetResults, PortalRow, counted, odd_portals, run_options
 from b24nb.fleet.visit import NOT_VISITED, OK, UNKNOWN, Visit, before_sending, send, visit_of
 
 if TYPE_CHECKING:
@@ -93,9 +93,8 @@ class FleetPlan(FleetResults):
     @property
     def confirmation(self) -> str:
         """The sentence for ``apply(confirm=…)``: what is left to send, ``1,204 changes on 311 portals``."""
-        found = Counter({name: len(self._left(name)) for name in self.left})
-        found = found or Counter(name for name, _ in self._changes())  # all were made: apply looks at them again
-        return f"{counted(found.total(), 'change')} on {counted(len(found), 'portal')}"
+        found = self._to_send()
+        return f"{counted(sum(map(len, found.values())), 'change')} on {counted(len(found), 'portal')}"
 
     @property
     def matrix(self) -> pd.DataFrame:
@@ -151,8 +150,7 @@ class FleetPlan(FleetResults):
         False
         {'added': 3}
         """
-        unmade = self.left
-        left = unmade or [*dict(self._changes())]  # if all steps were made before, all portals are looked at again
+        left = [*self._to_send()]
         left.sort(key=self._begun.__contains__)  # those that failed before keep no others waiting
         names = left if first is None else left[: check_count(first, "first")]
         if isinstance(max_failures, float) and 0 <= max_failures <= 1:
@@ -164,7 +162,7 @@ class FleetPlan(FleetResults):
             raise errors.ReadOnly("This fleet is read-only.")
         at = datetime.fromtimestamp(self._fleet._time(), UTC)
         # If the last run is complete, or undone on all its portals, begin a new one, which an undo finds as the last.
-        if not unmade or all(map(self._undone, self._made)):
+        if not self.left or all(map(self._undone, self._made)):
             self._run.append(f"{self._word} {at.isoformat()} {token_hex(2)}")
             self._made.clear()
         return FleetReport(self, lambda name: self._apply_one(name, keep_going), options, names, failures=allowed)
@@ -201,6 +199,10 @@ class FleetPlan(FleetResults):
                 self._made.pop(name, None)
 
     # -- one portal -----------------------------------------------------------------------------------
+
+    def _to_send(self) -> dict[str, list[Step]]:
+        """The steps of a call of :meth:`apply`, by portal: those that are left, else all, which it looks at again."""
+        return {name: self._left(name) for name in self.left} or grouped(self._changes())
 
     def _changes(self) -> Iterator[tuple[str, Step]]:
         return ((name, one) for name, steps in self.steps.items() for one in steps if one.before != one.after)
@@ -242,7 +244,8 @@ class FleetPlan(FleetResults):
         try:
             portal = self.visits[name].portal or self._fleet.seen[name]
             with self._fleet._alone(name), self._fleet._journal(portal) as store:
-                self._fleet._settle(name, store)
+                half = [one.step[:3] for one in self._fleet._settle(name, store) if one.half_done]
+                left = [one._replace(before=None) if one[:3] in half else one for one in left]  # its delete was made
                 self._send(name, store, left, kept, made, keep_going)
         except errors.B24Error as error:
             made.update({code: one._replace(error=error) for code, one in made.items() if one.left_out})
@@ -292,7 +295,8 @@ class FleetPlan(FleetResults):
 
     def _refuse_unconfirmed(self, confirm: str) -> None:
         deletes = Counter(name for name, step in self._changes() if step.after is None)
-        many = [name for name, (_, total, *_) in self._answered() if 2 * deletes[name] > total]
+        left = Counter(name for name, steps in self._to_send().items() for step in steps if step.after is None)
+        many = [name for name, (_, total, *_) in self._answered() if left[name] > total - deletes[name]]
         if (many or confirm) and confirm != self.confirmation:
             why = f" On {counted(len(many), 'portal')} more than half of the badges are deleted." if many else ""
             hint = f"If that is meant, give confirm={self.confirmation!r}."
@@ -315,14 +319,14 @@ class FleetPlan(FleetResults):
         unsure += unrestorable_remarks(one.before for _, one in self._changes())
         kept = {repr(one.code) for steps in self.steps.values() for one in steps if one.remark.startswith(_PROTECTED)}
         unsure += [f"Protected, so left alone: {listed(sorted(kept))}."] if kept else []
-        unsure += [*self._remarks, *self._fleet._warnings()]
+        unsure += [*self._remarks, *odd_portals(self._fleet)]
         return [*super()._notes(), *unsure, sends if left else "There is nothing to send."]
 
     def _shown(self) -> pd.DataFrame:
         """A row per portal with changes: how many steps of each action."""
         changed = dict(self._changes())
         found = ((name, Counter(one.action for one in steps)) for name, steps in self.steps.items() if name in changed)
-        return self._fleet._frame(((name, [counts[one] for one in Action]) for name, counts in found), [*Action])
+        return self._frame(((name, [counts[one] for one in Action]) for name, counts in found), [*Action])
 
 
 class FleetReport(FleetResults):
@@ -365,7 +369,7 @@ class FleetReport(FleetResults):
         """The rows of :attr:`df` without the badges that were kept; first those that are not as wanted."""
         found = sorted(self._outcomes(), key=lambda pair: pair[1].ok)
         rows = ((name, report_row(one)) for name, one in found if one.verdict is not Verdict.KEPT)
-        return self._fleet._frame(rows, self._columns)
+        return self._frame(rows, self._columns)
 
 
 def _same(steps: Sequence[Step], verdict: Verdict, error: errors.B24Error | None = None) -> dict[str, Outcome]:

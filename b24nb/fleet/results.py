@@ -94,7 +94,7 @@ class FleetResults:
         Columns: ``portal``, the labels, ``status`` (``ok, revoked, no access, unreachable, limit, changed,
         unknown, not visited``), ``error`` (the vendor's code, or the name of an error class), ``detail``.
         """
-        return self._fleet._frame(FleetResults._rows(self), STATUS)
+        return self._frame(FleetResults._rows(self), STATUS)
 
     @property
     def failed(self) -> pd.DataFrame:
@@ -109,7 +109,7 @@ class FleetResults:
     @property
     def df(self) -> pd.DataFrame:
         """The results. ``.attrs``: ``portals`` (how many there are), ``missing`` (status of those that are not ok)."""
-        return self._marked(self._fleet._frame(self._rows(), self._columns))
+        return self._marked(self._frame(self._rows(), self._columns))
 
     @property
     def counts(self) -> dict[str, int]:
@@ -130,6 +130,12 @@ class FleetResults:
         new, failed = copy(self), {*self.failed["portal"]}
         new._visit([name for name in self._names if name in failed])
         return new
+
+    def _frame(self, rows: Iterable[PortalRow], columns: Iterable[str]) -> pd.DataFrame:
+        """A DataFrame whose rows begin with the name and the labels of a portal."""
+        table, found = self._fleet._table, frame(((name, *cells) for name, cells in rows), ["portal", *columns])
+        suffix = "_label" * (1 + max(str(label).count("_label") for label in table))  # longer than any there
+        return table.merge(found, on="portal", how="right", suffixes=(suffix, ""))
 
     def _answered(self) -> Iterator[tuple[str, Any]]:
         return ((name, one.value) for name, one in self.visits.items() if one.status == OK)
@@ -240,7 +246,7 @@ class FleetBadges(FleetResults):
         found = [(name, badge.cells()) for name, badges in self._answered() for badge in badges]
         table = flat_frame([cells for _, cells in found])
         rows = zip((name for name, _ in found), table.itertuples(index=False, name=None), strict=True)
-        return self._marked(self._fleet._frame(rows, table.columns))
+        return self._marked(self._frame(rows, table.columns))
 
     @property
     def matrix(self) -> pd.DataFrame:
@@ -291,6 +297,16 @@ class FleetValues(FleetResults):
 def _text(badge: Badge) -> str:
     """A text that is the same for equal badges; their hash is that of the code only."""
     return json.dumps(badge.to_wire(), sort_keys=True)
+
+
+def odd_portals(fleet: Fleet) -> list[str]:
+    """Remarks on sandboxes among live portals, and on several names for one portal."""
+    seen = [(name, fleet.seen[name]) for name in fleet.names if name in fleet.seen]
+    sandboxes = [name for name, portal in seen if portal.kind != "LIVE"]
+    mixed = [f"Sandboxes among live portals: {listed(sandboxes)}."] if 0 < len(sandboxes) < len(seen) else []
+    hosts = grouped((portal.host, name) for name, portal in seen)
+    same = ((listed(names), host) for host, names in hosts.items() if names[1:])
+    return [*mixed, *(f"One portal under several names: {names} are {host}." for names, host in same)]
 
 
 def counted(count: int, noun: str) -> str:

@@ -142,7 +142,10 @@ class FleetForm(Form):
     def _finished(self, found: FleetResults, **more: Any) -> Any:
         said = [found._head() + ".", *found._notes()]
         kind: Any = "check" if found.missing or not getattr(found, "ok", True) else "done"
-        hint = _how_to_send(self.state.plan) if isinstance(found, FleetReport) else None
+        plan, hint = self.state.plan, None
+        # Not after an undo with failures: its rest is undone by another click, and the plan would be sent again.
+        if isinstance(found, FleetReport) and (found._plan is plan or found.ok) and self.state.asked == self.choices:
+            hint = _how_to_send(plan)
         return self.state.saying(kind, " ".join(said), hint, phase="done", result=found, field_errors={}, **more)
 
     # -- drawing --------------------------------------------------------------------------------------
@@ -152,15 +155,13 @@ class FleetForm(Form):
         parts.show(self._sending_part, state.plan is not None and state.plan.left and current)
         self.field_rows["wanted"].hint = AGAIN if state.plan is not None and not current else ""
         parts.show(self.undo_button, state.done)
-        begun = len(state.done._begun) if state.done else 0
-        self.undo_button.description = f"Undo on {html.counted(begun, 'portal')}"
 
     def result_html(self, state: FleetState) -> Iterable[Any]:
         found = state.result
         if found is None:
             return
         if isinstance(found, FleetPlan):
-            yield _planned(found)
+            yield from _planned(found)
         elif isinstance(found, FleetBadges):
             yield from _matrix(found.matrix)
         if isinstance(found, FleetReport) and len(done := found._shown()):
@@ -177,13 +178,14 @@ def _how_to_send(plan: FleetPlan) -> str:
     return f"To send {what}, type: {plan.confirmation}" if plan.left else "There is nothing to send."
 
 
-def _planned(plan: FleetPlan) -> Markup:
+def _planned(plan: FleetPlan) -> Iterable[Markup]:
     """A table of what the plan would do with each code, and on how many portals; what stays as it is comes last."""
     groups = plan.df.groupby(["code", "action", "note"], sort=False)["portal"]
     rows = [(*what, len(names), listed([*names])) for what, names in groups]
     rows.sort(key=lambda row: row[1] == Action.KEEP)
     head = ("code", "action", "note", "portals", "which")
-    return html.table(head, rows[: 2 * ROWS], "What would be done", hidden=len(rows) - 2 * ROWS)
+    if rows:
+        yield html.table(head, rows[: 2 * ROWS], "What would be done", hidden=len(rows) - 2 * ROWS)
 
 
 def _matrix(matrix: pd.DataFrame) -> Iterable[Markup]:
@@ -193,13 +195,13 @@ def _matrix(matrix: pd.DataFrame) -> Iterable[Markup]:
     words, rows = sorted({*matrix.to_numpy().ravel()}), []
     for code, cells in matrix.head(2 * ROWS).iterrows():
         portals = {word: [*cells.index[cells == word]] for word in words}
-        where = (f"{word}: {listed(names)}" for word, names in portals.items() if names and word != "same")
+        where = (f"{word}: {listed(names, PORTALS)}" for word, names in portals.items() if names and word != "same")
         rows.append([code, *map(len, portals.values()), "; ".join(where)])
     caption = f"{html.counted(len(matrix), 'code')} on {html.counted(matrix.shape[1], 'portal')}"
     yield html.table(["code", *words, "where"], rows, caption, hidden=len(matrix) - len(rows))
     odd = [name for name in matrix if (matrix[name] != "same").any()]
     part = matrix[odd[:PORTALS]]
-    if (part.nunique(axis=1) > 1).any():  # else the table above says all
+    if (matrix[odd].nunique(axis=1) > 1).any():  # else the table above says all
         more = f"; the first {PORTALS} of them" if len(odd) > PORTALS else ""
         yield html.frame(part, caption=f"Portals that differ: {len(odd):,}{more}", limit=2 * ROWS)
 

@@ -256,6 +256,8 @@ def test_a_value_stays_a_whole_number_where_another_portal_has_none(sandboxes: S
 
 
 def test_an_error_of_a_command_that_a_function_returns_is_its_value(sandboxes: SandboxFleet) -> None:
+    for value in (pd.Series([1]), pd.DataFrame({"a": [1]}), [1, {}], float("nan"), ""):
+        assert "value" in fleet_of(sandboxes).map(lambda _, value=value: value, **QUIET)._repr_html_()
     found = fleet_of(sandboxes).map(lambda b24: b24.batch({"x": ("no.such.method", None)})["x"], **QUIET)
     assert found.counts == {"ok": 4}
     assert all(value.code == "ERROR_METHOD_NOT_FOUND" for value in found.values.values())
@@ -357,6 +359,15 @@ def test_the_sentence_of_the_plan_confirms_it_and_undo_takes_what_apply_takes(sa
     with pytest.raises(errors.InvalidInput, match="On 4 portals more than half"):
         plan.apply(**QUIET)
     assert plan.apply(confirm=plan.confirmation, keep_going=True, **QUIET).counts["deleted"] == 32
+
+
+def test_deletes_that_were_made_need_no_second_confirmation() -> None:
+    with SandboxFleet(1, badges=[TWO.to_wire()]) as sandboxes:
+        plan = fleet_of(sandboxes).plan([VIP], prune=True, **QUIET)
+        sandboxes.portals["portal-0001"].faults.next("ACCESS_DENIED", method="crm.activity.badge.add")
+        assert plan.apply(confirm=plan.confirmation, keep_going=True, **QUIET).counts["deleted"] == 1
+        assert plan.confirmation == "1 change on 1 portal"
+        assert plan.apply(**QUIET).ok
 
 
 def test_protected_codes_stay_as_they_are(sandboxes: SandboxFleet) -> None:
@@ -618,6 +629,27 @@ def test_undo_of_a_replace_minds_others(sandboxes: SandboxFleet, fleet: Fleet, o
         assert f"{'changed' if theirs else 'deleted'} since" in repr(report)
         assert [badge for badge in b24.badges.list() if badge.code.lower() == "paid"] == kept
     assert "an undo or a restore" in repr(fleet.plan_undo(**QUIET))
+
+
+def test_a_plan_applied_again_finishes_a_replace_whose_task_was_lost_half_way(clock: FakeClock) -> None:
+    with SandboxFleet(1, clock=clock) as sandboxes:
+        portal = sandboxes.portals["portal-0001"]
+        fleet = fleet_of(sandboxes, clock=clock)
+        plan = fleet.plan([Badge("paid", "Ours $result[x]", "V", "success")], **QUIET)  # by two calls, not by a batch
+        portal.faults.next("ACCESS_DENIED", times=2, method="crm.activity.badge.add")
+        with breaking_tasks(sends=True):
+            assert plan.apply(**QUIET).counts == {"unknown": 1}
+        assert "paid" not in codes(sandboxes)["portal-0001"]
+        assert plan.apply(**QUIET).counts == {"added": 1}
+        assert plan.undo(**QUIET).counts == {"replaced": 1}
+
+
+def test_an_undo_does_not_count_a_killed_run_that_changed_nothing(sandboxes: SandboxFleet, clock: FakeClock) -> None:
+    fleet = fleet_of(sandboxes, clock=clock)
+    assert fleet.plan([VIP], **QUIET).apply(**QUIET).ok
+    with breaking_tasks(sends=False):
+        assert fleet.plan([VIP, replace(VIP, code="other")], **QUIET).apply(**QUIET).counts["unknown"] == 4
+    assert fleet.plan_undo(**QUIET).counts == {"delete": 4}
 
 
 def test_a_half_done_replace_is_mended_after_the_lease_too(clock: FakeClock) -> None:
