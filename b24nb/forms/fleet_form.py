@@ -143,9 +143,10 @@ class FleetForm(Form):
         said = [found._head() + ".", *found._notes()]
         kind: Any = "check" if found.missing or not getattr(found, "ok", True) else "done"
         plan, hint = self.state.plan, None
-        # Not after an undo with failures: its rest is undone by another click, and the plan would be sent again.
-        if isinstance(found, FleetReport) and (found._plan is plan or found.ok) and self.state.asked == self.choices:
-            hint = _how_to_send(plan)
+        if isinstance(found, FleetReport) and self.state.asked == self.choices:
+            # Not after an undo with failures, whose rest another click undoes, nor of what was done before the plan.
+            told = found._plan is plan or (found.ok and self.state.before is None)
+            hint = _how_to_send(plan) if told else None
         return self.state.saying(kind, " ".join(said), hint, phase="done", result=found, field_errors={}, **more)
 
     # -- drawing --------------------------------------------------------------------------------------
