@@ -299,7 +299,7 @@ class BadgeMethods:
         missing_ok : bool
             Whether the report may be ``ok`` although no badge has one of the codes.
         keep_going, progress : bool
-            Go on after a failure (else the rest is not sent); show a bar, or call this with the steps done and in all.
+            Go on after a failure (else the rest is not sent); show a bar, or call a function as ``Plan.apply`` does.
         parallel : int
             How many requests run side by side; they share the request rate, so more than 16 gain nothing.
         confirm : int, optional
